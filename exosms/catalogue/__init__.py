@@ -1,0 +1,1 @@
+"""Statuses and codes as data, one module for each family; ``exosms.codes`` looks them up."""

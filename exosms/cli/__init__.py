@@ -1,0 +1,1 @@
+"""Declares options, renders, exits; the only rooms that know typer and rich."""

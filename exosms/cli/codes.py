@@ -1,0 +1,92 @@
+"""``exosms codes``: the catalogue of statuses and codes, offline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from exosms import codes as catalogue
+from exosms.cli import options as o
+from exosms.cli.render import Format, Out, facts
+from exosms.errors import ExitCode, InputError
+
+
+def command(
+    code: Annotated[
+        int | None, typer.Argument(metavar="[CODE]", help="An HTTP status, Exotel's code or a delivery code.", min=1)
+    ] = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Explain what a status or code means, who must act, and how. Offline.
+
+    exosms codes 403
+
+    exosms codes 23185 --json
+    """
+    out = o.out(output, json=json)
+    entries = catalogue.everything() if code is None else catalogue.find(code)
+    if not entries:
+        error = InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
+        out.failure("codes", error)
+        return error.exit_code
+    match out.format:
+        case Format.JSON:
+            out.document({"schema": 1, "command": "codes", "exit_code": 0, "codes": [*map(_document, entries)]})
+        case Format.JSONL:
+            for entry in entries:
+                out.document(_document(entry))
+        case Format.HUMAN if code is None:
+            _draw_all(out, entries)
+        case Format.HUMAN:
+            for entry in entries:
+                out.draw(facts(_rows(entry), title=f"{entry.label} {entry.name}"))
+        case _:
+            for entry in entries:
+                out.line(entry.family, entry.label, entry.name, entry.outcome or "", entry.meaning, entry.remedy)
+    return ExitCode.OK
+
+
+def _rows(entry: catalogue.Entry) -> Sequence[tuple[str, str]]:
+    rows = [
+        ("Kind", entry.family),
+        ("exosms says", entry.outcome or ""),
+        ("What it means", entry.meaning),
+        ("Possible causes", "\n".join(f"- {cause}" for cause in entry.causes)),
+        ("Who must act", entry.who),
+        ("What to do now", entry.remedy),
+        ("Send again?", entry.retry or ""),
+        ("Charged?", entry.charged or ""),
+    ]
+    return [(name, str(value)) for name, value in rows if value]
+
+
+def _draw_all(out: Out, entries: Sequence[catalogue.Entry]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    for family in catalogue.Family:
+        table = Table(title=family, title_justify="left")
+        for heading in ("Code", "Name", "Outcome", "Who must act", "Meaning"):
+            table.add_column(heading, overflow="fold")
+        for entry in entries:
+            if entry.family is family:
+                cells = (entry.label, entry.name, entry.outcome or "", entry.who, entry.meaning)
+                table.add_row(*(Text(str(cell)) for cell in cells))
+        out.draw(table)
+
+
+def _document(entry: catalogue.Entry) -> Mapping[str, Any]:
+    return {
+        "family": entry.family,
+        "code": entry.code,
+        "label": entry.label,
+        "name": entry.name,
+        "outcome": entry.outcome,
+        "meaning": entry.meaning,
+        "causes": list(entry.causes),
+        "who": entry.who,
+        "remedy": entry.remedy,
+        "retry": entry.retry,
+        "charged": entry.charged,
+    }

@@ -1,0 +1,123 @@
+"""The commands by name, each imported only when it is asked for."""
+
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from exosms.cli.render import Out
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+
+_HELP = {
+    "send": "Send one text to one or several recipients.",
+    "runs": "Decide about messages whose outcome is unknown.",
+    "log": "Show what this machine sent.",
+    "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",
+    "profile": "Store accounts: region, credentials, sender.",
+    "sandbox": "Serve an emulator of Exotel's SMS API on this machine.",
+}
+
+_EPILOG = """\
+Try it without an account: exosms send --region sandbox --to 9876543210 --body "Hello"
+
+Exit codes: 0 accepted, 2 usage, 3 input refused, 4 configuration or credentials, 5 a guard refused,
+6 refused by Exotel, 7 not sent, 9 unknown: may have been sent, 10 some accepted, 11 rate limited."""
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; every error ends here, as an exit code and a sentence."""
+    try:
+        _app(_wanted(arguments))(args=list(arguments), prog_name="exosms")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else ExitCode.BUG
+    except ExosmsError as error:
+        _errors().fail(error.message, remedy=error.remedy)
+        return error.exit_code
+    except Interrupted as interrupted:
+        _errors().fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
+        return interrupted.exit_code
+    except Exception as error:  # noqa: BLE001  # the last resort: a bug, told without its message, which may quote a secret
+        _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
+        return ExitCode.BUG
+    return ExitCode.OK
+
+
+def command(function: Callable[..., int]) -> Callable[..., NoReturn]:
+    """Turn a function that returns an exit code into a command."""
+
+    @functools.wraps(function)
+    def exiting(*args: Any, **kwargs: Any) -> NoReturn:
+        raise typer.Exit(function(*args, **kwargs))
+
+    return exiting
+
+
+def group(name: str, **commands: Callable[..., int]) -> typer.Typer:
+    """Return a command that has commands of its own."""
+    app = _typer(help=_HELP[name], no_args_is_help=True)
+    for command_name, function in commands.items():
+        app.command(command_name)(command(function))
+    return app
+
+
+def _app(wanted: set[str]) -> typer.Typer:
+    """Return the program, with only the wanted commands loaded: the others are names and help."""
+    app = _typer(
+        epilog=_EPILOG, no_args_is_help=True, help="SMS through Exotel, sent once and with a truthful exit code."
+    )
+    app.callback()(_root)
+    for name, summary in _HELP.items():
+        if name not in wanted:
+            app.command(name, help=summary)(_root)
+            continue
+        loaded = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}").command
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=name)
+        else:
+            app.command(name)(command(loaded))
+    return app
+
+
+def _typer(**options: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=_SETTINGS,
+        **options,
+    )
+
+
+def _root(
+    _version: bool = typer.Option(False, "-V", "--version", help="Show the version and exit."),
+) -> None:
+    """Do nothing: the commands do."""
+
+
+def _wanted(arguments: Sequence[str]) -> set[str]:
+    """Return the commands that this command line, or the one that a shell wants completed, may need."""
+    words = [
+        *arguments,
+        *os.environ.get("COMP_WORDS", "").split(),
+        *os.environ.get("_TYPER_COMPLETE_ARGS", "").split(),
+    ]
+    return {word for word in words if word in _HELP}
+
+
+def _errors() -> Out:
+    return Out(sys.stdout, sys.stderr)
+
+
+def _where(error: BaseException) -> str:
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
+    return f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"

@@ -1,0 +1,96 @@
+"""What commands work with: settings, the client and the ledger, made from options and environment."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exosms import places, profiles
+from exosms.cli.render import Out
+from exosms.errors import ConfigError
+from exosms.exotel.client import Client
+from exosms.exotel.line import Https, InProcess
+from exosms.ledger import Ledger, LedgerUnavailableError
+from exosms.profiles import Account, Options, Settings
+
+if TYPE_CHECKING:
+    from exosms.sandbox.emulator import Emulator
+
+
+def find_settings(out: Out, options: Options, *, account_needed: bool = True) -> Settings:
+    """Return the settings, telling what is odd about them."""
+    settings = profiles.resolve(options, os.environ, account_needed=account_needed)
+    for warning in settings.warnings:
+        out.warn(warning)
+    return settings
+
+
+def open_client(out: Out, account: Account, *, timeout: float) -> Client:
+    """Return a client for the account; the sandbox's emulator answers in this process."""
+    if account.is_sandbox:
+        out.tell("the sandbox answers; nothing is sent")
+        return Client(InProcess(_emulator(out).answer, observe=out.trace), account_sid=account.sid)
+    line = Https(
+        account.base_url,
+        key=account.key.reveal(),
+        token=account.fetch_token(environ=os.environ, warn=out.warn).reveal(),
+        timeout=timeout,
+        observe=out.trace,
+    )
+    return Client(line, account_sid=account.sid)
+
+
+def _emulator(out: Out) -> "Emulator":
+    """Return the emulator, which remembers its messages for later commands where there is a place to."""
+    import sqlite3
+
+    from exosms.sandbox.emulator import Emulator
+    from exosms.sandbox.store import Store
+
+    directory = places.state_directory(os.environ)
+    if directory is not None:
+        try:
+            return Emulator(Store(directory / "sandbox.db"))
+        except (OSError, sqlite3.Error):
+            out.warn("the sandbox has no place to remember this message, so later commands will not know it")
+    return Emulator(Store())
+
+
+@contextmanager
+def open_ledger() -> Iterator[Ledger]:
+    """Hand out the ledger in the state directory."""
+    ledger = Ledger.open(_state_directory())
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def ledger_for_sending(out: Out, *, needed_for: str | None) -> Iterator[Ledger]:
+    """Hand out the ledger; where there is no place for one, a send that does not need it goes on without."""
+    try:
+        ledger = Ledger.open(_state_directory())
+    except LedgerUnavailableError as error:
+        if needed_for:
+            raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
+        out.warn(f"{error.message}; going on without a ledger, so other commands do not know of this send")
+        ledger = Ledger.in_memory()
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def ledger_exists() -> bool:
+    """Tell whether anything was ever sent from here; looking must not create a ledger."""
+    directory = places.state_directory(os.environ)
+    return directory is not None and (directory / "ledger.db").exists()
+
+
+def _state_directory() -> Path:
+    directory = places.state_directory(os.environ)
+    if directory is None:
+        raise LedgerUnavailableError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
+    return directory

@@ -1,0 +1,246 @@
+"""Every option that commands share, declared once, with its parser."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exosms.cli.render import Format, Out
+from exosms.message import Encoding, MessageType, Priority
+from exosms.pacing import Rate
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration(text: str | float) -> float:
+    """Read ``90s``, ``15m``, ``24h`` or ``7d`` as seconds; ``0`` needs no unit."""
+    if isinstance(text, float):
+        return text
+    match = re.fullmatch(r"(\d{1,9})([smhd])|0", text, re.ASCII)
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 15m, 24h or 7d")
+    return float(match[1]) * _UNITS[match[2]] if match[1] else 0.0
+
+
+def short_duration(text: str | float) -> float:
+    """Read a duration that may also be in milliseconds, such as ``250ms``."""
+    if isinstance(text, str) and (match := re.fullmatch(r"(\d{1,6})ms", text, re.ASCII)):
+        return float(match[1]) / 1000
+    return duration(text)
+
+
+def seconds(text: str | float) -> float:
+    """Read a positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:
+        raise typer.BadParameter(f"{text!r} is no time limit: write seconds, more than 0 and at most 3600")
+    return value
+
+
+def rate(text: str | Rate) -> Rate:
+    """Read ``200/min`` or ``off``."""
+    if isinstance(text, Rate):
+        return text
+    try:
+        return Rate.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def region(text: str) -> str:
+    """Read a region, or the host that Exotel's pages print for it."""
+    from exosms.account import parse_region
+    from exosms.errors import ConfigError
+
+    try:
+        return parse_region(text).value
+    except ConfigError as error:
+        raise typer.BadParameter(error.message) from error
+
+
+def web_address(text: str) -> str:
+    """Read an address that Exotel can post to."""
+    if not re.match(r"https?://[^\s/]+", text):
+        raise typer.BadParameter(f"{text!r} is no address: write http://… or https://…")
+    return text
+
+
+def key(text: str) -> str:
+    """Read a once key: anything that is not empty."""
+    if not text.strip():
+        raise typer.BadParameter("--once needs a key that is not empty")
+    return text
+
+
+def encoding(text: str | Encoding) -> Encoding | None:
+    """Read ``--encoding``; None is auto."""
+    if text == "auto":
+        return None
+    try:
+        return Encoding(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no encoding: write auto, plain or unicode") from None
+
+
+def out(output: Format = Format.AUTO, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> Out:
+    """Return the output streams as the options want them."""
+    return Out(sys.stdout, sys.stderr, format=Format.JSON if json else output, quiet=quiet, verbose=verbose)
+
+
+Profile = Annotated[
+    str | None, typer.Option("-p", "--profile", metavar="NAME", help="The stored account to use.", show_default=False)
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        metavar="singapore|mumbai|sandbox",
+        parser=region,
+        help="Where the account lives; sandbox needs no account and sends nothing.",
+        show_default=False,
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url", metavar="URL", help="Another address of the API, such as a test server's.", show_default=False
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Another config.toml.", show_default=False)
+]
+Output = Annotated[
+    Format, typer.Option("-o", "--output", help="How to print results; auto is human on a terminal, else plain.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No warnings and hints; send prints only the SID.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show requests: method, host, path, status, time.")]
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Check everything, send and write nothing.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to questions; it overrides no guard.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; also EXOSMS_NO_INPUT.")]
+
+To = Annotated[
+    list[str],
+    typer.Option("--to", metavar="NUMBER", help="A recipient; repeat it, or give a comma list.", show_default=False),
+]
+Body = Annotated[
+    str | None,
+    typer.Option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given.", show_default=False),
+]
+BodyFile = Annotated[
+    str | None,
+    typer.Option(
+        "-F",
+        "--body-file",
+        metavar="FILE",
+        help="A file with the text; - is standard input. One final newline is dropped.",
+        show_default=False,
+    ),
+]
+Sender = Annotated[
+    str | None,
+    typer.Option("--from", metavar="SENDER", help="Sender ID (header) or ExoPhone.", show_default=False),
+]
+DltEntityId = Annotated[
+    str | None,
+    typer.Option("--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id.", show_default=False),
+]
+DltTemplateId = Annotated[
+    str | None,
+    typer.Option("--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id.", show_default=False),
+]
+Type = Annotated[
+    MessageType | None,
+    typer.Option("--type", help="Exotel's SmsType; without it Exotel decides.", show_default=False),
+]
+PriorityOption = Annotated[Priority, typer.Option("--priority", help="high is meant for one-time passwords only.")]
+
+
+EncodingOption = Annotated[
+    Encoding | None,
+    typer.Option(
+        "--encoding",
+        metavar="auto|plain|unicode",
+        parser=encoding,
+        help="auto takes unicode only where the text needs it.  [default: auto]",
+        show_default=False,
+    ),
+]
+StatusCallback = Annotated[
+    str | None,
+    typer.Option(
+        "--status-callback",
+        metavar="URL",
+        parser=web_address,
+        help="Where Exotel posts the delivery state.",
+        show_default=False,
+    ),
+]
+CustomField = Annotated[
+    str | None,
+    typer.Option("--custom-field", metavar="TEXT", help="Free text, echoed in the callback.", show_default=False),
+]
+Once = Annotated[
+    str | None,
+    typer.Option(
+        "--once",
+        metavar="KEY",
+        parser=key,
+        help="At most one accepted message for this key, recipient and account. Keys live in this machine's state"
+        " directory: a fresh CI machine knows none.",
+        show_default=False,
+    ),
+]
+Within = Annotated[
+    float | None,
+    typer.Option(
+        "--within", metavar="DURATION", parser=duration, help="How long a once key holds.", show_default=False
+    ),
+]
+MaxSegments = Annotated[
+    int | None,
+    typer.Option("--max-segments", metavar="N", min=1, help="Refuse a text of more parts (5).", show_default=False),
+]
+MaxParts = Annotated[
+    int | None,
+    typer.Option(
+        "--max-parts", metavar="N", min=1, help="Refuse a command of more parts in all.", show_default=False
+    ),
+]
+AnyHour = Annotated[
+    bool, typer.Option("--any-hour", help="Send promotional SMS to India outside 10:00-21:00 there too.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        parser=seconds,
+        help="The whole time that one attempt may take.",
+        show_default="90",
+    ),
+]
+RateOption = Annotated[
+    Rate | None,
+    typer.Option(
+        "--rate",
+        metavar="N/min|off",
+        parser=rate,
+        help="Requests a minute, shared by all commands with this state directory.  [default: 200/min]",
+        show_default=False,
+    ),
+]
+RetryFor = Annotated[
+    float,
+    typer.Option(
+        "--retry-for",
+        metavar="DURATION",
+        parser=duration,
+        help="How long to retry what certainly was not sent; 0 is one attempt.",
+        show_default="2m",
+    ),
+]

@@ -1,0 +1,179 @@
+"""What a person or a script gets to see.
+
+Standard output carries results, standard error everything else. Foreign text is escaped on its way out, so that
+neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, never as markup.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TextIO
+
+from exosms.errors import ExosmsError, InputError
+from exosms.message import Retry
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, direction marks and other invisible characters; the joiners of Indic scripts are not among them."""
+
+Document = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    AUTO = "auto"
+    HUMAN = "human"
+    PLAIN = "plain"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+def printable(text: str) -> str:
+    """Return text that cannot steer a terminal: what could is shown as an escape."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+@dataclass
+class Out:
+    """The two output streams of a command, and how they are to be used."""
+
+    stdout: TextIO
+    stderr: TextIO
+    format: Format = Format.PLAIN
+    quiet: bool = False
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        for stream in (self.stdout, self.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:  # a stream that a caller put in place may have none
+                reconfigure(errors="backslashreplace")
+        if self.format is Format.AUTO:
+            self.format = Format.HUMAN if self.stdout.isatty() else Format.PLAIN
+
+    @property
+    def is_human(self) -> bool:
+        """Whether a person reads standard output."""
+        return self.format is Format.HUMAN
+
+    def line(self, *cells: str) -> None:
+        """Print one line of results, its cells separated by tabs."""
+        self._write(self.stdout, "\t".join(map(printable, cells)))
+
+    def document(self, document: Document) -> None:
+        """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
+        import json
+
+        self._write(self.stdout, json.dumps(document).replace("\x7f", "\\u007f"))
+
+    def draw(self, *renderables: "RenderableType") -> None:
+        """Print what rich draws."""
+        console = self._console()
+        with console.capture() as capture:
+            for renderable in renderables:
+                console.print(renderable)
+        self._write(self.stdout, capture.get().rstrip("\n"))
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        self._say(f"warning: {text}")
+
+    def tell(self, text: str) -> None:
+        """Print progress or a hint."""
+        self._say(text)
+
+    def trace(self, text: str) -> None:
+        """Print one line of what ``--verbose`` shows."""
+        if self.verbose:
+            self._write(self.stderr, f"exosms: {printable(text)}")
+
+    def fail(self, text: str, *, remedy: str = "") -> None:
+        """Print an error and its next step, also when quiet."""
+        self._write(self.stderr, f"exosms: error: {printable(text)}")
+        if remedy:
+            self._write(self.stderr, f"  {printable(remedy)}")
+
+    def failure(self, command: str, error: ExosmsError) -> None:
+        """Print what made a whole command fail: a sentence, and with JSON the document as well."""
+        self.fail(error.message, remedy=error.remedy)
+        if self.format in {Format.JSON, Format.JSONL}:
+            self.document(
+                {"schema": 1, "command": command, "exit_code": int(error.exit_code), "error": error_document(error)}
+            )
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            self._write(self.stderr, f"exosms: {printable(text)}")
+
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(
+            file=self.stdout,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            no_color=True if os.environ.get("NO_COLOR") else None,
+            legacy_windows=False,
+        )
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        """Write whole lines; a reader that went away or a full disk changes nothing about what was sent."""
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            _detach(stream)
+        except OSError as error:
+            _detach(stream)
+            if stream is not self.stderr:
+                self.fail(f"the result could not be written: {error.strerror}")
+
+
+def _detach(stream: TextIO) -> None:
+    """Point a dead stream at nothing, or the interpreter would complain about it on its way out."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def error_document(error: ExosmsError) -> Document:
+    """Return an error of our own with the keys that every error has."""
+    return {
+        "kind": error.kind,
+        "http_status": None,
+        "code": None,
+        "message": error.message,
+        "meaning": "Nothing was sent.",
+        "remedy": error.remedy,
+        "retry": Retry.NO if isinstance(error, InputError) else Retry.SAFE,
+    }
+
+
+def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":
+    """Return a table of names and values whose values fold, but are never cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(printable(title)) if title else None, title_justify="left", box=box.ROUNDED, show_header=False
+    )
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(printable(value)))
+    return table

@@ -1,0 +1,188 @@
+"""The result of sending, message by message: as lines, as tables, as JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exosms.cli.render import Format, Out, error_document, facts
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.message import Message, Outcome, Problem, Receipt, decisive, exit_code_of
+from exosms.sending import not_attempted, refused_here
+
+_SENT = {
+    Outcome.REJECTED: "no",
+    Outcome.NOT_SENT: "no",
+    Outcome.UNKNOWN: "perhaps: nobody can tell from here",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of the message to one recipient; ``message`` is None where none could be made."""
+
+    to: str
+    receipt: Receipt
+    message: Message | None = None
+
+
+class Report:
+    """Collects what became of each recipient's message, shows it as it comes, and ends with the exit code."""
+
+    def __init__(self, out: Out, command: str, *, recipients: Sequence[str]) -> None:
+        self._out = out
+        self._command = command
+        self._recipients = list(recipients)
+        self._results: list[Result] = []
+        self._error: ExosmsError | None = None
+        self._exit_code: int | None = None
+        self.profile: str | None = None
+        self.sandbox = False
+
+    def expect(self, recipients: Sequence[str]) -> None:
+        """Name the recipients as they are known now: checked, in E.164, each of them once."""
+        self._recipients = list(recipients)
+
+    def add(self, result: Result) -> None:
+        """Take one result and show it at once; JSON waits for the whole."""
+        self._results.append(result)
+        _show(self._out, result)
+
+    def fail(self, error: ExosmsError) -> None:
+        """Take the error that ended the command: whoever has no result yet gets it as theirs."""
+        self._error = error
+        self._exit_code = error.exit_code
+        self._out.fail(error.message, remedy=error.remedy)
+        for recipient in self._recipients[len(self._results) :]:
+            self._results.append(Result(to=recipient, receipt=refused_here(error.about(recipient))))
+            _show(self._out, self._results[-1], explain=False)
+
+    def interrupt(self, interrupted: Interrupted) -> None:
+        """Take the signal that ended the command; an unknown message outranks it, as 130 invites to run again."""
+        left = self._recipients[len(self._results) :]
+        known = all(result.receipt.outcome is not Outcome.UNKNOWN for result in self._results)
+        self._exit_code = interrupted.exit_code if known else ExitCode.UNKNOWN
+        self._out.fail(f"interrupted by {interrupted.name}; not attempted: {', '.join(left)}")
+        for recipient in left:
+            self._results.append(Result(to=recipient, receipt=not_attempted("interrupted")))
+            _show(self._out, self._results[-1], explain=False)
+
+    def conclude(self) -> int:
+        """Print the one JSON document, if that is the format, and return the exit code."""
+        receipts = [result.receipt for result in self._results]
+        exit_code = int(exit_code_of(receipts) if self._exit_code is None else self._exit_code)
+        receipt = decisive(receipts)
+        if self._out.format is Format.JSON:
+            self._out.document(
+                {
+                    "schema": 1,
+                    "command": self._command,
+                    "profile": self.profile,
+                    **({"sandbox": True} if self.sandbox else {}),
+                    "exit_code": exit_code,
+                    "outcome": receipt.outcome if receipt else None,
+                    "messages": [message_document(result) for result in self._results],
+                    "error": error_document(self._error) if self._error else None,
+                }
+            )
+        return exit_code
+
+
+def _show(out: Out, result: Result, *, explain: bool = True) -> None:
+    match out.format:
+        case Format.JSON:
+            return
+        case Format.JSONL:
+            out.document(message_document(result))
+        case _ if out.quiet:
+            if result.receipt.sid:
+                out.line(result.receipt.sid)
+        case Format.HUMAN:
+            _draw(out, result)
+            return
+        case _:
+            out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
+    if result.receipt.problem and explain:
+        _explain(out, result.receipt.problem, to=result.to)
+
+
+def message_document(result: Result) -> Mapping[str, Any]:
+    """Return one message with the keys that scripts rely on."""
+    receipt, message = result.receipt, result.message
+    return {
+        "to": result.to,
+        "outcome": receipt.outcome,
+        "sid": receipt.sid,
+        "status": receipt.status,
+        "http_status": receipt.http_status,
+        "detailed_status_code": receipt.detailed_status_code,
+        "detailed_status": receipt.detailed_status,
+        "encoding": message.encoding if message else None,
+        "segments": message.segments if message else None,
+        "template": message.template if message else None,
+        **({"note": receipt.note} if receipt.note else {}),
+        "error": _problem_document(receipt.problem) if receipt.problem else None,
+    }
+
+
+def _problem_document(problem: Problem) -> Mapping[str, Any]:
+    return {
+        "kind": problem.kind,
+        "http_status": problem.http_status,
+        "code": problem.code,
+        "message": problem.message,
+        "meaning": problem.meaning,
+        "remedy": problem.remedy,
+        "retry": problem.retry,
+    }
+
+
+def detail(result: Result) -> str:
+    """Return the last cell of a plain line: Exotel's status word, or what went wrong."""
+    receipt = result.receipt
+    if receipt.problem is None:
+        return receipt.note or receipt.status or ""
+    status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
+    return ": ".join(filter(None, (status, receipt.problem.message or receipt.problem.meaning)))
+
+
+def _explain(out: Out, problem: Problem, *, to: str) -> None:
+    """Print, for the reader of a log, what a plain line has no room for."""
+    out.tell(f"{to}: {problem.meaning} {problem.remedy}".rstrip())
+
+
+def _draw(out: Out, result: Result) -> None:
+    receipt, message = result.receipt, result.message
+    size = f"{message.segments} part{'s'[: message.segments > 1]}, {message.encoding}" if message else ""
+    if receipt.problem is None:
+        about = "; ".join(filter(None, (receipt.note, receipt.status and f"Exotel says {receipt.status}", size)))
+        out.line(f"{receipt.outcome}  {result.to}")
+        if receipt.sid:
+            out.line(f"  {receipt.sid}")
+        out.line(f"  {about}")
+        return
+    problem = receipt.problem
+    said = "Exotel said" if receipt.http_status else "What happened"
+    out.line(f"{receipt.outcome}  {result.to}")
+    out.draw(
+        facts(
+            [
+                ("HTTP status", _status_line(receipt)),
+                *([(said, problem.message)] if problem.message else []),
+                *([("Exotel's code", str(problem.code))] if problem.code is not None else []),
+                ("What it means", problem.meaning),
+                ("Was it sent?", _SENT.get(receipt.outcome, "no")),
+                ("What to do now", problem.remedy),
+            ]
+        )
+    )
+
+
+def _status_line(receipt: Receipt) -> str:
+    if receipt.http_status is None:
+        return "none: there was no answer"
+    from http import HTTPStatus
+
+    try:
+        return f"{receipt.http_status} {HTTPStatus(receipt.http_status).phrase}"
+    except ValueError:  # a number without a name
+        return str(receipt.http_status)

@@ -1,0 +1,77 @@
+"""``exosms sandbox``: Exotel's SMS API, emulated on this machine."""
+
+import re
+import threading
+from typing import Annotated
+
+import typer
+
+from exosms.cli import options as o
+from exosms.errors import ConfigError, ExitCode, Interrupted
+from exosms.interrupts import Interrupts
+
+
+def share(text: str | float) -> float:
+    """Read ``0.1`` or ``10%`` as a share of requests."""
+    if isinstance(text, float):
+        return text
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,9})?)(%?)", text, re.ASCII)
+    value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"{text!r} is no share: write 0.1 or 10%")
+    return value
+
+
+def _until_interrupted() -> None:
+    threading.Event().wait()
+
+
+def command(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 0,
+    latency: Annotated[
+        float,
+        typer.Option(
+            "--latency", metavar="DURATION", parser=o.short_duration, show_default="0", help="Answer so late."
+        ),
+    ] = 0.0,
+    faults: Annotated[
+        float,
+        typer.Option(
+            "--faults", metavar="RATE", parser=share, show_default="0", help="Share of requests that go wrong."
+        ),
+    ] = 0.0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Make faults repeat themselves.", show_default=False)
+    ] = None,
+    delivery_after: Annotated[
+        float,
+        typer.Option(
+            "--delivery-after", metavar="DURATION", parser=o.short_duration, show_default="0", help="Deliver so late."
+        ),
+    ] = 0.0,
+) -> int:
+    """Serve an emulator of Exotel's SMS API on this machine, until interrupted.
+
+    The address is the first line printed. Any key and token are good, unless the token begins with "wrong". A
+    recipient +9190000CCCCC chooses the answer: an HTTP status (00403) or the detailed status that the message ends
+    with (23185). What was really taken is listed at /sandbox/messages.json.
+
+    exosms sandbox --port 8080
+
+    exosms sandbox --faults 10% --seed 1 --delivery-after 30s
+    """
+    from exosms.sandbox.server import Behaviour, serve
+
+    behaviour = Behaviour(latency=latency, faults=faults, seed=seed, delivery_after=delivery_after)
+    interrupts = Interrupts()
+    out = o.out()
+    try:
+        with interrupts.installed():
+            serve(port=port, behaviour=behaviour, announce=out.line, until=_until_interrupted)
+    except OSError as error:
+        raise ConfigError(
+            f"The sandbox cannot listen on port {port}: {error.strerror}", remedy="Choose another with --port, or 0."
+        ) from error
+    except Interrupted:
+        return ExitCode.OK
+    return ExitCode.OK

@@ -1,0 +1,70 @@
+"""From a number and a text to a message: what every text must pass before it may cost anything."""
+
+import re
+from dataclasses import dataclass
+
+from exosms import segments
+from exosms.errors import InputError
+from exosms.message import Encoding, Message, MessageType, Priority
+
+LONGEST_BODY = 2000
+"""Characters; Exotel refuses more (developer portal, api/sms)."""
+
+_UNFILLED = re.compile(r"\{#\w*#\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """What the messages of one command have in common."""
+
+    sender: str
+    dlt_entity_id: str | None = None
+    dlt_template_id: str | None = None
+    type: MessageType | None = None
+    priority: Priority = Priority.NORMAL
+    encoding: Encoding | None = None
+    """None: chosen by the text."""
+    status_callback: str | None = None
+    custom_field: str | None = None
+    template: str | None = None
+
+
+def compose(to: str, body: str, letterhead: Letterhead) -> Message:
+    """Return the message to ``to`` (E.164); raises InputError for a text that cannot be sent."""
+    check_text(body)
+    measure = segments.measure(body, letterhead.encoding)
+    return Message(
+        to=to,
+        body=body,
+        sender=letterhead.sender,
+        encoding=measure.encoding,
+        segments=measure.segments,
+        dlt_entity_id=letterhead.dlt_entity_id,
+        dlt_template_id=letterhead.dlt_template_id,
+        type=letterhead.type,
+        priority=letterhead.priority,
+        status_callback=letterhead.status_callback,
+        custom_field=letterhead.custom_field,
+        template=letterhead.template,
+    )
+
+
+def check_text(body: str) -> None:
+    """Raise InputError for a text that Exotel would refuse, or that nobody meant to send."""
+    if not body.strip():
+        raise InputError("The text is empty", remedy="Give it with --body or --body-file.")
+    if len(body) > LONGEST_BODY:
+        raise InputError(
+            f"The text has {len(body)} characters, more than Exotel's {LONGEST_BODY}", remedy="Shorten or split it."
+        )
+    if marker := _UNFILLED.search(body):
+        raise InputError(
+            f"The text still has the marker {marker[0]} at offset {marker.start()}",
+            remedy="Replace it by its value before sending.",
+        )
+    for offset, character in enumerate(body):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            raise InputError(
+                f"The text holds U+{ord(character):04X} at offset {offset}, which is no character",
+                remedy="Save it as UTF-8 text.",
+            )

@@ -1,0 +1,326 @@
+"""``config.toml``: read and checked, or changed in one step that no crash and no other process can halve."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exosms.credentials import read_small
+from exosms.errors import ConfigError, GuardError
+from exosms.profiletable import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_profile, table_of, wrong
+
+VERSION = 1
+"""The format's version; a file of a later one is refused."""
+
+_LARGEST = 1024 * 1024
+"""Bytes; a file of a thousand profiles has a quarter of that."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What ``config.toml`` says.
+
+    Each profile is checked when it is taken, so that one in use is never stopped by a slip in another.
+    """
+
+    path: Path
+    default: str | None = None
+    """The profile used where none is named: ``default_profile``, or the only one there is."""
+    warnings: tuple[str, ...] = ()
+    home: str | None = None
+    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stored profiles, in the file's order."""
+        return tuple(name for name in self.tables if name != BUILT_IN.name)
+
+    def profile(self, name: str) -> Profile:
+        """Return that profile, checked; raises ConfigError naming the key, or the nearest name there is."""
+        if name == BUILT_IN.name:
+            return BUILT_IN
+        if name not in self.tables:
+            raise _no_such_profile(name, self)
+        return read_profile(name, self.tables[name], path=self.path, home=self.home)
+
+    def unknown_keys(self, name: str) -> tuple[str, ...]:
+        """Return a warning for each key of that profile that means nothing."""
+        where = f"profile {name!r} in {self.path}"
+        return tuple(_about_unknown(key, KEYS, where) for key in self.tables.get(name, ()) if key not in KEYS)
+
+
+def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Config:
+    """Read the file; one that is not there holds no profiles.
+
+    ``home`` is what ``~`` stands for in it, ``euid`` whose file counts as ours (by default this process's user).
+    Raises ConfigError, which never quotes the file.
+    """
+    document = _load(path, euid=os.geteuid() if euid is None else euid)
+    tables = document.get("profiles", {})
+    default = document.get("default_profile")
+    if default is None and len(tables) == 1:
+        default = next(iter(tables))
+    known = ("version", "default_profile", "profiles")
+    warnings = [_about_unknown(key, known, str(path)) for key in document if key not in known]
+    if BUILT_IN.name in tables:
+        warnings.append(f"{path}: the profile 'sandbox' is built in; what the file says of it is ignored")
+    return Config(path=path, default=default, warnings=tuple(warnings), home=home, tables=tables)
+
+
+def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool:
+    """Store a profile and return whether it is now the default one, as the first one is.
+
+    Replacing takes the account whole from the new profile, and keeps what the stored one says beside the account
+    (its allow list, its limits, keys of other programs) unless the new one says it too. Raises GuardError if the
+    name is in use and ``replace`` is not set, and ConfigError.
+    """
+    check_name(profile.name)
+    table = table_of(profile)
+    try:
+        read_profile(profile.name, table, path=path, home=None)
+    except ConfigError as error:
+        raise ConfigError(error.message.removeprefix(f"{path}: "), remedy="Nothing was stored.") from error
+    with _edited(path) as document:
+        tables = document.setdefault("profiles", {})
+        before = tables.get(profile.name)
+        if before is not None and not replace:
+            raise GuardError(
+                f"There is a profile {profile.name!r} already",
+                remedy="Nothing was changed. Add --yes to replace its account, or choose another name.",
+            )
+        if not tables:
+            document.setdefault("default_profile", profile.name)
+        kept = {key: value for key, value in (before or {}).items() if key not in ACCOUNT_KEYS}
+        tables[profile.name] = kept | table
+        return document.get("default_profile") == profile.name
+
+
+def remove_profile(path: Path, name: str) -> None:
+    """Forget a profile. If it was the default, no other takes its place, unless only one is left.
+
+    Raises ConfigError if there is none of that name.
+    """
+    with _edited(path) as document:
+        tables = document.get("profiles", {})
+        if name == BUILT_IN.name and name not in tables:
+            raise ConfigError("The profile 'sandbox' is built in and cannot be removed")
+        if name not in tables:
+            raise _no_such_profile(name, Config(path=path, tables=tables))
+        del tables[name]
+        if document.get("default_profile") == name:
+            del document["default_profile"]
+
+
+def use_profile(path: Path, name: str) -> None:
+    """Make a profile the default one; raises ConfigError if there is none of that name."""
+    with _edited(path) as document:
+        tables = document.get("profiles", {})
+        if name != BUILT_IN.name and name not in tables:
+            raise _no_such_profile(name, Config(path=path, tables=tables))
+        document["default_profile"] = name
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError if no profile can be stored under that name."""
+    if name == BUILT_IN.name:
+        raise ConfigError("The name 'sandbox' is taken by the built-in profile", remedy="Choose another name.")
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot name a profile",
+            remedy="Use at most 64 letters (a to z), digits, '-', '_' and '.', beginning with none of '-' and '.'.",
+        )
+
+
+# Reading.
+
+
+def _load(path: Path, *, euid: int) -> dict[str, Any]:
+    try:
+        file = read_small(path, limit=_LARGEST)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}") from error
+    _check_access(path, owner=file.owner, mode=file.mode, euid=euid)
+    document = _parse(path, file.content)
+    _check_document(path, document)
+    return document
+
+
+def _check_access(path: Path, *, owner: int, mode: int, euid: int) -> None:
+    """Raise ConfigError if others can read our file, or change somebody else's (a mounted secret, say).
+
+    Whoever can change the file chooses the address that key and token go to, and a program that we run.
+    """
+    from shlex import quote
+
+    if owner == euid and mode & 0o066:
+        raise ConfigError(
+            f"The configuration {path} holds secrets, and others can read or change it (mode {mode:04o})",
+            remedy=f"Run: chmod 600 {quote(str(path))}",
+        )
+    if owner != euid and mode & 0o022:
+        raise ConfigError(
+            f"The configuration {path} can be changed by others (mode {mode:04o})",
+            remedy=f"As its owner, run: chmod go-w {quote(str(path))}",
+        )
+
+
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
+    """Return the TOML document. The parser's own words may quote the file, so they are neither shown nor chained."""
+    import tomllib
+
+    flaw = "it is not TOML"
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        flaw = f"line {line} is not UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        position = _POSITION.search(str(error))
+        end = f"the end, line {len(content.splitlines())}"
+        flaw = f"it is not TOML at {f'line {position[1]}, column {position[2]}' if position else end}"
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets a thousand deep
+        flaw = "it holds a number too long or a value nested too deep"
+    raise ConfigError(
+        f"The configuration {path} cannot be read: {flaw}", remedy="Mend it there; text stands in double quotes."
+    )
+
+
+def _check_document(path: Path, document: Mapping[str, object]) -> None:
+    version = document.get("version", VERSION)
+    if type(version) is not int or version < 1:
+        raise wrong(path, "version", "must be the whole number 1")
+    if version > VERSION:
+        raise ConfigError(
+            f"The configuration {path} has version {version}, and this exosms knows only {VERSION}",
+            remedy="Upgrade exosms.",
+        )
+    if not isinstance(document.get("default_profile", ""), str):
+        raise wrong(path, "default_profile", "must be the name of a profile in quotes")
+    tables = document.get("profiles", {})
+    if not isinstance(tables, dict):
+        raise wrong(path, "profiles", "must be tables such as [profiles.prod]")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise wrong(path, f"profile {name!r}", f"must be a table: [profiles.{name}]")
+
+
+def _no_such_profile(name: str, config: Config) -> ConfigError:
+    nearest = _nearest(name, (*config.names, BUILT_IN.name))
+    there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
+    return ConfigError(
+        f"There is no profile {name!r} in {config.path}; {there_are}",
+        remedy=f"Did you mean {nearest!r}?" if nearest else f"Add it: exosms profile add {_addable(name)}",
+    )
+
+
+def _addable(name: str) -> str:
+    return name if _NAME.fullmatch(name) else "NAME"
+
+
+def _about_unknown(key: str, known: Iterable[str], where: str) -> str:
+    nearest = _nearest(key, known)
+    return f"{where}: the key {key!r} means nothing" + (f"; did you mean {nearest!r}?" if nearest else "")
+
+
+def _nearest(word: str, words: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(words), n=1)), None)
+
+
+# Writing.
+
+
+@contextmanager
+def _edited(path: Path) -> Iterator[dict[str, Any]]:
+    """Lend the document to be changed in place, then write it; nobody else changes it meanwhile.
+
+    A symbolic link stays one: what it points to is replaced.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        _make_private(target.parent)
+        with _alone(target):
+            document = _load(target, euid=os.geteuid()) or {"version": VERSION}
+            yield document
+            _write(target, document)
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration {path} cannot be written: {error.strerror}",
+            remedy="Nothing was changed. Mend the permissions, free some space or name another --config.",
+        ) from error
+
+
+def _make_private(directory: Path) -> None:
+    """Create the directory and those above it for us alone, whatever the umask; one that exists stays as it is."""
+    if directory.is_dir() or directory == directory.parent:
+        return
+    _make_private(directory.parent)
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+        directory.chmod(0o700)
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep other processes from changing the file, by a lock beside it that nobody finds afterwards."""
+    lock = target.with_name(f".{target.name}.lock")
+    descriptor = _lock(lock)
+    while not _is_that_file(lock, descriptor):  # its holder removed it while we waited
+        os.close(descriptor)
+        descriptor = _lock(lock)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _is_that_file(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
+def _write(target: Path, document: Mapping[str, Any]) -> None:
+    """Replace the file in one step: until the rename the old one stands, after it the new one is on disk."""
+    import tempfile
+
+    import tomli_w
+
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            os.fchmod(descriptor, 0o600)
+            file.write(tomli_w.dumps(document).encode())
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

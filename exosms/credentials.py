@@ -1,0 +1,234 @@
+"""Secrets that do not show themselves, and the places an API token comes from."""
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol, cast
+
+from exosms.errors import ConfigError
+
+if TYPE_CHECKING:
+    import subprocess
+
+TOKEN_COMMAND_TIMEOUT = 30.0
+"""Seconds that a token command may take."""
+
+_LONGEST_TOKEN = 64 * 1024
+"""Bytes of a token file or of a token command's output; a real token has a few dozen."""
+
+Warn = Callable[[str], None]
+"""Takes one sentence for the user that stops nothing."""
+
+
+class Secret:
+    """A text that only ``reveal`` shows; printing, formatting and tracebacks show a mask."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends or stores it."""
+        return self._value
+
+    def mask(self, *, ends: int = 0) -> str:
+        """A mask of constant length; of a text longer than 8 it may keep up to 2 characters at either end."""
+        kept = min(ends, 2) if len(self._value) > 8 else 0
+        return f"{self._value[:kept]}********{self._value[-kept:] if kept else ''}"
+
+    def __repr__(self) -> str:
+        return "Secret(********)"
+
+    def __str__(self) -> str:
+        return self.mask()
+
+
+def flaw_of_token(text: str) -> str | None:
+    """What makes a text useless as an API token, in words that fit behind its name; None if nothing does."""
+    if not text:
+        return "is empty"
+    if any(not "!" <= character <= "~" for character in text):
+        return "holds a blank, a line break or another character that is not printable ASCII"
+    return None
+
+
+def flaw_of_key(text: str) -> str | None:
+    """What makes a text useless as an API key: also a colon, which ends the user name (RFC 7617 §2)."""
+    return flaw_of_token(text) or ("holds a colon; give the key alone, without the token" if ":" in text else None)
+
+
+class TokenSource(Protocol):
+    """A place that holds an API token, which is fetched only when a request needs it."""
+
+    @property
+    def label(self) -> str:
+        """What the place is called, without anything secret."""
+
+    def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:
+        """Return the token; raises ConfigError with a sentence that quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineToken:
+    """A token that stands in the configuration file or in a variable, whose name is the label."""
+
+    token: Secret
+    label: str = "api_token"
+
+    def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
+        """Return the token, checked."""
+        return _checked(self.token.reveal(), place=self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """A file with nothing but the token and perhaps a line break after it."""
+
+    path: Path
+    name: str = "token_file"
+    """The setting that names the file."""
+
+    @property
+    def label(self) -> str:
+        """The setting and the path."""
+        return f"{self.name} {self.path}"
+
+    def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
+        """Read the token; a file that others can read is worth a warning."""
+        from shlex import quote
+
+        try:
+            file = read_small(self.path, limit=_LONGEST_TOKEN)
+        except OSError as error:
+            raise ConfigError(
+                f"The {self.label} cannot be read: {error.strerror}",
+                remedy="Write the API token into that file, or name another one.",
+            ) from error
+        if file.mode & 0o044:
+            warn(f"the {self.label} can be read by others; to keep it to yourself: chmod 600 {quote(str(self.path))}")
+        text = file.content.decode("latin-1").removesuffix("\n").removesuffix("\r")
+        return _checked(text, place=self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCommand:
+    """A program that prints the token as its first line; it runs without a shell."""
+
+    argv: tuple[str, ...]
+    timeout: float = TOKEN_COMMAND_TIMEOUT
+    """Seconds."""
+
+    @property
+    def label(self) -> str:
+        """The program alone, since its arguments may be secret."""
+        return f"token_command {self.argv[0]}"
+
+    def __repr__(self) -> str:
+        return f"TokenCommand({self.argv[0]!r}, …)"
+
+    def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
+        """Run the program; what it writes to standard error goes to ours, its arguments and output nowhere."""
+        status, output = self._run(environ)
+        flaw = {0: None, None: f"took longer than {self.timeout:g} s"}.get(status, f"ended with exit code {status}")
+        if flaw is None and len(output) > _LONGEST_TOKEN:
+            flaw = "printed more than 64 KiB"
+        if flaw:
+            raise self._error(flaw)
+        line = output.partition(b"\n")[0].removesuffix(b"\r")
+        return _checked(line.decode("latin-1"), place=f"What the {self.label} prints as its first line")
+
+    def _run(self, environ: Mapping[str, str]) -> tuple[int | None, bytes]:
+        """Return the exit code, None after a time-out, and the output up to its limit."""
+        import subprocess
+
+        try:
+            with subprocess.Popen(  # noqa: S603 - running the user's own program is the purpose, without a shell
+                self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=dict(environ)
+            ) as process:
+                try:
+                    return _output_within(process, self.timeout)
+                finally:
+                    process.kill()
+        except OSError as error:
+            raise self._error(f"cannot be started: {error.strerror}") from error
+
+    def _error(self, flaw: str) -> ConfigError:
+        return ConfigError(
+            f"The {self.label} {flaw}",
+            remedy="Run the command by hand: its first line must be the API token.",
+        )
+
+
+def split_command(text: str) -> tuple[str, ...]:
+    """Split what ``--token-command`` was given as a shell would; raises ConfigError without quoting it."""
+    import shlex
+
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError:
+        words = ()
+    if words and words[0]:
+        return words
+    raise ConfigError(
+        "The token command is empty or has an open quote",
+        remedy='Write the program and its arguments, such as --token-command "pass show exotel".',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A file's content, and who may do what with it."""
+
+    content: bytes = field(repr=False)
+    owner: int
+    mode: int
+
+
+def read_small(path: Path, *, limit: int) -> SmallFile:
+    """Read a file of at most ``limit`` bytes; raises OSError. Owner and mode are those of what was read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        status = os.fstat(descriptor)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
+    return SmallFile(content=content, owner=status.st_uid, mode=status.st_mode & 0o777)
+
+
+def _checked(text: str, *, place: str) -> Secret:
+    flaw = flaw_of_token(text)
+    if flaw:
+        raise ConfigError(
+            f"{place} {flaw}, so it is no API token",
+            remedy="Copy the API token afresh from Exotel's dashboard, alone on its line.",
+        )
+    return Secret(text)
+
+
+def _output_within(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[int | None, bytes]:
+    """Return exit code and output; ``communicate`` would keep any amount of output and name the arguments."""
+    import selectors
+    import subprocess
+    import time
+
+    deadline = time.monotonic() + seconds
+    output = b""
+    with selectors.DefaultSelector() as selector:
+        stdout = cast("IO[bytes]", process.stdout)  # it is a pipe
+        selector.register(stdout, selectors.EVENT_READ)
+        while len(output) <= _LONGEST_TOKEN:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                return None, b""
+            chunk = os.read(stdout.fileno(), 65536)
+            if not chunk:
+                break
+            output += chunk
+        else:
+            return 0, output
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic())), output
+    except subprocess.TimeoutExpired:
+        return None, b""

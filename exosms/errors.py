@@ -1,0 +1,112 @@
+"""What can go wrong, and with which exit code it ends.
+
+- ExosmsError
+  - UsageError          2  the command line does not make sense
+  - InputError          3  a number, body, template or file was refused here; nothing was sent
+  - ConfigError         4  configuration, credentials or the ledger
+  - GuardError          5  a guard refused; a person decides
+- Interrupted         128 + signal; not an ``Exception``, so that nothing on the way up swallows it
+
+Errors of an attempt to send are no exceptions: they are receipts (see ``message``).
+"""
+
+import signal
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes that scripts rely on."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    INPUT = 3
+    CONFIG = 4
+    GUARD = 5
+    REFUSED = 6
+    UNAVAILABLE = 7
+    PENDING = 8
+    UNKNOWN = 9
+    PARTIAL = 10
+    RATE_LIMITED = 11
+    FAILED = 12
+
+
+class ExosmsError(Exception):
+    """An error with a sentence that names the offending value, and the next step as its remedy."""
+
+    exit_code: ClassVar[ExitCode]
+    kind: ClassVar[str]
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def about(self, _recipient: str) -> "ExosmsError":
+        """Return what this error means for one recipient's message."""
+        return self
+
+
+class UsageError(ExosmsError):
+    """The arguments do not fit together."""
+
+    exit_code = ExitCode.USAGE
+    kind = "usage"
+
+
+class InputError(ExosmsError):
+    """A number, a body, a template or a file was refused before anything was sent."""
+
+    exit_code = ExitCode.INPUT
+    kind = "rejected"
+
+
+class RecipientsError(InputError):
+    """Some recipients were refused, by the error of each; the others wait for them to be mended."""
+
+    def __init__(self, refused: Mapping[str, InputError]) -> None:
+        first = next(iter(refused.values()))
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        super().__init__(first.message + more, remedy=first.remedy)
+        self._refused = refused
+
+    def about(self, recipient: str) -> ExosmsError:
+        """Return the recipient's own error, or that it was kept back because of another's."""
+        kept_back = GuardError("Kept back, since another recipient was refused", remedy=self.remedy)
+        return self._refused.get(recipient, kept_back)
+
+
+class ConfigError(ExosmsError):
+    """Configuration, credentials or the ledger cannot be used."""
+
+    exit_code = ExitCode.CONFIG
+    kind = "config"
+
+
+class GuardError(ExosmsError):
+    """A guard refused: quiet hours, limits, the allow list, something sent before."""
+
+    exit_code = ExitCode.GUARD
+    kind = "guard"
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop while something was left to do."""
+
+    def __init__(self, signum: int, *, remedy: str = "") -> None:
+        super().__init__(signum)
+        self.signum = signum
+        self.remedy = remedy
+
+    @property
+    def exit_code(self) -> int:
+        """128 + signal, as shells count."""
+        return 128 + self.signum
+
+    @property
+    def name(self) -> str:
+        """The signal's name, such as ``SIGINT``."""
+        return signal.Signals(self.signum).name

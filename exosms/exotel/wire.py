@@ -1,0 +1,176 @@
+"""Our message to Exotel's form, and Exotel's JSON or XML to our words.
+
+Sources: Exotel's developer portal (api/sms, api/sms-details, api/send-bulk-sms-*, api/http-status-codes) and
+replies that clients recorded. Shapes that the portal leaves open are read leniently.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from exosms.message import Message, Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One message as Exotel describes it."""
+
+    sid: str
+    to: str | None = None
+    status: str | None = None
+    detailed_status_code: int | None = None
+    detailed_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Exotel's ``RestException``."""
+
+    status: int | None = None
+    code: int | None = None
+    message: str = ""
+
+
+def send_path(account_sid: str) -> str:
+    """Where one message is posted; ``.json``, since without it the answer is XML."""
+    return f"/v1/Accounts/{quote(account_sid, safe='')}/Sms/send.json"
+
+
+def details_path(account_sid: str, sms_sid: str) -> str:
+    """Where one message is looked up. It is ``SMS/Messages`` here and ``Sms/send`` there."""
+    return f"/v1/Accounts/{quote(account_sid, safe='')}/SMS/Messages/{quote(sms_sid, safe='')}.json"
+
+
+def form(message: Message) -> bytes:
+    """Return the message as Exotel's form, with ``EncodingType`` always set: its default is contradictory."""
+    fields = {
+        "From": message.sender,
+        "To": message.to,
+        "Body": message.body,
+        "EncodingType": message.encoding,
+        "DltEntityId": message.dlt_entity_id,
+        "DltTemplateId": message.dlt_template_id,
+        "SmsType": message.type,
+        "Priority": message.priority if message.priority is Priority.HIGH else None,
+        "StatusCallback": message.status_callback,
+        "CustomField": message.custom_field,
+    }
+    return urlencode({name: value for name, value in fields.items() if value is not None}).encode("ascii")
+
+
+def read(body: bytes | None) -> list[Reply | Refusal]:
+    """Return what an answer says about messages, in its order; nothing if it is neither JSON nor XML."""
+    try:
+        return list(_items(_parse(body or b"")))
+    except RecursionError:  # nested beyond reason
+        return []
+
+
+def reply_to(number: str, items: list[Reply | Refusal]) -> Reply | None:
+    """Return the reply that concerns ``number`` (E.164); a lone reply needs no matching."""
+    replies = [item for item in items if isinstance(item, Reply)]
+    if len(replies) == 1:
+        return replies[0]
+    return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
+
+
+def refusal_in(items: list[Reply | Refusal]) -> Refusal | None:
+    """Return Exotel's error envelope, if the answer carries one."""
+    return next((item for item in items if isinstance(item, Refusal)), None)
+
+
+def e164(number: str) -> str:
+    """Return a number as Exotel writes it (``0`` + ten digits for India, ``00`` + number abroad) as E.164."""
+    digits = "".join(filter(str.isdigit, number))
+    if digits.startswith("00"):
+        return "+" + digits[2:]
+    if len(digits) == 11 and digits.startswith("0"):
+        return "+91" + digits[1:]
+    return "+" + digits
+
+
+def _items(node: Any) -> Iterator[Reply | Refusal]:
+    match node:
+        case list():
+            for inner in node:
+                yield from _items(inner)
+        case {"TwilioResponse": inner} | {"SMSMessages": inner} | {"SMSMessage": list() as inner}:
+            yield from _items(inner)
+        case {"SMSMessage": dict() as inner}:
+            yield from _items(inner)
+        case {"RestException": dict() as inner}:
+            yield Refusal(
+                status=_number(inner.get("Status")),
+                code=_number(inner.get("Code")),
+                message=_text(inner.get("Message")) or "",
+            )
+        case {"Sid": sid} if text := _text(sid):
+            yield Reply(
+                sid=text,
+                to=_text(node.get("To")),
+                status=_text(node.get("Status")),
+                detailed_status_code=_number(node.get("DetailedStatusCode")),
+                detailed_status=_text(node.get("DetailedStatus")),
+            )
+
+
+def _text(value: Any) -> str | None:
+    """Text or a number as text; None for anything else and for emptiness."""
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        # JSON can hold half a surrogate pair, which no encoding and no database takes.
+        return str(value).encode("utf-8", "replace").decode().strip() or None
+    return None
+
+
+def _number(value: Any) -> int | None:
+    """Codes come as numbers or as text."""
+    text = _text(value)
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _parse(body: bytes) -> Any:
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if body[:1] == b"<":
+        return _parse_xml(body)
+    import json
+
+    try:
+        return json.loads(body)
+    except ValueError:  # no JSON, bytes that are no text, integers beyond reason
+        return None
+
+
+def _parse_xml(body: bytes) -> Any:
+    from xml.etree import ElementTree as ET
+
+    class Builder(ET.TreeBuilder):
+        """Refuses a document type declaration, and with it every entity of its own."""
+
+        def doctype(self, *_: object) -> None:
+            raise ET.ParseError("document type declaration")
+
+    try:
+        root = ET.fromstring(body, parser=ET.XMLParser(target=Builder()))  # noqa: S314  # see Builder
+    except (ET.ParseError, ValueError, LookupError):  # LookupError: an encoding that does not exist
+        return None
+    return {_name(root): _tree(root)}
+
+
+def _tree(element: Any) -> Any:
+    """An element's text, or its children by name; a name that repeats becomes a list."""
+    if not len(element):
+        return element.text
+    tree: dict[str, Any] = {}
+    for child in element:
+        name, value = _name(child), _tree(child)
+        if name in tree:
+            earlier = tree[name]
+            tree[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+        else:
+            tree[name] = value
+    return tree
+
+
+def _name(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]

@@ -1,0 +1,156 @@
+"""A message, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exosms.errors import ExitCode
+
+
+class Outcome(StrEnum):
+    """What became of one message; the same word in tables, JSON, the ledger and result files."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    PLANNED = "planned"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Encoding(StrEnum):
+    """Exotel's ``EncodingType``: ``plain`` is GSM 03.38, ``unicode`` is UCS-2."""
+
+    PLAIN = "plain"
+    UNICODE = "unicode"
+
+
+class MessageType(StrEnum):
+    """Exotel's ``SmsType``; DLT's service implicit is ``transactional``, explicit is ``_opt_in``."""
+
+    TRANSACTIONAL = "transactional"
+    TRANSACTIONAL_OPT_IN = "transactional_opt_in"
+    PROMOTIONAL = "promotional"
+
+
+class Priority(StrEnum):
+    """Exotel's ``Priority``; ``high`` is meant for one-time passwords only."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Retry(StrEnum):
+    """Whether sending again is pointless, safe, or for a person to decide."""
+
+    NO = "no"
+    SAFE = "safe"
+    DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One text to one recipient, checked and ready to be sent."""
+
+    to: str
+    """E.164, such as ``+919876543210``."""
+    sender: str
+    """Header (sender ID) or ExoPhone."""
+    body: str
+    encoding: Encoding
+    segments: int
+    dlt_entity_id: str | None = None
+    dlt_template_id: str | None = None
+    type: MessageType | None = None
+    priority: Priority = Priority.NORMAL
+    status_callback: str | None = None
+    custom_field: str | None = None
+    template: str | None = None
+    """The registered template's name in our registry; it never goes over the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a message was not accepted, and what to do about it."""
+
+    kind: str
+    message: str
+    """Exotel's own text, or our sentence where Exotel said nothing. Hostile: escape it before showing it."""
+    meaning: str
+    remedy: str
+    retry: Retry
+    http_status: int | None = None
+    code: int | None = None
+
+
+class Then(StrEnum):
+    """What an attempt means for the next one."""
+
+    GO_ON = "go_on"
+    RETRY = "retry"
+    """Not sent; the same message may be tried again after a back-off."""
+    PAUSE = "pause"
+    """Not sent because of the account's rate: every process pauses, then the same message is tried again."""
+    STOP = "stop"
+    """Whatever follows would fail for the same reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What is known of one message; ``status`` and ``detailed_status`` are Exotel's own words."""
+
+    outcome: Outcome
+    exit_code: ExitCode
+    then: Then = Then.GO_ON
+    retry_after: float | None = None
+    """Seconds that Exotel asked us to wait, already clamped."""
+    sid: str | None = None
+    status: str | None = None
+    http_status: int | None = None
+    detailed_status_code: int | None = None
+    detailed_status: str | None = None
+    problem: Problem | None = None
+    note: str = ""
+    """What else a person should know, such as when a once key was used."""
+
+
+_MOST_TELLING = (
+    ExitCode.CONFIG,
+    ExitCode.REFUSED,
+    ExitCode.RATE_LIMITED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.INPUT,
+    ExitCode.GUARD,
+)
+
+
+def decisive(receipts: Sequence[Receipt]) -> Receipt | None:
+    """Return the receipt whose outcome a command with these receipts reports; None if there are none.
+
+    Unknown outranks everything, since running again could send twice; then whatever was not accepted,
+    the cause that a person has to mend before the one that time mends.
+    """
+
+    def rank(receipt: Receipt) -> tuple[int, bool]:
+        if receipt.outcome is Outcome.UNKNOWN:
+            return -1, False
+        urgency = _MOST_TELLING.index(receipt.exit_code) if receipt.exit_code else len(_MOST_TELLING)
+        return urgency, receipt.outcome is not Outcome.REJECTED
+
+    return min(receipts, key=rank, default=None)
+
+
+def exit_code_of(receipts: Sequence[Receipt]) -> ExitCode:
+    """Return the exit code of a command that ended with these receipts.
+
+    Any unknown is 9; accepted beside not accepted is 10; so 4, 6, 7 and 11 mean that nobody was accepted.
+    """
+    receipt = decisive(receipts)
+    if receipt is None or receipt.exit_code in {ExitCode.OK, ExitCode.UNKNOWN}:
+        return ExitCode.OK if receipt is None else receipt.exit_code
+    if any(other.outcome is Outcome.ACCEPTED for other in receipts):
+        return ExitCode.PARTIAL
+    return receipt.exit_code

@@ -1,0 +1,73 @@
+"""From what people type, paste and export to E.164 (ITU-T E.164)."""
+
+import re
+
+from exosms.errors import ConfigError, InputError
+
+_DECORATION = re.compile("[\\s().\\-\u00a0\u00ad\u2000-\u200f\u2010-\u2015\u202a-\u202f\u205f-\u2069\u3000\ufeff]+")
+"""What people put between digits, and what copy and paste adds: spaces, hyphens, dots, brackets, direction marks."""
+
+_PLAIN = re.compile(r"(?:\+91)?([6-9][0-9]{9})")
+_INDIAN = re.compile(r"(?:\+?91|0091|00910|\+910|0)?([6-9][0-9]{9})")
+_SCIENTIFIC = re.compile(r"[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
+
+
+def parse(text: str, *, country: str = "IN") -> str:
+    """Return a number as E.164, such as ``+919876543210``; raises InputError naming it.
+
+    ``country`` (ISO 3166, two letters) is where numbers without ``+`` belong. An Indian mobile number has ten digits
+    and begins with 6 to 9 (Department of Telecommunications, National Numbering Plan); that rule is checked here,
+    since the metadata that serves other countries takes some of those ranges for fixed lines.
+    """
+    if country == "IN" and (match := _PLAIN.fullmatch(text)):
+        return "+91" + match[1]
+    digits = _DECORATION.sub("", text)
+    _check_digits(digits, text)
+    if country == "IN" or digits.startswith(("+91", "0091")):
+        if match := _INDIAN.fullmatch(digits):
+            return "+91" + match[1]
+        if not digits.startswith(("+", "00")) or digits.startswith(("+91", "0091")):
+            raise InputError(
+                f"{text!r} is no Indian mobile number: it takes ten digits, the first of them 6 to 9",
+                remedy="Correct it, or write a foreign number with + and its country code.",
+            )
+    return _parse_abroad(digits, text, country)
+
+
+def is_indian(number: str) -> bool:
+    """Whether an E.164 number is Indian."""
+    return number.startswith("+91")
+
+
+def _check_digits(digits: str, text: str) -> None:
+    if _SCIENTIFIC.fullmatch(digits):
+        raise InputError(
+            f"{text!r} is what a spreadsheet makes of a phone number; the digits are lost",
+            remedy="Format the column as text and enter the numbers again.",
+        )
+    if not re.fullmatch(r"\+?[0-9]+", digits):
+        raise InputError(
+            f"{text!r} is no phone number" if text.strip() else "A phone number is empty",
+            remedy="Write digits only, with + and the country code for a number abroad.",
+        )
+
+
+def _parse_abroad(digits: str, text: str, country: str) -> str:
+    import phonenumbers
+
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise ConfigError(
+            f"{country!r} is no country", remedy='Write two capital letters in the profile, such as country = "IN".'
+        )
+    international = "+" + digits[2:] if digits.startswith("00") else digits
+    try:
+        number = phonenumbers.parse(international, None if international.startswith("+") else country)
+    except phonenumbers.NumberParseException:
+        number = None
+    # Possible is enough: metadata is always older than the newest ranges, and a typo changes the length more often.
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise InputError(
+            f"{text!r} is no phone number of {country if not international.startswith('+') else 'any country'}",
+            remedy="Write it with + and its country code.",
+        )
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -1,0 +1,59 @@
+"""Where the program keeps what is the user's: the configuration and the state."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from exosms.errors import ConfigError
+
+_LINUX = {"XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
+"""The defaults of the XDG Base Directory Specification."""
+
+
+def config_path(flag: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return where the configuration is or would be: ``--config``, EXOSMS_CONFIG or the user's directory.
+
+    None if nothing tells where that directory is.
+    """
+    if flag is not None:
+        return flag
+    if environ.get("EXOSMS_CONFIG"):
+        return Path(environ["EXOSMS_CONFIG"])
+    directory = _user_directory(environ, "XDG_CONFIG_HOME")
+    return directory and directory / "config.toml"
+
+
+def config_path_to_write(flag: Path | None, environ: Mapping[str, str]) -> Path:
+    """Return ``config_path``; raises ConfigError if there is no place for it."""
+    path = config_path(flag, environ)
+    if path is None:
+        raise ConfigError(
+            "There is no home directory to keep the configuration in",
+            remedy="Set HOME, or name a file with --config or EXOSMS_CONFIG.",
+        )
+    return path
+
+
+def state_directory(environ: Mapping[str, str]) -> Path | None:
+    """Return where the ledger lives: EXOSMS_STATE_DIR or the user's directory; None if nothing tells where."""
+    if environ.get("EXOSMS_STATE_DIR"):
+        return Path(environ["EXOSMS_STATE_DIR"])
+    return _user_directory(environ, "XDG_STATE_HOME")
+
+
+def _user_directory(environ: Mapping[str, str], variable: str) -> Path | None:
+    """Our directory of that kind; a relative XDG path is invalid (XDG Base Directory Specification)."""
+    named = environ.get(variable, "")
+    if named.startswith("/"):
+        return Path(named, "exosms")
+    home = environ.get("HOME", "")
+    if sys.platform == "linux" and home.startswith("/"):  # what platformdirs would say, 3 ms of its import earlier
+        return Path(home, _LINUX[variable], "exosms")
+    from platformdirs import user_config_dir, user_state_dir
+
+    find = user_config_dir if variable == "XDG_CONFIG_HOME" else user_state_dir
+    try:
+        path = Path(find("exosms", appauthor=False))
+    except RuntimeError:  # how platformdirs 4.14 says that there is no home
+        return None
+    return path if path.is_absolute() else None  # and how it said so before: with a path that begins with ~

@@ -1,0 +1,186 @@
+"""The emulator over HTTP, on this machine only, with faults on request.
+
+``GET /sandbox/messages.json`` lists every message that was really taken; that address is the sandbox's own.
+"""
+
+import http.server
+import json
+import random
+import socket
+import struct
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlencode, urlsplit
+
+from exosms.sandbox.emulator import LARGEST_REQUEST, Answer, Emulator, RefusedError
+from exosms.sandbox.store import Store, Stored
+
+_GATEWAY = Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How the server treats its clients; times are in seconds, ``faults`` is a share of requests from 0 to 1."""
+
+    latency: float = 0.0
+    faults: float = 0.0
+    seed: int | None = None
+    delivery_after: float = 0.0
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The emulator behind a socket on 127.0.0.1."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, behaviour: Behaviour) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.behaviour = behaviour
+        self.emulator = Emulator(Store(), delivery_after=behaviour.delivery_after, taken=self._call_back_later)
+        self._chance = random.Random(behaviour.seed)  # noqa: S311  # faults, not secrets
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """The address to send to."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def fault(self) -> str:
+        """Return the fault of the next request, or nothing."""
+        kinds = ("reset", "reset after", "cut", "429", "503", "gateway", "reorder", "partial")
+        with self._lock:
+            return self._chance.choice(kinds) if self._chance.random() < self.behaviour.faults else ""
+
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet about clients that go away."""
+
+    def _call_back_later(self, message: Stored) -> None:
+        """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
+        if not _is_loopback(message.callback):
+            return
+        timer = threading.Timer(self.behaviour.delivery_after, self._call_back, [message])
+        timer.daemon = True
+        timer.start()
+
+    def _call_back(self, message: Stored) -> None:
+        form = urlencode(self.emulator.callback_form(message)).encode()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            opener.open(message.callback, form, timeout=10).close()
+        except (OSError, ValueError):
+            return
+
+
+def serve(*, port: int, behaviour: Behaviour, announce: Callable[[str], None], until: Callable[[], None]) -> None:
+    """Serve until ``until`` returns or raises; ``announce`` gets the address first. OSError: the port is taken."""
+    with Server(port, behaviour) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            announce(server.url)
+            until()
+        finally:
+            server.shutdown()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+    timeout = 60
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        if self.path == "/sandbox/messages.json":
+            self._list()
+        else:
+            self._exchange()
+
+    def do_POST(self) -> None:
+        self._exchange()
+
+    do_PUT = do_DELETE = do_PATCH = do_HEAD = do_POST  # noqa: N815  # http.server finds them by these names
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+    def _exchange(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        time.sleep(self.server.behaviour.latency)
+        fault = self.server.fault()
+        if fault == "reset":
+            self._reset()
+            return
+        answer = self._refusal(fault) or self._answer(body)
+        if fault == "reset after":
+            self._reset()
+        elif fault == "cut":
+            self._write(answer, cut=True)
+        else:
+            self._write(_rearranged(answer, fault))
+
+    def _answer(self, body: bytes) -> Answer:
+        return self.server.emulator.answer(self.command, self.path, dict(self.headers.items()), body)
+
+    def _refusal(self, fault: str) -> Answer | None:
+        """Return the answer of a fault that refuses before anything is taken."""
+        if fault == "gateway":
+            return _GATEWAY
+        if fault not in {"429", "503"}:
+            return None
+        refusal = RefusedError(int(fault))
+        return Answer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length[:12]) > LARGEST_REQUEST:
+            refusal = RefusedError(413 if length.isdigit() else 400, 40500, "Invalid Parameters")
+            self.close_connection = True
+            self._write(Answer(refusal.status, json.dumps(refusal.document()).encode(), "application/json"))
+            return None
+        body = self.rfile.read(int(length))
+        return body if len(body) == int(length) else None
+
+    def _list(self) -> None:
+        received = [
+            {"Sid": message.sid, "From": message.sender, "To": message.recipient, "Body": message.body}
+            for message in self.server.emulator.store.received()
+        ]
+        self._write(Answer(200, json.dumps(received).encode(), "application/json"))
+
+    def _write(self, answer: Answer, *, cut: bool = False) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+        if cut:
+            self.close_connection = True
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+
+def _rearranged(answer: Answer, fault: str) -> Answer:
+    """Return the answer to several messages in another order, or without some of them."""
+    if fault not in {"reorder", "partial"} or not answer.body.startswith(b"["):
+        return answer
+    items = json.loads(answer.body)
+    items = items[::-1] if fault == "reorder" else items[: max(1, len(items) // 2)]
+    return Answer(answer.status, json.dumps(items).encode(), answer.content_type)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        return url.scheme == "http" and (url.hostname == "localhost" or ip_address(url.hostname or "").is_loopback)
+    except ValueError:
+        return False

@@ -1,0 +1,89 @@
+"""Where the sandbox keeps its messages: in memory, or in a file that later commands find again."""
+
+import os
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+_COLUMNS = "sid, account, sender, recipient, body, ends_with, created_at, callback, custom_field"
+_TABLE = f"CREATE TABLE IF NOT EXISTS messages ({_COLUMNS}, PRIMARY KEY (sid)) WITHOUT ROWID"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A message that the sandbox took; ``ends_with`` is the detailed status that it will end with."""
+
+    sid: str
+    account: str
+    sender: str
+    recipient: str
+    body: str
+    ends_with: int
+    created_at: float
+    callback: str
+    custom_field: str
+
+
+class Store:
+    """Messages by Sid. With a path they are in SQLite there; sqlite3.Error and OSError pass to the caller."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._memory: dict[str, Stored] = {}
+        self._lock = threading.Lock()
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with self._connection() as connection:
+                connection.execute(_TABLE)
+
+    def add(self, messages: list[Stored]) -> None:
+        """Keep messages, all or none."""
+        if self._path is None:
+            with self._lock:
+                self._memory.update({message.sid: message for message in messages})
+            return
+        with self._connection() as connection:
+            connection.executemany(
+                f"INSERT INTO messages VALUES ({', '.join('?' * 9)})",  # noqa: S608  # nothing but question marks
+                [tuple(getattr(message, name) for name in Stored.__slots__) for message in messages],
+            )
+
+    def get(self, account: str, sid: str) -> Stored | None:
+        """Return an account's message."""
+        if self._path is None:
+            message = self._memory.get(sid)
+            return message if message and message.account == account else None
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM messages WHERE sid = ? AND account = ?",  # noqa: S608  # our own words only
+                (sid, account),
+            ).fetchone()
+        return Stored(**dict(zip(Stored.__slots__, row, strict=True))) if row else None
+
+    def received(self) -> list[Stored]:
+        """Return all messages that were taken, in the order of taking; for tests of what was sent twice."""
+        if self._path is None:
+            with self._lock:
+                return list(self._memory.values())
+        with self._connection() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
+        return [Stored(**dict(zip(Stored.__slots__, row, strict=True))) for row in rows]
+
+    @contextmanager
+    def _connection(self) -> "Iterator[sqlite3.Connection]":
+        """One transaction on a connection of its own, since threads and processes share the file."""
+        import sqlite3
+
+        connection = sqlite3.connect(self._path or ":memory:", timeout=30)
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()

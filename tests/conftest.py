@@ -1,0 +1,138 @@
+"""Tests go in through the real ``main`` and compare what comes out, in a pipe and on a terminal."""
+
+import fcntl
+import io
+import json
+import os
+import pty
+import socket
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OUR_VARIABLES = ("EXOSMS_", "EXOTEL_", "XDG_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "SSL_CERT_")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one command did."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The one document on standard output."""
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Shell:
+    """Runs exosms with a home of its own."""
+
+    home: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *argv: str, stdin: str | bytes = b"", env: Mapping[str, str] | None = None) -> Result:
+        """Run ``main`` in this process, its three streams being pipes."""
+        from exosms.cli.app import main
+
+        stdin = stdin.encode() if isinstance(stdin, str) else stdin
+        streams = sys.stdin, sys.stdout, sys.stderr
+        before = dict(os.environ)
+        out, err = io.BytesIO(), io.BytesIO()
+        ours = [io.TextIOWrapper(stream, encoding="utf-8") for stream in (io.BytesIO(stdin), out, err)]
+        sys.stdin, sys.stdout, sys.stderr = ours
+        environ = self.full_env(env)
+        os.environ.clear()
+        os.environ.update(environ)
+        try:
+            exit_code = main(list(argv))
+        finally:
+            sys.stdin, sys.stdout, sys.stderr = streams
+            os.environ.clear()
+            os.environ.update(before)
+        for stream in ours[1:]:
+            stream.flush()
+        return Result(exit_code, out.getvalue().decode(), err.getvalue().decode())
+
+    def full_env(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The whole environment of a command; an empty value removes nothing, it is passed as empty."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "EXOSMS_STATE_DIR": str(self.home / "state"),
+            **self.env,
+            **(env or {}),
+        }
+
+    def command(self, *argv: str) -> list[str]:
+        """The command line that starts exosms as a process of its own."""
+        return [sys.executable, "-m", "exosms", *argv]
+
+    def start(self, *argv: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+        """Start exosms as a process of its own; its streams are pipes unless options say otherwise."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(self.command(*argv), env=self.full_env(env), **{**pipes, **options})
+
+    def on_terminal(
+        self, *argv: str, columns: int = 80, env: Mapping[str, str] | None = None, typed: bytes = b""
+    ) -> Result:
+        """Run exosms on a real terminal; both output streams arrive in ``stdout`` as they would be seen."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        process = self.start(
+            *argv,
+            env={"TERM": "xterm-256color", **(env or {})},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        if typed:
+            os.write(ours, typed)
+        seen = b""
+        while True:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # Linux: the other side is closed
+                break
+            if not chunk:
+                break
+            seen += chunk
+        os.close(ours)
+        return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
+
+
+@pytest.fixture
+def exosms(tmp_path: Path) -> Shell:
+    """Exosms in an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return Shell(home)
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches beyond this machine, or reads the real home, fails loudly."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in {"127.0.0.1", "::1"}:
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    for name in list(os.environ):
+        if name.upper().startswith(OUR_VARIABLES):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", "/nonexistent")

@@ -1,0 +1,53 @@
+"""Start-up time, held by what is imported instead of by a clock."""
+
+import json
+import subprocess
+import sys
+
+from conftest import Shell
+
+LIST = """
+import sys, json
+from exosms.cli.app import main
+code = main(sys.argv[1:])
+print(json.dumps([code, *sys.modules]))
+"""
+
+
+def modules(exosms: Shell, *argv: str, env: dict[str, str] | None = None) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", LIST, *argv], env=exosms.full_env(env), capture_output=True, text=True, check=True
+    )
+    code, *names = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return {".".join(name.split(".")[:2]) for name in names} | {name.split(".")[0] for name in names}
+
+
+def test_version_imports_next_to_nothing(exosms: Shell) -> None:
+    assert set() == modules(exosms, "--version") & {"typer", "httpx", "rich", "sqlite3"}
+
+
+def test_help_knows_nothing_of_the_network_and_of_drawing(exosms: Shell) -> None:
+    for argv in (["--help"], ["send", "--help"]):
+        assert set() == modules(exosms, *argv) & {
+            "httpx",
+            "rich",
+            "asyncio",
+            "importlib.metadata",
+            "phonenumbers",
+        }
+
+
+def test_a_piped_send_imports_only_what_it_needs(exosms: Shell) -> None:
+    from misbehaving import Misbehaving, answers
+
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    send = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hello")
+    with Misbehaving(answers(200, '{"SMSMessage": {"Sid": "5"}}')) as server:
+        loaded = modules(exosms, *send, "--base-url", server.url, env=env)
+    heavy = {
+        "rich", "pygments", "asyncio", "pydantic", "click", "importlib.metadata", "phonenumbers", "platformdirs",
+        "tomllib", "tomli_w", "csv", "concurrent.futures", "multiprocessing", "exosms.catalogue", "exosms.sandbox",
+        "exosms.template",
+    }  # fmt: skip
+    assert set() == loaded & heavy

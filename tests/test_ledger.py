@@ -1,0 +1,240 @@
+"""The ledger: claims, once keys, pace, and what is left of them when a process dies or the disk fails."""
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exosms.errors import ExitCode, GuardError
+from exosms.ledger import Entry, Ledger, LedgerError, LedgerUnavailableError, OnceKey, State
+from exosms.message import Encoding, Message, Outcome, Receipt
+from exosms.pacing import Rate
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+
+ACCOUNT = "api.exotel.com/acme1"
+MESSAGE = Message(to="+919876543210", sender="ACMEIN", body="secret text", encoding=Encoding.PLAIN, segments=1)
+ACCEPTED = Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, sid="5" * 32, status="queued", http_status=200)
+REJECTED = Receipt(outcome=Outcome.REJECTED, exit_code=ExitCode.REFUSED)
+KEY = OnceKey(key="backup")
+fork = multiprocessing.get_context("fork")
+
+
+class Clock:
+    """A wall clock that tests turn."""
+
+    def __init__(self) -> None:
+        self.now = 1_764_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
+    ledger = Ledger.open(tmp_path / "state", clock=clock)
+    yield ledger
+    ledger.close()
+
+
+def claim(ledger: Ledger, message: Message = MESSAGE, once: OnceKey | None = None) -> int:
+    entry_id = ledger.claim(message, account=ACCOUNT, profile=None, once=once)
+    assert isinstance(entry_id, int)
+    return entry_id
+
+
+def test_a_claim_is_on_disk_before_it_is_settled(ledger: Ledger, tmp_path: Path) -> None:
+    entry_id = claim(ledger)
+    with sqlite3.connect(tmp_path / "state" / "ledger.db") as other:
+        assert other.execute("SELECT state FROM messages").fetchall() == [("in_flight",)]
+    other.close()
+    ledger.settle(entry_id, ACCEPTED)
+    entry = ledger.entry(entry_id)
+    assert (entry.state, entry.sid, entry.status, entry.attempts) == (State.ACCEPTED, "5" * 32, "queued", 1)
+
+
+def test_every_commit_is_synchronous_and_deleted_text_is_overwritten(ledger: Ledger) -> None:
+    """NORMAL loses the claim on a power failure, and with it the promise."""
+    names = ("synchronous", "journal_mode", "secure_delete")
+    assert [ledger._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names] == [2, "wal", 1]
+
+
+def test_files_are_for_their_owner_only_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        ledger = Ledger.open(tmp_path / "deep" / "state")
+        claim(ledger)
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep").rglob("*")}
+    ledger.close()
+    assert modes.pop("state") == 0o700
+    assert modes.pop("owners") == 0o700
+    assert set(modes.values()) == {0o600}
+    assert "ledger.db-wal" in modes
+
+
+def test_no_text_comes_to_disk(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.settle(claim(ledger), REJECTED)
+    ledger.close()
+    assert all(b"secret text" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Ledger, clock: Clock) -> None:
+    def used(**changes: object) -> State | None:
+        entry = ledger.used(
+            replace(KEY, **{k: v for k, v in changes.items() if k == "within"}),  # type: ignore[arg-type]  # a float
+            recipient=str(changes.get("to", MESSAGE.to)),
+            account=str(changes.get("account", ACCOUNT)),
+        )
+        return entry.state if entry else None
+
+    first = claim(ledger, once=KEY)
+    assert used() is State.IN_FLIGHT
+    assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY), Entry)
+    ledger.settle(first, REJECTED)
+    assert used() is None
+    ledger.settle(claim(ledger, once=KEY), ACCEPTED)
+    assert used() is State.ACCEPTED
+    assert used(to="+919876543211") is None
+    assert used(account="api.in.exotel.com/acme1") is None
+    clock.now += 3600
+    assert used(within=3601.0) is State.ACCEPTED
+    assert used(within=3599.0) is None
+    assert used() is State.ACCEPTED
+
+
+def _claim_and_die(directory: Path, how: str, queue: "Queue[int]") -> None:
+    ledger = Ledger.open(directory)
+    entry_id = claim(ledger, once=KEY)
+    if how == "waiting":
+        ledger.wait_for_retry(entry_id)
+    queue.put(entry_id)
+    queue.close()
+    queue.join_thread()
+    os._exit(9)
+
+
+@pytest.mark.parametrize(("how", "state"), [("in_flight", State.UNKNOWN), ("waiting", State.NOT_SENT)])
+def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, state: State) -> None:
+    queue = fork.Queue()
+    process = fork.Process(target=_claim_and_die, args=(tmp_path, how, queue))
+    process.start()
+    entry_id = queue.get(timeout=10)
+    process.join()
+    ledger = Ledger.open(tmp_path)
+    used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)
+    assert (used.state if used else None) == (State.UNKNOWN if state is State.UNKNOWN else None)
+    assert ledger.entry(entry_id).state is state
+    assert list((tmp_path / "owners").iterdir()) == []
+    ledger.close()
+
+
+def test_a_person_resolves_what_is_unknown(ledger: Ledger) -> None:
+    unknown = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
+    ledger.settle(claim(ledger, once=KEY), unknown)
+    assert ledger.resolve("backup", outcome=Outcome.NOT_SENT) == 1
+    assert ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT) is None
+    assert ledger.resolve("backup", outcome=Outcome.ACCEPTED) == 0
+    ledger.settle(claim(ledger, once=KEY), unknown)
+    assert ledger.resolve("backup", outcome=Outcome.ACCEPTED) == 1
+    used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)
+    assert used is not None
+    assert used.state is State.ACCEPTED
+
+
+def _claim_once(directory: Path, queue: "Queue[int]") -> None:
+    ledger = Ledger.open(directory)
+    claimed = ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+    if isinstance(claimed, int):
+        ledger.settle(claimed, ACCEPTED)
+    queue.put(isinstance(claimed, int))
+    ledger.close()
+
+
+def test_of_twenty_racing_processes_one_gets_the_key_and_the_ledger_is_created_once(tmp_path: Path) -> None:
+    queue = fork.Queue()
+    processes = [fork.Process(target=_claim_once, args=(tmp_path, queue)) for _ in range(20)]
+    for process in processes:
+        process.start()
+    winners = [queue.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert sum(winners) == 1
+
+
+def test_slots_are_evenly_spaced_below_the_rate_and_one_pause_holds_for_all(ledger: Ledger, clock: Clock) -> None:
+    rate = Rate.parse("200/min")
+    waits = [ledger.reserve(ACCOUNT, rate) for _ in range(201)]
+    assert waits[0] == 0
+    assert waits[1] == pytest.approx(60 / 198)
+    assert waits[200] > 60
+    assert ledger.reserve("another/account", rate) == 0
+    clock.now += 120
+    ledger.block(ACCOUNT, seconds=30)
+    assert ledger.blocked_for(ACCOUNT) == 30
+    assert ledger.reserve(ACCOUNT, rate) == 30
+
+
+def test_a_slot_from_before_the_clock_was_set_back_is_ignored(ledger: Ledger, clock: Clock) -> None:
+    ledger.block(ACCOUNT, seconds=30)
+    ledger.reserve(ACCOUNT, Rate(200))
+    clock.now -= 86400
+    assert ledger.blocked_for(ACCOUNT) == 0
+    assert ledger.reserve(ACCOUNT, Rate(200)) == 0
+
+
+def test_parts_of_the_day_are_counted_from_midnight_in_india(ledger: Ledger, clock: Clock) -> None:
+    clock.now = 1_764_008_999.0  # 2025-11-24 23:59:59 in India
+    ledger.settle(claim(ledger, replace(MESSAGE, segments=3)), ACCEPTED)
+    assert ledger.parts_today(ACCOUNT) == 3
+    ledger.settle(claim(ledger, replace(MESSAGE, segments=5)), REJECTED)
+    assert ledger.parts_today(ACCOUNT) == 3
+    clock.now += 1
+    assert ledger.parts_today(ACCOUNT) == 0
+
+
+def test_the_limit_is_checked_within_the_claim(ledger: Ledger) -> None:
+    def two_at_most(parts: int) -> None:
+        if parts > 2:
+            raise GuardError("too many")
+
+    for _ in range(2):
+        ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
+    with pytest.raises(GuardError):
+        ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
+    assert len(ledger.log()) == 2
+
+
+def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"not a database at all, but long enough to look at" * 100)
+    content = path.read_bytes()
+    with pytest.raises(LedgerError):
+        Ledger.open(tmp_path)
+    assert path.read_bytes() == content
+    path.unlink()
+    Ledger.open(tmp_path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(LedgerError, match="newer"):
+        Ledger.open(tmp_path)
+
+
+def test_without_a_place_for_it_there_is_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerUnavailableError, match="cannot be written"):
+        Ledger.open(tmp_path / "file" / "state")

@@ -1,0 +1,198 @@
+"""``--once`` and signals: whoever races, dies or is interrupted, no message is requested twice or lost in silence."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from conftest import Shell
+from misbehaving import Connection, Misbehaving, Step, answer, answers, awaits_all, does, hangs, says
+
+GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+ONE = ("--to", "9876543210")
+TWO = ("--to", "9876543210,9876543211")
+
+
+def after(seconds: float) -> Step:
+    """Wait as a slow server does."""
+
+    def step(connection: Connection) -> None:
+        connection.stopping.wait(seconds)
+
+    return step
+
+
+def when(event: threading.Event) -> Step:
+    """Wait until the test says so."""
+
+    def step(_connection: Connection) -> None:
+        event.wait(20)
+
+    return step
+
+
+def argv(server: Misbehaving, *options: str) -> tuple[str, ...]:
+    fixed = ("send", "--from", "ACMEIN", "--body", "Hello", "--rate", "off", "--retry-for", "0")
+    return (*fixed, "--base-url", server.url, *options)
+
+
+def start(exosms: Shell, server: Misbehaving, *options: str) -> subprocess.Popen[bytes]:
+    return exosms.start(*argv(server, *options), env=ACCOUNT)
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def test_of_racing_processes_one_sends_and_the_others_wait_for_its_result(exosms: Shell) -> None:
+    with Misbehaving(*[does(awaits_all, after(1), says(answer(200, GOOD)))] * 6) as server:
+        processes = [start(exosms, server, *ONE, "--once", "k") for _ in range(6)]
+        outputs = [process.communicate(timeout=60)[0].decode() for process in processes]
+        assert server.requests == 1
+    assert [process.returncode for process in processes] == [0] * 6
+    assert sorted(output.split("\t")[0] for output in outputs) == ["accepted"] + ["skipped"] * 5
+    assert {output.split("\t")[2] for output in outputs} == {"0f477d60517e6e6a0f6d9a7e9af8630e"}
+
+
+def test_a_key_whose_owner_was_killed_waits_for_a_person(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, hangs), answers(200, GOOD), answers(200, GOOD)) as server:
+        process = start(exosms, server, *ONE, "--once", "k")
+        until(lambda: server.complete_requests == 1)
+        process.kill()
+        process.communicate()
+        send = argv(server, *ONE, "--once", "k")
+        again = exosms(*send, env=ACCOUNT)
+        assert (again.exit_code, again.stdout.split("\t")[0]) == (9, "unknown")
+        assert "exosms runs resolve --once k" in again.stderr
+        assert server.requests == 1
+
+        assert exosms("runs", "resolve", "--once", "k", "--as", "not_sent").exit_code == 0
+        sent = exosms(*send, env=ACCOUNT)
+        assert (sent.exit_code, sent.stdout.split("\t")[0]) == (0, "accepted")
+        skipped = exosms(*send, "--json", env=ACCOUNT)
+        assert (skipped.exit_code, skipped.json["outcome"]) == (0, "skipped")
+        assert skipped.json["messages"][0]["sid"] == "0f477d60517e6e6a0f6d9a7e9af8630e"
+        assert server.requests == 2
+
+
+def test_a_person_may_say_that_it_arrived(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all), answers(200, GOOD)) as server:
+        send = argv(server, *ONE, "--once", "k")
+        assert exosms(*send, env=ACCOUNT).exit_code == 9
+        assert exosms("runs", "resolve", "--once", "k", "--as", "accepted").stdout.startswith("1 message")
+        assert exosms(*send, env=ACCOUNT).stdout.startswith("skipped\t")
+        assert server.requests == 1
+    assert exosms("runs", "resolve", "--once", "nosuch", "--as", "accepted").exit_code == 3
+
+
+@pytest.mark.parametrize(("status", "exit_code"), [(400, 6), (429, 11)])
+def test_a_key_is_free_again_when_nothing_was_sent(exosms: Shell, status: int, exit_code: int) -> None:
+    with Misbehaving(answers(status), answers(200, GOOD)) as server:
+        send = argv(server, *ONE, "--once", "k")
+        assert exosms(*send, env=ACCOUNT).exit_code == exit_code
+        assert exosms(*send, env=ACCOUNT).exit_code == 0
+        assert server.requests == 2
+
+
+def test_a_key_is_for_one_recipient_and_one_account(exosms: Shell) -> None:
+    with Misbehaving(*[answers(200, GOOD)] * 4) as server:
+        exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT)
+        both = exosms(*argv(server, *TWO, "--once", "k"), env=ACCOUNT)
+        assert [line.split("\t")[0] for line in both.stdout.splitlines()] == ["skipped", "accepted"]
+        other = exosms(*argv(server, *ONE, "--once", "k"), env={**ACCOUNT, "EXOTEL_ACCOUNT_SID": "acme2"})
+        assert other.stdout.startswith("accepted\t")
+
+
+def test_without_a_ledger_once_refuses_and_a_plain_send_warns(exosms: Shell) -> None:
+    blocked = exosms.home / "file"
+    blocked.write_text("")
+    env = {**ACCOUNT, "EXOSMS_STATE_DIR": str(blocked / "state")}
+    with Misbehaving(answers(200, GOOD)) as server:
+        refused = exosms(*argv(server, *ONE, "--once", "k"), env=env)
+        assert (refused.exit_code, server.requests) == (4, 0)
+        sent = exosms(*argv(server, *ONE), env=env)
+        assert (sent.exit_code, server.requests) == (0, 1)
+        assert "without a ledger" in sent.stderr
+
+
+def test_with_a_corrupt_ledger_nothing_leaves(exosms: Shell) -> None:
+    state = exosms.home / "state"
+    state.mkdir()
+    (state / "ledger.db").write_bytes(b"x" * 5000)
+    with Misbehaving(answers(200, GOOD)) as server:
+        result = exosms(*argv(server, *ONE), env=ACCOUNT)
+        assert (result.exit_code, server.requests) == (4, 0)
+        assert "ledger.db" in result.stderr
+
+
+def test_the_first_signal_lets_the_request_in_flight_finish(exosms: Shell) -> None:
+    go = threading.Event()
+    with Misbehaving(does(awaits_all, when(go), says(answer(200, GOOD))), answers(200, GOOD)) as server:
+        process = start(exosms, server, *TWO)
+        until(lambda: server.complete_requests == 1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        go.set()
+        out, err = (stream.decode() for stream in process.communicate(timeout=20))
+        assert server.requests == 1
+    assert process.returncode == 130, err
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["accepted", "not_sent"]
+    assert "+919876543211" in err
+
+
+def test_a_signal_with_nothing_left_to_do_changes_nothing(exosms: Shell) -> None:
+    go = threading.Event()
+    with Misbehaving(does(awaits_all, when(go), says(answer(200, GOOD)))) as server:
+        process = start(exosms, server, *ONE)
+        until(lambda: server.complete_requests == 1)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        go.set()
+        out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out[:9]) == (0, b"accepted\t")
+
+
+def test_the_second_signal_leaves_at_once_and_the_message_is_unknown(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, hangs)) as server:
+        process = start(exosms, server, *TWO)
+        until(lambda: server.complete_requests == 1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+        assert server.requests == 1
+    assert process.returncode == 9
+    assert [line.split(b"\t")[0] for line in out.splitlines()] == [b"unknown", b"not_sent"]
+    assert exosms("log").stdout.split("\t")[1] == "unknown"
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_while_waiting_to_retry_leaves_nothing_behind(exosms: Shell, signum: int, exit_code: int) -> None:
+    with Misbehaving(answers(429, "", "Retry-After: 60"), answers(200, GOOD)) as server:
+        process = start(exosms, server, *ONE, "--retry-for", "5m")
+        until(lambda: server.requests == 1)
+        until(lambda: exosms("log", "--json").json["messages"][0]["outcome"] == "waiting")
+        process.send_signal(signum)
+        process.communicate(timeout=10)
+        assert server.requests == 1
+    assert process.returncode == exit_code
+    assert exosms("log").stdout.split("\t")[1] == "not_sent"
+
+
+def test_a_closed_standard_output_changes_nothing_about_what_is_sent(exosms: Shell) -> None:
+    with Misbehaving(answers(200, GOOD), answers(200, GOOD)) as server:
+        process = exosms.start(*argv(server, *TWO), env=ACCOUNT)
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        _, err = process.communicate(timeout=20)
+        assert server.requests == 2
+    assert process.returncode == 0
+    assert b"Traceback" not in err
+    assert b"BrokenPipe" not in err

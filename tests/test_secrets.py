@@ -1,0 +1,89 @@
+"""Key and token are canaries: they are nowhere but in the request."""
+
+import base64
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import Shell
+from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
+
+KEY, TOKEN = "canarykey8731", "canarytoken9042"
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": KEY, "EXOTEL_API_TOKEN": TOKEN}
+BASIC = base64.b64encode(f"{KEY}:{TOKEN}".encode()).decode()
+GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e"}}'
+
+
+def send(url: str, *options: str) -> tuple[str, ...]:
+    return (
+        "send",
+        "--to",
+        "9876543210",
+        "--from",
+        "ACMEIN",
+        "--body",
+        "Hi",
+        "--rate",
+        "off",
+        "--base-url",
+        url,
+        *options,
+    )
+
+
+def assert_unseen(text: str) -> None:
+    for canary in (KEY, TOKEN, BASIC):
+        assert canary not in text
+
+
+def test_a_request_carries_them_and_nothing_else_does(exosms: Shell) -> None:
+    go = threading.Event()
+
+    def wait(_connection: Connection) -> None:
+        go.wait(20)
+
+    with Misbehaving(does(awaits_all, wait, says(answer(200, GOOD)))) as server:
+        process = exosms.start(*send(server.url, "-v"), env=ACCOUNT)
+        while not server.complete_requests:
+            pass
+        assert_unseen(Path(f"/proc/{process.pid}/cmdline").read_text())
+        go.set()
+        out, err = (stream.decode() for stream in process.communicate(timeout=20))
+        head, _, body = server.connections[0].arrived.partition(b"\r\n\r\n")
+    assert process.returncode == 0
+    assert f"Authorization: Basic {BASIC}".encode() in head
+    assert_unseen(head.split(b"\r\n")[0].decode() + body.decode())
+    assert_unseen(out + err)
+    assert "POST" in err
+    for path in exosms.home.rglob("*"):
+        if path.is_file():
+            assert_unseen(path.read_bytes().decode("latin-1"))
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_not_even_when_it_goes_wrong(exosms: Shell, status: int) -> None:
+    """An answer that repeats them is Exotel's doing; our own words never do."""
+    for form in ("human", "plain", "json"):
+        with Misbehaving(answers(status, "")) as server:
+            result = exosms(*send(server.url, "-v", "-o", form, "--retry-for", "0"), env=ACCOUNT)
+        assert_unseen(result.stdout + result.stderr)
+
+
+def test_a_bug_is_told_without_the_message_of_its_exception(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    from exosms.exotel.client import Client
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"it was {TOKEN}")
+
+    monkeypatch.setattr(Client, "send", broken)
+    with Misbehaving(answers(200, GOOD)) as server:
+        result = exosms(*send(server.url), env=ACCOUNT)
+    assert result.exit_code == 1
+    assert "RuntimeError" in result.stderr
+    assert_unseen(result.stdout + result.stderr)
+
+
+def test_a_base_url_with_a_user_is_refused_without_being_repeated(exosms: Shell) -> None:
+    result = exosms(*send(f"https://{KEY}:{TOKEN}@api.exotel.com"), env=ACCOUNT)
+    assert result.exit_code in {2, 4}
+    assert_unseen(result.stdout + result.stderr)

@@ -1,0 +1,225 @@
+"""``exosms send``: input, outcome, exit code and what is printed, in a pipe."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Shell
+
+SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
+SID = re.compile(r"[0-9a-f]{32}")
+
+
+def send(exosms: Shell, *argv: str, to: str = "9876543210", **options: Any) -> Any:
+    return exosms("send", *SANDBOX, "--to", to, *argv, **options)
+
+
+def test_an_accepted_message_is_one_tab_separated_line(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello")
+    outcome, to, sid, detail = result.stdout.removesuffix("\n").split("\t")
+    assert (result.exit_code, outcome, to, detail) == (0, "accepted", "+919876543210", "queued")
+    assert SID.fullmatch(sid)
+    assert result.stderr == "exosms: the sandbox answers; nothing is sent\n"
+
+
+def test_the_json_document_has_exactly_the_promised_keys(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello", "--json")
+    sid = result.json["messages"][0]["sid"]
+    assert SID.fullmatch(sid)
+    assert result.json == {
+        "schema": 1,
+        "command": "send",
+        "profile": "sandbox",
+        "sandbox": True,
+        "exit_code": 0,
+        "outcome": "accepted",
+        "messages": [
+            {
+                "to": "+919876543210",
+                "outcome": "accepted",
+                "sid": sid,
+                "status": "queued",
+                "http_status": 200,
+                "detailed_status_code": 21010,
+                "detailed_status": "PENDING_TO_OPERATOR",
+                "encoding": "plain",
+                "segments": 1,
+                "template": None,
+                "error": None,
+            }
+        ],
+        "error": None,
+    }
+
+
+def test_quiet_prints_only_the_sid(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello", "-q")
+    assert SID.fullmatch(result.stdout.removesuffix("\n"))
+    assert result.stderr == ""
+
+
+def test_jsonl_prints_one_object_for_each_message(exosms: Shell) -> None:
+    import json
+
+    result = send(exosms, "--body", "Hello", "-o", "jsonl", to="9876543210,9876543211")
+    assert [json.loads(line)["to"] for line in result.stdout.splitlines()] == ["+919876543210", "+919876543211"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "outcome", "retry"),
+    [
+        ("00400", 6, "rejected", "no"),
+        ("00401", 4, "not_sent", "safe"),
+        ("00402", 6, "not_sent", "safe"),
+        ("00403", 6, "not_sent", "safe"),
+        ("00404", 6, "rejected", "no"),
+        ("00408", 9, "unknown", "decide"),
+        ("00409", 9, "unknown", "decide"),
+        ("00429", 11, "not_sent", "safe"),
+        ("00500", 9, "unknown", "decide"),
+        ("00502", 9, "unknown", "decide"),
+        ("00503", 7, "not_sent", "safe"),
+        ("23185", 0, "accepted", None),
+        ("20005", 0, "accepted", None),
+    ],
+)
+def test_every_answer_has_its_outcome_and_exit_code(
+    exosms: Shell, answer: str, exit_code: int, outcome: str, retry: str | None
+) -> None:
+    result = send(exosms, "--body", "Hello", "--retry-for", "0", "--json", to=f"+9190000{answer}")
+    message = result.json["messages"][0]
+    assert (result.exit_code, result.json["exit_code"]) == (exit_code, exit_code)
+    assert (message["outcome"], result.json["outcome"]) == (outcome, outcome)
+    assert (message["error"] or {"retry": None})["retry"] == retry
+    assert (message["sid"] is None) == (outcome != "accepted")
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code", "outcomes"),
+    [
+        (["00001", "00002"], 0, ["accepted", "accepted"]),
+        (["00001", "00400"], 10, ["accepted", "rejected"]),
+        (["00400", "00001"], 10, ["rejected", "accepted"]),
+        (["00500", "00001"], 9, ["unknown", "accepted"]),
+        (["00500", "00400"], 9, ["unknown", "rejected"]),
+        (["00400", "00404"], 6, ["rejected", "rejected"]),
+        (["00401", "00001"], 4, ["not_sent", "not_sent"]),
+        (["00001", "00403", "00002"], 10, ["accepted", "not_sent", "not_sent"]),
+        (["00400", "00429"], 6, ["rejected", "not_sent"]),
+    ],
+)
+def test_several_recipients(exosms: Shell, answers: list[str], exit_code: int, outcomes: list[str]) -> None:
+    numbers = ",".join(f"+9190000{answer}" for answer in answers)
+    result = send(exosms, "--body", "Hello", "--retry-for", "0", "--json", to=numbers)
+    assert result.exit_code == exit_code
+    assert [message["outcome"] for message in result.json["messages"]] == outcomes
+
+
+def test_a_recipient_given_twice_gets_one_message(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello", to="9876543210,+91 98765-43210")
+    assert result.stdout.count("\n") == 1
+    assert "+919876543210 was given more than once" in result.stderr
+
+
+def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello", "--json", to="9876543210,12345")
+    assert (result.exit_code, result.json["outcome"]) == (3, "rejected")
+    assert [(m["to"], m["outcome"]) for m in result.json["messages"]] == [
+        ("9876543210", "not_sent"),
+        ("12345", "rejected"),
+    ]
+    assert "12345" in result.stderr
+    assert exosms("log").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "words"),
+    [
+        (("--body", ""), 3, "empty"),
+        (("--body", "x" * 2001), 3, "2001"),
+        (("--body", "Hi {#var#}"), 3, "{#var#}"),
+        (("--body", "Hi {#alphanumeric#}"), 3, "{#alphanumeric#}"),
+        (("--body", "₹5", "--encoding", "plain"), 3, "U+20B9"),
+        (("--body-file", "/nonexistent/text"), 3, "/nonexistent/text"),
+        (("--body", "Hi", "--from", "VM-ACMEIN-S"), 3, "ACMEIN"),
+        (("--body", "Hi", "--dlt-template-id", "1.10716E+18"), 3, "1.10716E+18"),
+        ((), 2, "--body"),
+        (("--body", "a", "--body-file", "-"), 2, "--body"),
+        (("--body", "a", "--within", "1h"), 2, "--once"),
+        (("--body", "a", "--rate", "fast"), 2, "fast"),
+        (("--body", "a", "--retry-for", "soon"), 2, "soon"),
+        (("--body", "a", "--timeout", "0"), 2, "0"),
+        (("--body", "a", "--type", "spam"), 2, "spam"),
+        (("--body", "a", "--priority", "urgent"), 2, "urgent"),
+        (("--body", "a", "--encoding", "utf8"), 2, "utf8"),
+        (("--body", "a", "--status-callback", "ftp://x"), 2, "ftp://x"),
+        (("--body", "a", "--nosuch"), 2, "--nosuch"),
+        (("--body", "a", "--once", ""), 2, "--once"),
+        (("--body", "a", "--max-segments", "0"), 2, "0"),
+        (("--body", "x" * 161, "--max-segments", "1"), 5, "--max-segments 1"),
+        (("--body", "x" * 161, "--max-parts", "1"), 5, "--max-parts 1"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_sent(
+    exosms: Shell, argv: tuple[str, ...], exit_code: int, words: str
+) -> None:
+    for dry_run in ((), ("--dry-run",)):
+        result = send(exosms, *argv, *dry_run)
+        assert result.exit_code == exit_code, result
+        assert words in result.stderr
+        if exit_code == 2:
+            assert result.stdout == ""
+        else:
+            assert result.stdout.split("\t")[0] == ("rejected" if exit_code == 3 else "not_sent")
+    assert exosms("log").stdout == ""
+
+
+def test_usage_errors_leave_standard_output_empty_even_with_json(exosms: Shell) -> None:
+    result = send(exosms, "--body", "a", "--body-file", "-", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_body_is_sent_as_given(exosms: Shell, tmp_path: Path) -> None:
+    """Only from a file exactly one final line end is dropped."""
+    text = tmp_path / "text"
+    cases = {
+        b"two\n\n": "two\n",
+        b"crlf\r\n": "crlf",
+        b" spaces \n": " spaces ",
+        b"none": "none",
+        b"\xef\xbb\xbfbom": "bom",
+    }
+    for raw, expected in cases.items():
+        text.write_bytes(raw)
+        dry = send(exosms, "--body-file", str(text), "--json")
+        assert dry.exit_code == 0
+        assert dry.json["messages"][0]["segments"] == 1
+        assert len(expected) == len(raw.decode("utf-8-sig")) - (raw.endswith(b"\n") + raw.endswith(b"\r\n"))
+
+
+def test_standard_input_is_read_only_for_a_dash(exosms: Shell) -> None:
+    assert send(exosms, "--body-file", "-", stdin="from a pipe").exit_code == 0
+    assert send(exosms, "--body-file", "-", stdin="").exit_code == 3
+    assert send(exosms, stdin="not read").exit_code == 2
+
+
+def test_warnings(exosms: Shell, tmp_path: Path) -> None:
+    (tmp_path / "alert.txt").write_text("x")
+    assert r"literal \n" in send(exosms, "--body", r"a\nb").stderr
+    assert "--body-file" in send(exosms, "--body", f"@{tmp_path}/alert.txt").stderr
+    assert "U+20B9 INDIAN RUPEE SIGN" in send(exosms, "--body", "₹5").stderr
+    assert "8 parts" in send(exosms, "--body", "x" * 1100).stderr
+
+
+def test_a_dry_run_needs_no_credentials_and_writes_nothing(exosms: Shell) -> None:
+    result = exosms("send", "-n", "--to", "9876543210", "--body", "Hi", "--json")
+    assert (result.exit_code, result.json["outcome"]) == (0, "planned")
+    assert [*exosms.home.iterdir()] == []
+
+
+def test_without_an_account_it_says_what_to_do(exosms: Shell) -> None:
+    result = exosms("send", "--to", "9876543210", "--body", "Hi", "--json")
+    assert (result.exit_code, result.json["outcome"], result.json["error"]["kind"]) == (4, "not_sent", "config")
+    assert "exosms profile add" in result.stderr
+    assert "--region sandbox" in result.stderr

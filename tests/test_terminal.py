@@ -1,0 +1,99 @@
+"""What a person sees on a real terminal, and that nobody else can paint on it."""
+
+import json
+from pathlib import Path
+
+import pyte
+import pytest
+from conftest import Shell
+from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
+
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+HOSTILE = "[bold]\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[/foo] \x08\r\n\tend\U000e0041"
+
+
+def send(url: str, *options: str) -> tuple[str, ...]:
+    fixed = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hi", "--retry-for", "0", "--rate", "off")
+    return (*fixed, "--base-url", url, *options)
+
+
+def screen(text: str, columns: int) -> list[str]:
+    """What a terminal of that width shows in the end."""
+    display = pyte.Screen(columns, 60)
+    pyte.Stream(display).feed(text.replace("\n", "\r\n"))
+    return [line.rstrip() for line in display.display]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_refusal_is_a_table_led_by_the_status(exosms: Shell, columns: int) -> None:
+    body = json.dumps({"RestException": {"Status": 403, "Code": 40001, "Message": "Insufficient balance"}})
+    with Misbehaving(answers(403, body)) as server:
+        result = exosms.on_terminal(*send(server.url), columns=columns, env=ACCOUNT)
+    shown = screen(result.stdout, columns)
+    assert result.exit_code == 6
+    assert "not_sent  +919876543210" in shown
+    first, *rest = [line for line in shown if line.startswith("│")]
+    assert "403 Forbidden" in first
+    words = " ".join(" ".join(line.strip("│ ").split()) for line in rest)
+    assert "Insufficient balance" in words.replace(" │", "")
+    assert all(len(line) <= columns for line in shown)
+
+
+def test_numbers_and_sids_are_never_cut(exosms: Shell) -> None:
+    result = exosms.on_terminal("send", "--region", "sandbox", "--to", "9876543210", "--body", "नमस्ते 😀", columns=40)
+    shown = screen(result.stdout, 40)
+    assert any("+919876543210" in line for line in shown)
+    assert any(len(line.strip()) == 32 for line in shown)
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colour_can_be_turned_off(exosms: Shell, env: dict[str, str]) -> None:
+    with Misbehaving(answers(400, "")) as server:
+        result = exosms.on_terminal(*send(server.url), env={**ACCOUNT, **env})
+    assert "\x1b[3" not in result.stdout
+    assert "400 Bad Request" in result.stdout
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("form", ["human", "plain", "json", "jsonl"])
+def test_a_hostile_answer_cannot_steer_a_terminal(exosms: Shell, status: int, form: str) -> None:
+    """Neither markup, nor escapes, nor direction marks; and a plain line stays one line."""
+    said = {"SMSMessage": {"Sid": HOSTILE, "Status": HOSTILE, "DetailedStatus": HOSTILE}}
+    refused = {"RestException": {"Status": 400, "Message": HOSTILE}}
+    with Misbehaving(answers(status, json.dumps(said if status == 200 else refused))) as server:
+        result = exosms(*send(server.url, "-o", form, "-v"), env=ACCOUNT)
+    assert result.exit_code == (0 if status == 200 else 6)
+    for character in "\x1b\x07\x9b\u202e\x08\r\U000e0041":
+        assert character not in result.stdout + result.stderr
+    if form == "plain":
+        assert result.stdout.count("\n") == 1
+        assert result.stdout.count("\t") == 3
+        assert "[bold]" in result.stdout
+
+
+def test_no_home_no_terminal_type_and_an_ascii_locale(exosms: Shell) -> None:
+    env = {
+        **ACCOUNT,
+        "HOME": "",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONIOENCODING": "ascii",
+        "EXOSMS_STATE_DIR": "",
+    }
+    body = json.dumps({"RestException": {"Status": 400, "Message": "रुको 😀"}})
+    with Misbehaving(answers(400, body), answers(400, body)) as server:
+        for form in ("plain", "human"):
+            process = exosms.start(*send(server.url, "-o", form), env=env)
+            out, err = process.communicate(timeout=20)
+            assert process.returncode == 6, err
+            assert out.isascii()
+
+
+def test_a_full_disk_behind_standard_output_is_told_and_changes_nothing(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, says(answer(200, '{"SMSMessage": {"Sid": "5"}}')))) as server:
+        with Path("/dev/full").open("wb") as full:
+            process = exosms.start(*send(server.url), env=ACCOUNT, stdout=full)
+            _, err = process.communicate(timeout=20)
+        assert server.requests == 1
+    assert process.returncode == 0
+    assert b"could not be written" in err
