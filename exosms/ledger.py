@@ -9,7 +9,6 @@ Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come 
 
 import fcntl
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -370,7 +369,7 @@ class Owners:
     def mine(self) -> str:
         """Return our own name, locked from the first time on."""
         if not self._name:
-            self._name = secrets.token_hex(8)
+            self._name = os.urandom(8).hex()
             if self._directory is not None:
                 self._lock = _lock_private(self._directory / self._name)
         return self._name

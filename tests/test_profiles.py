@@ -227,7 +227,6 @@ def test_an_account_is_host_and_sid(config: Path, options: Mapping[str, str], id
         ({"profile": "prod"}, {"EXOSMS_BASE_URL": "http://[::1]:2"}, "prod", "acme1", "https://api.in.exotel.com"),
         ({"profile": "prod"}, {"EXOTEL_REGION": "singapore"}, "prod", "acme1", "https://api.in.exotel.com"),
         ({"profile": "prod"}, {"EXOTEL_REGION": "sandbox"}, "prod", "acme1", "https://api.in.exotel.com"),
-        ({"profile": "prod"}, {"EXOTEL_REGION": "sandbox"}, "prod", "acme1", "https://api.in.exotel.com"),
         ({"profile": "prod"}, {"EXOTEL_REGION": "delhi"}, "prod", "acme1", "https://api.in.exotel.com"),
     ],
 )

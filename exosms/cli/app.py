@@ -1,5 +1,6 @@
 """The one boundary where errors become exit codes and text."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -18,5 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry_point() -> None:
-    """Run as a program."""
-    sys.exit(main())
+    """Run as a program.
+
+    Collecting garbage among what was just imported, and once more at the end, takes a quarter of the time of a whole
+    send and frees nothing; commands that live longer turn the collector on again.
+    """
+    gc.disable()
+    exit_code = main()
+    gc.freeze()
+    sys.exit(exit_code)

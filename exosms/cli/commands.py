@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from exosms import __version__
 from exosms.cli.render import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 
@@ -70,7 +71,10 @@ def group(name: str, **commands: Callable[..., int]) -> typer.Typer:
 def _app(wanted: set[str]) -> typer.Typer:
     """Return the program, with only the wanted commands loaded: the others are names and help."""
     app = _typer(
-        epilog=_EPILOG, no_args_is_help=True, help="SMS through Exotel, sent once and with a truthful exit code."
+        add_completion=True,
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        help="SMS through Exotel, sent once and with a truthful exit code.",
     )
     app.callback()(_root)
     for name, summary in _HELP.items():
@@ -85,9 +89,9 @@ def _app(wanted: set[str]) -> typer.Typer:
     return app
 
 
-def _typer(**options: Any) -> typer.Typer:
+def _typer(*, add_completion: bool = False, **options: Any) -> typer.Typer:
     return typer.Typer(
-        add_completion=False,
+        add_completion=add_completion,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_SETTINGS,
@@ -95,8 +99,16 @@ def _typer(**options: Any) -> typer.Typer:
     )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"exosms {__version__}\n")
+        raise typer.Exit
+
+
 def _root(
-    _version: bool = typer.Option(False, "-V", "--version", help="Show the version and exit."),
+    _version: bool = typer.Option(
+        False, "-V", "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+    ),
 ) -> None:
     """Do nothing: the commands do."""
 

@@ -1,5 +1,6 @@
 """``exosms sandbox``: Exotel's SMS API, emulated on this machine."""
 
+import gc
 import re
 import threading
 from typing import Annotated
@@ -62,6 +63,7 @@ def command(
     """
     from exosms.sandbox.server import Behaviour, serve
 
+    gc.enable()  # it lives long
     behaviour = Behaviour(latency=latency, faults=faults, seed=seed, delivery_after=delivery_after)
     interrupts = Interrupts()
     out = o.out()

@@ -1,58 +1,9 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-
-from exosms import dlt, phone, segments
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, ledger_exists, ledger_for_sending, open_client, open_ledger
-from exosms.cli.render import Format, Out
-from exosms.cli.results import Report, Result
-from exosms.compose import Letterhead, compose
-from exosms.errors import (
-    ConfigError,
-    ExitCode,
-    ExosmsError,
-    InputError,
-    Interrupted,
-    RecipientsError,
-    UsageError,
-)
-from exosms.guards import Guards
-from exosms.interrupts import Interrupts
-from exosms.ledger import OnceKey
-from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Receipt
-from exosms.profiles import Options, Settings
-from exosms.sending import Desk
-
-_MANY_PARTS = 7
-_STOPPING = "stopping after the request in flight; press Ctrl-C again to leave at once, its outcome unknown"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Wish:
-    """What the command line asks for, before any of it is checked."""
-
-    recipients: Sequence[str]
-    body: str | None
-    body_file: str | None
-    dlt_template_id: str | None
-    type: MessageType | None
-    priority: Priority
-    encoding: Encoding | None
-    status_callback: str | None
-    custom_field: str | None
-    once: OnceKey | None
-    any_hour: bool
-    max_segments: int | None
-    max_parts: int | None
-    timeout: float
-    retry_for: float
-    dry_run: bool
+from exosms.cli.render import Format
+from exosms.errors import UsageError
+from exosms.message import Priority
 
 
 def command(
@@ -96,7 +47,10 @@ def command(
         raise UsageError("Give the text with either --body or --body-file")
     if within is not None and once is None:
         raise UsageError("--within says how long a once key holds, so it needs --once KEY")
-    wish = _Wish(
+    from exosms.cli.outbox import Wish, send  # half of a help page's time
+    from exosms.profiles import Options
+
+    wish = Wish(
         recipients=[number.strip() for item in to for number in item.split(",")],
         body=body,
         body_file=body_file,
@@ -106,7 +60,8 @@ def command(
         encoding=encoding,
         status_callback=status_callback,
         custom_field=custom_field,
-        once=OnceKey(key=once, within=within) if once is not None else None,
+        once=once,
+        within=within,
         any_hour=any_hour,
         max_segments=max_segments,
         max_parts=max_parts,
@@ -124,176 +79,4 @@ def command(
         dlt_entity_id=dlt_entity_id,
         rate=rate,
     )
-    return _send(wish, options, out)
-
-
-def _send(wish: _Wish, options: Options, out: Out) -> int:
-    report = Report(out, "send", recipients=wish.recipients)
-    interrupts = Interrupts()
-    try:
-        with interrupts.installed():
-            settings = find_settings(out, options, account_needed=not wish.dry_run)
-            report.profile, report.sandbox = settings.profile, settings.is_sandbox
-            messages = _compose_all(wish, settings, out)
-            report.expect([message.to for message in messages])
-            send = _planned if wish.dry_run else _delivered
-            for message, receipt in zip(messages, send(wish, settings, messages, out, interrupts), strict=True):
-                report.add(Result(to=message.to, receipt=receipt, message=message))
-    except UsageError:
-        raise  # standard output stays empty
-    except ExosmsError as error:
-        report.fail(error)
-    except Interrupted as interrupted:
-        report.interrupt(interrupted)
-    return report.conclude()
-
-
-def _compose_all(wish: _Wish, settings: Settings, out: Out) -> Sequence[Message]:
-    """Return a message for every recipient, warning about what may be a mistake."""
-    body = wish.body if wish.body is not None else _read_body(wish.body_file or "-")
-    letterhead = _letterhead(wish, settings, out)
-    recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
-    messages = [compose(to, body, letterhead) for to in recipients]
-    if wish.body is not None:
-        _warn_about_shell(body, out)
-    _warn_about_size(body, messages[0], out)
-    if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
-        for warning in dlt.missing_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id):
-            out.warn(warning)
-    return messages
-
-
-def _letterhead(wish: _Wish, settings: Settings, out: Out) -> Letterhead:
-    if settings.sender is None and settings.account is not None:
-        raise ConfigError(
-            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
-            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
-        )
-    if settings.sender is None:
-        out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
-    else:
-        for warning in dlt.check_sender(settings.sender):
-            out.warn(warning)
-    for warning in dlt.check_ids(settings.dlt_entity_id, wish.dlt_template_id):
-        out.warn(warning)
-    return Letterhead(
-        sender=settings.sender or "",
-        dlt_entity_id=settings.dlt_entity_id,
-        dlt_template_id=wish.dlt_template_id,
-        type=wish.type,
-        priority=wish.priority,
-        encoding=wish.encoding,
-        status_callback=wish.status_callback,
-        custom_field=wish.custom_field,
-    )
-
-
-def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], None]) -> Sequence[str]:
-    """Return the recipients in E.164, each once; raises RecipientsError naming every one that is refused."""
-    parsed: dict[str, None] = {}
-    refused: dict[str, InputError] = {}
-    for number in numbers:
-        try:
-            to = phone.parse(number, country=country)
-        except InputError as error:
-            refused[number] = error
-            continue
-        if to in parsed:
-            warn(f"{to} was given more than once and gets one message")
-        parsed[to] = None
-    if refused:
-        raise RecipientsError(refused)
-    return list(parsed)
-
-
-def _read_body(name: str) -> str:
-    """Read a text file, or standard input for ``-``, and drop exactly one final line end."""
-    try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(f"The text file {name} cannot be read: {error.strerror}") from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"The text file {name} is not UTF-8: byte {raw[error.start]:#04x} at offset {error.start}",
-            remedy="Save it as UTF-8.",
-        ) from error
-    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
-
-
-def _warn_about_shell(body: str, out: Out) -> None:
-    if "\\n" in body:
-        out.warn(
-            r"the text holds a literal \n, which is sent as it stands; for a new line use --body-file or $'…\n…'"
-        )
-    if body.startswith("@") and Path(body[1:]).is_file():
-        out.warn(f"the text is {body!r} itself, not that file; to send the file's text use --body-file {body[1:]}")
-
-
-def _warn_about_size(body: str, message: Message, out: Out) -> None:
-    measure = segments.measure(body, message.encoding)
-    if measure.forcing:
-        shown = ", ".join(f"{segments.describe(f.character)} at offset {f.offset}" for f in measure.forcing[:3])
-        more = f" and {len(measure.forcing) - 3} more" if len(measure.forcing) > 3 else ""
-        out.warn(
-            f"{shown}{more} make the text Unicode: {measure.segments} part(s), {measure.segments_if_plain} without"
-        )
-    if message.segments > _MANY_PARTS:
-        out.warn(f"the text takes {message.segments} parts, each of which is charged")
-
-
-def _planned(
-    wish: _Wish, settings: Settings, messages: Sequence[Message], _out: Out, _interrupts: Interrupts
-) -> Iterator[Receipt]:
-    """Check everything that a real run checks, and send nothing."""
-    guards = _guards(wish, settings)
-    guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
-    yield from [Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages)
-
-
-def _parts_today(settings: Settings) -> int:
-    """Return what a dry run, which writes nothing, can know of the parts that were used today."""
-    if settings.max_parts_per_day is None or settings.account is None or not ledger_exists():
-        return 0
-    with open_ledger() as ledger:
-        return ledger.parts_today(settings.account.identity)
-
-
-def _delivered(
-    wish: _Wish, settings: Settings, messages: Sequence[Message], out: Out, interrupts: Interrupts
-) -> Iterator[Receipt]:
-    account = settings.account
-    if account is None:  # find_settings was told that one is needed
-        raise AssertionError
-    guards = _guards(wish, settings)
-    limited = settings.max_parts_per_day is not None
-    needed_for = "--once" if wish.once else "max_parts_per_day" if limited else None
-    with ledger_for_sending(out, needed_for=needed_for) as ledger:
-        parts_today = ledger.parts_today(account.identity) if limited else 0
-        guards.check_all(messages, now=time.time(), parts_today=parts_today)
-        desk = Desk(
-            client=open_client(out, account, timeout=wish.timeout),
-            ledger=ledger,
-            account=account.identity,
-            profile=settings.profile,
-            rate=None if settings.is_sandbox else settings.rate,
-            retry_until=time.monotonic() + wish.retry_for,
-            check=lambda message: guards.check_hour(message, now=time.time()),
-            within_limit=guards.check_day if limited else None,
-            pause=interrupts.pause,
-            warn=out.warn,
-            tell=out.tell,
-        )
-        with interrupts.draining(partial(out.tell, _STOPPING)):
-            yield from desk.deliver_all(messages, once=wish.once)
-
-
-def _guards(wish: _Wish, settings: Settings) -> Guards:
-    return Guards(
-        any_hour=wish.any_hour,
-        max_segments=wish.max_segments,
-        max_parts=wish.max_parts,
-        max_parts_per_day=settings.max_parts_per_day,
-        allow=settings.allow,
-    )
+    return send(wish, options, out)

@@ -1,0 +1,1 @@
+complete --command exosms --no-files --arguments "(env _EXOSMS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) exosms)" --condition "env _EXOSMS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) exosms"
