@@ -186,10 +186,10 @@ def account_of(
     warnings = (*choice.warnings, *_left_aside(env, choice))
     try:
         return _account(options, env, choice), warnings
-    except _NoAccountError as error:
+    except _NoAccountError:
         if needed:
             raise
-        return None, (*warnings, f"sending for real would need an account. {error.message}")
+        return None, warnings
 
 
 def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Account:

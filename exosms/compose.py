@@ -53,10 +53,7 @@ def check_text(body: str) -> None:
     """Raise InputError for a text that Exotel would refuse, or that nobody meant to send."""
     if not body.strip():
         raise InputError("The text is empty", remedy="Give it with --body or --body-file.")
-    if len(body) > LONGEST_BODY:
-        raise InputError(
-            f"The text has {len(body)} characters, more than Exotel's {LONGEST_BODY}", remedy="Shorten or split it."
-        )
+    check_length(body)
     if marker := _UNFILLED.search(body):
         raise InputError(
             f"The text still has the marker {marker[0]} at offset {marker.start()}",
@@ -68,3 +65,11 @@ def check_text(body: str) -> None:
                 f"The text holds U+{ord(character):04X} at offset {offset}, which is no character",
                 remedy="Save it as UTF-8 text.",
             )
+
+
+def check_length(body: str) -> None:
+    """Raise InputError for a text that is longer than Exotel takes."""
+    if len(body) > LONGEST_BODY:
+        raise InputError(
+            f"The text has {len(body)} characters, more than Exotel's {LONGEST_BODY}", remedy="Shorten or split it."
+        )

@@ -16,6 +16,7 @@ from exosms.errors import ExitCode, ExosmsError, Interrupted
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
+    "check-template": "Check offline whether a text matches its registered template.",
     "runs": "Decide about messages whose outcome is unknown.",
     "log": "Show what this machine sent.",
     "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from exosms import places, profiles
 from exosms.cli.render import Out
-from exosms.errors import ConfigError
+from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.line import Https, InProcess
 from exosms.ledger import Ledger, LedgerUnavailableError
 from exosms.profiles import Account, Options, Settings
 
 if TYPE_CHECKING:
+    from exosms.registry import Registered, Registry
     from exosms.sandbox.emulator import Emulator
 
 
@@ -24,6 +25,23 @@ def find_settings(out: Out, options: Options, *, account_needed: bool = True) ->
     for warning in settings.warnings:
         out.warn(warning)
     return settings
+
+
+def open_registry(settings: Settings) -> "Registry":
+    """Return the templates that these settings name."""
+    from exosms import registry
+
+    path = settings.templates
+    if path is None:
+        raise ConfigError("There is no home directory with templates in it", remedy="Name a file with --templates.")
+    if settings.sources.get("templates") == "--templates" and not path.exists():
+        raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
+    return registry.read(path)
+
+
+def find_template(settings: Settings, name: str) -> "Registered":
+    """Return a registered template by its name or id."""
+    return open_registry(settings).get(name)
 
 
 def open_client(out: Out, account: Account, *, timeout: float) -> Client:

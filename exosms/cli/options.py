@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exosms.cli.render import Format, Out
+from exosms.errors import UsageError
 from exosms.message import Encoding, MessageType, Priority
 from exosms.pacing import Rate
 
@@ -77,6 +78,19 @@ def key(text: str) -> str:
     return text
 
 
+def variables(items: list[str] | None) -> dict[str, str]:
+    """Read ``NAME=VALUE`` items."""
+    values: dict[str, str] = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name or name in values:
+            raise UsageError(
+                f"--var {item!r} gives no new variable a value", remedy="Write --var NAME=VALUE, once each."
+            )
+        values[name] = value
+    return values
+
+
 def encoding(text: str | Encoding) -> Encoding | None:
     """Read ``--encoding``; None is auto."""
     if text == "auto":
@@ -140,6 +154,23 @@ BodyFile = Annotated[
         help="A file with the text; - is standard input. One final newline is dropped.",
         show_default=False,
     ),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        "-t", "--template", metavar="NAME", help="A registered template, by name or 19-digit id.", show_default=False
+    ),
+]
+Var = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeat it.", show_default=False),
+]
+Fit = Annotated[
+    bool,
+    typer.Option("--fit", help="Cut values to what their variable holds, and turn line breaks in them into spaces."),
+]
+Templates = Annotated[
+    Path | None, typer.Option("--templates", metavar="FILE", help="Another templates.toml.", show_default=False)
 ]
 Sender = Annotated[
     str | None,

@@ -1,16 +1,24 @@
 """What ``exosms send`` does once its options are read: check everything, then deliver, message by message."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exosms import dlt, phone, segments
-from exosms.cli.context import find_settings, ledger_exists, ledger_for_sending, open_client, open_ledger
+from exosms.cli.context import (
+    find_settings,
+    find_template,
+    ledger_exists,
+    ledger_for_sending,
+    open_client,
+    open_ledger,
+)
 from exosms.cli.render import Out
 from exosms.cli.results import Report, Result
+from exosms.cli.texts import read_text
 from exosms.compose import Letterhead, compose
 from exosms.errors import (
     ConfigError,
@@ -28,6 +36,9 @@ from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Re
 from exosms.profiles import Options, Settings
 from exosms.sending import Desk
 
+if TYPE_CHECKING:
+    from exosms.registry import Registered
+
 _MANY_PARTS = 7
 _STOPPING = "stopping after the request in flight; press Ctrl-C again to leave at once, its outcome unknown"
 
@@ -39,6 +50,9 @@ class Wish:
     recipients: Sequence[str]
     body: str | None
     body_file: str | None
+    template: str | None
+    variables: Mapping[str, str]
+    fit: bool
     dlt_template_id: str | None
     type: MessageType | None
     priority: Priority
@@ -63,7 +77,7 @@ def send(wish: Wish, options: Options, out: Out) -> int:
         with interrupts.installed():
             settings = find_settings(out, options, account_needed=not wish.dry_run)
             report.profile, report.sandbox = settings.profile, settings.is_sandbox
-            messages = _compose_all(wish, settings, out)
+            messages = _compose_all(wish, options, settings, out)
             report.expect([message.to for message in messages])
             receipts = _planned if wish.dry_run else _delivered
             for message, receipt in zip(messages, receipts(wish, settings, messages, out, interrupts), strict=True):
@@ -77,10 +91,11 @@ def send(wish: Wish, options: Options, out: Out) -> int:
     return report.conclude()
 
 
-def _compose_all(wish: Wish, settings: Settings, out: Out) -> Sequence[Message]:
+def _compose_all(wish: Wish, options: Options, settings: Settings, out: Out) -> Sequence[Message]:
     """Return a message for every recipient, warning about what may be a mistake."""
-    body = wish.body if wish.body is not None else _read_body(wish.body_file or "-")
-    letterhead = _letterhead(wish, settings, out)
+    registered = find_template(settings, wish.template) if wish.template else None
+    body = _body(wish, registered, out)
+    letterhead = _letterhead(wish, options, settings, registered, out)
     recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
     messages = [compose(to, body, letterhead) for to in recipients]
     if wish.body is not None:
@@ -92,29 +107,62 @@ def _compose_all(wish: Wish, settings: Settings, out: Out) -> Sequence[Message]:
     return messages
 
 
-def _letterhead(wish: Wish, settings: Settings, out: Out) -> Letterhead:
-    if settings.sender is None and settings.account is not None:
+def _body(wish: Wish, registered: "Registered | None", out: Out) -> str:
+    """Return the text that goes out: given, or rendered; either way as the template has it, if there is one."""
+    body = wish.body
+    if body is None and wish.body_file is not None:
+        body = read_text(wish.body_file)
+    if registered is None:
+        return body or ""
+    from exosms.verdict import MismatchError, against, rendered
+
+    if body is None:
+        body, warnings = rendered(registered, wish.variables, fit=wish.fit)
+        for warning in warnings:
+            out.warn(warning)
+    verdict = against(body, registered)
+    if not verdict.matches:
+        raise MismatchError(verdict)
+    for warning in verdict.warnings:
+        out.warn(warning)
+    return body
+
+
+def _letterhead(
+    wish: Wish, options: Options, settings: Settings, registered: "Registered | None", out: Out
+) -> Letterhead:
+    """Return what goes out beside the text; what is registered with a template outranks profile and environment."""
+    own = registered.sender if registered else None
+    entity = registered.dlt_entity_id if registered else None
+    template_id = registered.dlt_template_id if registered else None
+    sms_type = registered.type if registered else None
+    sender = options.sender or own or settings.sender
+    if sender is None and settings.account is not None:
         raise ConfigError(
             "No sender: Exotel needs to know from which header or ExoPhone the text comes",
             remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
         )
-    if settings.sender is None:
+    if settings.account is None:
+        out.warn("no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox")
+    if sender is None:
         out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
-    else:
-        for warning in dlt.check_sender(settings.sender):
-            out.warn(warning)
-    for warning in dlt.check_ids(settings.dlt_entity_id, wish.dlt_template_id):
-        out.warn(warning)
-    return Letterhead(
-        sender=settings.sender or "",
-        dlt_entity_id=settings.dlt_entity_id,
-        dlt_template_id=wish.dlt_template_id,
-        type=wish.type,
+    elif own and sender != own:
+        out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
+    letterhead = Letterhead(
+        sender=sender or "",
+        dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
+        dlt_template_id=wish.dlt_template_id or template_id,
+        type=wish.type or sms_type,
         priority=wish.priority,
         encoding=wish.encoding,
         status_callback=wish.status_callback,
         custom_field=wish.custom_field,
+        template=registered.name if registered else None,
     )
+    shape = dlt.check_sender(sender) if sender else ()
+    for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
+        out.warn(warning)
+    return letterhead
 
 
 def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], None]) -> Sequence[str]:
@@ -133,22 +181,6 @@ def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], No
     if refused:
         raise RecipientsError(refused)
     return list(parsed)
-
-
-def _read_body(name: str) -> str:
-    """Read a text file, or standard input for ``-``, and drop exactly one final line end."""
-    try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise InputError(f"The text file {name} cannot be read: {error.strerror}") from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"The text file {name} is not UTF-8: byte {raw[error.start]:#04x} at offset {error.start}",
-            remedy="Save it as UTF-8.",
-        ) from error
-    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
 def _warn_about_shell(body: str, out: Out) -> None:

@@ -106,12 +106,18 @@ class Out:
         if remedy:
             self._write(self.stderr, f"  {printable(remedy)}")
 
-    def failure(self, command: str, error: ExosmsError) -> None:
+    def failure(self, command: str, error: ExosmsError, **more: Any) -> None:
         """Print what made a whole command fail: a sentence, and with JSON the document as well."""
         self.fail(error.message, remedy=error.remedy)
         if self.format in {Format.JSON, Format.JSONL}:
             self.document(
-                {"schema": 1, "command": command, "exit_code": int(error.exit_code), "error": error_document(error)}
+                {
+                    "schema": 1,
+                    "command": command,
+                    "exit_code": int(error.exit_code),
+                    **more,
+                    "error": error_document(error),
+                }
             )
 
     def _say(self, text: str) -> None:

@@ -10,6 +10,10 @@ def command(
     to: o.To,
     body: o.Body = None,
     body_file: o.BodyFile = None,
+    template: o.Template = None,
+    var: o.Var = None,
+    fit: o.Fit = False,
+    templates: o.Templates = None,
     sender: o.Sender = None,
     dlt_entity_id: o.DltEntityId = None,
     dlt_template_id: o.DltTemplateId = None,
@@ -41,10 +45,18 @@ def command(
 
     exosms send --to 9876543210 --body "Backup finished"
 
+    exosms send --to 9876543210 -t otp --var code=123456 --var app=login
+
     exosms send --to 9876543210,9876543211 -F alert.txt --once backup-2026-11-23 --json
     """
-    if (body is None) == (body_file is None):
+    values = o.variables(var)
+    if body is not None and body_file is not None:
         raise UsageError("Give the text with either --body or --body-file")
+    if body is None and body_file is None and template is None:
+        raise UsageError("Give the text with --body or --body-file, or a template with -t")
+    given = body is not None or body_file is not None
+    if (values or fit) and (template is None or given):
+        raise UsageError("--var and --fit fill in the template of -t, when no text is given")
     if within is not None and once is None:
         raise UsageError("--within says how long a once key holds, so it needs --once KEY")
     from exosms.cli.outbox import Wish, send  # half of a help page's time
@@ -54,6 +66,9 @@ def command(
         recipients=[number.strip() for item in to for number in item.split(",")],
         body=body,
         body_file=body_file,
+        template=template,
+        variables=values,
+        fit=fit,
         dlt_template_id=dlt_template_id,
         type=sms_type,
         priority=priority,
@@ -78,5 +93,6 @@ def command(
         sender=sender,
         dlt_entity_id=dlt_entity_id,
         rate=rate,
+        templates=templates,
     )
     return send(wish, options, out)

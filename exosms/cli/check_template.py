@@ -1,0 +1,143 @@
+"""``exosms check-template``: whether the operator will let a text through."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from exosms.cli import options as o
+from exosms.cli.render import Format, Out
+from exosms.errors import ExitCode, InputError, UsageError
+
+if TYPE_CHECKING:
+    from exosms.registry import Registered, Registry
+    from exosms.verdict import Verdict
+
+
+def command(
+    body: o.Body = None,
+    body_file: o.BodyFile = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Check the text of every row of a CSV file.", show_default=False),
+    ] = None,
+    template: o.Template = None,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="TEXT", help="A registered text, given here.", show_default=False)
+    ] = None,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Check offline whether a text matches a registered DLT template, and say where and why it does not.
+
+    Without -t and --text it is held against every template known, and the most specific match wins. Exit code 0:
+    it matches, 3: it does not.
+
+    exosms check-template -t otp --body "123456 is your OTP for login. - Acme"
+
+    exosms check-template --text "{#var#} is your OTP. - Acme" --body-file message.txt --json
+    """
+    if [body, body_file, csv].count(None) != 2:
+        raise UsageError("Give one of --body, --body-file and --csv")
+    if template is not None and text is not None:
+        raise UsageError("Give either -t or --text")
+    out = o.out(output, json=json, quiet=quiet)
+    try:
+        known = _known(out, template, text, templates, profile, config)
+        if csv is not None:
+            return _check_rows(out, csv, known)
+        return _check_one(out, body, body_file, known)
+    except InputError as error:
+        out.failure("check-template", error, match=False, template=template, values={}, problems=[])
+        return error.exit_code
+
+
+def _known(
+    out: Out, template: str | None, text: str | None, file: Path | None, profile: str | None, config: Path | None
+) -> "Registered | Registry":
+    """Return what to compare with: one template, or all that are known."""
+    from exosms.registry import Registered
+
+    if text is not None:
+        if not text:
+            raise InputError("The registered text is empty")
+        return Registered(name="", text=text)
+    from exosms.cli.context import find_settings, open_registry
+    from exosms.profiles import Options
+
+    options = Options(profile=profile, config=config, templates=file)
+    registry = open_registry(find_settings(out, options, account_needed=False))
+    return registry if template is None else registry.get(template)
+
+
+def _verdict(body: str, known: "Registered | Registry") -> "Verdict":
+    from exosms.registry import Registered
+    from exosms.verdict import against, against_all
+
+    return against(body, known) if isinstance(known, Registered) else against_all(body, known)
+
+
+def _check_one(out: Out, body: str | None, body_file: str | None, known: "Registered | Registry") -> int:
+    from exosms.cli import verdicts
+    from exosms.cli.texts import read_text
+
+    verdict = _verdict(body if body is not None else read_text(body_file or "-"), known)
+    exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
+    if out.format in {Format.JSON, Format.JSONL}:
+        out.document({**_head(exit_code), **verdicts.document(verdict)})
+    else:
+        verdicts.show(out, verdict)
+    return exit_code
+
+
+def _check_rows(out: Out, file: Path, known: "Registered | Registry") -> int:
+    from exosms.cli import verdicts
+
+    checked = matched = 0
+    problems: list[Mapping[str, Any]] = []
+    for line, verdict in _row_verdicts(file, known):
+        checked += 1
+        matched += verdict.matches
+        found = [*map(verdicts.problem_document, verdict.problems)] or [{} for _ in range(not verdict.matches)]
+        for problem in found:
+            problems.append({"line": line, **problem})
+            if out.format not in {Format.JSON, Format.JSONL}:
+                name = verdict.template.name if verdict.template else ""
+                said = f"{problem['explanation']} {problem['change']}" if problem else "no template is like it"
+                out.line("mismatch", name, f"line {line}", str(problem.get("offset", "")), said)
+    exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
+    if out.format in {Format.JSON, Format.JSONL}:
+        counts = {"rows": checked, "matched": matched}
+        out.document({**_head(exit_code), "match": not exit_code, "counts": counts, "problems": problems})
+    else:
+        out.tell(f"{matched} of {checked} rows match")
+    return exit_code
+
+
+def _row_verdicts(file: Path, known: "Registered | Registry") -> "Iterator[tuple[int, Verdict]]":
+    """Yield each row's line and verdict: of its ``body`` column, or of the template rendered with its columns."""
+    from exosms import rows
+    from exosms.registry import Registered
+    from exosms.template.syntax import render
+
+    for row in rows.read(file):
+        if "body" in row.cells:
+            yield row.line, _verdict(row.cells["body"], known)
+            continue
+        if not isinstance(known, Registered):
+            raise InputError(f"{file} has no column body", remedy="Name the template with -t, or add that column.")
+        cells = {name: row.cells[rows.fold(name)] for name in known.names if rows.fold(name) in row.cells}
+        try:
+            body = render(known.template, known.values(cells))
+        except InputError as error:
+            raise InputError(f"{file}: {error.message}", remedy="Name the columns as the variables.") from error
+        yield row.line, _verdict(body, known)
+
+
+def _head(exit_code: int) -> Mapping[str, Any]:
+    return {"schema": 1, "command": "check-template", "exit_code": int(exit_code)}

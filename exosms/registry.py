@@ -1,0 +1,197 @@
+"""``templates.toml``: the texts registered on the DLT portal, under names of our own.
+
+Made for version control: it holds no secrets, and ids of 19 digits stay text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from exosms.errors import InputError
+from exosms.message import MessageType
+from exosms.template.search import Index
+from exosms.template.syntax import Template, parse
+
+VERSION = 1
+LARGEST = 16 * 1024 * 1024
+"""Bytes; ten thousand templates take a third of that."""
+LONGEST_TEXT = 2000
+"""Characters of a registered text (TRAI)."""
+
+_TEXTS = ("text", "dlt_template_id", "dlt_entity_id", "from", "type")
+_LISTS = ("variables", "types")
+KEYS = (*_TEXTS, *_LISTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A registered template, with what goes out beside its text."""
+
+    name: str
+    text: str
+    variables: tuple[str, ...] = ()
+    """Names for ``--var`` and CSV columns, in order; those without one are called ``1``, ``2``, …."""
+    types: tuple[str, ...] = ()
+    """Types beside the text, as some portals keep them, in order."""
+    dlt_template_id: str | None = None
+    dlt_entity_id: str | None = None
+    sender: str | None = None
+    type: MessageType | None = None
+
+    @cached_property
+    def template(self) -> Template:
+        """The text, parsed; raises InputError for types that are none."""
+        return parse(self.text, types=self.types or None)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for every marker."""
+        count = self.template.marker_count
+        return (*self.variables, *(str(number + 1) for number in range(len(self.variables), count)))[:count]
+
+    def values(self, given: Mapping[str, str]) -> tuple[str, ...]:
+        """Return a value for every marker from values by name; raises InputError for what is missing or unknown."""
+        for name in given:
+            if name not in self.names:
+                raise InputError(
+                    f"The template {self.name!r} has no variable {name!r}{_did_you_mean(name, self.names)}",
+                    remedy=f"Its variables are: {', '.join(self.names) or 'none'}.",
+                )
+        missing = [name for name in self.names if name not in given]
+        if missing:
+            raise InputError(
+                f"The template {self.name!r} needs a value for {', '.join(missing)}",
+                remedy=" ".join(f"--var {name}=…" for name in missing),
+            )
+        return tuple(given[name] for name in self.names)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The templates of one file, by name, in its order."""
+
+    path: Path
+    templates: Mapping[str, Registered] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def get(self, name: str) -> Registered:
+        """Return a template by its name or its 19-digit id; raises InputError naming the nearest one."""
+        if name in self.templates:
+            return self.templates[name]
+        for registered in self.templates.values():
+            if registered.dlt_template_id == name:
+                return registered
+        raise InputError(
+            f"There is no template {name!r} in {self.path}{_did_you_mean(name, self.templates)}",
+            remedy="exosms template list shows them.",
+        )
+
+    @cached_property
+    def index(self) -> Index:
+        """The templates made ready to be searched."""
+        return Index({name: registered.template for name, registered in self.templates.items()})
+
+
+def read(path: Path) -> Registry:
+    """Read ``templates.toml``; one that does not exist has no templates.
+
+    Raises InputError naming the template and the key for what is wrong with it.
+    """
+    document = load(path)
+    tables = document.get("templates", {})
+    if not isinstance(tables, dict):
+        raise InputError(f"{path}: templates is no table", remedy="Write [templates.NAME] above each one.")
+    warnings = tuple(f"{path}: {key} is not known and has no effect" for key in _unknown(document))
+    return Registry(path, {name: _registered(path, name, table) for name, table in tables.items()}, warnings)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return the file as a document; raises InputError if it is no TOML that this version knows."""
+    import tomllib
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"The templates {path} cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is no templates.toml")
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        raise InputError(f"{path} is no TOML: {error}", remedy="Mend that line; texts stand in quotes.") from error
+    version = document.get("version", VERSION)
+    if type(version) is not int or version > VERSION:
+        raise InputError(f"{path} has version {version!r}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
+    return document
+
+
+def _registered(path: Path, name: str, table: object) -> Registered:
+    where = f"{path}: template {name!r}"
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is no table", remedy=f"Write [templates.{name}] above it.")
+    for key in _TEXTS:
+        if key in table and not isinstance(table[key], str):
+            raise InputError(f"{where}: {key} must be a text in quotes", remedy=f'Write {key} = "…".')
+    for key in _LISTS:
+        items = table.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise InputError(f"{where}: {key} must be a list of texts", remedy=f'Write {key} = ["…", "…"].')
+    if not table.get("text"):
+        raise InputError(f"{where} has no text", remedy='Write text = "…", exactly as it is registered.')
+    if len(table["text"]) > LONGEST_TEXT:
+        raise InputError(f"{where}: the text has {len(table['text'])} characters, more than {LONGEST_TEXT}")
+    registered = Registered(
+        name=name,
+        text=table["text"],
+        variables=tuple(table.get("variables", ())),
+        types=tuple(table.get("types", ())),
+        dlt_template_id=table.get("dlt_template_id"),
+        dlt_entity_id=table.get("dlt_entity_id"),
+        sender=table.get("from"),
+        type=_type(where, table.get("type")),
+    )
+    _check_names(where, registered)
+    return registered
+
+
+def _check_names(where: str, registered: Registered) -> None:
+    try:
+        count = registered.template.marker_count
+    except InputError as error:
+        raise InputError(f"{where}: {error.message}", remedy=error.remedy) from error
+    if len(registered.variables) > count:
+        raise InputError(f"{where} names {len(registered.variables)} variables, and its text has {count}")
+    if len(set(registered.names)) < len(registered.names):
+        raise InputError(f"{where} gives two variables the same name", remedy="Each needs a name of its own.")
+
+
+def _type(where: str, text: str | None) -> MessageType | None:
+    if text is None:
+        return None
+    try:
+        return MessageType(text)
+    except ValueError:
+        raise InputError(f"{where}: {text!r} is no type", remedy=f"Write one of: {', '.join(MessageType)}.") from None
+
+
+def _unknown(document: Mapping[str, Any]) -> Sequence[str]:
+    unknown = [key for key in document if key not in {"version", "templates"}]
+    for name, table in document.get("templates", {}).items():
+        if isinstance(table, dict):
+            unknown += [f"templates.{name}.{key}" for key in table if key not in KEYS]
+    return unknown
+
+
+def _did_you_mean(word: str, words: Mapping[str, Any] | Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,214 @@
+"""What each kind of variable in a registered template may hold.
+
+Typed markers are registered since January 2026 (TRAI direction of 2025-11-18); ``%s`` and ``%d`` are those of
+Exotel's dashboard (Exotel support 38686), whose exact rule is not published.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exosms.errors import InputError
+
+
+class Kind(StrEnum):
+    """The type of a variable; the value is the most common spelling of its marker."""
+
+    UNTYPED = "var"
+    NUMERIC = "numeric"
+    ALPHANUMERIC = "alphanumeric"
+    URL = "url"
+    APP_LINK = "urlott"
+    CALLBACK = "cbn"
+    EMAIL = "email"
+    EXOTEL_TEXT = "%s"
+    EXOTEL_NUMBER = "%d"
+
+
+SPELLINGS = {
+    "var": Kind.UNTYPED,
+    "numeric": Kind.NUMERIC,
+    "number": Kind.NUMERIC,
+    "num": Kind.NUMERIC,
+    "alphanumeric": Kind.ALPHANUMERIC,
+    "alp": Kind.ALPHANUMERIC,
+    "url": Kind.URL,
+    "urg": Kind.URL,
+    "urlott": Kind.APP_LINK,
+    "uro": Kind.APP_LINK,
+    "cbn": Kind.CALLBACK,
+    "email": Kind.EMAIL,
+}
+"""The word between ``{#`` and ``#}``; case-sensitive."""
+
+POOLED = frozenset({Kind.UNTYPED, Kind.NUMERIC, Kind.ALPHANUMERIC})
+"""Kinds whose markers, standing side by side, share one room: ``{#var#}{#var#}`` holds 60."""
+
+COMFORTABLE = 30
+"""Characters of one variable beyond which some operators are known to refuse it."""
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind that a template file gives beside the text, as ``numeric`` or ``{#numeric#}``."""
+    kind = SPELLINGS.get(name.strip().removeprefix("{#").removesuffix("#}"))
+    if kind is None:
+        raise InputError(
+            f"{name!r} is not the type of a template's variable", remedy=f"The types are: {', '.join(SPELLINGS)}."
+        )
+    return kind
+
+
+Chars = Callable[[str], bool]
+"""Whether one character is legal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Between ``least`` and ``most`` characters of a sort, one after the other; without ``most`` any number."""
+
+    chars: Chars
+    least: int
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Exactly this text."""
+
+    text: str
+
+
+Shape = tuple[Step | Word, ...]
+"""Steps and words that follow each other."""
+
+
+def anything(_character: str) -> bool:
+    """Every character, also a line break."""
+    return True
+
+
+def is_digit(character: str) -> bool:
+    """ASCII digits; other scripts' digits are not known to pass."""
+    return "0" <= character <= "9"
+
+
+def is_numberlike(character: str) -> bool:
+    """Digits, sign, comma and point."""
+    return character in "0123456789+-,."
+
+
+def is_phonelike(character: str) -> bool:
+    """Digits and what people write between them."""
+    return character in "0123456789 -.()"
+
+
+def is_visible(character: str) -> bool:
+    """No space, line break or control character."""
+    return character.isprintable() and not character.isspace()
+
+
+def is_mail(character: str) -> bool:
+    """What stands on either side of the @ of an e-mail address."""
+    return character != "@" and is_visible(character)
+
+
+def is_plus(character: str) -> bool:
+    """The sign before a country code."""
+    return character == "+"
+
+
+def is_bracket(character: str) -> bool:
+    """The bracket before an area code."""
+    return character == "("
+
+
+LINK_STARTS = ("http://", "https://", "www.")
+
+_ADDRESS = tuple((Word(start), Step(is_visible, 1, None)) for start in LINK_STARTS)
+_PHONE = (
+    Step(is_plus, 0, 1),
+    Step(is_bracket, 0, 1),
+    Step(is_digit, 1, 1),
+    Step(is_phonelike, 1, 20),
+    Step(is_digit, 1, 1),
+)
+_MAIL = (Step(is_mail, 1, None), Word("@"), Step(is_mail, 1, None), Word("."), Step(is_mail, 1, None))
+_NUMBER = (Step(is_numberlike, 0, None), Step(is_digit, 1, 1), Step(is_numberlike, 0, None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What one variable of a kind holds."""
+
+    shapes: tuple[Shape, ...]
+    """Alternatives; none of them branches, so that matching stays linear."""
+    most: int | None
+    """Characters; more than that fails."""
+    words: str
+    """What it holds, to end the sentence "it holds …"."""
+
+
+RULES = {
+    Kind.UNTYPED: Rule(shapes=((Step(anything, 0, 30),),), most=30, words="any text of up to 30 characters"),
+    Kind.NUMERIC: Rule(shapes=((Step(is_digit, 0, 40),),), most=40, words="digits 0-9 only, up to 40"),
+    Kind.ALPHANUMERIC: Rule(
+        shapes=((Step(anything, 0, 40),),), most=40, words="letters, digits and spaces, up to 40"
+    ),
+    Kind.URL: Rule(shapes=_ADDRESS, most=None, words="an address that begins with http://, https:// or www."),
+    Kind.APP_LINK: Rule(shapes=_ADDRESS, most=None, words="an app link that begins with http://, https:// or www."),
+    Kind.CALLBACK: Rule(shapes=(_PHONE,), most=None, words="a phone number"),
+    Kind.EMAIL: Rule(shapes=(_MAIL,), most=None, words="an e-mail address"),
+    Kind.EXOTEL_TEXT: Rule(shapes=((Step(anything, 1, None),),), most=None, words="one or more characters"),
+    Kind.EXOTEL_NUMBER: Rule(shapes=(_NUMBER,), most=None, words="one or more digits 0-9"),
+}
+
+
+def cautions(kind: Kind, value: str, *, count: int = 1) -> tuple[str, ...]:
+    """Return what may go wrong with a legal value of ``count`` markers side by side, each to follow "it …"."""
+    checks = (_empty, _long, _broken, _punctuated, _number_signs, _link)
+    return tuple(caution for check in checks if (caution := check(kind, value, count)))
+
+
+def _empty(_kind: Kind, value: str, _count: int) -> str:
+    return "" if value else "is empty, which operators may refuse"
+
+
+def _long(kind: Kind, value: str, count: int) -> str:
+    # Vendors differ on whether 30 itself still fits an untyped variable.
+    room = COMFORTABLE * count - (kind is Kind.UNTYPED)
+    limited = kind in POOLED or kind is Kind.EXOTEL_TEXT
+    if not limited or len(value) <= room:
+        return ""
+    if kind is Kind.UNTYPED:
+        return f"holds {len(value)} characters, exactly as many as fit"
+    return f"holds {len(value)} characters; some operators let only {COMFORTABLE * count} through"
+
+
+def _broken(_kind: Kind, value: str, _count: int) -> str:
+    return "holds a line break, which operators may refuse" if "\n" in value or "\r" in value else ""
+
+
+def _punctuated(kind: Kind, value: str, _count: int) -> str:
+    if kind is not Kind.ALPHANUMERIC:
+        return ""
+    disputed = [c for c in dict.fromkeys(value) if not c.isalnum() and not c.isspace() and not _is_mark(c)]
+    return f"holds {' '.join(disputed)}, which some operators refuse in {{#alphanumeric#}}" if disputed else ""
+
+
+def _is_mark(character: str) -> bool:
+    # Vowel signs and joiners belong to the letters of Indic scripts.
+    import unicodedata
+
+    return unicodedata.category(character) in {"Mn", "Mc"} or character in "\u200c\u200d"
+
+
+def _number_signs(kind: Kind, value: str, _count: int) -> str:
+    if kind is not Kind.EXOTEL_NUMBER or all(map(is_digit, value)):
+        return ""
+    return "holds a sign, a comma or a point, which %d may not allow"
+
+
+def _link(kind: Kind, value: str, _count: int) -> str:
+    if kind is not Kind.UNTYPED or not any(start in value for start in LINK_STARTS):
+        return ""
+    return "holds a link; operators may want {#url#} for it"

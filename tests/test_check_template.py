@@ -1,0 +1,239 @@
+"""``check-template`` and ``send -t``: whether the operator will let the text through, and if not, where and why."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from misbehaving import Misbehaving, answers
+
+TEMPLATES = """
+version = 1
+
+[templates.otp]
+text = "{#var#} is your OTP for {#var#}. - Acme"
+variables = ["code", "app"]
+dlt_template_id = "1107161234567890123"
+dlt_entity_id = "1101161234567890123"
+from = "ACMEIN"
+type = "transactional"
+
+[templates.anything]
+text = "{#var#} - Acme"
+
+[templates.order]
+text = "Order {#numeric#} ships {#alphanumeric#}.\\nThank you"
+variables = ["number"]
+"""
+GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
+
+
+@pytest.fixture
+def file(exosms: Shell) -> Path:
+    path = exosms.home / "templates.toml"
+    path.write_text(TEMPLATES)
+    exosms.env["EXOSMS_TEMPLATES"] = str(path)
+    return path
+
+
+def check(exosms: Shell, *argv: str, **options: Any) -> Result:
+    return exosms("check-template", *argv, **options)
+
+
+def test_a_match_gives_the_values_back(exosms: Shell, file: Path) -> None:
+    result = check(exosms, "-t", "otp", "--body", "123456 is your OTP for login. - Acme", "--json")
+    assert result.exit_code == 0
+    assert result.json == {
+        "schema": 1,
+        "command": "check-template",
+        "exit_code": 0,
+        "match": True,
+        "template": "otp",
+        "values": {"code": "123456", "app": "login"},
+        "ambiguous": False,
+        "warnings": [],
+        "problems": [],
+    }
+
+
+def test_a_mismatch_says_where_and_why(exosms: Shell, file: Path) -> None:
+    result = check(exosms, "-t", "otp", "--body", "123456 is your OTP for login. – Acme", "--json")
+    assert (result.exit_code, result.json["match"], result.json["values"]) == (3, False, {})
+    [problem] = result.json["problems"]
+    assert (problem["kind"], problem["offset"], problem["expected"], problem["found"]) == ("literal", 30, "-", "–")
+    assert "U+2013" in problem["explanation"]
+    assert problem["cause"] == "dash"
+
+
+def test_lines_in_a_pipe(exosms: Shell, file: Path) -> None:
+    good = check(exosms, "-t", "otp", "--body", "1 is your OTP for x. - Acme")
+    assert (good.stdout, good.stderr) == ("match\totp\tcode=1\tapp=x\n", "")
+    bad = check(exosms, "-t", "otp", "--body", "1 is your OTP for x. - ACME")
+    assert bad.stdout.startswith("mismatch\totp\t24\tliteral\t")
+    assert bad.exit_code == 3
+
+
+def test_without_a_name_the_most_specific_template_wins(exosms: Shell, file: Path) -> None:
+    assert check(exosms, "--body", "1 is your OTP for x. - Acme", "--json").json["template"] == "otp"
+    assert check(exosms, "--body", "Hello - Acme", "--json").json["template"] == "anything"
+    nearest = check(exosms, "--body", "1 is your OTP for x", "--json")
+    assert (nearest.exit_code, nearest.json["template"]) == (3, "otp")
+    nothing = check(exosms, "--body", "zzz", "--json")
+    assert (nothing.exit_code, nothing.json["template"], nothing.json["match"]) == (3, None, False)
+
+
+def test_the_text_may_be_given(exosms: Shell) -> None:
+    assert check(exosms, "--text", "Dear {#var#}, hi", "--body", "Dear Ravi, hi").exit_code == 0
+    assert check(exosms, "--text", "Dear {#var#}, hi", "--body-file", "-", stdin="Dear Ravi, hi\n").exit_code == 0
+    assert check(exosms, "--text", "Dear {#var#}, hi", "--body", "Dear Ravi, hi ").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "words"),
+    [
+        (("--body", "a"), 3, "templates.toml"),
+        (("--body", "a", "-t", "nosuch"), 3, "nosuch"),
+        (("--body", "a", "--templates", "/nonexistent/t.toml"), 3, "/nonexistent/t.toml"),
+        (("--body", "a" * 2001, "--text", "{#var#}"), 3, "2001"),
+        (("--body", "a", "--text", ""), 3, "empty"),
+        (("--body-file", "/nonexistent", "--text", "a"), 3, "/nonexistent"),
+        (("--text", "a"), 2, "--body"),
+        (("--body", "a", "--csv", "x", "--text", "a"), 2, "--body"),
+        (("--body", "a", "-t", "otp", "--text", "a"), 2, "--text"),
+    ],
+)
+def test_bad_input_is_one_sentence(exosms: Shell, argv: tuple[str, ...], exit_code: int, words: str) -> None:
+    result = check(exosms, *argv, "--json")
+    assert result.exit_code == exit_code, result
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    if exit_code == 2:
+        assert result.stdout == ""
+    else:
+        assert (result.json["exit_code"], result.json["match"]) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[templates.x]\ntext = 5", "text"),
+        ("[templates.x]\n", "has no text"),
+        ("[templates.x]\ntext = 'a'\ntype = 'spam'", "spam"),
+        ("[templates.x]\ntext = 'a'\ndlt_template_id = 1107161234567890123", "dlt_template_id"),
+        ("[templates.x]\ntext = '{#var#}'\nvariables = ['a', 'b']", "2 variables"),
+        ("[templates.x]\ntext = '{#var#} {#var#}'\nvariables = ['a', 'a']", "same name"),
+        ("not toml", "is no TOML"),
+        ("version = 2", "version 2"),
+        ("templates = 1", "no table"),
+    ],
+)
+def test_a_template_file_that_cannot_be_used_is_named(exosms: Shell, file: Path, content: str, words: str) -> None:
+    file.write_text(content)
+    result = check(exosms, "--body", "a")
+    assert result.exit_code == 3
+    assert words in result.stderr
+    assert str(file) in result.stderr
+
+
+def test_an_unknown_name_suggests_the_nearest_and_an_id_is_a_name(exosms: Shell, file: Path) -> None:
+    assert "did you mean 'otp'" in check(exosms, "-t", "otpp", "--body", "a").stderr
+    body = "1 is your OTP for x. - Acme"
+    assert check(exosms, "-t", "1107161234567890123", "--body", body, "--json").json["template"] == "otp"
+
+
+def test_every_row_of_a_csv_is_checked_by_its_physical_line(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text('to,Code,APP\n1,123,login\n2,"12\n34",web\n3,' + "9" * 31 + ",login\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp", "--json")
+    assert (result.exit_code, result.json["counts"]) == (3, {"rows": 3, "matched": 2})
+    assert {problem["line"] for problem in result.json["problems"]} == {5}
+    plain = check(exosms, "--csv", str(rows), "-t", "otp")
+    assert "line 5" in plain.stdout
+    assert "2 of 3 rows match" in plain.stderr
+    rows.write_text("body\n1 is your OTP for x. - Acme\nOops\n")
+    assert check(exosms, "--csv", str(rows), "--json").json["counts"] == {"rows": 2, "matched": 1}
+    rows.write_text("to,name\n1,x\n")
+    assert "code" in check(exosms, "--csv", str(rows), "-t", "otp").stderr
+    rows.write_text('body\n"never closed\n')
+    assert "line 2" in check(exosms, "--csv", str(rows)).stderr
+
+
+def test_a_person_sees_the_texts_one_above_the_other(exosms: Shell, file: Path) -> None:
+    """Wide and combining characters keep the marks in their place."""
+    result = check(exosms, "--text", "नमस्ते 😀 {#var#}. - Acme", "--body", "नमस्ते 😀 रवि.  - Acme", "-o", "human")
+    lines = result.stdout.splitlines()
+    registered = next(line for line in lines if line.startswith("registered"))
+    body = next(line for line in lines if line.startswith("your text"))
+    marks = next(line for line in lines if line.strip(" ^") == "" and "^" in line)
+    from rich.cells import cell_len
+
+    assert registered.endswith("- Acme")
+    assert "␣" in body
+    assert cell_len(body[: body.index("␣")]) == marks.index("^")
+
+
+def send(exosms: Shell, *argv: str) -> Result:
+    return exosms("send", "--region", "sandbox", "--to", "9876543210", *argv)
+
+
+def test_send_renders_checks_and_fills_in_from_the_registry(exosms: Shell, file: Path) -> None:
+    env = {
+        "EXOTEL_ACCOUNT_SID": "acme1",
+        "EXOTEL_API_KEY": "key",
+        "EXOTEL_API_TOKEN": "token",
+        "EXOTEL_FROM": "OTHERS",
+    }
+    with Misbehaving(answers(200, GOOD)) as server:
+        argv = ("--to", "9876543210", "-t", "otp", "--var", "code=123", "--var", "app=login")
+        result = exosms("send", *argv, "--base-url", server.url, "--json", env=env)
+        assert result.exit_code == 0, result
+        assert server.connections[0].form == {
+            "From": "ACMEIN",
+            "To": "+919876543210",
+            "Body": "123 is your OTP for login. - Acme",
+            "EncodingType": "plain",
+            "DltEntityId": "1101161234567890123",
+            "DltTemplateId": "1107161234567890123",
+            "SmsType": "transactional",
+        }
+    assert result.json["messages"][0]["template"] == "otp"
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "words"),
+    [
+        (("-t", "otp", "--var", "code=1"), 3, "app"),
+        (("-t", "otp", "--var", "code=1", "--var", "app=x", "--var", "ap=y"), 3, "did you mean 'app'"),
+        (("-t", "otp", "--var", "code=1", "--var", "app=" + "x" * 31), 3, "31"),
+        (("-t", "nosuch"), 3, "nosuch"),
+        (("-t", "otp", "--body", "1 is your OTP for x. - ACME"), 3, "ACME"),
+        (("-t", "otp", "--var", "code"), 2, "code"),
+        (("--var", "code=1", "--body", "x"), 2, "--var"),
+        (("-t", "otp", "--var", "a=1", "--var", "a=2"), 2, "a=2"),
+        (("--fit", "--body", "x"), 2, "--fit"),
+    ],
+)
+def test_what_does_not_match_never_leaves(
+    exosms: Shell, file: Path, argv: tuple[str, ...], exit_code: int, words: str
+) -> None:
+    result = send(exosms, *argv)
+    assert result.exit_code == exit_code, result
+    assert words in result.stderr
+    assert exosms("log").stdout == ""
+
+
+def test_a_given_body_that_matches_goes_out_as_it_is(exosms: Shell, file: Path) -> None:
+    assert send(exosms, "-t", "otp", "--body", "1 is your OTP for x. - Acme").exit_code == 0
+
+
+def test_fit_cuts_values_and_says_so(exosms: Shell, file: Path) -> None:
+    result = send(exosms, "-t", "otp", "--var", "code=1", "--var", "app=" + "h" * 40 + "\nx", "--fit", "--json")
+    assert result.exit_code == 0, result
+    assert "cut" in result.stderr
+    assert json.loads(result.stdout)["messages"][0]["segments"] == 1
+
+
+def test_variables_without_names_are_numbered(exosms: Shell, file: Path) -> None:
+    assert send(exosms, "-t", "order", "--var", "number=7", "--var", "2=today").exit_code == 0
+    assert send(exosms, "-t", "anything", "--var", "1=Hello").exit_code == 0

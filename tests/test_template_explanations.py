@@ -1,0 +1,294 @@
+"""Every mismatch is explained as a person would explain it, and mended by the change that is suggested."""
+
+from itertools import accumulate
+
+import pytest
+
+from exosms.template.explain import Problem, explain, mend
+from exosms.template.match import Match, match
+from exosms.template.syntax import parse
+
+OTP = "Dear {#var#}, your OTP is {#var#}. Do not share it with anyone. - Acme"
+BILL = "Rs. {#numeric#} is due on {#alphanumeric#}. Pay at {#url#} - Acme"
+CALL = "Call {#cbn#} or write to {#email#} for order {#var#}."
+QUOTE = 'Your code is "{#var#}". Don\'t share it – Acme'
+LINES = "Hi {#var#},\nyour order has shipped.\n- Acme"
+RUPEE = "₹{#numeric#} was debited. - Acme"
+NOTE = "A & B Stores: {#var#} is ready."
+CAFE = "Café Mélange: table for {#var#}."
+HINDI = "प्रिय {#var#}, आपका ओटीपी {#var#} है।"
+EXOTEL = "Hi %s, your OTP is %d."
+
+# Registered text; the body with ¦ where the difference begins; the cause; words of the explanation.
+MISMATCHES = [
+    # spaces
+    (
+        OTP,
+        "Dear Ravi, your ¦ OTP is 1234. Do not share it with anyone. - Acme",
+        "space",
+        ("space", "too many", "your"),
+    ),
+    (
+        OTP,
+        "Dear Ravi,¦your OTP is 1234. Do not share it with anyone. - Acme",
+        "space",
+        ("A space is missing", "Ravi,"),
+    ),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone.¦- Acme", "space", ("missing", "anyone.")),
+    (OTP, "¦ Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "space", ("at the beginning",)),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦ ", "space", ("at the end",)),
+    (
+        OTP,
+        "Dear Ravi, your¦\u00a0OTP is 1234. Do not share it with anyone. - Acme",
+        "space",
+        ("U+00A0 NO-BREAK SPACE", "U+0020 SPACE"),
+    ),
+    (OTP, "Dear Ravi, your¦\tOTP is 1234. Do not share it with anyone. - Acme", "space", ("U+0009", "TABULATION")),
+    (BILL, "Rs. ¦ 500 is due on 1 May. Pay at https://acme.in/p - Acme", "space", ("too many", "Rs.")),
+    (NOTE, "A & B Stores¦ : Lamp is ready.", "space", ("too many", "Stores")),
+    # line breaks
+    (LINES, "Hi Ravi,¦ your order has shipped.\n- Acme", "newline", ("a space instead of a line break",)),
+    (LINES, "Hi Ravi,\n¦\nyour order has shipped.\n- Acme", "newline", ("line break", "too many")),
+    (LINES, "Hi Ravi,\nyour order has shipped.¦- Acme", "newline", ("line break is missing", "shipped.")),
+    (LINES, "Hi Ravi,\nyour order has shipped.\n- Acme¦\n", "newline", ("line break", "at the end")),
+    (
+        OTP,
+        "Dear Ravi,¦\nyour OTP is 1234. Do not share it with anyone. - Acme",
+        "newline",
+        ("line break instead of a space",),
+    ),
+    (LINES, "Hi Ravi,¦\\nyour order has shipped.\\n- Acme", "escape", ("backslash", "line break")),
+    # quotes, dashes, ellipsis
+    (
+        QUOTE,
+        "Your code is ¦“1234”. Don't share it – Acme",
+        "quotes",
+        ("“ (U+201C LEFT DOUBLE QUOTATION MARK)", '" (U+0022 QUOTATION MARK)'),
+    ),
+    (QUOTE, 'Your code is "1234". Don¦’t share it – Acme', "quotes", ("U+2019", "APOSTROPHE")),
+    (
+        QUOTE,
+        'Your code is "1234". Don\'t share it ¦- Acme',
+        "dash",
+        ("- (U+002D HYPHEN-MINUS)", "– (U+2013 EN DASH)"),
+    ),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. ¦— Acme", "dash", ("U+2014 EM DASH",)),
+    ("Wait... {#var#}", "Wait¦… 5 min", "ellipsis", ("U+2026 HORIZONTAL ELLIPSIS",)),
+    # letter case
+    (OTP, "¦dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "case", ("case", '"dear"', '"Dear"')),
+    (OTP, "Dear Ravi, your O¦tp is 1234. Do not share it with anyone. - Acme", "case", ('"Otp"', '"OTP"')),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - A¦CME", "case", ('"ACME"', '"Acme"')),
+    # tails and punctuation
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone.¦", "missing_tail", ('" - Acme"', "end")),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦ Ltd",
+        "extra_tail",
+        ('" Ltd"', "goes on"),
+    ),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦!", "extra_tail", ("!", "at the end")),
+    (EXOTEL, "Hi Ravi, your OTP is 123456¦", "missing_tail", ("missing", ". (U+002E FULL STOP)")),
+    (
+        OTP,
+        "¦Hello! Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme",
+        "extra_head",
+        ('"Hello! "', "begins"),
+    ),
+    (CAFE, "¦table for 4.", "missing_head", ('"Café Mélange: "', "beginning")),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. Do not share it with anyone¦ - Acme",
+        "punctuation",
+        ("missing", "FULL STOP"),
+    ),
+    (OTP, "Dear Ravi¦ your OTP is 1234. Do not share it with anyone. - Acme", "punctuation", ("missing", "COMMA")),
+    # wording
+    (OTP, "Dear Ravi, your O¦PT is 1234. Do not share it with anyone. - Acme", "wording", ('"OPT"', '"OTP"')),
+    (OTP, "Dear Ravi, your OTP is 1234. Do¦n't share it with anyone. - Acme", "wording", ('"Don', '"Do not')),
+    (OTP, "¦Hi Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "wording", ('"Hi"', '"Dear"')),
+    (
+        OTP,
+        "Dear Ravi, your ¦login OTP is 1234. Do not share it with anyone. - Acme",
+        "wording",
+        ('"login "', "not in the registered"),
+    ),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share ¦with anyone. - Acme", "wording", ("lacks", "it ")),
+    (HINDI, "प्रिय रवि, आपका ¦पिन 1234 है।", "wording", ("पिन", "ओटीपी")),
+    # values
+    (
+        OTP,
+        "Dear ¦Venkatanarasimharajuvaripeta Rao, your OTP is 1234. Do not share it with anyone. - Acme",
+        "value_too_long",
+        ("variable 1", "32 characters", "30 fit"),
+    ),
+    (
+        BILL,
+        "Rs. ¦1,000 is due on 1 May. Pay at https://acme.in/p - Acme",
+        "wrong_type",
+        ("variable 1", "digits", ", (U+002C COMMA)"),
+    ),
+    (BILL, "Rs. 500 is due on 1 May. Pay at ¦acme.in/p - Acme", "wrong_type", ("variable 3", "http://", "www.")),
+    (CALL, "Call ¦us or write to help@acme.in for order 7.", "wrong_type", ("variable 1", "phone number")),
+    (
+        CALL,
+        "Call 1800 123 456 or write to ¦help at acme for order 7.",
+        "wrong_type",
+        ("variable 2", "e-mail address"),
+    ),
+    (EXOTEL, "Hi Ravi, your OTP is ¦ABC.", "wrong_type", ("variable 2", "digits")),
+    (EXOTEL, "Hi ¦, your OTP is 1234.", "wrong_type", ("no value",)),
+    # markers left in the body
+    (
+        OTP,
+        "Dear ¦{#var#}, your OTP is 1234. Do not share it with anyone. - Acme",
+        "unfilled_marker",
+        ("not filled in", "{#var#}"),
+    ),
+    (
+        OTP,
+        "Dear ¦{{name}}, your OTP is 1234. Do not share it with anyone. - Acme",
+        "unfilled_marker",
+        ("not filled in", "{{name}}"),
+    ),
+    (OTP, "Dear ¦{name}, your OTP is 1234. Do not share it with anyone. - Acme", "unfilled_marker", ("{name}",)),
+    (EXOTEL, "Hi Ravi, your OTP is ¦%d.", "unfilled_marker", ("not filled in", "%d")),
+    (BILL, "Rs. ¦{#numeric#} is due on 1 May. Pay at https://acme.in/p - Acme", "unfilled_marker", ("{#numeric#}",)),
+    # encodings
+    (RUPEE, "¦Rs. 500 was debited. - Acme", "rupee", ("rupee", "Rs.", "₹")),
+    (BILL, "¦₹500 is due on 1 May. Pay at https://acme.in/p - Acme", "rupee", ('"₹"', '"Rs. "')),
+    (BILL, "¦INR 500 is due on 1 May. Pay at https://acme.in/p - Acme", "rupee", ("INR", "Rs.")),
+    (NOTE, "A ¦&amp; B Stores: Lamp is ready.", "html_entity", ("HTML", "&amp;")),
+    (LINES, "Hi Ravi,¦<br>your order has shipped.<br/>- Acme", "html_entity", ("<br>", "line break")),
+    (
+        OTP,
+        "Dear¦+Ravi,+your+OTP+is+1234.+Do+not+share+it+with+anyone.+-+Acme",
+        "double_encoding",
+        ("URL-encoded", "+", "space"),
+    ),
+    (NOTE, "A¦%20&%20B%20Stores:%20Lamp%20is%20ready.", "double_encoding", ("URL-encoded", "%20")),
+    (
+        CAFE,
+        "Caf¦e\u0301 Me\u0301lange: table for 4.",
+        "decomposed",
+        ("NFD", "U+0301 COMBINING ACUTE ACCENT", "U+00E9"),
+    ),
+    (
+        OTP,
+        "Dear Ravi, your ¦\u200bOTP is 1234. Do not share it with anyone. - Acme",
+        "zero_width",
+        ("invisible", "U+200B ZERO WIDTH SPACE"),
+    ),
+    (
+        OTP,
+        "¦\ufeffDear Ravi, your OTP is 1234. Do not share it with anyone. - Acme",
+        "zero_width",
+        ("U+FEFF", "at the beginning"),
+    ),
+    (HINDI, "प्रिय रवि, आपका ओटीपी 1234 ह¦\u200dै।", "zero_width", ("U+200D ZERO WIDTH JOINER", "Indic")),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. Do not share it with anyone. - ¦Аcme",
+        "look_alike",
+        ("CYRILLIC CAPITAL LETTER A", "LATIN CAPITAL LETTER A"),
+    ),
+]
+
+
+def first_problem(registered: str, marked: str) -> tuple[Problem, str]:
+    body = marked.replace("¦", "")
+    problems = explain(parse(registered), body)
+    assert problems
+    return problems[0], body
+
+
+@pytest.mark.parametrize(("registered", "marked", "cause", "words"), MISMATCHES)
+def test_a_mismatch_is_explained_as_a_person_would(
+    registered: str, marked: str, cause: str, words: tuple[str, ...]
+) -> None:
+    problem, body = first_problem(registered, marked)
+    assert (problem.cause, problem.offset) == (cause, marked.index("¦"))
+    assert [word for word in words if word.lower() not in problem.explanation.lower()] == [], problem.explanation
+    assert body[problem.offset : problem.end] == problem.found
+    assert registered[problem.template_offset : problem.template_end] == problem.expected
+
+
+SEVERAL = [
+    (OTP, "Dear Ravi, ¦ur OTP is 1234. Do¦nt share it with anyone. - Acme", ["wording", "wording"]),
+    (
+        OTP,
+        "Dear Ravi¦ your OTP is 1234. Do¦n’t share it with anyone¦ - Acme",
+        ["punctuation", "wording", "punctuation"],
+    ),
+    (OTP, "¦Your OTP is 1234. Do not share it with anyone. - Acme", ["wording"]),
+    (OTP, "Dear Ravi, your OTP is 1234. ¦ Do ¦ not share it with anyone. - Acme", ["space", "space"]),
+    (OTP, "¦completely different", ["wording"]),
+    (OTP, "¦", ["missing_tail"]),
+    (
+        OTP,
+        "Dear ¦{#var#}, your OTP is ¦{#var#}. Do¦nt share it with anyone. - Acme",
+        [*["unfilled_marker"] * 2, "wording"],
+    ),
+    (OTP, "Dear ¦{#var#}, ¦the quick brown fox jumps over it.", ["unfilled_marker", "wording"]),
+    (OTP, "¦The quick brown fox jumps over {#name#}", ["wording"]),
+    (BILL, "Rs.¦¦1,000 is due on 1 May. Pay at ¦acme.in/p - Acme", ["space", "wrong_type", "wrong_type"]),
+    (LINES, "Hi Ravi,¦ your order has shipped.¦ - Acme", ["newline", "newline"]),
+    (LINES, "Hi Ravi,\r\nyour order has ¦been shipped.\r\n- Acme", ["wording"]),
+    (CALL, "Call 1800 123 456 or write to a@b.in for order¦¦", ["space", "missing_tail"]),
+    ("Hi {#var#}{#var#}, ok", "Hi ¦" + "x" * 61 + ", ok", ["value_too_long"]),
+    (QUOTE, "Your code is ¦“1234¦”. Don¦’t share it ¦- Acme", ["quotes", "quotes", "quotes", "dash"]),
+    ("Hi {#var#}, ok", "Hi  Ravi,¦ok", ["space"]),
+    (OTP, "Dear Ravi, your ¦new OTP is 1234. Do not ¦ever share it with anyone. - Acme", ["wording", "wording"]),
+    ("Pay {#num#} by {#var#}", "Pay 12¦!by noon", ["punctuation"]),
+    (RUPEE, "₹¦1x ¦ was ¦ debited. ¦ - ¦ Acme", ["wrong_type", "space", "space", "space", "space"]),
+    ("Hi {#var#}.", "Hi ¦{#var#}¦", ["unfilled_marker", "missing_tail"]),
+]
+
+
+@pytest.mark.parametrize(("registered", "marked", "causes"), SEVERAL)
+def test_several_differences_are_told_apart(registered: str, marked: str, causes: list[str]) -> None:
+    problems = explain(parse(registered), marked.replace("¦", ""))
+    assert [problem.cause.value for problem in problems] == causes
+    places = [len(before) for before in accumulate(marked.split("¦")[:-1])]
+    assert [problem.offset for problem in problems] == places
+
+
+KINDS = [
+    ("Hi {#var#}, bye", "Hi Ravi bye", "literal"),
+    ("Hi {#var#}, bye", "Hi Ravi, bye now", "leftover"),
+    ("Hi {#var#}, bye", "Oh, Hi Ravi, bye", "leftover"),
+    ("Hi {#var#}, bye", "Hi Ravi", "missing"),
+    ("Hi {#var#}, bye", "Hi " + "x" * 31 + ", bye", "length"),
+    ("Hi {#num#}, bye", "Hi Ravi, bye", "type"),
+    ("Hi {#var#}, bye", "Hi {#var#}, bye", "unfilled"),
+]
+
+
+@pytest.mark.parametrize(("registered", "body", "kind"), KINDS)
+def test_problems_have_a_stable_kind(registered: str, body: str, kind: str) -> None:
+    assert [problem.kind for problem in explain(parse(registered), body)] == [kind]
+
+
+def test_only_spaces_and_punctuation_may_be_tolerated() -> None:
+    noted = {bool(explain(parse("Hi {#var#}, bye"), body)[0].note): body for body in ("Hi Ravi,  bye", "Hi Ravi, by")}
+    assert noted == {True: "Hi Ravi,  bye", False: "Hi Ravi, by"}
+
+
+def test_offsets_count_in_the_texts_as_given() -> None:
+    registered, body = "a\r\nb\r\nHi {#var#}!", "a\r\nb\r\nHi Ravi"
+    (problem,) = explain(parse(registered), body)
+    assert (problem.offset, problem.template_offset, problem.expected) == (len(body), registered.index("!"), "!")
+
+
+VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type"}
+
+
+@pytest.mark.parametrize(("registered", "marked", "cause", "words"), MISMATCHES)
+def test_the_suggested_change_makes_it_match(
+    registered: str, marked: str, cause: str, words: tuple[str, ...]
+) -> None:
+    body = marked.replace("¦", "")
+    problems = explain(parse(registered), body)
+    mechanical = all(problem.replacement is not None for problem in problems)
+    assert mechanical or cause in VALUES_FOR_A_PERSON
+    assert isinstance(match(parse(registered), mend(body, problems)), Match) is mechanical
+    assert words is not None
