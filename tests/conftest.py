@@ -5,12 +5,13 @@ import io
 import json
 import os
 import pty
+import select
 import socket
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ class Shell:
 
     def full_env(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """The whole environment of a command; an empty value removes nothing, it is passed as empty."""
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         return {
+            **measured,
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "EXOSMS_STATE_DIR": str(self.home / "state"),
@@ -84,9 +87,16 @@ class Shell:
         return subprocess.Popen(self.command(*argv), env=self.full_env(env), **{**pipes, **options})
 
     def on_terminal(
-        self, *argv: str, columns: int = 80, env: Mapping[str, str] | None = None, typed: bytes = b""
+        self,
+        *argv: str,
+        columns: int = 80,
+        env: Mapping[str, str] | None = None,
+        typed: Sequence[tuple[str, str]] = (),
     ) -> Result:
-        """Run exosms on a real terminal; both output streams arrive in ``stdout`` as they would be seen."""
+        """Run exosms on a real terminal, where both output streams arrive in ``stdout`` as they would be seen.
+
+        ``typed`` has pairs of what the screen must end with and what is typed then.
+        """
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = self.start(
@@ -98,19 +108,26 @@ class Shell:
             start_new_session=True,
         )
         os.close(theirs)
-        if typed:
-            os.write(ours, typed)
         seen = b""
-        while True:
-            try:
-                chunk = os.read(ours, 65536)
-            except OSError:  # Linux: the other side is closed
-                break
-            if not chunk:
-                break
+        waiting = list(typed)
+        while chunk := _read(ours):
             seen += chunk
+            if waiting and seen.endswith(waiting[0][0].encode()):
+                os.write(ours, waiting.pop(0)[1].encode() + b"\n")
         os.close(ours)
+        if process.poll() is None and waiting:
+            process.kill()
         return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
+
+
+def _read(terminal: int) -> bytes:
+    """Read what is there to read; nothing once the other side is closed, or has been silent for too long."""
+    if not select.select([terminal], [], [], 20)[0]:
+        return b""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux: the other side is closed
+        return b""
 
 
 @pytest.fixture

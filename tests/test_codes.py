@@ -455,5 +455,5 @@ def test_word_and_code_together_tell_what_became_of_a_message(
 def test_the_catalogue_loads_without_anything_heavy() -> None:
     heavy = "httpx httpcore rich typer sqlite3 csv json xml asyncio ssl phonenumbers platformdirs"
     probe = f"import sys, exosms.codes; print(*sorted(sys.modules.keys() & set({heavy.split()})))"
-    ran = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", probe], env={}, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""

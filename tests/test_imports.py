@@ -15,9 +15,8 @@ print(json.dumps([code, *sys.modules]))
 
 
 def modules(exosms: Shell, *argv: str, env: dict[str, str] | None = None) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", LIST, *argv], env=exosms.full_env(env), capture_output=True, text=True, check=True
-    )
+    clean = {name: value for name, value in exosms.full_env(env).items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run([sys.executable, "-c", LIST, *argv], env=clean, capture_output=True, text=True, check=True)
     code, *names = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr
     return {".".join(name.split(".")[:2]) for name in names} | {name.split(".")[0] for name in names}

@@ -1,5 +1,6 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exosms.errors import ExitCode
@@ -51,10 +52,30 @@ class Client:
         """
         reply = self._line.exchange("GET", wire.details_path(self._account_sid, "0" * 32), b"")
         if isinstance(reply, NoAnswer):
-            return _silence(reply)
+            return _unchecked(_silence(reply))
         if 200 <= reply.status < 300 or reply.status == 404:
             return Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, http_status=reply.status)
-        return _refused(reply, wire.refusal_in(wire.read(reply.body)))
+        return _unchecked(_refused(reply, wire.refusal_in(wire.read(reply.body))))
+
+
+def _unchecked(receipt: Receipt) -> Receipt:
+    """Return what a question that got no answer comes to: nothing was sent, so nothing is unknown."""
+    if receipt.outcome is not Outcome.UNKNOWN or receipt.problem is None:
+        return receipt
+    said = receipt.problem.message or f"HTTP {receipt.http_status}"
+    return replace(
+        receipt,
+        outcome=Outcome.NOT_SENT,
+        exit_code=ExitCode.UNAVAILABLE,
+        problem=replace(
+            receipt.problem,
+            kind=Outcome.NOT_SENT,
+            message=said,
+            meaning="Exotel could not be asked; nothing was sent.",
+            remedy="Check the network and the address, then run it again.",
+            retry=Retry.SAFE,
+        ),
+    )
 
 
 def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:

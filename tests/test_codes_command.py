@@ -1,0 +1,53 @@
+"""``exosms codes`` and ``exosms log``: what is known offline, and what was sent from here."""
+
+import json
+
+import pytest
+from conftest import Shell
+
+
+@pytest.mark.parametrize("code", [200, 400, 401, 403, 429, 500, 503, 40001, 40404, 20005, 23185, 23999, 633])
+def test_a_code_is_explained_in_every_form(exosms: Shell, code: int) -> None:
+    plain = exosms("codes", str(code))
+    assert plain.exit_code == 0
+    assert all(line.count("\t") == 5 for line in plain.stdout.splitlines())
+    document = exosms("codes", str(code), "--json").json
+    assert (document["command"], document["exit_code"]) == ("codes", 0)
+    assert document["codes"][0]["remedy"] or document["codes"][0]["outcome"] in {"accepted", "delivered"}
+    assert document["codes"][0]["name"] in exosms("codes", str(code), "-o", "human").stdout.replace("\n", " ")
+
+
+def test_without_a_code_there_are_the_tables(exosms: Shell) -> None:
+    lines = exosms("codes").stdout.splitlines()
+    assert {line.split("\t")[0] for line in lines} == {"http", "exotel", "delivery", "operator"}
+    assert len(exosms("codes", "-o", "jsonl").stdout.splitlines()) == len(lines)
+    assert "FAILED_REJECTED_DND" in exosms("codes", "-o", "human", env={"COLUMNS": "200"}).stdout
+
+
+@pytest.mark.parametrize(("argv", "exit_code"), [(("99999999",), 3), (("abc",), 2), (("0",), 2)])
+def test_what_is_no_code_is_refused(exosms: Shell, argv: tuple[str, ...], exit_code: int) -> None:
+    result = exosms("codes", *argv, "--json")
+    assert result.exit_code == exit_code
+    assert argv[0] in result.stderr
+    assert result.stdout == "" if exit_code == 2 else json.loads(result.stdout)["error"]["kind"] == "rejected"
+
+
+def test_the_log_shows_what_was_sent_and_filters_it(exosms: Shell) -> None:
+    send = ("send", "--region", "sandbox", "--body", "secret words", "--retry-for", "0")
+    exosms(*send, "--to", "9876543210", "--once", "k")
+    exosms(*send, "--to", "+919000000400")
+    lines = [line.split("\t") for line in exosms("log").stdout.splitlines()]
+    assert [line[1:3] for line in lines] == [["accepted", "+919876543210"], ["rejected", "+919000000400"]]
+    assert lines[1][4].startswith("HTTP 400: Invalid Recipient")
+    for argv, count in {
+        ("--to", "98765 43210"): 1,
+        ("--outcome", "rejected"): 1,
+        ("--once", "k"): 1,
+        ("--since", "1h"): 2,
+        ("--to", "9876543211"): 0,
+    }.items():
+        assert len(exosms("log", *argv, "--json").json["messages"]) == count
+    assert "secret words" not in exosms("log", "--json").stdout
+    assert exosms("log", "-o", "jsonl").stdout.count("\n") == 2
+    assert "+919876543210" in exosms("log", "-o", "human").stdout
+    assert "nothing" in exosms("log", "--to", "9876543211", "-o", "human").stderr

@@ -1,0 +1,151 @@
+"""``exosms profile``: store accounts, say where each setting comes from, and check credentials without sending."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from conftest import Shell
+from misbehaving import Misbehaving, answers, does, reads_head
+
+ADD = ("profile", "add", "prod", "--region", "mumbai", "--account-sid", "acme1", "--api-key", "canarykey123")
+TOKEN = "canarytoken456"
+
+
+def stored(exosms: Shell) -> Path:
+    return exosms.home / ".config" / "exosms" / "config.toml"
+
+
+def add(exosms: Shell, *more: str) -> None:
+    assert exosms(*ADD, "--token-stdin", *more, stdin=TOKEN + "\n").exit_code == 0
+
+
+def test_a_profile_is_stored_for_its_owner_only_and_the_first_is_the_default(exosms: Shell) -> None:
+    result = exosms(*ADD, "--token-stdin", "--from", "ACMEIN", stdin=TOKEN + "\n")
+    assert (result.exit_code, result.stdout) == (0, f"prod\tstored in {stored(exosms)}, the default\n")
+    assert stat.S_IMODE(stored(exosms).stat().st_mode) == 0o600
+    assert stat.S_IMODE(stored(exosms).parent.stat().st_mode) == 0o700
+    assert TOKEN not in result.stdout + result.stderr
+    import tomllib
+
+    document = tomllib.loads(stored(exosms).read_text())
+    assert document["default_profile"] == "prod"
+    assert document["profiles"]["prod"] == {
+        "region": "mumbai",
+        "account_sid": "acme1",
+        "api_key": "canarykey123",
+        "api_token": TOKEN,
+        "from": "ACMEIN",
+    }
+
+
+def test_a_pasted_host_is_a_region(exosms: Shell) -> None:
+    argv = ("profile", "add", "a", "--region", "@api.in.exotel.com", "--account-sid", "a1", "--api-key", "k")
+    assert exosms(*argv, "--token-stdin", stdin=TOKEN).exit_code == 0
+    assert exosms("profile", "list").stdout == "a\tdefault\tmumbai\ta1\t\nsandbox\t\tsandbox\t\t\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "words"),
+    [
+        (("profile", "add", "prod"), 4, "--region, --account-sid, --api-key, --token-stdin"),
+        (("profile", "add", "sandbox"), 4, "sandbox"),
+        (("profile", "add", "a b"), 4, "a b"),
+        ((*ADD, "--token-stdin"), 4, "--token-stdin"),
+        ((*ADD, "--token-stdin", "--token-file", "x"), 2, "--token-file"),
+        ((*ADD[:-1], "a:b", "--token-command", "echo x"), 4, "colon"),
+        ((*ADD, "--token", "x"), 2, "--token"),
+        ((*ADD[:4], "delhi"), 2, "delhi"),
+        ((*ADD, "--token-command", "echo x", "--from", "VM-ACMEIN"), 3, "ACMEIN"),
+        (("profile", "show", "nosuch"), 4, "nosuch"),
+        (("profile", "use", "nosuch"), 4, "nosuch"),
+        (("profile", "remove", "nosuch"), 4, "nosuch"),
+        (("profile", "test"), 4, "exosms profile add"),
+        (("profile",), 2, "Usage"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_stores_nothing(
+    exosms: Shell, argv: tuple[str, ...], exit_code: int, words: str
+) -> None:
+    result = exosms(*argv)
+    assert result.exit_code == exit_code, result
+    assert words in result.stderr + result.stdout
+    assert not stored(exosms).exists()
+
+
+def test_a_name_in_use_is_replaced_only_with_yes(exosms: Shell) -> None:
+    add(exosms)
+    again = exosms(*ADD, "--token-stdin", stdin="othertoken")
+    assert (again.exit_code, TOKEN in stored(exosms).read_text()) == (5, True)
+    assert exosms(*ADD, "--token-stdin", "--yes", stdin="othertoken").exit_code == 0
+    assert "othertoken" in stored(exosms).read_text()
+
+
+def test_show_names_the_source_of_each_value_and_masks_secrets(exosms: Shell) -> None:
+    add(exosms)
+    env = {"EXOTEL_FROM": "OTHERS"}
+    lines = dict(line.split("\t", 1) for line in exosms("profile", "show", env=env).stdout.splitlines())
+    assert lines["from"] == "OTHERS\tEXOTEL_FROM"
+    assert lines["region"] == "mumbai\tprofile prod"
+    assert lines["country"] == "IN\tdefault"
+    document = exosms("profile", "show", "--json", env=env)
+    assert document.json["settings"]["account_sid"] == {"value": "acme1", "source": "profile prod"}
+    for form in ("plain", "json", "jsonl", "human"):
+        shown = exosms("profile", "show", "-o", form)
+        assert shown.exit_code == 0
+        assert TOKEN not in shown.stdout
+        assert "canarykey123" not in shown.stdout
+
+
+def test_use_list_remove_and_path(exosms: Shell) -> None:
+    add(exosms)
+    assert exosms("profile", "use", "sandbox", "--json").json["profile"] == "sandbox"
+    assert exosms("send", "--to", "9876543210", "--body", "x", "--json").json["sandbox"] is True
+    assert exosms("profile", "use", "prod").exit_code == 0
+    listed = exosms("profile", "list", "--json").json["profiles"]
+    assert [(profile["name"], profile["default"]) for profile in listed] == [("prod", True), ("sandbox", False)]
+    assert [json.loads(line)["name"] for line in exosms("profile", "list", "-o", "jsonl").stdout.splitlines()]
+    assert exosms("profile", "remove", "prod").exit_code == 0
+    assert exosms("profile", "list").stdout.split("\t")[0] == "sandbox"
+    assert exosms("profile", "path").stdout == f"{stored(exosms)}\n"
+    assert exosms("profile", "path", "--json").json["path"] == str(stored(exosms))
+
+
+def test_a_file_that_others_can_read_is_refused_with_the_command_to_mend_it(exosms: Shell) -> None:
+    add(exosms)
+    stored(exosms).chmod(0o644)
+    result = exosms("send", "--to", "9876543210", "--body", "x", "--json")
+    assert (result.exit_code, result.json["error"]["kind"]) == (4, "config")
+    assert f"chmod 600 {stored(exosms)}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "words"),
+    [(200, 0, "good"), (404, 0, "good"), (401, 4, "region"), (403, 6, "account"), (500, 7, ""), (429, 11, "")],
+)
+def test_the_test_asks_for_a_message_that_cannot_exist(
+    exosms: Shell, status: int, exit_code: int, words: str
+) -> None:
+    add(exosms)
+    with Misbehaving(answers(status, "")) as server:
+        result = exosms("profile", "test", "prod", "--base-url", server.url, "--json")
+        request = server.connections[0].arrived
+    assert request.startswith(b"GET /v1/Accounts/acme1/SMS/Messages/" + b"0" * 32 + b".json ")
+    assert (result.exit_code, result.json["ok"], result.json["http_status"]) == (exit_code, exit_code == 0, status)
+    assert words in result.json["meaning"] + (result.json["remedy"] or "")
+
+
+def test_the_test_without_a_network(exosms: Shell) -> None:
+    add(exosms)
+    with Misbehaving(does(reads_head)) as server:
+        result = exosms("profile", "test", "--base-url", server.url)
+    assert result.exit_code == 7
+    assert result.stdout.startswith("failed\tprod\t")
+
+
+def test_on_a_terminal_it_asks_and_does_not_show_the_token(exosms: Shell) -> None:
+    typed = [("): ", "mumbai"), ("SID: ", "acme1"), ("name): ", "key1"), ("shown): ", TOKEN)]
+    result = exosms.on_terminal("profile", "add", "prod", typed=typed)
+    assert result.exit_code == 0, result.stdout
+    assert TOKEN not in result.stdout
+    assert exosms("profile", "list").stdout.startswith("prod\tdefault\tmumbai\tacme1")
