@@ -300,7 +300,10 @@ def _left_aside(env: Mapping[str, str], choice: Choice) -> list[str]:
         return []
     if choice.named_by:
         ours = f"{choice.source} takes nothing of its account from the environment"
-        return [f"EXOSMS_BASE_URL is ignored: {ours}"] if "EXOSMS_BASE_URL" in env else []
+        ignored = ["EXOSMS_BASE_URL"] if "EXOSMS_BASE_URL" in env else []
+        if env.get("EXOTEL_REGION", "").strip().lower() == Region.SANDBOX:
+            ignored.append("EXOTEL_REGION=sandbox")
+        return [f"{name} is ignored: {ours}" for name in ignored]
     present = ", ".join(name for name in _ACCOUNT_VARIABLES if name in env)
     missing = ", ".join(choice.missing_variables)
     if not present:

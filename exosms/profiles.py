@@ -165,7 +165,11 @@ def _settings(
             (Rate(0) if sandbox else None, "sandbox"),
             (profile.rate, source),
         ),
-        allow=origins.pick("allow", (_allow_from(env), "EXOSMS_ALLOW"), (profile.allow, source)),
+        allow=origins.pick(
+            "allow",
+            (_allow_from(env, country=profile.country or DEFAULT_COUNTRY), "EXOSMS_ALLOW"),
+            (profile.allow, source),
+        ),
         max_parts_per_day=origins.pick("max_parts_per_day", (profile.max_parts_per_day, source)),
         price_per_part=origins.pick("price_per_part", (profile.price_per_part, source)),
         templates=origins.pick(
@@ -204,15 +208,15 @@ def _path_from(env: Mapping[str, str], name: str) -> Path | None:
     return Path(env[name]) if name in env else None
 
 
-def _allow_from(env: Mapping[str, str]) -> frozenset[str] | None:
+def _allow_from(env: Mapping[str, str], *, country: str) -> frozenset[str] | None:
     """The numbers in EXOSMS_ALLOW; one that names nobody is a slip, not a permission to text everybody."""
     if "EXOSMS_ALLOW" not in env:
         return None
     flaw = "names no number"
     try:
-        numbers = parse_allow(item for item in env["EXOSMS_ALLOW"].split(",") if item.strip())
+        numbers = parse_allow((item for item in env["EXOSMS_ALLOW"].split(",") if item.strip()), country=country)
     except WrongValueError as error:
         flaw, numbers = str(error), frozenset()
     if not numbers:
-        raise ConfigError(f"EXOSMS_ALLOW {flaw}", remedy="Write E.164 numbers with commas between them, or unset it.")
+        raise ConfigError(f"EXOSMS_ALLOW {flaw}", remedy="Write numbers with commas between them, or unset it.")
     return numbers

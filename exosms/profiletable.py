@@ -17,7 +17,7 @@ from exosms.credentials import (
     flaw_of_key,
     flaw_of_token,
 )
-from exosms.errors import ConfigError
+from exosms.errors import ConfigError, InputError
 from exosms.pacing import Rate
 
 T = TypeVar("T")
@@ -35,7 +35,6 @@ KEYS = (
     "price_per_part",
     "templates",
 )
-_E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 
 
@@ -108,6 +107,7 @@ def read_profile(name: str, table: Mapping[str, object], *, path: Path, home: st
         "token_command": lambda value: TokenCommand(_words(value)),
         "token_file": lambda value: TokenFile(a_path(value)),
     }
+    country = take("country", _country)
     given = [key for key in TOKEN_KEYS if key in table]
     if len(given) > 1:
         raise wrong(path, f"profile {name!r}", f"has {' and '.join(given)}: keep one of them")
@@ -120,22 +120,26 @@ def read_profile(name: str, table: Mapping[str, object], *, path: Path, home: st
         token=take(given[0], tokens[given[0]]) if given else None,
         sender=take("from", _text),
         dlt_entity_id=take("dlt_entity_id", _text),
-        country=take("country", _country),
+        country=country,
         rate=take("rate", _rate),
-        allow=take("allow", lambda value: parse_allow(_texts(value))),
+        allow=take("allow", lambda value: parse_allow(_texts(value), country=country or "IN")),
         max_parts_per_day=take("max_parts_per_day", _count),
         price_per_part=take("price_per_part", _price),
         templates=take("templates", a_path),
     )
 
 
-def parse_allow(numbers: Iterable[str]) -> frozenset[str]:
-    """Return the numbers of an allow list in E.164; raises WrongValueError naming one that is not."""
-    allowed = frozenset(re.sub(r"[\s-]", "", number) for number in numbers)
-    for number in sorted(allowed):
-        if not _E164.fullmatch(number):
-            raise WrongValueError(f"holds {number!r}: write numbers with + and country, such as +919876543210")
-    return allowed
+def parse_allow(numbers: Iterable[str], *, country: str = "IN") -> frozenset[str]:
+    """Return the numbers of an allow list in E.164, read as ``--to`` reads them.
+
+    Raises WrongValueError naming one that is none.
+    """
+    from exosms.phone import parse
+
+    try:
+        return frozenset(parse(number, country=country) for number in numbers)
+    except InputError as error:
+        raise WrongValueError(f"holds what is no number: {error.message}") from error
 
 
 def _text(value: object) -> str:
