@@ -1,0 +1,100 @@
+"""Numbers as people type, paste and export them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exosms.errors import ConfigError, InputError
+from exosms.phone import is_indian, parse
+
+INDIAN = "+919876543210"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9876543210",
+        "09876543210",
+        "919876543210",
+        "+919876543210",
+        "+91 98765-43210",
+        "0091 98765 43210",
+        "00919876543210",
+        "+91 (0) 98765 43210",
+        "(+91) 98765 43210",
+        "+91-98765-43210",
+        "98765.43210",
+        "+91\u00a098765\u00a043210",
+        "\u202a+919876543210\u202c",
+        "\u200e98765\u200b43210\ufeff",
+        " 9876543210 ",
+        "+91‑98765–43210",
+    ],
+)
+def test_indian_spellings(text: str) -> None:
+    assert parse(text) == INDIAN
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "number"),
+    [
+        ("9198765432", "IN", "+919198765432"),
+        ("919198765432", "IN", "+919198765432"),
+        ("+1 650-253-0000", "IN", "+16502530000"),
+        ("0016502530000", "IN", "+16502530000"),
+        ("(650) 253-0000", "US", "+16502530000"),
+        ("+44 20 7946 0018", "IN", "+442079460018"),
+        ("+919876543210", "US", INDIAN),
+    ],
+)
+def test_other_numbers(text: str, country: str, number: str) -> None:
+    assert parse(text, country=country) == number
+    assert is_indian(number) == number.startswith("+91")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("9.19877E+11", "spreadsheet"),
+        ("9,19877e11", "spreadsheet"),
+        ("12345", "12345"),
+        ("5876543210", "6 to 9"),
+        ("+915876543210", "6 to 9"),
+        ("98765432101", "6 to 9"),
+        ("9876543210x12", "9876543210x12"),
+        ("9876543210;ext=1", "ext"),
+        ("९८७६५४३२१०", "९८७६५४३२१०"),
+        ("98765 43210 / 98765 43211", "no phone number"),
+        ("+1 650", "+1 650"),
+        ("+", "+"),
+        ("", "empty"),
+        (" ", "empty"),
+        ("+999123456789", "+999123456789"),
+        ("\x1b[2J", r"\x1b"),
+    ],
+)
+def test_what_is_no_number_is_named(text: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(text)
+    assert words in caught.value.message
+    assert caught.value.remedy
+    assert caught.value.message.isprintable()
+
+
+def test_an_unknown_country_is_a_matter_of_configuration() -> None:
+    with pytest.raises(ConfigError, match="XX"):
+        parse("12345678", country="XX")
+
+
+@given(
+    st.from_regex(r"[6-9][0-9]{9}", fullmatch=True),
+    st.lists(st.sampled_from(" -.()\u00a0\u200e"), max_size=10),
+    st.data(),
+)
+def test_formatting_never_changes_a_number(digits: str, noise: list[str], data: st.DataObject) -> None:
+    text = digits
+    for mark in noise:
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + mark + text[at:]
+    assert parse(text) == "+91" + digits
+    assert parse(parse(text)) == parse(text)

@@ -1,0 +1,316 @@
+"""The emulator: what Exotel documents, asked without the project's own client."""
+
+import base64
+import http.client
+import json
+import os
+import socket
+import stat
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree as ET
+
+import pytest
+from conftest import Shell
+
+from exosms.sandbox.emulator import Answer, Emulator
+from exosms.sandbox.server import Behaviour, Server
+from exosms.sandbox.store import Store
+
+SEND = "/v1/Accounts/acme1/Sms/send"
+BULK = "/v1/Accounts/acme1/Sms/bulksend"
+GOOD = {"From": "ACMEIN", "To": "+919876543210", "Body": "Hello"}
+
+
+def basic(token: str = "token") -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"key:{token}".encode()).decode()}
+
+
+def post(emulator: Emulator, path: str, form: dict[str, str], *, headers: dict[str, str] | None = None) -> Answer:
+    return emulator.answer("POST", path, basic() if headers is None else headers, urlencode(form).encode())
+
+
+def numbered(numbers: list[str]) -> dict[str, str]:
+    return {"From": "ACMEIN", "Body": "Hello"} | {f"To[{i}]": number for i, number in enumerate(numbers)}
+
+
+def different(messages: list[tuple[str, str]]) -> dict[str, str]:
+    form = {"From": "ACMEIN"}
+    for index, (to, body) in enumerate(messages):
+        form |= {f"Messages[{index}][To]": to, f"Messages[{index}][Body]": body}
+    return form
+
+
+@pytest.fixture
+def emulator() -> Emulator:
+    return Emulator(Store())
+
+
+def test_a_message_is_queued_in_exotels_shape(emulator: Emulator) -> None:
+    answer = post(emulator, SEND + ".json", GOOD)
+    message = json.loads(answer.body)["SMSMessage"]
+    assert answer.status == 200
+    assert len(message["Sid"]) == 32
+    assert (message["To"], message["From"], message["Status"]) == ("09876543210", "/ACMEIN", "queued")
+    assert (message["DetailedStatusCode"], message["DetailedStatus"]) == (21010, "PENDING_TO_OPERATOR")
+    assert (message["DateSent"], message["Price"], message["SmsUnits"], message["AccountSid"]) == (
+        None,
+        None,
+        None,
+        "acme1",
+    )
+    assert post(emulator, SEND + ".json", {**GOOD, "To": "+16502530000"}).body.find(b'"To": "0016502530000"') > 0
+
+
+def test_without_json_the_answer_is_xml(emulator: Emulator) -> None:
+    root = ET.fromstring(post(emulator, SEND, {**GOOD, "Body": "<&>"}).body)
+    assert (root.tag, root.findtext("SMSMessage/Body")) == ("TwilioResponse", "<&>")
+    refused = post(emulator, SEND, {**GOOD, "To": "+919000000403"})
+    assert (refused.status, ET.fromstring(refused.body).findtext("RestException/Status")) == (403, "403")
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status", "code"),
+    [
+        (SEND, {**GOOD, "Body": ""}, 400, 40200),
+        (SEND, {"From": "A", "To": "1"}, 400, 40200),
+        (SEND, {**GOOD, "Body": "x" * 2001}, 400, 40202),
+        (SEND, {**GOOD, "From": ""}, 400, 40205),
+        (SEND, {"To": "+919876543210", "Body": "x"}, 400, 40210),
+        (SEND, {**GOOD, "SmsType": "spam"}, 400, 40204),
+        (SEND, {**GOOD, "EncodingType": "utf8"}, 400, 40209),
+        (SEND, {**GOOD, "Body[0]": "x"}, 400, 40207),
+        (SEND, {**GOOD, "To": "12345"}, 400, 40203),
+        (SEND, {"From": "A", "Body": "x"}, 400, 40203),
+        (SEND, numbered([f"+9198765{i:05d}" for i in range(101)]), 400, 40406),
+        (BULK, {"From": "A"}, 400, 40201),
+        (BULK, {"From": "A", "Messages": "x"}, 400, 40208),
+        (BULK, different([(f"+9198765{i:05d}", "x") for i in range(101)]), 400, 40400),
+        (SEND, {**GOOD, "To": "+919000000400"}, 400, 40203),
+        (SEND, {**GOOD, "To": "09000000401"}, 401, 34010),
+        (SEND, {**GOOD, "To": "+919000000403"}, 403, 40001),
+        (SEND, {**GOOD, "To": "+919000000429"}, 429, 40402),
+        (SEND, {**GOOD, "To": "+919000000500"}, 500, 35000),
+        (SEND, {**GOOD, "To": "+919000000503"}, 503, 40405),
+        (SEND, {**GOOD, "To": "+919000000418"}, 418, None),
+        ("/v1/nothing", GOOD, 404, None),
+    ],
+)
+def test_refusals(emulator: Emulator, path: str, form: dict[str, str], status: int, code: int | None) -> None:
+    answer = post(emulator, path + ".json", form)
+    error = json.loads(answer.body)["RestException"]
+    assert (answer.status, error["Status"], error.get("Code")) == (status, status, code)
+    assert emulator.store.received() == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer x"},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Basic " + "YQ=="},
+        basic("wrong1"),
+    ],
+)
+def test_credentials(emulator: Emulator, headers: dict[str, str]) -> None:
+    assert post(emulator, SEND + ".json", GOOD, headers=headers).status == 401
+    assert post(emulator, SEND + ".json", GOOD, headers={"authorization": basic()["Authorization"]}).status == 200
+
+
+def test_methods_and_garbage(emulator: Emulator) -> None:
+    assert emulator.answer("GET", SEND + ".json", basic(), b"").status == 405
+    assert emulator.answer("POST", SEND + ".json", basic(), b"\xff\xfe").status == 400
+    assert emulator.answer("POST", SEND + ".json", basic(), b"Body=%ff&From=A&To=1").status == 400
+    assert emulator.answer("POST", SEND + ".json", basic(), b"x" * 5_000_000).status == 413
+
+
+def test_several_recipients_and_several_texts(emulator: Emulator) -> None:
+    one_text = json.loads(post(emulator, SEND + ".json", numbered(["+919876543210", "+919000000400", "bad"])).body)
+    assert ["SMSMessage" in item for item in one_text] == [True, False, False]
+    texts = json.loads(
+        post(emulator, BULK + ".json", different([("+919876543211", "a"), ("+919876543212", "b")])).body
+    )
+    assert [item["SMSMessage"]["Body"] for item in texts] == ["a", "b"]
+    assert [message.recipient[-1] for message in emulator.store.received()] == ["0", "1", "2"]
+    assert post(emulator, SEND + ".json", numbered(["+919000000400"])).status == 400
+    whole = post(emulator, BULK + ".json", different([("+919876543213", "a"), ("+919000000503", "b")]))
+    assert (whole.status, len(emulator.store.received())) == (503, 3)
+    alone = post(emulator, SEND + ".json", numbered(["+919876543210"]))
+    assert isinstance(json.loads(alone.body), list)
+
+
+class Clock:
+    now = 1_764_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("last", "word", "code"), [("20005", "sent", 20005), ("23005", "failed_dnd", 23005), ("23999", "failed", 23999)]
+)
+def test_delivery_advances_with_time(last: str, word: str, code: int) -> None:
+    clock = Clock()
+    emulator = Emulator(Store(), clock=clock, delivery_after=30)
+    sid = json.loads(post(emulator, SEND + ".json", {**GOOD, "To": f"+9190000{last}"}).body)["SMSMessage"]["Sid"]
+    seen = []
+    for _ in range(4):
+        details = emulator.answer("GET", f"/v1/Accounts/acme1/SMS/Messages/{sid}.json", basic(), b"")
+        message = json.loads(details.body)["SMSMessage"]
+        seen.append((message["Status"], message["DetailedStatusCode"]))
+        clock.now += 10
+    assert seen == [("queued", 21010), ("sending", 21015), ("submitted", 21020), (word, code)]
+    assert (message["DateSent"], message["SmsUnits"]) == ("2025-11-24 21:30:30", 1)
+
+
+def test_an_unknown_sid_is_answered_200(emulator: Emulator) -> None:
+    answer = emulator.answer("GET", f"/v1/Accounts/acme1/SMS/Messages/{'0' * 32}.json", basic(), b"")
+    assert (answer.status, json.loads(answer.body)) == (200, {"Message": "No matching results"})
+
+
+def test_a_file_is_found_again_by_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "sandbox.db"
+    before = os.umask(0)
+    try:
+        first = Emulator(Store(path))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    sid = json.loads(post(first, SEND + ".json", GOOD).body)["SMSMessage"]["Sid"]
+    second = Store(path)
+    found = second.get("acme1", sid)
+    assert found is not None
+    assert found.recipient == "+919876543210"
+    assert second.get("other", sid) is None
+    assert [message.sid for message in second.received()] == [sid]
+
+
+@contextmanager
+def serving(**behaviour: Any) -> Iterator[Server]:
+    with Server(0, Behaviour(**behaviour)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def ask(server: Server, form: dict[str, str], path: str = SEND + ".json") -> int | None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    try:
+        connection.request("POST", path, urlencode(form), basic())
+        answer = connection.getresponse()
+        answer.read()
+    except (ConnectionError, http.client.HTTPException):
+        return None
+    else:
+        return answer.status
+    finally:
+        connection.close()
+
+
+def listed(server: Server) -> list[Any]:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        server.url + "/sandbox/messages.json"
+    ) as answer:
+        return list(json.loads(answer.read()))
+
+
+def test_it_is_served_over_http_and_lists_what_it_took() -> None:
+    with serving() as server:
+        assert ask(server, GOOD) == 200
+        assert ask(server, {**GOOD, "To": "+919000000500"}) == 500
+        assert [(item["To"], item["Body"]) for item in listed(server)] == [("+919876543210", "Hello")]
+
+
+def test_faults_repeat_with_their_seed_and_a_refusal_takes_nothing() -> None:
+    def campaign() -> tuple[list[int | None], int]:
+        with serving(faults=0.5, seed=7) as server:
+            statuses = [ask(server, {**GOOD, "To": f"+9198765{number:05d}"}) for number in range(60)]
+            return statuses, len(listed(server))
+
+    statuses, taken = campaign()
+    assert campaign() == (statuses, taken)
+    assert {200, 429, 502, 503, None} <= set(statuses)
+    refused = sum(status in {429, 502, 503} for status in statuses)
+    assert statuses.count(200) < taken <= 60 - refused
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x00\xff\x00",
+        b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+        b"GET",
+    ],
+)
+def test_garbage_does_not_end_it(raw: bytes) -> None:
+    with serving() as server:
+        with socket.create_connection(("127.0.0.1", server.server_port)) as sock:
+            sock.sendall(raw)
+        assert ask(server, GOOD) == 200
+
+
+def test_the_final_state_is_posted_to_a_callback_on_this_machine_only() -> None:
+    received: list[dict[str, str]] = []
+    done = threading.Event()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode())))
+            self.send_response(204)
+            self.end_headers()
+            done.set()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as receiver, serving() as server:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        callback = f"http://127.0.0.1:{receiver.server_port}/dlr"
+        ask(server, {**GOOD, "To": "+919000023185", "StatusCallback": callback, "CustomField": "o-1"})
+        assert done.wait(10)
+        receiver.shutdown()
+        assert ask(server, {**GOOD, "StatusCallback": "http://192.0.2.1/"}) == 200
+    [form] = received
+    assert (form["Status"], form["DetailedStatusCode"], form["CustomField"]) == ("failed", "23185", "o-1")
+
+
+def test_the_command_prints_its_address_first_and_ends_quietly(exosms: Shell) -> None:
+    process = exosms.start("sandbox", "--port", "0", "--faults", "0%", "--latency", "10ms", "--seed", "1")
+    assert process.stdout is not None
+    url = process.stdout.readline().decode().strip()
+    result = exosms(
+        "send",
+        "--to",
+        "9876543210",
+        "--from",
+        "ACMEIN",
+        "--body",
+        "x",
+        "--base-url",
+        url,
+        env={
+            "EXOTEL_ACCOUNT_SID": "acme1",
+            "EXOTEL_API_KEY": "k",
+            "EXOTEL_API_TOKEN": "wrong",
+            "EXOSMS_BASE_URL": url,
+        },
+    )
+    assert result.exit_code == 4
+    busy = exosms("sandbox", "--port", url.rpartition(":")[2])
+    assert (busy.exit_code, "port" in busy.stderr) == (4, True)
+    process.terminate()
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("argv", [("--faults", "2"), ("--faults", "x"), ("--latency", "soon"), ("--port", "70000")])
+def test_options_that_make_no_sense(exosms: Shell, argv: tuple[str, ...]) -> None:
+    assert exosms("sandbox", *argv).exit_code == 2
