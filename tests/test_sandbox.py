@@ -161,6 +161,7 @@ def test_delivery_advances_with_time(last: str, word: str, code: int) -> None:
     emulator = Emulator(Store(), clock=clock, delivery_after=30)
     sid = json.loads(post(emulator, SEND + ".json", {**GOOD, "To": f"+9190000{last}"}).body)["SMSMessage"]["Sid"]
     seen = []
+    message: dict[str, Any] = {}
     for _ in range(4):
         details = emulator.answer("GET", f"/v1/Accounts/acme1/SMS/Messages/{sid}.json", basic(), b"")
         message = json.loads(details.body)["SMSMessage"]
