@@ -11,6 +11,7 @@ from typing import Any
 from exosms.credentials import read_small
 from exosms.errors import ConfigError, GuardError
 from exosms.profiletable import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_profile, table_of, wrong
+from exosms.replacing import alone, replace
 
 VERSION = 1
 """The format's version; a file of a later one is refused."""
@@ -248,10 +249,12 @@ def _edited(path: Path) -> Iterator[dict[str, Any]]:
     target = Path(os.path.realpath(path))
     try:
         _make_private(target.parent)
-        with _alone(target):
+        with alone(target):
             document = _load(target, euid=os.geteuid()) or {"version": VERSION}
             yield document
-            _write(target, document)
+            import tomli_w
+
+            replace(target, tomli_w.dumps(document).encode(), mode=0o600)
     except OSError as error:
         raise ConfigError(
             f"The configuration {path} cannot be written: {error.strerror}",
@@ -267,60 +270,3 @@ def _make_private(directory: Path) -> None:
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
         directory.chmod(0o700)
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    """Keep other processes from changing the file, by a lock beside it that nobody finds afterwards."""
-    lock = target.with_name(f".{target.name}.lock")
-    descriptor = _lock(lock)
-    while not _is_that_file(lock, descriptor):  # its holder removed it while we waited
-        os.close(descriptor)
-        descriptor = _lock(lock)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _lock(path: Path) -> int:
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
-
-
-def _is_that_file(path: Path, descriptor: int) -> bool:
-    with suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    return False
-
-
-def _write(target: Path, document: Mapping[str, Any]) -> None:
-    """Replace the file in one step: until the rename the old one stands, after it the new one is on disk."""
-    import tempfile
-
-    import tomli_w
-
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            os.fchmod(descriptor, 0o600)
-            file.write(tomli_w.dumps(document).encode())
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_directory(target.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

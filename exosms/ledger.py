@@ -11,14 +11,15 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from exosms.errors import ConfigError
-from exosms.message import Message, Outcome, Receipt
+from exosms.message import Delivery, Message, Outcome, Receipt
 from exosms.pacing import Rate, next_slot
 
 BUSY_TIMEOUT = 30.0
@@ -56,6 +57,27 @@ MIGRATIONS = (
       next_at REAL NOT NULL,
       blocked_until REAL NOT NULL
     ) STRICT;
+    """,
+    """
+    CREATE TABLE deliveries (
+      account TEXT NOT NULL,
+      sid TEXT NOT NULL,
+      outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'delivered', 'failed')),
+      status TEXT,
+      detailed_status_code INTEGER,
+      detailed_status TEXT,
+      "to" TEXT,
+      segments INTEGER,
+      price REAL,
+      sent_at TEXT,
+      updated_at TEXT,
+      checked_at REAL NOT NULL,
+      PRIMARY KEY (account, sid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_by_outcome ON deliveries (outcome);
+    CREATE INDEX messages_by_sid ON messages (account, sid) WHERE sid IS NOT NULL;
+    CREATE INDEX messages_by_day ON messages (created_at);
+    CREATE INDEX messages_not_accepted ON messages (state) WHERE state <> 'accepted';
     """,
 )
 """Append only: ``user_version`` counts how many of them a ledger has seen."""
@@ -102,6 +124,13 @@ class Entry:
     error: str | None
     created_at: float
     updated_at: float
+    delivery: Delivery | None = None
+    """What Exotel last said of it, in answers that bring this along."""
+    checked_at: float | None = None
+
+
+_ENTRY = tuple(name for name in Entry.__slots__ if name not in {"delivery", "checked_at"})
+_DELIVERY = tuple(Delivery.__slots__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +254,20 @@ class Ledger:
         with _translated():
             return self._parts_since(account, _midnight_in_india(self._clock()))
 
+    def examine(self) -> tuple[int, int]:
+        """Return how many messages there are, and how many of them are unknown; raises LedgerError for a bad file."""
+        with self._transaction():
+            self._bury_the_dead()
+        with _translated():
+            (flaw,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if flaw != "ok":
+                raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=_MEND)
+            (unknown,) = self._connection.execute(
+                "SELECT count(*) FROM messages WHERE state = 'unknown' AND state <> 'accepted'"
+            ).fetchone()
+            (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
+        return messages, unknown
+
     def entry(self, entry_id: int) -> Entry:
         """Return one entry, as unknown if the process that had it in flight died."""
         with self._transaction():
@@ -243,18 +286,47 @@ class Ledger:
         since: float | None = None,
         once_key: str | None = None,
         outcome: str | None = None,
-    ) -> Sequence[Entry]:
-        """Return entries, oldest first, that fit all the conditions given; ``since`` is seconds before now."""
-        conditions = {
-            "recipient = ?": to,
-            "created_at >= ?": None if since is None else self._clock() - since,
-            "once_key = ?": once_key,
-            "state = ?": outcome,
+    ) -> Iterator[Entry]:
+        """Yield entries, oldest first, that fit all the conditions given; ``since`` is seconds before now.
+
+        What became of an accepted one outranks ``accepted``. They are read as they are asked for, however many.
+        """
+        conditions: dict[str, object] = {
+            "m.recipient = ?": to,
+            "m.created_at >= ?": None if since is None else self._clock() - since,
+            "m.once_key = ?": once_key,
         }
         given = {sql: value for sql, value in conditions.items() if value is not None}
+        if outcome is not None:
+            given[_with_outcome(outcome, alone=not given)] = outcome
         with self._transaction():
             self._bury_the_dead()
-            return self._entries(f"WHERE {' AND '.join(given)}" if given else "", tuple(given.values()))
+        yield from self._history(given)
+
+    def sent_as(self, account: str, sid: str) -> Entry | None:
+        """Return the message that Exotel gave this Sid when it was sent from here."""
+        return next(self._history({"m.account = ?": account, "m.sid = ?": sid}), None)
+
+    def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
+        """Record what Exotel says of a message; a final state stays."""
+        columns = (*_DELIVERY, "account", "sid", "checked_at")
+        row = [*(getattr(delivery, name) for name in _DELIVERY), account, sid, self._clock()]
+        new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
+        with self._transaction():
+            self._connection.execute(
+                f"INSERT INTO deliveries ({_quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  # our own words only
+                f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",
+                [str(value) if isinstance(value, StrEnum) else value for value in row],
+            )
+
+    def delivery(self, account: str, sid: str) -> Delivery | None:
+        """Return what Exotel last said of a message."""
+        with _translated():
+            row = self._connection.execute(
+                f"SELECT {_quoted(_DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",  # noqa: S608  # our own words only
+                (account, sid),
+            ).fetchone()
+        return _read_delivery(row) if row else None
 
     def resolve(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
@@ -326,13 +398,33 @@ class Ledger:
         return int(row[0])
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[Entry]:
-        columns = ", ".join(Entry.__slots__)
+        columns = ", ".join(_ENTRY)
         cursor = self._connection.execute(f"SELECT {columns} FROM messages {where} ORDER BY id", values)  # noqa: S608  # our own words only
         names = [column[0] for column in cursor.description]
         return [
             Entry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
             for row in cursor
         ]
+
+    def _history(self, conditions: Mapping[str, object]) -> Iterator[Entry]:
+        columns = ", ".join(
+            (*(f"m.{name}" for name in _ENTRY), "d.checked_at", *(f'd."{name}"' for name in _DELIVERY))
+        )
+        tables = "messages m LEFT JOIN deliveries d USING (account, sid)"
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with _translated():
+            cursor = self._connection.execute(
+                f"SELECT {columns} FROM {tables} {where} ORDER BY m.created_at, m.id",  # noqa: S608  # our own words only
+                tuple(conditions.values()),
+            )
+            for row in cursor:
+                own, (checked_at, *delivery) = row[: len(_ENTRY)], row[len(_ENTRY) :]
+                values = dict(zip(_ENTRY, own, strict=True))
+                yield Entry(
+                    **{**values, "state": State(values["state"])},
+                    checked_at=checked_at,
+                    delivery=_read_delivery(delivery) if checked_at is not None else None,
+                )
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
         with self._transaction():
@@ -344,15 +436,8 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, and durable once it ends."""
-        with _translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # the first error is the one to tell
-                    self._connection.execute("ROLLBACK")
-                raise
+        with _translated(), _all_or_nothing(self._connection):
+            yield
 
 
 class Owners:
@@ -451,15 +536,22 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"The ledger {path} was written by a newer exosms", remedy="Nothing was sent. Upgrade exosms."
         )
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _all_or_nothing(connection):
         for number, script in enumerate(MIGRATIONS[_version(connection) :], start=_version(connection) + 1):
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -475,6 +567,28 @@ def _translated(path: Path | None = None) -> Iterator[None]:
         raise LedgerError(
             f"The ledger {path or ''} cannot be used: {error}".replace("  ", " "), remedy=_MEND
         ) from error
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _read_delivery(row: Sequence[Any]) -> Delivery:
+    values = dict(zip(_DELIVERY, row, strict=True))
+    return Delivery(**{**values, "outcome": Outcome(values["outcome"])})
+
+
+def _with_outcome(outcome: str, *, alone: bool) -> str:
+    """Return the condition for an outcome, in the words of the index that serves it.
+
+    Beside other conditions, which are narrower, SQLite must not begin with the deliveries: a million times a day's
+    messages took it five minutes.
+    """
+    if outcome in {Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED}:
+        return "d.outcome = ?" if alone else "coalesce(d.outcome, '') = ?"
+    if outcome == State.ACCEPTED:
+        return "m.state = ? AND d.outcome IS NULL"
+    return "m.state = ? AND m.state <> 'accepted'"
 
 
 def _midnight_in_india(now: float) -> float:

@@ -99,6 +99,37 @@ class Then(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What Exotel says of a message that it accepted; ``status`` and ``detailed_status`` are its own words."""
+
+    outcome: Outcome
+    """Pending, delivered or failed."""
+    status: str | None = None
+    detailed_status_code: int | None = None
+    detailed_status: str | None = None
+    to: str | None = None
+    """E.164."""
+    segments: int | None = None
+    """Exotel's ``SmsUnits``: the parts that it counted."""
+    price: float | None = None
+    """In the account's currency, which Exotel does not name."""
+    sent_at: str | None = None
+    """ISO 8601 with its zone, as ``updated_at`` is."""
+    updated_at: str | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will come: Exotel's ``sent`` and its failures are final."""
+        return self.outcome is not Outcome.PENDING
+
+    @property
+    def said(self) -> str:
+        """Exotel's word, code and name, such as ``failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH``."""
+        code = None if self.detailed_status_code is None else str(self.detailed_status_code)
+        return " ".join(filter(None, (self.status, code, self.detailed_status)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What is known of one message; ``status`` and ``detailed_status`` are Exotel's own words."""
 
@@ -115,6 +146,8 @@ class Receipt:
     problem: Problem | None = None
     note: str = ""
     """What else a person should know, such as when a once key was used."""
+    delivery: Delivery | None = None
+    """The later truth, where it was waited for."""
 
 
 _MOST_TELLING = (
@@ -124,14 +157,17 @@ _MOST_TELLING = (
     ExitCode.UNAVAILABLE,
     ExitCode.INPUT,
     ExitCode.GUARD,
+    ExitCode.FAILED,
+    ExitCode.PENDING,
 )
+_ACCEPTED = {Outcome.ACCEPTED, Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED}
 
 
 def decisive(receipts: Sequence[Receipt]) -> Receipt | None:
     """Return the receipt whose outcome a command with these receipts reports; None if there are none.
 
     Unknown outranks everything, since running again could send twice; then whatever was not accepted,
-    the cause that a person has to mend before the one that time mends.
+    the cause that a person has to mend before the one that time mends; then what became of the accepted ones.
     """
 
     def rank(receipt: Receipt) -> tuple[int, bool]:
@@ -147,10 +183,11 @@ def exit_code_of(receipts: Sequence[Receipt]) -> ExitCode:
     """Return the exit code of a command that ended with these receipts.
 
     Any unknown is 9; accepted beside not accepted is 10; so 4, 6, 7 and 11 mean that nobody was accepted.
+    Where all were accepted and delivery was waited for, any failed is 12, otherwise any pending is 8.
     """
     receipt = decisive(receipts)
-    if receipt is None or receipt.exit_code in {ExitCode.OK, ExitCode.UNKNOWN}:
+    if receipt is None or receipt.exit_code in {ExitCode.OK, ExitCode.UNKNOWN, ExitCode.FAILED, ExitCode.PENDING}:
         return ExitCode.OK if receipt is None else receipt.exit_code
-    if any(other.outcome is Outcome.ACCEPTED for other in receipts):
+    if any(other.outcome in _ACCEPTED for other in receipts):
         return ExitCode.PARTIAL
     return receipt.exit_code

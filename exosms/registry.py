@@ -83,6 +83,11 @@ class Registry:
         for registered in self.templates.values():
             if registered.dlt_template_id == name:
                 return registered
+        if not self.templates:
+            raise InputError(
+                f"There is no template {name!r}: {self.path} holds none",
+                remedy="Add it with exosms template add, or name another file with --templates.",
+            )
         raise InputError(
             f"There is no template {name!r} in {self.path}{_did_you_mean(name, self.templates)}",
             remedy="exosms template list shows them.",
@@ -99,25 +104,55 @@ def read(path: Path) -> Registry:
 
     Raises InputError naming the template and the key for what is wrong with it.
     """
+    registry, flaws = examine(path)
+    for flaw in flaws.values():
+        raise flaw
+    return registry
+
+
+def examine(path: Path) -> tuple[Registry, Mapping[str, InputError]]:
+    """Return the templates that can be read and, by name, what is wrong with each of the others.
+
+    Raises InputError for a file that is no ``templates.toml`` at all.
+    """
     document = load(path)
-    tables = document.get("templates", {})
-    if not isinstance(tables, dict):
-        raise InputError(f"{path}: templates is no table", remedy="Write [templates.NAME] above each one.")
+    templates: dict[str, Registered] = {}
+    flaws: dict[str, InputError] = {}
+    for name, table in document.get("templates", {}).items():
+        try:
+            templates[name] = check(path, name, table)
+        except InputError as error:
+            flaws[name] = error
     warnings = tuple(f"{path}: {key} is not known and has no effect" for key in _unknown(document))
-    return Registry(path, {name: _registered(path, name, table) for name, table in tables.items()}, warnings)
+    return Registry(path, templates, warnings), flaws
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return the file as a document; raises InputError if it is no TOML that this version knows."""
-    import tomllib
+    """Return the file as a document, nothing if there is none; raises InputError as ``parse_document`` does."""
+    content = content_of(path)
+    return {} if content is None else parse_document(path, content)
 
+
+def content_of(path: Path) -> bytes | None:
+    """Return what is in the file, cut behind what ``parse_document`` refuses as too large; None if there is none.
+
+    Raises InputError for a file that cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
-        raise InputError(f"The templates {path} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"The templates {path} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
+        ) from error
+
+
+def parse_document(path: Path, content: bytes) -> dict[str, Any]:
+    """Return what the file says; raises InputError if it is no TOML that this version knows."""
+    import tomllib
+
     if len(content) > LARGEST:
         raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is no templates.toml")
     try:
@@ -127,13 +162,21 @@ def load(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise InputError(f"{path} is no TOML: {error}", remedy="Mend that line; texts stand in quotes.") from error
-    version = document.get("version", VERSION)
-    if type(version) is not int or version > VERSION:
-        raise InputError(f"{path} has version {version!r}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
+    _check_version(path, document.get("version", VERSION))
+    if not isinstance(document.get("templates", {}), dict):
+        raise InputError(f"{path}: templates is no table", remedy="Write [templates.NAME] above each one.")
     return document
 
 
-def _registered(path: Path, name: str, table: object) -> Registered:
+def _check_version(path: Path, version: object) -> None:
+    if type(version) is not int or version < 1:
+        raise InputError(f"{path} has version {version!r}, which is none", remedy=f"Write version = {VERSION}.")
+    if version > VERSION:
+        raise InputError(f"{path} has version {version}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
+
+
+def check(path: Path, name: str, table: object) -> Registered:
+    """Return the template that a table of the file describes; raises InputError naming the key."""
     where = f"{path}: template {name!r}"
     if not isinstance(table, dict):
         raise InputError(f"{where} is no table", remedy=f"Write [templates.{name}] above it.")
@@ -147,16 +190,19 @@ def _registered(path: Path, name: str, table: object) -> Registered:
     if not table.get("text"):
         raise InputError(f"{where} has no text", remedy='Write text = "…", exactly as it is registered.')
     if len(table["text"]) > LONGEST_TEXT:
-        raise InputError(f"{where}: the text has {len(table['text'])} characters, more than {LONGEST_TEXT}")
+        raise InputError(
+            f"{where}: the text has {len(table['text'])} characters, more than {LONGEST_TEXT}",
+            remedy="Compare it with the DLT portal, which registers no longer ones.",
+        )
     registered = Registered(
         name=name,
         text=table["text"],
         variables=tuple(table.get("variables", ())),
         types=tuple(table.get("types", ())),
-        dlt_template_id=table.get("dlt_template_id"),
-        dlt_entity_id=table.get("dlt_entity_id"),
-        sender=table.get("from"),
-        type=_type(where, table.get("type")),
+        dlt_template_id=table.get("dlt_template_id") or None,
+        dlt_entity_id=table.get("dlt_entity_id") or None,
+        sender=table.get("from") or None,
+        type=_type(where, table.get("type") or None),
     )
     _check_names(where, registered)
     return registered
@@ -168,7 +214,15 @@ def _check_names(where: str, registered: Registered) -> None:
     except InputError as error:
         raise InputError(f"{where}: {error.message}", remedy=error.remedy) from error
     if len(registered.variables) > count:
-        raise InputError(f"{where} names {len(registered.variables)} variables, and its text has {count}")
+        raise InputError(
+            f"{where} names {len(registered.variables)} variables, and its text has {count}",
+            remedy="Compare variables with the markers of the text, one name for each.",
+        )
+    for name in registered.variables:
+        if not name or "=" in name:
+            raise InputError(
+                f"{where}: {name!r} cannot name a variable", remedy="--var NAME=VALUE needs a name without '='."
+            )
     if len(set(registered.names)) < len(registered.names):
         raise InputError(f"{where} gives two variables the same name", remedy="Each needs a name of its own.")
 
@@ -193,5 +247,6 @@ def _unknown(document: Mapping[str, Any]) -> Sequence[str]:
 def _did_you_mean(word: str, words: Mapping[str, Any] | Sequence[str]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    folded = {each.casefold(): each for each in words}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""

@@ -47,6 +47,6 @@ def test_a_piped_send_imports_only_what_it_needs(exosms: Shell) -> None:
     heavy = {
         "rich", "pygments", "asyncio", "pydantic", "click", "importlib.metadata", "phonenumbers", "platformdirs",
         "tomllib", "tomli_w", "csv", "concurrent.futures", "multiprocessing", "exosms.catalogue", "exosms.sandbox",
-        "exosms.template",
+        "exosms.template", "exosms.delivery", "exosms.tracking",
     }  # fmt: skip
     assert set() == loaded & heavy

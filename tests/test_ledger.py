@@ -215,7 +215,7 @@ def test_the_limit_is_checked_within_the_claim(ledger: Ledger) -> None:
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
     with pytest.raises(GuardError):
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
-    assert len(ledger.log()) == 2
+    assert len([*ledger.log()]) == 2
 
 
 def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The one boundary where errors become exit codes and text."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,14 @@ def entry_point() -> None:
     send and frees nothing; commands that live longer turn the collector on again.
     """
     gc.disable()
+    _open_missing_streams()
     exit_code = main()
     gc.freeze()
     sys.exit(exit_code)
+
+
+def _open_missing_streams() -> None:
+    """Open what the caller closed: the next file, or a connection, would get its number and be written to."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  # open for as long as we run

@@ -17,10 +17,13 @@ from exosms.errors import ExitCode, ExosmsError, Interrupted
 _HELP = {
     "send": "Send one text to one or several recipients.",
     "check-template": "Check offline whether a text matches its registered template.",
+    "template": "Keep the texts registered on the DLT portal.",
     "runs": "Decide about messages whose outcome is unknown.",
+    "status": "Ask what became of messages.",
     "log": "Show what this machine sent.",
     "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",
     "profile": "Store accounts: region, credentials, sender.",
+    "doctor": "Check configuration, network and credentials, on one page without secrets.",
     "sandbox": "Serve an emulator of Exotel's SMS API on this machine.",
 }
 
@@ -28,7 +31,8 @@ _EPILOG = """\
 Try it without an account: exosms send --region sandbox --to 9876543210 --body "Hello"
 
 Exit codes: 0 accepted, 2 usage, 3 input refused, 4 configuration or credentials, 5 a guard refused,
-6 refused by Exotel, 7 not sent, 9 unknown: may have been sent, 10 some accepted, 11 rate limited."""
+6 refused by Exotel, 7 not sent, 8 still pending, 9 unknown: may have been sent, 10 some accepted,
+11 rate limited, 12 failed at the operator."""
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

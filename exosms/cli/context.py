@@ -10,7 +10,7 @@ from exosms import places, profiles
 from exosms.cli.render import Out
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
-from exosms.exotel.line import Https, InProcess
+from exosms.exotel.line import Https, InProcess, Line
 from exosms.ledger import Ledger, LedgerUnavailableError
 from exosms.profiles import Account, Options, Settings
 
@@ -46,17 +46,21 @@ def find_template(settings: Settings, name: str) -> "Registered":
 
 def open_client(out: Out, account: Account, *, timeout: float) -> Client:
     """Return a client for the account; the sandbox's emulator answers in this process."""
+    return Client(open_line(out, account, timeout=timeout), account_sid=account.sid)
+
+
+def open_line(out: Out, account: Account, *, timeout: float) -> Line:
+    """Return what carries the account's requests."""
     if account.is_sandbox:
         out.tell("the sandbox answers; nothing is sent")
-        return Client(InProcess(_emulator(out).answer, observe=out.trace), account_sid=account.sid)
-    line = Https(
+        return InProcess(_emulator(out).answer, observe=out.trace)
+    return Https(
         account.base_url,
         key=account.key.reveal(),
         token=account.fetch_token(environ=os.environ, warn=out.warn).reveal(),
         timeout=timeout,
         observe=out.trace,
     )
-    return Client(line, account_sid=account.sid)
 
 
 def _emulator(out: Out) -> "Emulator":
@@ -86,14 +90,14 @@ def open_ledger() -> Iterator[Ledger]:
 
 
 @contextmanager
-def ledger_for_sending(out: Out, *, needed_for: str | None) -> Iterator[Ledger]:
-    """Hand out the ledger; where there is no place for one, a send that does not need it goes on without."""
+def ledger_or_memory(out: Out, *, needed_for: str | None = None) -> Iterator[Ledger]:
+    """Hand out the ledger; where there is no place for one, a command that does not need it goes on without."""
     try:
         ledger = Ledger.open(_state_directory())
     except LedgerUnavailableError as error:
         if needed_for:
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
-        out.warn(f"{error.message}; going on without a ledger, so other commands do not know of this send")
+        out.warn(f"{error.message}; going on without a ledger, so other commands do not know of this one")
         ledger = Ledger.in_memory()
     try:
         yield ledger

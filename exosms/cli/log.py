@@ -1,6 +1,6 @@
 """``exosms log``: what this machine sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ def command(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Show what this machine sent, oldest first; the texts are not kept.
+    """Show what this machine sent and what `status` and `--wait` learned of it, oldest first; texts are not kept.
 
     exosms log --since 24h --outcome unknown
 
@@ -37,23 +37,31 @@ def command(
         entries = ledger.log(
             to=parse(to) if to else None, since=since, once_key=once, outcome=str(outcome) if outcome else None
         )
-    match out.format:
-        case Format.JSON:
-            out.document(
-                {"schema": 1, "command": "log", "exit_code": 0, "messages": [*map(_document, entries)], "error": None}
-            )
-        case Format.JSONL:
-            for entry in entries:
-                out.document(_document(entry))
-        case Format.HUMAN:
-            _draw(out, entries)
-        case _:
-            for entry in entries:
-                out.line(_time(entry.created_at), entry.state, entry.recipient, entry.sid or "", _about(entry))
+        if out.format is Format.JSON:
+            messages = [*map(_document, entries)]
+            out.document({"schema": 1, "command": "log", "exit_code": 0, "messages": messages, "error": None})
+        elif not _show_all(out, entries) and out.is_human:
+            out.tell("nothing was sent from here that fits")
     return ExitCode.OK
 
 
+def _show_all(out: Out, entries: Iterable[Entry]) -> int:
+    """Print entries as they come, however many, and return how many there were."""
+    count = 0
+    for count, entry in enumerate(entries, start=1):  # noqa: B007  # returned when the loop is done
+        match out.format:
+            case Format.JSONL:
+                out.document(_document(entry))
+            case Format.HUMAN:
+                _draw(out, entry)
+            case _:
+                cells = (_outcome(entry), entry.recipient, entry.sid or "", _about(entry))
+                out.line(_time(entry.created_at), *cells)
+    return count
+
+
 def _document(entry: Entry) -> Mapping[str, Any]:
+    delivery = entry.delivery
     return {
         "at": _time(entry.created_at),
         "updated_at": _time(entry.updated_at),
@@ -62,33 +70,40 @@ def _document(entry: Entry) -> Mapping[str, Any]:
         "once": entry.once_key,
         "to": entry.recipient,
         "from": entry.sender,
-        "outcome": entry.state,
+        "outcome": _outcome(entry),
         "sid": entry.sid,
-        "status": entry.status,
+        "status": (delivery.status if delivery else None) or entry.status,
+        "detailed_status_code": delivery.detailed_status_code if delivery else None,
+        "detailed_status": delivery.detailed_status if delivery else None,
         "http_status": entry.http_status,
         "code": entry.code,
         "message": entry.error,
         "template": entry.template,
-        "segments": entry.segments,
+        "segments": delivery.segments if delivery and delivery.segments is not None else entry.segments,
+        "price": delivery.price if delivery else None,
+        "sent_at": delivery.sent_at if delivery else None,
+        "checked_at": None if entry.checked_at is None else _time(entry.checked_at),
         "attempts": entry.attempts,
     }
 
 
-def _draw(out: Out, entries: Sequence[Entry]) -> None:
-    if not entries:
-        out.tell("nothing was sent from here that fits")
-        return
-    for entry in entries:
-        out.line(f"{_time(entry.created_at)}  {entry.state}  {entry.recipient}")
-        about = "  ".join(filter(None, (entry.sid, _about(entry))))
-        if about:
-            out.line(f"  {about}")
+def _draw(out: Out, entry: Entry) -> None:
+    out.line(f"{_time(entry.created_at)}  {_outcome(entry)}  {entry.recipient}")
+    about = "  ".join(filter(None, (entry.sid, _about(entry))))
+    if about:
+        out.line(f"  {about}")
+
+
+def _outcome(entry: Entry) -> str:
+    """Return the later truth about an accepted message, where `status` or `--wait` learned it."""
+    return entry.delivery.outcome if entry.delivery else entry.state
 
 
 def _about(entry: Entry) -> str:
     status = f"HTTP {entry.http_status}" if entry.http_status and entry.error else ""
     once = f"once {entry.once_key}" if entry.once_key else ""
-    return "; ".join(filter(None, (": ".join(filter(None, (status, entry.error or entry.status))), once)))
+    said = entry.delivery.said if entry.delivery else entry.error or entry.status
+    return "; ".join(filter(None, (": ".join(filter(None, (status, said))), once)))
 
 
 def _time(moment: float) -> str:

@@ -265,6 +265,16 @@ RateOption = Annotated[
         show_default=False,
     ),
 ]
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        "--wait",
+        metavar="DURATION",
+        parser=duration,
+        help="Ask until each message is delivered or failed, for at most so long, such as 90s or 15m.",
+        show_default=False,
+    ),
+]
 RetryFor = Annotated[
     float,
     typer.Option(

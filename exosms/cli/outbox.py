@@ -12,7 +12,7 @@ from exosms.cli.context import (
     find_settings,
     find_template,
     ledger_exists,
-    ledger_for_sending,
+    ledger_or_memory,
     open_client,
     open_ledger,
 )
@@ -66,6 +66,7 @@ class Wish:
     max_parts: int | None
     timeout: float
     retry_for: float
+    wait: float | None
     dry_run: bool
 
 
@@ -79,8 +80,11 @@ def send(wish: Wish, options: Options, out: Out) -> int:
             report.profile, report.sandbox = settings.profile, settings.is_sandbox
             messages = _compose_all(wish, options, settings, out)
             report.expect([message.to for message in messages])
-            receipts = _planned if wish.dry_run else _delivered
-            for message, receipt in zip(messages, receipts(wish, settings, messages, out, interrupts), strict=True):
+            if wish.dry_run:
+                receipts = _planned(wish, settings, messages)
+            else:
+                receipts = _delivered(wish, options, settings, messages, out, interrupts)
+            for message, receipt in zip(messages, receipts, strict=True):
                 report.add(Result(to=message.to, receipt=receipt, message=message))
     except UsageError:
         raise  # standard output stays empty
@@ -204,9 +208,7 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
         out.warn(f"the text takes {message.segments} parts, each of which is charged")
 
 
-def _planned(
-    wish: Wish, settings: Settings, messages: Sequence[Message], _out: Out, _interrupts: Interrupts
-) -> Iterator[Receipt]:
+def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
     """Check everything that a real run checks, and send nothing."""
     guards = _guards(wish, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
@@ -222,7 +224,12 @@ def _parts_today(settings: Settings) -> int:
 
 
 def _delivered(
-    wish: Wish, settings: Settings, messages: Sequence[Message], out: Out, interrupts: Interrupts
+    wish: Wish,
+    options: Options,
+    settings: Settings,
+    messages: Sequence[Message],
+    out: Out,
+    interrupts: Interrupts,
 ) -> Iterator[Receipt]:
     account = settings.account
     if account is None:  # find_settings was told that one is needed
@@ -231,7 +238,7 @@ def _delivered(
     limited = settings.max_parts_per_day is not None
     once = OnceKey(key=wish.once, within=wish.within) if wish.once else None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
-    with ledger_for_sending(out, needed_for=needed_for) as ledger:
+    with ledger_or_memory(out, needed_for=needed_for) as ledger:
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
         desk = Desk(
@@ -247,8 +254,18 @@ def _delivered(
             warn=out.warn,
             tell=out.tell,
         )
-        with interrupts.draining(partial(out.tell, _STOPPING)):
-            yield from desk.deliver_all(messages, once=once)
+        receipts = _drained(desk.deliver_all(messages, once=once), out, interrupts)
+        if wish.wait is None:
+            yield from receipts
+            return
+        from exosms.cli.waiting import awaited
+
+        yield from awaited(receipts, desk=desk, seconds=wish.wait, options=options, out=out)
+
+
+def _drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
+    with interrupts.draining(partial(out.tell, _STOPPING)):
+        yield from receipts
 
 
 def _guards(wish: Wish, settings: Settings) -> Guards:

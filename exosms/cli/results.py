@@ -6,13 +6,14 @@ from typing import Any
 
 from exosms.cli.render import Format, Out, error_document, facts
 from exosms.errors import ExitCode, ExosmsError, Interrupted
-from exosms.message import Message, Outcome, Problem, Receipt, decisive, exit_code_of
+from exosms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.sending import not_attempted, refused_here
 
 _SENT = {
     Outcome.REJECTED: "no",
     Outcome.NOT_SENT: "no",
     Outcome.UNKNOWN: "perhaps: nobody can tell from here",
+    Outcome.FAILED: "yes: Exotel accepted it, and it failed on its way",
 }
 
 
@@ -61,7 +62,8 @@ class Report:
         left = self._recipients[len(self._results) :]
         known = all(result.receipt.outcome is not Outcome.UNKNOWN for result in self._results)
         self._exit_code = interrupted.exit_code if known else ExitCode.UNKNOWN
-        self._out.fail(f"interrupted by {interrupted.name}; not attempted: {', '.join(left)}")
+        not_attempted_yet = f"; not attempted: {', '.join(left)}" if left else ""
+        self._out.fail(f"interrupted by {interrupted.name}{not_attempted_yet}", remedy=interrupted.remedy)
         for recipient in left:
             self._results.append(Result(to=recipient, receipt=not_attempted("interrupted")))
             _show(self._out, self._results[-1], explain=False)
@@ -120,11 +122,18 @@ def message_document(result: Result) -> Mapping[str, Any]:
         "segments": message.segments if message else None,
         "template": message.template if message else None,
         **({"note": receipt.note} if receipt.note else {}),
-        "error": _problem_document(receipt.problem) if receipt.problem else None,
+        **(delivery_document(receipt.delivery) if receipt.delivery else {}),
+        "error": problem_document(receipt.problem) if receipt.problem else None,
     }
 
 
-def _problem_document(problem: Problem) -> Mapping[str, Any]:
+def delivery_document(delivery: Delivery) -> Mapping[str, Any]:
+    """Return what only delivery brings."""
+    return {"price": delivery.price, "sent_at": delivery.sent_at, "updated_at": delivery.updated_at}
+
+
+def problem_document(problem: Problem) -> Mapping[str, Any]:
+    """Return an error of a message with the keys that every error has."""
     return {
         "kind": problem.kind,
         "http_status": problem.http_status,
@@ -139,6 +148,8 @@ def _problem_document(problem: Problem) -> Mapping[str, Any]:
 def detail(result: Result) -> str:
     """Return the last cell of a plain line: Exotel's status word, or what went wrong."""
     receipt = result.receipt
+    if receipt.delivery:
+        return receipt.delivery.said
     if receipt.problem is None:
         return receipt.note or receipt.status or ""
     status = f"HTTP {receipt.http_status}" if receipt.http_status else ""

@@ -36,7 +36,7 @@ def resolve(
     """
     out = o.out(output, json=json)
     with open_ledger() as ledger:
-        if not ledger.log(once_key=once):
+        if not any(ledger.log(once_key=once)):
             error = InputError(
                 f"No message was sent with the once key {once!r} from here", remedy="exosms log lists what was sent."
             )

@@ -30,6 +30,7 @@ def command(
     timeout: o.Timeout = 90.0,
     rate: o.RateOption = None,
     retry_for: o.RetryFor = 120.0,
+    wait: o.Wait = None,
     dry_run: o.DryRun = False,
     profile: o.Profile = None,
     region: o.Region = None,
@@ -47,7 +48,7 @@ def command(
 
     exosms send --to 9876543210 -t otp --var code=123456 --var app=login
 
-    exosms send --to 9876543210,9876543211 -F alert.txt --once backup-2026-11-23 --json
+    exosms send --to 9876543210,9876543211 -F alert.txt --once backup-2026-11-23 --wait 15m --json
     """
     values = o.variables(var)
     if body is not None and body_file is not None:
@@ -82,6 +83,7 @@ def command(
         max_parts=max_parts,
         timeout=timeout,
         retry_for=retry_for,
+        wait=wait,
         dry_run=dry_run,
     )
     out = o.out(output, json=json, quiet=quiet, verbose=verbose)

@@ -43,6 +43,7 @@ class Fault(StrEnum):
     READ = "no usable answer came"
     DEADLINE = "time ran out"
     INTERRUPTED = "interrupted"
+    THREAD = "this machine has no thread left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +210,10 @@ class Exchange(threading.Thread):
 
     def result(self, *, timeout: float) -> Answer | NoAnswer:
         """Wait at most ``timeout`` seconds in total and return what is known then."""
-        self.start()
+        try:
+            self.start()
+        except RuntimeError as error:  # the system has no thread left; nothing began
+            return NoAnswer(written=False, fault=Fault.THREAD, detail=str(error))
         fault = Fault.DEADLINE
         try:
             self.join(timeout)

@@ -7,11 +7,12 @@ from exosms.errors import ExitCode
 from exosms.exotel import wire
 from exosms.exotel.attempt import Answer, Fault, NoAnswer, Verdict, judge_silence, judge_status
 from exosms.exotel.line import Line
-from exosms.message import Message, Outcome, Problem, Receipt, Retry
+from exosms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.pacing import retry_after
 
 if TYPE_CHECKING:
     from exosms import codes
+    from exosms.delivery import Finding
 
 _REMEDIES = {
     Fault.RESOLVE_OR_CONNECT: "Check the network, DNS and HTTPS_PROXY, then run it again.",
@@ -22,6 +23,7 @@ _REMEDIES = {
     Fault.WRITE: "Run it again.",
     Fault.DEADLINE: "Run it again, with a longer --timeout where the network is slow.",
     Fault.INTERRUPTED: "Run it again.",
+    Fault.THREAD: "Raise the limit on processes, or run it again later.",
 }
 _THROTTLED = 40405
 """Exotel's code for throttling: what a 503 with its envelope means, whatever number it carries."""
@@ -44,6 +46,26 @@ class Client:
         if 200 <= reply.status < 300:
             return _accepted(reply, wire.reply_to(message.to, items))
         return _refused(reply, wire.refusal_in(items))
+
+    def details(self, sid: str) -> "Finding":
+        """Ask, once, what became of a message. Asking again is always safe, and no answer makes nothing unknown.
+
+        A Sid that does not exist is answered 200 without a message; source: Exotel's api/sms-details.
+        """
+        from exosms import delivery
+
+        reply = self._line.exchange("GET", wire.details_path(self._account_sid, sid), b"")
+        if isinstance(reply, NoAnswer):
+            return _unanswered(sid, _silence(reply))
+        said = 200 <= reply.status < 300 or reply.status == 404
+        if said and reply.body is not None:
+            about = wire.reply_about(sid, wire.read(reply.body))
+            if about is None:
+                return delivery.missing(sid, http_status=reply.status)
+            return delivery.found(sid, _delivery(about), http_status=reply.status)
+        if said:
+            return _unanswered(sid, _accepted(reply, None))
+        return _unanswered(sid, _refused(reply, wire.refusal_in(wire.read(reply.body))))
 
     def check_credentials(self) -> Receipt:
         """Ask for a message that cannot exist, which shows whether the credentials are good and sends nothing.
@@ -95,6 +117,54 @@ def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:
         http_status=answer.status,
         detailed_status_code=reply.detailed_status_code,
         detailed_status=reply.detailed_status,
+    )
+
+
+def _delivery(about: wire.Reply) -> Delivery:
+    from exosms import codes
+
+    return Delivery(
+        outcome=codes.outcome_of_delivery(about.status, about.detailed_status_code),
+        status=about.status,
+        detailed_status_code=about.detailed_status_code,
+        detailed_status=about.detailed_status,
+        to=wire.e164(about.to) if about.to else None,
+        segments=about.units,
+        price=about.price,
+        sent_at=wire.moment(about.date_sent),
+        updated_at=wire.moment(about.date_updated),
+    )
+
+
+def _unanswered(sid: str, receipt: Receipt) -> "Finding":
+    """Return the finding of a question without an answer; what would be unknown of a message is not so here."""
+    from exosms.delivery import ASK_AGAIN, Finding
+
+    problem = receipt.problem
+    if problem is None:  # only what was not accepted comes here
+        raise AssertionError
+    passing = receipt.outcome is Outcome.UNKNOWN
+    exit_code = ExitCode.UNAVAILABLE if passing else receipt.exit_code
+    meaning, remedy = "Exotel did not say what became of the message.", ASK_AGAIN
+    if receipt.then is Then.STOP:
+        meaning, remedy = f"{meaning} {problem.meaning}", problem.remedy
+    elif exit_code is ExitCode.REFUSED:
+        remedy = "Read Exotel's text, and compare account and address with `exosms profile show`."
+    return Finding(
+        sid=sid,
+        exit_code=exit_code,
+        http_status=receipt.http_status,
+        then=Then.RETRY if passing else receipt.then,
+        retry_after=receipt.retry_after,
+        problem=Problem(
+            kind=exit_code.name.lower(),
+            message=problem.message,
+            meaning=meaning,
+            remedy=remedy,
+            retry=Retry.SAFE,
+            http_status=receipt.http_status,
+            code=problem.code,
+        ),
     )
 
 

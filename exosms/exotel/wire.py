@@ -4,12 +4,15 @@ Sources: Exotel's developer portal (api/sms, api/sms-details, api/send-bulk-sms-
 replies that clients recorded. Shapes that the portal leaves open are read leniently.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from exosms.message import Message, Priority
+
+_PRICE = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,11 @@ class Reply:
     status: str | None = None
     detailed_status_code: int | None = None
     detailed_status: str | None = None
+    units: int | None = None
+    price: float | None = None
+    date_sent: str | None = None
+    """As Exotel writes it: see ``moment``."""
+    date_updated: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,29 @@ def reply_to(number: str, items: list[Reply | Refusal]) -> Reply | None:
     return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
 
 
+def reply_about(sid: str, items: list[Reply | Refusal]) -> Reply | None:
+    """Return what is said of the message ``sid``; another message's state is never taken for its own."""
+    replies = (item for item in items if isinstance(item, Reply))
+    return next((reply for reply in replies if reply.sid.casefold() == sid.casefold()), None)
+
+
+def moment(text: str | None) -> str | None:
+    """Return one of Exotel's dates as ISO 8601 with its zone; None for no date, which may be written as 1970.
+
+    The dates carry no zone and are Indian time in the replies that clients recorded.
+    """
+    from datetime import datetime, timedelta, timezone
+
+    try:
+        date = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    if date.year <= 1970:
+        return None
+    india = timezone(timedelta(hours=5, minutes=30))
+    return (date if date.tzinfo else date.replace(tzinfo=india)).isoformat(timespec="seconds")
+
+
 def refusal_in(items: list[Reply | Refusal]) -> Refusal | None:
     """Return Exotel's error envelope, if the answer carries one."""
     return next((item for item in items if isinstance(item, Refusal)), None)
@@ -112,6 +143,10 @@ def _items(node: Any) -> Iterator[Reply | Refusal]:
                 status=_text(node.get("Status")),
                 detailed_status_code=_number(node.get("DetailedStatusCode")),
                 detailed_status=_text(node.get("DetailedStatus")),
+                units=_number(node.get("SmsUnits")),
+                price=_price(node.get("Price")),
+                date_sent=_text(node.get("DateSent")),
+                date_updated=_text(node.get("DateUpdated")),
             )
 
 
@@ -127,6 +162,12 @@ def _number(value: Any) -> int | None:
     """Codes come as numbers or as text."""
     text = _text(value)
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _price(value: Any) -> float | None:
+    """A price comes as a number, as text or not at all."""
+    text = repr(value) if isinstance(value, float) else _text(value)
+    return float(text) if text and _PRICE.fullmatch(text) else None
 
 
 def _parse(body: bytes) -> Any:

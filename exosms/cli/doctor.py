@@ -1,0 +1,190 @@
+"""``exosms doctor``: one page about what may keep messages from going out."""
+
+import os
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from exosms import checkup, places, profiles
+from exosms.checkup import Check, Grade, Noting
+from exosms.cli import options as o
+from exosms.cli.context import open_line
+from exosms.cli.render import Format, Out
+from exosms.credentials import InlineToken
+from exosms.errors import ConfigError
+from exosms.exotel.attempt import Answer, NoAnswer
+from exosms.exotel.client import Client
+from exosms.ledger import Ledger
+from exosms.message import Receipt
+from exosms.profiles import Account, Options, Region, Settings
+
+
+def command(
+    try_regions: Annotated[
+        bool,
+        typer.Option("--try-regions", help="After a 401, show key and token to Exotel's other region as well."),
+    ] = False,
+    timeout: o.Timeout = 30.0,
+    sender: o.Sender = None,
+    dlt_entity_id: o.DltEntityId = None,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    base_url: o.BaseUrl = None,
+    config: o.Config = None,
+    no_input: o.NoInput = False,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Check configuration, permissions, ledger, clock, network and credentials; nothing is sent, nothing written.
+
+    The page holds no secret, no recipient and no user name, so that it can be pasted into a support ticket. The exit
+    code is that of the worst failure; warnings are 0.
+
+    exosms doctor
+
+    exosms doctor -p prod --try-regions --json
+    """
+    out = o.out(output, json=json, verbose=verbose)
+    options = Options(
+        profile=profile,
+        region=region,
+        base_url=base_url,
+        config=config,
+        sender=sender,
+        dlt_entity_id=dlt_entity_id,
+        templates=templates,
+    )
+    examination = _Examination(out, options, timeout=timeout, may_ask=not no_input, try_regions=try_regions)
+    checks: list[Check] = []
+    for check in map(_redacted, examination.checks()):
+        if check.said in (other.said for other in checks):
+            continue  # the same cause, met again by what needs it
+        checks.append(check)
+        _show(out, check)
+    exit_code = checkup.worst(checks)
+    if out.format is Format.JSON:
+        out.document(
+            {
+                "schema": 1,
+                "command": "doctor",
+                "profile": examination.profile,
+                "exit_code": int(exit_code),
+                "checks": [_document(check) for check in checks],
+                "error": None,
+            }
+        )
+    return exit_code
+
+
+class _Examination:
+    """Goes from what is nearest to what is farthest; what one check finds, the next ones need."""
+
+    def __init__(self, out: Out, options: Options, *, timeout: float, may_ask: bool, try_regions: bool) -> None:
+        self._out = out
+        self._options = options
+        self._timeout = timeout
+        self._may_ask = may_ask
+        self._try_regions = try_regions
+        self.profile: str | None = None
+
+    def checks(self) -> Iterator[Check]:
+        """Yield every check as it is made."""
+        yield from checkup.of_program()
+        yield from checkup.of_configuration(places.config_path(self._options.config, os.environ), os.environ)
+        settings = yield from self._settings()
+        account = settings.account if settings else None
+        yield from checkup.of_state(places.state_directory(os.environ), Ledger, account)
+        if settings:
+            yield from checkup.of_sender(settings)
+            yield from checkup.of_templates(settings)
+        reply = None
+        if account and account.is_sandbox:
+            yield Check("credentials", Grade.OK, "the sandbox answers in this process and takes any")
+        elif account:
+            yield from checkup.of_network(account, os.environ)
+            reply = yield from self._credentials(account)
+        yield from checkup.of_clock(time.time(), reply)
+
+    def _settings(self) -> Generator[Check, None, Settings | None]:
+        """Return the settings, if need be without an account."""
+        try:
+            settings = profiles.resolve(self._options, os.environ)
+        except ConfigError as error:
+            yield checkup.failure("account", error)
+            try:
+                settings = profiles.resolve(self._options, os.environ, account_needed=False)
+            except ConfigError:  # the same once more: nothing can be said of settings
+                return None
+        self.profile = settings.profile
+        yield from checkup.of_settings(settings)
+        return settings
+
+    def _credentials(self, account: Account) -> Generator[Check, None, Answer | NoAnswer | None]:
+        """Ask the account's own region and, where that is wanted, the other one; return what the first answered."""
+        warnings: list[str] = []
+        try:
+            token = account.fetch_token(environ=os.environ, warn=warnings.append)
+            yield from (Check("token", Grade.WARNING, warning) for warning in warnings)
+            account = replace(account, token=InlineToken(token))
+            receipt, reply = self._ask(account)
+        except ConfigError as error:
+            yield checkup.failure("credentials", error)
+            return None
+        yield from checkup.of_credentials(receipt, reply, where=f"by {account.base_url}")
+        if receipt.http_status == 401 and account.region:
+            yield from self._other_regions(account)
+        return reply
+
+    def _other_regions(self, account: Account) -> Iterator[Check]:
+        for other in Region:
+            if other in {account.region, Region.SANDBOX}:
+                continue
+            if not self._wants(other):
+                yield Check("other region", Grade.OK, f"{other} was not asked", "Ask it: exosms doctor --try-regions")
+                continue
+            receipt, _ = self._ask(replace(account, base_url=other.base_url, region=other))
+            if receipt.problem is None:
+                remedy = f"Set region = {str(other)!r} in the profile, or EXOTEL_REGION, or use --region {other}."
+                yield Check("other region", Grade.WARNING, f"{other} accepts key and token", remedy)
+            else:
+                said = f"{other} does not accept key and token either ({receipt.http_status or 'no answer'})"
+                yield Check("other region", Grade.OK, said)
+
+    def _wants(self, other: Region) -> bool:
+        """Whether key and token may be shown to another host."""
+        if self._try_regions or not self._may_ask or not checkup.is_interactive():
+            return self._try_regions
+        return typer.confirm(f"Show key and token to {other} ({other.host}) as well?", err=True)
+
+    def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
+        line = Noting(open_line(self._out, account, timeout=self._timeout))
+        receipt = Client(line, account_sid=account.sid).check_credentials()
+        return receipt, line.reply
+
+
+def _redacted(check: Check) -> Check:
+    said, remedy = (checkup.without_home(text, os.environ) for text in (check.said, check.remedy))
+    return replace(check, said=said, remedy=remedy)
+
+
+def _show(out: Out, check: Check) -> None:
+    match out.format:
+        case Format.JSON:
+            return
+        case Format.JSONL:
+            out.document(_document(check))
+        case Format.HUMAN:
+            out.line(f"{check.grade:<8} {check.subject}: {check.said}")
+            if check.remedy:
+                out.line(f"{'':<8} -> {check.remedy}")
+        case _:
+            out.line(check.grade, check.subject, check.said, check.remedy)
+
+
+def _document(check: Check) -> Mapping[str, Any]:
+    return {"subject": check.subject, "grade": check.grade, "said": check.said, "remedy": check.remedy or None}

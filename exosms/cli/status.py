@@ -1,0 +1,176 @@
+"""``exosms status``: what became of messages that Exotel accepted."""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from exosms.cli import options as o
+from exosms.cli.context import find_settings, ledger_or_memory, open_client
+from exosms.cli.findings import document, show
+from exosms.cli.render import Format, Out, error_document
+from exosms.cli.waiting import follow, how_to_go_on
+from exosms.delivery import Finding, decisive
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.interrupts import Interrupts
+from exosms.ledger import Entry, Ledger
+from exosms.message import Problem, Retry
+from exosms.profiles import Options, Settings
+from exosms.tracking import Asker, Watch
+
+_SID = re.compile(r"[!-~]{1,200}")
+
+
+def command(
+    sids: Annotated[
+        list[str],
+        typer.Argument(metavar="SID...", help="Sids of messages; - reads them from standard input."),
+    ],
+    wait: o.Wait = None,
+    timeout: o.Timeout = 30.0,
+    rate: o.RateOption = None,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    base_url: o.BaseUrl = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Ask what became of messages that Exotel accepted; what it answers is kept for `exosms log`.
+
+    Exit code 12: one failed, 6: one is not found, 0: all are delivered or, without --wait, pending; with --wait those
+    still pending are 8.
+
+    exosms status 0f477d60517e6e6a0f6d9a7e9af8630e
+
+    exosms send --to 9876543210 --body "Hello" -q | exosms status - --wait 15m --json
+    """
+    out = o.out(output, json=json, quiet=quiet, verbose=verbose)
+    options = Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
+    page = _Page(out)
+    interrupts = Interrupts()
+    try:
+        with interrupts.installed():
+            page.sids = _checked(sids)
+            settings = find_settings(out, options)
+            page.settings = settings
+            with ledger_or_memory(out) as ledger:
+                watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
+                page.watch, page.ledger = watch, ledger
+                try:
+                    follow(watch, watch.ask_all() if wait is None else watch.wait(wait), out)
+                except Interrupted:
+                    page.show_all()
+                    raise
+                page.show_all()
+    except UsageError:
+        raise  # standard output stays empty
+    except ExosmsError as error:
+        return page.fail(error)
+    except Interrupted as interrupted:
+        out.fail(
+            f"interrupted by {interrupted.name}",
+            remedy=f"Go on with: {how_to_go_on(page.open, options, wait)}",
+        )
+        return page.conclude(interrupted.exit_code)
+    return page.conclude()
+
+
+def _checked(given: Sequence[str]) -> Sequence[str]:
+    """Return the Sids, each once, those of standard input where ``-`` stands; raises InputError for what is none."""
+    sids = [sid for word in given for sid in (sys.stdin.read().split() if word == "-" else [word])]
+    if not sids:
+        raise InputError("Standard input holds no Sid", remedy="`exosms send … -q` prints nothing but Sids.")
+    for sid in sids:
+        if sid.startswith("+"):
+            raise InputError(f"{sid!r} is a number and no Sid", remedy=f"Its Sids: exosms log --to {sid}")
+        if not _SID.fullmatch(sid):
+            raise InputError(f"{sid!r} is no Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
+    return list(dict.fromkeys(sids))
+
+
+def _watch(
+    settings: Settings, ledger: Ledger, sids: Sequence[str], out: Out, interrupts: Interrupts, *, timeout: float
+) -> Watch:
+    account = settings.account
+    if account is None:  # find_settings was told that one is needed
+        raise AssertionError
+    asker = Asker(
+        client=open_client(out, account, timeout=timeout),
+        ledger=ledger,
+        account=account.identity,
+        rate=None if settings.is_sandbox else settings.rate,
+        pause=interrupts.pause,
+        tell=out.tell,
+    )
+    fresh = {sid for sid in sids if ledger.sent_as(account.identity, sid)}
+    return Watch(asker, sids, fresh=fresh)
+
+
+class _Page:
+    """Shows what was found, in the order that was asked for, and ends with the exit code."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._shown: list[tuple[Finding, Entry | None]] = []
+        self.sids: Sequence[str] = ()
+        self.settings: Settings | None = None
+        self.watch: Watch | None = None
+        self.ledger: Ledger | None = None
+
+    @property
+    def open(self) -> Sequence[str]:
+        """The messages of which more can be learned."""
+        return self.watch.open if self.watch else self.sids
+
+    def show_all(self) -> None:
+        """Print every message, those too that an interruption kept from being asked about."""
+        findings = self.watch.findings if self.watch else {}
+        account = self.settings.account if self.settings else None
+        for sid in self.sids:
+            sent = self.ledger.sent_as(account.identity, sid) if self.ledger and account else None
+            self._shown.append((findings.get(sid) or _not_asked(sid), sent))
+            show(self._out, *self._shown[-1])
+
+    def fail(self, error: ExosmsError) -> int:
+        """Print the error that ended the command."""
+        self._out.fail(error.message, remedy=error.remedy)
+        return self.conclude(error.exit_code, error)
+
+    def conclude(self, exit_code: int | None = None, error: ExosmsError | None = None) -> int:
+        """Print the one JSON document, if that is the format, and return the exit code."""
+        finding = decisive([finding for finding, _ in self._shown])
+        if exit_code is None:
+            exit_code = finding.exit_code if finding else ExitCode.OK
+        if self._out.format is Format.JSON:
+            self._out.document(
+                {
+                    "schema": 1,
+                    "command": "status",
+                    "profile": self.settings.profile if self.settings else None,
+                    **({"sandbox": True} if self.settings and self.settings.is_sandbox else {}),
+                    "exit_code": int(exit_code),
+                    "outcome": finding.outcome if finding else None,
+                    "messages": [document(*shown) for shown in self._shown],
+                    "error": error_document(error) if error else None,
+                }
+            )
+        return int(exit_code)
+
+
+def _not_asked(sid: str) -> Finding:
+    return Finding(
+        sid=sid,
+        exit_code=ExitCode.PENDING,
+        problem=Problem(
+            kind="interrupted",
+            message="interrupted",
+            meaning="Exotel was not asked what became of the message.",
+            remedy="",
+            retry=Retry.SAFE,
+        ),
+    )

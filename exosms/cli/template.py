@@ -1,0 +1,476 @@
+"""``exosms template``: the registered texts in ``templates.toml``."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from exosms.cli import options as o
+from exosms.cli.commands import group
+from exosms.cli.render import Format, Out, facts
+from exosms.errors import ConfigError, ExitCode, GuardError, InputError, UsageError
+from exosms.message import MessageType
+
+if TYPE_CHECKING:
+    from exosms.lint import Note
+    from exosms.portal import Export, Field, Remark
+    from exosms.registry import Registered, Registry
+    from exosms.templatefile import Saved
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's name, or its 19-digit id.")]
+
+
+def list_(
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """List the registered texts that are known here.
+
+    In a pipe a line is NAME, ID, FROM, TYPE and TEXT, with tabs between them.
+
+    exosms template list
+
+    exosms template list --json
+    """
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        known = _registry(templates, profile, config)
+        found = list(known.templates.values())
+        if out.format is Format.JSON:
+            out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
+        elif out.format is Format.JSONL:
+            for each in found:
+                out.document(_document(each))
+        elif not found:
+            out.tell(f"no templates in {known.path}")
+        elif out.is_human:
+            _draw(out, ("Name", "Id", "From", "Type", "Text"), map(_cells, found))
+        else:
+            for each in found:
+                out.line(*_cells(each))
+        return ExitCode.OK
+
+    return _answered(out, "list", work)
+
+
+def show(
+    name: Name,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Show one registered text and what goes out beside it.
+
+    exosms template show otp
+
+    exosms template show 1107160000000012345 --json
+    """
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        document = _document(_registry(templates, profile, config).get(name))
+        if out.format in {Format.JSON, Format.JSONL}:
+            out.document(_head("show") | {"template": document, "error": None})
+            return ExitCode.OK
+        rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
+        if out.is_human:
+            lines = [(key, each.split("\n")) for key, each in rows if each]
+            out.draw(facts([(key * (not number), line) for key, own in lines for number, line in enumerate(own)]))
+        else:
+            for row in rows:
+                out.line(*row)
+        return ExitCode.OK
+
+    return _answered(out, "show", work)
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that -t and --template will take.")],
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT", help="The text, exactly as registered.", show_default=False),
+    ] = None,
+    text_file: Annotated[
+        str | None,
+        typer.Option(
+            "--text-file",
+            metavar="FILE",
+            help="A file with the text; - is standard input. One final newline is dropped.",
+            show_default=False,
+        ),
+    ] = None,
+    variables: Annotated[
+        str | None,
+        typer.Option(
+            "--variables", metavar="A,B", help="Names for the variables, in their order.", show_default=False
+        ),
+    ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="T,T",
+            help="A type for each variable, where the portal keeps them beside the text.",
+            show_default=False,
+        ),
+    ] = None,
+    dlt_template_id: o.DltTemplateId = None,
+    dlt_entity_id: o.DltEntityId = None,
+    sender: o.Sender = None,
+    type_: o.Type = None,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Replace a template of that name.")] = False,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Add a registered text to templates.toml; comments and order of the file stay.
+
+    exosms template add otp --text "{#var#} is your OTP. - Acme" --variables code --from ACMEIN
+
+    pbpaste | exosms template add offer --text-file - --type promotional --from 612345
+    """
+    if (text is None) == (text_file is None):
+        raise UsageError("Give one of --text and --text-file")
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        from exosms import templatefile
+        from exosms.cli.texts import read_text
+
+        table = {
+            "text": text if text is not None else read_text(text_file or "-"),
+            "variables": _items(variables),
+            "types": _items(types),
+            "dlt_template_id": dlt_template_id,
+            "dlt_entity_id": dlt_entity_id,
+            "from": sender,
+            "type": type_ and type_.value,
+        }
+        given = {key: value for key, value in table.items() if value}
+        path = _path(templates, profile, config)
+        for warning in _checked(path, name, given):
+            out.warn(warning)
+        saved = templatefile.add(path, name, given, replace=yes)
+        _tell(out, "add", path, saved)
+        return ExitCode.OK
+
+    return _answered(out, "add", work)
+
+
+def remove(
+    name: Name,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Take a text out of templates.toml; the DLT portal does not learn of it.
+
+    exosms template remove otp
+
+    exosms template remove otp --json
+    """
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        from exosms import templatefile
+
+        known = _registry(templates, profile, config)
+        own = known.get(name).name
+        templatefile.remove(known.path, own)
+        if out.format in {Format.JSON, Format.JSONL}:
+            out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
+        else:
+            out.line("removed", own)
+        return ExitCode.OK
+
+    return _answered(out, "remove", work)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XLSX file exported by a DLT portal.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="FIELD=HEADER",
+            help="Which column is id, name, text, header, type or status; repeat it.",
+            show_default=False,
+        ),
+    ] = None,
+    type_: Annotated[
+        MessageType | None,
+        typer.Option("--type", help="For rows without a category, or with one unknown here.", show_default=False),
+    ] = None,
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Update templates that are there already.")] = False,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Take over the approved templates that a DLT portal exported; all of them or, if one cannot be read, none.
+
+    exosms template import templates.xlsx
+
+    exosms template import export.csv --column id="DLT CT ID" --column text="SMS" --type transactional
+    """
+    columns = _columns(column)
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        from exosms import portal, templatefile
+
+        path = _path(templates, profile, config)
+        try:
+            export = portal.read(file, columns=columns, default=type_)
+        except portal.ExportError as error:
+            return _refuse(out, error)
+        for note in export.notes:
+            out.warn(_placed(note, export.label))
+        saved = templatefile.store(path, export.templates, replace=yes)
+        _tell(out, "import", path, saved, export=export)
+        return ExitCode.OK
+
+    return _answered(out, "import", work)
+
+
+def lint(
+    templates: o.Templates = None,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Say what DLT portals and operators may object to, by which rule and since when.
+
+    Notes alone are exit code 0: registration rules have exceptions, and only the portal decides. Something wrong
+    is 3: a template that cannot be read, an id or a header that is none, or one id with two texts.
+
+    exosms template lint
+
+    exosms template lint --json
+    """
+    out = o.out(output, json=json)
+
+    def work() -> int:
+        from exosms import registry
+        from exosms.lint import lint as lint_registry
+
+        path = _path(templates, profile, config, must_exist=True)
+        known, flaws = registry.examine(path)
+        return _report(out, lint_registry(known, flaws), count=len(known.templates) + len(flaws))
+
+    return _answered(out, "lint", work)
+
+
+# What the commands share.
+
+
+def _answered(out: Out, verb: str, work: Callable[[], int]) -> int:
+    """Do the work; what makes it fail is told, with JSON as a document, but for errors of usage."""
+    try:
+        return work()
+    except (InputError, ConfigError, GuardError) as error:
+        out.failure(f"template {verb}", error)
+        return error.exit_code
+
+
+def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
+    """Return where the templates are. No account is needed, so nothing is said about one."""
+    from exosms.profiles import Options, resolve
+
+    settings = resolve(Options(profile=profile, config=config, templates=file), os.environ, account_needed=False)
+    path = settings.templates
+    if path is None:
+        raise ConfigError(
+            "There is no home directory with templates in it",
+            remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
+        )
+    if must_exist and file is not None and not path.exists():
+        raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
+    return path
+
+
+def _registry(file: Path | None, profile: str | None, config: Path | None) -> "Registry":
+    from exosms import registry
+
+    return registry.read(_path(file, profile, config, must_exist=True))
+
+
+def _items(text: str | None) -> list[str]:
+    return [item.strip() for item in text.split(",")] if text else []
+
+
+def _columns(items: Sequence[str] | None) -> "Mapping[Field, str]":
+    """Read ``FIELD=HEADER`` items."""
+    if not items:
+        return {}
+    from exosms.portal import Field
+
+    columns: dict[Field, str] = {}
+    for item in items:
+        part, _, header = item.partition("=")
+        if part not in list(Field) or not header.strip() or part in columns:
+            raise UsageError(
+                f"--column {item!r} names no further column",
+                remedy=f"Write --column FIELD=HEADER, once each; the fields are: {', '.join(Field)}.",
+            )
+        columns[Field(part)] = header
+    return columns
+
+
+def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
+    """Return warnings about a template to be added; raises InputError for what cannot be meant."""
+    from exosms import dlt, registry
+
+    registered = registry.check(path, name, dict(table))
+    return (
+        *(dlt.check_sender(registered.sender) if registered.sender else ()),
+        *dlt.check_ids(registered.dlt_entity_id, registered.dlt_template_id),
+        *registered.template.warnings,
+    )
+
+
+def _head(verb: str, exit_code: int = 0) -> dict[str, Any]:
+    return {"schema": 1, "command": f"template {verb}", "exit_code": exit_code}
+
+
+def _document(registered: "Registered") -> dict[str, Any]:
+    return {
+        "name": registered.name,
+        "text": registered.text,
+        "variables": list(registered.names),
+        "types": list(registered.types),
+        "dlt_template_id": registered.dlt_template_id,
+        "dlt_entity_id": registered.dlt_entity_id,
+        "from": registered.sender,
+        "type": registered.type,
+    }
+
+
+def _cells(registered: "Registered") -> Sequence[str]:
+    own = (registered.name, registered.dlt_template_id, registered.sender, registered.type, registered.text)
+    return [str(cell or "") for cell in own]
+
+
+def _line_by_line(text: str) -> str:
+    from exosms.cli.render import printable
+
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _draw(out: Out, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Draw a table whose cells fold, but are never cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_line_by_line(cell)) for cell in row))
+    out.draw(table)
+
+
+def _tell(out: Out, verb: str, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
+    """Say what became of the templates."""
+    for warning in saved.warnings:
+        out.warn(warning)
+    if out.format in {Format.JSON, Format.JSONL}:
+        changes = {"added": saved.added, "updated": saved.updated, "unchanged": saved.unchanged}
+        more = _export_document(export) if export else {}
+        out.document(_head(verb) | {"file": str(path), **changes, **more, "error": None})
+        return
+    for word, names in (("added", saved.added), ("updated", saved.updated)):
+        for name in names:
+            out.line(word, name)
+    if saved.unchanged:
+        out.tell(f"{len(saved.unchanged)} unchanged")
+    if export and export.not_approved:
+        counts = ", ".join(f"{count} {status}" for status, count in export.not_approved.items())
+        out.tell(f"left out, since they are not approved: {counts}")
+    if export and export.repeated:
+        out.tell(f"{export.repeated} said twice with the same text, taken once")
+
+
+def _export_document(export: "Export") -> Mapping[str, Any]:
+    return {
+        "rows": export.rows,
+        "not_approved": dict(export.not_approved),
+        "repeated": export.repeated,
+        "notes": [*map(_remark_document, export.notes)],
+    }
+
+
+def _remark_document(remark: "Remark") -> Mapping[str, Any]:
+    return {"kind": remark.kind, "row": remark.row, "column": remark.column, "message": remark.message}
+
+
+def _placed(remark: "Remark", label: str) -> str:
+    return f"{label} {remark.row}, column {remark.column}: {remark.message}" if remark.row else remark.message
+
+
+def _refuse(out: Out, error: Any) -> int:
+    """Tell all problems of a file."""
+    if out.format in {Format.HUMAN, Format.PLAIN}:
+        for problem in error.problems:
+            out.line("refused", f"{error.label} {problem.row}", problem.column or "", problem.message)
+    out.failure("template import", error, problems=[*map(_remark_document, error.problems)])
+    return int(error.exit_code)
+
+
+def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
+    """Tell what was found, what is wrong first."""
+    notes = sorted(notes, key=lambda note: not note.is_wrong)
+    wrong = sum(note.is_wrong for note in notes)
+    exit_code = ExitCode.INPUT if wrong else ExitCode.OK
+    error = InputError(
+        f"{wrong} thing{'s'[: wrong != 1]} to mend in the templates", remedy="Compare them with the DLT portal."
+    )
+    documents = [*map(_note_document, notes)]
+    if out.format in {Format.JSON, Format.JSONL}:
+        if wrong:
+            out.failure("template lint", error, templates=count, notes=documents)
+        else:
+            out.document(_head("lint") | {"templates": count, "notes": documents, "error": None})
+        return exit_code
+    if out.is_human and notes:
+        _draw(out, ("", "Template", "Kind", "What", "Rule"), map(_note_cells, notes))
+    for cells in () if out.is_human else map(_note_cells, notes):
+        out.line(*cells)
+    if wrong:
+        out.fail(error.message, remedy=error.remedy)
+    else:
+        out.tell(f"{count} template{'s'[: count != 1]}, nothing wrong")
+    return exit_code
+
+
+def _note_cells(note: "Note") -> Sequence[str]:
+    rule = note.rule.source + (f", since {note.rule.since}" if note.rule.since else "")
+    return "wrong" if note.is_wrong else "note", note.template or "", note.kind, note.message, rule
+
+
+def _note_document(note: "Note") -> Mapping[str, Any]:
+    return {
+        "template": note.template,
+        "kind": note.kind,
+        "wrong": note.is_wrong,
+        "message": note.message,
+        "rule": note.rule.source,
+        "since": note.rule.since,
+    }
+
+
+command = group("template", list=list_, show=show, add=add, lint=lint, remove=remove, **{"import": import_})

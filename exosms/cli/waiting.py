@@ -1,0 +1,147 @@
+"""Waiting for delivery: its progress on a terminal, and how to go on when it is interrupted."""
+
+import gc
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from exosms.cli.render import Out, printable
+from exosms.delivery import Finding
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.message import Outcome, Receipt
+from exosms.profiles import Options
+from exosms.sending import Desk
+from exosms.tracking import Asker, Watch
+
+_EXIT_CODES = {
+    Outcome.PENDING: ExitCode.PENDING,
+    Outcome.DELIVERED: ExitCode.OK,
+    Outcome.FAILED: ExitCode.FAILED,
+}
+
+
+class Progress:
+    """One line on a terminal that is painted over; nothing where standard error is none."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._can_paint = not out.quiet and out.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._painted = False
+
+    def show(self, watch: Watch, *, asking_in: float) -> None:
+        """Say how many messages are final, and when the others are asked about again."""
+        final = sum(finding.delivery is not None and finding.delivery.is_final for finding in watch.findings.values())
+        text = f"{final} of {final + len(watch.open)} final; asking again in {asking_in:.0f} s"
+        if self._can_paint:
+            self._paint(f"exosms: {printable(text)}")
+
+    def clear(self) -> None:
+        """Leave the line empty for what follows."""
+        if self._painted:
+            self._paint("")
+
+    def _paint(self, text: str) -> None:
+        self._out.stderr.write(f"\r\x1b[2K{text}")
+        self._out.stderr.flush()
+        self._painted = True
+
+
+def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
+    """Go through the rounds of a watch, showing how far it is."""
+    gc.enable()  # a wait lives long
+    progress = Progress(out)
+    try:
+        for seconds in rounds:
+            progress.show(watch, asking_in=seconds)
+    finally:
+        progress.clear()
+
+
+def awaited(
+    receipts: Iterable[Receipt], *, desk: Desk, seconds: float, options: Options, out: Out
+) -> Iterator[Receipt]:
+    """Yield the receipts with what became of the accepted messages, once all are final or the time is over.
+
+    Whatever cuts this short, every receipt that there is comes out: what was sent stays known.
+    """
+    sent: list[Receipt] = []
+    try:
+        for receipt in receipts:
+            sent.append(receipt)
+            if _is_followed(receipt):
+                out.tell(f"{receipt.outcome}: {receipt.sid}; waiting for its delivery")
+    except (Interrupted, ExosmsError):
+        yield from sent
+        raise
+    sids = [receipt.sid for receipt in sent if receipt.sid and _is_followed(receipt)]
+    watch = Watch(asker_at(desk), sids, fresh=sids)
+    stopped: Interrupted | ExosmsError | None = None
+    try:
+        follow(watch, watch.wait(seconds), out)
+    except Interrupted as interrupted:
+        remedy = f"Go on with: {how_to_go_on(watch.open, options, seconds)}"
+        stopped = Interrupted(interrupted.signum, remedy=remedy)
+    except ExosmsError as error:
+        out.warn(f"{error.message}; the wait for delivery ends here")
+    for receipt in sent:
+        yield _later(receipt, watch.findings.get(receipt.sid or "")) if _is_followed(receipt) else receipt
+    if stopped is not None:
+        raise stopped
+
+
+def asker_at(desk: Desk) -> Asker:
+    """Return who asks with the same client, ledger and pace as the desk sends."""
+    return Asker(
+        client=desk.client,
+        ledger=desk.ledger,
+        account=desk.account,
+        rate=desk.rate,
+        pause=desk.pause,
+        tell=desk.tell,
+    )
+
+
+def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None) -> str:
+    """Return the command that asks on about these messages, with the same account."""
+    flags = {
+        "-p": options.profile,
+        "--region": options.region,
+        "--base-url": options.base_url,
+        "--config": options.config,
+    }
+    given = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
+    wait = [] if seconds is None else ["--wait", _duration(seconds)]
+    return shlex.join(["exosms", "status", *given, *sids, *wait])
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _is_followed(receipt: Receipt) -> bool:
+    return receipt.sid is not None and receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}
+
+
+def _later(receipt: Receipt, finding: Finding | None) -> Receipt:
+    """Return the receipt with the later truth; a question without an answer leaves it accepted.
+
+    A skipped message stays so if the earlier one was delivered: nothing was to be done.
+    """
+    delivery = finding.delivery if finding else None
+    if finding is None or delivery is None:
+        return replace(receipt, exit_code=ExitCode.PENDING)
+    done = receipt.outcome is Outcome.SKIPPED and delivery.outcome is Outcome.DELIVERED
+    return replace(
+        receipt,
+        outcome=receipt.outcome if done else delivery.outcome,
+        exit_code=_EXIT_CODES[delivery.outcome],
+        status=delivery.status or receipt.status,
+        detailed_status_code=delivery.detailed_status_code,
+        detailed_status=delivery.detailed_status,
+        problem=finding.problem if delivery.outcome is Outcome.FAILED else None,
+        delivery=delivery,
+    )

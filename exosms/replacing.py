@@ -1,0 +1,67 @@
+"""A file changed in one step, which no crash and no other process can halve."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Keep other processes from changing the file, by a lock beside it that nobody finds afterwards.
+
+    Raises OSError where the directory cannot be written.
+    """
+    lock = target.with_name(f".{target.name}.lock")
+    descriptor = _lock(lock)
+    while not _is_that_file(lock, descriptor):  # its holder removed it while we waited
+        os.close(descriptor)
+        descriptor = _lock(lock)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(path: Path) -> int:
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _is_that_file(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
+def replace(target: Path, content: bytes, *, mode: int) -> None:
+    """Put a new file of that mode in the place of the old one: until the rename the old one stands, then the new.
+
+    Raises OSError, and then the old file is as it was.
+    """
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

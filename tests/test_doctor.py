@@ -1,0 +1,271 @@
+"""``exosms doctor``: every subject is ok, a warning or a failure with its remedy, and nothing secret is shown."""
+
+import json
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Shell
+from misbehaving import Misbehaving, answers, does, reads_all, resets
+
+from exosms.account import Region
+from exosms.sandbox.server import Behaviour, Server
+
+KEY, TOKEN, PROXY_PASSWORD = "canarykey1234", "canarytoken5678", "canaryproxy90"
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": KEY,
+    "EXOTEL_API_TOKEN": TOKEN,
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101234567890123456",
+}
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The sandbox over HTTP."""
+    import threading
+
+    with Server(0, Behaviour()) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.url
+        server.shutdown()
+        thread.join()
+
+
+def checks(exosms: Shell, *argv: str, env: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the worst check of each subject."""
+    result = exosms("doctor", *argv, "--json", env=env)
+    assert (result.json["command"], result.json["exit_code"]) == ("doctor", result.exit_code)
+    grades = ["ok", "warning", "failure"]
+    listed = sorted(result.json["checks"], key=lambda check: grades.index(check["grade"]))
+    for check in listed:
+        assert check["grade"] == "ok" or check["remedy"], check
+    return result.exit_code, {check["subject"]: check for check in listed}
+
+
+def grades(found: dict[str, Any], *subjects: str) -> list[str]:
+    return [found[subject]["grade"] for subject in subjects]
+
+
+def test_a_sound_account_is_ok_in_every_subject(exosms: Shell, served: str) -> None:
+    exit_code, found = checks(exosms, "--base-url", served, env=ACCOUNT)
+    assert exit_code == 0
+    assert {check["grade"] for check in found.values()} == {"ok"}
+    assert found["setting base_url"]["said"] == f"{served} (--base-url)"
+    assert found["setting api_key"]["said"] == "ca********34 (EXOTEL_API_KEY)"
+    for subject in (
+        "program",
+        "configuration",
+        "ledger",
+        "sender",
+        "templates",
+        "proxy",
+        "DNS",
+        "TLS",
+        "credentials",
+    ):
+        assert subject in found
+    assert "in India" in found["clock"]["said"]
+
+
+def test_looking_writes_nothing(exosms: Shell, served: str) -> None:
+    assert exosms("doctor", "--base-url", served, env=ACCOUNT).exit_code == 0
+    assert [*exosms.home.iterdir()] == []
+
+
+def test_lines_for_scripts_and_for_people(exosms: Shell) -> None:
+    lines = [line.split("\t") for line in exosms("doctor").stdout.splitlines()]
+    assert {len(cells) for cells in lines} == {4}
+    assert {cells[0] for cells in lines} == {"ok", "warning", "failure"}
+    shown = exosms("doctor", "-o", "human").stdout
+    assert "failure  account: No account" in shown
+    assert "         -> Store one with `exosms profile add NAME`" in shown
+    documents = [json.loads(line) for line in exosms("doctor", "-o", "jsonl").stdout.splitlines()]
+    assert [document["subject"] for document in documents] == [cells[1] for cells in lines]
+
+
+def test_without_an_account_the_rest_is_checked_all_the_same(exosms: Shell) -> None:
+    exit_code, found = checks(exosms)
+    assert exit_code == 4
+    assert grades(found, "account", "sender", "DLT entity", "clock") == ["failure", "warning", "warning", "ok"]
+    assert "credentials" not in found
+
+
+def test_the_sandbox_needs_nothing(exosms: Shell) -> None:
+    exit_code, found = checks(exosms, "--region", "sandbox")
+    assert (exit_code, found["credentials"]["grade"]) == (0, "ok")
+
+
+def test_a_page_can_be_pasted_anywhere(exosms: Shell, served: str, tmp_path: Path) -> None:
+    """No token, no key, no proxy password, no recipient, no user name."""
+    env = {**ACCOUNT, "EXOSMS_ALLOW": "+919876543210", "HTTPS_PROXY": f"http://user:{PROXY_PASSWORD}@127.0.0.1:9"}
+    assert exosms("send", "--region", "sandbox", "--to", "9876543210", "--body", "Hi").exit_code == 0
+    for where, exit_code in ((("--base-url", served), 0), (("--region", "mumbai"), 7)):
+        for form in ("plain", "human", "json"):
+            result = exosms("doctor", *where, "-o", form, "-v", env=env)
+            page = result.stdout + result.stderr
+            for secret in (KEY, TOKEN, PROXY_PASSWORD, "9876543210", str(exosms.home)):
+                assert secret not in page, (where, form)
+            assert result.exit_code == exit_code
+            assert ("127.0.0.1:9" in page) == (exit_code == 7)
+
+
+@pytest.mark.parametrize(
+    ("mode", "grade", "exit_code"), [(0o600, "ok", 0), (0o644, "failure", 4), (0o660, "failure", 4)]
+)
+def test_who_can_read_the_configuration(
+    exosms: Shell, served: str, tmp_path: Path, mode: int, grade: str, exit_code: int
+) -> None:
+    file = tmp_path / "config" / "config.toml"
+    file.parent.mkdir(mode=0o700)
+    file.write_text(
+        f'version = 1\n[profiles.prod]\nbase_url = "{served}"\naccount_sid = "acme1"\napi_key = "{KEY}"\n'
+        f'api_token = "{TOKEN}"\nfrom = "ACMEIN"\ndlt_entity_id = "1101234567890123456"\n'
+    )
+    file.chmod(mode)
+    code, found = checks(exosms, "--config", str(file))
+    assert (code, found["configuration"]["grade"]) == (exit_code, grade)
+    if exit_code:
+        assert found["configuration"]["remedy"] == f"Run: chmod 600 {file}"
+        assert "account" not in found  # the same sentence is not said twice
+    else:
+        assert found["setting from"]["said"] == "ACMEIN (profile prod)"
+        file.parent.chmod(0o777)
+        assert checks(exosms, "--config", str(file))[1]["configuration"]["grade"] == "warning"
+
+
+def test_the_state_of_the_ledger(exosms: Shell) -> None:
+    sandbox = ("--region", "sandbox")
+    state = exosms.home / "state"
+    exosms("send", *sandbox, "--to", "+919000000500", "--body", "Hi")
+    exit_code, found = checks(exosms, *sandbox)
+    assert (exit_code, found["ledger"]["grade"]) == (0, "warning")
+    assert found["ledger"]["remedy"] == "See: exosms log --outcome unknown"
+    state.chmod(0o755)
+    said = exosms("doctor", *sandbox).stdout
+    assert "chmod 700 ~/state" in said
+    state.chmod(0o700)
+    (state / "ledger.db").write_bytes(b"no database" * 1000)
+    for name in ("ledger.db-wal", "ledger.db-shm"):
+        (state / name).unlink(missing_ok=True)
+    exit_code, found = checks(exosms, *sandbox)
+    assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
+
+
+def test_a_state_directory_that_cannot_be(exosms: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    env = {"EXOSMS_STATE_DIR": str(tmp_path / "file" / "state")}
+    exit_code, found = checks(exosms, "--region", "sandbox", env=env)
+    assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
+    assert "EXOSMS_STATE_DIR" in found["ledger"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("step", "exit_code", "subject"),
+    [
+        (answers(404, ""), 0, "credentials"),
+        (answers(200, ""), 0, "credentials"),
+        (answers(401, ""), 4, "credentials"),
+        (answers(403, ""), 6, "credentials"),
+        (answers(500, ""), 7, "credentials"),
+        (answers(429, ""), 11, "credentials"),
+        (does(reads_all, resets), 7, "connection"),
+    ],
+)
+def test_what_the_server_says_of_the_credentials(exosms: Shell, step: Any, exit_code: int, subject: str) -> None:
+    with Misbehaving(step) as server:
+        code, found = checks(exosms, "--base-url", server.url, env=ACCOUNT)
+        assert server.requests == 1
+    assert (code, found[subject]["grade"]) == (exit_code, "failure" if exit_code else "ok")
+
+
+@pytest.mark.parametrize(
+    ("environ", "subject", "exit_code"),
+    [
+        ({"SSL_CERT_FILE": "/nonexistent/ca.pem"}, "certificates", 4),
+        ({"EXOTEL_API_TOKEN": "two words"}, "credentials", 4),
+        ({"EXOTEL_FROM": "VM-ACMEIN-S"}, "sender", 4),
+        ({"EXOTEL_DLT_ENTITY_ID": "1.1E+18"}, "sender", 4),
+        ({"HTTPS_PROXY": "http://127.0.0.1:1"}, "connection", 7),
+    ],
+)
+def test_what_is_wrong_on_this_side(exosms: Shell, environ: dict[str, str], subject: str, exit_code: int) -> None:
+    env = {**ACCOUNT, "HTTPS_PROXY": "http://127.0.0.1:1", "SSL_CERT_FILE": "", "EXOTEL_API_TOKEN": TOKEN, **environ}
+    code, found = checks(exosms, "--region", "mumbai", env=env)
+    assert found[subject]["grade"] == "failure"
+    assert found["proxy"]["said"] == "127.0.0.1:1"
+    assert code == (7 if subject == "sender" else exit_code)  # the connection is broken there as well
+
+
+def test_a_certificate_that_does_not_verify_is_a_failure_of_tls(exosms: Shell, tmp_path: Path) -> None:
+    import ssl
+
+    import trustme
+    from misbehaving import handshakes
+
+    def context() -> ssl.SSLContext:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        trustme.CA().issue_cert("127.0.0.1").configure_cert(made)
+        return made
+
+    with Misbehaving(handshakes(context)) as server:
+        url = server.url.replace("http://", "https://")
+        code, found = checks(exosms, "--base-url", url, env=ACCOUNT)
+    assert (code, found["TLS"]["grade"]) == (4, "failure")
+    assert "SSL_CERT_FILE" in found["TLS"]["remedy"]
+    assert found["certificates"]["grade"] == "ok"
+
+
+def test_a_clock_that_is_off(exosms: Shell) -> None:
+    with Misbehaving(answers(404, "", f"Date: {formatdate(0, usegmt=True)}")) as server:
+        code, found = checks(exosms, "--base-url", server.url, env=ACCOUNT)
+    assert (code, found["clock"]["grade"]) == (0, "warning")
+    assert "ahead of the server's" in found["clock"]["said"]
+
+
+def test_templates_are_linted(exosms: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "templates.toml"
+    argv = ("--region", "sandbox", "--templates", str(file))
+    file.write_text('version = 1\n[templates.otp]\ntext = "{#numeric#} is your OTP for Acme, keep it"\n')
+    assert checks(exosms, *argv)[1]["templates"]["grade"] == "ok"
+    file.write_text('version = 1\n[templates.otp]\ndlt_template_id = "1107"\n')
+    code, found = checks(exosms, *argv)
+    assert (code, found["templates"]["grade"]) == (3, "failure")
+    file.write_text("[")
+    assert checks(exosms, *argv)[0] == 3
+
+
+@pytest.fixture
+def regions(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Region, Misbehaving]]:
+    """Both regions on this machine: Mumbai refuses every key, Singapore takes it."""
+    with Misbehaving(answers(401, "")) as mumbai, Misbehaving(answers(404, "")) as singapore:
+        servers = {Region.MUMBAI: mumbai, Region.SINGAPORE: singapore}
+        urls = property(lambda region: servers[region].url)
+        monkeypatch.setattr(Region, "base_url", urls)
+        yield servers
+
+
+def test_the_other_region_is_asked_only_on_request(exosms: Shell, regions: dict[Region, Misbehaving]) -> None:
+    code, found = checks(exosms, "--region", "mumbai", env=ACCOUNT)
+    assert (code, found["other region"]["remedy"]) == (4, "Ask it: exosms doctor --try-regions")
+    assert regions[Region.SINGAPORE].requests == 0
+    code, found = checks(exosms, "--region", "mumbai", "--try-regions", env=ACCOUNT)
+    assert (code, found["other region"]["grade"]) == (4, "warning")
+    assert "singapore accepts key and token" in found["other region"]["said"]
+    assert regions[Region.SINGAPORE].requests == 1
+
+
+def test_no_other_region_is_asked_about_a_good_key(exosms: Shell, regions: dict[Region, Misbehaving]) -> None:
+    code, found = checks(exosms, "--region", "singapore", "--try-regions", env=ACCOUNT)
+    assert (code, "other region" in found) == (0, False)
+    assert regions[Region.MUMBAI].requests == 0
+
+
+def test_it_works_without_a_home(exosms: Shell) -> None:
+    env = {"HOME": "", "EXOSMS_STATE_DIR": ""}
+    code, found = checks(exosms, env=env)
+    assert (code, found["account"]["grade"]) == (4, "failure")

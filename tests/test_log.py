@@ -1,0 +1,149 @@
+"""``exosms log``: what was sent from here, and what was learned of it later."""
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+from conftest import Shell
+
+from exosms.ledger import Ledger
+
+SANDBOX = ("--region", "sandbox")
+
+
+def send(exosms: Shell, code: str, *options: str) -> str:
+    result = exosms("send", *SANDBOX, "--to", f"+9190000{code}", "--body", "Hi", "--retry-for", "0", *options)
+    return result.stdout.split("\t")[2]
+
+
+def logged(exosms: Shell, *options: str) -> list[Any]:
+    result = exosms("log", "--json", *options)
+    assert (result.exit_code, result.json["command"], result.json["error"]) == (0, "log", None)
+    return list(result.json["messages"])
+
+
+def test_it_learns_what_status_and_wait_learned(exosms: Shell) -> None:
+    waited = send(exosms, "23185", "--wait", "0")
+    asked = send(exosms, "20005")
+    send(exosms, "20006")
+    assert [message["outcome"] for message in logged(exosms)] == ["failed", "accepted", "accepted"]
+    exosms("status", *SANDBOX, asked)
+    first, second, third = logged(exosms)
+    assert (first["sid"], first["outcome"], first["detailed_status"]) == (
+        waited,
+        "failed",
+        "DLT_TEMPLATE_DOES_NOT_MATCH",
+    )
+    assert (second["outcome"], second["status"], second["price"]) == ("delivered", "sent", 0.25)
+    assert second["sent_at"].endswith("+05:30")
+    assert second["checked_at"]
+    assert (third["outcome"], third["status"], third["checked_at"]) == ("accepted", "queued", None)
+
+
+def test_a_document_has_these_keys_and_no_text(exosms: Shell) -> None:
+    send(exosms, "20005", "--once", "k", "--wait", "0")
+    (message,) = logged(exosms)
+    times = {name: message[name] for name in ("at", "updated_at", "sent_at", "checked_at")}
+    assert all("T" in time for time in times.values())
+    assert message == {
+        **times,
+        "account": "sandbox/sandbox",
+        "profile": "sandbox",
+        "once": "k",
+        "to": "+919000020005",
+        "from": "EXOTEL",
+        "outcome": "delivered",
+        "sid": message["sid"],
+        "status": "sent",
+        "detailed_status_code": 20005,
+        "detailed_status": "DELIVERED_TO_HANDSET",
+        "http_status": 200,
+        "code": None,
+        "message": None,
+        "template": None,
+        "segments": 1,
+        "price": 0.25,
+        "attempts": 1,
+    }
+
+
+def test_lines_for_scripts_and_for_people(exosms: Shell) -> None:
+    sid = send(exosms, "23185", "--wait", "0")
+    send(exosms, "00403")
+    first, second = (line.split("\t") for line in exosms("log").stdout.splitlines())
+    assert first[1:] == ["failed", "+919000023185", sid, "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH"]
+    assert second[1:] == ["not_sent", "+919000000403", "", "HTTP 403: Insufficient balance to send the SMS"]
+    shown = exosms("log", "-o", "human").stdout
+    assert "  failed  +919000023185\n" in shown
+    assert f"  {sid}  failed 23185" in shown
+    documents = [json.loads(line) for line in exosms("log", "-o", "jsonl").stdout.splitlines()]
+    assert [document["outcome"] for document in documents] == ["failed", "not_sent"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ((), ["failed", "pending", "accepted", "not_sent", "unknown"]),
+        (("--outcome", "failed"), ["failed"]),
+        (("--outcome", "pending"), ["pending"]),
+        (("--outcome", "accepted"), ["accepted"]),
+        (("--outcome", "delivered"), []),
+        (("--outcome", "not_sent"), ["not_sent"]),
+        (("--outcome", "unknown"), ["unknown"]),
+        (("--to", "9000021020"), ["pending"]),
+        (("--to", "+919000021020", "--outcome", "failed"), []),
+        (("--once", "k"), ["accepted"]),
+        (("--once", "other"), []),
+        (("--since", "1h"), ["failed", "pending", "accepted", "not_sent", "unknown"]),
+        (("--since", "1h", "--outcome", "not_sent"), ["not_sent"]),
+        (("--since", "0"), []),
+    ],
+)
+def test_conditions(exosms: Shell, argv: tuple[str, ...], expected: list[str]) -> None:
+    send(exosms, "23185", "--wait", "0")
+    send(exosms, "21020", "--wait", "0")
+    send(exosms, "20005", "--once", "k")
+    send(exosms, "00403")
+    send(exosms, "00500")
+    assert [message["outcome"] for message in logged(exosms, *argv)] == expected
+
+
+def test_nothing_sent_is_nothing_printed(exosms: Shell) -> None:
+    assert exosms("log").stdout == ""
+    assert "nothing was sent" in exosms("log", "-o", "human").stderr
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"to": "+919876543210"},
+        {"since": 3600.0},
+        {"once_key": "k"},
+        {"outcome": "unknown"},
+        {"outcome": "not_sent"},
+        {"outcome": "failed"},
+        {"outcome": "failed", "since": 3600.0},
+        {"outcome": "delivered", "since": 3600.0},
+        {"outcome": "delivered", "to": "+919876543210"},
+    ],
+    ids=str,
+)
+def test_no_question_reads_the_whole_ledger(exosms: Shell, conditions: dict[str, Any]) -> None:
+    """Every condition has an index that SQLite takes: a million rows are not looked at for one of them."""
+    state = exosms.home / "state"
+    statements: list[str] = []
+    with closing(Ledger.open(state)) as ledger:
+        ledger._connection.set_trace_callback(statements.append)
+        assert [*ledger.log(**conditions)] == []
+    with closing(sqlite3.connect(state / "ledger.db")) as other:
+        plans = [
+            row[3]
+            for statement in statements
+            if statement.startswith("SELECT")
+            for row in other.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    searched = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH"))]
+    assert [plan for plan in searched if plan.startswith("SCAN") and "owner" not in plan] == []
+    assert [plan for plan in searched if "(account=? AND created_at>?)" in plan] == []

@@ -1,0 +1,408 @@
+"""``exosms status``: our outcome beside Exotel's words, for every code and every odd answer."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Shell
+from misbehaving import Misbehaving, Step, answer, answers, does, hangs, reads_all, resets, says
+
+from exosms import codes
+from exosms.delivery import Finding, decisive
+from exosms.errors import ExitCode
+from exosms.message import Delivery, Outcome
+
+SID = "0f477d60517e6e6a0f6d9a7e9af8630e"
+OTHER = "5" * 32
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+SANDBOX = ("--region", "sandbox")
+FAILED, CONFIG, REFUSED, LIMITED, DOWN, PENDING, OK = (
+    ExitCode.FAILED,
+    ExitCode.CONFIG,
+    ExitCode.REFUSED,
+    ExitCode.RATE_LIMITED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.PENDING,
+    ExitCode.OK,
+)
+PUBLISHED = [entry for entry in codes.everything() if entry.family is codes.Family.DELIVERY and entry.last is None]
+EXIT_CODES = {Outcome.DELIVERED: 0, Outcome.PENDING: 0, Outcome.FAILED: 12}
+
+
+def send(exosms: Shell, code: str, *options: str) -> str:
+    result = exosms("send", *SANDBOX, "--to", f"+9190000{code}", "--body", "Hi", "-q", *options)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.strip()
+
+
+def status(exosms: Shell, server: Misbehaving, *argv: str) -> Any:
+    return exosms("status", "--base-url", server.url, "--rate", "off", "--timeout", "2", *argv, env=ACCOUNT)
+
+
+def details(**fields: Any) -> str:
+    return json.dumps({"SMSMessage": {"Sid": SID, "To": "09876543210", **fields}})
+
+
+@pytest.mark.parametrize(
+    ("exit_codes", "expected"),
+    [
+        ([], None),
+        ([OK], OK),
+        ([OK, PENDING], PENDING),
+        ([OK, FAILED, OK], FAILED),
+        ([OK, REFUSED], REFUSED),
+        ([REFUSED, FAILED], FAILED),
+        ([DOWN, FAILED], FAILED),
+        ([CONFIG, FAILED], FAILED),
+        ([PENDING, DOWN], DOWN),
+        ([DOWN, LIMITED], LIMITED),
+        ([LIMITED, REFUSED], REFUSED),
+        ([REFUSED, CONFIG], CONFIG),
+    ],
+)
+def test_the_worst_news_that_is_certain_decides(exit_codes: list[ExitCode], expected: ExitCode | None) -> None:
+    finding = decisive([Finding(sid=SID, exit_code=code) for code in exit_codes])
+    assert (finding.exit_code if finding else None) == expected
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+def test_every_published_code(exosms: Shell, entry: codes.Entry) -> None:
+    assert entry.outcome is not None
+    word = {20: "sent", 21: "submitted"}.get(entry.code // 1000, "failed")
+    word = {21010: "queued", 21015: "sending", 23005: "failed_dnd"}.get(entry.code, word)
+    sid, to = send(exosms, str(entry.code)), f"+9190000{entry.code}"
+    result = exosms("status", *SANDBOX, sid)
+    assert result.exit_code == EXIT_CODES[entry.outcome]
+    assert result.stdout == f"{entry.outcome}\t{to}\t{sid}\t{word} {entry.code} {entry.name}\n"
+    failed = entry.outcome is Outcome.FAILED
+    told = f"exosms: {to}: {entry.meaning} {entry.remedy}\n" if failed else ""
+    assert result.stderr == f"exosms: the sandbox answers; nothing is sent\n{told}"
+    document = exosms("status", *SANDBOX, sid, "--json").json
+    (message,) = document["messages"]
+    moment = message["sent_at"]
+    assert moment.endswith("+05:30")
+    assert document == {
+        "schema": 1,
+        "command": "status",
+        "profile": "sandbox",
+        "sandbox": True,
+        "exit_code": EXIT_CODES[entry.outcome],
+        "outcome": entry.outcome,
+        "messages": [
+            {
+                "to": to,
+                "outcome": entry.outcome,
+                "sid": sid,
+                "status": word,
+                "http_status": 200 if entry.outcome is Outcome.PENDING else None,
+                "detailed_status_code": entry.code,
+                "detailed_status": entry.name,
+                "encoding": None,
+                "segments": 1,
+                "template": None,
+                "price": 0.25,
+                "sent_at": moment,
+                "updated_at": moment,
+                "error": {
+                    "kind": "failed",
+                    "http_status": None,
+                    "code": entry.code,
+                    "message": entry.name,
+                    "meaning": entry.meaning,
+                    "remedy": entry.remedy,
+                    "retry": entry.retry,
+                }
+                if failed
+                else None,
+            }
+        ],
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "exit_code"),
+    [("20999", "delivered", 0), ("21999", "pending", 0), ("23999", "failed", 12), ("24001", "failed", 12)],
+)
+def test_a_code_that_does_not_exist_yet_is_classed_by_its_group(
+    exosms: Shell, code: str, outcome: str, exit_code: int
+) -> None:
+    result = exosms("status", *SANDBOX, send(exosms, code), "--json")
+    assert (result.exit_code, result.json["outcome"]) == (exit_code, outcome)
+    assert result.json["messages"][0]["detailed_status_code"] == int(code)
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome", "exit_code"),
+    [
+        ({"Status": "sent"}, "delivered", 0),
+        ({"Status": "sent", "DetailedStatusCode": "20005"}, "delivered", 0),
+        ({"Status": "SENT", "DetailedStatusCode": None}, "delivered", 0),
+        ({"Status": "failed-dnd"}, "failed", 12),
+        ({"Status": "failed_dnd", "DetailedStatusCode": 23005}, "failed", 12),
+        ({"Status": "failed"}, "failed", 12),
+        ({"Status": "submitted", "DetailedStatusCode": "23185"}, "failed", 12),
+        ({"Status": "sent", "DetailedStatusCode": 21020}, "delivered", 0),
+        ({"Status": "sent", "DetailedStatusCode": 23005}, "failed", 12),
+        ({"Status": "teleported"}, "pending", 0),
+        ({"Status": "teleported", "DetailedStatusCode": 99999}, "pending", 0),
+        ({}, "pending", 0),
+        ({"Status": None, "DetailedStatusCode": ""}, "pending", 0),
+    ],
+)
+def test_words_and_codes_decide_together(exosms: Shell, fields: dict[str, Any], outcome: str, exit_code: int) -> None:
+    with Misbehaving(answers(200, details(**fields))) as server:
+        result = status(exosms, server, SID, "--json")
+    assert (result.exit_code, result.json["outcome"]) == (exit_code, outcome)
+    assert result.json["messages"][0]["to"] == "+919876543210"
+    assert result.json["messages"][0]["status"] == fields.get("Status")
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"DateSent": "2026-03-03 14:14:20"}, ("sent_at", "2026-03-03T14:14:20+05:30")),
+        ({"DateUpdated": "2026-03-03 14:14:20"}, ("updated_at", "2026-03-03T14:14:20+05:30")),
+        ({"DateSent": "2026-03-03T14:14:20Z"}, ("sent_at", "2026-03-03T14:14:20+00:00")),
+        ({"DateSent": None}, ("sent_at", None)),
+        ({"DateSent": ""}, ("sent_at", None)),
+        ({"DateSent": "1970-01-01 05:30:00"}, ("sent_at", None)),
+        ({"DateSent": "0000-00-00 00:00:00"}, ("sent_at", None)),
+        ({"DateSent": "yesterday"}, ("sent_at", None)),
+        ({"Price": "0.250000"}, ("price", 0.25)),
+        ({"Price": 0.5}, ("price", 0.5)),
+        ({"Price": 1}, ("price", 1.0)),
+        ({"Price": None}, ("price", None)),
+        ({"Price": "free"}, ("price", None)),
+        ({"Price": True}, ("price", None)),
+        ({"SmsUnits": 3}, ("segments", 3)),
+        ({"SmsUnits": "3"}, ("segments", 3)),
+        ({"SmsUnits": None}, ("segments", None)),
+        ({"DetailedStatusCode": "21010"}, ("detailed_status_code", 21010)),
+        ({"To": "0014155550100"}, ("to", "+14155550100")),
+    ],
+)
+def test_numbers_dates_and_nothing_in_every_spelling(
+    exosms: Shell, fields: dict[str, Any], shown: tuple[str, Any]
+) -> None:
+    with Misbehaving(answers(200, details(**fields))) as server:
+        result = status(exosms, server, SID, "--json")
+    name, value = shown
+    assert result.exit_code == 0
+    assert result.json["messages"][0][name] == value
+
+
+XML = f"<TwilioResponse><SMSMessage><Sid>{SID}</Sid><Status>sent</Status></SMSMessage></TwilioResponse>"
+
+
+@pytest.mark.parametrize(
+    ("step", "exit_code", "word", "detail"),
+    [
+        (answers(200, XML), 0, "delivered", "sent"),
+        (answers(200, f"[{details(Status='sent')}]"), 0, "delivered", "sent"),
+        (answers(200, details(Status="sent").replace(SID, SID.upper())), 0, "delivered", "sent"),
+        (answers(200, '{"Message": "No matching results"}'), 6, "not_found", "not found"),
+        (answers(200, "No matching results"), 6, "not_found", "not found"),
+        (answers(200, ""), 6, "not_found", "not found"),
+        (answers(404, ""), 6, "not_found", "not found"),
+        (answers(404, '{"RestException": {"Status": 404}}'), 6, "not_found", "not found"),
+        (answers(200, details(Status="sent").replace(SID, OTHER)), 6, "not_found", "not found"),
+        (answers(401, ""), 4, "config", "HTTP 401: "),
+        (answers(403, '{"RestException": {"Status": 403, "Message": "no"}}'), 6, "refused", "HTTP 403: no"),
+        (answers(400, ""), 6, "refused", "HTTP 400: "),
+        (answers(302, "", "Location: http://127.0.0.1:9/"), 6, "refused", "HTTP 302: "),
+    ],
+)
+def test_what_an_answer_means(exosms: Shell, step: Step, exit_code: int, word: str, detail: str) -> None:
+    with Misbehaving(step) as server:
+        result = status(exosms, server, SID)
+        assert server.requests == 1
+    assert result.exit_code == exit_code
+    outcome, _to, sid, said = result.stdout.removesuffix("\n").split("\t")
+    assert (outcome, sid) == (word, SID)
+    assert said.startswith(detail)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        does(reads_all, resets),
+        answers(500, ""),
+        answers(503, '{"RestException": {"Status": 503, "Code": 40405}}', "Retry-After: 0"),
+        answers(429, "", "Retry-After: 0"),
+        answers(408, ""),
+        does(reads_all, says(answer(200, details(Status="sent"))[:-20]), resets),
+        answers(200, "x" * 100_000),
+    ],
+    ids=["reset", "500", "503", "429", "408", "cut", "too large"],
+)
+def test_a_question_without_an_answer_is_asked_again(
+    exosms: Shell, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
+    with Misbehaving(step, answers(200, details(Status="sent"))) as server:
+        result = status(exosms, server, SID)
+        assert server.requests == 2
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (0, "delivered")
+
+
+@pytest.mark.parametrize(
+    ("step", "exit_code", "kind"),
+    [
+        (does(reads_all, resets), 7, "unavailable"),
+        (answers(500, ""), 7, "unavailable"),
+        (answers(409, ""), 7, "unavailable"),
+        (answers(429, "", "Retry-After: 0"), 11, "rate_limited"),
+        (answers(429, "", "Retry-After: 120"), 11, "rate_limited"),
+    ],
+)
+def test_without_any_answer_nothing_becomes_unknown(
+    exosms: Shell, step: Step, exit_code: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
+    with Misbehaving(step) as server:
+        result = status(exosms, server, SID, "--json")
+    (message,) = result.json["messages"]
+    assert (result.exit_code, message["outcome"], message["error"]["kind"]) == (exit_code, None, kind)
+    assert message["error"]["retry"] == "safe"
+
+
+def test_a_deadline_is_no_answer(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
+    monkeypatch.setattr("exosms.tracking.MOST_RETRIES", 0)
+    with Misbehaving(does(reads_all, hangs)) as server:
+        result = status(exosms, server, SID, "--timeout", "0.1")
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (7, "unavailable")
+
+
+def test_after_a_refused_key_nothing_more_is_asked_and_all_are_listed(exosms: Shell) -> None:
+    with Misbehaving(answers(401, "")) as server:
+        result = status(exosms, server, SID, OTHER)
+        assert server.requests == 1
+    assert (result.exit_code, [line.split("\t")[2] for line in result.stdout.splitlines()]) == (4, [SID, OTHER])
+    assert "region" in result.stderr
+
+
+def test_the_order_is_that_of_the_question_and_each_is_asked_once(exosms: Shell) -> None:
+    first, second = send(exosms, "23185"), send(exosms, "20005")
+    result = exosms("status", *SANDBOX, second, "-", second, stdin=f"{first}\n{second}\n")
+    assert [line.split("\t")[2] for line in result.stdout.splitlines()] == [second, first]
+    assert result.exit_code == 12
+
+
+@pytest.mark.parametrize(
+    ("argv", "stdin", "exit_code", "words"),
+    [
+        ((), "", 2, "SID"),
+        (("-",), "\n", 3, "holds no Sid"),
+        (("+919876543210",), "", 3, "exosms log --to +919876543210"),
+        (("a\x1bb",), "", 3, "is no Sid"),
+        (("नमस्ते",), "", 3, "is no Sid"),
+        (("abc", "--wait", "soon"), "", 2, "soon"),
+    ],
+)
+def test_what_is_no_sid_is_refused_here(
+    exosms: Shell, argv: tuple[str, ...], stdin: str, exit_code: int, words: str
+) -> None:
+    result = exosms("status", *SANDBOX, *argv, stdin=stdin)
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert words in result.stderr
+
+
+def test_without_an_account_there_is_still_one_document(exosms: Shell) -> None:
+    result = exosms("status", SID, "--json")
+    assert (result.exit_code, result.json["exit_code"], result.json["error"]["kind"]) == (4, 4, "config")
+    assert result.json["messages"] == []
+
+
+def test_a_final_state_is_not_asked_for_again(exosms: Shell) -> None:
+    with Misbehaving(answers(200, details(Status="submitted")), answers(200, details(Status="sent"))) as server:
+        results = [status(exosms, server, SID) for _ in range(3)]
+        assert server.requests == 2
+    assert [result.stdout.split("\t")[0] for result in results] == ["pending", "delivered", "delivered"]
+
+
+def test_accounts_do_not_share_what_they_know(exosms: Shell) -> None:
+    with Misbehaving(answers(200, details(Status="sent")), answers(404, "")) as server:
+        assert status(exosms, server, SID).exit_code == 0
+        other = exosms("status", "--base-url", server.url, SID, env={**ACCOUNT, "EXOTEL_ACCOUNT_SID": "other"})
+    assert other.exit_code == 6
+
+
+def test_without_a_place_for_a_ledger_it_asks_all_the_same(exosms: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    env = {**ACCOUNT, "EXOSMS_STATE_DIR": str(tmp_path / "file" / "state")}
+    with Misbehaving(answers(200, details(Status="sent"))) as server:
+        result = exosms("status", "--base-url", server.url, SID, env=env)
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (0, "delivered")
+    assert "without a ledger" in result.stderr
+
+
+def test_a_failed_text_names_the_check_of_its_template(exosms: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "templates.toml"
+    file.write_text('version = 1\n[templates."my otp"]\ntext = "{#var#} is your OTP"\n')
+    template = ("-t", "my otp", "--var", "1=123", "--templates", str(file))
+    argv = ("send", *SANDBOX, *template, "-q", "--to")
+    sid = exosms(*argv, "+919000023185").stdout.strip()
+    result = exosms("status", *SANDBOX, sid, "--json")
+    (message,) = result.json["messages"]
+    assert message["template"] == "my otp"
+    assert message["error"]["remedy"].endswith("exosms check-template -t 'my otp' --body TEXT")
+    dead_phone = exosms(*argv, "+919000023035").stdout.strip()
+    assert "check-template" not in exosms("status", *SANDBOX, dead_phone, "--json").stdout
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_failed_message_is_a_table_with_its_remedy(exosms: Shell, columns: int) -> None:
+    sid = send(exosms, "23185")
+    shown = exosms.on_terminal("status", *SANDBOX, sid, columns=columns, env={"NO_COLOR": "1"}).stdout
+    plain = re.sub("\x1b.*?m", "", shown).splitlines()
+    assert "failed  +919000023185" in plain
+    assert f"  {sid}" in plain
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in plain if line.startswith("│")]
+    values = "".join(value.replace(" ", "") for _, value in cells)
+    for text in (
+        "failed23185DLT_TEMPLATE_DOES_NOT_MATCH",
+        "1part;price0.25;20",
+        "exosmscheck-template-tNAME",
+        "maybe",
+    ):
+        assert text in values
+    assert all(len(line) <= columns for line in plain if line.startswith("│"))
+
+
+def test_a_pending_message_says_to_ask_again(exosms: Shell) -> None:
+    shown = exosms.on_terminal("status", *SANDBOX, send(exosms, "21020")).stdout
+    assert "pending  +919000021020" in shown
+    assert "exosms status SID --wait" in shown
+
+
+def test_what_a_hostile_server_says_cannot_steer_a_terminal(exosms: Shell) -> None:
+    evil = "[bold]\x1b[2J\x07\u202e\r\n\tend"
+    with Misbehaving(answers(200, details(Status=evil, DetailedStatus=evil, DateSent=evil, To=evil))) as server:
+        for form in ("human", "plain", "json", "jsonl"):
+            result = status(exosms, server, SID, "-o", form)
+            assert not set("\x1b\x07\u202e\r") & set(result.stdout + result.stderr)
+            assert result.exit_code == 0
+
+
+def test_what_was_learned_is_in_the_ledger_and_final_states_stay(exosms: Shell) -> None:
+    from exosms.ledger import Ledger
+
+    state = exosms.home / "state"
+    ledger = Ledger.open(state, clock=lambda: 5.0)
+    done = Delivery(outcome=Outcome.DELIVERED, status="sent", price=0.25, segments=2)
+    ledger.keep_delivery("host/acme1", SID, Delivery(outcome=Outcome.PENDING, status="queued"))
+    ledger.keep_delivery("host/acme1", SID, done)
+    ledger.keep_delivery("host/acme1", SID, Delivery(outcome=Outcome.PENDING, status="queued"))
+    assert ledger.delivery("host/acme1", SID) == done
+    assert ledger.delivery("host/acme2", SID) is None
+    ledger.close()
+    with sqlite3.connect(state / "ledger.db") as other:
+        assert other.execute("SELECT sid, outcome, checked_at FROM deliveries").fetchall() == [
+            (SID, "delivered", 5.0)
+        ]
+    other.close()

@@ -1,0 +1,290 @@
+"""``exosms template``: what each command prints, changes and answers."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Result, Shell
+
+ID = "1107160000000012345"
+FILE = f"""\
+version = 1
+
+[templates.otp]
+text = "{{#var#}} is your OTP for {{#var#}}. - Acme"
+variables = ["code"]
+dlt_template_id = "{ID}"
+from = "ACMEIN"
+type = "transactional"
+
+[templates.offer]
+text = \"\"\"
+Sale!
+- Acme\"\"\"
+"""
+OTP = {
+    "name": "otp",
+    "text": "{#var#} is your OTP for {#var#}. - Acme",
+    "variables": ["code", "2"],
+    "types": [],
+    "dlt_template_id": ID,
+    "dlt_entity_id": None,
+    "from": "ACMEIN",
+    "type": "transactional",
+}
+OFFER: dict[str, object] = {
+    "name": "offer",
+    "text": "Sale!\n- Acme",
+    "variables": [],
+    "types": [],
+    "dlt_template_id": None,
+    "dlt_entity_id": None,
+    "from": None,
+    "type": None,
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "t.toml"
+    path.write_text(FILE)
+    return path
+
+
+def template(exosms: Shell, path: Path, verb: str, *argv: str) -> Result:
+    return exosms("template", verb, *argv, "--templates", str(path))
+
+
+def test_list_is_one_line_each_in_a_pipe(exosms: Shell, path: Path) -> None:
+    assert template(exosms, path, "list") == Result(
+        0,
+        f"otp\t{ID}\tACMEIN\ttransactional\t{{#var#}} is your OTP for {{#var#}}. - Acme\n"
+        "offer\t\t\t\tSale!\\x0a- Acme\n",
+        "",
+    )
+
+
+def test_list_as_json_is_one_document(exosms: Shell, path: Path) -> None:
+    assert template(exosms, path, "list", "--json").json == {
+        "schema": 1,
+        "command": "template list",
+        "exit_code": 0,
+        "templates": [OTP, OFFER],
+        "error": None,
+    }
+
+
+def test_list_on_a_terminal_cuts_nothing(exosms: Shell, path: Path) -> None:
+    for columns in (60, 200):
+        shown = exosms.on_terminal("template", "list", "--templates", str(path), columns=columns).stdout
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+        assert all(len(line) <= columns for line in shown.splitlines())
+        cells = [line.strip("│").split("│") for line in shown.splitlines() if line.startswith("│")]
+        assert "".join(row[1].strip() for row in cells) == ID
+        assert "OTP" in shown
+
+
+def test_no_templates_yet_is_no_error(exosms: Shell) -> None:
+    result = exosms("template", "list")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"exosms: no templates in {exosms.home}/.config/exosms/templates.toml\n"
+
+
+@pytest.mark.parametrize("name", ["otp", ID])
+def test_show_takes_a_name_or_an_id(exosms: Shell, path: Path, name: str) -> None:
+    assert template(exosms, path, "show", name) == Result(
+        0,
+        "name\totp\ntext\t{#var#} is your OTP for {#var#}. - Acme\nvariables\tcode, 2\ntypes\t\n"
+        f"dlt_template_id\t{ID}\ndlt_entity_id\t\nfrom\tACMEIN\ntype\ttransactional\n",
+        "",
+    )
+    assert template(exosms, path, "show", name, "--json").json == {
+        "schema": 1,
+        "command": "template show",
+        "exit_code": 0,
+        "template": OTP,
+        "error": None,
+    }
+
+
+def test_show_for_a_person_has_the_lines_of_the_text(exosms: Shell, path: Path) -> None:
+    shown = template(exosms, path, "show", "offer", "-o", "human").stdout
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines()[1:-1]]
+    assert rows == [["name", "offer"], ["text", "Sale!"], ["", "- Acme"]]
+
+
+@pytest.mark.parametrize("verb", ["show", "remove"])
+def test_an_unknown_name_is_3_with_the_nearest(exosms: Shell, path: Path, verb: str) -> None:
+    result = template(exosms, path, verb, "ofer", "--json")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        f"exosms: error: There is no template 'ofer' in {path}; did you mean 'offer'?\n"
+        "  exosms template list shows them.\n"
+    )
+    assert (result.json["command"], result.json["exit_code"]) == (f"template {verb}", 3)
+    assert path.read_text() == FILE
+
+
+ADD = ("add", "thanks", "--text", "Thank you, {#var#}{#var#}. - Acme", "--variables", "first, last")
+BESIDE = (
+    "--dlt-template-id",
+    ID,
+    "--dlt-entity-id",
+    "1101160000000012345",
+    "--from",
+    "ACMEIN",
+    "--type",
+    "promotional",
+)
+
+
+def test_add_writes_what_was_given(exosms: Shell, path: Path) -> None:
+    result = template(exosms, path, *ADD, *BESIDE, "--types", "alp,num")
+    assert (result.exit_code, result.stdout) == (0, "added\tthanks\n")
+    assert result.stderr == f"exosms: warning: the template 'otp' has the id {ID} too\n"
+    assert path.read_text() == (
+        f"""{FILE}
+[templates.thanks]
+text = "Thank you, {{#var#}}{{#var#}}. - Acme"
+variables = ["first", "last"]
+types = ["alp", "num"]
+dlt_template_id = "{ID}"
+dlt_entity_id = "1101160000000012345"
+from = "ACMEIN"
+type = "promotional"
+"""
+    )
+
+
+def test_add_makes_the_first_file_beside_the_configuration(exosms: Shell) -> None:
+    result = exosms("template", "add", "otp", "--text", "Hello", "--json")
+    path = exosms.home / ".config/exosms/templates.toml"
+    assert result.json == {
+        "schema": 1,
+        "command": "template add",
+        "exit_code": 0,
+        "file": str(path),
+        "added": ["otp"],
+        "updated": [],
+        "unchanged": [],
+        "error": None,
+    }
+    assert path.read_text() == 'version = 1\n\n[templates.otp]\ntext = "Hello"\n'
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_text_file_loses_one_final_newline(exosms: Shell, path: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_bytes("Dear café,\r\nbye \r\n\r\n".encode())
+    for source, stdin in ((str(text), b""), ("-", text.read_bytes())):
+        assert exosms("template", "add", "x", "--text-file", source, "-y", stdin=stdin).exit_code == 0
+        assert exosms("template", "show", "x", "--json").json["template"]["text"] == "Dear café,\nbye \n"
+
+
+def test_a_name_in_use_needs_yes(exosms: Shell, path: Path) -> None:
+    refused = template(exosms, path, "add", "offer", "--text", "Sale today! - Acme", "--json")
+    assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["kind"]) == (5, 5, "guard")
+    assert refused.stderr == (
+        f"exosms: error: There is a template 'offer' already in {path}, and it is another one\n"
+        "  Nothing was changed. Add --yes to replace it, or choose another name.\n"
+    )
+    assert path.read_text() == FILE
+    done = template(exosms, path, "add", "offer", "--text", "Sale today! - Acme", "-y")
+    assert (done.exit_code, done.stdout) == (0, "updated\toffer\n")
+    assert path.read_text() == FILE.replace('"""\nSale!\n- Acme"""', '"Sale today! - Acme"')
+
+
+REFUSED = {
+    "a name that cannot be typed": (("a b", "--text", "x"), 3, "'a b' cannot name a template"),
+    "an id as a name": ((ID, "--text", "x"), 3, "cannot name a template"),
+    "an empty text": (("x", "--text", ""), 3, "has no text"),
+    "a text too long": (("x", "--text", "a" * 2001), 3, "has 2001 characters, more than 2000"),
+    "too many names": (("x", "--text", "a", "--variables", "b"), 3, "names 1 variables, and its text has 0"),
+    "an empty name": (("x", "--text", "{#var#}a{#var#}", "--variables", "b,"), 3, "'' cannot name a variable"),
+    "an unknown type": (("x", "--text", "a{#var#}", "--types", "otp"), 3, "'otp' is not the type"),
+    "an id that is none": (("x", "--text", "a", "--dlt-template-id", "1.1E+18"), 3, "'1.1E+18' is no id"),
+    "a displayed header": (("x", "--text", "a", "--from", "VM-ACMEIN"), 3, "is how a phone displays it"),
+    "no such text file": (("x", "--text-file", "/nonexistent"), 3, "/nonexistent cannot be read"),
+    "no text": (("x",), 2, "Give one of --text and --text-file"),
+    "two texts": (("x", "--text", "a", "--text-file", "-"), 2, "Give one of --text and --text-file"),
+    "no type of Exotel's": (("x", "--text", "a", "--type", "otp"), 2, "otp"),
+}
+
+
+@pytest.mark.parametrize(("argv", "exit_code", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_meant_is_refused_and_changes_nothing(
+    exosms: Shell, path: Path, argv: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    result = template(exosms, path, "add", *argv, "--json")
+    assert result.exit_code == exit_code
+    assert said in result.stderr
+    assert (result.stdout == "") == (exit_code == 2)
+    assert path.read_text() == FILE
+
+
+def test_add_warns_of_what_looks_odd(exosms: Shell, path: Path) -> None:
+    odd = ("--text", "{#otp#}", "--dlt-template-id", "1101160000000012345", "--from", "ACMEINDIA")
+    result = template(exosms, path, "add", "x", *odd)
+    assert result.exit_code == 0
+    assert [line[:32] for line in result.stderr.splitlines()] == [
+        "exosms: warning: the sender 'ACM",
+        "exosms: warning: the DLT templat",
+        "exosms: warning: {#otp#} is not ",
+    ]
+
+
+@pytest.mark.parametrize("name", ["otp", ID])
+def test_remove_takes_it_out(exosms: Shell, path: Path, name: str) -> None:
+    result = template(exosms, path, "remove", name)
+    assert result == Result(0, "removed\totp\n", "")
+    assert path.read_text() == FILE[: FILE.index("[templates.otp]")] + FILE[FILE.index("[templates.offer]") :]
+
+
+def test_remove_as_json(exosms: Shell, path: Path) -> None:
+    assert template(exosms, path, "remove", "offer", "--json").json == {
+        "schema": 1,
+        "command": "template remove",
+        "exit_code": 0,
+        "file": str(path),
+        "removed": ["offer"],
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize("verb", [("list",), ("show", "otp"), ("remove", "otp"), ("lint",)])
+def test_a_file_that_was_named_must_be_there(exosms: Shell, tmp_path: Path, verb: tuple[str, ...]) -> None:
+    result = template(exosms, tmp_path / "nothing.toml", *verb, "--json")
+    assert (result.exit_code, result.json["exit_code"]) == (3, 3)
+    assert result.stderr == (
+        f"exosms: error: The templates {tmp_path}/nothing.toml do not exist\n  Check --templates.\n"
+    )
+
+
+@pytest.mark.parametrize("verb", [("list",), ("show", "otp"), ("lint",), ("add", "x", "--text", "a")])
+def test_a_file_that_cannot_be_read_is_3(exosms: Shell, tmp_path: Path, verb: tuple[str, ...]) -> None:
+    result = template(exosms, tmp_path, *verb)  # a directory
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert f"The templates {tmp_path} cannot be read: Is a directory" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_4(exosms: Shell, path: Path) -> None:
+    result = template(exosms, path / "t.toml", "add", "x", "--text", "a")  # below a file
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert f"The templates {path}/t.toml cannot be written: " in result.stderr
+
+
+def test_without_a_home_a_file_has_to_be_named(exosms: Shell, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a container's user that has no entry
+    for verb in (("list",), ("add", "x", "--text", "a")):
+        result = exosms("template", *verb, env={"HOME": ""})
+        assert result.exit_code == 4
+        assert "Name a file with --templates or EXOSMS_TEMPLATES." in result.stderr
+    assert exosms("template", "show", "otp", env={"HOME": "", "EXOSMS_TEMPLATES": str(path)}).exit_code == 0
+
+
+def test_a_profile_names_its_own_file(exosms: Shell, path: Path) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text(f'[profiles.prod]\nregion = "mumbai"\ntemplates = "{path}"\n')
+    config.chmod(0o600)
+    result = exosms("template", "show", "otp", "-p", "prod", "--config", str(config))
+    assert (result.exit_code, result.stderr) == (0, "")
