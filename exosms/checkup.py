@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from exosms import __version__, configfile, dlt
 from exosms.errors import ConfigError, ExitCode, ExosmsError
-from exosms.exotel.attempt import Answer, Fault, NoAnswer
+from exosms.exotel.attempt import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.line import Line
 from exosms.message import Receipt
 from exosms.profiles import Account, Settings, describe
@@ -78,9 +78,9 @@ class Noting:
         self._line = line
         self.reply: Answer | NoAnswer | None = None
 
-    def exchange(self, method: str, path: str, body: bytes) -> Answer | NoAnswer:
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Pass the request on."""
-        self.reply = self._line.exchange(method, path, body)
+        self.reply = self._line.exchange(method, path, body, limit=limit)
         return self.reply
 
 

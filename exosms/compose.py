@@ -10,6 +10,7 @@ from exosms.message import Encoding, Message, MessageType, Priority
 LONGEST_BODY = 2000
 """Characters; Exotel refuses more (developer portal, api/sms)."""
 
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _UNFILLED = re.compile(r"\{#\w*#\}")
 
 
@@ -59,12 +60,11 @@ def check_text(body: str) -> None:
             f"The text still has the marker {marker[0]} at offset {marker.start()}",
             remedy="Replace it by its value before sending.",
         )
-    for offset, character in enumerate(body):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise InputError(
-                f"The text holds U+{ord(character):04X} at offset {offset}, which is no character",
-                remedy="Save it as UTF-8 text.",
-            )
+    if wrong := _NO_CHARACTER.search(body):
+        raise InputError(
+            f"The text holds U+{ord(wrong[0]):04X} at offset {wrong.start()}, which is no character",
+            remedy="Save it as UTF-8 text.",
+        )
 
 
 def check_length(body: str) -> None:

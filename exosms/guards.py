@@ -27,17 +27,24 @@ class Guards:
     def check_all(self, messages: Sequence[Message], *, now: float, parts_today: int) -> None:
         """Raise GuardError for the first thing that keeps these messages back; ``now`` is seconds since the epoch."""
         for message in messages:
-            self._check_allowed(message)
-            self._check_segments(message)
-        parts = sum(message.segments for message in messages)
+            self.check_message(message)
+        self.check_total(sum(message.segments for message in messages), parts_today=parts_today)
+        for message in messages:
+            self.check_hour(message, now=now)
+
+    def check_message(self, message: Message) -> None:
+        """Raise GuardError for a message that may not go out whatever the others are."""
+        self._check_allowed(message)
+        self._check_segments(message)
+
+    def check_total(self, parts: int, *, parts_today: int) -> None:
+        """Raise GuardError if a command may not send that many parts."""
         if self.max_parts is not None and parts > self.max_parts:
             raise GuardError(
                 f"This command would send {parts} parts, more than --max-parts {self.max_parts}",
                 remedy="Nothing was sent. Shorten the text, send to fewer people or raise --max-parts.",
             )
         self.check_day(parts_today + parts)
-        for message in messages:
-            self.check_hour(message, now=now)
 
     def check_day(self, parts: int) -> None:
         """Raise GuardError if the account may not use that many parts in one day."""

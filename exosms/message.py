@@ -1,6 +1,6 @@
 """A message, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -173,10 +173,18 @@ def decisive(receipts: Sequence[Receipt]) -> Receipt | None:
     def rank(receipt: Receipt) -> tuple[int, bool]:
         if receipt.outcome is Outcome.UNKNOWN:
             return -1, False
-        urgency = _MOST_TELLING.index(receipt.exit_code) if receipt.exit_code else len(_MOST_TELLING)
-        return urgency, receipt.outcome is not Outcome.REJECTED
+        return _urgency(receipt.exit_code), receipt.outcome is not Outcome.REJECTED
 
     return min(receipts, key=rank, default=None)
+
+
+def most_telling(exit_codes: Iterable[int]) -> ExitCode:
+    """Return the exit code, of several, that a command reports where nothing was accepted; OK if there are none."""
+    return ExitCode(min(exit_codes, key=_urgency, default=ExitCode.OK))
+
+
+def _urgency(exit_code: int) -> int:
+    return _MOST_TELLING.index(ExitCode(exit_code)) if exit_code else len(_MOST_TELLING)
 
 
 def exit_code_of(receipts: Sequence[Receipt]) -> ExitCode:

@@ -51,7 +51,8 @@ def measure(body: str, encoding: Encoding | None = None) -> Measure:
     """
     if not _NOT_GSM.search(body):
         chosen = encoding or Encoding.PLAIN
-        return Measure(encoding=chosen, units=_units(body, chosen), segments=_segments(body, chosen))
+        units = _units(body, chosen)
+        return Measure(encoding=chosen, units=units, segments=_segments(body, chosen, units))
     forcing = tuple(Forcing(match.start(), match[0]) for match in _NOT_GSM.finditer(body))
     if encoding is Encoding.PLAIN:
         named = ", ".join(f"{describe(f.character)} at offset {f.offset}" for f in forcing[:3])
@@ -60,13 +61,19 @@ def measure(body: str, encoding: Encoding | None = None) -> Measure:
             f"The text cannot be sent as plain: {named}{more}",
             remedy="Replace what is named, or leave --encoding at auto.",
         )
+    units, plain = _units(body, Encoding.UNICODE), _NOT_GSM.sub("x", body)
     return Measure(
         encoding=Encoding.UNICODE,
-        units=_units(body, Encoding.UNICODE),
-        segments=_segments(body, Encoding.UNICODE),
+        units=units,
+        segments=_segments(body, Encoding.UNICODE, units),
         forcing=forcing,
-        segments_if_plain=_segments(_NOT_GSM.sub("x", body), Encoding.PLAIN),
+        segments_if_plain=_segments(plain, Encoding.PLAIN, _units(plain, Encoding.PLAIN)),
     )
+
+
+def forcing_characters(body: str) -> set[str]:
+    """Return the characters that force Unicode."""
+    return set(_NOT_GSM.findall(body))
 
 
 def describe(character: str) -> str:
@@ -88,10 +95,9 @@ def _units(body: str, encoding: Encoding) -> int:
     return len(body) + len(_doubled(encoding).findall(body))
 
 
-def _segments(body: str, encoding: Encoding) -> int:
+def _segments(body: str, encoding: Encoding, units: int) -> int:
     """Pack the text: a character of two units never straddles the border between two parts."""
     alone, each = _LIMITS[encoding]
-    units = _units(body, encoding)
     if units <= alone:
         return 1
     if units == len(body):

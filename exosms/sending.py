@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
 from exosms.exotel.client import Client
-from exosms.ledger import Entry, Ledger, LedgerError, OnceKey, State
+from exosms.ledger import Entry, Ledger, OnceKey, State
 from exosms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.pacing import MOST_RETRIES, Rate, back_off
 

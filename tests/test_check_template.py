@@ -155,8 +155,52 @@ def test_every_row_of_a_csv_is_checked_by_its_physical_line(exosms: Shell, file:
     assert check(exosms, "--csv", str(rows), "--json").json["counts"] == {"rows": 2, "matched": 1}
     rows.write_text("to,name\n1,x\n")
     assert "code" in check(exosms, "--csv", str(rows), "-t", "otp").stderr
-    rows.write_text('body\n"never closed\n')
-    assert "line 2" in check(exosms, "--csv", str(rows)).stderr
+    rows.write_text('body\n1 is your OTP for x. - Acme\n"never closed\n')
+    broken = check(exosms, "--csv", str(rows))
+    assert (broken.exit_code, "line 3" in broken.stdout) == (3, True)
+
+
+def test_every_flaw_of_a_csv_is_a_problem_with_its_line(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,Code,APP,body\n1,123\n2,,login,\n3,1,login,\n4,1,\ufffd,\n5,1,a,b,c\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp", "--json")
+    assert (result.exit_code, result.json["counts"]) == (3, {"rows": 5, "matched": 1})
+    found = [(problem["line"], problem["kind"], problem["column"]) for problem in result.json["problems"]]
+    assert found == [(2, "row", None), (3, "row", "Code"), (5, "row", "APP"), (6, "row", None)]
+    assert "the column body is not used" in result.stderr
+    plain = check(exosms, "--csv", "-", "-t", "otp", stdin=rows.read_bytes())
+    assert [line.split("\t")[:3] for line in plain.stdout.splitlines()] == [
+        ["mismatch", "otp", f"line {line}"] for line in (2, 3, 5, 6)
+    ]
+
+
+def test_a_csv_of_bodies_is_held_against_one_template(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,body\n1,1 is your OTP for x. - Acme\n2,Oops\n3," + "x" * 2001 + "\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp", "--json")
+    assert (result.exit_code, result.json["counts"]) == (3, {"rows": 3, "matched": 1})
+    assert {problem["line"] for problem in result.json["problems"]} == {3, 4}
+    assert "2001" in result.json["problems"][-1]["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"to,to\n", "two columns"),
+        (b"to\n1\n", "no column body"),
+        (b"body\ncaf\xe9\n", "0xe9 in line 2"),
+        (b"PK\x03\x04", "XLSX"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_refused_as_a_whole(
+    exosms: Shell, file: Path, tmp_path: Path, content: bytes, words: str
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(content)
+    result = check(exosms, "--csv", str(rows), "--json")
+    assert (result.exit_code, result.json["match"]) == (3, False)
+    assert words in result.stderr
 
 
 def test_a_person_sees_the_texts_one_above_the_other(exosms: Shell, file: Path) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exosms.database import LedgerError, LedgerUnavailableError
 from exosms.errors import ExitCode, GuardError
-from exosms.ledger import Entry, Ledger, LedgerError, LedgerUnavailableError, OnceKey, State
+from exosms.ledger import Entry, Ledger, OnceKey, State
 from exosms.message import Encoding, Message, Outcome, Receipt
 from exosms.pacing import Rate
 

@@ -14,7 +14,7 @@ from conftest import Shell
 from misbehaving import Misbehaving, answer, answers, does, reads_all, resets, says
 
 from exosms.errors import ExitCode, Interrupted
-from exosms.exotel.attempt import Answer, Fault, NoAnswer
+from exosms.exotel.attempt import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.client import Client
 from exosms.exotel.line import InProcess
 from exosms.ledger import Ledger
@@ -60,12 +60,12 @@ class Weather:
         self._clock = clock
         self._line = InProcess(emulator.answer, observe=lambda _: None)
 
-    def exchange(self, method: str, path: str, body: bytes) -> Answer | NoAnswer:
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         now = self._clock.now - self.start
         if method == "POST":
-            return self._line.exchange(method, path, body)
+            return self._line.exchange(method, path, body, limit=limit)
         self.asked.append(now)
-        return self.bad(now) or self._line.exchange(method, path, body)
+        return self.bad(now) or self._line.exchange(method, path, body, limit=limit)
 
 
 class World:

@@ -1,6 +1,6 @@
 """``exosms check-template``: whether the operator will let a text through."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,9 @@ from exosms.cli.render import Format, Out
 from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
+    from exosms.drafts import Wording
     from exosms.registry import Registered, Registry
+    from exosms.rows import Flaw, Row, Sheet
     from exosms.verdict import Verdict
 
 
@@ -20,7 +22,9 @@ def command(
     body_file: o.BodyFile = None,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="Check the text of every row of a CSV file.", show_default=False),
+        typer.Option(
+            "--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'.", show_default=False
+        ),
     ] = None,
     template: o.Template = None,
     text: Annotated[
@@ -96,20 +100,17 @@ def _check_one(out: Out, body: str | None, body_file: str | None, known: "Regist
 
 
 def _check_rows(out: Out, file: Path, known: "Registered | Registry") -> int:
-    from exosms.cli import verdicts
-
     checked = matched = 0
     problems: list[Mapping[str, Any]] = []
-    for line, verdict in _row_verdicts(file, known):
+    for line, finding in _findings(out, file, known):
+        found = _problems(finding)
         checked += 1
-        matched += verdict.matches
-        found = [*map(verdicts.problem_document, verdict.problems)] or [{} for _ in range(not verdict.matches)]
+        matched += not found
         for problem in found:
             problems.append({"line": line, **problem})
             if out.format not in {Format.JSON, Format.JSONL}:
-                name = verdict.template.name if verdict.template else ""
                 said = f"{problem['explanation']} {problem['change']}" if problem else "no template is like it"
-                out.line("mismatch", name, f"line {line}", str(problem.get("offset", "")), said)
+                out.line("mismatch", _name(finding, known), f"line {line}", str(problem.get("offset", "")), said)
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
         counts = {"rows": checked, "matched": matched}
@@ -119,24 +120,76 @@ def _check_rows(out: Out, file: Path, known: "Registered | Registry") -> int:
     return exit_code
 
 
-def _row_verdicts(file: Path, known: "Registered | Registry") -> "Iterator[tuple[int, Verdict]]":
-    """Yield each row's line and verdict: of its ``body`` column, or of the template rendered with its columns."""
-    from exosms import rows
-    from exosms.registry import Registered
-    from exosms.template.syntax import render
+def _findings(
+    out: Out, file: Path, known: "Registered | Registry"
+) -> "Iterator[tuple[int, Verdict | Sequence[Flaw]]]":
+    """Yield for each record its physical line and what was found: a verdict, or flaws; none if it matches."""
+    from exosms.rows import Flaw, open_sheet
 
-    for row in rows.read(file):
-        if "body" in row.cells:
-            yield row.line, _verdict(row.cells["body"], known)
-            continue
-        if not isinstance(known, Registered):
-            raise InputError(f"{file} has no column body", remedy="Name the template with -t, or add that column.")
-        cells = {name: row.cells[rows.fold(name)] for name in known.names if rows.fold(name) in row.cells}
-        try:
-            body = render(known.template, known.values(cells))
-        except InputError as error:
-            raise InputError(f"{file}: {error.message}", remedy="Name the columns as the variables.") from error
-        yield row.line, _verdict(body, known)
+    with open_sheet(None if str(file) == "-" else file) as sheet:
+        wording = _wording(out, sheet, known)
+        for row in sheet.rows():
+            yield row.line, [row] if isinstance(row, Flaw) else _finding(row, wording, known)
+
+
+def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> "Verdict | Sequence[Flaw]":
+    from exosms.compose import Letterhead, check_length
+
+    flaws = wording.flaws(row)
+    body, is_certain = wording.write(row.cells)
+    try:
+        check_length(body)
+    except InputError as error:
+        flaws.append(wording.unsendable(row, body, Letterhead(sender=""), error))
+    return flaws if flaws or is_certain else _verdict(body, known)
+
+
+def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wording":
+    """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
+    from exosms.drafts import Columns, Wording
+    from exosms.registry import Registered
+
+    columns = Columns(sheet.headers)
+    template = known if isinstance(known, Registered) else None
+    if template is None and "body" not in columns:
+        raise InputError(f"{sheet.name} has no column body", remedy="Name the template with -t, or add that column.")
+    if template is not None and "body" in columns:
+        if template.names and all(name in columns for name in template.names):
+            out.warn("the texts are rendered from the template's columns, as bulk does; the column body is not used")
+        else:
+            template = None
+    try:
+        return Wording.of(sheet.headers, template=template, variables={}, body=None, fit=False, allow_empty=False)
+    except InputError as error:
+        raise InputError(f"{sheet.name}: {error.message}", remedy="Name the columns as the variables.") from error
+
+
+def _problems(finding: "Verdict | Sequence[Flaw]") -> Sequence[Mapping[str, Any]]:
+    """Return what is wrong as documents; an empty one if no template is like the text."""
+    from exosms.cli import verdicts
+    from exosms.verdict import Verdict
+
+    if isinstance(finding, Verdict):
+        found = [*map(verdicts.problem_document, finding.problems)]
+        return found or [{} for _ in range(not finding.matches)]
+    return [
+        {
+            "kind": "row",
+            "column": flaw.column,
+            "found": flaw.value,
+            "explanation": f"{flaw.message}.",
+            "change": flaw.remedy,
+        }
+        for flaw in finding
+    ]
+
+
+def _name(finding: "Verdict | Sequence[Flaw]", known: "Registered | Registry") -> str:
+    from exosms.registry import Registered
+    from exosms.verdict import Verdict
+
+    template = finding.template if isinstance(finding, Verdict) else known
+    return template.name if isinstance(template, Registered) else ""
 
 
 def _head(exit_code: int) -> Mapping[str, Any]:

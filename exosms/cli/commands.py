@@ -16,9 +16,10 @@ from exosms.errors import ExitCode, ExosmsError, Interrupted
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
+    "bulk": "Send the rows of a CSV file, each of them once.",
     "check-template": "Check offline whether a text matches its registered template.",
     "template": "Keep the texts registered on the DLT portal.",
-    "runs": "Decide about messages whose outcome is unknown.",
+    "runs": "Show, resume, retry and settle what bulk began; decide about what is unknown.",
     "status": "Ask what became of messages.",
     "log": "Show what this machine sent.",
     "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",

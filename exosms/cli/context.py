@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from exosms import places, profiles
 from exosms.cli.render import Out
+from exosms.database import LedgerUnavailableError
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.line import Https, InProcess, Line
-from exosms.ledger import Ledger, LedgerUnavailableError
+from exosms.ledger import Ledger
 from exosms.profiles import Account, Options, Settings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -99,6 +99,38 @@ def encoding(text: str | Encoding) -> Encoding | None:
         return Encoding(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no encoding: write auto, plain or unicode") from None
+
+
+def batch(text: str | int) -> int:
+    """Read ``auto``, which is 0, or the texts a request."""
+    if isinstance(text, int):
+        return text
+    if text == "auto":
+        return 0
+    if not re.fullmatch(r"[1-9]\d?|100", text, re.ASCII):
+        raise typer.BadParameter(f"{text!r} is no number of texts a request: write auto, or 1 to 100")
+    return int(text)
+
+
+class MostFailures(NamedTuple):
+    """``--max-failures``: a number of rows, or a share of the file's."""
+
+    number: int
+    is_percent: bool
+
+    def of(self, rows: int) -> int:
+        """Return the number of failed rows at which a run of that many stops."""
+        return max(1, -(-rows * self.number // 100) if self.is_percent else self.number)
+
+
+def failures(text: "str | MostFailures") -> MostFailures:
+    """Read ``N`` or ``N%``."""
+    if isinstance(text, MostFailures):
+        return text
+    match = re.fullmatch(r"(\d{1,9})(%?)", text, re.ASCII)
+    if not match or (match[2] and int(match[1]) > 100):
+        raise typer.BadParameter(f"{text!r} is no number of failures: write N or N%")
+    return MostFailures(int(match[1]), bool(match[2]))
 
 
 def out(output: Format = Format.AUTO, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> Out:
@@ -284,4 +316,34 @@ RetryFor = Annotated[
         help="How long to retry what certainly was not sent; 0 is one attempt.",
         show_default="2m",
     ),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="auto|N",
+        parser=batch,
+        help="Texts a request, 1 to 100; auto is 1 for files of up to 200 rows, else 100.  [default: auto]",
+        show_default=False,
+    ),
+]
+MaxFailures = Annotated[
+    MostFailures | None,
+    typer.Option(
+        "--max-failures",
+        metavar="N|N%",
+        parser=failures,
+        help="Stop when so many rows, or so many of a hundred, were rejected, not sent or unknown.",
+        show_default=False,
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="Send at most N messages now; `runs resume` goes on.", show_default=False
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", metavar="FILE", help="Write what became of every row, as CSV.", show_default=False),
 ]

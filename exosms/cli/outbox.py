@@ -16,12 +16,12 @@ from exosms.cli.context import (
     open_client,
     open_ledger,
 )
+from exosms.cli.letterheads import Heading, guards_for, letterhead_for
 from exosms.cli.render import Out
 from exosms.cli.results import Report, Result
 from exosms.cli.texts import read_text
-from exosms.compose import Letterhead, compose
+from exosms.compose import compose
 from exosms.errors import (
-    ConfigError,
     ExitCode,
     ExosmsError,
     InputError,
@@ -29,10 +29,9 @@ from exosms.errors import (
     RecipientsError,
     UsageError,
 )
-from exosms.guards import Guards
 from exosms.interrupts import Interrupts
 from exosms.ledger import OnceKey
-from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Receipt
+from exosms.message import Message, Outcome, Receipt
 from exosms.profiles import Options, Settings
 from exosms.sending import Desk
 
@@ -44,7 +43,7 @@ _STOPPING = "stopping after the request in flight; press Ctrl-C again to leave a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Wish(Heading):
     """What the command line asks for, before any of it is checked."""
 
     recipients: Sequence[str]
@@ -53,18 +52,8 @@ class Wish:
     template: str | None
     variables: Mapping[str, str]
     fit: bool
-    dlt_template_id: str | None
-    type: MessageType | None
-    priority: Priority
-    encoding: Encoding | None
-    status_callback: str | None
-    custom_field: str | None
     once: str | None
     within: float | None
-    any_hour: bool
-    max_segments: int | None
-    max_parts: int | None
-    timeout: float
     retry_for: float
     wait: float | None
     dry_run: bool
@@ -99,7 +88,7 @@ def _compose_all(wish: Wish, options: Options, settings: Settings, out: Out) -> 
     """Return a message for every recipient, warning about what may be a mistake."""
     registered = find_template(settings, wish.template) if wish.template else None
     body = _body(wish, registered, out)
-    letterhead = _letterhead(wish, options, settings, registered, out)
+    letterhead = letterhead_for(wish, options, settings, registered, out)
     recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
     messages = [compose(to, body, letterhead) for to in recipients]
     if wish.body is not None:
@@ -130,43 +119,6 @@ def _body(wish: Wish, registered: "Registered | None", out: Out) -> str:
     for warning in verdict.warnings:
         out.warn(warning)
     return body
-
-
-def _letterhead(
-    wish: Wish, options: Options, settings: Settings, registered: "Registered | None", out: Out
-) -> Letterhead:
-    """Return what goes out beside the text; what is registered with a template outranks profile and environment."""
-    own = registered.sender if registered else None
-    entity = registered.dlt_entity_id if registered else None
-    template_id = registered.dlt_template_id if registered else None
-    sms_type = registered.type if registered else None
-    sender = options.sender or own or settings.sender
-    if sender is None and settings.account is not None:
-        raise ConfigError(
-            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
-            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
-        )
-    if settings.account is None:
-        out.warn("no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox")
-    if sender is None:
-        out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
-    elif own and sender != own:
-        out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
-    letterhead = Letterhead(
-        sender=sender or "",
-        dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
-        dlt_template_id=wish.dlt_template_id or template_id,
-        type=wish.type or sms_type,
-        priority=wish.priority,
-        encoding=wish.encoding,
-        status_callback=wish.status_callback,
-        custom_field=wish.custom_field,
-        template=registered.name if registered else None,
-    )
-    shape = dlt.check_sender(sender) if sender else ()
-    for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
-        out.warn(warning)
-    return letterhead
 
 
 def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], None]) -> Sequence[str]:
@@ -210,7 +162,7 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
 
 def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
     """Check everything that a real run checks, and send nothing."""
-    guards = _guards(wish, settings)
+    guards = guards_for(wish, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
     yield from [Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages)
 
@@ -234,7 +186,7 @@ def _delivered(
     account = settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    guards = _guards(wish, settings)
+    guards = guards_for(wish, settings)
     limited = settings.max_parts_per_day is not None
     once = OnceKey(key=wish.once, within=wish.within) if wish.once else None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
@@ -266,13 +218,3 @@ def _delivered(
 def _drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
     with interrupts.draining(partial(out.tell, _STOPPING)):
         yield from receipts
-
-
-def _guards(wish: Wish, settings: Settings) -> Guards:
-    return Guards(
-        any_hour=wish.any_hour,
-        max_segments=wish.max_segments,
-        max_parts=wish.max_parts,
-        max_parts_per_day=settings.max_parts_per_day,
-        allow=settings.allow,
-    )

@@ -6,7 +6,7 @@ neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, 
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -72,6 +72,20 @@ class Out:
     def line(self, *cells: str) -> None:
         """Print one line of results, its cells separated by tabs."""
         self._write(self.stdout, "\t".join(map(printable, cells)))
+
+    def lines(self, lines: Iterable[Sequence[str]]) -> None:
+        """Print lines of results at once; a line without cells is none."""
+        texts = ["\t".join(map(printable, cells)) for cells in lines if cells]
+        if texts:
+            self._write(self.stdout, "\n".join(texts))
+
+    def copy(self, write: Callable[[TextIO], None]) -> None:
+        """Let a whole file be written to standard output."""
+        try:
+            write(self.stdout)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _detach(self.stdout)
 
     def document(self, document: Document) -> None:
         """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""

@@ -1,6 +1,10 @@
-"""``exosms runs``: decide about messages whose outcome is unknown."""
+"""``exosms runs``: what bulk began, and what a person decides about unknown messages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,9 +12,12 @@ import typer
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger
-from exosms.cli.render import Format
-from exosms.errors import ExitCode, InputError
+from exosms.cli.render import Format, Out
+from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, UsageError
+from exosms.journal import Journal, Run
+from exosms.ledger import Ledger, State
 from exosms.message import Outcome
+from exosms.profiles import Options
 
 
 class _Decision(StrEnum):
@@ -20,46 +27,343 @@ class _Decision(StrEnum):
     NOT_SENT = Outcome.NOT_SENT
 
 
+Name = Annotated[str, typer.Argument(metavar="RUN", help="The run's name, as `runs list` shows it.")]
+
+
+def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+    """List what bulk began: a line for each run with its state, its rows and how many were accepted.
+
+    exosms runs list
+
+    exosms runs list --json
+    """
+    from exosms.cli.runreport import counts_document, listed
+
+    out = o.out(output, json=json)
+    with _reported(out), _journal() as (journal, _):
+        runs = [(run, journal.counts(run)) for run in journal.runs()]
+        if out.format is Format.JSON:
+            documents = [
+                {
+                    "run": run.name,
+                    "file": run.file,
+                    "state": "finished" if run.is_finished else "unfinished",
+                    "started_at": _time(run.started_at),
+                    "counts": counts_document(counts),
+                }
+                for run, counts in runs
+            ]
+            out.document({"schema": 1, "command": "runs", "exit_code": 0, "runs": documents, "error": None})
+        else:
+            for run, counts in runs:
+                out.line(*listed(run, counts, started_at=_time(run.started_at)))
+        if not runs and out.is_human:
+            out.tell("bulk began nothing from here yet")
+    return ExitCode.OK
+
+
+def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet: o.Quiet = False) -> int:
+    """Show how a run's rows ended, with equal reasons together, and what to do now.
+
+    exosms runs show customers-20261123-1
+
+    exosms runs show customers-20261123-1 --json
+    """
+    from exosms.cli.runreport import show_run
+
+    out = o.out(output, json=json, quiet=quiet)
+    with _reported(out), _journal() as (journal, _):
+        show_run(_run(journal, name), journal, out)
+    return ExitCode.OK
+
+
+def resume(
+    name: Name,
+    rate: o.RateOption = None,
+    batch: o.BatchOption = None,
+    max_failures: o.MaxFailures = None,
+    limit: o.Limit = None,
+    results: o.Results = None,
+    yes: o.Yes = False,
+    no_input: o.NoInput = False,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Send the rows of a run that are left; those that may have been sent are not sent again.
+
+    exosms runs resume customers-20261123-1 --yes
+
+    exosms runs resume customers-20261123-1 --limit 100 --results results.csv
+    """
+    handling = _Handling(batch, max_failures, limit, results, yes=yes, no_input=no_input)
+    return _send(
+        name,
+        handling,
+        Options(profile=profile, config=config, rate=rate),
+        o.out(output, json=json, quiet=quiet, verbose=verbose),
+    )
+
+
+def retry(
+    name: Name,
+    rejected: Annotated[bool, typer.Option("--rejected", help="Send rejected rows again as well.")] = False,
+    rate: o.RateOption = None,
+    batch: o.BatchOption = None,
+    max_failures: o.MaxFailures = None,
+    limit: o.Limit = None,
+    results: o.Results = None,
+    yes: o.Yes = False,
+    no_input: o.NoInput = False,
+    profile: o.Profile = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Send the rows of a run again that were certainly not sent; never those that may have been.
+
+    exosms runs retry customers-20261123-1 --yes
+
+    exosms runs retry customers-20261123-1 --rejected
+    """
+    states = [State.NOT_SENT, *([State.REJECTED] if rejected else [])]
+    handling = _Handling(batch, max_failures, limit, results, yes=yes, no_input=no_input, again=states)
+    return _send(
+        name,
+        handling,
+        Options(profile=profile, config=config, rate=rate),
+        o.out(output, json=json, quiet=quiet, verbose=verbose),
+    )
+
+
 def resolve(
-    once: Annotated[str, typer.Option("--once", metavar="KEY", help="The once key of the unknown messages.")],
     decision: Annotated[_Decision, typer.Option("--as", help="What became of them, as you found out.")],
+    name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run whose unknown rows are meant.")] = None,
+    once: Annotated[
+        str | None,
+        typer.Option("--once", metavar="KEY", help="The once key of the unknown messages.", show_default=False),
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option("--row", metavar="N", min=1, help="Only this row of the run.", show_default=False)
+    ] = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
     """Say what became of messages that exosms knows only as unknown.
 
-    Look for them in Exotel's dashboard first: after not_sent the key is free, and the next send goes out.
+    Look for them in Exotel's dashboard first: after not_sent they may be sent again.
 
-    exosms runs resolve --once backup-2026-11-23 --as accepted
+    exosms runs resolve customers-20261123-1 --as accepted --row 17
 
     exosms runs resolve --once backup-2026-11-23 --as not_sent
     """
+    if (name is None) == (once is None):
+        raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
+    if row is not None and name is None:
+        raise UsageError("--row belongs to a RUN")
     out = o.out(output, json=json)
-    with open_ledger() as ledger:
-        if not any(ledger.log(once_key=once)):
-            error = InputError(
-                f"No message was sent with the once key {once!r} from here", remedy="exosms log lists what was sent."
-            )
-            out.failure("runs", error)
-            return error.exit_code
-        resolved = ledger.resolve(once, outcome=Outcome(decision))
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.document(
-            {
-                "schema": 1,
-                "command": "runs",
-                "exit_code": 0,
-                "once": once,
-                "as": decision,
-                "resolved": resolved,
-                "error": None,
-            }
-        )
-    elif not resolved:
-        out.tell(f"nothing of the once key {once!r} is unknown")
-    else:
-        out.line(f"{resolved} message{'s'[: resolved > 1]} of the once key {once!r}: {decision}")
+    with _reported(out), _journal() as (journal, ledger):
+        if once is not None:
+            what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
+        else:
+            run = _run(journal, name or "")
+            what, resolved = f"run {run.name}", _resolve_run(journal, run, Outcome(decision), row)
+        _tell_resolved(out, what, resolved, decision, {"once": once} if once else {"run": name})
     return ExitCode.OK
 
 
-command = group("runs", resolve=resolve)
+def export(
+    name: Name,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; standard output if none is given.")
+    ] = None,
+) -> int:
+    """Write what became of every row of a run as CSV: row, line, to, outcome, sid, status, error, parts, attempts.
+
+    exosms runs export customers-20261123-1 results.csv
+
+    exosms runs export customers-20261123-1 | grep ',unknown,'
+    """
+    from exosms import resultfile
+    from exosms.cli.running import write_results
+
+    with _journal() as (journal, _):
+        run = _run(journal, name)
+        if file is not None:
+            write_results(run, journal, file)
+        else:
+            o.out().copy(lambda stream: resultfile.write(journal.rows(run), stream))
+    return ExitCode.OK
+
+
+def purge(
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="DURATION", parser=o.duration, help="Such as 90d.")
+    ],
+    yes: o.Yes = False,
+    no_input: o.NoInput = False,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+) -> int:
+    """Forget what was sent longer ago: numbers, Sids, outcomes and texts, of single sends as well.
+
+    What is unknown or unfinished stays, and so do once keys that still hold. Rows that are forgotten are not known
+    as sent before any more.
+
+    exosms runs purge --older-than 90d
+
+    exosms runs purge --older-than 365d --yes
+    """
+    out = o.out(output, json=json)
+    with _reported(out), _journal() as (journal, ledger):
+        _agreed(out, "Forget what was sent so long ago?", yes=yes, no_input=no_input)
+        messages = ledger.purge(older_than) + journal.purge(older_than)
+        if out.format in {Format.JSON, Format.JSONL}:
+            out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
+        else:
+            out.line(f"{messages} messages forgotten")
+    return ExitCode.OK
+
+
+class _Handling:
+    """What resume and retry have in common."""
+
+    def __init__(
+        self,
+        batch: int | None,
+        max_failures: o.MostFailures | None,
+        limit: int | None,
+        results: Path | None,
+        *,
+        yes: bool,
+        no_input: bool,
+        again: list[State] | None = None,
+    ) -> None:
+        from exosms.cli.running import Handling
+
+        self.handling = Handling(batch=batch or None, most_failures=max_failures, limit=limit, results=results)
+        self.yes = yes
+        self.no_input = no_input
+        self.again = again
+
+
+def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
+    """Take a run and send what is to be sent of it."""
+    from dataclasses import replace
+
+    from exosms.cli.context import find_settings
+    from exosms.cli.running import Office, carry_out, check_results
+    from exosms.cli.runreport import failure
+    from exosms.interrupts import Interrupts
+
+    interrupts = Interrupts()
+    file = ""
+    try:
+        with interrupts.installed(), _journal() as (journal, ledger):
+            check_results(how.handling.results)
+            run = _run(journal, name)
+            file = run.file
+            settings = find_settings(out, _options_of(run, options))
+            if settings.account is None or settings.account.identity != run.account:
+                other = settings.account.identity if settings.account else "none"
+                raise ConfigError(
+                    f"The run {name} belongs to the account {run.account}, not to {other}",
+                    remedy="Name its profile with -p, or set its EXOTEL_* variables.",
+                )
+            run = journal.take(run)
+            try:
+                _agreed(out, f"Send what is left of {name}?", yes=how.yes, no_input=how.no_input)
+            except GuardError:
+                journal.let_go(run)
+                raise
+            if how.again:
+                journal.put_back(run, how.again)
+            office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)
+            return carry_out(replace(run), how.handling, office)
+    except UsageError:
+        raise
+    except ExosmsError as error:
+        return failure(out, error, file=file, run=name)
+
+
+def _options_of(run: Run, options: Options) -> Options:
+    """Return the options with the account that the run began with, unless another is named."""
+    from dataclasses import replace
+
+    if options.profile is not None:
+        return options
+    if run.account.startswith("sandbox/"):
+        return replace(options, region="sandbox")
+    return replace(options, profile=run.profile)
+
+
+def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
+    if not any(ledger.log(once_key=once)):
+        raise InputError(
+            f"No message was sent with the once key {once!r} from here", remedy="exosms log lists what was sent."
+        )
+    return ledger.resolve(once, outcome=outcome)
+
+
+def _resolve_run(journal: Journal, run: Run, outcome: Outcome, row: int | None) -> int:
+    return journal.resolve(run, outcome=outcome, row=row)
+
+
+def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, about: dict[str, str | None]) -> None:
+    if out.format in {Format.JSON, Format.JSONL}:
+        document = {"as": decision, "resolved": resolved, "error": None}
+        out.document({"schema": 1, "command": "runs", "exit_code": 0, **about, **document})
+    elif not resolved:
+        out.tell(f"nothing of the {what} is unknown")
+    else:
+        out.line(f"{resolved} message{'s'[: resolved > 1]} of the {what}: {decision}")
+
+
+def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:
+    """Ask a person; where nobody can be asked, --yes must have said so."""
+    from exosms.cli.asking import agree
+
+    agree(out, question, yes=yes, no_input=no_input)
+
+
+def _run(journal: Journal, name: str) -> Run:
+    import difflib
+
+    try:
+        return journal.run(name)
+    except KeyError:
+        near = difflib.get_close_matches(name, [run.name for run in journal.runs()], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
+
+
+@contextmanager
+def _journal() -> Iterator[tuple[Journal, Ledger]]:
+    with open_ledger() as ledger:
+        yield Journal(ledger), ledger
+
+
+@contextmanager
+def _reported(out: Out) -> Iterator[None]:
+    """Tell an error as this command's document too, where that is the format."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except ExosmsError as error:
+        out.failure("runs", error)
+        raise typer.Exit(error.exit_code) from error
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
+
+
+command = group(
+    "runs", list=list_, show=show, resume=resume, retry=retry, resolve=resolve, export=export, purge=purge
+)

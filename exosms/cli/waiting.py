@@ -1,12 +1,12 @@
 """Waiting for delivery: its progress on a terminal, and how to go on when it is interrupted."""
 
 import gc
-import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from exosms.cli.render import Out, printable
+from exosms.cli.render import Out
+from exosms.cli.statusline import StatusLine
 from exosms.delivery import Finding
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.message import Outcome, Receipt
@@ -21,41 +21,16 @@ _EXIT_CODES = {
 }
 
 
-class Progress:
-    """One line on a terminal that is painted over; nothing where standard error is none."""
-
-    def __init__(self, out: Out) -> None:
-        self._out = out
-        self._can_paint = not out.quiet and out.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._painted = False
-
-    def show(self, watch: Watch, *, asking_in: float) -> None:
-        """Say how many messages are final, and when the others are asked about again."""
-        final = sum(finding.delivery is not None and finding.delivery.is_final for finding in watch.findings.values())
-        text = f"{final} of {final + len(watch.open)} final; asking again in {asking_in:.0f} s"
-        if self._can_paint:
-            self._paint(f"exosms: {printable(text)}")
-
-    def clear(self) -> None:
-        """Leave the line empty for what follows."""
-        if self._painted:
-            self._paint("")
-
-    def _paint(self, text: str) -> None:
-        self._out.stderr.write(f"\r\x1b[2K{text}")
-        self._out.stderr.flush()
-        self._painted = True
-
-
 def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
     """Go through the rounds of a watch, showing how far it is."""
     gc.enable()  # a wait lives long
-    progress = Progress(out)
+    line = StatusLine(out)
     try:
         for seconds in rounds:
-            progress.show(watch, asking_in=seconds)
+            final = sum(f.delivery is not None and f.delivery.is_final for f in watch.findings.values())
+            line.show(f"{final} of {final + len(watch.open)} final; asking again in {seconds:.0f} s")
     finally:
-        progress.clear()
+        line.clear()
 
 
 def awaited(

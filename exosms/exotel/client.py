@@ -1,11 +1,21 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from exosms.compose import LONGEST_BODY
 from exosms.errors import ExitCode
 from exosms.exotel import wire
-from exosms.exotel.attempt import Answer, Fault, NoAnswer, Verdict, judge_silence, judge_status
+from exosms.exotel.attempt import (
+    ANSWER_LIMIT,
+    Answer,
+    Fault,
+    NoAnswer,
+    Verdict,
+    judge_silence,
+    judge_status,
+)
 from exosms.exotel.line import Line
 from exosms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.pacing import retry_after
@@ -30,6 +40,21 @@ _THROTTLED = 40405
 _RETRY = {Outcome.REJECTED: Retry.NO, Outcome.NOT_SENT: Retry.SAFE, Outcome.UNKNOWN: Retry.DECIDE}
 
 
+_REPLY_SIZE = 12 * LONGEST_BODY + 1000
+"""Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is known of the messages of one request, in their order."""
+
+    receipts: tuple[Receipt, ...]
+    whole: bool
+    """Whether the request as such was answered, refused or not, so that every receipt says the same."""
+    matched: bool = True
+    """False: a reply came that does not fit what was asked."""
+
+
 class Client:
     """Exotel's SMS API for one account."""
 
@@ -46,6 +71,27 @@ class Client:
         if 200 <= reply.status < 300:
             return _accepted(reply, wire.reply_to(message.to, items))
         return _refused(reply, wire.refusal_in(items))
+
+    def send_batch(self, messages: Sequence[Message]) -> Batch:
+        """Post messages in one request, once.
+
+        At most 100 of them, no recipient twice, all with the same entity, encoding and callback; several of them have
+        no custom field and no high priority, since where those stand in such a request is not documented.
+        """
+        if len(messages) == 1:
+            return Batch((self.send(messages[0]),), whole=True)
+        if len({(message.body, message.sender, message.type, message.dlt_template_id) for message in messages}) == 1:
+            path, form = wire.send_path(self._account_sid), wire.same_text_form(messages)
+        else:
+            path, form = wire.bulk_path(self._account_sid), wire.texts_form(messages)
+        limit = ANSWER_LIMIT + _REPLY_SIZE * (len(messages) - 1)
+        reply = self._line.exchange("POST", path, form, limit=limit)
+        if isinstance(reply, NoAnswer):
+            return Batch((_silence(reply),) * len(messages), whole=True)
+        items = wire.read(reply.body)
+        if not 200 <= reply.status < 300:
+            return Batch((_refused(reply, wire.refusal_in(items)),) * len(messages), whole=True)
+        return _matched(messages, items, reply)
 
     def details(self, sid: str) -> "Finding":
         """Ask, once, what became of a message. Asking again is always safe, and no answer makes nothing unknown.
@@ -118,6 +164,24 @@ def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:
         detailed_status_code=reply.detailed_status_code,
         detailed_status=reply.detailed_status,
     )
+
+
+def _matched(messages: Sequence[Message], items: Sequence[wire.Reply | wire.Refusal], answer: Answer) -> Batch:
+    from exosms.exotel.matching import match
+
+    matching = match(messages, items)
+    receipts = tuple(
+        _refused_in_place(answer, said) if isinstance(said, wire.Refusal) else _accepted(answer, said)
+        for said in matching.said
+    )
+    return Batch(receipts, whole=not any(matching.said), matched=matching.fits)
+
+
+def _refused_in_place(answer: Answer, refusal: wire.Refusal) -> Receipt:
+    """Return what a refusal among accepted messages means: its own status says so, as if it had come alone."""
+    if refusal.status is None or refusal.status < 400:
+        return _accepted(answer, None)
+    return _refused(Answer(status=refusal.status, body=answer.body, date=answer.date), refusal)
 
 
 def _delivery(about: wire.Reply) -> Delivery:

@@ -27,8 +27,8 @@ Observe = Callable[[str], None]
 class Line(Protocol):
     """What carries a request to Exotel, or to what stands in for it."""
 
-    def exchange(self, method: str, path: str, body: bytes) -> Answer | NoAnswer:
-        """Exchange one request for what came back; never more than one request."""
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
+        """Exchange one request for what came back, of at most ``limit`` bytes; never more than one request."""
 
 
 class Answered(Protocol):
@@ -52,7 +52,7 @@ class InProcess:
         self._answer = answer
         self._observe = observe
 
-    def exchange(self, method: str, path: str, body: bytes) -> Answer:
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer:  # noqa: ARG002  # the emulator is no stranger
         """Ask the emulator, as anybody who has a key and a token."""
         basic = base64.b64encode(b"sandbox:sandbox").decode()
         headers = {"Authorization": f"Basic {basic}", "Content-Type": _FORM}
@@ -95,7 +95,7 @@ class Https:
                 remedy="Set it to http://HOST:PORT, or name the host in NO_PROXY.",
             ) from error
 
-    def exchange(self, method: str, path: str, body: bytes) -> Answer | NoAnswer:
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request within the timeout, following how far it gets."""
 
         def exchange(progress: Progress) -> Answer:
@@ -108,7 +108,7 @@ class Https:
             ) as response:
                 return Answer(
                     status=response.status_code,
-                    body=self._redacted(_read(response)),
+                    body=self._redacted(_read(response, limit)),
                     retry_after=response.headers.get("Retry-After"),
                     date=response.headers.get("Date"),
                 )
@@ -131,7 +131,7 @@ def _outcome(reply: Answer | NoAnswer) -> str:
     return reply.fault.value if isinstance(reply, NoAnswer) else str(reply.status)
 
 
-def _read(response: "httpx.Response") -> bytes | None:
+def _read(response: "httpx.Response", limit: int) -> bytes | None:
     """Return the decoded body; None if it is cut off, too large or undecodable. The status stands all the same."""
     import httpx
 
@@ -139,14 +139,14 @@ def _read(response: "httpx.Response") -> bytes | None:
     try:
         for chunk in response.iter_raw():
             raw += chunk
-            if len(raw) > ANSWER_LIMIT:
+            if len(raw) > limit:
                 return None
     except httpx.TransportError:
         return None
-    return _decoded(bytes(raw), response.headers.get("Content-Encoding", "identity").strip().lower())
+    return _decoded(bytes(raw), response.headers.get("Content-Encoding", "identity").strip().lower(), limit)
 
 
-def _decoded(raw: bytes, encoding: str) -> bytes | None:
+def _decoded(raw: bytes, encoding: str, limit: int) -> bytes | None:
     """Decode what we did not ask for but may get, never beyond the limit: a few bytes can hold gigabytes."""
     if encoding in {"", "identity"}:
         return raw
@@ -156,7 +156,7 @@ def _decoded(raw: bytes, encoding: str) -> bytes | None:
 
     decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
     try:
-        body = decoder.decompress(raw, ANSWER_LIMIT)
+        body = decoder.decompress(raw, limit)
     except zlib.error:
         return None
     return body if decoder.eof else None

@@ -5,10 +5,10 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from exosms.message import Message, Priority
 
@@ -45,6 +45,11 @@ def send_path(account_sid: str) -> str:
     return f"/v1/Accounts/{quote(account_sid, safe='')}/Sms/send.json"
 
 
+def bulk_path(account_sid: str) -> str:
+    """Where several messages with different texts are posted."""
+    return f"/v1/Accounts/{quote(account_sid, safe='')}/Sms/bulksend.json"
+
+
 def details_path(account_sid: str, sms_sid: str) -> str:
     """Where one message is looked up. It is ``SMS/Messages`` here and ``Sms/send`` there."""
     return f"/v1/Accounts/{quote(account_sid, safe='')}/SMS/Messages/{quote(sms_sid, safe='')}.json"
@@ -52,10 +57,38 @@ def details_path(account_sid: str, sms_sid: str) -> str:
 
 def form(message: Message) -> bytes:
     """Return the message as Exotel's form, with ``EncodingType`` always set: its default is contradictory."""
-    fields = {
-        "From": message.sender,
-        "To": message.to,
-        "Body": message.body,
+    return _encoded({"From": message.sender, "To": message.to, "Body": message.body, **_envelope(message)}).encode(
+        "ascii"
+    )
+
+
+def same_text_form(messages: Sequence[Message]) -> bytes:
+    """Return one text to several recipients: a repeated ``To`` or a comma list may reach only one of them."""
+    first = messages[0]
+    recipients = {f"To[{place}]": message.to for place, message in enumerate(messages)}
+    return _encoded({"From": first.sender, **recipients, "Body": first.body, **_envelope(first)}).encode("ascii")
+
+
+def texts_form(messages: Sequence[Message]) -> bytes:
+    """Return different texts to different recipients; what differs beside the text is said for each message."""
+    first = messages[0]
+    outer = _envelope(first)
+    del outer["SmsType"], outer["DltTemplateId"]
+    fields = [_encoded({"From": first.sender, **outer})]
+    for place, message in enumerate(messages):
+        own = f"&Messages%5B{place}%5D%5B"
+        fields.append(f"{own}To%5D=%2B{message.to[1:]}{own}Body%5D={quote_plus(message.body)}")
+        if message.sender != first.sender:
+            fields.append(f"{own}From%5D={quote_plus(message.sender)}")
+        if message.type is not None:
+            fields.append(f"{own}SmsType%5D={message.type}")
+        if message.dlt_template_id is not None:
+            fields.append(f"{own}DltTemplateId%5D={quote_plus(message.dlt_template_id)}")
+    return "".join(fields).encode("ascii")
+
+
+def _envelope(message: Message) -> dict[str, str | None]:
+    return {
         "EncodingType": message.encoding,
         "DltEntityId": message.dlt_entity_id,
         "DltTemplateId": message.dlt_template_id,
@@ -64,7 +97,10 @@ def form(message: Message) -> bytes:
         "StatusCallback": message.status_callback,
         "CustomField": message.custom_field,
     }
-    return urlencode({name: value for name, value in fields.items() if value is not None}).encode("ascii")
+
+
+def _encoded(fields: Mapping[str, str | None]) -> str:
+    return urlencode({name: value for name, value in fields.items() if value is not None})
 
 
 def read(body: bytes | None) -> list[Reply | Refusal]:
@@ -113,7 +149,7 @@ def refusal_in(items: list[Reply | Refusal]) -> Refusal | None:
 
 def e164(number: str) -> str:
     """Return a number as Exotel writes it (``0`` + ten digits for India, ``00`` + number abroad) as E.164."""
-    digits = "".join(filter(str.isdigit, number))
+    digits = number if number.isdigit() else "".join(filter(str.isdigit, number))
     if digits.startswith("00"):
         return "+" + digits[2:]
     if len(digits) == 11 and digits.startswith("0"):
@@ -152,6 +188,8 @@ def _items(node: Any) -> Iterator[Reply | Refusal]:
 
 def _text(value: Any) -> str | None:
     """Text or a number as text; None for anything else and for emptiness."""
+    if isinstance(value, str) and value.isascii():
+        return value.strip() or None
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         # JSON can hold half a surrogate pair, which no encoding and no database takes.
         return str(value).encode("utf-8", "replace").decode().strip() or None

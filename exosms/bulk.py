@@ -1,0 +1,447 @@
+"""A run on its way: claim, send, settle, until no row is left or something says stop.
+
+One thread, the caller's, keeps the journal and decides; others only carry requests. The first request carries one
+message, to prove account, sender and template, and the second two, to prove that replies can be matched.
+"""
+
+import heapq
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.exotel.client import Batch, Client
+from exosms.journal import Item, Journal, Run
+from exosms.ledger import Ledger, State
+from exosms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
+from exosms.pacing import MOST_RETRIES, Rate, back_off
+from exosms.sending import refused_here
+
+WORKERS = 8
+"""Requests in flight: at 200 a minute and a latency of 2.4 s."""
+
+LARGEST_BATCH = 100
+"""Texts that Exotel takes in one request (40400, 40406)."""
+
+SMALL_FILE = 200
+"""Rows up to which one text a request costs nobody time."""
+
+_LOOKAHEAD = 4
+"""Batches' worth of rows among which those that fit into one request are looked for."""
+
+_FREE_RETRIES = 20
+_RETRIES_PER_REQUEST = 0.25
+"""Retries that a run may make in all: a service that is failing is not helped by more requests."""
+
+_MOST_NOT_SENT = 10
+_MOST_UNKNOWN = 3
+_MOST_REFUSED = 5
+"""Requests in a row, after their retries, that end the same way before a run stops."""
+
+_POLL = 0.5
+"""Seconds after which a waiting main thread looks whether a signal came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A row's outcome, committed."""
+
+    item: Item
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why a run ended before its last row."""
+
+    exit_code: int
+    problem: Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkDesk:
+    """Everything that a run needs on its way, for one command."""
+
+    client: Client
+    ledger: Ledger
+    journal: Journal
+    rate: Rate | None
+    """None: no pace at all, not even another process's pause, since nobody is reached."""
+    batch: int
+    """Texts a request, at most."""
+    most_failures: int | None
+    most_messages: int | None
+    failed: int
+    """Rows that failed before the first request and count for ``most_failures``."""
+    check: Callable[[Message], None]
+    """The guards that time and profile can change; raises GuardError."""
+    within_limit: Callable[[int], None] | None
+    """Refuses, by GuardError, the number of parts that the account would have used today."""
+    asked_to_stop: Callable[[], None]
+    """Raises Interrupted when asked to stop."""
+    tell: Callable[[str], None]
+    now: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(order=True, slots=True)
+class _Request:
+    """Rows that go out together, when it is their time (on the monotonic clock)."""
+
+    due: float
+    place: int
+    items: Sequence[Item] = field(compare=False)
+    retry: int = field(compare=False, default=0)
+
+
+class Carriers:
+    """Threads that carry requests and bring answers; they know neither journal nor pace."""
+
+    def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
+        self.answers: queue.SimpleQueue[tuple[_Request, Batch] | None] = queue.SimpleQueue()
+        self.flying = 0
+        self._send = send
+        self._most = most
+        self._jobs: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        self._threads = 0
+
+    def carry(self, request: _Request) -> None:
+        """Send a request in some thread; its answer comes by ``answers``."""
+        self.flying += 1
+        if self._threads < min(self.flying, self._most):
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads}").start()
+        self._jobs.put(request)
+
+    def arrived(self, *, until: float | None, now: Callable[[], float]) -> list[tuple[_Request, Batch]]:
+        """Return the answers that are there; with none, wait for one or for ``until``."""
+        answers = self._at_hand()
+        while not answers and (until is None or now() < until):
+            left = _POLL if until is None else min(_POLL, until - now())
+            try:
+                first = self.answers.get(timeout=max(left, 0.0))
+            except queue.Empty:
+                continue
+            answers = [*([first] if first else []), *self._at_hand()]
+            if first is None:  # somebody wants attention
+                break
+        self.flying -= len(answers)
+        return answers
+
+    def _at_hand(self) -> list[tuple[_Request, Batch]]:
+        answers: list[tuple[_Request, Batch]] = []
+        while True:
+            try:
+                answer = self.answers.get_nowait()
+            except queue.Empty:
+                return answers
+            if answer:
+                answers.append(answer)
+
+    def _work(self) -> None:
+        while True:
+            request = self._jobs.get()
+            self.answers.put((request, self._send([item.message for item in request.items])))
+
+
+class Sender:
+    """Sends what is left of a run that is ours."""
+
+    def __init__(self, run: Run, desk: "BulkDesk") -> None:
+        self.stop: Stop | None = None
+        self._run = run
+        self._desk = desk
+        self._carriers = Carriers(desk.client.send_batch, most=WORKERS)
+        self._fresh = _Fresh(desk.journal.waiting(run), most=desk.most_messages)
+        self._later: list[_Request] = []
+        self._slot: float | None = None
+        self._requests = self._retries = self._queued = 0
+        self._proven = 0
+        self._size = desk.batch
+        self._failures = desk.failed
+        self._streak: tuple[object, int] = (None, 0)
+        self._interrupted: Interrupted | None = None
+
+    def wake(self) -> None:
+        """Make a waiting sender look around; safe in a signal handler."""
+        self._carriers.answers.put(None)
+
+    def send(self) -> Iterator[Sequence[Settled]]:
+        """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
+
+        Raises Interrupted when asked to stop, after what was in flight has its answer; the second time at once, and
+        then whatever is in flight is unknown.
+        """
+        try:
+            while True:
+                when = self._next_start()
+                if when is None and not self._carriers.flying:
+                    break
+                yield from self._settle(self._carriers.arrived(until=when, now=self._desk.now))
+                if when is not None and self._desk.now() >= when and self.stop is None:
+                    yield from self._start()
+        except Interrupted:
+            yield from self._settle(self._carriers.arrived(until=0.0, now=self._desk.now))
+            self._desk.journal.give_up(self._run)
+            raise
+        if self._interrupted is not None:
+            raise self._interrupted
+
+    def _next_start(self) -> float | None:
+        """Return the moment at which another request may begin; None: not before an answer came, or never."""
+        try:
+            self._desk.asked_to_stop()
+        except Interrupted as interrupted:
+            self._interrupted = interrupted
+        most = WORKERS if self._is_proven else 1
+        if self.stop or self._interrupted or self._carriers.flying >= most:
+            return None
+        if not self._fresh:
+            if not self._later:
+                return None
+            if self._later[0].due > self._desk.now():
+                return self._later[0].due
+        return self._turn()
+
+    @property
+    def _is_proven(self) -> bool:
+        """Whether one message was accepted, and then two in one request."""
+        return self._proven >= min(self._size, 2)
+
+    def _turn(self) -> float:
+        """Return the moment of our turn in the account's pace, taking the next one if we have none."""
+        if self._desk.rate is None:
+            return self._desk.now()
+        if self._slot is None:
+            wait = (
+                self._desk.ledger.reserve(self._run.account, self._desk.rate)
+                if self._desk.rate.per_minute
+                else self._desk.ledger.blocked_for(self._run.account)
+            )
+            self._slot = self._desk.now() + wait
+        return self._slot
+
+    def _start(self) -> Iterator[Sequence[Settled]]:
+        """Claim the rows of the next request and send it, unless something forbids it now."""
+        self._slot = None
+        if self._desk.rate is not None and self._desk.ledger.blocked_for(self._run.account) > 0:
+            return  # Exotel asked for a pause while we waited for our turn
+        request = self._next_request()
+        try:
+            for item in request.items:
+                self._desk.check(item.message)
+            items, elsewhere = self._desk.journal.claim(
+                self._run, request.items, within_limit=self._desk.within_limit
+            )
+        except ExosmsError as error:
+            self.stop = _stop_for(error)
+            return
+        if elsewhere:
+            yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
+        if items:
+            self._requests += 1
+            self._carriers.carry(_Request(due=request.due, place=request.place, items=items, retry=request.retry))
+
+    def _next_request(self) -> _Request:
+        size = self._size if self._is_proven else self._proven + 1
+        if self._later and (self._later[0].due <= self._desk.now() or not self._fresh):
+            request = heapq.heappop(self._later)
+            if len(request.items) > size:
+                self._queue(request.items[size:], due=request.due, retry=request.retry)
+            return _Request(due=request.due, place=0, items=request.items[:size], retry=request.retry)
+        return _Request(due=0.0, place=0, items=self._fresh.take(size))
+
+    def _settle(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
+        """Commit what came back, then show it."""
+        if not answers:
+            return
+        results: list[tuple[Item, Receipt, State]] = []
+        for request, batch in answers:
+            results += self._judge(request, batch)
+        try:
+            self._desk.journal.settle(self._run, results)
+        except ExosmsError as error:
+            self._desk.tell(
+                f"the results of {len(results)} rows could not be recorded, so they count as unknown from now on"
+            )
+            self.stop = _stop_for(error)
+        settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
+        self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
+        if settled:
+            yield settled
+        most = self._desk.most_failures
+        if most is not None and self._failures >= most and self.stop is None:
+            self.stop = Stop(exit_code=ExitCode.PARTIAL, problem=_too_many_failed(self._failures))
+
+    def _judge(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+        """Return what becomes of each row, and plan what follows from it."""
+        if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
+            self._proven = max(self._proven, min(2, len(request.items)))
+        if not batch.matched and self._size > 1:
+            self._size = 1
+            self._desk.tell("the reply could not be matched to what was asked; going on with one text a request")
+        if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
+            return self._split(request, batch)
+        again: list[Item] = []
+        results = []
+        retrying = self._may_retry(request)
+        for item, receipt in zip(request.items, batch.receipts, strict=True):
+            state = State(receipt.outcome)
+            if receipt.then is Then.STOP and receipt.outcome is Outcome.NOT_SENT:
+                state = State.WAITING
+                self._stop_after(receipt)
+            elif receipt.then in {Then.RETRY, Then.PAUSE} and retrying:
+                state = State.WAITING
+                again.append(item)
+            results.append((item, receipt, state))
+        final = [receipt for _, receipt, state in results if state is not State.WAITING]
+        if again:
+            self._try_again(request, again, next(r for _, r, s in results if s is State.WAITING))
+        if final:
+            self._watch(final)
+        return results
+
+    def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+        """Send the halves of a request that was refused as a whole: some row in it is at fault."""
+        half = len(request.items) // 2
+        for items in (request.items[:half], request.items[half:]):
+            self._queue(items, due=self._desk.now())
+        return [(item, receipt, State.WAITING) for item, receipt in zip(request.items, batch.receipts, strict=True)]
+
+    def _may_retry(self, request: _Request) -> bool:
+        allowed = _FREE_RETRIES + _RETRIES_PER_REQUEST * self._requests
+        return request.retry < MOST_RETRIES and self._retries < allowed
+
+    def _try_again(self, request: _Request, items: Sequence[Item], receipt: Receipt) -> None:
+        self._retries += 1
+        delay = back_off(request.retry, chance=self._desk.chance())
+        if receipt.then is Then.PAUSE:
+            delay = delay if receipt.retry_after is None else receipt.retry_after
+            if self._desk.rate is not None:
+                self._desk.ledger.block(self._run.account, seconds=delay)
+                self._slot = None
+        reason = f"HTTP {receipt.http_status}" if receipt.http_status else receipt.problem and receipt.problem.message
+        self._desk.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
+        self._queue(items, due=self._desk.now() + delay, retry=request.retry + 1)
+
+    def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
+        self._queued += 1
+        heapq.heappush(self._later, _Request(due=due, place=self._queued, items=items, retry=retry))
+
+    def _watch(self, final: Sequence[Receipt]) -> None:
+        """Count requests that end the same bad way one after another, and stop when there are too many."""
+        kinds = {_kind(receipt) for receipt in final}
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind is None or any(receipt.outcome is Outcome.ACCEPTED for receipt in final):
+            self._streak = (None, 0)
+            return
+        self._streak = (kind, self._streak[1] + 1 if self._streak[0] == kind else 1)
+        outcome = final[0].outcome
+        if self._streak[1] >= _MOST[outcome]:
+            self._stop_after(final[0], f"{self._streak[1]} requests in a row ended like this: ")
+
+    def _stop_after(self, receipt: Receipt, prefix: str = "") -> None:
+        if self.stop is None and (problem := receipt.problem):
+            said = prefix + (problem.message or f"HTTP {problem.http_status}")
+            self.stop = Stop(exit_code=receipt.exit_code, problem=replace(problem, message=said))
+
+
+class _Fresh:
+    """Rows that were not tried yet, put together as requests allow."""
+
+    def __init__(self, items: Iterator[Item], *, most: int | None) -> None:
+        self._items = items
+        self._left = most
+        self._buffer: list[Item] = []
+
+    def __bool__(self) -> bool:
+        """Whether there is one more row to be sent."""
+        if self._left == 0:
+            return False
+        self._fill(1)
+        return bool(self._buffer)
+
+    def take(self, size: int) -> Sequence[Item]:
+        """Return at most ``size`` rows that one request may carry, the first one among them."""
+        if self._left is not None:
+            size = min(size, self._left)
+        self._fill(size * _LOOKAHEAD if size > 1 else 1)
+        first = self._buffer[0].message
+        envelope, recipients = _envelope(first), set[str]()
+        chosen: list[Item] = []
+        rest: list[Item] = []
+        for item in self._buffer:
+            fits = not chosen or (
+                len(chosen) < size
+                and envelope is not None
+                and item.message.to not in recipients
+                and _envelope(item.message) == envelope
+            )
+            (chosen if fits else rest).append(item)
+            if fits:
+                recipients.add(item.message.to)
+        self._buffer = rest
+        if self._left is not None:
+            self._left -= len(chosen)
+        return chosen
+
+    def _fill(self, wanted: int) -> None:
+        while len(self._buffer) < wanted:
+            item = next(self._items, None)
+            if item is None:
+                return
+            self._buffer.append(item)
+
+
+def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
+    """Return the exit code of a finished run whose rows have these states and exit codes, each pair once.
+
+    Any unknown, or accepted beside what was not, is 10; so 3, 6, 7 and 11 mean that nobody was accepted.
+    """
+    pairs = [pair for pair in outcomes if pair[0] != Outcome.SKIPPED]
+    states = {state for state, _ in pairs}
+    if Outcome.UNKNOWN in states or (Outcome.ACCEPTED in states and len(states) > 1):
+        return ExitCode.PARTIAL
+    return most_telling(exit_code for _, exit_code in pairs)
+
+
+def size_for(rows: int, *, asked: int) -> int:
+    """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
+    return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
+
+
+def _envelope(message: Message) -> tuple[object, ...] | None:
+    """Return what a request says once for all its messages; None for one that must go alone."""
+    if message.priority is not Priority.NORMAL or message.custom_field is not None:
+        return None
+    return message.dlt_entity_id, message.encoding, message.status_callback
+
+
+def _kind(receipt: Receipt) -> object:
+    if receipt.outcome is Outcome.REJECTED:
+        return receipt.outcome, receipt.http_status, receipt.problem and receipt.problem.code
+    return receipt.outcome
+
+
+def _stop_for(error: ExosmsError) -> Stop:
+    receipt = refused_here(error)
+    if receipt.problem is None:
+        raise AssertionError
+    return Stop(exit_code=receipt.exit_code, problem=receipt.problem)
+
+
+def _too_many_failed(rows: int) -> Problem:
+    return Problem(
+        kind="max_failures",
+        message=f"{rows} rows failed, which --max-failures does not allow",
+        meaning="The rows that remain were not sent.",
+        remedy="See why with `runs show`.",
+        retry=Retry.DECIDE,
+    )
+
+
+_MOST = {Outcome.NOT_SENT: _MOST_NOT_SENT, Outcome.UNKNOWN: _MOST_UNKNOWN, Outcome.REJECTED: _MOST_REFUSED}
+_ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent meanwhile by another run")

@@ -1,0 +1,208 @@
+"""``exosms bulk``: declares its options; ``mailing`` does the work."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exosms.cli import options as o
+from exosms.cli.render import Format
+from exosms.errors import UsageError
+from exosms.message import Priority
+from exosms.profiles import Options
+
+
+class Duplicates(StrEnum):
+    """What to do with a row that repeats recipient, text and sender of an earlier one."""
+
+    REFUSE = "refuse"
+    FIRST = "first"
+    ALL = "all"
+
+
+class SentBefore(StrEnum):
+    """What to do with a row that an earlier run sent, or may have sent."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    SEND = "send"
+
+
+def run_name(text: str) -> str:
+    """Read the name of a run."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", text, re.ASCII):
+        raise typer.BadParameter(f"{text!r} is no name: write letters, digits, _, . and -")
+    return text
+
+
+def command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A CSV file; - is standard input.")],
+    template: o.Template = None,
+    var: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--var",
+            metavar="NAME=TEXT",
+            help="A variable's value, in which {Column} stands for a cell; repeat it.",
+            show_default=False,
+        ),
+    ] = None,
+    body: Annotated[
+        str | None,
+        typer.Option(
+            "-b",
+            "--body",
+            metavar="TEXT",
+            help="The text, in which {Column} stands for a cell; {{ and }} are braces.",
+            show_default=False,
+        ),
+    ] = None,
+    fit: o.Fit = False,
+    templates: o.Templates = None,
+    to_column: Annotated[
+        str | None,
+        typer.Option(
+            "--to-column",
+            metavar="COLUMN",
+            help="The recipients.  [default: to, phone or mobile]",
+            show_default=False,
+        ),
+    ] = None,
+    sender: o.Sender = None,
+    dlt_entity_id: o.DltEntityId = None,
+    dlt_template_id: o.DltTemplateId = None,
+    type_: o.Type = None,
+    priority: o.PriorityOption = Priority.NORMAL,
+    encoding: o.EncodingOption = None,
+    status_callback: o.StatusCallback = None,
+    custom_field: o.CustomField = None,
+    any_hour: o.AnyHour = False,
+    max_segments: o.MaxSegments = None,
+    max_parts: o.MaxParts = None,
+    duplicates: Annotated[
+        Duplicates, typer.Option("--duplicates", help="Rows with the same recipient, text and sender.")
+    ] = Duplicates.REFUSE,
+    sent_before: Annotated[
+        SentBefore, typer.Option("--sent-before", help="Rows that an earlier run sent, or may have sent.")
+    ] = SentBefore.REFUSE,
+    within: Annotated[
+        float,
+        typer.Option(
+            "--within",
+            metavar="DURATION",
+            parser=o.duration,
+            help="How long ago counts as sent before.",
+            show_default="12h",
+        ),
+    ] = 12 * 3600.0,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Leave bad rows out; they count as rejected.")
+    ] = False,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Let a text use an empty cell.")] = False,
+    delimiter: Annotated[
+        str | None,
+        typer.Option("--delimiter", metavar="CHARACTER", help="[default: as the header has it]", show_default=False),
+    ] = None,
+    csv_encoding: Annotated[
+        str | None,
+        typer.Option("--csv-encoding", metavar="NAME", help="[default: UTF-8, or as marked]", show_default=False),
+    ] = None,
+    sample_to: Annotated[
+        str | None,
+        typer.Option(
+            "--sample-to",
+            metavar="NUMBER",
+            help="Send the first and the longest text to this number, and nothing else.",
+            show_default=False,
+        ),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="NAME",
+            parser=run_name,
+            help="Start, or go on with, the run of that name; a finished one sends nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: o.BatchOption = None,
+    rate: o.RateOption = None,
+    timeout: o.Timeout = 90.0,
+    max_failures: o.MaxFailures = None,
+    limit: o.Limit = None,
+    results: o.Results = None,
+    dry_run: o.DryRun = False,
+    yes: o.Yes = False,
+    no_input: o.NoInput = False,
+    profile: o.Profile = None,
+    region: o.Region = None,
+    base_url: o.BaseUrl = None,
+    config: o.Config = None,
+    output: o.Output = Format.AUTO,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Send the rows of a CSV file, each of them once, whatever happens.
+
+    The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
+    shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … win over the options.
+
+    exosms bulk customers.csv --template otp --dry-run
+
+    exosms bulk customers.csv --body "Dear {name}, your order {order id} has left. - Acme" --yes
+    """
+    if template is not None and body is not None:
+        raise UsageError("Give either --template or --body")
+    if template is None and (var or fit):
+        raise UsageError("--var and --fit belong to a template", remedy="Name it with -t, or take them out.")
+    from exosms.cli.mailing import Wish, mail
+
+    wish = Wish(
+        file=None if file == "-" else Path(file),
+        template=template,
+        variables=o.variables(var),
+        body=body,
+        fit=fit,
+        to_column=to_column,
+        dlt_template_id=dlt_template_id,
+        type=type_,
+        priority=priority,
+        encoding=encoding,
+        status_callback=status_callback,
+        custom_field=custom_field,
+        any_hour=any_hour,
+        max_segments=max_segments,
+        max_parts=max_parts,
+        duplicates=duplicates,
+        sent_before=sent_before,
+        within=within,
+        skip_invalid=skip_invalid,
+        allow_empty=allow_empty,
+        delimiter=delimiter,
+        csv_encoding=csv_encoding,
+        sample_to=sample_to,
+        run=run,
+        batch=batch or 0,
+        timeout=timeout,
+        max_failures=max_failures,
+        limit=limit,
+        results=results,
+        dry_run=dry_run,
+        yes=yes,
+        no_input=no_input,
+    )
+    options = Options(
+        profile=profile,
+        region=region,
+        base_url=base_url,
+        config=config,
+        templates=templates,
+        sender=sender,
+        dlt_entity_id=dlt_entity_id,
+        rate=rate,
+    )
+    return mail(wish, options, o.out(output, json=json, quiet=quiet, verbose=verbose))

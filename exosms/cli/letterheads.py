@@ -1,0 +1,79 @@
+"""What the messages of one command have in common: from the command line, the template, the profile."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exosms import dlt
+from exosms.cli.render import Out
+from exosms.compose import Letterhead
+from exosms.errors import ConfigError
+from exosms.guards import Guards
+from exosms.message import Encoding, MessageType, Priority
+from exosms.profiles import Options, Settings
+
+if TYPE_CHECKING:
+    from exosms.registry import Registered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heading:
+    """What a command line says of all its messages, beside their texts: how they go out, and what keeps them back."""
+
+    dlt_template_id: str | None
+    type: MessageType | None
+    priority: Priority
+    encoding: Encoding | None
+    status_callback: str | None
+    custom_field: str | None
+    any_hour: bool
+    max_segments: int | None
+    max_parts: int | None
+    timeout: float
+
+
+def letterhead_for(
+    wish: Heading, options: Options, settings: Settings, registered: "Registered | None", out: Out
+) -> Letterhead:
+    """Return what goes out beside the text; what is registered with a template outranks profile and environment."""
+    own = registered.sender if registered else None
+    entity = registered.dlt_entity_id if registered else None
+    template_id = registered.dlt_template_id if registered else None
+    sms_type = registered.type if registered else None
+    sender = options.sender or own or settings.sender
+    if sender is None and settings.account is not None:
+        raise ConfigError(
+            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
+            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
+        )
+    if settings.account is None:
+        out.warn("no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox")
+    if sender is None:
+        out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
+    elif own and sender != own:
+        out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
+    letterhead = Letterhead(
+        sender=sender or "",
+        dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
+        dlt_template_id=wish.dlt_template_id or template_id,
+        type=wish.type or sms_type,
+        priority=wish.priority,
+        encoding=wish.encoding,
+        status_callback=wish.status_callback,
+        custom_field=wish.custom_field,
+        template=registered.name if registered else None,
+    )
+    shape = dlt.check_sender(sender) if sender else ()
+    for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
+        out.warn(warning)
+    return letterhead
+
+
+def guards_for(wish: Heading, settings: Settings) -> Guards:
+    """Return the limits of one command and its profile."""
+    return Guards(
+        any_hour=wish.any_hour,
+        max_segments=wish.max_segments,
+        max_parts=wish.max_parts,
+        max_parts_per_day=settings.max_parts_per_day,
+        allow=settings.allow,
+    )

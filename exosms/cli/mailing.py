@@ -1,0 +1,496 @@
+"""What ``exosms bulk`` does once its options are read: check the whole file, plan, ask, then send."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exosms import dlt
+from exosms.cli.asking import agree
+from exosms.cli.bulk import Duplicates, SentBefore
+from exosms.cli.context import find_settings, find_template, ledger_exists, open_client, open_ledger
+from exosms.cli.letterheads import Heading, guards_for, letterhead_for
+from exosms.cli.options import MostFailures
+from exosms.cli.render import Format, Out, facts
+from exosms.cli.results import Report, Result
+from exosms.cli.running import Handling, Office, carry_out, check_results
+from exosms.cli.runreport import clock, counts_document, failure
+from exosms.drafts import Recipe
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
+from exosms.guards import Guards
+from exosms.interrupts import Interrupts
+from exosms.journal import Journal, Run, Terms
+from exosms.ledger import Ledger
+from exosms.message import Message
+from exosms.phone import parse
+from exosms.planning import MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
+from exosms.profiles import Options
+from exosms.rows import Flaw, open_sheet
+from exosms.segments import describe
+from exosms.sending import Desk
+from exosms.staging import Staging
+
+_RETRY_FOR = 120.0
+"""Seconds for which a sample that was not sent is tried again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish(Heading):
+    """What the command line asks for, before any of it is checked."""
+
+    file: Path | None
+    """None: standard input."""
+    template: str | None
+    variables: Mapping[str, str]
+    body: str | None
+    fit: bool
+    to_column: str | None
+    duplicates: Duplicates
+    sent_before: SentBefore
+    within: float
+    skip_invalid: bool
+    allow_empty: bool
+    delimiter: str | None
+    csv_encoding: str | None
+    sample_to: str | None
+    run: str | None
+    batch: int
+    """0 is auto."""
+    max_failures: MostFailures | None
+    limit: int | None
+    results: Path | None
+    dry_run: bool
+    yes: bool
+    no_input: bool
+
+    @property
+    def file_name(self) -> str:
+        """The file as it is kept with the run: by its whole path, so that the same file is known again."""
+        return "-" if self.file is None else str(self.file.absolute())
+
+
+class FlawsError(InputError):
+    """Rows of the file cannot be sent as they are."""
+
+    def __init__(self, inspection: Inspection, *, rows: int) -> None:
+        super().__init__(
+            f"{inspection.flawed} of {rows} rows cannot be sent",
+            remedy="Nothing was sent. Mend them"
+            + (", the quotes first." if inspection.broken else ", or leave them out with --skip-invalid."),
+        )
+        self.flaws = inspection.flaws
+
+
+def mail(wish: Wish, options: Options, out: Out) -> int:
+    """Send the file, or say what would be sent, and return the exit code."""
+    interrupts = Interrupts()
+    try:
+        with interrupts.installed():
+            check_results(None if wish.dry_run else wish.results)
+            settings = find_settings(out, options, account_needed=not wish.dry_run)
+            with _ledger(wish) as ledger:
+                office = Office(
+                    settings=settings, journal=Journal(ledger), ledger=ledger, out=out, interrupts=interrupts
+                )
+                mailing = _Mailing(wish, options, office)
+                try:
+                    return mailing.mail()
+                except UsageError:
+                    raise
+                except ExosmsError as error:
+                    return _refused(out, error, wish, mailing.counts())
+    except UsageError:
+        raise  # standard output stays empty
+    except ExosmsError as error:
+        return _refused(out, error, wish, {})
+
+
+def _refused(out: Out, error: ExosmsError, wish: Wish, counts: Mapping[str, int]) -> int:
+    """Say why nothing was sent, row by row where rows are the reason."""
+    document = counts_document(counts)
+    if isinstance(error, FlawsError):
+        for flaw in error.flaws:
+            out.fail(_said(flaw))
+        if len(error.flaws) >= MOST_FLAWS:
+            out.fail("and more")
+        problems = [*map(_flaw_document, error.flaws)]
+        return failure(out, error, file=wish.file_name, run=wish.run, counts=document, problems=problems)
+    return failure(out, error, file=wish.file_name, run=wish.run, counts=document)
+
+
+@contextmanager
+def _ledger(wish: Wish) -> Iterator[Ledger]:
+    """Hand out the ledger; a dry run does not create one."""
+    if wish.dry_run and not ledger_exists():
+        ledger = Ledger.in_memory()
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+        return
+    with open_ledger() as ledger:
+        yield ledger
+
+
+class _Mailing:
+    """One file on its way from CSV to run."""
+
+    def __init__(self, wish: Wish, options: Options, office: Office) -> None:
+        self._wish = wish
+        self._office = office
+        self._out = office.out
+        self._settings = office.settings
+        self._journal = office.journal
+        registered = find_template(self._settings, wish.template) if wish.template else None
+        self._registered = registered
+        self._letterhead = letterhead_for(wish, options, self._settings, registered, self._out)
+        self._guards = guards_for(wish, self._settings)
+        account = self._settings.account
+        self._account = account.identity if account else ""
+        self._staging = Staging(office.ledger.database, account=self._account, letterhead=self._letterhead)
+
+    def mail(self) -> int:
+        """Check, plan, ask and send."""
+        wish = self._wish
+        inspection = self._inspect()
+        if wish.sample_to is not None:
+            return self._send_samples(wish.sample_to)
+        known = self._known_run()
+        if known is not None:
+            return self._go_on(known)
+        self._refuse_duplicates()
+        self._guards_refuse(inspection)
+        before = self._compare_with_earlier()
+        plan = self._plan(inspection, before)
+        if wish.dry_run:
+            self._show(plan)
+            return ExitCode.OK
+        if not plan.totals.messages and not plan.totals.rows:
+            raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
+        self._agree(plan)
+        return self._begin(plan)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how many rows are laid out, by what becomes of them where nothing is sent."""
+        totals = self._staging.totals()
+        return {"waiting": totals.messages, "rejected": totals.rejected, "skipped": totals.skipped}
+
+    def _inspect(self) -> Inspection:
+        """Lay the whole file out; raises FlawsError for rows that cannot be sent and were not given up."""
+        wish = self._wish
+        if not wish.dry_run and wish.sample_to is None:
+            self._journal.prepare()
+            self._staging = Staging(self._office.ledger.database, account=self._account, letterhead=self._letterhead)
+        with open_sheet(wish.file, delimiter=wish.delimiter, encoding=wish.csv_encoding) as sheet:
+            how = Recipe.of(
+                sheet.headers,
+                letterhead=self._letterhead,
+                country=self._settings.country,
+                to_column=wish.to_column,
+                template=self._registered,
+                variables=wish.variables,
+                body=wish.body,
+                fit=wish.fit,
+                allow_empty=wish.allow_empty,
+            )
+            inspection = Inspection(recipe=how, guards=self._guards, now=time.time())
+            self._staging.lay_out(inspection.drafts(sheet.rows()))
+        rows = self._staging.totals().rows
+        if inspection.flawed and (inspection.broken or not wish.skip_invalid):
+            raise FlawsError(inspection, rows=rows)
+        self._mention(inspection)
+        return inspection
+
+    def _mention(self, inspection: Inspection) -> None:
+        out = self._out
+        for flaw in inspection.flaws:
+            out.warn(f"left out: {_said(flaw)}")
+        if inspection.recipe.unused:
+            out.tell(f"columns that nothing uses: {', '.join(inspection.recipe.unused)}")
+        for warning, count in inspection.recipe.warnings.items():
+            out.warn(f"{warning} ({count} row{'s' if count > 1 else ''})")
+        if self._settings.country == "IN" and not self._settings.is_sandbox:
+            for warning in dlt.missing_ids(self._letterhead.dlt_entity_id, self._letterhead.dlt_template_id):
+                out.warn(warning)
+
+    def _known_run(self) -> Run | None:
+        """Return the run that ``--run`` names, if there is one; raises GuardError for a file already on its way."""
+        wish = self._wish
+        digest = self._staging.digest
+        if wish.run is not None:
+            try:
+                run = self._journal.run(wish.run)
+            except KeyError:
+                run = None
+            if run is not None:
+                if run.digest != digest:
+                    raise GuardError(
+                        f"The run {run.name} was begun with other messages: {self._changes(run)}",
+                        remedy="Nothing was sent. Give this one another name.",
+                    )
+                return run
+        same = self._journal.unfinished(digest=digest)
+        if same is not None:
+            raise GuardError(
+                f"This file is already on its way, as the run {same.name}, which is unfinished",
+                remedy=f"Go on with: exosms runs resume {same.name}",
+            )
+        if wish.sent_before is SentBefore.REFUSE:
+            other = self._journal.unfinished_of(wish.file_name, account=self._account)
+            if other is not None and wish.file is not None:
+                raise GuardError(
+                    f"The file has changed since its unfinished run {other.name}: {self._changes(other)}",
+                    remedy=f"Nothing was sent. Go on with the old content by `exosms runs resume {other.name}`, or"
+                    " send the rows that were not sent yet with --sent-before skip.",
+                )
+        return None
+
+    def _changes(self, run: Run) -> str:
+        same, new, gone = self._staging.changed_since(run.id)
+        return f"{same} rows are as before, {new} are new, {gone} are gone"
+
+    def _go_on(self, run: Run) -> int:
+        """Continue the run that was named, or say again how it ended."""
+        if self._wish.dry_run:
+            self._out.tell(f"the run {run.name} exists; --run would go on with it")
+            return ExitCode.OK
+        if not run.is_finished:
+            self._agree(None)
+            return carry_out(self._journal.take(run), self._handling(), self._office)
+        from exosms.cli.runreport import RunReport
+
+        counts = self._journal.counts(run)
+        report = RunReport(self._out, rows=sum(counts.values()), sandbox=self._settings.is_sandbox)
+        self._out.tell(f"the run {run.name} is finished; nothing was sent")
+        report.conclude(run, self._journal, exit_code=run.exit_code or 0, stop=None)
+        return run.exit_code or 0
+
+    def _refuse_duplicates(self) -> None:
+        policy = self._wish.duplicates
+        if policy is Duplicates.FIRST:
+            self._staging.skip_duplicates()
+        if policy is not Duplicates.REFUSE or not (count := self._staging.duplicates()):
+            return
+        for line, first, recipient in self._staging.first_duplicates(MOST_FLAWS):
+            self._out.fail(f"line {line}: the message to {recipient} is the same as in line {first}")
+        raise InputError(
+            f"{count} rows repeat recipient, text and sender of an earlier one",
+            remedy="Nothing was sent. Take them out, or decide with --duplicates first (or all).",
+        )
+
+    def _guards_refuse(self, inspection: Inspection) -> None:
+        if inspection.refused is not None:
+            raise inspection.refused
+        parts_today = self._office.ledger.parts_today(self._account) if self._account else 0
+        self._guards.check_total(self._staging.totals().parts, parts_today=parts_today)
+
+    def _compare_with_earlier(self) -> int:
+        """Return how many rows earlier runs sent or may have sent; by the policy they are refused or left out."""
+        policy, since = self._wish.sent_before, time.time() - self._wish.within
+        before = self._staging.sent_before(since)
+        if before.rows and policy is SentBefore.REFUSE:
+            perhaps = f", and {before.unknown} may have been" if before.unknown else ""
+            raise GuardError(
+                f"{before.accepted} of these messages were sent before{perhaps}, such as in the run {before.run}",
+                remedy="Nothing was sent. Send only the others with --sent-before skip, or all with send.",
+            )
+        if policy is SentBefore.SKIP:
+            if before.unknown:
+                self._out.warn(f"{before.unknown} rows may have been sent before, and are left out")
+            self._staging.skip_sent_before(since)
+        return before.rows
+
+    def _plan(self, inspection: Inspection, sent_before: int) -> Plan:
+        totals = self._staging.totals()
+        requests = requests_for(totals.messages, batch=self._wish.batch)
+        price = self._settings.price_per_part
+        return Plan(
+            totals=totals,
+            duplicates=self._staging.duplicates(),
+            sent_before=sent_before,
+            requests=requests,
+            seconds=None if self._settings.is_sandbox else seconds_for(requests, self._settings.rate),
+            cost=None if price is None else price * totals.parts,
+            forcing=tuple(inspection.forcing.most_common(5)),
+        )
+
+    def _show(self, plan: Plan) -> None:
+        out = self._out
+        if out.format in {Format.JSON, Format.JSONL}:
+            counts = {
+                "waiting": plan.totals.messages,
+                "rejected": plan.totals.rejected,
+                "skipped": plan.totals.skipped,
+            }
+            out.document(
+                {
+                    "schema": 1,
+                    "command": "bulk",
+                    "run": self._wish.run,
+                    "file": self._wish.file_name,
+                    "exit_code": 0,
+                    "outcome": "planned",
+                    "counts": counts_document(counts),
+                    "plan": _plan_document(plan),
+                    "error": None,
+                }
+            )
+        elif out.is_human:
+            out.draw(facts(_plan_rows(plan), title=f"plan for {self._wish.file_name}"))
+        else:
+            for name, value in _plan_rows(plan):
+                out.line(name, value)
+
+    def _agree(self, plan: Plan | None) -> None:
+        """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
+        wish, question = self._wish, "Send what is left of the run?"
+        if plan:
+            question = f"Send {plan.totals.messages} messages?"
+            if not wish.yes:
+                for name, value in _plan_rows(plan):
+                    self._out.tell(f"{name}: {value}")
+        agree(
+            self._out,
+            question,
+            yes=wish.yes,
+            no_input=wish.no_input or wish.file is None,
+            remedy="Add --yes, or look at the plan first with --dry-run.",
+        )
+
+    def _begin(self, plan: Plan) -> int:
+        wish = self._wish
+        run = self._journal.begin(
+            wish.run or _free_name(self._journal, wish.file),
+            account=self._account,
+            profile=self._settings.profile,
+            file=wish.file_name,
+            digest=self._staging.digest,
+            terms=Terms(
+                letterhead=self._letterhead,
+                any_hour=wish.any_hour,
+                timeout=wish.timeout,
+                batch=wish.batch,
+                resend=wish.sent_before is SentBefore.SEND,
+                within=wish.within,
+            ),
+        )
+        self._out.tell(f"run {run.name}: {plan.totals.messages} message{'s'[: plan.totals.messages != 1]}")
+        return carry_out(run, self._handling(failed=plan.totals.rejected), self._office)
+
+    def _handling(self, *, failed: int = 0) -> Handling:
+        wish = self._wish
+        return Handling(
+            batch=wish.batch or None,
+            most_failures=wish.max_failures,
+            limit=wish.limit,
+            results=wish.results,
+            failed=failed,
+        )
+
+    def _send_samples(self, number: str) -> int:
+        """Send the first and the longest text to one number, and nothing else."""
+        from dataclasses import replace
+
+        to = parse(number, country=self._settings.country)
+        samples = [replace(message, to=to) for message in self._staging.samples()]
+        report = Report(self._out, "bulk", recipients=[to] * len(samples))
+        report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
+        guards = Guards(any_hour=self._guards.any_hour, allow=self._guards.allow)
+        guards.check_all(samples, now=time.time(), parts_today=0)
+        if self._wish.dry_run:
+            self._out.tell(f"{len(samples)} texts would go to {to}")
+            return ExitCode.OK
+        try:
+            for message, receipt in zip(samples, self._desk(guards).deliver_all(samples), strict=True):
+                report.add(Result(to=to, receipt=receipt, message=message))
+        except Interrupted as interrupted:
+            report.interrupt(interrupted)
+        return report.conclude()
+
+    def _desk(self, guards: Guards) -> Desk:
+        account = self._settings.account
+        if account is None:  # find_settings was told that one is needed
+            raise AssertionError
+
+        def check(message: Message) -> None:
+            guards.check_hour(message, now=time.time())
+
+        return Desk(
+            client=open_client(self._out, account, timeout=self._wish.timeout),
+            ledger=self._office.ledger,
+            account=account.identity,
+            profile=self._settings.profile,
+            rate=None if self._settings.is_sandbox else self._settings.rate,
+            retry_until=time.monotonic() + _RETRY_FOR,
+            check=check,
+            within_limit=self._guards.check_day if self._guards.max_parts_per_day is not None else None,
+            pause=self._office.interrupts.pause,
+            warn=self._out.warn,
+            tell=self._out.tell,
+        )
+
+
+def _free_name(journal: Journal, file: Path | None) -> str:
+    """Return a name for a run that can be typed: the file's, the day's, and a number."""
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", file.stem if file else "stdin")[:24].strip("-") or "run"
+    day = time.strftime("%Y%m%d")
+    taken = {run.name for run in journal.runs()}
+    return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{day}-{n}") not in taken)
+
+
+def _said(flaw: Flaw) -> str:
+    column = f", column {flaw.column}" if flaw.column else ""
+    return f"line {flaw.line}{column}: {flaw.message}"
+
+
+def _flaw_document(flaw: Flaw) -> Mapping[str, Any]:
+    return {
+        "row": flaw.number,
+        "line": flaw.line,
+        "column": flaw.column,
+        "value": flaw.value,
+        "message": flaw.message,
+        "remedy": flaw.remedy,
+    }
+
+
+def _plan_document(plan: Plan) -> Mapping[str, Any]:
+    return {
+        "messages": plan.totals.messages,
+        "parts": plan.totals.parts,
+        "unicode": plan.totals.unicode,
+        "requests": plan.requests,
+        "seconds": None if plan.seconds is None else round(plan.seconds),
+        "duplicates": plan.duplicates,
+        "sent_before": plan.sent_before,
+        "cost": None if plan.cost is None else round(plan.cost, 2),
+    }
+
+
+def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
+    totals = plan.totals
+    rows = [
+        ("rows", str(totals.rows)),
+        ("messages", str(totals.messages)),
+        ("parts", str(totals.parts)),
+        ("requests", str(plan.requests)),
+    ]
+    if plan.seconds is not None:
+        rows.append(("time at the allowed rate", clock(plan.seconds)))
+    if totals.unicode:
+        shown = ", ".join(f"{describe(character)} in {count}" for character, count in plan.forcing)
+        rows.append(("unicode messages", f"{totals.unicode}; because of {shown}"))
+    for name, count in (
+        ("rejected rows", totals.rejected),
+        ("skipped rows", totals.skipped),
+        ("duplicates", plan.duplicates),
+        ("sent before", plan.sent_before),
+    ):
+        if count:
+            rows.append((name, str(count)))
+    if plan.cost is not None:
+        rows.append(("cost", f"{plan.cost:.2f}"))
+    return rows

@@ -1,0 +1,145 @@
+"""A run sent from the command line: `bulk` begins one, `runs resume` and `runs retry` go on with one."""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exosms import bulk, resultfile
+from exosms.bulk import BulkDesk, Sender, Stop
+from exosms.cli.context import open_client
+from exosms.cli.options import MostFailures
+from exosms.cli.render import Out
+from exosms.cli.runreport import RunReport
+from exosms.errors import InputError, Interrupted
+from exosms.guards import Guards
+from exosms.interrupts import Interrupts
+from exosms.journal import Journal, Run
+from exosms.ledger import Ledger
+from exosms.message import Message, Problem, Retry
+from exosms.profiles import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handling:
+    """How this command sends a run: nothing of it changes a message."""
+
+    batch: int | None
+    """Texts a request; None: what the run began with."""
+    most_failures: MostFailures | None
+    limit: int | None
+    results: Path | None
+    failed: int = 0
+    """Rows that were rejected before the first request and count for ``most_failures``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """What every step of a run needs of this command."""
+
+    settings: Settings
+    journal: Journal
+    ledger: Ledger
+    out: Out
+    interrupts: Interrupts
+
+
+def carry_out(run: Run, handling: Handling, office: Office) -> int:
+    """Send what is left of a run that is ours, show it, and return the exit code."""
+    gc.enable()  # a run lives long
+    counts = office.journal.counts(run)
+    report = RunReport(office.out, rows=counts.get("waiting", 0), sandbox=office.settings.is_sandbox)
+    sender = Sender(run, _desk(run, handling, office, rows=sum(counts.values()), tell=report.tell))
+    interrupted: Interrupted | None = None
+    try:
+        with office.interrupts.draining(lambda: _announce(report, sender)):
+            for settled in sender.send():
+                report.show(settled)
+    except Interrupted as signal:
+        interrupted = signal
+    stop = _interruption(interrupted) if interrupted else sender.stop
+    run, exit_code = _released(run, office.journal, stop)
+    report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
+    if handling.results:
+        write_results(run, office.journal, handling.results)
+    return exit_code
+
+
+def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Callable[[str], None]) -> BulkDesk:
+    settings = office.settings
+    if settings.account is None:  # find_settings was told that one is needed
+        raise AssertionError
+    guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
+
+    def check(message: Message) -> None:
+        guards.check_message(message)
+        guards.check_hour(message, now=time.time())
+
+    return BulkDesk(
+        client=open_client(office.out, settings.account, timeout=run.terms.timeout),
+        ledger=office.ledger,
+        journal=office.journal,
+        rate=None if settings.is_sandbox else settings.rate,
+        batch=bulk.size_for(rows, asked=run.terms.batch if handling.batch is None else handling.batch),
+        most_failures=handling.most_failures.of(rows) if handling.most_failures else None,
+        most_messages=handling.limit,
+        failed=handling.failed,
+        check=check,
+        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
+        asked_to_stop=office.interrupts.check,
+        tell=tell,
+    )
+
+
+def _announce(report: RunReport, sender: Sender) -> None:
+    sender.wake()
+    report.tell("stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown")
+
+
+def _interruption(interrupted: Interrupted) -> Stop:
+    return Stop(
+        exit_code=interrupted.exit_code,
+        problem=Problem(
+            kind="interrupted",
+            message=f"interrupted by {interrupted.name}",
+            meaning="The rows that remain were not sent.",
+            remedy="",
+            retry=Retry.SAFE,
+        ),
+    )
+
+
+def _released(run: Run, journal: Journal, stop: Stop | None) -> tuple[Run, int]:
+    """Let go of the run and return it with the exit code of this command."""
+    counts = journal.counts(run)
+    left = counts.get("waiting", 0) + counts.get("in_flight", 0)
+    exit_code = int(bulk.exit_code_of_rows(journal.outcomes(run)))
+    journal.release(run, exit_code=None if left else exit_code)
+    return journal.run(run.name), stop.exit_code if left and stop else exit_code
+
+
+def check_results(path: Path | None) -> None:
+    """Raise InputError, before anything is sent, for a result file that could not be written afterwards."""
+    if path is None:
+        return
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise InputError(f"The result file {path} cannot be written: {error.strerror}") from error
+
+
+def write_results(run: Run, journal: Journal, path: Path) -> None:
+    """Write a run's rows; raises InputError where the file cannot be written, and then the old one stands."""
+    import tempfile
+
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
+            resultfile.write(journal.rows(run), file)
+        Path(name).replace(path)
+    except OSError as error:
+        raise InputError(
+            f"The result file {path} cannot be written: {error.strerror}",
+            remedy=f"Write it elsewhere with: exosms runs export {run.name} FILE",
+        ) from error

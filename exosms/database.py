@@ -1,0 +1,159 @@
+"""The ledger's file: SQLite in the state directory, durable at every commit, private, and never recreated.
+
+``synchronous=FULL``, since with NORMAL a power failure loses what was committed last.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from exosms.errors import ConfigError
+from exosms.migrations import MIGRATIONS
+from exosms.owners import Owners
+
+BUSY_TIMEOUT = 30.0
+"""Seconds to wait for another process's transaction."""
+
+MEND = "Nothing was sent. Free some space or mend the permissions, then run it again."
+
+
+class LedgerUnavailableError(ConfigError):
+    """There is no place for a ledger: the state directory is missing or cannot be written."""
+
+
+class LedgerError(ConfigError):
+    """The ledger is there but cannot be trusted or written; nothing may leave."""
+
+
+class Database:
+    """One process's connection, its clock, and the lock that marks it as alive."""
+
+    def __init__(self, connection: sqlite3.Connection, owners: Owners, *, clock: Callable[[], float]) -> None:
+        self.connection = connection
+        self.owners = owners
+        self.clock = clock
+
+    @classmethod
+    def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Database":
+        """Open the ledger in ``directory``, creating both where they are missing.
+
+        Raises LedgerUnavailableError where nothing can be written, LedgerError where the ledger is corrupt or was
+        written by a newer exosms.
+        """
+        path = directory / "ledger.db"
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create_private(path)
+        except OSError as error:
+            raise LedgerUnavailableError(
+                f"The state directory {directory} cannot be written: {error.strerror}",
+                remedy="Name a writable one in EXOSMS_STATE_DIR.",
+            ) from error
+        with translated(path):
+            connection = _connect(path)
+            if _version(connection) != len(MIGRATIONS):
+                with _one_at_a_time(directory / "migration.lock"):
+                    _migrate(connection, path)
+        return cls(connection, Owners(directory / "owners"), clock=clock)
+
+    @classmethod
+    def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
+        """Return one that this process alone knows and that ends with it."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _migrate(connection, Path(":memory:"))
+        return cls(connection, Owners(None), clock=clock)
+
+    def close(self) -> None:
+        """Let go of the file and of the lock that marks us as alive."""
+        self.connection.close()
+        self.owners.leave()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and durable once it ends."""
+        with translated(), _all_or_nothing(self.connection):
+            yield self.connection
+
+    def me(self) -> str:
+        """Return this process's name as an owner; its lock dies with it."""
+        try:
+            return self.owners.mine()
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND
+            ) from error
+
+
+def _create_private(path: Path) -> None:
+    """Create the file before SQLite does, which would use the umask.
+
+    Never open one that exists: closing it again would drop the locks that SQLite holds on it in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date; a ledger from the future is refused."""
+    if _version(connection) > len(MIGRATIONS):
+        raise LedgerError(
+            f"The ledger {path} was written by a newer exosms", remedy="Nothing was sent. Upgrade exosms."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    with _all_or_nothing(connection):
+        for number, script in enumerate(MIGRATIONS[_version(connection) :], start=_version(connection) + 1):
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def translated(path: Path | None = None) -> Iterator[None]:
+    """Tell SQLite's errors as our own."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"The ledger {path or ''} cannot be used: {error}".replace("  ", " "), remedy=MEND
+        ) from error

@@ -1,0 +1,416 @@
+"""Bulk runs: every row of a file, from before its first message until a person has decided about the last.
+
+The order that holds at every instant: the whole file is committed, then the claim of a request's rows, then its
+first byte leaves, then what came of it is committed, then it is shown. Whatever a process that died had in flight is
+unknown.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from exosms.compose import Letterhead
+from exosms.database import Database, translated
+from exosms.errors import ExitCode, GuardError
+from exosms.ledger import Ledger, State
+from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Receipt
+from exosms.owners import process_of
+from exosms.staging import message_of
+
+_CHUNK = 1000
+
+_FOUND = (
+    "number INTEGER PRIMARY KEY, state TEXT, sid TEXT, status TEXT, http_status INTEGER, code INTEGER,"
+    " exit_code INTEGER, error TEXT"
+)
+"""The results of some requests, on their way into ``rows``.
+
+They go there in few statements: each step of one lets go of the interpreter's lock, and then waits for the threads
+that read answers.
+"""
+_FOUND_NAMES = [column.split()[0] for column in _FOUND.split(", ")]
+_SETTLE = f"""
+    UPDATE rows SET ({", ".join(_FOUND_NAMES[1:])}) =
+        (SELECT {", ".join(_FOUND_NAMES[1:])} FROM temp.found WHERE found.number = rows.number),
+      text = iif((SELECT state FROM temp.found WHERE found.number = rows.number) = 'accepted', NULL, text),
+      updated_at = ?
+    WHERE run = ? AND number IN (SELECT number FROM temp.found)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a run was begun with and keeps when it is resumed."""
+
+    letterhead: Letterhead
+    any_hour: bool = False
+    timeout: float = 90.0
+    """Seconds that one request may take."""
+    batch: int = 0
+    """Texts a request; 0 chooses by the number of rows."""
+    resend: bool = False
+    """Whether rows that other runs sent are sent again."""
+    within: float = 12 * 3600.0
+    """Seconds before its beginning in which other runs' rows count as sent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run; times are seconds since the epoch."""
+
+    id: int
+    name: str
+    account: str
+    profile: str | None
+    file: str
+    digest: bytes
+    terms: Terms
+    owner: str | None
+    exit_code: int | None
+    """None: it is unfinished."""
+    started_at: float
+    updated_at: float
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no row is left to be sent."""
+        return self.exit_code is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One row that is to be sent."""
+
+    number: int
+    line: int
+    message: Message
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEntry:
+    """One row as the journal knows it; ``text`` is kept until the row is accepted."""
+
+    number: int
+    line: int
+    recipient: str
+    sender: str
+    segments: int
+    encoding: str
+    text: str | None
+    state: str
+    attempts: int
+    sid: str | None
+    status: str | None
+    http_status: int | None
+    code: int | None
+    exit_code: int
+    error: str | None
+    updated_at: float
+
+
+_RUN = tuple(Run.__slots__)
+_ROW = tuple(RowEntry.__slots__)
+
+
+class Journal:
+    """The runs in a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._database: Database = ledger.database
+        self._connection = ledger.database.connection
+        self._clock = ledger.database.clock
+
+    def prepare(self) -> None:
+        """Make sure that this installation has its key, before rows are laid out."""
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM installation").fetchone() is None:
+                connection.execute("INSERT INTO installation VALUES (?)", (os.urandom(32),))
+
+    def begin(self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: Terms) -> Run:
+        """Take over everything that is laid out, in one transaction, and return the run, which is ours."""
+        now = self._clock()
+        owner = self._database.me()
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            if self._unfinished("digest = ?", digest):  # another process was quicker
+                raise GuardError(f"Another process has just begun a run of {file}", remedy="See: exosms runs list")
+            run = connection.execute(
+                "INSERT INTO runs (name, account, profile, file, digest, settings, owner, started_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (name, account, profile, file, digest, _dump(terms), owner, now, now),
+            ).fetchone()[0]
+            columns = (
+                "number, line, recipient, sender, fingerprint, occurrence, segments, encoding, text, fields, state,"
+                " exit_code, error"
+            )
+            connection.execute(
+                f"INSERT INTO main.rows (run, {columns}, updated_at)"
+                f" SELECT ?, {columns}, ? FROM temp.staged ORDER BY number",
+                (run, now),
+            )
+        return self.run(name)
+
+    def run(self, name: str) -> Run:
+        """Return the run of that name; raises KeyError for a stranger's."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            runs = self._runs("WHERE name = ?", name)
+        if not runs:
+            raise KeyError(name)
+        return runs[0]
+
+    def runs(self) -> Sequence[Run]:
+        """Return all runs, oldest first."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._runs("ORDER BY started_at, id")
+
+    def unfinished(self, *, digest: bytes) -> Run | None:
+        """Return an unfinished run of the same content."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._unfinished("digest = ?", digest)
+
+    def unfinished_of(self, file: str, *, account: str) -> Run | None:
+        """Return an unfinished run of a file of that path, whatever was in it."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._unfinished("file = ? AND account = ?", file, account)
+
+    def take(self, run: Run) -> Run:
+        """Make the run ours; raises GuardError naming the process that has it."""
+        owner = self._database.me()
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            holder = self._runs("WHERE id = ?", run.id)[0].owner
+            if holder not in {None, owner}:
+                raise GuardError(
+                    f"The run {run.name} is being sent by process {process_of(holder or '')}",
+                    remedy="Wait for it, or stop it first.",
+                )
+            connection.execute("UPDATE runs SET owner = ?, exit_code = NULL WHERE id = ?", (owner, run.id))
+        return self.run(run.name)
+
+    def let_go(self, run: Run) -> None:
+        """Let go of a run of which nothing was sent after all; a finished one is finished again."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ?", (run.exit_code, run.id))
+
+    def purge(self, seconds: float) -> int:
+        """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
+        before = self._clock() - seconds
+        old = "run IN (SELECT id FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?)"
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
+            connection.execute(
+                "DELETE FROM runs WHERE exit_code IS NOT NULL AND updated_at < ?"
+                " AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
+                (before,),
+            )
+        self._checkpoint()
+        return purged
+
+    def release(self, run: Run, *, exit_code: int | None) -> None:
+        """Let go of the run; an exit code says that it is finished.
+
+        Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE runs SET owner = NULL, exit_code = ?, updated_at = ? WHERE id = ?",
+                (exit_code, self._clock(), run.id),
+            )
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        with translated():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def counts(self, run: Run) -> Mapping[str, int]:
+        """Return how many rows are in each state."""
+        with translated():
+            return dict(
+                self._connection.execute("SELECT state, count(*) FROM rows WHERE run = ? GROUP BY state", (run.id,))
+            )
+
+    def outcomes(self, run: Run) -> Sequence[tuple[str, int]]:
+        """Return every pair of state and exit code that its rows have, waiting ones left out."""
+        with translated():
+            return self._connection.execute(
+                "SELECT DISTINCT state, exit_code FROM rows WHERE run = ? AND state NOT IN ('waiting', 'in_flight')",
+                (run.id,),
+            ).fetchall()
+
+    def reasons(self, run: Run) -> Sequence[tuple[str, int, int | None, int | None, str | None, int, int]]:
+        """Return state, exit code, HTTP status, Exotel's code, error, rows and first line of what did not go out."""
+        with translated():
+            return self._connection.execute(
+                "SELECT state, exit_code, http_status, code, error, count(*), min(line) FROM rows WHERE run = ?"
+                " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
+                (run.id,),
+            ).fetchall()
+
+    def waiting(self, run: Run) -> Iterator[Item]:
+        """Yield the rows that are left to be sent, in order."""
+        after = 0
+        while True:
+            with translated():
+                chunk = self._connection.execute(
+                    "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
+                    " WHERE run = ? AND number > ? AND state = 'waiting' ORDER BY number LIMIT ?",
+                    (run.id, after, _CHUNK),
+                ).fetchall()
+            for number, line, attempts, *message in chunk:
+                yield Item(
+                    number=number, line=line, attempts=attempts, message=message_of(message, run.terms.letterhead)
+                )
+            if len(chunk) < _CHUNK:
+                return
+            after = chunk[-1][0]
+
+    def claim(
+        self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None
+    ) -> tuple[Sequence[Item], Sequence[Item]]:
+        """Enter rows as in flight, before the first byte of their request; return them, and those sent elsewhere.
+
+        A row that another run sent meanwhile, or may have sent, is skipped. ``within_limit`` may refuse as in
+        ``Ledger.claim``.
+        """
+        now = self._clock()
+        with self._database.transaction() as connection:
+            elsewhere = set() if run.terms.resend else self._sent_elsewhere(run, items)
+            ours = [item for item in items if item.number not in elsewhere]
+            parts = sum(item.message.segments for item in ours)
+            if within_limit is not None:
+                within_limit(self._ledger.parts_today(run.account) + parts)
+            numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
+            connection.execute(
+                f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
+                (now, run.id, json.dumps([item.number for item in ours])),
+            )
+            if elsewhere:
+                connection.execute(
+                    "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent meanwhile by another run',"
+                    f" updated_at = ? WHERE {numbers}",
+                    (now, run.id, json.dumps([*elsewhere])),
+                )
+            self._ledger.count_parts(run.account, parts)
+        return ours, [item for item in items if item.number in elsewhere]
+
+    def settle(self, run: Run, results: Iterable[tuple[Item, Receipt, State]]) -> None:
+        """Record what became of rows; ``waiting`` is for those that will be tried again."""
+        found, unused = [], 0
+        for item, receipt, state in results:
+            if state not in {State.ACCEPTED, State.UNKNOWN}:
+                unused += item.message.segments
+            problem = receipt.problem
+            found.append(
+                (
+                    item.number,
+                    state,
+                    receipt.sid,
+                    receipt.status,
+                    receipt.http_status,
+                    problem.code if problem else None,
+                    receipt.exit_code,
+                    (problem.message or problem.meaning) if problem else None,
+                )
+            )
+        with self._database.transaction() as connection:
+            columns = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_FOUND_NAMES)))
+            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS found ({_FOUND})")
+            connection.execute("DELETE FROM temp.found")
+            connection.execute(f"INSERT INTO temp.found SELECT {columns} FROM json_each(?)", (json.dumps(found),))
+            connection.execute(_SETTLE, (self._clock(), run.id))
+            self._ledger.count_parts(run.account, -unused)
+
+    def give_up(self, run: Run) -> int:
+        """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
+        with self._database.transaction() as connection:
+            return connection.execute(*_lost(run.id, self._clock(), "left before the answer came")).rowcount
+
+    def put_back(self, run: Run, states: Sequence[State]) -> int:
+        """Let rows in these states be sent again, where their text is known; return how many they are."""
+        marks = ", ".join("?" * len(states))
+        with self._database.transaction() as connection:
+            return connection.execute(
+                f"UPDATE rows SET state = 'waiting', updated_at = ? WHERE run = ? AND state IN ({marks})"
+                " AND text IS NOT NULL",
+                (self._clock(), run.id, *map(str, states)),
+            ).rowcount
+
+    def resolve(self, run: Run, *, outcome: Outcome, row: int | None) -> int:
+        """Record a person's decision about unknown rows, or one of them; return how many there were."""
+        with self._database.transaction() as connection:
+            exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
+            return connection.execute(
+                "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
+                " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
+                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, self._clock(), run.id, row, row),
+            ).rowcount
+
+    def rows(self, run: Run) -> Iterator[RowEntry]:
+        """Yield every row of a run, in order."""
+        with translated():
+            cursor = self._connection.execute(
+                f"SELECT {', '.join(_ROW)} FROM rows WHERE run = ? ORDER BY number",
+                (run.id,),
+            )
+            for row in cursor:
+                yield RowEntry(**dict(zip(_ROW, row, strict=True)))
+
+    def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> set[int]:
+        cursor = self._connection.execute(
+            "SELECT s.number FROM rows s WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND EXISTS"
+            " (SELECT 1 FROM rows r WHERE r.recipient = s.recipient AND r.fingerprint = s.fingerprint"
+            " AND r.occurrence = s.occurrence AND r.run <> s.run AND r.updated_at >= ?"
+            " AND r.state IN ('accepted', 'unknown', 'in_flight'))",
+            (run.id, json.dumps([item.number for item in items]), run.started_at - run.terms.within),
+        )
+        return {number for (number,) in cursor}
+
+    def _unfinished(self, condition: str, *values: object) -> Run | None:
+        runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)
+        return runs[0] if runs else None
+
+    def _runs(self, where: str, *values: object) -> list[Run]:
+        columns = ", ".join(name if name != "terms" else "settings" for name in _RUN)
+        cursor = self._connection.execute(f"SELECT {columns} FROM runs {where}", values)
+        runs = []
+        for row in cursor:
+            record = dict(zip(_RUN, row, strict=True))
+            runs.append(Run(**{**record, "terms": _load(record["terms"])}))
+        return runs
+
+    def _bury_the_dead(self) -> None:
+        """Mark what runs of dead processes had in flight as unknown, and let others take these runs."""
+        owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
+        for run, owner in owned:
+            if not self._database.owners.is_alive(owner):
+                self._connection.execute(*_lost(run, self._clock(), "the process ended before it knew"))
+                self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
+
+
+def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
+    sql = (
+        "UPDATE rows SET state = 'unknown', exit_code = ?, error = ?, updated_at = ?"
+        " WHERE run = ? AND state = 'in_flight'"
+    )
+    return sql, (int(ExitCode.UNKNOWN), error, now, run)
+
+
+def _dump(terms: Terms) -> str:
+    return json.dumps(asdict(terms))
+
+
+def _load(text: str) -> Terms:
+    values: dict[str, Any] = json.loads(text)
+    head = values["letterhead"]
+    for name, kind in (("type", MessageType), ("priority", Priority), ("encoding", Encoding)):
+        head[name] = None if head[name] is None else kind(head[name])
+    return Terms(**{**values, "letterhead": Letterhead(**head)})

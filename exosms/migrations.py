@@ -1,0 +1,110 @@
+"""The tables of the ledger, as an append-only list of scripts."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE messages (
+      id INTEGER PRIMARY KEY,
+      account TEXT NOT NULL,
+      profile TEXT,
+      once_key TEXT,
+      recipient TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      template TEXT,
+      segments INTEGER NOT NULL,
+      state TEXT NOT NULL
+        CHECK (state IN ('waiting', 'in_flight', 'accepted', 'rejected', 'not_sent', 'unknown')),
+      owner TEXT,
+      attempts INTEGER NOT NULL DEFAULT 0,
+      sid TEXT,
+      status TEXT,
+      http_status INTEGER,
+      code INTEGER,
+      error TEXT,
+      created_at REAL NOT NULL,
+      updated_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX messages_by_once_key ON messages (once_key, recipient, account) WHERE once_key IS NOT NULL;
+    CREATE INDEX messages_by_recipient ON messages (recipient);
+    CREATE INDEX messages_by_time ON messages (account, created_at);
+    CREATE INDEX messages_by_owner ON messages (owner) WHERE owner IS NOT NULL;
+    CREATE TABLE pace (
+      account TEXT PRIMARY KEY,
+      next_at REAL NOT NULL,
+      blocked_until REAL NOT NULL
+    ) STRICT;
+    """,
+    """
+    CREATE TABLE deliveries (
+      account TEXT NOT NULL,
+      sid TEXT NOT NULL,
+      outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'delivered', 'failed')),
+      status TEXT,
+      detailed_status_code INTEGER,
+      detailed_status TEXT,
+      "to" TEXT,
+      segments INTEGER,
+      price REAL,
+      sent_at TEXT,
+      updated_at TEXT,
+      checked_at REAL NOT NULL,
+      PRIMARY KEY (account, sid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deliveries_by_outcome ON deliveries (outcome);
+    CREATE INDEX messages_by_sid ON messages (account, sid) WHERE sid IS NOT NULL;
+    CREATE INDEX messages_by_day ON messages (created_at);
+    CREATE INDEX messages_not_accepted ON messages (state) WHERE state <> 'accepted';
+    """,
+    """
+    ALTER TABLE messages ADD COLUMN expires_at REAL;
+    CREATE TABLE installation (
+      fingerprint_key BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE runs (
+      id INTEGER PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      account TEXT NOT NULL,
+      profile TEXT,
+      file TEXT NOT NULL,
+      digest BLOB NOT NULL,
+      settings TEXT NOT NULL,
+      owner TEXT,
+      exit_code INTEGER,
+      started_at REAL NOT NULL,
+      updated_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_owner ON runs (owner) WHERE owner IS NOT NULL;
+    CREATE INDEX runs_by_digest ON runs (digest);
+    CREATE TABLE rows (
+      run INTEGER NOT NULL,
+      number INTEGER NOT NULL,
+      line INTEGER NOT NULL,
+      recipient TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      fingerprint INTEGER,
+      occurrence INTEGER NOT NULL,
+      segments INTEGER NOT NULL,
+      encoding TEXT NOT NULL,
+      text TEXT,
+      fields TEXT,
+      state TEXT NOT NULL CHECK
+        (state IN ('waiting', 'in_flight', 'accepted', 'rejected', 'not_sent', 'unknown', 'skipped')),
+      attempts INTEGER NOT NULL DEFAULT 0,
+      sid TEXT,
+      status TEXT,
+      http_status INTEGER,
+      code INTEGER,
+      exit_code INTEGER NOT NULL DEFAULT 0,
+      error TEXT,
+      updated_at REAL NOT NULL,
+      PRIMARY KEY (run, number)
+    ) STRICT;
+    CREATE INDEX rows_by_recipient ON rows (recipient, fingerprint);
+    CREATE TABLE parts (
+      account TEXT NOT NULL,
+      day INTEGER NOT NULL,
+      parts INTEGER NOT NULL,
+      PRIMARY KEY (account, day)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+"""``user_version`` counts how many of them a ledger has seen; never change one that was released."""

@@ -1,0 +1,63 @@
+"""Who is alive: a lock that dies with its process tells a living owner of something in flight from a dead one."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Owners:
+    """Who is alive: a locked file for each process that has something in flight.
+
+    The lock dies with its process, however that ends, so a competitor can tell a living owner from a dead one.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._name = ""
+        self._lock: int | None = None
+
+    def mine(self) -> str:
+        """Return our own name, locked from the first time on; raises OSError where it cannot be."""
+        if not self._name:
+            self._name = f"{os.getpid()}-{os.urandom(8).hex()}"
+            if self._directory is not None:
+                self._lock = _lock_private(self._directory / self._name)
+        return self._name
+
+    def is_alive(self, name: str) -> bool:
+        """Tell whether the process of that name still runs; a dead one's file is removed."""
+        if name == self._name or self._directory is None:
+            return True
+        path = self._directory / name
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+
+    def leave(self) -> None:
+        """Remove our file and let go of the lock."""
+        if self._lock is not None and self._directory is not None:
+            (self._directory / self._name).unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+
+def _lock_private(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def process_of(name: str) -> str:
+    """Return the process id in an owner's name, for people."""
+    return name.partition("-")[0]

@@ -1,0 +1,101 @@
+"""What a run would do, before it does it: rows, parts, requests, time and cost."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from exosms import segments
+from exosms.bulk import size_for
+from exosms.drafts import Recipe
+from exosms.errors import GuardError
+from exosms.guards import Guards
+from exosms.message import Encoding, Message
+from exosms.pacing import Rate
+from exosms.rows import Flaw, Row
+from exosms.staging import Draft, Rejected, Totals
+
+MOST_FLAWS = 1000
+"""Flaws that are told one by one; the others are counted."""
+
+_MOST_CHARACTERS = 1000
+
+
+@dataclass(kw_only=True)
+class Inspection:
+    """Goes through a file once and remembers what is wrong with it, and what a guard says."""
+
+    recipe: Recipe
+    guards: Guards
+    now: float
+    """Seconds since the epoch: some guards look at the clock."""
+    flaws: list[Flaw] = field(default_factory=list)
+    flawed: int = 0
+    """Rows with a flaw."""
+    broken: bool = False
+    """Whether the rest of the file could not be read."""
+    refused: GuardError | None = None
+    forcing: Counter[str] = field(default_factory=Counter)
+    """The characters that make texts Unicode, with the number of texts."""
+
+    def drafts(self, rows: Iterable[Row | Flaw]) -> Iterator[Draft | Rejected]:
+        """Yield what each row makes."""
+        for row in rows:
+            if isinstance(row, Flaw):
+                self.broken = self.broken or row.is_last
+                yield self._rejected((row,), recipient=row.value)
+                continue
+            made = self.recipe.draft(row)
+            if isinstance(made, Message):
+                self._look_at(made)
+                yield Draft(row.number, row.line, made)
+            else:
+                yield self._rejected(made, recipient=self.recipe.recipient_in(row))
+
+    def _look_at(self, message: Message) -> None:
+        if message.encoding is Encoding.UNICODE:
+            for character in segments.forcing_characters(message.body):
+                if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
+                    self.forcing[character] += 1
+        if self.refused is None:
+            try:
+                self.guards.check_message(message)
+                self.guards.check_hour(message, now=self.now)
+            except GuardError as error:
+                self.refused = error
+
+    def _rejected(self, flaws: tuple[Flaw, ...], *, recipient: str) -> Rejected:
+        self.flawed += 1
+        self.flaws += flaws[: max(0, MOST_FLAWS - len(self.flaws))]
+        first = flaws[0]
+        column = f"{first.column}: " if first.column else ""
+        return Rejected(first.number, first.line, recipient, column + first.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be sent."""
+
+    totals: Totals
+    duplicates: int
+    sent_before: int
+    requests: int
+    seconds: float | None
+    """At the allowed rate; None without one."""
+    cost: float | None
+    """In the currency of the profile's ``price_per_part``."""
+    forcing: tuple[tuple[str, int], ...]
+    """The most frequent characters that make texts Unicode, with the number of texts."""
+
+
+def requests_for(messages: int, *, batch: int) -> int:
+    """Return the requests that messages take at least: the first carries one message, the second two."""
+    size = size_for(messages, asked=batch)
+    if size == 1 or messages <= 2:
+        return messages if size == 1 else min(messages, 2)
+    return 2 + math.ceil((messages - 3) / size)
+
+
+def seconds_for(requests: int, rate: Rate | None) -> float | None:
+    """Return how long requests take at a rate; None where there is none."""
+    return requests * rate.interval if rate and rate.per_minute else None

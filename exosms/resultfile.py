@@ -1,0 +1,53 @@
+"""A run's rows as a CSV that a spreadsheet can open: what became of each of them."""
+
+import csv
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TextIO
+
+from exosms.journal import RowEntry
+
+COLUMNS = (
+    "row",
+    "line",
+    "to",
+    "outcome",
+    "sid",
+    "http_status",
+    "code",
+    "error",
+    "segments",
+    "attempts",
+    "updated_at",
+)
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a cell that a spreadsheet would run as a formula (OWASP, CSV Injection)."""
+
+
+def write(rows: Iterable[RowEntry], file: TextIO) -> None:
+    """Write the rows with their header."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(
+            (
+                row.number, row.line, _number(row.recipient), row.state, _harmless(row.sid), row.http_status,
+                row.code, _harmless(row.error), row.segments, row.attempts, _time(row.updated_at),
+            )
+        )  # fmt: skip
+
+
+def _number(text: str) -> str:
+    """Return a recipient so that it reads as a number; what is in the file instead of one may be anything."""
+    return text if text[:1] == "+" and text[1:].isdigit() and text.isascii() else _harmless(text)
+
+
+def _harmless(text: str | None) -> str:
+    """Return a cell that no spreadsheet runs: a leading apostrophe makes it text."""
+    text = text or ""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
