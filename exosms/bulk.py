@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.errors import ExitCode, ExosmsError
 from exosms.exotel.client import Batch, Client
+from exosms.interrupts import LOOK, leave_signals_to_main_thread
 from exosms.journal import Item, Journal, Run
 from exosms.ledger import Ledger, State
 from exosms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
@@ -40,9 +41,6 @@ _MOST_NOT_SENT = 10
 _MOST_UNKNOWN = 3
 _MOST_REFUSED = 5
 """Requests in a row, after their retries, that end the same way before a run stops."""
-
-_POLL = 0.5
-"""Seconds after which a waiting main thread looks whether a signal came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +78,10 @@ class BulkDesk:
     """The guards that time and profile can change; raises GuardError."""
     within_limit: Callable[[int], None] | None
     """Refuses, by GuardError, the number of parts that the account would have used today."""
-    asked_to_stop: Callable[[], None]
-    """Raises Interrupted when asked to stop."""
+    asked_to_stop: Callable[[], bool]
+    """Whether nothing more is to begin."""
+    must_leave: Callable[[], bool]
+    """Whether what is in flight is to be given up too."""
     tell: Callable[[str], None]
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
@@ -101,50 +101,43 @@ class Carriers:
     """Threads that carry requests and bring answers; they know neither journal nor pace."""
 
     def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
-        self.answers: queue.SimpleQueue[tuple[_Request, Batch] | None] = queue.SimpleQueue()
         self.flying = 0
+        self._answers: queue.SimpleQueue[tuple[_Request, Batch]] = queue.SimpleQueue()
         self._send = send
         self._most = most
         self._jobs: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         self._threads = 0
 
     def carry(self, request: _Request) -> None:
-        """Send a request in some thread; its answer comes by ``answers``."""
+        """Send a request in some thread; its answer comes by ``arrived``."""
         self.flying += 1
         if self._threads < min(self.flying, self._most):
             self._threads += 1
             threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads}").start()
         self._jobs.put(request)
 
-    def arrived(self, *, until: float | None, now: Callable[[], float]) -> list[tuple[_Request, Batch]]:
-        """Return the answers that are there; with none, wait for one or for ``until``."""
-        answers = self._at_hand()
-        while not answers and (until is None or now() < until):
-            left = _POLL if until is None else min(_POLL, until - now())
-            try:
-                first = self.answers.get(timeout=max(left, 0.0))
-            except queue.Empty:
-                continue
-            answers = [*([first] if first else []), *self._at_hand()]
-            if first is None:  # somebody wants attention
-                break
-        self.flying -= len(answers)
-        return answers
-
-    def _at_hand(self) -> list[tuple[_Request, Batch]]:
+    def arrived(self, *, timeout: float) -> list[tuple[_Request, Batch]]:
+        """Return the answers that are there; with none, wait for the first, at most so many seconds."""
         answers: list[tuple[_Request, Batch]] = []
-        while True:
-            try:
-                answer = self.answers.get_nowait()
-            except queue.Empty:
-                return answers
-            if answer:
-                answers.append(answer)
+        try:
+            answers.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
+            while True:
+                answers.append(self._answers.get_nowait())
+        except queue.Empty:
+            self.flying -= len(answers)
+            return answers
 
     def _work(self) -> None:
+        leave_signals_to_main_thread()
         while True:
             request = self._jobs.get()
-            self.answers.put((request, self._send([item.message for item in request.items])))
+            self._answers.put((request, self._carried([item.message for item in request.items])))
+
+    def _carried(self, messages: Sequence[Message]) -> Batch:
+        try:
+            return self._send(messages)
+        except Exception as error:  # noqa: BLE001  # a bug: its messages may be on their way, and their rows must not wait for ever
+            return Batch((_broken(error),) * len(messages), whole=True)
 
 
 class Sender:
@@ -163,41 +156,35 @@ class Sender:
         self._size = desk.batch
         self._failures = desk.failed
         self._streak: tuple[object, int] = (None, 0)
-        self._interrupted: Interrupted | None = None
-
-    def wake(self) -> None:
-        """Make a waiting sender look around; safe in a signal handler."""
-        self._carriers.answers.put(None)
 
     def send(self) -> Iterator[Sequence[Settled]]:
         """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
 
-        Raises Interrupted when asked to stop, after what was in flight has its answer; the second time at once, and
-        then whatever is in flight is unknown.
+        When asked to stop it ends once whatever is in flight has its answer; when it must leave, at once, and then
+        that is unknown.
         """
-        try:
-            while True:
-                when = self._next_start()
-                if when is None and not self._carriers.flying:
-                    break
-                yield from self._settle(self._carriers.arrived(until=when, now=self._desk.now))
-                if when is not None and self._desk.now() >= when and self.stop is None:
-                    yield from self._start()
-        except Interrupted:
-            yield from self._settle(self._carriers.arrived(until=0.0, now=self._desk.now))
-            self._desk.journal.give_up(self._run)
-            raise
-        if self._interrupted is not None:
-            raise self._interrupted
+        while not self._desk.must_leave():
+            when = self._next_start()
+            if when is None and not self._carriers.flying:
+                return
+            yield from self._settle(self._carriers.arrived(timeout=self._until(when)))
+            if when is not None and self._desk.now() >= when and not self._is_stopping:
+                yield from self._start()
+        yield from self._settle(self._carriers.arrived(timeout=0.0))
+        self._desk.journal.give_up(self._run)
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self.stop is not None or self._desk.asked_to_stop()
+
+    def _until(self, when: float | None) -> float:
+        """Return the seconds for which answers are waited for before looking around again."""
+        return LOOK if when is None else min(LOOK, max(0.0, when - self._desk.now()))
 
     def _next_start(self) -> float | None:
         """Return the moment at which another request may begin; None: not before an answer came, or never."""
-        try:
-            self._desk.asked_to_stop()
-        except Interrupted as interrupted:
-            self._interrupted = interrupted
         most = WORKERS if self._is_proven else 1
-        if self.stop or self._interrupted or self._carriers.flying >= most:
+        if self._is_stopping or self._carriers.flying >= most:
             return None
         if not self._fresh:
             if not self._later:
@@ -290,9 +277,9 @@ class Sender:
         retrying = self._may_retry(request)
         for item, receipt in zip(request.items, batch.receipts, strict=True):
             state = State(receipt.outcome)
-            if receipt.then is Then.STOP and receipt.outcome is Outcome.NOT_SENT:
-                state = State.WAITING
+            if receipt.then is Then.STOP:
                 self._stop_after(receipt)
+                state = State.WAITING if receipt.outcome is Outcome.NOT_SENT else state
             elif receipt.then in {Then.RETRY, Then.PAUSE} and retrying:
                 state = State.WAITING
                 again.append(item)
@@ -431,6 +418,21 @@ def _stop_for(error: ExosmsError) -> Stop:
     if receipt.problem is None:
         raise AssertionError
     return Stop(exit_code=receipt.exit_code, problem=receipt.problem)
+
+
+def _broken(error: Exception) -> Receipt:
+    return Receipt(
+        outcome=Outcome.UNKNOWN,
+        exit_code=ExitCode.UNKNOWN,
+        then=Then.STOP,
+        problem=Problem(
+            kind=Outcome.UNKNOWN,
+            message=f"a bug in exosms: {type(error).__name__}",
+            meaning="It may have been sent.",
+            remedy="Please report it, with the command that you ran.",
+            retry=Retry.DECIDE,
+        ),
+    )
 
 
 def _too_many_failed(rows: int) -> Problem:

@@ -3,6 +3,7 @@
 ``synchronous=FULL``, since with NORMAL a power failure loses what was committed last.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -18,7 +19,16 @@ from exosms.owners import Owners
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's transaction."""
 
-MEND = "Nothing was sent. Free some space or mend the permissions, then run it again."
+MEND = "Free some space or mend the permissions, then run it again."
+REPLACE = "Bring back a copy, or begin anew without the state directory: once keys and runs are forgotten then."
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "Another process keeps it: run it again later.",
+    sqlite3.SQLITE_CORRUPT: REPLACE,
+    sqlite3.SQLITE_NOTADB: REPLACE,
+}
+_PRIMARY = 0xFF
+"""The part of SQLite's extended codes that says which kind it is."""
 
 
 class LedgerUnavailableError(ConfigError):
@@ -48,17 +58,20 @@ class Database:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create_private(path)
+            _require_writable(directory, path)
         except OSError as error:
             raise LedgerUnavailableError(
                 f"The state directory {directory} cannot be written: {error.strerror}",
                 remedy="Name a writable one in EXOSMS_STATE_DIR.",
             ) from error
+        owners = directory / "owners"
         with translated(path):
             connection = _connect(path)
             if _version(connection) != len(MIGRATIONS):
                 with _one_at_a_time(directory / "migration.lock"):
+                    _require_begun(connection, path, owners)
                     _migrate(connection, path)
-        return cls(connection, Owners(directory / "owners"), clock=clock)
+        return cls(connection, Owners(owners), clock=clock)
 
     @classmethod
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
@@ -100,6 +113,22 @@ def _create_private(path: Path) -> None:
             path.chmod(0o600)
 
 
+def _require_writable(directory: Path, path: Path) -> None:
+    """Raise OSError where nothing can be written: SQLite would find out in the middle of a command."""
+    for needed in (directory, path):
+        if not os.access(needed, os.W_OK):
+            raise OSError(errno.EACCES, "no permission to write", str(needed))
+
+
+def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> None:
+    """Refuse to begin a ledger anew where one was used: once keys and runs would be forgotten in silence."""
+    if _version(connection) == 0 and owners.is_dir():
+        raise LedgerError(
+            f"The ledger {path} is empty or gone, though messages were sent from here",
+            remedy=REPLACE,
+        )
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
@@ -121,9 +150,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the tables up to date; a ledger from the future is refused."""
     if _version(connection) > len(MIGRATIONS):
-        raise LedgerError(
-            f"The ledger {path} was written by a newer exosms", remedy="Nothing was sent. Upgrade exosms."
-        )
+        raise LedgerError(f"The ledger {path} was written by a newer exosms", remedy="Upgrade exosms.")
     connection.execute("PRAGMA journal_mode = WAL")
     with _all_or_nothing(connection):
         for number, script in enumerate(MIGRATIONS[_version(connection) :], start=_version(connection) + 1):
@@ -154,6 +181,7 @@ def translated(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, MEND)
         raise LedgerError(
-            f"The ledger {path or ''} cannot be used: {error}".replace("  ", " "), remedy=MEND
+            f"The ledger {path or ''} cannot be used: {error}".replace("  ", " "), remedy=remedy
         ) from error

@@ -1,7 +1,12 @@
-"""SIGINT, SIGTERM and SIGHUP: the first lets what is in flight finish, the second leaves at once."""
+"""SIGINT, SIGTERM and SIGHUP: the first lets what is in flight finish, the second leaves at once.
+
+A handler runs between any two instructions of the main thread, where an exception would cut a commit from the message
+that it stands for. So it only takes note, and whoever waits looks ten times a second whether something was noted.
+"""
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -9,16 +14,21 @@ from typing import Any
 
 from exosms.errors import Interrupted
 
+LOOK = 0.1
+"""Seconds between looks of whoever waits."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Turns signals into ``Interrupted``, at once or, while draining, at the next good moment."""
+    """The signals that asked this command to stop."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
         self._signum = 0
-        self._draining: Callable[[], None] | None = None
+        self._signals = 0
+        self._at_once = False
+        self._announce: Callable[[], None] | None = None
+        self._announced = False
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -37,29 +47,73 @@ class Interrupts:
                 signal.signal(signum, handler)
 
     @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """While inside, where nothing is on its way, a signal raises Interrupted wherever it comes.
+
+        It has to end what knows nothing of signals: a prompt, a pipe that is silent, a long file.
+        """
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+        self.check()
+
+    @contextmanager
     def draining(self, announce: Callable[[], None]) -> Iterator[None]:
-        """While inside, let the first signal only announce itself; ``pause`` and ``check`` raise it."""
-        self._draining = announce
+        """While inside, a first signal is announced and lets what is in flight finish; a second one gives it up."""
+        self._announce = announce
         try:
             yield
         finally:
-            self._draining = None
+            self._announce = None
 
-    def pause(self, seconds: float) -> None:
-        """Sleep; raises Interrupted as soon as a signal asks us to stop."""
-        if self._asked.wait(seconds):
-            self.check()
+    @property
+    def interruption(self) -> Interrupted | None:
+        """What ``check`` raises, if a signal asked us to stop."""
+        return Interrupted(self._signum) if self._signals else None
 
     def check(self) -> None:
         """Raise Interrupted if a signal asked us to stop."""
-        if self._asked.is_set():
-            raise Interrupted(self._signum)
+        if interruption := self.interruption:
+            raise interruption
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; raises Interrupted as soon as a signal asks us to stop."""
+        until = time.monotonic() + seconds
+        self.check()
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK))
+            self.check()
+
+    def must_leave(self) -> bool:
+        """Return whether what is in flight is to be given up; for the main thread, while it waits."""
+        if self._announce is None:
+            return self._signals > 0
+        if self._signals and not self._announced:
+            self._announced = True
+            self._announce()
+        return self._signals > 1
 
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
-        first = not self._asked.is_set()
         self._signum = signum
-        self._asked.set()
-        if first and self._draining is not None:
-            self._draining()
-            return
-        raise Interrupted(signum)
+        self._signals += 1
+        if self._at_once:
+            raise Interrupted(signum)
+
+
+def never() -> bool:
+    """Return False: what is in flight need not be given up."""
+    return False
+
+
+def leave_signals_to_main_thread() -> None:
+    """Keep the signals from this thread: a system call of the main thread would sleep on while we got one."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def ignore_all() -> None:
+    """Let no signal replace the exit code of a command that is done."""
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)

@@ -13,9 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from exosms.database import MEND, Database, LedgerError, translated
+from exosms.database import REPLACE, Database, LedgerError, translated
 from exosms.message import Delivery, Message, Outcome, Receipt
-from exosms.pacing import Rate, next_slot
+from exosms.pacing import Rate
 
 
 class State(StrEnum):
@@ -176,7 +176,7 @@ class Ledger:
         with translated():
             (flaw,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if flaw != "ok":
-                raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=MEND)
+                raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=REPLACE)
             (unknown,) = self._connection.execute(
                 "SELECT count(*) FROM messages WHERE state = 'unknown' AND state <> 'accepted'"
             ).fetchone()
@@ -274,38 +274,44 @@ class Ledger:
         """Take the next slot of the account's pace and return the seconds to wait for it."""
         now = self._clock()
         with self.database.transaction():
-            row = self._connection.execute(
-                "SELECT next_at, blocked_until FROM pace WHERE account = ?", (account,)
-            ).fetchone()
-            next_at, blocked_until = row or (0.0, 0.0)
-            slot = next_slot(now=now, next_at=next_at, blocked_until=blocked_until)
-            self._connection.execute(
-                "INSERT INTO pace VALUES (?, ?, 0) ON CONFLICT (account) DO UPDATE SET next_at = excluded.next_at",
-                (account, slot + rate.interval),
-            )
+            next_at, blocked_until = self._pace(account, now)
+            slot = max(now, next_at, blocked_until)
+            self._set_pace(account, now, next_at=slot + rate.interval, blocked_until=blocked_until)
         return slot - now
 
     def block(self, account: str, *, seconds: float) -> None:
         """Pause every process that sends for the account: Exotel said that it has had enough for now."""
-        until = self._clock() + seconds
+        now = self._clock()
         with self.database.transaction():
-            self._connection.execute(
-                "INSERT INTO pace VALUES (?, 0, ?) ON CONFLICT (account) DO UPDATE SET blocked_until = ?",
-                (account, until, until),
-            )
+            next_at, _ = self._pace(account, now)
+            self._set_pace(account, now, next_at=next_at, blocked_until=now + seconds)
 
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""
         now = self._clock()
         with translated():
-            row = self._connection.execute("SELECT blocked_until FROM pace WHERE account = ?", (account,)).fetchone()
-        return max(0.0, next_slot(now=now, next_at=0.0, blocked_until=row[0]) - now) if row else 0.0
+            _, blocked_until = self._pace(account, now)
+        return max(0.0, blocked_until - now)
+
+    def _pace(self, account: str, now: float) -> tuple[float, float]:
+        """Return when the next slot and the end of a pause are; both mean nothing once the clock was set back."""
+        row = self._connection.execute(
+            "SELECT next_at, blocked_until FROM pace WHERE account = ? AND written_at <= ?",
+            (account, now + _SET_BACK),
+        ).fetchone()
+        return row or (0.0, 0.0)
+
+    def _set_pace(self, account: str, now: float, *, next_at: float, blocked_until: float) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO pace (account, next_at, blocked_until, written_at) VALUES (?, ?, ?, ?)",
+            (account, next_at, blocked_until, now),
+        )
 
     def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> Entry | None:
         self._bury_the_dead()
         entries = self._entries(
-            "WHERE once_key = ? AND recipient = ? AND account = ? AND updated_at >= ?"
-            " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+            "WHERE once_key = ? AND recipient = ? AND account = ? AND (state = 'accepted' AND updated_at >= ?"
+            " OR state IN ('unknown', 'in_flight', 'waiting'))",
             (once.key, recipient, account, 0.0 if once.within is None else now - once.within),
         )
         return max(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), default=None)
@@ -390,6 +396,9 @@ def _with_outcome(outcome: str, *, alone: bool) -> str:
         return "m.state = ? AND d.outcome IS NULL"
     return "m.state = ? AND m.state <> 'accepted'"
 
+
+_SET_BACK = 1.0
+"""Seconds by which the wall clock may go back as a mere correction."""
 
 _INDIA = 5.5 * 3600
 """Seconds by which India is ahead of UTC, the whole year."""

@@ -56,6 +56,7 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE messages ADD COLUMN expires_at REAL;
+    ALTER TABLE pace ADD COLUMN written_at REAL NOT NULL DEFAULT 0;
     CREATE TABLE installation (
       fingerprint_key BLOB NOT NULL
     ) STRICT;

@@ -2,7 +2,10 @@
 
 import fcntl
 import os
+import re
 from pathlib import Path
+
+_NAME = re.compile(r"[0-9]{1,10}-[0-9a-f]{16}", re.ASCII)
 
 
 class Owners:
@@ -28,6 +31,8 @@ class Owners:
         """Tell whether the process of that name still runs; a dead one's file is removed."""
         if name == self._name or self._directory is None:
             return True
+        if not _NAME.fullmatch(name):  # it would lead to another file
+            return False
         path = self._directory / name
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)

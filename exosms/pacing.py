@@ -6,9 +6,6 @@ from dataclasses import dataclass
 LONGEST_PAUSE = 300.0
 """Seconds to which a ``Retry-After`` is clamped."""
 
-LONGEST_WAIT = 900.0
-"""Seconds beyond which a reserved slot cannot be legitimate: the wall clock was set back."""
-
 MOST_RETRIES = 5
 """Retries of one message, after its first attempt."""
 
@@ -41,16 +38,6 @@ class Rate:
     def interval(self) -> float:
         """Seconds between the starts of two requests."""
         return 60 / (self.per_minute * _SLACK) if self.per_minute else 0.0
-
-
-def next_slot(*, now: float, next_at: float, blocked_until: float) -> float:
-    """Return when the next request may start, in seconds of the same clock as ``now``.
-
-    ``next_at`` and ``blocked_until`` may have been written before the clock was set back; a time that no honest
-    process could have reserved is ignored.
-    """
-    slot = max(now, next_at, blocked_until)
-    return slot if slot <= now + LONGEST_WAIT else now
 
 
 def back_off(retry: int, *, chance: float) -> float:

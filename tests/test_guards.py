@@ -8,7 +8,7 @@ from exosms.dlt import check_ids, check_sender, is_promotional, missing_ids
 from exosms.errors import GuardError, InputError
 from exosms.guards import INDIA, Guards
 from exosms.message import Encoding, Message, MessageType
-from exosms.pacing import Rate, back_off, next_slot, retry_after
+from exosms.pacing import Rate, back_off, retry_after
 
 PROMOTIONAL = MessageType.PROMOTIONAL
 
@@ -150,9 +150,3 @@ def test_retry_after(value: str | None, date: str | None, seconds: float | None)
 def test_back_off_grows_to_a_minute_and_is_all_jitter() -> None:
     assert [back_off(retry, chance=1) for retry in (0, 1, 5, 6, 50)] == [1, 2, 32, 60, 60]
     assert back_off(3, chance=0) == 0
-
-
-def test_a_slot_that_no_honest_process_reserved_is_ignored() -> None:
-    assert next_slot(now=100, next_at=0, blocked_until=0) == 100
-    assert next_slot(now=100, next_at=105, blocked_until=130) == 130
-    assert next_slot(now=100, next_at=1e9, blocked_until=0) == 100

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ACCOUNT = "api.exotel.com/acme1"
 MESSAGE = Message(to="+919876543210", sender="ACMEIN", body="secret text", encoding=Encoding.PLAIN, segments=1)
 ACCEPTED = Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, sid="5" * 32, status="queued", http_status=200)
+UNKNOWN = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
 REJECTED = Receipt(outcome=Outcome.REJECTED, exit_code=ExitCode.REFUSED)
 KEY = OnceKey(key="backup")
 fork = multiprocessing.get_context("fork")
@@ -117,6 +118,47 @@ def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Le
     assert used() is State.ACCEPTED
 
 
+@pytest.mark.parametrize("state", ["in_flight", "waiting", "unknown"])
+def test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end(
+    ledger: Ledger, clock: Clock, state: str
+) -> None:
+    once = replace(KEY, within=60.0)
+    entry = claim(ledger, once=once)
+    if state == "unknown":
+        ledger.settle(entry, UNKNOWN)
+    elif state == "waiting":
+        ledger.wait_for_retry(entry)
+    clock.now += 3600
+    used = ledger.used(once, recipient=MESSAGE.to, account=ACCOUNT)
+    assert used
+    assert used.state == state
+
+
+@pytest.mark.parametrize("left", [b"", None])
+def test_a_ledger_that_was_used_never_begins_anew_by_itself(
+    ledger: Ledger, tmp_path: Path, left: bytes | None
+) -> None:
+    claim(ledger)
+    ledger.close()
+    for path in (tmp_path / "state").glob("ledger.db*"):
+        path.unlink()
+    if left is not None:
+        (tmp_path / "ledger.db").write_bytes(left)
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="empty or gone"):
+            Ledger.open(tmp_path / "state")
+
+
+def test_the_owner_of_a_claim_names_no_other_file(ledger: Ledger, tmp_path: Path) -> None:
+    precious = tmp_path / "state" / "precious"
+    precious.write_text("x")
+    claim(ledger, once=KEY)
+    with ledger.database.transaction() as connection:
+        connection.execute("UPDATE messages SET owner = '../precious'")
+    assert ledger.resolve(KEY.key, outcome=Outcome.NOT_SENT) == 1  # so it was taken for dead
+    assert precious.exists()
+
+
 def _claim_and_die(directory: Path, how: str, queue: "Queue[int]") -> None:
     ledger = Ledger.open(directory)
     entry_id = claim(ledger, once=KEY)
@@ -195,6 +237,20 @@ def test_a_slot_from_before_the_clock_was_set_back_is_ignored(ledger: Ledger, cl
     clock.now -= 86400
     assert ledger.blocked_for(ACCOUNT) == 0
     assert ledger.reserve(ACCOUNT, Rate(200)) == 0
+    assert 0 < ledger.reserve(ACCOUNT, Rate(200)) < 1
+
+
+def test_a_pause_from_before_the_clock_was_set_back_brings_no_slot_back(ledger: Ledger, clock: Clock) -> None:
+    ledger.reserve(ACCOUNT, Rate(200))
+    clock.now -= 86400
+    ledger.block(ACCOUNT, seconds=5)
+    assert ledger.reserve(ACCOUNT, Rate(200)) == 5
+
+
+def test_a_long_queue_is_no_reason_to_begin_another(ledger: Ledger) -> None:
+    waits = [ledger.reserve(ACCOUNT, Rate(1)) for _ in range(40)]
+    assert waits == sorted(waits)
+    assert waits[-1] > 39 * 60
 
 
 def test_parts_of_the_day_are_counted_from_midnight_in_india(ledger: Ledger, clock: Clock) -> None:

@@ -1,8 +1,9 @@
 """What commands work with: settings, the client and the ledger, made from options and environment."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from exosms.database import LedgerUnavailableError
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.line import Https, InProcess, Line
+from exosms.interrupts import Interrupts, never
 from exosms.ledger import Ledger
+from exosms.message import Receipt
 from exosms.profiles import Account, Options, Settings
 
 if TYPE_CHECKING:
@@ -45,12 +48,12 @@ def find_template(settings: Settings, name: str) -> "Registered":
     return open_registry(settings).get(name)
 
 
-def open_client(out: Out, account: Account, *, timeout: float) -> Client:
+def open_client(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Client:
     """Return a client for the account; the sandbox's emulator answers in this process."""
-    return Client(open_line(out, account, timeout=timeout), account_sid=account.sid)
+    return Client(open_line(out, account, timeout=timeout, must_leave=must_leave), account_sid=account.sid)
 
 
-def open_line(out: Out, account: Account, *, timeout: float) -> Line:
+def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Line:
     """Return what carries the account's requests."""
     if account.is_sandbox:
         out.tell("the sandbox answers; nothing is sent")
@@ -61,7 +64,15 @@ def open_line(out: Out, account: Account, *, timeout: float) -> Line:
         token=account.fetch_token(environ=os.environ, warn=out.warn).reveal(),
         timeout=timeout,
         observe=out.trace,
+        must_leave=must_leave,
     )
+
+
+def drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
+    """Pass receipts on; a first signal waits for the one whose request is in flight."""
+    stopping = "stopping after the request in flight; press Ctrl-C again to leave at once, its outcome unknown"
+    with interrupts.draining(partial(out.tell, stopping)):
+        yield from receipts
 
 
 def _emulator(out: Out) -> "Emulator":

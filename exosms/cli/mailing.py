@@ -2,22 +2,23 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exosms import dlt
 from exosms.cli.asking import agree
 from exosms.cli.bulk import Duplicates, SentBefore
-from exosms.cli.context import find_settings, find_template, ledger_exists, open_client, open_ledger
+from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Format, Out, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results
-from exosms.cli.runreport import clock, counts_document, failure
+from exosms.cli.runreport import RunReport, clock, counts_document, failure
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.guards import Guards
@@ -97,7 +98,9 @@ def mail(wish: Wish, options: Options, out: Out) -> int:
                 )
                 mailing = _Mailing(wish, options, office)
                 try:
-                    return mailing.mail()
+                    with interrupts.at_once():
+                        send = mailing.prepare()
+                    return send()
                 except UsageError:
                     raise
                 except ExosmsError as error:
@@ -152,12 +155,12 @@ class _Mailing:
         self._account = account.identity if account else ""
         self._staging = Staging(office.ledger.database, account=self._account, letterhead=self._letterhead)
 
-    def mail(self) -> int:
-        """Check, plan, ask and send."""
+    def prepare(self) -> Callable[[], int]:
+        """Check, plan and ask; return what sends, or does whatever else was asked for, and gives the exit code."""
         wish = self._wish
         inspection = self._inspect()
         if wish.sample_to is not None:
-            return self._send_samples(wish.sample_to)
+            return partial(self._send_samples, wish.sample_to)
         known = self._known_run()
         if known is not None:
             return self._go_on(known)
@@ -166,12 +169,11 @@ class _Mailing:
         before = self._compare_with_earlier()
         plan = self._plan(inspection, before)
         if wish.dry_run:
-            self._show(plan)
-            return ExitCode.OK
+            return partial(self._show, plan)
         if not plan.totals.messages and not plan.totals.rows:
             raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
         self._agree(plan)
-        return self._begin(plan)
+        return partial(self._begin, plan)
 
     def counts(self) -> Mapping[str, int]:
         """Return how many rows are laid out, by what becomes of them where nothing is sent."""
@@ -252,16 +254,23 @@ class _Mailing:
         same, new, gone = self._staging.changed_since(run.id)
         return f"{same} rows are as before, {new} are new, {gone} are gone"
 
-    def _go_on(self, run: Run) -> int:
+    def _go_on(self, run: Run) -> Callable[[], int]:
         """Continue the run that was named, or say again how it ended."""
         if self._wish.dry_run:
-            self._out.tell(f"the run {run.name} exists; --run would go on with it")
-            return ExitCode.OK
-        if not run.is_finished:
-            self._agree(None)
-            return carry_out(self._journal.take(run), self._handling(), self._office)
-        from exosms.cli.runreport import RunReport
+            return partial(self._say_it_exists, run)
+        if run.is_finished:
+            return partial(self._say_again, run)
+        self._agree(None)
+        return partial(self._resume, run)
 
+    def _say_it_exists(self, run: Run) -> int:
+        self._out.tell(f"the run {run.name} exists; --run would go on with it")
+        return ExitCode.OK
+
+    def _resume(self, run: Run) -> int:
+        return carry_out(self._journal.take(run), self._handling(), self._office)
+
+    def _say_again(self, run: Run) -> int:
         counts = self._journal.counts(run)
         report = RunReport(self._out, rows=sum(counts.values()), sandbox=self._settings.is_sandbox)
         self._out.tell(f"the run {run.name} is finished; nothing was sent")
@@ -317,7 +326,7 @@ class _Mailing:
             forcing=tuple(inspection.forcing.most_common(5)),
         )
 
-    def _show(self, plan: Plan) -> None:
+    def _show(self, plan: Plan) -> int:
         out = self._out
         if out.format in {Format.JSON, Format.JSONL}:
             counts = {
@@ -343,6 +352,7 @@ class _Mailing:
         else:
             for name, value in _plan_rows(plan):
                 out.line(name, value)
+        return ExitCode.OK
 
     def _agree(self, plan: Plan | None) -> None:
         """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
@@ -404,7 +414,8 @@ class _Mailing:
             self._out.tell(f"{len(samples)} texts would go to {to}")
             return ExitCode.OK
         try:
-            for message, receipt in zip(samples, self._desk(guards).deliver_all(samples), strict=True):
+            receipts = drained(self._desk(guards).deliver_all(samples), self._out, self._office.interrupts)
+            for message, receipt in zip(samples, receipts, strict=True):
                 report.add(Result(to=to, receipt=receipt, message=message))
         except Interrupted as interrupted:
             report.interrupt(interrupted)
@@ -419,7 +430,9 @@ class _Mailing:
             guards.check_hour(message, now=time.time())
 
         return Desk(
-            client=open_client(self._out, account, timeout=self._wish.timeout),
+            client=open_client(
+                self._out, account, timeout=self._wish.timeout, must_leave=self._office.interrupts.must_leave
+            ),
             ledger=self._office.ledger,
             account=account.identity,
             profile=self._settings.profile,

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exosms import dlt, phone, segments
 from exosms.cli.context import (
+    drained,
     find_settings,
     find_template,
     ledger_exists,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from exosms.registry import Registered
 
 _MANY_PARTS = 7
-_STOPPING = "stopping after the request in flight; press Ctrl-C again to leave at once, its outcome unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,25 +62,30 @@ def send(wish: Wish, options: Options, out: Out) -> int:
     """Send what is wished for and return the exit code."""
     report = Report(out, "send", recipients=wish.recipients)
     interrupts = Interrupts()
-    try:
-        with interrupts.installed():
-            settings = find_settings(out, options, account_needed=not wish.dry_run)
-            report.profile, report.sandbox = settings.profile, settings.is_sandbox
-            messages = _compose_all(wish, options, settings, out)
-            report.expect([message.to for message in messages])
-            if wish.dry_run:
-                receipts = _planned(wish, settings, messages)
-            else:
-                receipts = _delivered(wish, options, settings, messages, out, interrupts)
-            for message, receipt in zip(messages, receipts, strict=True):
-                report.add(Result(to=message.to, receipt=receipt, message=message))
-    except UsageError:
-        raise  # standard output stays empty
-    except ExosmsError as error:
-        report.fail(error)
-    except Interrupted as interrupted:
-        report.interrupt(interrupted)
-    return report.conclude()
+    with interrupts.installed():
+        try:
+            _send(wish, options, report, out, interrupts)
+        except UsageError:
+            raise  # standard output stays empty
+        except ExosmsError as error:
+            report.fail(error)
+        except Interrupted as interrupted:
+            report.interrupt(interrupted)
+        return report.conclude()
+
+
+def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: Interrupts) -> None:
+    with interrupts.at_once():
+        settings = find_settings(out, options, account_needed=not wish.dry_run)
+        report.profile, report.sandbox = settings.profile, settings.is_sandbox
+        messages = _compose_all(wish, options, settings, out)
+        report.expect([message.to for message in messages])
+    if wish.dry_run:
+        receipts = _planned(wish, settings, messages)
+    else:
+        receipts = _delivered(wish, options, settings, messages, out, interrupts)
+    for message, receipt in zip(messages, receipts, strict=True):
+        report.add(Result(to=message.to, receipt=receipt, message=message))
 
 
 def _compose_all(wish: Wish, options: Options, settings: Settings, out: Out) -> Sequence[Message]:
@@ -194,7 +198,7 @@ def _delivered(
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
         desk = Desk(
-            client=open_client(out, account, timeout=wish.timeout),
+            client=open_client(out, account, timeout=wish.timeout, must_leave=interrupts.must_leave),
             ledger=ledger,
             account=account.identity,
             profile=settings.profile,
@@ -206,15 +210,10 @@ def _delivered(
             warn=out.warn,
             tell=out.tell,
         )
-        receipts = _drained(desk.deliver_all(messages, once=once), out, interrupts)
+        receipts = drained(desk.deliver_all(messages, once=once), out, interrupts)
         if wish.wait is None:
             yield from receipts
             return
         from exosms.cli.waiting import awaited
 
         yield from awaited(receipts, desk=desk, seconds=wish.wait, options=options, out=out)
-
-
-def _drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
-    with interrupts.draining(partial(out.tell, _STOPPING)):
-        yield from receipts

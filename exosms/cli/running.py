@@ -4,6 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from exosms import bulk, resultfile
@@ -19,6 +20,8 @@ from exosms.journal import Journal, Run
 from exosms.ledger import Ledger
 from exosms.message import Message, Problem, Retry
 from exosms.profiles import Settings
+
+_STOPPING = "stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +54,10 @@ def carry_out(run: Run, handling: Handling, office: Office) -> int:
     counts = office.journal.counts(run)
     report = RunReport(office.out, rows=counts.get("waiting", 0), sandbox=office.settings.is_sandbox)
     sender = Sender(run, _desk(run, handling, office, rows=sum(counts.values()), tell=report.tell))
-    interrupted: Interrupted | None = None
-    try:
-        with office.interrupts.draining(lambda: _announce(report, sender)):
-            for settled in sender.send():
-                report.show(settled)
-    except Interrupted as signal:
-        interrupted = signal
+    with office.interrupts.draining(partial(report.tell, _STOPPING)):
+        for settled in sender.send():
+            report.show(settled)
+    interrupted = office.interrupts.interruption
     stop = _interruption(interrupted) if interrupted else sender.stop
     run, exit_code = _released(run, office.journal, stop)
     report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
@@ -87,14 +87,10 @@ def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Call
         failed=handling.failed,
         check=check,
         within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
-        asked_to_stop=office.interrupts.check,
+        asked_to_stop=lambda: office.interrupts.interruption is not None,
+        must_leave=office.interrupts.must_leave,
         tell=tell,
     )
-
-
-def _announce(report: RunReport, sender: Sender) -> None:
-    sender.wake()
-    report.tell("stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown")
 
 
 def _interruption(interrupted: Interrupted) -> Stop:

@@ -13,7 +13,7 @@ from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger
 from exosms.cli.render import Format, Out
-from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, UsageError
+from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.journal import Journal, Run
 from exosms.ledger import Ledger, State
 from exosms.message import Outcome
@@ -265,22 +265,23 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     file = ""
     try:
         with interrupts.installed(), _journal() as (journal, ledger):
-            check_results(how.handling.results)
-            run = _run(journal, name)
-            file = run.file
-            settings = find_settings(out, _options_of(run, options))
-            if settings.account is None or settings.account.identity != run.account:
-                other = settings.account.identity if settings.account else "none"
-                raise ConfigError(
-                    f"The run {name} belongs to the account {run.account}, not to {other}",
-                    remedy="Name its profile with -p, or set its EXOTEL_* variables.",
-                )
-            run = journal.take(run)
-            try:
-                _agreed(out, f"Send what is left of {name}?", yes=how.yes, no_input=how.no_input)
-            except GuardError:
-                journal.let_go(run)
-                raise
+            with interrupts.at_once():
+                check_results(how.handling.results)
+                run = _run(journal, name)
+                file = run.file
+                settings = find_settings(out, _options_of(run, options))
+                if settings.account is None or settings.account.identity != run.account:
+                    other = settings.account.identity if settings.account else "none"
+                    raise ConfigError(
+                        f"The run {name} belongs to the account {run.account}, not to {other}",
+                        remedy="Name its profile with -p, or set its EXOTEL_* variables.",
+                    )
+                run = journal.take(run)
+                try:
+                    _agreed(out, f"Send what is left of {name}?", yes=how.yes, no_input=how.no_input)
+                except (GuardError, Interrupted):
+                    journal.let_go(run)
+                    raise
             if how.again:
                 journal.put_back(run, how.again)
             office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)

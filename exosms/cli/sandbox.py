@@ -68,7 +68,7 @@ def command(
     interrupts = Interrupts()
     out = o.out()
     try:
-        with interrupts.installed():
+        with interrupts.installed(), interrupts.at_once():
             serve(port=port, behaviour=behaviour, announce=out.line, until=_until_interrupted)
     except OSError as error:
         raise ConfigError(

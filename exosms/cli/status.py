@@ -53,10 +53,11 @@ def command(
     options = Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
     page = _Page(out)
     interrupts = Interrupts()
-    try:
-        with interrupts.installed():
-            page.sids = _checked(sids)
-            settings = find_settings(out, options)
+    with interrupts.installed():
+        try:
+            with interrupts.at_once():
+                page.sids = _checked(sids)
+                settings = find_settings(out, options)
             page.settings = settings
             with ledger_or_memory(out) as ledger:
                 watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
@@ -67,17 +68,17 @@ def command(
                     page.show_all()
                     raise
                 page.show_all()
-    except UsageError:
-        raise  # standard output stays empty
-    except ExosmsError as error:
-        return page.fail(error)
-    except Interrupted as interrupted:
-        out.fail(
-            f"interrupted by {interrupted.name}",
-            remedy=f"Go on with: {how_to_go_on(page.open, options, wait)}",
-        )
-        return page.conclude(interrupted.exit_code)
-    return page.conclude()
+        except UsageError:
+            raise  # standard output stays empty
+        except ExosmsError as error:
+            return page.fail(error)
+        except Interrupted as interrupted:
+            out.fail(
+                f"interrupted by {interrupted.name}",
+                remedy=f"Go on with: {how_to_go_on(page.open, options, wait)}" if page.sids else "",
+            )
+            return page.conclude(interrupted.exit_code)
+        return page.conclude()
 
 
 def _checked(given: Sequence[str]) -> Sequence[str]:
@@ -100,7 +101,7 @@ def _watch(
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
     asker = Asker(
-        client=open_client(out, account, timeout=timeout),
+        client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
         ledger=ledger,
         account=account.identity,
         rate=None if settings.is_sandbox else settings.rate,

@@ -6,12 +6,14 @@ trace events: it was sent once its last byte was handed to the operating system,
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from exosms.errors import ExitCode, Interrupted
+from exosms.errors import ExitCode
+from exosms.interrupts import LOOK, leave_signals_to_main_thread, never
 from exosms.message import Outcome, Then
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ class Progress:
     """Follows one request through httpcore's trace events."""
 
     def __init__(self) -> None:
+        self.begun = False
         self.written = False
         self.tunnel_status: int | None = None
         self.status: int | None = None
@@ -168,6 +171,7 @@ class Progress:
         with self._lock:
             if self.abandoned:
                 raise AbandonedError
+            self.begun = not self._tunnelling
 
     def _answered(self, head: tuple[bytes, int, bytes, object]) -> None:
         _version, status, _reason, _headers = head
@@ -200,35 +204,50 @@ class Exchange(threading.Thread):
         self._exchange = exchange
         self._answer: Answer | None = None
         self._error: BaseException | None = None
+        # Not ``join``: one that an exception cuts short takes the thread for ended.
+        self._done = threading.Lock()
+        self._done.acquire()
 
     def run(self) -> None:
         """Exchange, keeping the answer or the error for ``result``."""
+        leave_signals_to_main_thread()
         try:
             self._answer = self._exchange(self.progress)
         except BaseException as error:  # noqa: BLE001  # kept for the thread that waits, which raises it
             self._error = error
+        finally:
+            self._done.release()
 
-    def result(self, *, timeout: float) -> Answer | NoAnswer:
-        """Wait at most ``timeout`` seconds in total and return what is known then."""
+    def result(self, *, timeout: float, must_leave: Callable[[], bool] = never) -> Answer | NoAnswer:
+        """Wait at most ``timeout`` seconds in total, or until we must leave, and return what is known then."""
         try:
             self.start()
         except RuntimeError as error:  # the system has no thread left; nothing began
             return NoAnswer(written=False, fault=Fault.THREAD, detail=str(error))
-        fault = Fault.DEADLINE
-        try:
-            self.join(timeout)
-        except Interrupted:
-            fault = Fault.INTERRUPTED
-        if self.is_alive():
+        fault = self._wait(timeout, must_leave)
+        has_ended = fault is None
+        if not has_ended:
             self.progress.abandon()
-            self.join(_LEAVING)
+            has_ended = self._done.acquire(timeout=_LEAVING)
         if self._answer is not None:
             return self._answer
         if self.progress.status is not None:
             return Answer(status=self.progress.status, body=None)
-        if self._error is None or self.progress.abandoned:
-            return NoAnswer(written=self.progress.written, fault=fault)
-        return explain(self._error, self.progress)
+        if fault is None and self._error is not None:
+            return explain(self._error, self.progress)
+        # Whoever does not say in time that the request was not written may just have written it.
+        written = self.progress.written or (self.progress.begun and not has_ended)
+        return NoAnswer(written=written, fault=fault or Fault.DEADLINE)
+
+    def _wait(self, timeout: float, must_leave: Callable[[], bool]) -> Fault | None:
+        """Wait for the end of the exchange; returns why it is to be given up, or None when it ended."""
+        until = time.monotonic() + timeout
+        while not self._done.acquire(timeout=min(LOOK, max(0.0, until - time.monotonic()))):
+            if must_leave():
+                return Fault.INTERRUPTED
+            if time.monotonic() >= until:
+                return Fault.DEADLINE
+        return None
 
 
 def explain(error: BaseException, progress: Progress) -> NoAnswer:

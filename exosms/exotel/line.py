@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from exosms import __version__
 from exosms.errors import ConfigError
 from exosms.exotel.attempt import ANSWER_LIMIT, CONNECT_TIMEOUT, READ_TIMEOUT, Answer, Exchange, NoAnswer, Progress
+from exosms.interrupts import never
 
 if TYPE_CHECKING:
     import ssl
@@ -68,7 +69,16 @@ class Https:
     leave time for a handshake each.
     """
 
-    def __init__(self, base_url: str, *, key: str, token: str, timeout: float, observe: Observe) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str,
+        token: str,
+        timeout: float,
+        observe: Observe,
+        must_leave: Callable[[], bool] = never,
+    ) -> None:
         import httpx
 
         host = urlsplit(base_url)
@@ -77,6 +87,7 @@ class Https:
         self._base_url = base_url
         self._timeout = timeout
         self._observe = observe
+        self._must_leave = must_leave
         loopback = host.scheme == "http"
         try:
             self._client = httpx.Client(
@@ -114,7 +125,7 @@ class Https:
                 )
 
         started = time.monotonic()
-        reply = Exchange(exchange).result(timeout=self._timeout)
+        reply = Exchange(exchange).result(timeout=self._timeout, must_leave=self._must_leave)
         took = time.monotonic() - started
         self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
         return reply
