@@ -1,0 +1,94 @@
+"""Whatever signals come, however many and whenever: what was requested is never called not sent."""
+
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import Shell
+from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
+
+from exosms.errors import Interrupted
+from exosms.interrupts import Interrupts
+
+GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+NUMBERS = ("+919876543210", "+919876543211", "+919876543212")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def slowly(connection: Connection) -> None:
+    """Take as long as a real answer does."""
+    connection.stopping.wait(0.15)
+
+
+def storm(process: subprocess.Popen[bytes], chance: random.Random) -> None:
+    """Send a handful of signals, at once or in a row, somewhere in the life of the process."""
+    time.sleep(chance.uniform(0.1, 0.9))
+    for _ in range(chance.randint(1, 6)):
+        process.send_signal(chance.choice(SIGNALS))
+        time.sleep(chance.choice((0, 0, 0.001, 0.01, 0.1)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_storm_of_signals_changes_nothing_about_what_is_known(exosms: Shell, seed: int) -> None:
+    chance = random.Random(seed)
+    argv = ("send", "--from", "ACMEIN", "--body", "Hello", "--rate", "off", "--to", ",".join(NUMBERS))
+    with Misbehaving(*[does(awaits_all, slowly, says(GOOD))] * 3) as server:
+        process = exosms.start(*argv, "--base-url", server.url, env=ACCOUNT)
+        storm(process, chance)
+        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        requested = [connection.form["To"] for connection in server.connections if connection.complete]
+    assert len(requested) == len(set(requested)), "requested twice"
+    if process.returncode < 0:  # before exosms could take the signal over
+        assert (requested, out) == ([], "")
+        return
+    outcomes = {to: outcome for outcome, to, *_ in (line.split("\t") for line in out.splitlines())}
+    assert all(outcomes[to] in {"accepted", "unknown"} for to in requested), err
+    assert process.returncode in exit_codes(set(outcomes.values())), err
+    assert "bug" not in err
+    kept = [line.split("\t") for line in exosms("log").stdout.splitlines()]
+    assert all(outcomes[line[2]] == line[1] for line in kept)
+    assert set(requested) <= {line[2] for line in kept}
+
+
+def exit_codes(outcomes: set[str]) -> set[int]:
+    """Return the exit codes that are true of these outcomes: an unknown one outranks the signal."""
+    if "unknown" in outcomes:
+        return {9}
+    return {0} if outcomes == {"accepted"} else {128 + signum for signum in SIGNALS}
+
+
+def test_a_handler_raises_only_where_nothing_is_on_its_way() -> None:
+    interrupts = Interrupts()
+    announced: list[bool] = []
+    with interrupts.installed():
+        with interrupts.draining(lambda: announced.append(True)):
+            signal.raise_signal(signal.SIGTERM)
+            assert not announced  # a handler prints nothing: it may have cut through a print
+            assert (interrupts.must_leave(), announced) == (False, [True])
+            signal.raise_signal(signal.SIGTERM)
+            assert (interrupts.must_leave(), announced) == (True, [True])
+        assert interrupts.must_leave()
+        with pytest.raises(Interrupted), interrupts.at_once():
+            raise AssertionError
+
+
+def hangs_after_all(connection: Connection) -> None:
+    awaits_all(connection)
+    connection.stopping.wait(20)
+
+
+def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
+    with Misbehaving(answers(429, "", "Retry-After: 0"), hangs_after_all) as server:
+        argv = ("send", "--from", "ACMEIN", "--body", "Hello", "--rate", "off", "--to", NUMBERS[0])
+        process = exosms.start(*argv, "--base-url", server.url, env=ACCOUNT)
+        while server.complete_requests < 2:
+            time.sleep(0.01)
+        for signum in SIGNALS:
+            process.send_signal(signum)
+            time.sleep(0.05)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out.split(b"\t")[0]) == (9, b"unknown"), err
+    assert exosms("log").stdout.split("\t")[1] == "unknown"
