@@ -7,7 +7,7 @@ Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,8 @@ class State(StrEnum):
     REJECTED = "rejected"
     NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    """Of rows alone: nothing was to be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,19 @@ class Entry:
     error: str | None
     created_at: float
     updated_at: float
+    run: str | None = None
+    """The bulk run that it belongs to, and the number of its row; None for a single message."""
+    row: int | None = None
     delivery: Delivery | None = None
     """What Exotel last said of it, in answers that bring this along."""
     checked_at: float | None = None
 
 
-_ENTRY = tuple(name for name in Entry.__slots__ if name not in {"delivery", "checked_at"})
-_DELIVERY = tuple(Delivery.__slots__)
+ENTRY = tuple(name for name in Entry.__slots__ if name not in {"run", "row", "delivery", "checked_at"})
+"""The columns of a message that are of its own table."""
+
+DELIVERY = tuple(Delivery.__slots__)
+"""The columns of what became of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,38 +202,10 @@ class Ledger:
         with self.database.transaction():
             return self._using(once, recipient, account, self._clock())
 
-    def log(
-        self,
-        *,
-        to: str | None = None,
-        since: float | None = None,
-        once_key: str | None = None,
-        outcome: str | None = None,
-    ) -> Iterator[Entry]:
-        """Yield entries, oldest first, that fit all the conditions given; ``since`` is seconds before now.
-
-        What became of an accepted one outranks ``accepted``. They are read as they are asked for, however many.
-        """
-        conditions: dict[str, object] = {
-            "m.recipient = ?": to,
-            "m.created_at >= ?": None if since is None else self._clock() - since,
-            "m.once_key = ?": once_key,
-        }
-        given = {sql: value for sql, value in conditions.items() if value is not None}
-        if outcome is not None:
-            given[_with_outcome(outcome, alone=not given)] = outcome
-        with self.database.transaction():
-            self._bury_the_dead()
-        yield from self._history(given)
-
-    def sent_as(self, account: str, sid: str) -> Entry | None:
-        """Return the message that Exotel gave this Sid when it was sent from here."""
-        return next(self._history({"m.account = ?": account, "m.sid = ?": sid}), None)
-
     def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
         """Record what Exotel says of a message; a final state stays."""
-        columns = (*_DELIVERY, "account", "sid", "checked_at")
-        row = [*(getattr(delivery, name) for name in _DELIVERY), account, sid, self._clock()]
+        columns = (*DELIVERY, "account", "sid", "checked_at")
+        row = [*(getattr(delivery, name) for name in DELIVERY), account, sid, self._clock()]
         new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
         with self.database.transaction():
             self._connection.execute(
@@ -238,10 +218,20 @@ class Ledger:
         """Return what Exotel last said of a message."""
         with translated():
             row = self._connection.execute(
-                f"SELECT {_quoted(_DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
+                f"SELECT {_quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
                 (account, sid),
             ).fetchone()
-        return _read_delivery(row) if row else None
+        return read_delivery(row) if row else None
+
+    def bury_the_dead(self) -> None:
+        """Make the entries true before they are read: whatever a process that died had in flight is unknown."""
+        with self.database.transaction():
+            self._bury_the_dead()
+
+    def has_key(self, once_key: str) -> bool:
+        """Tell whether a message was ever sent with this once key."""
+        with translated():
+            return bool(self._entries("WHERE once_key = ?", (once_key,)))
 
     def resolve(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
@@ -339,33 +329,13 @@ class Ledger:
         return int(singly) + int(in_bulk)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[Entry]:
-        columns = ", ".join(_ENTRY)
+        columns = ", ".join(ENTRY)
         cursor = self._connection.execute(f"SELECT {columns} FROM messages {where} ORDER BY id", values)
         names = [column[0] for column in cursor.description]
         return [
             Entry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
             for row in cursor
         ]
-
-    def _history(self, conditions: Mapping[str, object]) -> Iterator[Entry]:
-        columns = ", ".join(
-            (*(f"m.{name}" for name in _ENTRY), "d.checked_at", *(f'd."{name}"' for name in _DELIVERY))
-        )
-        tables = "messages m LEFT JOIN deliveries d USING (account, sid)"
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        with translated():
-            cursor = self._connection.execute(
-                f"SELECT {columns} FROM {tables} {where} ORDER BY m.created_at, m.id",
-                tuple(conditions.values()),
-            )
-            for row in cursor:
-                own, (checked_at, *delivery) = row[: len(_ENTRY)], row[len(_ENTRY) :]
-                values = dict(zip(_ENTRY, own, strict=True))
-                yield Entry(
-                    **{**values, "state": State(values["state"])},
-                    checked_at=checked_at,
-                    delivery=_read_delivery(delivery) if checked_at is not None else None,
-                )
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
         with self.database.transaction():
@@ -379,22 +349,10 @@ def _quoted(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def _read_delivery(row: Sequence[Any]) -> Delivery:
-    values = dict(zip(_DELIVERY, row, strict=True))
+def read_delivery(row: Sequence[Any]) -> Delivery:
+    """Return what its columns say."""
+    values = dict(zip(DELIVERY, row, strict=True))
     return Delivery(**{**values, "outcome": Outcome(values["outcome"])})
-
-
-def _with_outcome(outcome: str, *, alone: bool) -> str:
-    """Return the condition for an outcome, in the words of the index that serves it.
-
-    Beside other conditions, which are narrower, SQLite must not begin with the deliveries: a million times a day's
-    messages took it five minutes.
-    """
-    if outcome in {Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED}:
-        return "d.outcome = ?" if alone else "coalesce(d.outcome, '') = ?"
-    if outcome == State.ACCEPTED:
-        return "m.state = ? AND d.outcome IS NULL"
-    return "m.state = ? AND m.state <> 'accepted'"
 
 
 _SET_BACK = 1.0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from exosms.delivery import ASK_AGAIN, Finding, found, with_template
 from exosms.errors import ExitCode
 from exosms.exotel.client import Client
+from exosms.history import History
 from exosms.ledger import Ledger
 from exosms.message import Problem, Retry, Then
 from exosms.pacing import MOST_RETRIES, Rate, back_off
@@ -81,7 +82,9 @@ class Asker:
 
     def _with_check(self, finding: Finding) -> Finding:
         """Name the template in the remedy, where the message was sent from here with one."""
-        sent = self.ledger.sent_as(self.account, finding.sid) if finding.problem and finding.delivery else None
+        sent = (
+            History(self.ledger).sent_as(self.account, finding.sid) if finding.problem and finding.delivery else None
+        )
         if finding.problem is None or sent is None or sent.template is None:
             return finding
         return replace(

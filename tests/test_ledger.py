@@ -13,6 +13,7 @@ import pytest
 
 from exosms.database import LedgerError, LedgerUnavailableError
 from exosms.errors import ExitCode, GuardError
+from exosms.history import History, Wanted
 from exosms.ledger import Entry, Ledger, OnceKey, State
 from exosms.message import Encoding, Message, Outcome, Receipt
 from exosms.pacing import Rate
@@ -272,7 +273,7 @@ def test_the_limit_is_checked_within_the_claim(ledger: Ledger) -> None:
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
     with pytest.raises(GuardError):
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
-    assert len([*ledger.log()]) == 2
+    assert len([*History(ledger).log(Wanted())]) == 2
 
 
 def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

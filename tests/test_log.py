@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import Shell
 
+from exosms.history import History, Wanted
 from exosms.ledger import Ledger
 
 SANDBOX = ("--region", "sandbox")
@@ -52,6 +53,8 @@ def test_a_document_has_these_keys_and_no_text(exosms: Shell) -> None:
         "account": "sandbox/sandbox",
         "profile": "sandbox",
         "once": "k",
+        "run": None,
+        "row": None,
         "to": "+919000020005",
         "from": "EXOTEL",
         "outcome": "delivered",
@@ -136,7 +139,7 @@ def test_no_question_reads_the_whole_ledger(exosms: Shell, conditions: dict[str,
     statements: list[str] = []
     with closing(Ledger.open(state)) as ledger:
         ledger._connection.set_trace_callback(statements.append)
-        assert [*ledger.log(**conditions)] == []
+        assert [*History(ledger).log(Wanted(**conditions))] == []
     with closing(sqlite3.connect(state / "ledger.db")) as other:
         plans = [
             row[3]
@@ -145,5 +148,37 @@ def test_no_question_reads_the_whole_ledger(exosms: Shell, conditions: dict[str,
             for row in other.execute(f"EXPLAIN QUERY PLAN {statement}")
         ]
     searched = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH"))]
-    assert [plan for plan in searched if plan.startswith("SCAN") and "owner" not in plan] == []
+    assert [plan for plan in searched if plan.startswith("SCAN") and "owner" not in plan and "runs" not in plan] == []
     assert [plan for plan in searched if "(account=? AND created_at>?)" in plan] == []
+
+
+def bulk(exosms: Shell, *codes: str, name: str = "r1") -> None:
+    rows = "".join(f"+9190000{code},Hello {place}\n" for place, code in enumerate(codes))
+    exosms("bulk", "-", *SANDBOX, "--yes", "--run", name, stdin=f"to,body\n{rows}")
+
+
+def test_the_rows_of_a_run_stand_beside_single_messages(exosms: Shell) -> None:
+    send(exosms, "20005")
+    bulk(exosms, "20006", "23185", "00400")
+    sid = send(exosms, "20007")
+    exosms("status", "--run", "r1")
+    messages = logged(exosms)
+    assert [(message["run"], message["row"], message["outcome"]) for message in messages] == [
+        (None, None, "accepted"),
+        ("r1", 1, "delivered"),
+        ("r1", 2, "failed"),
+        ("r1", 3, "rejected"),
+        (None, None, "accepted"),
+    ]
+    assert [message["row"] for message in logged(exosms, "--run", "r1", "--outcome", "failed")] == [2]
+    assert [message["row"] for message in logged(exosms, "--to", "+919000023185")] == [2]
+    assert [message["sid"] for message in logged(exosms, "--outcome", "accepted")][1:] == [sid]
+    assert logged(exosms, "--once", "k") == []
+    assert exosms("log").stdout.splitlines()[2].endswith("\tfailed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; run r1 row 2")
+
+
+def test_an_unknown_run_is_refused_with_the_nearest_name(exosms: Shell) -> None:
+    bulk(exosms, "20005", name="customers-1")
+    result = exosms("log", "--run", "customer-1")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "did you mean 'customers-1'" in result.stderr

@@ -406,3 +406,28 @@ def test_what_was_learned_is_in_the_ledger_and_final_states_stay(exosms: Shell) 
             (SID, "delivered", 5.0)
         ]
     other.close()
+
+
+def test_a_whole_run_is_asked_about(exosms: Shell) -> None:
+    rows = "".join(f"+9190000{code},Hello\n" for code in ("20005", "23185", "00400"))
+    exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin=f"to,body\n{rows}")
+    result = exosms("status", "--run", "r1", "--json")
+    assert (result.exit_code, result.json["outcome"]) == (12, "failed")
+    assert [(message["to"], message["outcome"]) for message in result.json["messages"]] == [
+        ("+919000020005", "delivered"),
+        ("+919000023185", "failed"),
+    ]
+
+
+@pytest.mark.parametrize("argv", [(), ("--run", "r1", SID)])
+def test_either_sids_or_a_run(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms("status", *argv)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--run" in result.stderr
+
+
+def test_a_run_of_which_nothing_was_accepted_has_nothing_to_ask_about(exosms: Shell) -> None:
+    exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin="to,body\n+919000000400,Hello\n")
+    result = exosms("status", "--run", "r1")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "Nothing of the run r1 was accepted" in result.stderr

@@ -19,6 +19,7 @@ from exosms.message import Receipt
 from exosms.profiles import Account, Options, Settings
 
 if TYPE_CHECKING:
+    from exosms.journal import Journal, Run
     from exosms.registry import Registered, Registry
     from exosms.sandbox.emulator import Emulator
 
@@ -115,6 +116,35 @@ def ledger_or_memory(out: Out, *, needed_for: str | None = None) -> Iterator[Led
         yield ledger
     finally:
         ledger.close()
+
+
+def run_of(journal: "Journal", name: str) -> "Run":
+    """Return the run of that name; raises InputError, with the nearest name, for one that is unknown."""
+    import difflib
+
+    try:
+        return journal.run(name)
+    except KeyError:
+        near = difflib.get_close_matches(name, [run.name for run in journal.runs()], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
+
+
+def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
+    """Return the settings with the account that the run began with; raises ConfigError for another one."""
+    from dataclasses import replace
+
+    if options.profile is None:
+        in_sandbox = run.account.startswith("sandbox/")
+        options = replace(options, region="sandbox") if in_sandbox else replace(options, profile=run.profile)
+    settings = find_settings(out, options)
+    if settings.account is None or settings.account.identity != run.account:
+        other = settings.account.identity if settings.account else "none"
+        raise ConfigError(
+            f"The run {run.name} belongs to the account {run.account}, not to {other}",
+            remedy="Name its profile with -p, or set its EXOTEL_* variables.",
+        )
+    return settings
 
 
 def ledger_exists() -> bool:

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.context import open_ledger
+from exosms.cli.context import open_ledger, run_of
 from exosms.cli.render import Format, Out
 from exosms.errors import ExitCode
+from exosms.history import History, Wanted
+from exosms.journal import Journal
 from exosms.ledger import Entry
 from exosms.message import Outcome
 
@@ -21,10 +23,15 @@ def command(
     ] = None,
     once: Annotated[str | None, typer.Option("--once", metavar="KEY", help="Only this once key.")] = None,
     outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Only the rows of this run.", show_default=False)
+    ] = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Show what this machine sent and what `status` and `--wait` learned of it, oldest first; texts are not kept.
+    """Show what this machine sent and what `status` and `--wait` learned of it, oldest first; texts are not shown.
+
+    The rows of a bulk run stand together, where it began.
 
     exosms log --since 24h --outcome unknown
 
@@ -34,9 +41,10 @@ def command(
 
     out = o.out(output, json=json)
     with open_ledger() as ledger:
-        entries = ledger.log(
-            to=parse(to) if to else None, since=since, once_key=once, outcome=str(outcome) if outcome else None
-        )
+        if run is not None:
+            run = run_of(Journal(ledger), run).name
+        wanted = Wanted(to=parse(to) if to else None, since=since, once_key=once, outcome=outcome, run=run)
+        entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
             messages = [*map(_document, entries)]
             out.document({"schema": 1, "command": "log", "exit_code": 0, "messages": messages, "error": None})
@@ -68,6 +76,8 @@ def _document(entry: Entry) -> Mapping[str, Any]:
         "account": entry.account,
         "profile": entry.profile,
         "once": entry.once_key,
+        "run": entry.run,
+        "row": entry.row,
         "to": entry.recipient,
         "from": entry.sender,
         "outcome": _outcome(entry),
@@ -101,9 +111,9 @@ def _outcome(entry: Entry) -> str:
 
 def _about(entry: Entry) -> str:
     status = f"HTTP {entry.http_status}" if entry.http_status and entry.error else ""
-    once = f"once {entry.once_key}" if entry.once_key else ""
+    origin = f"once {entry.once_key}" if entry.once_key else f"run {entry.run} row {entry.row}" if entry.run else ""
     said = entry.delivery.said if entry.delivery else entry.error or entry.status
-    return "; ".join(filter(None, (": ".join(filter(None, (status, said))), once)))
+    return "; ".join(filter(None, (": ".join(filter(None, (status, said))), origin)))
 
 
 def _time(moment: float) -> str:

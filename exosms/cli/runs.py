@@ -11,10 +11,10 @@ import typer
 
 from exosms.cli import options as o
 from exosms.cli.commands import group
-from exosms.cli.context import open_ledger
+from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.render import Format, Out
-from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
-from exosms.journal import Journal, Run
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
+from exosms.journal import Journal
 from exosms.ledger import Ledger, State
 from exosms.message import Outcome
 from exosms.profiles import Options
@@ -73,7 +73,7 @@ def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet
 
     out = o.out(output, json=json, quiet=quiet)
     with _reported(out), _journal() as (journal, _):
-        show_run(_run(journal, name), journal, out)
+        show_run(run_of(journal, name), journal, out)
     return ExitCode.OK
 
 
@@ -171,8 +171,8 @@ def resolve(
         if once is not None:
             what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
         else:
-            run = _run(journal, name or "")
-            what, resolved = f"run {run.name}", _resolve_run(journal, run, Outcome(decision), row)
+            run = run_of(journal, name or "")
+            what, resolved = f"run {run.name}", journal.resolve(run, outcome=Outcome(decision), row=row)
         _tell_resolved(out, what, resolved, decision, {"once": once} if once else {"run": name})
     return ExitCode.OK
 
@@ -193,7 +193,7 @@ def export(
     from exosms.cli.running import write_results
 
     with _journal() as (journal, _):
-        run = _run(journal, name)
+        run = run_of(journal, name)
         if file is not None:
             write_results(run, journal, file)
         else:
@@ -256,7 +256,6 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     """Take a run and send what is to be sent of it."""
     from dataclasses import replace
 
-    from exosms.cli.context import find_settings
     from exosms.cli.running import Office, carry_out, check_results
     from exosms.cli.runreport import failure
     from exosms.interrupts import Interrupts
@@ -267,15 +266,9 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
         with interrupts.installed(), _journal() as (journal, ledger):
             with interrupts.at_once():
                 check_results(how.handling.results)
-                run = _run(journal, name)
+                run = run_of(journal, name)
                 file = run.file
-                settings = find_settings(out, _options_of(run, options))
-                if settings.account is None or settings.account.identity != run.account:
-                    other = settings.account.identity if settings.account else "none"
-                    raise ConfigError(
-                        f"The run {name} belongs to the account {run.account}, not to {other}",
-                        remedy="Name its profile with -p, or set its EXOTEL_* variables.",
-                    )
+                settings = settings_of_run(out, run, options)
                 run = journal.take(run)
                 try:
                     _agreed(out, f"Send what is left of {name}?", yes=how.yes, no_input=how.no_input)
@@ -292,27 +285,12 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
         return failure(out, error, file=file, run=name)
 
 
-def _options_of(run: Run, options: Options) -> Options:
-    """Return the options with the account that the run began with, unless another is named."""
-    from dataclasses import replace
-
-    if options.profile is not None:
-        return options
-    if run.account.startswith("sandbox/"):
-        return replace(options, region="sandbox")
-    return replace(options, profile=run.profile)
-
-
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
-    if not any(ledger.log(once_key=once)):
+    if not ledger.has_key(once):
         raise InputError(
             f"No message was sent with the once key {once!r} from here", remedy="exosms log lists what was sent."
         )
     return ledger.resolve(once, outcome=outcome)
-
-
-def _resolve_run(journal: Journal, run: Run, outcome: Outcome, row: int | None) -> int:
-    return journal.resolve(run, outcome=outcome, row=row)
 
 
 def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, about: dict[str, str | None]) -> None:
@@ -330,17 +308,6 @@ def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:
     from exosms.cli.asking import agree
 
     agree(out, question, yes=yes, no_input=no_input)
-
-
-def _run(journal: Journal, name: str) -> Run:
-    import difflib
-
-    try:
-        return journal.run(name)
-    except KeyError:
-        near = difflib.get_close_matches(name, [run.name for run in journal.runs()], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
 
 
 @contextmanager

@@ -8,13 +8,22 @@ from typing import Annotated
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, ledger_or_memory, open_client
+from exosms.cli.context import (
+    find_settings,
+    ledger_or_memory,
+    open_client,
+    open_ledger,
+    run_of,
+    settings_of_run,
+)
 from exosms.cli.findings import document, show
 from exosms.cli.render import Format, Out, error_document
 from exosms.cli.waiting import follow, how_to_go_on
 from exosms.delivery import Finding, decisive
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.history import History
 from exosms.interrupts import Interrupts
+from exosms.journal import Journal
 from exosms.ledger import Entry, Ledger
 from exosms.message import Problem, Retry
 from exosms.profiles import Options, Settings
@@ -25,9 +34,13 @@ _SID = re.compile(r"[!-~]{1,200}")
 
 def command(
     sids: Annotated[
-        list[str],
-        typer.Argument(metavar="SID...", help="Sids of messages; - reads them from standard input."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[SID...]", help="Sids of messages; - reads them from standard input."),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="The accepted messages of this bulk run.", show_default=False),
+    ] = None,
     wait: o.Wait = None,
     timeout: o.Timeout = 30.0,
     rate: o.RateOption = None,
@@ -48,7 +61,11 @@ def command(
     exosms status 0f477d60517e6e6a0f6d9a7e9af8630e
 
     exosms send --to 9876543210 --body "Hello" -q | exosms status - --wait 15m --json
+
+    exosms status --run customers-20261123-1 --wait 1h
     """
+    if bool(sids) == (run is not None):
+        raise UsageError("Give either SIDs or --run RUN", remedy="exosms log and exosms runs list show them.")
     out = o.out(output, json=json, quiet=quiet, verbose=verbose)
     options = Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
     page = _Page(out)
@@ -56,8 +73,10 @@ def command(
     with interrupts.installed():
         try:
             with interrupts.at_once():
-                page.sids = _checked(sids)
-                settings = find_settings(out, options)
+                if run is None:
+                    page.sids, settings = _checked(sids or []), find_settings(out, options)
+                else:
+                    page.sids, settings = _of_run(run, options, out)
             page.settings = settings
             with ledger_or_memory(out) as ledger:
                 watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
@@ -75,7 +94,7 @@ def command(
         except Interrupted as interrupted:
             out.fail(
                 f"interrupted by {interrupted.name}",
-                remedy=f"Go on with: {how_to_go_on(page.open, options, wait)}" if page.sids else "",
+                remedy=f"Go on with: {how_to_go_on(page.open, options, wait, run=run)}" if page.sids else "",
             )
             return page.conclude(interrupted.exit_code)
         return page.conclude()
@@ -94,6 +113,17 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
     return list(dict.fromkeys(sids))
 
 
+def _of_run(name: str, options: Options, out: Out) -> tuple[Sequence[str], Settings]:
+    """Return the Sids that Exotel gave to the rows of a run, and the settings with its account."""
+    with open_ledger() as ledger:
+        journal = Journal(ledger)
+        run = run_of(journal, name)
+        sids = [row.sid for row in journal.rows(run) if row.sid]
+    if not sids:
+        raise InputError(f"Nothing of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
+    return sids, settings_of_run(out, run, options)
+
+
 def _watch(
     settings: Settings, ledger: Ledger, sids: Sequence[str], out: Out, interrupts: Interrupts, *, timeout: float
 ) -> Watch:
@@ -108,7 +138,8 @@ def _watch(
         pause=interrupts.pause,
         tell=out.tell,
     )
-    fresh = {sid for sid in sids if ledger.sent_as(account.identity, sid)}
+    history = History(ledger)
+    fresh = {sid for sid in sids if history.sent_as(account.identity, sid)}
     return Watch(asker, sids, fresh=fresh)
 
 
@@ -133,7 +164,7 @@ class _Page:
         findings = self.watch.findings if self.watch else {}
         account = self.settings.account if self.settings else None
         for sid in self.sids:
-            sent = self.ledger.sent_as(account.identity, sid) if self.ledger and account else None
+            sent = History(self.ledger).sent_as(account.identity, sid) if self.ledger and account else None
             self._shown.append((findings.get(sid) or _not_asked(sid), sent))
             show(self._out, *self._shown[-1])
 

@@ -77,8 +77,8 @@ def asker_at(desk: Desk) -> Asker:
     )
 
 
-def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None) -> str:
-    """Return the command that asks on about these messages, with the same account."""
+def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None, *, run: str | None = None) -> str:
+    """Return the command that asks on about these messages, or a run's, with the same account."""
     flags = {
         "-p": options.profile,
         "--region": options.region,
@@ -87,7 +87,7 @@ def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None) -
     }
     given = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
     wait = [] if seconds is None else ["--wait", _duration(seconds)]
-    return shlex.join(["exosms", "status", *given, *sids, *wait])
+    return shlex.join(["exosms", "status", *given, *(["--run", run] if run else sids), *wait])
 
 
 def _duration(seconds: float) -> str:
