@@ -14,8 +14,8 @@ from typing import Any
 from exosms.compose import Letterhead
 from exosms.database import Database, translated
 from exosms.errors import ExitCode, GuardError
-from exosms.ledger import Ledger, State
-from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Receipt
+from exosms.ledger import DELIVERY, Ledger, State, read_delivery
+from exosms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
 from exosms.owners import process_of
 from exosms.staging import message_of
 
@@ -109,10 +109,12 @@ class RowEntry:
     exit_code: int
     error: str | None
     updated_at: float
+    delivery: Delivery | None = None
+    """What Exotel last said of it."""
 
 
 _RUN = tuple(Run.__slots__)
-_ROW = tuple(RowEntry.__slots__)
+_ROW = tuple(name for name in RowEntry.__slots__ if name != "delivery")
 
 
 class Journal:
@@ -355,14 +357,29 @@ class Journal:
             ).rowcount
 
     def rows(self, run: Run) -> Iterator[RowEntry]:
-        """Yield every row of a run, in order."""
+        """Yield every row of a run, in order, with what became of the accepted ones."""
+        columns = ", ".join((*(f"r.{name}" for name in _ROW), *(f'd."{name}"' for name in DELIVERY)))
         with translated():
             cursor = self._connection.execute(
-                f"SELECT {', '.join(_ROW)} FROM rows WHERE run = ? ORDER BY number",
-                (run.id,),
+                f"SELECT {columns} FROM rows r LEFT JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+                " WHERE r.run = ? ORDER BY r.number",
+                (run.account, run.id),
             )
-            for row in cursor:
-                yield RowEntry(**dict(zip(_ROW, row, strict=True)))
+            for values in cursor:
+                own, later = values[: len(_ROW)], values[len(_ROW) :]
+                delivery = read_delivery(later) if any(later) else None
+                yield RowEntry(**dict(zip(_ROW, own, strict=True)), delivery=delivery)
+
+    def deliveries(self, run: Run) -> Mapping[str, int]:
+        """Return how many of a run's accepted rows ended how, as far as Exotel was asked."""
+        with translated():
+            return dict(
+                self._connection.execute(
+                    "SELECT d.outcome, count(*) FROM rows r JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+                    " WHERE r.run = ? GROUP BY 1 ORDER BY 1",
+                    (run.account, run.id),
+                )
+            )
 
     def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> set[int]:
         cursor = self._connection.execute(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from exosms.journal import RowEntry
+from exosms.message import Outcome
 
 COLUMNS = (
     "row",
@@ -32,10 +33,25 @@ def write(rows: Iterable[RowEntry], file: TextIO) -> None:
     for row in rows:
         writer.writerow(
             (
-                row.number, row.line, _number(row.recipient), row.state, _harmless(row.sid), row.http_status,
-                row.code, _harmless(row.error), row.segments, row.attempts, _time(row.updated_at),
+                row.number, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
+                _code(row), _harmless(_error(row)), row.segments, row.attempts, _time(row.updated_at),
             )
         )  # fmt: skip
+
+
+def _outcome(row: RowEntry) -> str:
+    """Return the later truth about an accepted row, where Exotel was asked."""
+    return row.delivery.outcome if row.delivery else row.state
+
+
+def _code(row: RowEntry) -> int | None:
+    return row.delivery.detailed_status_code if row.delivery else row.code
+
+
+def _error(row: RowEntry) -> str | None:
+    if row.delivery is None:
+        return row.error
+    return row.delivery.said if row.delivery.outcome is Outcome.FAILED else None
 
 
 def _number(text: str) -> str:

@@ -431,3 +431,15 @@ def test_a_run_of_which_nothing_was_accepted_has_nothing_to_ask_about(exosms: Sh
     result = exosms("status", "--run", "r1")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "Nothing of the run r1 was accepted" in result.stderr
+
+
+def test_a_run_knows_what_status_learned(exosms: Shell) -> None:
+    rows = "".join(f"+9190000{code},Hello\n" for code in ("20005", "23185", "00400"))
+    exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin=f"to,body\n{rows}")
+    assert "deliveries" not in exosms("runs", "show", "r1", "--json").json
+    exosms("status", "--run", "r1")
+    assert exosms("runs", "show", "r1", "--json").json["deliveries"] == {"delivered": 1, "failed": 1}
+    assert "delivered\t1\nfailed\t1\n" in exosms("runs", "show", "r1").stdout
+    exported = [line.split(",") for line in exosms("runs", "export", "r1").stdout.splitlines()]
+    assert [row[3] for row in exported] == ["outcome", "delivered", "failed", "rejected"]
+    assert exported[2][6:8] == ["23185", "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH"]

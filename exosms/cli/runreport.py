@@ -121,9 +121,11 @@ class RunReport:
         if self._out.format in {Format.JSON, Format.JSONL}:
             error = problem_document(stop.problem) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
-            self._out.document({**document, **({"sandbox": True} if self._sandbox else {})})
+            later = journal.deliveries(run)
+            more = {"sandbox": True} if self._sandbox else {}
+            self._out.document({**document, **({"deliveries": later} if later else {}), **more})
         elif self._out.is_human:
-            self._out.draw(summary(run, counts), *reasons(journal, run))
+            self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
         else:
             self._out.tell(sentence(run, counts))
             for row in journal.reasons(run)[:_MOST_REASONS]:
@@ -149,6 +151,8 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
     out.line("state", "finished" if run.is_finished else "unfinished")
     for name, count in counts_document(counts).items():
         out.line(name, str(count))
+    for outcome, count in journal.deliveries(run).items():
+        out.line(outcome, str(count))
     for row in journal.reasons(run)[:_MOST_REASONS]:
         out.line("reason", reason(row))
     if remedy := next_step(run, counts):
@@ -168,10 +172,11 @@ def _result(settled: Settled) -> Result:
 _MOST_REASONS = 20
 
 
-def summary(run: Run, counts: Mapping[str, int]) -> "RenderableType":
-    """Return a table of how many rows ended how."""
+def summary(run: Run, counts: Mapping[str, int], later: Mapping[str, int]) -> "RenderableType":
+    """Return a table of how many rows ended how, and what became of the accepted ones."""
     document = counts_document(counts)
     rows = [(str(name), str(count)) for name, count in document.items() if count or name == "rows"]
+    rows += [(f"of these {outcome}", str(count)) for outcome, count in later.items()]
     return facts(rows, title=f"run {run.name} of {run.file}")
 
 
