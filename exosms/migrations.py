@@ -100,6 +100,7 @@ MIGRATIONS = (
       PRIMARY KEY (run, number)
     ) STRICT;
     CREATE INDEX rows_by_recipient ON rows (recipient, fingerprint);
+    CREATE INDEX rows_by_sid ON rows (sid) WHERE sid IS NOT NULL;
     CREATE TABLE parts (
       account TEXT NOT NULL,
       day INTEGER NOT NULL,

@@ -27,7 +27,10 @@ def entry_point() -> None:
     """
     gc.disable()
     _open_missing_streams()
-    exit_code = main()
+    try:
+        exit_code = main()
+    except KeyboardInterrupt:  # while still importing: a command that sends takes its signals over
+        exit_code = 130
     _be_done()
     sys.exit(exit_code)
 

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,7 +62,11 @@ def command(function: Callable[..., int]) -> Callable[..., NoReturn]:
 
     @functools.wraps(function)
     def exiting(*args: Any, **kwargs: Any) -> NoReturn:
-        raise typer.Exit(function(*args, **kwargs))
+        try:
+            exit_code = function(*args, **kwargs)
+        except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
+            raise Interrupted(signal.SIGINT) from None
+        raise typer.Exit(exit_code)
 
     return exiting
 

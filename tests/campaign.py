@@ -1,0 +1,238 @@
+"""Bulk under fire: killed at random moments, against a server that fails, and resumed until nothing is left.
+
+``PYTHONPATH=tests python -m campaign --kills 1000 --messages 100000`` prints one table. Afterwards the ledger is held
+against what the server did with every message:
+
+- duplicated: the server acted, or may have acted, more than once on one row's message;
+- lost: a row that is in no final state, or that is called not sent although the server acted on it, or accepted under
+  a Sid that the server never gave to it;
+- unknown: rows of which exosms says that nobody can tell.
+"""
+
+import argparse
+import csv
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faulty import MARK, FaultyExotel, Key
+
+ROWS = 1000
+"""Rows of one file."""
+_SIDE_BY_SIDE = 2
+_PATIENCE = 60.0
+
+
+@dataclass
+class Tally:
+    """What a campaign came to."""
+
+    kills: int = 0
+    interruptions: int = 0
+    faults: int = 0
+    messages: int = 0
+    duplicated: int = 0
+    lost: int = 0
+    unknown: int = 0
+    seconds: float = 0.0
+    complaints: list[str] = field(default_factory=list)
+
+
+class Campaign:
+    """One state directory, one server, several files at a time."""
+
+    def __init__(
+        self, home: Path, server: FaultyExotel, *, kills: int, messages: int, seed: int, runner: Sequence[str] = ()
+    ) -> None:
+        self.tally = Tally()
+        self._home = home
+        self._server = server
+        self._kills = kills
+        self._messages = messages
+        self._seed = seed
+        self._runner = list(runner) or ["-m", "exosms"]
+        self._lock = threading.Lock()
+        self._files = 0
+
+    def fight(self) -> Tally:
+        """Go on until there were enough kills and enough messages."""
+        started = time.monotonic()
+        fighters = [threading.Thread(target=self._fight_on) for _ in range(_SIDE_BY_SIDE)]
+        for fighter in fighters:
+            fighter.start()
+        for fighter in fighters:
+            fighter.join()
+        self.tally.faults = self._server.faults
+        self.tally.seconds = time.monotonic() - started
+        return self.tally
+
+    def _fight_on(self) -> None:
+        while True:
+            with self._lock:
+                if self.tally.kills >= self._kills and self.tally.messages >= self._messages:
+                    return
+                self._files += 1
+                self.tally.messages += ROWS
+                number = self._files
+            chance = random.Random(self._seed * 1000 + number)
+            rows = _rows(number, chance)
+            name = f"run-{number}"
+            self._send(name, self._write(name, rows), chance)
+            self._compare(name, rows)
+
+    def _write(self, name: str, rows: Sequence[Key]) -> Path:
+        path = self._home / f"{name}.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("to", "body"))
+            writer.writerows(rows)
+        return path
+
+    def _send(self, name: str, path: Path, chance: random.Random) -> None:
+        """Begin the run, kill it, go on with it, until a process ends by itself with nothing left."""
+        begin = ("bulk", str(path), "--run", name, "--yes", "--rate", "off", "--batch", "10", "-q")
+        resume = ("runs", "resume", name, "--yes", "--rate", "off", "--batch", "10", "-q")
+        while not self._is_finished(name):
+            has_begun = self._is_known(name)
+            process = self._start(resume if has_begun and chance.random() < 0.5 else begin)
+            self._strike(process, chance)
+            err = process.communicate(timeout=_PATIENCE)[1].decode()
+            if "Traceback" in err or "bug" in err:
+                self._complain(f"{name}: {err}")
+                return
+
+    def _start(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._home),
+            "PYTHONPATH": str(Path(__file__).parent),
+            "EXOSMS_STATE_DIR": str(self._home / "state"),
+            "EXOSMS_BASE_URL": self._server.url,
+            "EXOTEL_ACCOUNT_SID": "acme1",
+            "EXOTEL_API_KEY": "key",
+            "EXOTEL_API_TOKEN": "token",
+            "EXOTEL_FROM": "ACMEIN",
+        }
+        return subprocess.Popen(
+            [sys.executable, *self._runner, *argv], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+
+    def _strike(self, process: subprocess.Popen[bytes], chance: random.Random) -> None:
+        """Stop the process at a random moment, mostly by SIGKILL and mostly once it sends."""
+        if self.tally.kills >= self._kills:
+            return
+        if chance.random() < 0.8:
+            seen = self._server.requests
+            while process.poll() is None and self._server.requests == seen:
+                time.sleep(0.002)
+            time.sleep(chance.uniform(0, 0.08))
+        else:
+            time.sleep(chance.uniform(0.05, 0.6))
+        if process.poll() is not None:
+            return
+        if chance.random() < 0.9:
+            process.kill()
+            if process.wait() == -signal.SIGKILL:
+                with self._lock:
+                    self.tally.kills += 1
+            return
+        for _ in range(chance.choice((1, 2))):
+            process.send_signal(chance.choice((signal.SIGINT, signal.SIGTERM)))
+            time.sleep(0.01)
+        with self._lock:
+            self.tally.interruptions += 1
+
+    def _query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        path = self._home / "state" / "ledger.db"
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(path, timeout=30)) as connection:
+            try:
+                return connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError:  # killed before the tables were there
+                return []
+
+    def _is_known(self, name: str) -> bool:
+        return bool(self._query("SELECT 1 FROM runs WHERE name = ?", name))
+
+    def _is_finished(self, name: str) -> bool:
+        return bool(self._query("SELECT 1 FROM runs WHERE name = ? AND exit_code IS NOT NULL", name))
+
+    def _compare(self, name: str, rows: Sequence[Key]) -> None:
+        """Hold every row of the ledger against what the server did."""
+        found = self._query(
+            "SELECT number, state, sid FROM rows JOIN runs ON runs.id = rows.run WHERE name = ? ORDER BY number", name
+        )
+        if [number for number, *_ in found] != [*range(1, len(rows) + 1)]:
+            self._complain(f"{name}: {len(found)} rows instead of {len(rows)}")
+            return
+        for key, (number, state, sid) in zip(rows, found, strict=True):
+            acted = [deed.sid for deed in self._server.deeds[key] if deed.acted]
+            self._judge(f"{name} row {number}", str(state), sid, acted)
+
+    def _judge(self, row: str, state: str, sid: object, acted: Sequence[str | None]) -> None:
+        is_lost = {
+            "accepted": sid not in acted,
+            "unknown": False,
+            "rejected": bool(acted),
+            "not_sent": bool(acted),
+        }.get(state, True)
+        with self._lock:
+            self.tally.unknown += state == "unknown"
+            self.tally.duplicated += len(acted) > 1
+            self.tally.lost += is_lost
+        if is_lost or len(acted) > 1:
+            self._complain(f"{row}: {state} {sid}; the server acted {len(acted)} times: {acted}")
+
+    def _complain(self, complaint: str) -> None:
+        with self._lock:
+            self.tally.complaints.append(complaint)
+
+
+def _rows(number: int, chance: random.Random) -> Sequence[Key]:
+    """Return messages that differ from all others; some recipients get several, some texts are refused."""
+    rows: list[Key] = []
+    for place in range(ROWS):
+        to = rows[-1][0] if rows and chance.random() < 0.05 else f"+9198{number % 1000:03d}{place:05d}"
+        mark = MARK if chance.random() < 0.003 else "Hello"
+        rows.append((to, f"{mark} {number}.{place}"))
+    return rows
+
+
+def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int, runner: Sequence[str] = ()) -> Tally:
+    """Run a campaign and return what it came to."""
+    with FaultyExotel(faults=faults, seed=seed) as server:
+        return Campaign(home, server, kills=kills, messages=messages, seed=seed, runner=runner).fight()
+
+
+def main() -> int:
+    """Run a campaign from the command line; 0 if nothing was duplicated or lost."""
+    parser = argparse.ArgumentParser(prog="campaign", description="Bulk under fire; see the top of this file.")
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--faults", type=float, default=0.1, help="share of requests that go wrong")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        tally = fight(Path(home), kills=asked.kills, messages=asked.messages, faults=asked.faults, seed=asked.seed)
+    for complaint in tally.complaints[:20]:
+        sys.stderr.write(f"{complaint}\n")
+    names = ("faults", "kills", "interruptions", "messages", "duplicated", "lost", "unknown")
+    sys.stdout.write("".join(f"{name:>14}" for name in (*names, "seconds")) + "\n")
+    sys.stdout.write("".join(f"{getattr(tally, name):>14}" for name in names) + f"{tally.seconds:>14.0f}\n")
+    sys.stdout.write(f"seed {asked.seed}\n")
+    return bool(tally.duplicated or tally.lost or tally.complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""An Exotel that fails: a share of its requests goes wrong, and it remembers what it did with every message.
+
+What matters is not what it said but what it did. A message is *acted on* once its whole request was read and not
+certainly refused: it may be on its way to a phone, whatever came back.
+"""
+
+import json
+import random
+import re
+import socket
+import struct
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import parse_qsl
+
+MARK = "REFUSE-THIS"
+"""A text that holds this is refused by 400, and with it a request that has no other fault."""
+
+_FIELD = re.compile(r"Messages\[(\d+)\]\[(To|Body)\]|To\[(\d+)\]")
+_REFUSED = json.dumps({"RestException": {"Status": 503, "Message": "Too many requests"}})
+_PAGE = "<html><body>Bad gateway</body></html>"
+
+Key = tuple[str, str]
+"""A message as the server knows it: recipient and text."""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What the server did with one message of one request."""
+
+    acted: bool
+    sid: str | None = None
+
+
+class FaultyExotel:
+    """A server on loopback, to be used as a context."""
+
+    def __init__(self, *, faults: float, seed: int, latency: float = 0.004) -> None:
+        self.deeds: defaultdict[Key, list[Deed]] = defaultdict(list)
+        self.requests = 0
+        self.faults = 0
+        self._share = faults
+        self._chance = random.Random(seed)
+        self._latency = latency
+        self._lock = threading.Lock()
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(128)
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        self._acceptor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # it was shut down
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                self._handle(connection)
+            except OSError:  # the client was killed
+                return
+
+    def _handle(self, connection: socket.socket) -> None:
+        with self._lock:
+            fault = self._chance.choice(FAULTS) if self._chance.random() < self._share else None
+            self.faults += fault is not None
+        if fault == "reset before the body":
+            connection.recv(100)
+            _reset(connection)
+            return
+        body = _read(connection)
+        if body is None:  # the client was killed while it wrote: nothing to act on
+            return
+        with self._lock:
+            self.requests += 1
+        messages = _messages(body)
+        time.sleep(self._latency)
+        status, said = self._do(messages, fault)
+        _answer(connection, status, said, fault)
+
+    def _do(self, messages: list[Key], fault: str | None) -> tuple[int, str]:
+        """Act on the messages, or refuse them, and return status and body."""
+        if fault in {"429", "503 that is theirs"}:
+            self._note(messages, acted=False)
+            return int(fault[:3]), _REFUSED
+        if fault is None and any(MARK in text for _, text in messages):
+            self._note(messages, acted=False)
+            return 400, json.dumps({"RestException": {"Status": 400, "Message": "Invalid parameters"}})
+        sids = self._note(messages, acted=True)
+        items = [
+            {"SMSMessage": {"Sid": sid, "To": f"0{to[3:]}", "Body": text, "Status": "queued"}}
+            for sid, (to, text) in zip(sids, messages, strict=True)
+        ]
+        if fault == "part of the reply":
+            items = items[: len(items) // 2]
+        if fault == "another order":
+            self._chance.shuffle(items)
+        if fault in {"500", "503 of a gateway", "504"}:
+            return int(fault[:3]), _PAGE
+        if fault == "a page":
+            return 200, _PAGE
+        return 200, json.dumps(items if len(messages) > 1 else items[0] if items else {})
+
+    def _note(self, messages: list[Key], *, acted: bool) -> list[str]:
+        with self._lock:
+            sids = [f"{self._chance.getrandbits(128):032x}" for _ in messages]
+            for key, sid in zip(messages, sids, strict=True):
+                self.deeds[key].append(Deed(acted, sid if acted else None))
+        return sids
+
+
+FAULTS = (
+    "429",
+    "503 that is theirs",
+    "reset before the body",
+    "reset",
+    "cut off",
+    "500",
+    "503 of a gateway",
+    "504",
+    "a page",
+    "nothing",
+    "part of the reply",
+    "another order",
+)
+
+
+def _read(connection: socket.socket) -> bytes | None:
+    received = b""
+    while True:
+        head, blank, body = received.partition(b"\r\n\r\n")
+        if blank:
+            length = re.search(rb"(?i)content-length: *(\d+)", head)
+            if length and len(body) >= int(length[1]):
+                return body
+        piece = connection.recv(65536)
+        if not piece:
+            return None
+        received += piece
+
+
+def _messages(body: bytes) -> list[Key]:
+    fields = parse_qsl(body.decode("ascii"), keep_blank_values=True)
+    plain = dict(fields)
+    recipients: dict[int, str] = {}
+    texts: dict[int, str] = {}
+    for name, value in fields:
+        if match := _FIELD.fullmatch(name):
+            place = int(match[1] or match[3])
+            (texts if match[2] == "Body" else recipients)[place] = value
+    if not recipients:
+        return [(plain["To"], plain["Body"])]
+    return [(to, texts.get(place, plain.get("Body", ""))) for place, to in recipients.items()]
+
+
+def _answer(connection: socket.socket, status: int, body: str, fault: str | None) -> None:
+    if fault == "reset":
+        _reset(connection)
+        return
+    if fault == "nothing":
+        return
+    content = body.encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\nRetry-After: 0\r\nConnection: close\r\n\r\n"
+    connection.sendall(head.encode() + (content[: len(content) // 2] if fault == "cut off" else content))
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()

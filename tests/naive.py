@@ -1,0 +1,62 @@
+"""Exosms without one of its precautions, as ``python -m naive VARIANT ARGUMENT…``: for the campaign to notice."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from exosms import journal
+from exosms.cli.app import entry_point
+from exosms.exotel import attempt, client, matching
+
+
+def resends_what_was_in_flight() -> None:
+    """Take what a process that died had in flight for not sent."""
+
+    def lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
+        return (
+            "UPDATE rows SET state = 'waiting', error = ?, updated_at = ? WHERE run = ? AND state = 'in_flight'",
+            (error, now, run),
+        )
+
+    journal._lost = lost
+
+
+def claims_too_late() -> None:
+    """Write down what is sent only once the answer is there."""
+
+    def claim(_self: object, _run: object, items: Sequence[Any], **_: object) -> tuple[Sequence[Any], Sequence[Any]]:
+        return items, ()
+
+    journal.Journal.claim = claim  # type: ignore[method-assign, assignment]  # that is the point
+
+
+def retries_without_an_answer() -> None:
+    """Take no answer for not sent, as most retry libraries do."""
+    client.judge_silence = lambda silence: attempt.judge_silence(  # type: ignore[attr-defined]  # that is the point
+        attempt.NoAnswer(written=False, fault=silence.fault)
+    )
+
+
+def trusts_the_order_of_a_reply() -> None:
+    """Give the first Sid to the first message and so on."""
+
+    def match(messages: Sequence[Any], items: Sequence[Any]) -> matching.Matching:
+        said = (*items, *[None] * len(messages))[: len(messages)]
+        return matching.Matching(said=said, fits=True)
+
+    matching.match = match
+
+
+VARIANTS: dict[str, Callable[[], None]] = {
+    variant.__name__: variant
+    for variant in (
+        resends_what_was_in_flight,
+        claims_too_late,
+        retries_without_an_answer,
+        trusts_the_order_of_a_reply,
+    )
+}
+
+if __name__ == "__main__":
+    VARIANTS[sys.argv.pop(1)]()
+    entry_point()

@@ -1,0 +1,22 @@
+"""Never twice, never lost: bulk under fire, and proof that the campaign would notice."""
+
+from pathlib import Path
+
+import pytest
+from campaign import fight
+from naive import VARIANTS
+
+
+def test_nothing_is_duplicated_or_lost_under_fire(tmp_path: Path) -> None:
+    tally = fight(tmp_path, kills=250, messages=15_000, faults=0.1, seed=20261124)
+    assert tally.complaints == []
+    assert (tally.duplicated, tally.lost) == (0, 0)
+    assert tally.kills >= 250
+    assert tally.messages >= 15_000
+    assert tally.faults >= 100
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_campaign_notices_a_precaution_that_is_missing(tmp_path: Path, variant: str) -> None:
+    tally = fight(tmp_path, kills=15, messages=1000, faults=0.2, seed=5, runner=("-m", "naive", variant))
+    assert tally.duplicated + tally.lost > 0
