@@ -56,7 +56,6 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE messages ADD COLUMN expires_at REAL;
-    ALTER TABLE pace ADD COLUMN written_at REAL NOT NULL DEFAULT 0;
     CREATE TABLE installation (
       fingerprint_key BLOB NOT NULL
     ) STRICT;
@@ -100,7 +99,6 @@ MIGRATIONS = (
       PRIMARY KEY (run, number)
     ) STRICT;
     CREATE INDEX rows_by_recipient ON rows (recipient, fingerprint);
-    CREATE INDEX rows_by_sid ON rows (sid) WHERE sid IS NOT NULL;
     CREATE TABLE parts (
       account TEXT NOT NULL,
       day INTEGER NOT NULL,
@@ -108,5 +106,9 @@ MIGRATIONS = (
       PRIMARY KEY (account, day)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE pace ADD COLUMN written_at REAL NOT NULL DEFAULT 0;
+    CREATE INDEX rows_by_sid ON rows (sid) WHERE sid IS NOT NULL;
+    """,
 )
-"""``user_version`` counts how many of them a ledger has seen; never change one that was released."""
+"""``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

@@ -266,6 +266,7 @@ def test_no_other_region_is_asked_about_a_good_key(exosms: Shell, regions: dict[
 
 
 def test_it_works_without_a_home(exosms: Shell) -> None:
-    env = {"HOME": "", "EXOSMS_STATE_DIR": ""}
+    xdg = {name: str(exosms.home / name) for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    env = {**xdg, "HOME": "", "EXOSMS_STATE_DIR": ""}
     code, found = checks(exosms, env=env)
     assert (code, found["account"]["grade"]) == (4, "failure")

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from exosms.errors import ExitCode, GuardError
 from exosms.history import History, Wanted
 from exosms.ledger import Entry, Ledger, OnceKey, State
 from exosms.message import Encoding, Message, Outcome, Receipt
+from exosms.migrations import MIGRATIONS
 from exosms.pacing import Rate
 
 if TYPE_CHECKING:
@@ -290,6 +292,35 @@ def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_i
     connection.close()
     with pytest.raises(LedgerError, match="newer"):
         Ledger.open(tmp_path)
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for script in MIGRATIONS[:version]:
+            connection.executescript(script)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute(
+            "INSERT INTO messages (account, recipient, sender, segments, state, created_at, updated_at)"
+            " VALUES (?, '+919876543210', 'ACMEIN', 1, 'unknown', 1, 1)",
+            (ACCOUNT,),
+        )
+        connection.execute("INSERT INTO pace (account, next_at, blocked_until) VALUES (?, 5, 0)", (ACCOUNT,))
+        connection.commit()
+    with closing(Ledger.open(tmp_path)) as ledger:
+        claim(ledger)
+        ledger.reserve(ACCOUNT, Rate.parse("200/min"))
+    with closing(sqlite3.connect(path)) as migrated, closing(sqlite3.connect(":memory:")) as new:
+        for script in MIGRATIONS:
+            new.executescript(script)
+        assert _schema(migrated) == _schema(new)
+        assert migrated.execute("SELECT state FROM messages").fetchall() == [("unknown",), ("in_flight",)]
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").fetchall()
+    return [(name, " ".join(sql.split())) for name, sql in found]
 
 
 def test_without_a_place_for_it_there_is_no_ledger(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def test_no_home_no_terminal_type_and_an_ascii_locale(exosms: Shell) -> None:
     env = {
         **ACCOUNT,
         "HOME": "",
+        "XDG_STATE_HOME": str(exosms.home / "xdg-state"),
+        "XDG_CONFIG_HOME": str(exosms.home / "xdg-config"),
         "LC_ALL": "C",
         "PYTHONUTF8": "0",
         "PYTHONIOENCODING": "ascii",
