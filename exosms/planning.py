@@ -52,6 +52,10 @@ class Inspection:
             else:
                 yield self._rejected(made, recipient=self.recipe.recipient_in(row))
 
+    def most_forcing(self, count: int) -> tuple[tuple[str, int], ...]:
+        """Return the characters that make most texts Unicode, each with their number."""
+        return tuple(sorted(self.forcing.items(), key=lambda found: (-found[1], found[0]))[:count])
+
     def _look_at(self, message: Message) -> None:
         if message.encoding is Encoding.UNICODE:
             for character in segments.forcing_characters(message.body):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TextIO
 
+from exosms.escaping import printable
 from exosms.journal import RowEntry
 from exosms.message import Outcome
 
@@ -22,7 +23,7 @@ COLUMNS = (
     "updated_at",
 )
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 """What begins a cell that a spreadsheet would run as a formula (OWASP, CSV Injection)."""
 
 
@@ -60,8 +61,8 @@ def _number(text: str) -> str:
 
 
 def _harmless(text: str | None) -> str:
-    """Return a cell that no spreadsheet runs: a leading apostrophe makes it text."""
-    text = text or ""
+    """Return a cell that no spreadsheet runs and no terminal obeys: a leading apostrophe makes it text."""
+    text = printable(text or "")
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

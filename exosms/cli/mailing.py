@@ -2,20 +2,21 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exosms import dlt
+from exosms.bulk import exit_code_of_rows
 from exosms.cli.asking import agree
 from exosms.cli.bulk import Duplicates, SentBefore
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for
 from exosms.cli.options import MostFailures
-from exosms.cli.render import Format, Out, facts
+from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results
 from exosms.cli.runreport import RunReport, clock, counts_document, failure
@@ -25,7 +26,7 @@ from exosms.guards import Guards
 from exosms.interrupts import Interrupts
 from exosms.journal import Journal, Run, Terms
 from exosms.ledger import Ledger
-from exosms.message import Message
+from exosms.message import Message, Outcome, Receipt
 from exosms.phone import parse
 from exosms.planning import MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
 from exosms.profiles import Options
@@ -78,9 +79,9 @@ class FlawsError(InputError):
 
     def __init__(self, inspection: Inspection, *, rows: int) -> None:
         super().__init__(
-            f"{inspection.flawed} of {rows} rows cannot be sent",
-            remedy="Nothing was sent. Mend them"
-            + (", the quotes first." if inspection.broken else ", or leave them out with --skip-invalid."),
+            f"{inspection.flawed} of {counted(rows, 'row')} cannot be sent",
+            remedy="Nothing was sent. Mend what is wrong"
+            + (", the quotes first." if inspection.broken else ", or leave such rows out with --skip-invalid."),
         )
         self.flaws = inspection.flaws
 
@@ -90,7 +91,7 @@ def mail(wish: Wish, options: Options, out: Out) -> int:
     interrupts = Interrupts()
     try:
         with interrupts.installed():
-            check_results(None if wish.dry_run else wish.results)
+            check_results(None if wish.dry_run else wish.results, source=wish.file)
             settings = find_settings(out, options, account_needed=not wish.dry_run)
             with _ledger(wish) as ledger:
                 office = Office(
@@ -160,7 +161,7 @@ class _Mailing:
         wish = self._wish
         inspection = self._inspect()
         if wish.sample_to is not None:
-            return partial(self._send_samples, wish.sample_to)
+            return self._samples(wish.sample_to)
         known = self._known_run()
         if known is not None:
             return self._go_on(known)
@@ -170,8 +171,6 @@ class _Mailing:
         plan = self._plan(inspection, before)
         if wish.dry_run:
             return partial(self._show, plan)
-        if not plan.totals.messages and not plan.totals.rows:
-            raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
         self._agree(plan)
         return partial(self._begin, plan)
 
@@ -201,6 +200,8 @@ class _Mailing:
             inspection = Inspection(recipe=how, guards=self._guards, now=time.time())
             self._staging.lay_out(inspection.drafts(sheet.rows()))
         rows = self._staging.totals().rows
+        if not rows:
+            raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
         if inspection.flawed and (inspection.broken or not wish.skip_invalid):
             raise FlawsError(inspection, rows=rows)
         self._mention(inspection)
@@ -213,7 +214,7 @@ class _Mailing:
         if inspection.recipe.unused:
             out.tell(f"columns that nothing uses: {', '.join(inspection.recipe.unused)}")
         for warning, count in inspection.recipe.warnings.items():
-            out.warn(f"{warning} ({count} row{'s' if count > 1 else ''})")
+            out.warn(f"{warning} ({counted(count, 'row')})")
         if self._settings.country == "IN" and not self._settings.is_sandbox:
             for warning in dlt.missing_ids(self._letterhead.dlt_entity_id, self._letterhead.dlt_template_id):
                 out.warn(warning)
@@ -252,7 +253,7 @@ class _Mailing:
 
     def _changes(self, run: Run) -> str:
         same, new, gone = self._staging.changed_since(run.id)
-        return f"{same} rows are as before, {new} are new, {gone} are gone"
+        return f"{same} of its rows as before, {new} new, {gone} gone"
 
     def _go_on(self, run: Run) -> Callable[[], int]:
         """Continue the run that was named, or say again how it ended."""
@@ -264,18 +265,21 @@ class _Mailing:
         return partial(self._resume, run)
 
     def _say_it_exists(self, run: Run) -> int:
-        self._out.tell(f"the run {run.name} exists; --run would go on with it")
+        self._conclude(run, f"the run {run.name} exists; --run would go on with it", exit_code=ExitCode.OK)
         return ExitCode.OK
 
     def _resume(self, run: Run) -> int:
         return carry_out(self._journal.take(run), self._handling(), self._office)
 
     def _say_again(self, run: Run) -> int:
-        counts = self._journal.counts(run)
-        report = RunReport(self._out, rows=sum(counts.values()), sandbox=self._settings.is_sandbox)
-        self._out.tell(f"the run {run.name} is finished; nothing was sent")
-        report.conclude(run, self._journal, exit_code=run.exit_code or 0, stop=None)
-        return run.exit_code or 0
+        exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
+        self._conclude(run, f"the run {run.name} is finished; nothing was sent", exit_code=exit_code)
+        return exit_code
+
+    def _conclude(self, run: Run, text: str, *, exit_code: int) -> None:
+        self._out.tell(text)
+        report = RunReport(self._out, rows=0, sandbox=self._settings.is_sandbox)
+        report.conclude(run, self._journal, exit_code=exit_code, stop=None)
 
     def _refuse_duplicates(self) -> None:
         policy = self._wish.duplicates
@@ -286,7 +290,7 @@ class _Mailing:
         for line, first, recipient in self._staging.first_duplicates(MOST_FLAWS):
             self._out.fail(f"line {line}: the message to {recipient} is the same as in line {first}")
         raise InputError(
-            f"{count} rows repeat recipient, text and sender of an earlier one",
+            f"{counted(count, 'row')} with the recipient, text and sender of an earlier one",
             remedy="Nothing was sent. Take them out, or decide with --duplicates first (or all).",
         )
 
@@ -301,14 +305,14 @@ class _Mailing:
         policy, since = self._wish.sent_before, time.time() - self._wish.within
         before = self._staging.sent_before(since)
         if before.rows and policy is SentBefore.REFUSE:
-            perhaps = f", and {before.unknown} may have been" if before.unknown else ""
+            perhaps = f", and {before.unknown} perhaps" if before.unknown else ""
             raise GuardError(
-                f"{before.accepted} of these messages were sent before{perhaps}, such as in the run {before.run}",
+                f"Sent before, such as in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
                 remedy="Nothing was sent. Send only the others with --sent-before skip, or all with send.",
             )
         if policy is SentBefore.SKIP:
             if before.unknown:
-                self._out.warn(f"{before.unknown} rows may have been sent before, and are left out")
+                self._out.warn(f"left out, since they may have been sent before: {counted(before.unknown, 'row')}")
             self._staging.skip_sent_before(since)
         return before.rows
 
@@ -323,7 +327,7 @@ class _Mailing:
             requests=requests,
             seconds=None if self._settings.is_sandbox else seconds_for(requests, self._settings.rate),
             cost=None if price is None else price * totals.parts,
-            forcing=tuple(inspection.forcing.most_common(5)),
+            forcing=inspection.most_forcing(5),
         )
 
     def _show(self, plan: Plan) -> int:
@@ -356,12 +360,16 @@ class _Mailing:
 
     def _agree(self, plan: Plan | None) -> None:
         """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
-        wish, question = self._wish, "Send what is left of the run?"
+        question = "Send what is left of the run?"
         if plan:
-            question = f"Send {plan.totals.messages} messages?"
-            if not wish.yes:
+            question = f"Send {counted(plan.totals.messages, 'message')}?"
+            if not self._wish.yes:
                 for name, value in _plan_rows(plan):
                     self._out.tell(f"{name}: {value}")
+        self._ask(question)
+
+    def _ask(self, question: str) -> None:
+        wish = self._wish
         agree(
             self._out,
             question,
@@ -387,7 +395,7 @@ class _Mailing:
                 within=wish.within,
             ),
         )
-        self._out.tell(f"run {run.name}: {plan.totals.messages} message{'s'[: plan.totals.messages != 1]}")
+        self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
         return carry_out(run, self._handling(failed=plan.totals.rejected), self._office)
 
     def _handling(self, *, failed: int = 0) -> Handling:
@@ -400,23 +408,26 @@ class _Mailing:
             failed=failed,
         )
 
-    def _send_samples(self, number: str) -> int:
-        """Send the first and the longest text to one number, and nothing else."""
-        from dataclasses import replace
-
+    def _samples(self, number: str) -> Callable[[], int]:
+        """Check the first and the longest text for one number, and ask; return what sends them, and nothing else."""
         to = parse(number, country=self._settings.country)
         samples = [replace(message, to=to) for message in self._staging.samples()]
-        report = Report(self._out, "bulk", recipients=[to] * len(samples))
-        report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
         guards = Guards(any_hour=self._guards.any_hour, allow=self._guards.allow)
         guards.check_all(samples, now=time.time(), parts_today=0)
-        if self._wish.dry_run:
-            self._out.tell(f"{len(samples)} texts would go to {to}")
-            return ExitCode.OK
+        if not self._wish.dry_run:
+            self._ask(f"Send {counted(len(samples), 'sample')} to {to}?")
+        return partial(self._send_samples, samples, guards)
+
+    def _send_samples(self, samples: Sequence[Message], guards: Guards) -> int:
+        report = Report(self._out, "bulk", recipients=[sample.to for sample in samples])
+        report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
         try:
-            receipts = drained(self._desk(guards).deliver_all(samples), self._out, self._office.interrupts)
+            if self._wish.dry_run:
+                receipts = iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(samples))
+            else:
+                receipts = drained(self._desk(guards).deliver_all(samples), self._out, self._office.interrupts)
             for message, receipt in zip(samples, receipts, strict=True):
-                report.add(Result(to=to, receipt=receipt, message=message))
+                report.add(Result(to=message.to, receipt=receipt, message=message))
         except Interrupted as interrupted:
             report.interrupt(interrupted)
         return report.conclude()

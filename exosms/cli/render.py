@@ -5,23 +5,17 @@ neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, 
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
 from exosms.errors import ExosmsError, InputError
+from exosms.escaping import printable
 from exosms.message import Retry
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""Controls, direction marks and other invisible characters; the joiners of Indic scripts are not among them."""
 
 Document = Mapping[str, Any]
 
@@ -34,16 +28,6 @@ class Format(StrEnum):
     PLAIN = "plain"
     JSON = "json"
     JSONL = "jsonl"
-
-
-def printable(text: str) -> str:
-    """Return text that cannot steer a terminal: what could is shown as an escape."""
-    return _UNSAFE.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    number = ord(match[0])
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 @dataclass
@@ -181,6 +165,11 @@ def error_document(error: ExosmsError) -> Document:
         "remedy": error.remedy,
         "retry": Retry.NO if isinstance(error, InputError) else Retry.SAFE,
     }
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun in the right form."""
+    return f"{count} {noun}{'s'[: count != 1]}"
 
 
 def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":

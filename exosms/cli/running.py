@@ -115,12 +115,20 @@ def _released(run: Run, journal: Journal, stop: Stop | None) -> tuple[Run, int]:
     return journal.run(run.name), stop.exit_code if left and stop else exit_code
 
 
-def check_results(path: Path | None) -> None:
-    """Raise InputError, before anything is sent, for a result file that could not be written afterwards."""
+def check_results(path: Path | None, *, source: Path | None) -> None:
+    """Raise InputError, before anything is sent, for a result file that cannot be written, or that is the source."""
     if path is None:
         return
     try:
-        path.open("a").close()
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise InputError(
+                f"The results would be written over the messages themselves, {path}", remedy="Name another file."
+            )
+        if not path.exists():
+            path.open("x").close()
+            path.unlink()
+        elif path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
+            path.open("a").close()
     except OSError as error:
         raise InputError(f"The result file {path} cannot be written: {error.strerror}") from error
 
@@ -130,6 +138,11 @@ def write_results(run: Run, journal: Journal, path: Path) -> None:
     import tempfile
 
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
+            with path.open("w", encoding="utf-8", newline="") as file:
+                resultfile.write(journal.rows(run), file)
+            return
+        path = path.resolve()  # a link stays one
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
             resultfile.write(journal.rows(run), file)

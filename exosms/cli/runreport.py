@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk import Settled, Stop
-from exosms.cli.render import Document, Format, Out, facts
+from exosms.cli.render import Document, Format, Out, counted, facts
 from exosms.cli.results import Result, detail, message_document, problem_document
 from exosms.cli.statusline import StatusLine
 from exosms.errors import ExosmsError
@@ -202,7 +202,7 @@ def sentence(run: Run, counts: Mapping[str, int]) -> str:
     """Return the counts as one line."""
     document = counts_document(counts)
     ended = ", ".join(f"{count} {name}" for name, count in document.items() if count and name != "rows")
-    return f"run {run.name}: {document['rows']} rows: {ended or 'nothing to do'}"
+    return f"run {run.name}: {counted(sum(counts.values()), 'row')}: {ended or 'nothing to do'}"
 
 
 def next_step(run: Run, counts: Mapping[str, int]) -> str:

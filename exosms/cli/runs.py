@@ -12,7 +12,7 @@ import typer
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
-from exosms.cli.render import Format, Out
+from exosms.cli.render import Format, Out, counted
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.journal import Journal
 from exosms.ledger import Ledger, State
@@ -173,6 +173,11 @@ def resolve(
         else:
             run = run_of(journal, name or "")
             what, resolved = f"run {run.name}", journal.resolve(run, outcome=Outcome(decision), row=row)
+            if row is not None and not resolved:
+                raise InputError(
+                    f"The run {run.name} has no unknown row {row}",
+                    remedy=f"exosms runs export {run.name} shows its rows.",
+                )
         _tell_resolved(out, what, resolved, decision, {"once": once} if once else {"run": name})
     return ExitCode.OK
 
@@ -190,11 +195,12 @@ def export(
     exosms runs export customers-20261123-1 | grep ',unknown,'
     """
     from exosms import resultfile
-    from exosms.cli.running import write_results
+    from exosms.cli.running import check_results, write_results
 
     with _journal() as (journal, _):
         run = run_of(journal, name)
         if file is not None:
+            check_results(file, source=Path(run.file))
             write_results(run, journal, file)
         else:
             o.out().copy(lambda stream: resultfile.write(journal.rows(run), stream))
@@ -226,7 +232,7 @@ def purge(
         if out.format in {Format.JSON, Format.JSONL}:
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
         else:
-            out.line(f"{messages} messages forgotten")
+            out.line(f"{counted(messages, 'message')} forgotten")
     return ExitCode.OK
 
 
@@ -265,9 +271,9 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     try:
         with interrupts.installed(), _journal() as (journal, ledger):
             with interrupts.at_once():
-                check_results(how.handling.results)
                 run = run_of(journal, name)
                 file = run.file
+                check_results(how.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, options)
                 run = journal.take(run)
                 try:
@@ -300,7 +306,7 @@ def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, abou
     elif not resolved:
         out.tell(f"nothing of the {what} is unknown")
     else:
-        out.line(f"{resolved} message{'s'[: resolved > 1]} of the {what}: {decision}")
+        out.line(f"{counted(resolved, 'message')} of the {what}: {decision}")
 
 
 def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:

@@ -2,7 +2,8 @@
 
 import os
 
-from exosms.cli.render import Out, printable
+from exosms.cli.render import Out
+from exosms.escaping import printable
 
 
 class StatusLine:

@@ -366,7 +366,7 @@ def _cells(registered: "Registered") -> Sequence[str]:
 
 
 def _line_by_line(text: str) -> str:
-    from exosms.cli.render import printable
+    from exosms.escaping import printable
 
     return "\n".join(map(printable, text.split("\n")))
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exosms.cli.render import Format, Out, printable
+from exosms.cli.render import Format, Out
+from exosms.escaping import printable
 from exosms.template.explain import Problem
 from exosms.verdict import Verdict
 

@@ -1,0 +1,19 @@
+"""Text of others, made harmless: it may come from the network, from a CSV, or from a template file."""
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, direction marks and other invisible characters; the joiners of Indic scripts are not among them."""
+
+
+def printable(text: str) -> str:
+    """Return text that cannot steer a terminal: what could is shown as an escape."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

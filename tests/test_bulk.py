@@ -1,0 +1,651 @@
+"""``exosms bulk``: file and options, what is printed, exit code, and what was requested."""
+
+import json
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import Result, Shell
+from faulty import FaultyExotel
+
+if TYPE_CHECKING:
+    import subprocess
+
+SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": "key",
+    "EXOTEL_API_TOKEN": "token",
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
+}
+SID = re.compile(r"[0-9a-f]{32}")
+NONE_SENT = {"rows": 0, "accepted": 0, "rejected": 0, "not_sent": 0, "unknown": 0, "skipped": 0, "remaining": 0}
+TWO = "to,body\n+919876543210,Hello\n+919876543211,Namaste\n"
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
+
+
+def bulk(exosms: Shell, text: str | bytes, *argv: str, name: str = "people.csv", **options: Any) -> Result:
+    """Send a file of that content through the sandbox."""
+    path = exosms.home / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return exosms("bulk", *SANDBOX, str(path), *argv, **options)
+
+
+def through(exosms: Shell, exotel: FaultyExotel, text: str, *argv: str, env: dict[str, str] | None = None) -> Result:
+    """Send a file of that content through a server that counts."""
+    path = exosms.home / "people.csv"
+    path.write_text(text)
+    everything = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url, **(env or {})}
+    return exosms("bulk", str(path), "--yes", "--rate", "off", *argv, env=everything)
+
+
+def masked(text: str) -> str:
+    return SID.sub("SID", text)
+
+
+def texts(exotel: FaultyExotel) -> list[tuple[str, str]]:
+    """Return what was requested, as recipient and text, as often as it was."""
+    return sorted(key for key, deeds in exotel.deeds.items() for _ in deeds)
+
+
+# --- what is printed ---
+
+
+def test_each_message_is_a_line_and_the_summary_is_not_on_standard_output(exosms: Shell) -> None:
+    result = bulk(exosms, TWO + "+919000000400,Refused\n", "--yes", "--run", "june")
+    assert masked(result.stdout) == (
+        "accepted\t+919876543210\tSID\tqueued\n"
+        "accepted\t+919876543211\tSID\tqueued\n"
+        "rejected\t+919000000400\t\tHTTP 400: Invalid Recipient\n"
+    )
+    assert result.stderr == (
+        "exosms: run june: 3 messages\n"
+        "exosms: the sandbox answers; nothing is sent\n"
+        "exosms: run june: 3 rows: 2 accepted, 1 rejected\n"
+        "exosms:   1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 4)\n"
+    )
+    assert result.exit_code == 10
+
+
+def test_the_document_of_a_run(exosms: Shell) -> None:
+    result = bulk(exosms, TWO, "--yes", "--run", "june", "--json")
+    assert result.exit_code == 0
+    assert result.json == {
+        "schema": 1,
+        "command": "bulk",
+        "run": "june",
+        "file": str(exosms.home / "people.csv"),
+        "exit_code": 0,
+        "profile": "sandbox",
+        "account": "sandbox/sandbox",
+        "state": "finished",
+        "counts": {**NONE_SENT, "rows": 2, "accepted": 2},
+        "error": None,
+        "sandbox": True,
+    }
+
+
+def test_json_lines_are_one_object_for_each_message_and_the_document_at_the_end(exosms: Shell) -> None:
+    result = bulk(exosms, TWO, "--yes", "--run", "june", "-o", "jsonl")
+    first, second, last = map(json.loads, result.stdout.splitlines())
+    assert (first["row"], first["line"], first["to"], first["outcome"]) == (1, 2, "+919876543210", "accepted")
+    assert (second["row"], second["line"], second["segments"], second["encoding"]) == (2, 3, 1, "plain")
+    assert last["counts"]["accepted"] == 2
+
+
+def test_quiet_prints_only_the_sids(exosms: Shell) -> None:
+    result = bulk(exosms, TWO + "+919000000400,Refused\n", "--yes", "-q")
+    assert masked(result.stdout) == "SID\nSID\n"
+    assert result.stderr == ""
+    assert result.exit_code == 10
+
+
+def test_on_a_terminal_the_plan_is_shown_and_a_person_is_asked(exosms: Shell) -> None:
+    (exosms.home / "people.csv").write_text(TWO + "+919000000403,x\n")
+    argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--run", "june")
+    no = exosms.on_terminal(*argv, typed=[("[y/N]: ", "n")])
+    assert (no.exit_code, "messages: 3" in no.stdout) == (5, True)
+    assert "The answer was no; nothing was done" in no.stdout
+    assert exosms("runs", "list").stdout == ""
+    yes = exosms.on_terminal(*argv, typed=[("Send 3 messages? [y/N]: ", "y")])
+    assert yes.exit_code == 6  # nobody was accepted: the first request found the account out
+    assert "HTTP 403" in yes.stdout
+    assert yes.stdout.rstrip().endswith("exosms runs resume june")
+
+
+def test_on_a_terminal_the_summary_is_a_table_by_outcome_and_one_by_reason(exosms: Shell) -> None:
+    (exosms.home / "people.csv").write_text(TWO + "+919000000400,x\n+919000000500,x\n")
+    result = exosms.on_terminal(
+        "bulk", *SANDBOX, str(exosms.home / "people.csv"), "--run", "june", "--yes", columns=100
+    )
+    assert result.exit_code == 10
+    for shown in ("accepted", "2", "1 rejected", "HTTP 400 code 40203", "1 unknown", "HTTP 500"):
+        assert shown in result.stdout
+    assert "runs resolve june --as accepted" in result.stdout.splitlines()[-1]
+
+
+# --- the plan ---
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(exosms: Shell) -> None:
+    rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(299))
+    result = bulk(exosms, f"to,body\n{rows}9876600000,नमस्ते\n", "--dry-run", "--region", "mumbai", env=ACCOUNT)
+    assert result.stdout == (
+        "rows\t300\n"
+        "messages\t300\n"
+        "parts\t300\n"
+        "requests\t5\n"
+        "time at the allowed rate\t2 s\n"
+        "unicode messages\t1; because of त (U+0924 DEVANAGARI LETTER TA) in 1, न (U+0928 DEVANAGARI LETTER NA) in 1,"
+        " म (U+092E DEVANAGARI LETTER MA) in 1, स (U+0938 DEVANAGARI LETTER SA) in 1,"
+        " े (U+0947 DEVANAGARI VOWEL SIGN E) in 1\n"
+    )
+    assert result.exit_code == 0
+    assert sorted(path.name for path in exosms.home.iterdir()) == ["people.csv"]
+
+
+def test_a_dry_run_needs_no_account(exosms: Shell) -> None:
+    (exosms.home / "people.csv").write_text(TWO)
+    result = exosms("bulk", str(exosms.home / "people.csv"), "--from", "ACMEIN", "--dry-run", "--json")
+    assert result.exit_code == 0
+    assert result.json["outcome"] == "planned"
+    assert result.json["counts"] == {**NONE_SENT, "rows": 2, "remaining": 2}
+    assert (result.json["plan"]["messages"], result.json["plan"]["requests"]) == (2, 2)
+
+
+def test_the_plan_says_what_it_costs_where_the_profile_knows_a_price(exosms: Shell) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text('[profiles.prod]\nregion = "mumbai"\nfrom = "ACMEIN"\nprice_per_part = 0.18\nrate = "60/min"\n')
+    config.chmod(0o600)
+    (exosms.home / "people.csv").write_text("to,body\n9876543210," + "x" * 161 + "\n9876543211,x\n")
+    argv = ("bulk", str(exosms.home / "people.csv"), "-n", "-p", "prod", "--config", str(config))
+    assert "parts\t3\nrequests\t2\ntime at the allowed rate\t2 s\ncost\t0.54\n" in exosms(*argv).stdout
+    assert exosms(*argv, "--json").json["plan"]["cost"] == 0.54
+
+
+@pytest.mark.parametrize(("rows", "requests"), [(1, 1), (2, 2), (200, 200), (201, 4), (203, 4), (204, 5), (1003, 12)])
+def test_the_planned_requests_are_those_that_are_made(
+    exosms: Shell, exotel: FaultyExotel, rows: int, requests: int
+) -> None:
+    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(rows))
+    planned = bulk(exosms, text, "-n", "--json").json["plan"]["requests"]
+    result = through(exosms, exotel, text, "-q")
+    assert (result.exit_code, planned, exotel.requests) == (0, requests, requests)
+    assert len(result.stdout.splitlines()) == len(texts(exotel)) == rows
+
+
+# --- where the texts come from ---
+
+
+TEMPLATES = """
+version = 1
+[templates.order]
+text = "Dear {#var#}, your order {#var#} has left. - Acme"
+variables = ["name", "order"]
+dlt_template_id = "1107000000000000001"
+from = "ACMESH"
+type = "transactional"
+"""
+
+
+def test_a_template_binds_its_variables_to_columns(exosms: Shell) -> None:
+    (exosms.home / "t.toml").write_text(TEMPLATES)
+    text = "Phone, NAME ,Order,note\n9876543210,Asha,7,x\n"
+    argv = ("--yes", "-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour")
+    result = bulk(exosms, text, *argv)
+    assert result.exit_code == 0, result.stderr
+    assert "columns that nothing uses: note" in result.stderr
+    assert "ACMESH" in result.stderr  # the registered header, while --from is another
+    with closing(sqlite3.connect(exosms.home / "state" / "sandbox.db")) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "Dear Asha, your order 7 has left. - Acme" in dump
+
+
+def test_a_variable_may_be_made_of_columns(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "t.toml").write_text(TEMPLATES)
+    text = "to,first,last,id\n9876543210,Asha,Rao,7\n"
+    argv = ("-t", "order", "--templates", str(exosms.home / "t.toml"))
+    result = through(
+        exosms, exotel, text, *argv, "--var", "name={First} {last}", "--var", "order=#{id}", "--any-hour"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert texts(exotel) == [("+919876543210", "Dear Asha Rao, your order #7 has left. - Acme")]
+
+
+def test_a_row_whose_text_is_not_the_registered_one_refuses_the_file(exosms: Shell) -> None:
+    (exosms.home / "t.toml").write_text(TEMPLATES)
+    text = "to,name,order\n9876543210,Asha,7\n9876543211," + "x" * 41 + ",8\n"
+    argv = ("--yes", "-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour")
+    result = bulk(exosms, text, *argv)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "line 3, column name: " in result.stderr
+    fitted = bulk(exosms, text, *argv, "--fit")
+    assert fitted.exit_code == 0, fitted.stderr
+
+
+def test_a_body_has_columns_and_braces(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,Name\n9876543210,Asha\n9876543211,{Ravi}\n"
+    result = through(exosms, exotel, text, "--body", "Dear {name}, {{ok}}")
+    assert result.exit_code == 0, result.stderr
+    assert texts(exotel) == [("+919876543210", "Dear Asha, {ok}"), ("+919876543211", "Dear {Ravi}, {ok}")]
+
+
+def test_columns_win_over_options(exosms: Shell) -> None:
+    text = "to,body,from,dlt_template_id,type\n9876543210,a,ACMEXX,1107000000000000009,promotional\n9876543211,b,,,\n"
+    argv = ("--yes", "--dlt-template-id", "1107000000000000001", "--type", "transactional", "--any-hour")
+    result = bulk(exosms, text, *argv)
+    assert result.exit_code == 0, result.stderr
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection:
+        assert connection.execute("SELECT sender FROM rows ORDER BY number").fetchall() == [("ACMEXX",), ("ACMEIN",)]
+
+
+def test_another_column_may_hold_the_recipients(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = through(exosms, exotel, "to,parent,body\nx,9876543210,a\n", "--to-column", "Parent")
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "a")])
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (b"\xef\xbb\xbfto,body\r\n9876543210,\xe0\xa4\xa8\r\n", ()),
+        ("to;body\n9876543210;न\n".encode("utf-16"), ()),
+        ("to\tbody\n9876543210\tन\n".encode(), ()),
+        ("to|body\n9876543210|न\n".encode(), ("--delimiter", "|")),
+        ("to,body\n9876543210,न\n".encode("utf-16-le"), ("--csv-encoding", "utf-16-le")),
+    ],
+)
+def test_a_file_is_read_however_it_was_saved(exosms: Shell, content: bytes, options: tuple[str, ...]) -> None:
+    result = bulk(exosms, content, "--dry-run", "--json", *options)
+    assert result.json["plan"]["unicode"] == 1, result.stderr
+
+
+def test_standard_input_is_a_file(exosms: Shell) -> None:
+    result = exosms("bulk", *SANDBOX, "-", "--yes", "--json", stdin=TWO)
+    assert (result.exit_code, result.json["file"], result.json["counts"]["accepted"]) == (0, "-", 2)
+    assert result.json["run"].startswith("stdin-")
+
+
+# --- what refuses a file ---
+
+
+@pytest.mark.parametrize(
+    ("text", "argv", "exit_code", "said"),
+    [
+        ("", (), 3, "people.csv is empty"),
+        ("to,body\n", (), 3, "people.csv has a header and no rows"),
+        ("name,body\nx,y\n", (), 3, "The file has none of the columns to, phone, mobile, so nobody"),
+        ("to\n9876543210\n", (), 3, "The file has no column 'body', and no text was given for all its rows"),
+        ("to,nme\n9876543210,x\n", ("--body", "{name}"), 3, "needs a column 'name', which the file does not have"),
+        ("to,body,BODY\n9876543210,x,y\n", (), 3, "body"),
+        (b"PK\x03\x04xxxx", (), 3, "is an XLSX workbook, no CSV"),
+        (TWO, ("--body", "x", "-t", "y"), 2, "Give either --template or --body"),
+        (TWO, ("--var", "a=b"), 2, "--var and --fit"),
+        (TWO, ("--batch", "101"), 2, "'101' is no number of texts a request"),
+        (TWO, ("--max-failures", "x"), 2, "'x' is no number of failures"),
+        (TWO, ("--limit", "0"), 2, "--limit"),
+        (TWO, ("--run", "a b"), 2, "'a b' is no name"),
+        (TWO, ("--results", "/dev/null/x.csv"), 3, "The result file /dev/null/x.csv cannot be written"),
+        (TWO, ("--max-parts", "1"), 5, "2"),
+        ("to,body\n9876543210," + "x" * 161 + "\n", ("--max-segments", "1"), 5, "2"),
+        (TWO, ("-t", "nothing"), 3, "nothing"),
+        (TWO, ("--sample-to", "12"), 3, "'12' is no Indian mobile number"),
+    ],
+)
+def test_what_refuses_a_file_sends_nothing(
+    exosms: Shell, text: str | bytes, argv: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    result = bulk(exosms, text, "--yes", *argv)
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert exosms("log").stdout == ""
+    if exit_code != 2:
+        document = bulk(exosms, text, "--yes", "--json", *argv).json
+        assert (document["command"], document["exit_code"]) == ("bulk", exit_code)
+        assert document["error"]["message"]
+
+
+def test_all_bad_rows_are_told_at_once_with_line_column_and_value(exosms: Shell) -> None:
+    text = 'to,body\n9876543210,"two\nlines"\n12,x\n9876543211,\n9.19877E+11,x\n9876543212,a\ufffdb\n9876543213,a,b\n'
+    result = bulk(exosms, text, "--yes", "--json")
+    assert result.exit_code == 3
+    problems = [(p["row"], p["line"], p["column"], p["value"]) for p in result.json["problems"]]
+    assert problems == [
+        (2, 4, "to", "12"),
+        (3, 5, "body", ""),
+        (4, 6, "to", "9.19877E+11"),
+        (5, 7, "body", "a\ufffdb"),
+        (6, 8, None, "9876543213,a,b"),
+    ]
+    assert "5 of 6 rows cannot be sent" in result.stderr
+    assert result.json["counts"] == {**NONE_SENT, "rows": 6, "rejected": 5, "remaining": 1}
+    assert exosms("runs", "list").stdout == ""
+
+
+def test_bad_rows_can_be_left_out_and_count_as_rejected(exosms: Shell) -> None:
+    result = bulk(exosms, TWO + "12,x\n", "--yes", "--skip-invalid", "--run", "june")
+    assert masked(result.stdout).count("accepted") == 2
+    assert "left out: line 4, column to: '12' is no Indian mobile number" in result.stderr
+    assert "run june: 3 rows: 2 accepted, 1 rejected" in result.stderr
+    assert result.exit_code == 10
+
+
+def test_an_unclosed_quote_is_never_left_out(exosms: Shell) -> None:
+    result = bulk(exosms, 'to,body\n9876543210,"x\n9876543211,y\n', "--yes", "--skip-invalid")
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
+def test_empty_cells_are_sent_only_if_they_are_allowed(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,name\n9876543210,\n"
+    assert through(exosms, exotel, text, "--body", "Dear {name}!").exit_code == 3
+    assert through(exosms, exotel, text, "--body", "Dear {name}!", "--allow-empty").exit_code == 0
+    assert texts(exotel) == [("+919876543210", "Dear !")]
+
+
+def test_without_a_terminal_sending_needs_a_yes(exosms: Shell) -> None:
+    for argv in ((), ("--no-input",), ("--sample-to", "9876543219")):
+        result = bulk(exosms, TWO, *argv)
+        assert (result.exit_code, result.stdout) == (5, "")
+        assert "This needs a yes" in result.stderr
+        assert "--yes" in result.stderr
+    assert exosms("log").stdout == ""
+
+
+def test_bad_rows_are_told_before_any_guard(exosms: Shell) -> None:
+    assert bulk(exosms, TWO + "12,x\n", "--max-parts", "1").exit_code == 3
+
+
+def test_nobody_outside_the_allow_list_is_texted(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = through(exosms, exotel, TWO, env={"EXOSMS_ALLOW": "+919876543210"})
+    assert (result.exit_code, result.stdout, exotel.requests) == (5, "", 0)
+    assert "+919876543211" in result.stderr
+
+
+def test_promotional_texts_wait_for_the_hours_that_are_allowed(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight = 1_763_922_600.0  # 2025-11-24 00:00 in India
+    monkeypatch.setattr(time, "time", lambda: midnight)
+    result = bulk(exosms, TWO, "--yes", "--type", "promotional")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert bulk(exosms, TWO, "--yes", "--type", "promotional", "--any-hour").exit_code == 0
+
+
+def test_the_result_file_is_never_the_file_itself(exosms: Shell) -> None:
+    path = exosms.home / "people.csv"
+    result = bulk(exosms, TWO, "--yes", "--results", str(path))
+    assert (result.exit_code, path.read_text()) == (3, TWO)
+
+
+# --- duplicates, and what was sent before ---
+
+
+TWICE = "to,body\n9876543210,Hello\n+919876543210,Hello\n9876543210,Another\n"
+
+
+def test_a_message_that_stands_there_twice_is_refused(exosms: Shell) -> None:
+    result = bulk(exosms, TWICE, "--yes")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "line 3: the message to +919876543210 is the same as in line 2" in result.stderr
+    assert "1 row with the recipient, text and sender of an earlier one" in result.stderr
+
+
+@pytest.mark.parametrize(("policy", "sent", "skipped"), [("first", 2, 1), ("all", 3, 0)])
+def test_duplicates_are_sent_as_was_decided(
+    exosms: Shell, exotel: FaultyExotel, policy: str, sent: int, skipped: int
+) -> None:
+    result = through(exosms, exotel, TWICE, "--duplicates", policy, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert result.json["counts"] == {**NONE_SENT, "rows": 3, "accepted": sent, "skipped": skipped}
+    assert len(texts(exotel)) == sent
+
+
+def test_a_file_that_is_sent_again_reaches_nobody_twice(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO, "--run", "june").exit_code == 0
+    again = through(exosms, exotel, TWO)
+    assert (again.exit_code, again.stdout) == (5, "")
+    assert "Sent before, such as in the run june: 2 messages" in again.stderr
+    corrected = TWO + "+919876543212,Third\n"
+    assert through(exosms, exotel, corrected).exit_code == 5
+    skipped = through(exosms, exotel, corrected, "--sent-before", "skip", "--json")
+    assert (skipped.exit_code, skipped.json["counts"]["skipped"]) == (0, 2)
+    assert [to[-1] for to, _ in texts(exotel)] == ["0", "1", "2"]
+    assert through(exosms, exotel, TWO, "--sent-before", "send").exit_code == 0
+    assert Counter(texts(exotel)).most_common(1)[0][1] == 2
+
+
+def test_what_was_sent_longer_ago_does_not_count(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO).exit_code == 0
+    assert through(exosms, exotel, TWO, "--within", "0s").exit_code == 0
+
+
+def test_other_accounts_are_other_people(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO).exit_code == 0
+    assert through(exosms, exotel, TWO, env={"EXOTEL_ACCOUNT_SID": "acme2"}).exit_code == 0
+
+
+def test_unknown_ones_are_never_sent_by_skip(exosms: Shell) -> None:
+    text = "to,body\n+919000000500,x\n+919876543210,y\n"
+    assert bulk(exosms, text, "--yes", "--run", "june").exit_code == 10
+    refused = bulk(exosms, text, "--yes")
+    assert (refused.exit_code, "1 message, and 1 perhaps" in refused.stderr) == (5, True)
+    result = bulk(exosms, text, "--yes", "--sent-before", "skip")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "left out, since they may have been sent before: 1 row" in result.stderr
+
+
+# --- runs that were begun ---
+
+
+def test_a_finished_run_of_that_name_sends_nothing_and_answers_again(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO, "--run", "june").exit_code == 0
+    again = through(exosms, exotel, TWO, "--run", "june")
+    assert (again.exit_code, again.stdout, exotel.requests) == (0, "", 2)
+    assert again.stderr.endswith(
+        "exosms: the run june is finished; nothing was sent\nexosms: run june: 2 rows: 2 accepted\n"
+    )
+
+
+def test_another_file_under_the_same_name_is_refused_with_what_changed(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO, "--run", "june").exit_code == 0
+    other = TWO.replace("Namaste", "Hi") + "+919876543212,x\n"
+    result = through(exosms, exotel, other, "--run", "june")
+    assert (result.exit_code, exotel.requests) == (5, 2)
+    assert "The run june was begun with other messages: 1 of its rows as before, 2 new, 1 gone" in result.stderr
+
+
+def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell, exotel: FaultyExotel) -> None:
+    first = through(exosms, exotel, TWO, "--run", "june", "--limit", "1", "--json")
+    assert (first.exit_code, first.json["state"], first.json["counts"]["remaining"]) == (0, "unfinished", 1)
+    assert first.stderr.rstrip().endswith("Go on with: exosms runs resume june")
+    for name in ("people.csv", "copy.csv"):
+        (exosms.home / name).write_text(TWO)
+        env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+        same = exosms("bulk", str(exosms.home / name), "--yes", env=env)
+        assert (same.exit_code, exotel.requests) == (5, 1)
+        assert "already on its way, as the run june, which is unfinished" in same.stderr
+        assert "exosms runs resume june" in same.stderr
+    edited = through(exosms, exotel, TWO.replace("Namaste", "Hi"))
+    assert (edited.exit_code, exotel.requests) == (5, 1)
+    assert "changed since its unfinished run june: 1 of its rows as before, 1 new, 1 gone" in edited.stderr
+    last = through(exosms, exotel, TWO, "--run", "june")
+    assert (last.exit_code, exotel.requests) == (0, 2)
+    assert len(set(texts(exotel))) == len(texts(exotel)) == 2
+
+
+def test_a_dry_run_of_a_run_that_exists_says_so(exosms: Shell) -> None:
+    bulk(exosms, TWO, "--yes", "--run", "june", "--limit", "1")
+    result = bulk(exosms, TWO, "-n", "--run", "june", "--json")
+    assert (result.exit_code, result.json["state"], result.json["counts"]["remaining"]) == (0, "unfinished", 1)
+    assert "the run june exists; --run would go on with it" in result.stderr
+
+
+def test_an_account_that_refuses_leaves_every_row_to_be_sent(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,body\n+919000000401,x\n+919876543210,y\n"
+    result = bulk(exosms, text, "--yes", "--run", "june", "--json")
+    assert result.exit_code == 4
+    assert result.json["error"]["http_status"] == 401
+    assert result.json["counts"] == {**NONE_SENT, "rows": 2, "remaining": 2}
+    assert "exosms runs resume june" in result.stderr.splitlines()[-1]
+
+
+def test_too_many_failures_stop_a_run(exosms: Shell) -> None:
+    rows = "".join(f"+919000000400,x{n}\n+91987654{n:04d},y\n" for n in range(20))
+    result = bulk(exosms, "to,body\n" + rows, "--yes", "--max-failures", "5%", "--run", "june", "--json")
+    counts = result.json["counts"]
+    assert result.exit_code == 10
+    assert 2 <= counts["rejected"] <= 12
+    assert counts["remaining"] > 0
+
+
+def test_the_result_file_has_every_row(exosms: Shell) -> None:
+    path = exosms.home / "results.csv"
+    text = 'to,body\n9876543210,x\n"=cmd()",y\n+919000000400,z\n'
+    result = bulk(exosms, text, "--yes", "--skip-invalid", "--results", str(path))
+    assert result.exit_code == 10
+    header, *rows = path.read_text().splitlines()
+    assert header == "row,line,to,outcome,sid,http_status,code,error,segments,attempts,updated_at"
+    assert [row.split(",")[:4] for row in rows] == [
+        ["1", "2", "+919876543210", "accepted"],
+        ["2", "3", "'=cmd()", "rejected"],
+        ["3", "4", "+919000000400", "rejected"],
+    ]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_results_go_to_a_pipe_as_well(exosms: Shell) -> None:
+    (exosms.home / "people.csv").write_text(TWO)
+    argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--yes", "-q", "--results", "/dev/stderr")
+    process = exosms.start(*argv)
+    _, err = process.communicate(timeout=30)
+    assert err.startswith(b"row,line,to,")
+    assert err.count(b"\n") == 3
+
+
+# --- samples ---
+
+
+def test_samples_are_the_first_and_the_longest_text_and_go_to_one_number_only(
+    exosms: Shell, exotel: FaultyExotel
+) -> None:
+    text = "to,body\n9876543210,first\n9876543211,the longest of all\n9876543212,short\n"
+    result = through(exosms, exotel, text, "--sample-to", "9876543219", "--json")
+    assert (result.exit_code, [message["to"] for message in result.json["messages"]]) == (0, ["+919876543219"] * 2)
+    assert texts(exotel) == [("+919876543219", "first"), ("+919876543219", "the longest of all")]
+    assert exosms("runs", "list").stdout == ""
+    assert through(exosms, exotel, text).exit_code == 0
+
+
+def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
+    result = bulk(exosms, TWO, "--sample-to", "9876543219", "--dry-run")
+    assert (result.exit_code, result.stdout) == (0, "planned\t+919876543219\t\t\nplanned\t+919876543219\t\t\n")
+
+
+# --- other processes, and streams that close ---
+
+
+def begin_slowly(exosms: Shell, exotel: FaultyExotel, rows: int = 40) -> "subprocess.Popen[bytes]":
+    """Begin a run whose rate makes it last, and return once its first request is answered."""
+    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(rows)))
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "240/min")
+    process = exosms.start(*argv, env=env)
+    while not exotel.requests and process.poll() is None:
+        time.sleep(0.01)
+    return process
+
+
+def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) -> None:
+    process = begin_slowly(exosms, exotel)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    for argv in (
+        ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june"),
+        ("bulk", str(exosms.home / "people.csv"), "--yes"),
+        ("runs", "resume", "june", "--yes"),
+        ("runs", "retry", "june", "--yes"),
+    ):
+        loser = exosms(*argv, env=env)
+        assert (loser.exit_code, loser.stdout) == (5, "")
+        if "june" in argv:
+            assert str(process.pid) in loser.stderr
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
+    assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+
+
+def test_a_closed_standard_output_does_not_stop_a_run(exosms: Shell, exotel: FaultyExotel) -> None:
+    rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(300))
+    (exosms.home / "people.csv").write_text("to,body\n" + rows)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--rate", "off", "--run", "june")
+    process = exosms.start(*argv, env=env)
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read().count(b"Traceback") == 0
+    process.stderr.close()
+    assert process.wait(60) == 0
+    assert len(texts(exotel)) == 300
+    assert "accepted\t300\n" in exosms("runs", "show", "june").stdout
+
+
+def test_progress_is_told_where_nothing_can_be_painted(exosms: Shell, exotel: FaultyExotel) -> None:
+    rows = "".join(f"98{n:08d},Hello {n}\n" for n in range(70_000_000, 70_003_000))
+    result = through(exosms, exotel, "to,body\n" + rows)
+    assert result.exit_code == 0
+    told = [line for line in result.stderr.splitlines() if " of 3000 (" in line]
+    assert 1 <= len(told) <= 10
+    assert re.fullmatch(r"exosms: \d+ of 3000 \(\d+ %\), \d+ accepted, \d+/s, .* left", told[0])
+
+
+def test_progress_is_painted_on_a_terminal(exosms: Shell, exotel: FaultyExotel) -> None:
+    rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(12))
+    (exosms.home / "people.csv").write_text("to,body\n" + rows)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--rate", "600/min", "--run", "june")
+    result = exosms.on_terminal(*argv, env=env, columns=100)
+    assert result.exit_code == 0
+    paintings = re.findall(r"\d+ of 12 \(\d+ %\)", result.stdout)
+    assert 1 <= len(paintings) <= 6  # at most four a second
+
+
+def test_hostile_cells_never_reach_the_terminal_as_they_are(exosms: Shell) -> None:
+    hostile = "\x1b[2J[red]\u202e\x07"
+    (exosms.home / "people.csv").write_text(f"to,body,{hostile}\n{hostile},x,y\n9876543210,{hostile},z\n")
+    argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--yes", "--skip-invalid", "--run", "june")
+    for result in (exosms.on_terminal(*argv), exosms("runs", "export", "june")):
+        assert "\x1b[2J" not in result.stdout
+    shown = exosms.on_terminal("runs", "show", "june").stdout
+    assert "\x1b[2J" not in shown
+    assert "\u202e" not in shown
+
+
+def test_a_state_directory_that_cannot_be_written_stops_everything(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "file").write_text("")
+    result = through(exosms, exotel, TWO, env={"EXOSMS_STATE_DIR": str(exosms.home / "file" / "state")})
+    assert (result.exit_code, result.stdout, exotel.requests) == (4, "", 0)
+
+
+def test_the_ledger_keeps_no_text_that_was_accepted(exosms: Shell) -> None:
+    text = "to,body\n9876543210,CANARY-accepted\n+919000000500,CANARY-unknown\n"
+    assert bulk(exosms, text, "--yes").exit_code == 10
+    state = exosms.home / "state"
+    kept = b"".join(path.read_bytes() for path in state.iterdir() if path.name.startswith("ledger"))
+    assert b"CANARY-accepted" not in kept
+    assert b"CANARY-unknown" in kept
+    assert {path.stat().st_mode & 0o777 for path in state.iterdir() if path.is_file()} == {0o600}
+    assert Path(state).stat().st_mode & 0o777 == 0o700
