@@ -1,0 +1,366 @@
+"""``exosms runs``: what bulk began, gone on with, tried again, resolved by a person, exported and forgotten."""
+
+import os
+import re
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from conftest import Result, Shell
+from faulty import FaultyExotel
+
+SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
+MIXED = "to,body\n+919876543210,ok\n+919000000400,refused\n+919000000500,perhaps\n"
+SID = re.compile(r"[0-9a-f]{32}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
+COUNTS = {"rows": 3, "accepted": 1, "rejected": 1, "not_sent": 0, "unknown": 1, "skipped": 0, "remaining": 0}
+
+
+def masked(text: str) -> str:
+    return TIME.sub("TIME", SID.sub("SID", text))
+
+
+def bulk(exosms: Shell, text: str, *argv: str) -> Result:
+    path = exosms.home / "people.csv"
+    path.write_text(text)
+    return exosms("bulk", *SANDBOX, str(path), "--yes", "--run", "june", *argv)
+
+
+@pytest.fixture
+def mixed(exosms: Shell) -> Shell:
+    """A finished run with a row of each kind that the sandbox can be asked for quickly."""
+    assert bulk(exosms, MIXED).exit_code == 10
+    return exosms
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
+
+
+def states(exosms: Shell, name: str = "june") -> list[str]:
+    """Return the outcome of each row, as the export has it."""
+    return [line.split(",")[3] for line in exosms("runs", "export", name).stdout.splitlines()[1:]]
+
+
+def test_there_is_nothing_to_list_at_first(exosms: Shell) -> None:
+    result = exosms("runs", "list")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert exosms("runs", "list", "--json").json == {
+        "schema": 1,
+        "command": "runs",
+        "exit_code": 0,
+        "runs": [],
+        "error": None,
+    }
+    assert "bulk began nothing from here yet" in exosms.on_terminal("runs", "list").stdout
+
+
+def test_runs_are_listed_in_the_order_in_which_they_began(mixed: Shell) -> None:
+    mixed(
+        "bulk",
+        *SANDBOX,
+        str(mixed.home / "people.csv"),
+        "--yes",
+        "--sent-before",
+        "skip",
+        "--limit",
+        "1",
+        "--run",
+        "b",
+    )
+    listed = mixed("runs", "list")
+    path = mixed.home / "people.csv"
+    assert masked(listed.stdout) == f"june\tfinished\tTIME\t3\t1\t{path}\nb\tfinished\tTIME\t3\t0\t{path}\n"
+    first, _ = mixed("runs", "list", "--json").json["runs"]
+    assert {**first, "started_at": ""} == {
+        "run": "june",
+        "file": str(path),
+        "state": "finished",
+        "started_at": "",
+        "counts": COUNTS,
+    }
+
+
+def test_show_counts_groups_the_reasons_and_ends_with_what_to_do(mixed: Shell) -> None:
+    result = mixed("runs", "show", "june")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"run\tjune\nfile\t{mixed.home / 'people.csv'}\nstate\tfinished\n"
+        "rows\t3\naccepted\t1\nrejected\t1\nnot_sent\t0\nunknown\t1\nskipped\t0\nremaining\t0\n"
+        "reason\t1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 3)\n"
+        "reason\t1 unknown: HTTP 500 code 35000 Internal Server Error (first in line 4)\n"
+    )
+    assert result.stderr == (
+        "exosms: 1 may have been sent: look for them in Exotel's dashboard, then: exosms runs resolve june"
+        " --as accepted (or --as not_sent)\n"
+    )
+    document = mixed("runs", "show", "june", "--json").json
+    assert (document["command"], document["run"], document["state"], document["counts"]) == (
+        "bulk",
+        "june",
+        "finished",
+        COUNTS,
+    )
+
+
+def test_equal_reasons_are_one_line(exosms: Shell) -> None:
+    rows = "".join(f"+919000000400,refused {n}\n+9198765432{n:02d},ok\n" for n in range(4))
+    bulk(exosms, "to,body\n" + rows)
+    assert (
+        "4 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 2)" in exosms("runs", "show", "june").stdout
+    )
+
+
+@pytest.mark.parametrize("verb", ["show", "resume", "retry", "export"])
+def test_a_name_that_is_not_there_gets_the_nearest_suggested(mixed: Shell, verb: str) -> None:
+    result = mixed("runs", verb, "jume")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "There is no run 'jume'; did you mean 'june'?" in result.stderr
+
+
+def test_a_name_that_is_not_there_is_a_document_too(mixed: Shell) -> None:
+    document = mixed("runs", "show", "jume", "--json").json
+    assert (document["command"], document["exit_code"], document["error"]["kind"]) == ("runs", 3, "rejected")
+    document = mixed("runs", "resume", "jume", "--json").json
+    assert (document["command"], document["exit_code"], document["run"]) == ("bulk", 3, "jume")
+
+
+# --- resume and retry ---
+
+
+def test_resume_sends_what_is_left_once(exosms: Shell) -> None:
+    text = "to,body\n" + "".join(f"+9198765432{n:02d},ok\n" for n in range(9))
+    assert bulk(exosms, text, "--limit", "4").exit_code == 0
+    first = states(exosms)
+    assert Counter(first) == {"accepted": 4, "waiting": 5}
+    asked = exosms("runs", "resume", "june")
+    assert (asked.exit_code, asked.stdout) == (5, "")
+    some = exosms("runs", "resume", "june", "--yes", "--limit", "2", "--json")
+    assert (some.exit_code, some.json["counts"]["remaining"], some.json["state"]) == (0, 3, "unfinished")
+    rest = exosms("runs", "resume", "june", "--yes", "-q")
+    assert (rest.exit_code, masked(rest.stdout)) == (0, "SID\nSID\nSID\n")
+    again = exosms("runs", "resume", "june", "--yes")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_resume_asks_on_a_terminal(exosms: Shell) -> None:
+    bulk(exosms, "to,body\n9876543210,a\n9876543211,b\n", "--limit", "1")
+    result = exosms.on_terminal("runs", "resume", "june", typed=[("Send what is left of june? [y/N]: ", "y")])
+    assert result.exit_code == 0
+    assert states(exosms) == ["accepted", "accepted"]
+
+
+def test_resume_needs_the_file_no_more(exosms: Shell) -> None:
+    bulk(exosms, "to,body\n9876543210,a\n9876543211,b\n", "--limit", "1")
+    (exosms.home / "people.csv").unlink()
+    assert exosms("runs", "resume", "june", "--yes").exit_code == 0
+    assert states(exosms) == ["accepted", "accepted"]
+
+
+def test_a_run_is_gone_on_with_from_its_own_account_only(exosms: Shell, exotel: FaultyExotel) -> None:
+    bulk(exosms, "to,body\n9876543210,a\n9876543211,b\n", "--limit", "1")
+    config = exosms.home / "config.toml"
+    config.write_text(
+        '[profiles.prod]\nregion = "mumbai"\naccount_sid = "a"\napi_key = "k"\napi_token = "t"\nfrom = "ACMEIN"\n'
+    )
+    config.chmod(0o600)
+    result = exosms("runs", "resume", "june", "--yes", "-p", "prod", "--config", str(config))
+    assert result.exit_code != 0
+    assert "sandbox" in result.stderr
+    assert states(exosms) == ["accepted", "waiting"]
+
+
+def test_what_may_have_been_sent_is_never_retried(mixed: Shell) -> None:
+    result = mixed("runs", "retry", "june", "--yes", "--rejected")
+    assert masked(result.stdout) == "rejected\t+919000000400\t\tHTTP 400: Invalid Recipient\n"
+    assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
+def test_without_being_asked_for_refused_rows_are_not_retried(mixed: Shell) -> None:
+    result = mixed("runs", "retry", "june", "--yes")
+    assert (result.exit_code, result.stdout) == (10, "")
+
+
+def test_rows_that_were_not_sent_are_retried(exosms: Shell, exotel: FaultyExotel) -> None:
+    with FaultyExotel(faults=1, seed=1, latency=0) as busy:
+        busy._chance.choice = lambda _: "429"  # type: ignore[method-assign]  # every request is refused by the pace
+        path = exosms.home / "people.csv"
+        path.write_text("to,body\n9876543210,a\n9876543211,b\n")
+        env = {
+            "EXOTEL_ACCOUNT_SID": "acme1",
+            "EXOTEL_API_KEY": "key",
+            "EXOTEL_API_TOKEN": "token",
+            "EXOTEL_FROM": "ACMEIN",
+            "EXOSMS_BASE_URL": busy.url,
+        }
+        result = exosms("bulk", str(path), "--yes", "--rate", "off", "--run", "june", "--json", env=env)
+    assert result.exit_code == 11
+    assert result.json["counts"]["not_sent"] == 2
+    assert "exosms runs retry june" in result.stderr.splitlines()[-1]
+    # The account is host and SID: the same port is needed to go on, so the host of this one is put in its place.
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection:
+        connection.execute("UPDATE runs SET account = replace(account, ?, ?)", (busy.url[7:], exotel.url[7:]))
+        connection.commit()
+    env["EXOSMS_BASE_URL"] = exotel.url
+    again = exosms("runs", "retry", "june", "--yes", "--rate", "off", env=env)
+    assert again.exit_code == 0, again.stderr
+    assert states(exosms) == ["accepted", "accepted"]
+    assert sorted(exotel.deeds) == [("+919876543210", "a"), ("+919876543211", "b")]
+
+
+# --- what a person decides ---
+
+
+def test_a_person_resolves_what_is_unknown(mixed: Shell) -> None:
+    result = mixed("runs", "resolve", "june", "--as", "accepted")
+    assert (result.exit_code, result.stdout) == (0, "1 message of the run june: accepted\n")
+    assert states(mixed) == ["accepted", "rejected", "accepted"]
+    again = mixed("runs", "resolve", "june", "--as", "accepted")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "exosms: nothing of the run june is unknown\n")
+
+
+def test_what_is_resolved_as_not_sent_can_be_retried(mixed: Shell) -> None:
+    result = mixed("runs", "resolve", "june", "--as", "not_sent", "--row", "3", "--json")
+    assert result.json == {
+        "schema": 1,
+        "command": "runs",
+        "exit_code": 0,
+        "run": "june",
+        "as": "not_sent",
+        "resolved": 1,
+        "error": None,
+    }
+    assert states(mixed) == ["accepted", "rejected", "not_sent"]
+    retried = mixed("runs", "retry", "june", "--yes")
+    assert retried.stdout.startswith("unknown\t+919000000500\t")
+
+
+def test_a_finished_run_answers_with_what_was_resolved_since(mixed: Shell) -> None:
+    mixed("runs", "resolve", "june", "--as", "accepted")
+    mixed("runs", "retry", "june", "--yes", "--rejected")
+    result = mixed("bulk", *SANDBOX, str(mixed.home / "people.csv"), "--yes", "--run", "june")
+    assert (result.exit_code, result.stdout) == (10, "")
+    assert "2 accepted, 1 rejected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "said"),
+    [
+        (("june", "--as", "accepted", "--row", "1"), 3, "The run june has no unknown row 1"),
+        (("june", "--as", "accepted", "--row", "9"), 3, "The run june has no unknown row 9"),
+        (("--as", "accepted"), 2, "Give either a RUN or --once KEY"),
+        (("june", "--once", "k", "--as", "accepted"), 2, "Give either a RUN or --once KEY"),
+        (("--once", "k", "--as", "accepted", "--row", "1"), 2, "--row belongs to a RUN"),
+        (("--once", "k", "--as", "accepted"), 3, "No message was sent with the once key 'k' from here"),
+        (("june", "--as", "sent"), 2, "'sent'"),
+        (("june",), 2, "--as"),
+    ],
+)
+def test_what_cannot_be_resolved_changes_nothing(
+    mixed: Shell, argv: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    result = mixed("runs", "resolve", *argv)
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert said in result.stderr
+    assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
+# --- export and purge ---
+
+
+def test_an_export_has_every_row(mixed: Shell) -> None:
+    result = mixed("runs", "export", "june")
+    assert masked(result.stdout) == (
+        "row,line,to,outcome,sid,http_status,code,error,segments,attempts,updated_at\n"
+        "1,2,+919876543210,accepted,SID,200,,,1,1,TIME\n"
+        "2,3,+919000000400,rejected,,400,40203,Invalid Recipient,1,1,TIME\n"
+        "3,4,+919000000500,unknown,,500,35000,Internal Server Error,1,1,TIME\n"
+    )
+    path = mixed.home / "out.csv"
+    path.write_text("old")
+    assert mixed("runs", "export", "june", str(path)).exit_code == 0
+    assert path.read_text() == result.stdout
+
+
+def test_an_export_knows_what_status_learned(mixed: Shell) -> None:
+    mixed("status", "--run", "june", "--region", "sandbox")
+    assert states(mixed) == ["delivered", "rejected", "unknown"]
+    assert "delivered\t1\n" in mixed("runs", "show", "june").stdout
+
+
+@pytest.mark.parametrize("name", ["people.csv", "missing/out.csv", "."])
+def test_an_export_that_cannot_be_written_changes_nothing(mixed: Shell, name: str) -> None:
+    result = mixed("runs", "export", "june", str(mixed.home / name))
+    assert result.exit_code == 3
+    assert (mixed.home / "people.csv").read_text() == MIXED
+
+
+def test_an_export_goes_through_a_link_and_into_a_pipe(mixed: Shell) -> None:
+    link = mixed.home / "link.csv"
+    link.symlink_to("real.csv")
+    (mixed.home / "real.csv").write_text("old")
+    assert mixed("runs", "export", "june", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert (mixed.home / "real.csv").read_text().count("\n") == 4
+    fifo = mixed.home / "fifo"
+    os.mkfifo(fifo)
+    process = mixed.start("runs", "export", "june", str(fifo))
+    assert fifo.read_text().count("\n") == 4
+    process.communicate()
+    assert process.returncode == 0
+
+
+def test_purge_keeps_what_is_unknown_or_unfinished(mixed: Shell) -> None:
+    (mixed.home / "more.csv").write_text("to,body\n9876543299,x\n9876543298,y\n")
+    mixed("bulk", *SANDBOX, str(mixed.home / "more.csv"), "--yes", "--limit", "1", "--run", "half")
+    mixed("send", *SANDBOX, "--to", "9876543297", "--body", "x", "--once", "k")
+    mixed("send", *SANDBOX, "--to", "9876543296", "--body", "x", "-q")
+    refused = mixed("runs", "purge", "--older-than", "0s")
+    assert (refused.exit_code, refused.stdout) == (5, "")
+    result = mixed("runs", "purge", "--older-than", "0s", "--yes", "--json")
+    assert (result.exit_code, result.json["purged"]) == (0, 3)
+    assert states(mixed) == ["unknown"]
+    assert states(mixed, "half") == ["accepted", "waiting"]
+    assert mixed("log", "--once", "k").stdout != ""
+    assert mixed("runs", "purge", "--older-than", "0s", "--yes").stdout == "0 messages forgotten\n"
+
+
+def test_purge_keeps_what_is_younger(mixed: Shell) -> None:
+    assert mixed("runs", "purge", "--older-than", "1h", "--yes").stdout == "0 messages forgotten\n"
+    assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
+def test_log_and_status_know_a_run(mixed: Shell) -> None:
+    logged = mixed("log", "--run", "june").stdout
+    assert logged.count("\n") == 3
+    assert mixed("status", "--run", "june", "--region", "sandbox").stdout.count("\n") == 1
+    assert mixed("log", "--run", "jume").exit_code == 3
+
+
+def test_a_run_of_a_process_that_was_killed_is_gone_on_with(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},a\n" for n in range(30)))
+    env = {
+        "EXOTEL_ACCOUNT_SID": "acme1",
+        "EXOTEL_API_KEY": "key",
+        "EXOTEL_API_TOKEN": "token",
+        "EXOTEL_FROM": "ACMEIN",
+        "EXOSMS_BASE_URL": exotel.url,
+    }
+    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "300/min")
+    process = exosms.start(*argv, env=env)
+    while exotel.requests < 3:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    shown = exosms("runs", "show", "june", "--json").json
+    assert shown["state"] == "unfinished"
+    result = exosms("runs", "resume", "june", "--yes", "--rate", "off", "--json", env=env)
+    counts = result.json["counts"]
+    assert counts["accepted"] + counts["unknown"] == 30
+    assert result.exit_code == (10 if counts["unknown"] else 0)
+    assert all(len(deeds) == 1 for deeds in exotel.deeds.values())
