@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl
@@ -38,11 +39,12 @@ class Deed:
 class FaultyExotel:
     """A server on loopback, to be used as a context."""
 
-    def __init__(self, *, faults: float, seed: int, latency: float = 0.004) -> None:
+    def __init__(self, *, faults: float, seed: int, latency: float = 0.004, kinds: Sequence[str] = ()) -> None:
         self.deeds: defaultdict[Key, list[Deed]] = defaultdict(list)
         self.requests = 0
         self.faults = 0
         self._share = faults
+        self._kinds = kinds or FAULTS
         self._chance = random.Random(seed)
         self._latency = latency
         self._lock = threading.Lock()
@@ -78,7 +80,7 @@ class FaultyExotel:
 
     def _handle(self, connection: socket.socket) -> None:
         with self._lock:
-            fault = self._chance.choice(FAULTS) if self._chance.random() < self._share else None
+            fault = self._chance.choice(self._kinds) if self._chance.random() < self._share else None
             self.faults += fault is not None
         if fault == "reset before the body":
             connection.recv(100)

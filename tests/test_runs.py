@@ -187,8 +187,7 @@ def test_without_being_asked_for_refused_rows_are_not_retried(mixed: Shell) -> N
 
 
 def test_rows_that_were_not_sent_are_retried(exosms: Shell, exotel: FaultyExotel) -> None:
-    with FaultyExotel(faults=1, seed=1, latency=0) as busy:
-        busy._chance.choice = lambda _: "429"  # type: ignore[method-assign]  # every request is refused by the pace
+    with FaultyExotel(faults=1, seed=1, latency=0, kinds=["429"]) as busy:
         path = exosms.home / "people.csv"
         path.write_text("to,body\n9876543210,a\n9876543211,b\n")
         env = {
