@@ -24,7 +24,12 @@ def test_examples_print_what_the_readme_says(exosms: Shell, block: str) -> None:
     for command, output in examples(block):
         script = f'exosms() {{ {program} "$@"; }}\n{command}'
         done = subprocess.run(
-            ["bash", "-c", script], env=exosms.full_env(), capture_output=True, text=True, check=False
+            ["bash", "-c", script],
+            env=exosms.full_env(),
+            cwd=exosms.home,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         pattern = re.escape(output).replace("<sid>", "[0-9a-f]{32}").replace("<time>", r"\S+\ \S+\ \S+")
         assert re.fullmatch(pattern, done.stdout), (command, done.stdout, done.stderr)
