@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from exosms.errors import Interrupted
 
@@ -22,6 +22,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interrupts:
     """The signals that asked this command to stop."""
+
+    nothing_follows: ClassVar[bool] = False
+    """Whether the process ends with its command: then no later signal is to replace the exit code."""
 
     def __init__(self) -> None:
         self._signum = 0
@@ -44,7 +47,7 @@ class Interrupts:
             yield
         finally:
             for signum, handler in before.items():
-                signal.signal(signum, handler)
+                signal.signal(signum, signal.SIG_IGN if self.nothing_follows else handler)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -111,9 +114,3 @@ def never() -> bool:
 def leave_signals_to_main_thread() -> None:
     """Keep the signals from this thread: a system call of the main thread would sleep on while we got one."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-
-
-def ignore_all() -> None:
-    """Let no signal replace the exit code of a command that is done."""
-    for signum in _SIGNALS:
-        signal.signal(signum, signal.SIG_IGN)

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from exosms import __version__
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run exosms with ``argv`` (without the program's name) and return its exit code."""
+def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
+    """Run exosms with ``argv`` (without the program's name) and return its exit code.
+
+    A program's process ends with its command, so that no signal needs to be heard after it.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):  # answered before typer is imported: a third of the time
         sys.stdout.write(f"exosms {__version__}\n")
         return 0
     from exosms.cli.commands import run
+    from exosms.interrupts import Interrupts
 
+    if is_program:
+        Interrupts.nothing_follows = True
     return run(arguments)
 
 
@@ -28,18 +34,11 @@ def entry_point() -> None:
     gc.disable()
     _open_missing_streams()
     try:
-        exit_code = main()
+        exit_code = main(is_program=True)
     except KeyboardInterrupt:  # while still importing: a command that sends takes its signals over
         exit_code = 130
-    _be_done()
-    sys.exit(exit_code)
-
-
-def _be_done() -> None:
-    """Let nothing change the exit code any more, on the last milliseconds of a process."""
-    if "exosms.interrupts" in sys.modules:
-        sys.modules["exosms.interrupts"].ignore_all()
     gc.freeze()
+    sys.exit(exit_code)
 
 
 def _open_missing_streams() -> None:
