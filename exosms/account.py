@@ -74,10 +74,10 @@ class Account:
         return self.token.fetch(environ=environ, warn=warn)
 
 
-def sandbox_account(sid: str | None, *, source: str) -> Account:
-    """The account of the emulator in this process, which takes any credentials."""
+def sandbox_account(*, source: str) -> Account:
+    """The one account of the emulator in this process, which takes any credentials."""
     return Account(
-        sid=sid or Region.SANDBOX,
+        sid=Region.SANDBOX,
         key=Secret("sandbox"),
         token=InlineToken(Secret("sandbox")),
         base_url="",
@@ -85,6 +85,11 @@ def sandbox_account(sid: str | None, *, source: str) -> Account:
         source=source,
         address_source=source,
     )
+
+
+def is_of_sandbox(identity: str) -> bool:
+    """Whether an account's identity is that of the sandbox, which sends nothing."""
+    return identity == f"{Region.SANDBOX}/{Region.SANDBOX}"
 
 
 def flaw_of_sid(text: str) -> str | None:

@@ -5,6 +5,7 @@ Nothing secret is said and no recipient's number, so that a page of these can be
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ _SKEW = 60.0
 """Seconds that our clock may be off before it matters to pace, once keys and quiet hours."""
 
 _INDIA = 5.5 * 3600
+
+_ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
 
 _MOST_TELLING = (
     ExitCode.CONFIG,
@@ -192,8 +195,14 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     if directory is None:
         yield Check("ledger", Grade.FAILURE, "no home directory", "Set EXOSMS_STATE_DIR.", ExitCode.CONFIG)
         return
-    if not (directory / "ledger.db").exists():
-        yield _of_place(directory)
+    try:
+        if not (directory / "ledger.db").exists():
+            yield _of_place(directory)
+            return
+        _try_to_write(directory)
+    except OSError as error:
+        said = f"{directory} cannot be used: {error.strerror}"
+        yield Check("ledger", Grade.FAILURE, said, _ELSEWHERE, ExitCode.CONFIG)
         return
     yield from _of_directory("ledger", directory, writable_by_others=0o077)
     try:
@@ -226,9 +235,15 @@ def _of_place(directory: Path) -> Check:
         "ledger",
         Grade.FAILURE,
         f"{directory} cannot be created in {there}",
-        "Name a writable directory in EXOSMS_STATE_DIR.",
+        _ELSEWHERE,
         ExitCode.CONFIG,
     )
+
+
+def _try_to_write(directory: Path) -> None:
+    """Raise OSError if no file can be made there: what permissions promise, a full or read-only disk may not keep."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(b"exosms")
 
 
 def of_clock(now: float, reply: Answer | NoAnswer | None) -> Iterator[Check]:
@@ -263,14 +278,19 @@ def of_network(account: Account, environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _proxy(host: str) -> str | None:
-    """Return the proxy in use without its user and password."""
+    """Return scheme, host and port of the proxy in use."""
     from urllib.request import getproxies, proxy_bypass
 
     proxies = getproxies()
     url = proxies.get("https") or proxies.get("all")
     if not url or proxy_bypass(host):
         return None
-    return url.rpartition("@")[2].rpartition("//")[2]
+    try:
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        port = f":{address.port}" if address.port else ""
+    except ValueError:  # whatever stands there may be a part of a password
+        return "set, but no address that can be read"
+    return f"{address.scheme}://{address.hostname}{port}"
 
 
 def _of_name(host: str) -> Check:

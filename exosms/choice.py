@@ -180,9 +180,8 @@ def account_of(
     """
     by = _who_says_sandbox(options, env, choice)
     if by:
-        sid = choice.profile.account_sid if choice.profile else _sid_from(env)
         ignored = _ignored_in_the_sandbox(options, env, choice, by=by)
-        return sandbox_account(sid, source=by), (*choice.warnings, *ignored)
+        return sandbox_account(source=by), (*choice.warnings, *ignored)
     warnings = (*choice.warnings, *_left_aside(env, choice))
     try:
         return _account(options, env, choice), warnings
@@ -253,10 +252,6 @@ def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
         source="environment",
         address_source=address.source,
     )
-
-
-def _sid_from(env: Mapping[str, str]) -> str | None:
-    return _checked(env, "EXOTEL_ACCOUNT_SID", flaw_of_sid) if "EXOTEL_ACCOUNT_SID" in env else None
 
 
 def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | None]) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from exosms.account import is_of_sandbox
 from exosms.database import REPLACE, Database, LedgerError, translated
 from exosms.message import Delivery, Message, Outcome, Receipt
 from exosms.pacing import Rate
@@ -59,6 +60,11 @@ class Entry:
     delivery: Delivery | None = None
     """What Exotel last said of it, in answers that bring this along."""
     checked_at: float | None = None
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the emulator took it, so that nothing was sent."""
+        return is_of_sandbox(self.account)
 
 
 ENTRY = tuple(name for name in Entry.__slots__ if name not in {"run", "row", "delivery", "checked_at"})
@@ -178,7 +184,7 @@ class Ledger:
             )
 
     def examine(self) -> tuple[int, int]:
-        """Return how many messages there are, and how many of them are unknown; raises LedgerError for a bad file."""
+        """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
         with self.database.transaction():
             self._bury_the_dead()
         with translated():
@@ -186,7 +192,7 @@ class Ledger:
             if flaw != "ok":
                 raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=REPLACE)
             (unknown,) = self._connection.execute(
-                "SELECT count(*) FROM messages WHERE state = 'unknown' AND state <> 'accepted'"
+                "SELECT count(*) FROM messages WHERE state = 'unknown' AND account NOT LIKE 'sandbox/%'"
             ).fetchone()
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
         return messages, unknown

@@ -224,7 +224,6 @@ class _Edit:
         before = self.tables.get(name)
         kept = {key: each for key, each in (before or {}).items() if key not in forgotten}
         registry.check(self._path, name, kept | plain)
-        _check_encodable(name, plain)
         if before is None:
             self._appended.append(_block(name, plain))
         else:
@@ -302,16 +301,6 @@ def _change(table: Any, wanted: Table, forgotten: frozenset[str]) -> None:
     for key, each in wanted.items():
         if key not in table or not _is_same(table, {key: each}):
             table[key] = value(_value(each))
-
-
-def _check_encodable(name: str, table: Mapping[str, str | Sequence[str]]) -> None:
-    for key, each in table.items():
-        try:
-            "".join(each).encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"The template {name!r} has half a character in {key}", remedy="Give it as UTF-8."
-            ) from error
 
 
 def _block(name: str, table: Table) -> str:

@@ -107,6 +107,7 @@ class Shell:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is heard
         )
         os.close(theirs)
         seen = b""

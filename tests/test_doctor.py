@@ -143,6 +143,11 @@ def test_the_state_of_the_ledger(exosms: Shell) -> None:
     state = exosms.home / "state"
     exosms("send", *sandbox, "--to", "+919000000500", "--body", "Hi")
     exit_code, found = checks(exosms, *sandbox)
+    assert (exit_code, found["ledger"]["grade"]) == (0, "ok")  # the sandbox's unknown ones are nobody's worry
+    with Misbehaving(answers(500, "")) as server:
+        lost = ("send", "--base-url", server.url, "--from", "ACMEIN", "--to", "9876543210", "--body", "Hi")
+        assert exosms(*lost, env=ACCOUNT).exit_code == 9
+    exit_code, found = checks(exosms, *sandbox)
     assert (exit_code, found["ledger"]["grade"]) == (0, "warning")
     assert found["ledger"]["remedy"] == "See: exosms log --outcome unknown"
     state.chmod(0o755)
@@ -197,8 +202,22 @@ def test_what_is_wrong_on_this_side(exosms: Shell, environ: dict[str, str], subj
     env = {**ACCOUNT, "HTTPS_PROXY": "http://127.0.0.1:1", "SSL_CERT_FILE": "", "EXOTEL_API_TOKEN": TOKEN, **environ}
     code, found = checks(exosms, "--region", "mumbai", env=env)
     assert found[subject]["grade"] == "failure"
-    assert found["proxy"]["said"] == "127.0.0.1:1"
+    assert found["proxy"]["said"] == "http://127.0.0.1:1"
     assert code == (7 if subject == "sender" else exit_code)  # the connection is broken there as well
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        (f"http://user:{PROXY_PASSWORD}@127.0.0.1:1", "http://127.0.0.1:1"),
+        (f"user:{PROXY_PASSWORD}@127.0.0.1:1/?x", "http://127.0.0.1:1"),
+        (f"http://user:p/{PROXY_PASSWORD}@127.0.0.1:1", "set, but no address that can be read"),
+    ],
+)
+def test_a_proxy_is_named_without_its_password(exosms: Shell, proxy: str, said: str) -> None:
+    result = exosms("doctor", "--region", "mumbai", "--json", env={**ACCOUNT, "HTTPS_PROXY": proxy})
+    assert {check["subject"]: check["said"] for check in json.loads(result.stdout)["checks"]}["proxy"] == said
+    assert PROXY_PASSWORD not in result.stdout + result.stderr
 
 
 def test_a_certificate_that_does_not_verify_is_a_failure_of_tls(exosms: Shell, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_a_document_has_these_keys_and_no_text(exosms: Shell) -> None:
         **times,
         "account": "sandbox/sandbox",
         "profile": "sandbox",
+        "sandbox": True,
         "once": "k",
         "run": None,
         "row": None,
@@ -76,8 +77,8 @@ def test_lines_for_scripts_and_for_people(exosms: Shell) -> None:
     sid = send(exosms, "23185", "--wait", "0")
     send(exosms, "00403")
     first, second = (line.split("\t") for line in exosms("log").stdout.splitlines())
-    assert first[1:] == ["failed", "+919000023185", sid, "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH"]
-    assert second[1:] == ["not_sent", "+919000000403", "", "HTTP 403: Insufficient balance to send the SMS"]
+    assert first[1:] == ["failed", "+919000023185", sid, "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; sandbox"]
+    assert second[1:] == ["not_sent", "+919000000403", "", "HTTP 403: Insufficient balance to send the SMS; sandbox"]
     shown = exosms("log", "-o", "human").stdout
     assert "  failed  +919000023185\n" in shown
     assert f"  {sid}  failed 23185" in shown
@@ -174,7 +175,11 @@ def test_the_rows_of_a_run_stand_beside_single_messages(exosms: Shell) -> None:
     assert [message["row"] for message in logged(exosms, "--to", "+919000023185")] == [2]
     assert [message["sid"] for message in logged(exosms, "--outcome", "accepted")][1:] == [sid]
     assert logged(exosms, "--once", "k") == []
-    assert exosms("log").stdout.splitlines()[2].endswith("\tfailed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; run r1 row 2")
+    assert (
+        exosms("log")
+        .stdout.splitlines()[2]
+        .endswith("\tfailed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; run r1 row 2; sandbox")
+    )
 
 
 def test_an_unknown_run_is_refused_with_the_nearest_name(exosms: Shell) -> None:

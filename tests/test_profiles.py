@@ -189,9 +189,9 @@ def test_no_base_url(text: str) -> None:
         ({"base_url": "https://sandbox/"}, "sandbox:443/acme1"),
         ({"base_url": "http://127.0.0.1:9"}, "127.0.0.1:9/acme1"),
         ({"base_url": "http://[::1]"}, "[::1]:80/acme1"),
-        ({"region": "sandbox"}, "sandbox/acme1"),
+        ({"region": "sandbox"}, "sandbox/sandbox"),
         ({"profile": "sandbox"}, "sandbox/sandbox"),
-        ({"profile": "staging"}, "sandbox/acme2"),
+        ({"profile": "staging"}, "sandbox/sandbox"),
     ],
 )
 def test_an_account_is_host_and_sid(config: Path, options: Mapping[str, str], identity: str) -> None:

@@ -308,4 +308,4 @@ for number in range(15):
 def test_half_a_character_is_refused(exosms: Shell) -> None:
     result = exosms("template", "add", "otp", "--text", "a\udce9b")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "half a character in text" in result.stderr
+    assert "--text is not UTF-8" in result.stderr

@@ -1,12 +1,13 @@
 """Questions that only a person can answer."""
 
 import os
+import signal
 import sys
 
 import typer
 
 from exosms.cli.render import Out
-from exosms.errors import GuardError
+from exosms.errors import GuardError, Interrupted
 
 
 def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "Add --yes.") -> None:
@@ -16,5 +17,20 @@ def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "
     can_ask = not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty() and out.stderr.isatty()
     if not can_ask:
         raise GuardError(f"{question} This needs a yes", remedy=f"Nothing was done. {remedy}")
-    if not typer.confirm(question, err=True):
+    if not confirmed(question):
         raise GuardError("The answer was no; nothing was done")
+
+
+def confirmed(question: str) -> bool:
+    """Return the answer of a person; the end of the input is a no, and Ctrl-C ends the command."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as abort:
+        raise_if_interrupted(abort)
+        return False
+
+
+def raise_if_interrupted(abort: typer.Abort) -> None:
+    """Raise Interrupted for a question that Ctrl-C answered; return for one that the end of the input did."""
+    if isinstance(abort.__context__, KeyboardInterrupt):
+        raise Interrupted(signal.SIGINT) from abort

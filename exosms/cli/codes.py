@@ -27,12 +27,11 @@ def command(
     out = o.out(output, json=json)
     entries = catalogue.everything() if code is None else catalogue.find(code)
     if not entries:
-        error = InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
-        out.failure("codes", error)
-        return error.exit_code
+        raise InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
     match out.format:
         case Format.JSON:
-            out.document({"schema": 1, "command": "codes", "exit_code": 0, "codes": [*map(_document, entries)]})
+            documents = [*map(_document, entries)]
+            out.document({"schema": 1, "command": "codes", "exit_code": 0, "codes": documents, "error": None})
         case Format.JSONL:
             for entry in entries:
                 out.document(_document(entry))

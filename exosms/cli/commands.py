@@ -5,15 +5,15 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, NoReturn, get_type_hints
 
 import typer
 
 from exosms import __version__
-from exosms.cli.render import Out
-from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.cli.render import Format, Out
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
@@ -57,13 +57,20 @@ def run(arguments: Sequence[str]) -> int:
     return ExitCode.OK
 
 
-def command(function: Callable[..., int]) -> Callable[..., NoReturn]:
-    """Turn a function that returns an exit code into a command."""
+def command(function: Callable[..., int], name: str) -> Callable[..., NoReturn]:
+    """Turn a function that returns an exit code into a command; what it raises is told in its own format."""
 
     @functools.wraps(function)
-    def exiting(*args: Any, **kwargs: Any) -> NoReturn:
+    def exiting(**options: Any) -> NoReturn:
         try:
-            exit_code = function(*args, **kwargs)
+            _refuse_what_is_no_text(function, options)
+            exit_code = function(**options)
+        except UsageError:
+            raise  # standard output stays empty
+        except ExosmsError as error:
+            wanted = Format.JSON if options.get("json") else options.get("output", Format.PLAIN)
+            Out(sys.stdout, sys.stderr, format=wanted).failure(name, error)
+            exit_code = error.exit_code
         except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
             raise Interrupted(signal.SIGINT) from None
         raise typer.Exit(exit_code)
@@ -71,11 +78,39 @@ def command(function: Callable[..., int]) -> Callable[..., NoReturn]:
     return exiting
 
 
-def group(name: str, **commands: Callable[..., int]) -> typer.Typer:
-    """Return a command that has commands of its own."""
+def _refuse_what_is_no_text(function: Callable[..., int], options: Mapping[str, Any]) -> None:
+    """Raise InputError for an argument whose bytes were no UTF-8: it could be neither sent, nor kept, nor shown."""
+    for parameter, given in options.items():
+        for value in given if isinstance(given, list) else [given]:
+            if isinstance(value, str | PurePath) and not _is_text(str(value)):
+                raise InputError(
+                    f"{_name_of(function, parameter)} is not UTF-8: {value!s}", remedy="Write it in UTF-8."
+                )
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _name_of(function: Callable[..., int], parameter: str) -> str:
+    """Return what the user calls a parameter: its longest option, or that it is an argument."""
+    (info,) = get_type_hints(function, include_extras=True)[parameter].__metadata__
+    declared = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
+    if declared:  # typer takes the first of them for a default, at first
+        return max(declared, key=len)
+    what = parameter.strip("_").replace("_", "-")
+    return f"The argument {what}" if isinstance(info, typer.models.ArgumentInfo) else f"--{what}"
+
+
+def group(name: str, commands: Mapping[str, Callable[..., int]], *, document: str | None = None) -> typer.Typer:
+    """Return a command that has commands of its own; ``document`` is the name in the JSON documents of them all."""
     app = _typer(help=_HELP[name], no_args_is_help=True)
     for command_name, function in commands.items():
-        app.command(command_name)(command(function))
+        app.command(command_name)(command(function, document or f"{name} {command_name}"))
     return app
 
 
@@ -96,7 +131,7 @@ def _app(wanted: set[str]) -> typer.Typer:
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=name)
         else:
-            app.command(name)(command(loaded))
+            app.command(name)(command(loaded, name))
     return app
 
 

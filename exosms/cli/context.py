@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exosms import places, profiles
+from exosms.account import is_of_sandbox
 from exosms.cli.render import Out
 from exosms.database import LedgerUnavailableError
 from exosms.errors import ConfigError, InputError
@@ -135,7 +136,7 @@ def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
     from dataclasses import replace
 
     if options.profile is None:
-        in_sandbox = run.account.startswith("sandbox/")
+        in_sandbox = is_of_sandbox(run.account)
         options = replace(options, region="sandbox") if in_sandbox else replace(options, profile=run.profile)
     settings = find_settings(out, options)
     if settings.account is None or settings.account.identity != run.account:

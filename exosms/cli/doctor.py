@@ -11,6 +11,7 @@ import typer
 from exosms import checkup, places, profiles
 from exosms.checkup import Check, Grade, Noting
 from exosms.cli import options as o
+from exosms.cli.asking import confirmed
 from exosms.cli.context import open_line
 from exosms.cli.render import Format, Out
 from exosms.credentials import InlineToken
@@ -159,7 +160,7 @@ class _Examination:
         """Whether key and token may be shown to another host."""
         if self._try_regions or not self._may_ask or not checkup.is_interactive():
             return self._try_regions
-        return typer.confirm(f"Show key and token to {other} ({other.host}) as well?", err=True)
+        return confirmed(f"Show key and token to {other} ({other.host}) as well?")
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
         line = Noting(open_line(self._out, account, timeout=self._timeout))

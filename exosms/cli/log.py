@@ -75,6 +75,7 @@ def _document(entry: Entry) -> Mapping[str, Any]:
         "updated_at": _time(entry.updated_at),
         "account": entry.account,
         "profile": entry.profile,
+        **({"sandbox": True} if entry.is_sandbox else {}),
         "once": entry.once_key,
         "run": entry.run,
         "row": entry.row,
@@ -113,7 +114,8 @@ def _about(entry: Entry) -> str:
     status = f"HTTP {entry.http_status}" if entry.http_status and entry.error else ""
     origin = f"once {entry.once_key}" if entry.once_key else f"run {entry.run} row {entry.row}" if entry.run else ""
     said = entry.delivery.said if entry.delivery else entry.error or entry.status
-    return "; ".join(filter(None, (": ".join(filter(None, (status, said))), origin)))
+    sandbox = "sandbox" if entry.is_sandbox else ""
+    return "; ".join(filter(None, (": ".join(filter(None, (status, said))), origin, sandbox)))
 
 
 def _time(moment: float) -> str:

@@ -10,9 +10,11 @@ import typer
 from exosms import configfile, places
 from exosms.account import flaw_of_sid, parse_base_url, parse_region
 from exosms.cli import options as o
+from exosms.cli.asking import raise_if_interrupted
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
 from exosms.cli.render import Format, Out, facts
+from exosms.cli.results import problem_document
 from exosms.credentials import (
     InlineToken,
     Secret,
@@ -119,7 +121,10 @@ class _Form:
         if value:
             return value
         if self._can_ask:
-            return str(typer.prompt(prompt, hide_input=hidden, err=True))
+            try:
+                return str(typer.prompt(prompt, hide_input=hidden, err=True))
+            except typer.Abort as abort:
+                raise_if_interrupted(abort)
         self._missing.append(option)
         return ""
 
@@ -284,6 +289,7 @@ def check(
                     "http_status": receipt.http_status,
                     "meaning": said,
                     "remedy": problem.remedy if problem else None,
+                    "error": problem_document(problem) if problem else None,
                 }
             )
         case _:
@@ -321,4 +327,15 @@ def _refuse_flaw(what: str, flaw: str | None) -> None:
         raise ConfigError(f"{what} {flaw}", remedy="Copy it again from the API settings in Exotel's dashboard.")
 
 
-command = group("profile", add=add, list=list_, show=show, use=use, remove=remove, test=check, path=path)
+command = group(
+    "profile",
+    {
+        "add": add,
+        "list": list_,
+        "show": show,
+        "use": use,
+        "remove": remove,
+        "test": check,
+        "path": path,
+    },
+)

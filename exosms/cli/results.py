@@ -104,7 +104,7 @@ def _show(out: Out, result: Result, *, explain: bool = True) -> None:
         case _:
             out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
     if result.receipt.problem and explain:
-        _explain(out, result.receipt.problem, to=result.to)
+        _explain(out, result, result.receipt.problem)
 
 
 def message_document(result: Result) -> Mapping[str, Any]:
@@ -156,9 +156,13 @@ def detail(result: Result) -> str:
     return ": ".join(filter(None, (status, receipt.problem.message or receipt.problem.meaning)))
 
 
-def _explain(out: Out, problem: Problem, *, to: str) -> None:
-    """Print, for the reader of a log, what a plain line has no room for."""
-    out.tell(f"{to}: {problem.meaning} {problem.remedy}".rstrip())
+def _explain(out: Out, result: Result, problem: Problem) -> None:
+    """Print, for the reader of a log, what a plain line has no room for; when quiet, all that is ever said of it."""
+    if out.quiet:
+        said = ": ".join(filter(None, (result.receipt.outcome, detail(result))))
+        out.fail(f"{result.to}: {said}", remedy=problem.remedy)
+    else:
+        out.tell(f"{result.to}: {problem.meaning} {problem.remedy}".rstrip())
 
 
 def _draw(out: Out, result: Result) -> None:

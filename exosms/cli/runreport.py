@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exosms.account import is_of_sandbox
 from exosms.bulk import Settled, Stop
 from exosms.cli.render import Document, Format, Out, counted, facts
 from exosms.cli.results import Result, detail, message_document, problem_document
@@ -142,7 +143,7 @@ class RunReport:
 def show_run(run: Run, journal: Journal, out: Out) -> None:
     """Show a run as it stands."""
     if out.format is not Format.PLAIN:
-        report = RunReport(out, rows=0, sandbox=run.account.startswith("sandbox/"))
+        report = RunReport(out, rows=0, sandbox=is_of_sandbox(run.account))
         report.conclude(run, journal, exit_code=0, stop=None)
         return
     counts = journal.counts(run)

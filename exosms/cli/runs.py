@@ -40,7 +40,7 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
     from exosms.cli.runreport import counts_document, listed
 
     out = o.out(output, json=json)
-    with _reported(out), _journal() as (journal, _):
+    with _journal() as (journal, _):
         runs = [(run, journal.counts(run)) for run in journal.runs()]
         if out.format is Format.JSON:
             documents = [
@@ -72,7 +72,7 @@ def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet
     from exosms.cli.runreport import show_run
 
     out = o.out(output, json=json, quiet=quiet)
-    with _reported(out), _journal() as (journal, _):
+    with _journal() as (journal, _):
         show_run(run_of(journal, name), journal, out)
     return ExitCode.OK
 
@@ -167,7 +167,7 @@ def resolve(
     if row is not None and name is None:
         raise UsageError("--row belongs to a RUN")
     out = o.out(output, json=json)
-    with _reported(out), _journal() as (journal, ledger):
+    with _journal() as (journal, ledger):
         if once is not None:
             what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
         else:
@@ -226,7 +226,7 @@ def purge(
     exosms runs purge --older-than 365d --yes
     """
     out = o.out(output, json=json)
-    with _reported(out), _journal() as (journal, ledger):
+    with _journal() as (journal, ledger):
         _agreed(out, "Forget what was sent so long ago?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
@@ -322,22 +322,20 @@ def _journal() -> Iterator[tuple[Journal, Ledger]]:
         yield Journal(ledger), ledger
 
 
-@contextmanager
-def _reported(out: Out) -> Iterator[None]:
-    """Tell an error as this command's document too, where that is the format."""
-    try:
-        yield
-    except UsageError:
-        raise
-    except ExosmsError as error:
-        out.failure("runs", error)
-        raise typer.Exit(error.exit_code) from error
-
-
 def _time(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
 
 
 command = group(
-    "runs", list=list_, show=show, resume=resume, retry=retry, resolve=resolve, export=export, purge=purge
+    "runs",
+    {
+        "list": list_,
+        "show": show,
+        "resume": resume,
+        "retry": retry,
+        "resolve": resolve,
+        "export": export,
+        "purge": purge,
+    },
+    document="runs",
 )

@@ -1,7 +1,7 @@
 """``exosms template``: the registered texts in ``templates.toml``."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.render import Format, Out, facts
-from exosms.errors import ConfigError, ExitCode, GuardError, InputError, UsageError
+from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.message import MessageType
 
 if TYPE_CHECKING:
@@ -39,24 +39,21 @@ def list_(
     """
     out = o.out(output, json=json)
 
-    def work() -> int:
-        known = _registry(templates, profile, config)
-        found = list(known.templates.values())
-        if out.format is Format.JSON:
-            out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
-        elif out.format is Format.JSONL:
-            for each in found:
-                out.document(_document(each))
-        elif not found:
-            out.tell(f"no templates in {known.path}")
-        elif out.is_human:
-            _draw(out, ("Name", "Id", "From", "Type", "Text"), map(_cells, found))
-        else:
-            for each in found:
-                out.line(*_cells(each))
-        return ExitCode.OK
-
-    return _answered(out, "list", work)
+    known = _registry(templates, profile, config)
+    found = list(known.templates.values())
+    if out.format is Format.JSON:
+        out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
+    elif out.format is Format.JSONL:
+        for each in found:
+            out.document(_document(each))
+    elif not found:
+        out.tell(f"no templates in {known.path}")
+    elif out.is_human:
+        _draw(out, ("Name", "Id", "From", "Type", "Text"), map(_cells, found))
+    else:
+        for each in found:
+            out.line(*_cells(each))
+    return ExitCode.OK
 
 
 def show(
@@ -75,21 +72,18 @@ def show(
     """
     out = o.out(output, json=json)
 
-    def work() -> int:
-        document = _document(_registry(templates, profile, config).get(name))
-        if out.format in {Format.JSON, Format.JSONL}:
-            out.document(_head("show") | {"template": document, "error": None})
-            return ExitCode.OK
-        rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
-        if out.is_human:
-            lines = [(key, each.split("\n")) for key, each in rows if each]
-            out.draw(facts([(key * (not number), line) for key, own in lines for number, line in enumerate(own)]))
-        else:
-            for row in rows:
-                out.line(*row)
+    document = _document(_registry(templates, profile, config).get(name))
+    if out.format in {Format.JSON, Format.JSONL}:
+        out.document(_head("show") | {"template": document, "error": None})
         return ExitCode.OK
-
-    return _answered(out, "show", work)
+    rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
+    if out.is_human:
+        lines = [(key, each.split("\n")) for key, each in rows if each]
+        out.draw(facts([(key * (not number), line) for key, own in lines for number, line in enumerate(own)]))
+    else:
+        for row in rows:
+            out.line(*row)
+    return ExitCode.OK
 
 
 def add(
@@ -143,28 +137,25 @@ def add(
         raise UsageError("Give one of --text and --text-file")
     out = o.out(output, json=json)
 
-    def work() -> int:
-        from exosms import templatefile
-        from exosms.cli.texts import read_text
+    from exosms import templatefile
+    from exosms.cli.texts import read_text
 
-        table = {
-            "text": text if text is not None else read_text(text_file or "-"),
-            "variables": _items(variables),
-            "types": _items(types),
-            "dlt_template_id": dlt_template_id,
-            "dlt_entity_id": dlt_entity_id,
-            "from": sender,
-            "type": type_ and type_.value,
-        }
-        given = {key: value for key, value in table.items() if value}
-        path = _path(templates, profile, config)
-        for warning in _checked(path, name, given):
-            out.warn(warning)
-        saved = templatefile.add(path, name, given, replace=yes)
-        _tell(out, "add", path, saved)
-        return ExitCode.OK
-
-    return _answered(out, "add", work)
+    table = {
+        "text": text if text is not None else read_text(text_file or "-"),
+        "variables": _items(variables),
+        "types": _items(types),
+        "dlt_template_id": dlt_template_id,
+        "dlt_entity_id": dlt_entity_id,
+        "from": sender,
+        "type": type_ and type_.value,
+    }
+    given = {key: value for key, value in table.items() if value}
+    path = _path(templates, profile, config)
+    for warning in _checked(path, name, given):
+        out.warn(warning)
+    saved = templatefile.add(path, name, given, replace=yes)
+    _tell(out, "add", path, saved)
+    return ExitCode.OK
 
 
 def remove(
@@ -183,19 +174,16 @@ def remove(
     """
     out = o.out(output, json=json)
 
-    def work() -> int:
-        from exosms import templatefile
+    from exosms import templatefile
 
-        known = _registry(templates, profile, config)
-        own = known.get(name).name
-        templatefile.remove(known.path, own)
-        if out.format in {Format.JSON, Format.JSONL}:
-            out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
-        else:
-            out.line("removed", own)
-        return ExitCode.OK
-
-    return _answered(out, "remove", work)
+    known = _registry(templates, profile, config)
+    own = known.get(name).name
+    templatefile.remove(known.path, own)
+    if out.format in {Format.JSON, Format.JSONL}:
+        out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
+    else:
+        out.line("removed", own)
+    return ExitCode.OK
 
 
 def import_(
@@ -229,21 +217,18 @@ def import_(
     columns = _columns(column)
     out = o.out(output, json=json)
 
-    def work() -> int:
-        from exosms import portal, templatefile
+    from exosms import portal, templatefile
 
-        path = _path(templates, profile, config)
-        try:
-            export = portal.read(file, columns=columns, default=type_)
-        except portal.ExportError as error:
-            return _refuse(out, error)
-        for note in export.notes:
-            out.warn(_placed(note, export.label))
-        saved = templatefile.store(path, export.templates, replace=yes)
-        _tell(out, "import", path, saved, export=export)
-        return ExitCode.OK
-
-    return _answered(out, "import", work)
+    path = _path(templates, profile, config)
+    try:
+        export = portal.read(file, columns=columns, default=type_)
+    except portal.ExportError as error:
+        return _refuse(out, error)
+    for note in export.notes:
+        out.warn(_placed(note, export.label))
+    saved = templatefile.store(path, export.templates, replace=yes)
+    _tell(out, "import", path, saved, export=export)
+    return ExitCode.OK
 
 
 def lint(
@@ -264,27 +249,15 @@ def lint(
     """
     out = o.out(output, json=json)
 
-    def work() -> int:
-        from exosms import registry
-        from exosms.lint import lint as lint_registry
+    from exosms import registry
+    from exosms.lint import lint as lint_registry
 
-        path = _path(templates, profile, config, must_exist=True)
-        known, flaws = registry.examine(path)
-        return _report(out, lint_registry(known, flaws), count=len(known.templates) + len(flaws))
-
-    return _answered(out, "lint", work)
+    path = _path(templates, profile, config, must_exist=True)
+    known, flaws = registry.examine(path)
+    return _report(out, lint_registry(known, flaws), count=len(known.templates) + len(flaws))
 
 
 # What the commands share.
-
-
-def _answered(out: Out, verb: str, work: Callable[[], int]) -> int:
-    """Do the work; what makes it fail is told, with JSON as a document, but for errors of usage."""
-    try:
-        return work()
-    except (InputError, ConfigError, GuardError) as error:
-        out.failure(f"template {verb}", error)
-        return error.exit_code
 
 
 def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
@@ -473,4 +446,14 @@ def _note_document(note: "Note") -> Mapping[str, Any]:
     }
 
 
-command = group("template", list=list_, show=show, add=add, lint=lint, remove=remove, **{"import": import_})
+command = group(
+    "template",
+    {
+        "list": list_,
+        "show": show,
+        "add": add,
+        "import": import_,
+        "lint": lint,
+        "remove": remove,
+    },
+)

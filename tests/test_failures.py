@@ -1,0 +1,120 @@
+"""Every command that fails says so in its own format: one document with JSON, and one sentence on standard error."""
+
+import json
+
+import pytest
+from conftest import Shell
+
+SANDBOX = ("--region", "sandbox")
+SEND = ("send", *SANDBOX, "--to", "9876543210", "--body", "Hi")
+NO_TEXT = b"x\xff".decode("utf-8", "surrogateescape")
+
+FAILING = [
+    # argv, exit code, the document's command, what the sentence names
+    (("send", "--to", "12", "--body", "Hi", *SANDBOX), 3, "send", "12"),
+    (("send", "--to", "9876543210", "--body", "Hi"), 4, "send", "account"),
+    (("bulk", "missing.csv", *SANDBOX), 3, "bulk", "missing.csv"),
+    (("status", "+919876543210", *SANDBOX), 3, "status", "+919876543210"),
+    (("log", "--to", "12"), 3, "log", "12"),
+    (("log", "--run", "none"), 3, "log", "none"),
+    (("codes", "999"), 3, "codes", "999"),
+    (("check-template", "-t", "none", "--body", "Hi"), 3, "check-template", "none"),
+    (("template", "show", "none"), 3, "template show", "none"),
+    (("template", "remove", "none"), 3, "template remove", "none"),
+    (("template", "import", "missing.csv"), 3, "template import", "missing.csv"),
+    (("runs", "show", "none"), 3, "runs", "none"),
+    (("runs", "resume", "none"), 3, "bulk", "none"),
+    (("runs", "resolve", "none", "--as", "accepted"), 3, "runs", "none"),
+    (("runs", "resolve", "--once", "none", "--as", "accepted"), 3, "runs", "none"),
+    (("runs", "purge", "--older-than", "1d"), 5, "runs", "needs a yes"),
+    (("profile", "add", "prod"), 4, "profile add", "prod"),
+    (("profile", "show", "none"), 4, "profile show", "none"),
+    (("profile", "use", "none"), 4, "profile use", "none"),
+    (("profile", "remove", "none"), 4, "profile remove", "none"),
+    (("profile", "test"), 4, "profile test", "account"),
+]
+
+
+@pytest.mark.parametrize(("argv", "exit_code", "command", "named"), FAILING, ids=lambda value: str(value)[:40])
+def test_a_failing_command_prints_one_document(
+    exosms: Shell, argv: tuple[str, ...], exit_code: int, command: str, named: str
+) -> None:
+    result = exosms(*argv, "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["exit_code"], document["command"]) == (exit_code, exit_code, command)
+    assert document["schema"] == 1
+    assert set(document["error"]) == {"kind", "http_status", "code", "message", "meaning", "remedy", "retry"}
+    assert named in document["error"]["message"]
+    assert named in result.stderr
+    plain = exosms(*argv)
+    assert plain.exit_code == exit_code
+    assert plain.stderr.startswith("exosms: ")
+    assert named in plain.stderr
+
+
+@pytest.mark.parametrize("argv", [("send", "--nothing"), ("log", "--since", "x"), ("profile",), ("runs", "resolve")])
+def test_an_error_of_usage_leaves_standard_output_empty(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms(*argv, *(["--json"] if len(argv) > 1 else []))
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("option", "exit_code"),
+    [
+        ("--once", 3),
+        ("--custom-field", 3),
+        ("--from", 3),
+        ("--var", 3),
+        ("--to", 3),
+        ("--body", 3),
+        ("--body-file", 3),
+        ("--templates", 3),
+        ("--profile", 3),
+        ("--dlt-template-id", 3),
+        ("--status-callback", 2),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_by_name(exosms: Shell, option: str, exit_code: int) -> None:
+    result = exosms(*SEND, option, NO_TEXT)
+    assert result.exit_code == exit_code
+    assert option in result.stderr
+    assert "bug" not in result.stderr
+    assert exosms("log").stdout == ""
+
+
+@pytest.mark.parametrize("argv", [("log", "--run", NO_TEXT), ("runs", "show", NO_TEXT), ("bulk", NO_TEXT, *SANDBOX)])
+def test_arguments_that_are_no_text_are_refused(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms(*argv)
+    assert result.exit_code == 3
+    assert "is not UTF-8: x\\udcff" in result.stderr
+
+
+def test_quiet_is_silent_about_success_only(exosms: Shell) -> None:
+    refused = exosms(*SEND[:3], "--to", "+919000000403", "--body", "Hi", "-q")
+    assert (refused.exit_code, refused.stdout) == (6, "")
+    first, remedy = refused.stderr.splitlines()
+    assert first.startswith("exosms: error: +919000000403: not_sent: HTTP 403")
+    assert remedy.strip()
+    taken = exosms(*SEND, "-q")
+    assert (taken.exit_code, taken.stderr, len(taken.stdout.split())) == (0, "", 1)
+
+
+QUESTIONS = [
+    ("profile", "add", "prod"),
+    ("runs", "purge", "--older-than", "1d"),
+]
+
+
+@pytest.mark.parametrize("argv", QUESTIONS, ids=" ".join)
+def test_a_question_that_is_interrupted_ends_the_command(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms.on_terminal(*argv, typed=[(": ", "\x03")])
+    assert result.exit_code == 130
+    assert "interrupted by SIGINT" in result.stdout
+    assert "bug" not in result.stdout
+
+
+@pytest.mark.parametrize(("argv", "exit_code"), [*zip(QUESTIONS, (4, 5), strict=True)], ids=str)
+def test_a_question_that_gets_no_answer_is_no_bug(exosms: Shell, argv: tuple[str, ...], exit_code: int) -> None:
+    result = exosms.on_terminal(*argv, typed=[(": ", "\x04")] * 5)
+    assert result.exit_code == exit_code
+    assert "bug" not in result.stdout
