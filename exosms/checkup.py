@@ -86,6 +86,10 @@ class Noting:
         self.reply = self._line.exchange(method, path, body, limit=limit)
         return self.reply
 
+    def hide(self, text: str) -> str:
+        """Hide what the line hides."""
+        return self._line.hide(text)
+
 
 def of_program() -> Iterator[Check]:
     """Say what runs, which a support ticket needs."""

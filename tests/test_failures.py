@@ -1,9 +1,11 @@
 """Every command that fails says so in its own format: one document with JSON, and one sentence on standard error."""
 
 import json
+import resource
 
 import pytest
 from conftest import Shell
+from misbehaving import Misbehaving, answers
 
 SANDBOX = ("--region", "sandbox")
 SEND = ("send", *SANDBOX, "--to", "9876543210", "--body", "Hi")
@@ -118,3 +120,24 @@ def test_a_question_that_gets_no_answer_is_no_bug(exosms: Shell, argv: tuple[str
     result = exosms.on_terminal(*argv, typed=[(": ", "\x04")] * 5)
     assert result.exit_code == exit_code
     assert "bug" not in result.stdout
+
+
+@pytest.mark.parametrize("files", range(4, 12))
+def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -> None:
+    """However few there are, a message is either accepted or known not to be sent, and nothing is called a bug."""
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    with Misbehaving(answers(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e"}}')) as server:
+        argv = ("send", "--base-url", server.url, "--from", "ACMEIN", "--to", "9876543210", "--body", "Hi")
+        process = exosms.start(
+            *argv,
+            "--retry-for",
+            "0",
+            env=env,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
+        )
+        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    if "exosms" not in err:
+        pytest.skip("too few for Python itself")
+    assert process.returncode in {0, 4, 7}
+    assert out.startswith("accepted" if process.returncode == 0 else "not_sent")
+    assert "bug" not in err

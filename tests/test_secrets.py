@@ -1,8 +1,11 @@
 """Key and token are canaries: they are nowhere but in the request."""
 
 import base64
+import html
 import threading
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from conftest import Shell
@@ -87,3 +90,47 @@ def test_a_base_url_with_a_user_is_refused_without_being_repeated(exosms: Shell)
     result = exosms(*send(f"https://{KEY}:{TOKEN}@api.exotel.com"), env=ACCOUNT)
     assert result.exit_code in {2, 4}
     assert_unseen(result.stdout + result.stderr)
+
+
+def in_json(text: str) -> str:
+    """Return every character as an escape of JSON's."""
+    return "".join(f"\\u{ord(character):04x}" for character in text)
+
+
+def in_xml(text: str) -> str:
+    """Return every character as an entity."""
+    return "".join(f"&#x{ord(character):x};" for character in text)
+
+
+SPELLINGS = [
+    (KEY, TOKEN),
+    (KEY, "tok+en/9042=<&>"),
+    (KEY, "t0k!"),
+]
+
+
+@pytest.mark.parametrize(("key", "token"), SPELLINGS)
+@pytest.mark.parametrize("spelled", [str, in_json, quote, quote_plus, html.escape, in_xml, "basic", "base64"])
+def test_an_answer_that_repeats_them_is_not_repeated(exosms: Shell, key: str, token: str, spelled: Any) -> None:
+    secrets = (key, token, f"{key}:{token}")
+    encoded = [base64.b64encode(secret.encode()).decode() for secret in secrets]
+    if isinstance(spelled, str):
+        told = encoded[2] if spelled == "basic" else encoded[1]
+    else:
+        told = " ".join(map(spelled, secrets))
+    if spelled in {html.escape, in_xml}:
+        body = f"<TwilioResponse><RestException><Message>{told}</Message></RestException></TwilioResponse>"
+    else:
+        body = f'{{"RestException": {{"Status": 400, "Message": "told {told}"}}}}'
+    env = {**ACCOUNT, "EXOTEL_API_KEY": key, "EXOTEL_API_TOKEN": token}
+    shown = ""
+    for form in ("human", "plain", "json"):
+        with Misbehaving(answers(400, body)) as server:
+            result = exosms(*send(server.url, "-v", "-o", form), env=env)
+            assert result.exit_code == 6
+            shown += result.stdout + result.stderr
+    kept = b"".join(path.read_bytes() for path in exosms.home.rglob("*") if path.is_file()).decode("latin-1")
+    assert "********" in shown
+    for secret in (*secrets, *encoded, told):
+        assert secret not in shown
+        assert secret not in kept

@@ -60,6 +60,9 @@ class Weather:
         self._clock = clock
         self._line = InProcess(emulator.answer, observe=lambda _: None)
 
+    def hide(self, text: str) -> str:
+        return self._line.hide(text)
+
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         now = self._clock.now - self.start
         if method == "POST":

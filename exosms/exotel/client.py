@@ -67,7 +67,7 @@ class Client:
         reply = self._line.exchange("POST", wire.send_path(self._account_sid), wire.form(message))
         if isinstance(reply, NoAnswer):
             return _silence(reply)
-        items = wire.read(reply.body)
+        items = self._read(reply)
         if 200 <= reply.status < 300:
             return _accepted(reply, wire.reply_to(message.to, items))
         return _refused(reply, wire.refusal_in(items))
@@ -88,7 +88,7 @@ class Client:
         reply = self._line.exchange("POST", path, form, limit=limit)
         if isinstance(reply, NoAnswer):
             return Batch((_silence(reply),) * len(messages), whole=True)
-        items = wire.read(reply.body)
+        items = self._read(reply)
         if not 200 <= reply.status < 300:
             return Batch((_refused(reply, wire.refusal_in(items)),) * len(messages), whole=True)
         return _matched(messages, items, reply)
@@ -105,13 +105,13 @@ class Client:
             return _unanswered(sid, _silence(reply))
         said = 200 <= reply.status < 300 or reply.status == 404
         if said and reply.body is not None:
-            about = wire.reply_about(sid, wire.read(reply.body))
+            about = wire.reply_about(sid, self._read(reply))
             if about is None:
                 return delivery.missing(sid, http_status=reply.status)
             return delivery.found(sid, _delivery(about), http_status=reply.status)
         if said:
             return _unanswered(sid, _accepted(reply, None))
-        return _unanswered(sid, _refused(reply, wire.refusal_in(wire.read(reply.body))))
+        return _unanswered(sid, _refused(reply, wire.refusal_in(self._read(reply))))
 
     def check_credentials(self) -> Receipt:
         """Ask for a message that cannot exist, which shows whether the credentials are good and sends nothing.
@@ -123,7 +123,10 @@ class Client:
             return _unchecked(_silence(reply))
         if 200 <= reply.status < 300 or reply.status == 404:
             return Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, http_status=reply.status)
-        return _unchecked(_refused(reply, wire.refusal_in(wire.read(reply.body))))
+        return _unchecked(_refused(reply, wire.refusal_in(self._read(reply))))
+
+    def _read(self, answer: Answer) -> list[wire.Item]:
+        return wire.read(answer.body, hide=self._line.hide)
 
 
 def _unchecked(receipt: Receipt) -> Receipt:
@@ -151,7 +154,7 @@ def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:
         return _receipt(
             answer,
             Verdict(Outcome.UNKNOWN, ExitCode.UNKNOWN),
-            said="" if answer.body is not None else "the answer was cut off, over 64 KiB or undecodable",
+            said="" if answer.body is not None else "the answer was cut off, too long or undecodable",
             meaning=f"Exotel answered {answer.status} but gave no Sid; the message may have been sent.",
             remedy=_look_first(),
         )
@@ -166,7 +169,7 @@ def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:
     )
 
 
-def _matched(messages: Sequence[Message], items: Sequence[wire.Reply | wire.Refusal], answer: Answer) -> Batch:
+def _matched(messages: Sequence[Message], items: Sequence[wire.Item], answer: Answer) -> Batch:
     from exosms.exotel.matching import match
 
     matching = match(messages, items)

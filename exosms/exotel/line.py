@@ -1,12 +1,14 @@
 """What carries a request: the network, or an emulator in this process."""
 
 import base64
+import html
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from exosms import __version__
 from exosms.errors import ConfigError
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-_SHORTEST_SECRET = 8
+_SHORTEST_SECRET = 4
+"""A text shorter than this is a part of too many words to be taken out of answers."""
+
 _FORM = "application/x-www-form-urlencoded"
 
 Observe = Callable[[str], None]
@@ -30,6 +34,9 @@ class Line(Protocol):
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request for what came back, of at most ``limit`` bytes; never more than one request."""
+
+    def hide(self, text: str) -> str:
+        """Return a text that came back without the credentials, which a server may repeat."""
 
 
 class Answered(Protocol):
@@ -61,6 +68,10 @@ class InProcess:
         self._observe(f"{method} sandbox {path} {answer.status}")
         return Answer(status=answer.status, body=answer.body)
 
+    def hide(self, text: str) -> str:
+        """Return the text as it is: nothing is secret between us and the emulator."""
+        return text
+
 
 class Https:
     """A line over the network: a fresh connection for every request, and one deadline for all of it.
@@ -82,7 +93,7 @@ class Https:
         import httpx
 
         host = urlsplit(base_url)
-        self._secrets = [token, base64.b64encode(f"{key}:{token}".encode()).decode()]
+        self._secrets = _spellings(key, token)
         self._host = host.netloc
         self._base_url = base_url
         self._timeout = timeout
@@ -105,6 +116,11 @@ class Https:
                 "The proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
                 remedy="Set it to http://HOST:PORT, or name the host in NO_PROXY.",
             ) from error
+        except OSError as error:  # no descriptor left, an unreadable SSL_CERT_FILE
+            raise ConfigError(
+                f"No connection can be prepared: {error.strerror or 'SSL_CERT_FILE holds no certificates'}",
+                remedy="See what SSL_CERT_FILE names, and how many files this process may open (ulimit -n).",
+            ) from error
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request within the timeout, following how far it gets."""
@@ -119,7 +135,7 @@ class Https:
             ) as response:
                 return Answer(
                     status=response.status_code,
-                    body=self._redacted(_read(response, limit)),
+                    body=_read(response, limit),
                     retry_after=response.headers.get("Retry-After"),
                     date=response.headers.get("Date"),
                 )
@@ -128,14 +144,23 @@ class Https:
         reply = Exchange(exchange).result(timeout=self._timeout, must_leave=self._must_leave)
         took = time.monotonic() - started
         self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
-        return reply
+        return replace(reply, detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
 
-    def _redacted(self, body: bytes | None) -> bytes | None:
-        """Take our own secrets out of an answer that repeats them; a text as short as a word is no secret."""
+    def hide(self, text: str) -> str:
+        """Take key and token out of a text, however they are spelled in it."""
         for secret in self._secrets:
-            if body and len(secret) >= _SHORTEST_SECRET:
-                body = body.replace(secret.encode(), b"********")
-        return body
+            text = text.replace(secret, "********")
+        return text
+
+
+def _spellings(key: str, token: str) -> tuple[str, ...]:
+    """Return how a server may repeat key and token in a text, the longest first."""
+    plain = [key, token, f"{key}:{token}"]
+    encoded = [base64.b64encode(secret.encode()).decode() for secret in plain]
+    quoted = [quote(secret, safe="") for secret in (*plain, *encoded)]
+    escaped = [html.escape(secret) for secret in plain]
+    spellings = {secret for secret in (*plain, *encoded, *quoted, *escaped) if len(secret) >= _SHORTEST_SECRET}
+    return tuple(sorted(spellings, key=len, reverse=True))
 
 
 def _outcome(reply: Answer | NoAnswer) -> str:

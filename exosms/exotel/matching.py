@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exosms.exotel.wire import Refusal, Reply, e164
+from exosms.exotel.wire import Item, Refusal, Reply, e164
 from exosms.message import Message
 
 
@@ -21,33 +21,35 @@ class Matching:
     """Whether the replies are, one for one, what was asked for."""
 
 
-def match(messages: Sequence[Message], items: Sequence[Reply | Refusal]) -> Matching:
+def match(messages: Sequence[Message], items: Sequence[Item]) -> Matching:
     """Give every message its reply."""
-    if _are_in_order(messages, items):
-        return Matching(tuple(items), fits=True)
+    in_order = _in_order(messages, items)
+    if in_order is not None:
+        return Matching(in_order, fits=True)
     replies = [item for item in items if isinstance(item, Reply)]
     refusals = [item for item in items if isinstance(item, Refusal)]
     by_number = _by_number(replies)
     said: list[Reply | Refusal | None] = [by_number.get(message.to) for message in messages]
     unanswered = said.count(None)
     strangers = len(replies) != len(messages) - unanswered
-    if unanswered and not strangers and len(refusals) == unanswered and _are_alike(refusals):
+    one_for_one = not strangers and len(items) == len(messages)
+    if one_for_one and len(refusals) == unanswered and _are_alike(refusals):
         said = [refusals[0] if reply is None else reply for reply in said]
         unanswered = 0
-    return Matching(tuple(said), fits=not unanswered and not strangers and len(items) == len(messages))
+    return Matching(tuple(said), fits=one_for_one and not unanswered)
 
 
-def _are_in_order(messages: Sequence[Message], items: Sequence[Reply | Refusal]) -> bool:
-    """Whether every reply stands in the place of its message, each with a Sid of its own."""
+def _in_order(messages: Sequence[Message], items: Sequence[Item]) -> tuple[Reply | Refusal, ...] | None:
+    """Return the items if each reply stands in the place of its message, with a Sid of its own; else None."""
     sids = [item.sid for item in items if isinstance(item, Reply)]
-    return (
-        len(items) == len(messages)
-        and len(set(sids)) == len(sids)
-        and all(
-            isinstance(item, Refusal) or (item.to is not None and e164(item.to) == message.to)
-            for message, item in zip(messages, items, strict=True)
-        )
+    if len(items) != len(messages) or len(set(sids)) != len(sids):
+        return None
+    said = tuple(
+        item
+        for message, item in zip(messages, items, strict=True)
+        if isinstance(item, Refusal) or (isinstance(item, Reply) and item.to and e164(item.to) == message.to)
     )
+    return said if len(said) == len(messages) else None
 
 
 def _by_number(replies: Sequence[Reply]) -> dict[str, Reply]:
@@ -62,5 +64,5 @@ def _by_number(replies: Sequence[Reply]) -> dict[str, Reply]:
 
 
 def _are_alike(refusals: Sequence[Refusal]) -> bool:
-    """Whether it does not matter which refusal is whose."""
+    """Whether there are some and it does not matter which is whose."""
     return len({(refusal.status, refusal.code) for refusal in refusals}) == 1

@@ -5,8 +5,8 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -38,6 +38,14 @@ class Refusal:
     status: int | None = None
     code: int | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that is neither a message nor a refusal; what it stands for is not known."""
+
+
+Item = Reply | Refusal | Unreadable
 
 
 def send_path(account_sid: str) -> str:
@@ -103,15 +111,18 @@ def _encoded(fields: Mapping[str, str | None]) -> str:
     return urlencode({name: value for name, value in fields.items() if value is not None})
 
 
-def read(body: bytes | None) -> list[Reply | Refusal]:
-    """Return what an answer says about messages, in its order; nothing if it is neither JSON nor XML."""
+def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:
+    """Return what an answer says about messages, in its order; nothing if it is neither JSON nor XML.
+
+    ``hide`` is given every text of it, decoded, and takes out what nobody is to see.
+    """
     try:
-        return list(_items(_parse(body or b"")))
+        return [_hidden(item, hide) for item in _items(_parse(body or b""))]
     except RecursionError:  # nested beyond reason
         return []
 
 
-def reply_to(number: str, items: list[Reply | Refusal]) -> Reply | None:
+def reply_to(number: str, items: Sequence[Item]) -> Reply | None:
     """Return the reply that concerns ``number`` (E.164); a lone reply needs no matching."""
     replies = [item for item in items if isinstance(item, Reply)]
     if len(replies) == 1:
@@ -119,7 +130,7 @@ def reply_to(number: str, items: list[Reply | Refusal]) -> Reply | None:
     return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
 
 
-def reply_about(sid: str, items: list[Reply | Refusal]) -> Reply | None:
+def reply_about(sid: str, items: Sequence[Item]) -> Reply | None:
     """Return what is said of the message ``sid``; another message's state is never taken for its own."""
     replies = (item for item in items if isinstance(item, Reply))
     return next((reply for reply in replies if reply.sid.casefold() == sid.casefold()), None)
@@ -142,7 +153,7 @@ def moment(text: str | None) -> str | None:
     return (date if date.tzinfo else date.replace(tzinfo=india)).isoformat(timespec="seconds")
 
 
-def refusal_in(items: list[Reply | Refusal]) -> Refusal | None:
+def refusal_in(items: Sequence[Item]) -> Refusal | None:
     """Return Exotel's error envelope, if the answer carries one."""
     return next((item for item in items if isinstance(item, Refusal)), None)
 
@@ -157,14 +168,18 @@ def e164(number: str) -> str:
     return "+" + digits
 
 
-def _items(node: Any) -> Iterator[Reply | Refusal]:
+def _hidden(item: Item, hide: Callable[[str], str]) -> Item:
+    texts = {name: text for name in item.__slots__ if isinstance(text := getattr(item, name), str)}
+    hidden: dict[str, Any] = {name: hide(text) for name, text in texts.items()}
+    return item if hidden == texts else replace(item, **hidden)
+
+
+def _items(node: Any) -> Iterator[Item]:
     match node:
         case list():
             for inner in node:
-                yield from _items(inner)
-        case {"TwilioResponse": inner} | {"SMSMessages": inner} | {"SMSMessage": list() as inner}:
-            yield from _items(inner)
-        case {"SMSMessage": dict() as inner}:
+                yield from [*_items(inner)] or [Unreadable()]
+        case {"TwilioResponse": inner} | {"SMSMessages": inner} | {"SMSMessage": inner}:
             yield from _items(inner)
         case {"RestException": dict() as inner}:
             yield Refusal(
