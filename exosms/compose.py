@@ -11,7 +11,7 @@ LONGEST_BODY = 2000
 """Characters; Exotel refuses more (developer portal, api/sms)."""
 
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
-_UNFILLED = re.compile(r"\{#\w*#\}")
+_UNFILLED = re.compile(r"\{#\w*#\}|\{\{\s*\w+\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

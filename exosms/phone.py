@@ -9,7 +9,7 @@ _DECORATION = re.compile("[\\s().\\-\u00a0\u00ad\u2000-\u200f\u2010-\u2015\u202a
 
 _PLAIN = re.compile(r"(?:\+91)?([6-9][0-9]{9})")
 _INDIAN = re.compile(r"(?:\+?91|0091|00910|\+910|0)?([6-9][0-9]{9})")
-_SCIENTIFIC = re.compile(r"[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
+_SCIENTIFIC = re.compile(r"\+?[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
 
 
 def parse(text: str, *, country: str = "IN") -> str:

@@ -2,12 +2,12 @@
 
 import csv
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import TextIO
 
 from exosms.escaping import printable
 from exosms.journal import RowEntry
 from exosms.message import Outcome
+from exosms.times import local
 
 COLUMNS = (
     "row",
@@ -35,7 +35,7 @@ def write(rows: Iterable[RowEntry], file: TextIO) -> None:
         writer.writerow(
             (
                 row.number, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
-                _code(row), _harmless(_error(row)), row.segments, row.attempts, _time(row.updated_at),
+                _code(row), _harmless(_error(row)), row.segments, row.attempts, local(row.updated_at),
             )
         )  # fmt: skip
 
@@ -64,7 +64,3 @@ def _harmless(text: str | None) -> str:
     """Return a cell that no spreadsheet runs and no terminal obeys: a leading apostrophe makes it text."""
     text = printable(text or "")
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")

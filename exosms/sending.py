@@ -7,7 +7,7 @@ repeated only if it certainly did not reach Exotel.
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
@@ -65,7 +65,7 @@ class Desk:
         """Send one message at most once and return what is known of it."""
         try:
             if once and (used := self._wait_for_key(message, once)):
-                return _used(used)
+                return used_before(used)
             if blocked := self._blocked():
                 return blocked
             self._take_turn()
@@ -77,7 +77,8 @@ class Desk:
             return refused_here(error)
         if isinstance(claim, Entry):
             return self.deliver(message, once=once)
-        return self._attempt(claim, message)
+        receipt = self._attempt(claim, message)
+        return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
 
     def _attempt(self, entry_id: int, message: Message) -> Receipt:
         receipt = self.client.send(message)
@@ -197,8 +198,11 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     )
 
 
-def _used(entry: Entry) -> Receipt:
-    moment = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(entry.updated_at))
+def used_before(entry: Entry) -> Receipt:
+    """Return what a message comes to whose once key another one used, which is known to be settled."""
+    from exosms.times import local
+
+    moment = local(entry.updated_at)
     if entry.state is State.ACCEPTED:
         return Receipt(
             outcome=Outcome.SKIPPED,
@@ -213,17 +217,25 @@ def _used(entry: Entry) -> Receipt:
             kind=Outcome.UNKNOWN,
             message=f"once key {entry.once_key!r} was used at {moment}, and whether that message went out is unknown",
             meaning="Not attempted now: it may have been sent then.",
-            remedy=f"Look for it in Exotel's dashboard, then: exosms runs resolve --once {_quoted(entry.once_key)}"
-            " --as accepted (or --as not_sent).",
+            remedy=f"Look for it in Exotel's dashboard, then: {_resolving(entry.once_key)}",
             retry=Retry.DECIDE,
         ),
     )
 
 
-def _quoted(text: str | None) -> str:
+def _to_be_resolved(receipt: Receipt, once: OnceKey) -> Receipt:
+    """Return the receipt of an unknown message with what sets its once key free."""
+    problem = receipt.problem
+    if problem is None:  # what is unknown has one
+        return receipt
+    remedy = f"{problem.remedy} Then: {_resolving(once.key)}"
+    return replace(receipt, problem=replace(problem, remedy=remedy))
+
+
+def _resolving(once_key: str | None) -> str:
     import shlex
 
-    return shlex.quote(text or "")
+    return f"exosms runs resolve --once {shlex.quote(once_key or '')} --as accepted (or --as not_sent)"
 
 
 def _reason(receipt: Receipt) -> str:

@@ -63,6 +63,14 @@ def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
     return saved
 
 
+def stored(path: Path, name: str) -> Table:
+    """Return what the file says of one template; nothing if it has none of that name."""
+    content = registry.content_of(Path(os.path.realpath(path)))
+    document = registry.parse_document(path, content) if content is not None else {}
+    table = document.get("templates", {}).get(name, {})
+    return {key: value for key, value in table.items() if key in registry.KEYS} if isinstance(table, dict) else {}
+
+
 def remove(path: Path, name: str) -> None:
     """Forget a template; comments above it stay. Raises InputError if there is none of that name."""
     with _edited(path) as edit:

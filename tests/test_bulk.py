@@ -550,7 +550,7 @@ def test_samples_are_the_first_and_the_longest_text_and_go_to_one_number_only(
 
 def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
     result = bulk(exosms, TWO, "--sample-to", "9876543219", "--dry-run")
-    assert (result.exit_code, result.stdout) == (0, "planned\t+919876543219\t\t\nplanned\t+919876543219\t\t\n")
+    assert (result.exit_code, result.stdout) == (0, "planned\t+919876543219\t\t1 part, plain\n" * 2)
 
 
 # --- other processes, and streams that close ---

@@ -54,6 +54,7 @@ def test_a_match_gives_the_values_back(exosms: Shell, file: Path) -> None:
         "ambiguous": False,
         "warnings": [],
         "problems": [],
+        "error": None,
     }
 
 
@@ -281,3 +282,20 @@ def test_fit_cuts_values_and_says_so(exosms: Shell, file: Path) -> None:
 def test_variables_without_names_are_numbered(exosms: Shell, file: Path) -> None:
     assert send(exosms, "-t", "order", "--var", "number=7", "--var", "2=today").exit_code == 0
     assert send(exosms, "-t", "anything", "--var", "1=Hello").exit_code == 0
+
+
+def test_a_csv_without_rows_proves_nothing(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("code,app\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "rows.csv has no rows below its headers" in result.stderr
+
+
+def test_warnings_about_rows_are_counted(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text('code,app\n1234,"a\nb"\n1235,"c\nd"\n')
+    result = check(exosms, "--csv", str(rows), "-t", "otp", "--json")
+    assert (result.exit_code, len(result.json["warnings"])) == (0, 1)
+    assert "line break" in result.json["warnings"][0]
+    assert "(2 rows)" in check(exosms, "--csv", str(rows), "-t", "otp").stderr

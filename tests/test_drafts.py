@@ -59,7 +59,7 @@ def flaws(made: Message | tuple[Flaw, ...]) -> list[tuple[str | None, str]]:
     ("options", "cells", "text"),
     [
         ({}, {"body": "Hello"}, "Hello"),
-        ({}, {"body": " Hello {name} 100% {{x}} \n"}, " Hello {name} 100% {{x}} \n"),
+        ({}, {"body": " Hello {name} 100% {x}} \n"}, " Hello {name} 100% {x}} \n"),
         ({"body": "Dear {name}, hi"}, {"name": "Ravi"}, "Dear Ravi, hi"),
         ({"body": "Dear {Na-me }, hi"}, {"name": " Ravi "}, "Dear  Ravi , hi"),
         ({"body": "{name}{name}"}, {"name": "{name}"}, "{name}{name}"),
@@ -282,7 +282,6 @@ def test_a_column_that_nothing_uses_may_hold_anything() -> None:
         (OTP, {}, {"code": "1", "app": "x" * 31}, "app", "31"),
         (OTP, {"app": "{where} login"}, {"code": "1", "where": "x" * 25}, "where", "31"),
         (OTP, {"app": "{where} {code}"}, {"code": "1", "where": "x" * 29}, None, "31"),
-        (OTP, {}, {"code": "1", "app": "{{name}}"}, "app", "{{name}}"),
         (Registered(name="n", text="{#var#}{#var#} - A"), {}, {"1": "x" * 50, "2": "y" * 20}, None, "70"),
         (Registered(name="n", text="See {#url#} - A"), {}, {"1": "acme.example"}, "1", "http"),
     ],
@@ -415,7 +414,7 @@ def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool,
     made = recipe("to", *registered.names, template=registered, fit=fit, allow_empty=True).draft(
         row(to="9876543210", **given_values)
     )
-    refused = "\ufffd" in "".join(values) or "\0" in body or not body.strip() or "{#" in body
+    refused = "\ufffd" in "".join(values) or "\0" in body or not body.strip() or "{#" in body or "{{" in body
     if isinstance(made, Message):
         assert made.body == body
         assert against(body, registered).matches

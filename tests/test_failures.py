@@ -2,6 +2,7 @@
 
 import json
 import resource
+from pathlib import Path
 
 import pytest
 from conftest import Shell
@@ -141,3 +142,28 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
     assert process.returncode in {0, 4, 7}
     assert out.startswith("accepted" if process.returncode == 0 else "not_sent")
     assert "bug" not in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code"),
+    [
+        (("--help",), 1),
+        (("--version",), 1),
+        (("send", "--help"), 1),
+        (("codes",), 0),
+        (SEND, 0),
+    ],
+    ids=str,
+)
+def test_a_full_disk_behind_standard_output_is_told(exosms: Shell, argv: tuple[str, ...], exit_code: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = exosms.start(*argv, stdout=full)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == exit_code
+    assert b"could not be written: No space left on device" in err
+    assert b"bug" not in err
+
+
+def test_an_error_of_usage_stays_one_without_standard_error(exosms: Shell) -> None:
+    with Path("/dev/full").open("wb") as full:
+        assert exosms.start("send", "--nothing", stdout=full, stderr=full).wait(30) == 2

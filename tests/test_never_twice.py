@@ -84,8 +84,12 @@ def test_a_key_whose_owner_was_killed_waits_for_a_person(exosms: Shell) -> None:
 def test_a_person_may_say_that_it_arrived(exosms: Shell) -> None:
     with Misbehaving(does(awaits_all), answers(200, GOOD)) as server:
         send = argv(server, *ONE, "--once", "k")
+        assert exosms(*send, "--dry-run", env=ACCOUNT).stdout.startswith("planned\t")
         assert exosms(*send, env=ACCOUNT).exit_code == 9
+        foreseen = exosms(*send, "--dry-run", env=ACCOUNT)
+        assert (foreseen.exit_code, foreseen.stdout.split("\t")[0]) == (9, "unknown")
         assert exosms("runs", "resolve", "--once", "k", "--as", "accepted").stdout.startswith("1 message")
+        assert exosms(*send, "--dry-run", env=ACCOUNT).stdout.startswith("skipped\t")
         assert exosms(*send, env=ACCOUNT).stdout.startswith("skipped\t")
         assert server.requests == 1
     assert exosms("runs", "resolve", "--once", "nosuch", "--as", "accepted").exit_code == 3

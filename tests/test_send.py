@@ -139,6 +139,7 @@ def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
         (("--body", ""), 3, "empty"),
         (("--body", "x" * 2001), 3, "2001"),
         (("--body", "Hi {#var#}"), 3, "{#var#}"),
+        (("--body", "Hi {{ name }}"), 3, "{{ name }}"),
         (("--body", "Hi {#alphanumeric#}"), 3, "{#alphanumeric#}"),
         (("--body", "₹5", "--encoding", "plain"), 3, "U+20B9"),
         (("--body-file", "/nonexistent/text"), 3, "/nonexistent/text"),
@@ -204,11 +205,21 @@ def test_standard_input_is_read_only_for_a_dash(exosms: Shell) -> None:
     assert send(exosms, stdin="not read").exit_code == 2
 
 
+def test_a_file_that_cannot_be_a_text_is_not_read_to_its_end(exosms: Shell) -> None:
+    result = send(exosms, "--body-file", "/dev/zero")
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (3, "rejected")
+    assert "/dev/zero is over 1 MB" in result.stderr
+
+
 def test_warnings(exosms: Shell, tmp_path: Path) -> None:
     (tmp_path / "alert.txt").write_text("x")
     assert r"literal \n" in send(exosms, "--body", r"a\nb").stderr
     assert "--body-file" in send(exosms, "--body", f"@{tmp_path}/alert.txt").stderr
     assert "U+20B9 INDIAN RUPEE SIGN" in send(exosms, "--body", "₹5").stderr
+    assert "holds {name}, which is sent" in send(exosms, "--body", "Hi {name}").stderr
+    assert "holds %s, which is sent" in send(exosms, "--body", "Hi %s!").stderr
+    assert "which is sent" not in send(exosms, "--body", "50%discount {} %5").stderr
+    assert "Unicode" not in send(exosms, "--body", "नमस्ते दुनिया").stderr
     assert "8 parts" in send(exosms, "--body", "x" * 1100).stderr
 
 

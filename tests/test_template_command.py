@@ -194,6 +194,20 @@ def test_a_name_in_use_needs_yes(exosms: Shell, path: Path) -> None:
     assert path.read_text() == FILE.replace('"""\nSale!\n- Acme"""', '"Sale today! - Acme"')
 
 
+def test_replacing_keeps_what_is_not_given(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    add = ("add", "otp", "-y", "--text")
+    first = ("--variables", "code", "--from", "ACMEIN", "--dlt-template-id", ID)
+    assert template(exosms, path, *add, "{#var#} is your OTP. - Acme", *first).exit_code == 0
+    assert template(exosms, path, *add, "{#var#} is your code. - Acme", "--from", "ACMEXX").exit_code == 0
+    kept = template(exosms, path, "show", "otp", "--json").json["template"]
+    assert (kept["text"], kept["variables"]) == ("{#var#} is your code. - Acme", ["code"])
+    assert (kept["from"], kept["dlt_template_id"]) == ("ACMEXX", ID)
+    assert template(exosms, path, *add, "None. - Acme", "--variables", "", "--from", "").exit_code == 0
+    kept = template(exosms, path, "show", "otp", "--json").json["template"]
+    assert (kept["variables"], kept["from"], kept["dlt_template_id"]) == ([], None, ID)
+
+
 REFUSED = {
     "a name that cannot be typed": (("a b", "--text", "x"), 3, "'a b' cannot name a template"),
     "an id as a name": ((ID, "--text", "x"), 3, "cannot name a template"),

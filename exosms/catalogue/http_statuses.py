@@ -11,8 +11,7 @@ from exosms.message import Outcome
 
 LOOK_FIRST = (
     "Do not send again yet: ask the recipient, or look in the SMS reports on Exotel's dashboard. Send again only "
-    "if it never went out. Settle a bulk row with `exosms runs resolve RUN --as accepted` (or `--as not_sent`), "
-    "a once key with `--once KEY` in place of RUN."
+    "if it never went out."
 )
 
 _entry = partial(Entry, family=Family.HTTP)

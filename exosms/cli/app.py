@@ -15,14 +15,25 @@ def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):  # answered before typer is imported: a third of the time
-        sys.stdout.write(f"exosms {__version__}\n")
-        return 0
+        return _tell_version()
     from exosms.cli.commands import run
     from exosms.interrupts import Interrupts
 
     if is_program:
         Interrupts.nothing_follows = True
     return run(arguments)
+
+
+def _tell_version() -> int:
+    try:
+        sys.stdout.write(f"exosms {__version__}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        from exosms.cli.render import Out
+
+        Out(sys.stdout, sys.stderr).lose(error)
+        return 1
+    return 0
 
 
 def entry_point() -> None:

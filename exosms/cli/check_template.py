@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.render import Format, Out
+from exosms.cli.render import Format, Out, counted
 from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -93,43 +93,51 @@ def _check_one(out: Out, body: str | None, body_file: str | None, known: "Regist
     verdict = _verdict(body if body is not None else read_text(body_file or "-"), known)
     exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document({**_head(exit_code), **verdicts.document(verdict)})
+        out.document({**_head(exit_code), **verdicts.document(verdict), "error": None})
     else:
         verdicts.show(out, verdict)
     return exit_code
 
 
 def _check_rows(out: Out, file: Path, known: "Registered | Registry") -> int:
+    from exosms.rows import open_sheet
+
     checked = matched = 0
     problems: list[Mapping[str, Any]] = []
-    for line, finding in _findings(out, file, known):
-        found = _problems(finding)
-        checked += 1
-        matched += not found
-        for problem in found:
-            problems.append({"line": line, **problem})
-            if out.format not in {Format.JSON, Format.JSONL}:
-                said = f"{problem['explanation']} {problem['change']}" if problem else "no template is like it"
-                out.line("mismatch", _name(finding, known), f"line {line}", str(problem.get("offset", "")), said)
+    with open_sheet(None if str(file) == "-" else file) as sheet:
+        wording = _wording(out, sheet, known)
+        for line, finding in _findings(sheet, wording, known):
+            found = _problems(finding)
+            checked += 1
+            matched += not found
+            for problem in found:
+                problems.append({"line": line, **problem})
+                if out.format not in {Format.JSON, Format.JSONL}:
+                    said = f"{problem['explanation']} {problem['change']}" if problem else "no template is like it"
+                    out.line("mismatch", _name(finding, known), f"line {line}", str(problem.get("offset", "")), said)
+    if not checked:
+        raise InputError(f"{sheet.name} has no rows below its headers", remedy="Nothing was checked.")
+    warnings = wording.warnings.counts
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
         counts = {"rows": checked, "matched": matched}
-        out.document({**_head(exit_code), "match": not exit_code, "counts": counts, "problems": problems})
+        found_at = {"counts": counts, "warnings": [*warnings], "problems": problems, "error": None}
+        out.document({**_head(exit_code), "match": not exit_code, **found_at})
     else:
+        for warning, count in warnings.items():
+            out.warn(f"{warning} ({counted(count, 'row')})")
         out.tell(f"{matched} of {checked} rows match")
     return exit_code
 
 
 def _findings(
-    out: Out, file: Path, known: "Registered | Registry"
+    sheet: "Sheet", wording: "Wording", known: "Registered | Registry"
 ) -> "Iterator[tuple[int, Verdict | Sequence[Flaw]]]":
     """Yield for each record its physical line and what was found: a verdict, or flaws; none if it matches."""
-    from exosms.rows import Flaw, open_sheet
+    from exosms.rows import Flaw
 
-    with open_sheet(None if str(file) == "-" else file) as sheet:
-        wording = _wording(out, sheet, known)
-        for row in sheet.rows():
-            yield row.line, [row] if isinstance(row, Flaw) else _finding(row, wording, known)
+    for row in sheet.rows():
+        yield row.line, [row] if isinstance(row, Flaw) else _finding(row, wording, known)
 
 
 def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> "Verdict | Sequence[Flaw]":

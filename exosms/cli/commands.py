@@ -1,5 +1,6 @@
 """The commands by name, each imported only when it is asked for."""
 
+import errno
 import functools
 import importlib
 import os
@@ -36,6 +37,8 @@ Exit codes: 0 accepted, 2 usage, 3 input refused, 4 configuration or credentials
 6 refused by Exotel, 7 not sent, 8 still pending, 9 unknown: may have been sent, 10 some accepted,
 11 rate limited, 12 failed at the operator."""
 
+_UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
+
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -51,10 +54,18 @@ def run(arguments: Sequence[str]) -> int:
     except Interrupted as interrupted:
         _errors().fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
         return interrupted.exit_code
-    except Exception as error:  # noqa: BLE001  # the last resort: a bug, told without its message, which may quote a secret
-        _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
-        return ExitCode.BUG
+    except Exception as error:  # noqa: BLE001  # the last resort
+        return _unforeseen(error)
     return ExitCode.OK
+
+
+def _unforeseen(error: Exception) -> int:
+    """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        _errors().lose(error)
+        return getattr(error.__context__, "exit_code", ExitCode.BUG)  # an error of usage stays one
+    _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
+    return ExitCode.BUG
 
 
 def command(function: Callable[..., int], name: str) -> Callable[..., NoReturn]:

@@ -1,7 +1,6 @@
 """``exosms log``: what this machine sent."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from exosms.history import History, Wanted
 from exosms.journal import Journal
 from exosms.ledger import Entry
 from exosms.message import Outcome
+from exosms.times import local
 
 
 def command(
@@ -64,15 +64,15 @@ def _show_all(out: Out, entries: Iterable[Entry]) -> int:
                 _draw(out, entry)
             case _:
                 cells = (_outcome(entry), entry.recipient, entry.sid or "", _about(entry))
-                out.line(_time(entry.created_at), *cells)
+                out.line(local(entry.created_at), *cells)
     return count
 
 
 def _document(entry: Entry) -> Mapping[str, Any]:
     delivery = entry.delivery
     return {
-        "at": _time(entry.created_at),
-        "updated_at": _time(entry.updated_at),
+        "at": local(entry.created_at),
+        "updated_at": local(entry.updated_at),
         "account": entry.account,
         "profile": entry.profile,
         **({"sandbox": True} if entry.is_sandbox else {}),
@@ -93,13 +93,13 @@ def _document(entry: Entry) -> Mapping[str, Any]:
         "segments": delivery.segments if delivery and delivery.segments is not None else entry.segments,
         "price": delivery.price if delivery else None,
         "sent_at": delivery.sent_at if delivery else None,
-        "checked_at": None if entry.checked_at is None else _time(entry.checked_at),
+        "checked_at": None if entry.checked_at is None else local(entry.checked_at),
         "attempts": entry.attempts,
     }
 
 
 def _draw(out: Out, entry: Entry) -> None:
-    out.line(f"{_time(entry.created_at)}  {_outcome(entry)}  {entry.recipient}")
+    out.line(f"{local(entry.created_at)}  {_outcome(entry)}  {entry.recipient}")
     about = "  ".join(filter(None, (entry.sid, _about(entry))))
     if about:
         out.line(f"  {about}")
@@ -116,7 +116,3 @@ def _about(entry: Entry) -> str:
     said = entry.delivery.said if entry.delivery else entry.error or entry.status
     sandbox = "sandbox" if entry.is_sandbox else ""
     return "; ".join(filter(None, (": ".join(filter(None, (status, said))), origin, sandbox)))
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")

@@ -266,12 +266,22 @@ Within = Annotated[
 ]
 MaxSegments = Annotated[
     int | None,
-    typer.Option("--max-segments", metavar="N", min=1, help="Refuse a text of more parts (5).", show_default=False),
+    typer.Option(
+        "--max-segments",
+        metavar="N",
+        min=1,
+        help="Refuse a text of more parts.",
+        show_default=False,
+    ),
 ]
 MaxParts = Annotated[
     int | None,
     typer.Option(
-        "--max-parts", metavar="N", min=1, help="Refuse a command of more parts in all.", show_default=False
+        "--max-parts",
+        metavar="N",
+        min=1,
+        help="Refuse a command of more parts in all.",
+        show_default=False,
     ),
 ]
 AnyHour = Annotated[
@@ -284,7 +294,6 @@ Timeout = Annotated[
         metavar="SECONDS",
         parser=seconds,
         help="The whole time that one attempt may take.",
-        show_default="90",
     ),
 ]
 RateOption = Annotated[
@@ -313,8 +322,8 @@ RetryFor = Annotated[
         "--retry-for",
         metavar="DURATION",
         parser=duration,
-        help="How long to retry what certainly was not sent; 0 is one attempt.",
-        show_default="2m",
+        help="How long to retry what certainly was not sent; 0 is one attempt.  [default: 2m]",
+        show_default=False,
     ),
 ]
 BatchOption = Annotated[

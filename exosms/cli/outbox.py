@@ -1,5 +1,6 @@
 """What ``exosms send`` does once its options are read: check everything, then deliver, message by message."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from exosms.cli.context import (
     open_ledger,
 )
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for
-from exosms.cli.render import Out
+from exosms.cli.render import Out, counted
 from exosms.cli.results import Report, Result
 from exosms.cli.texts import read_text
 from exosms.compose import compose
@@ -30,15 +31,18 @@ from exosms.errors import (
     UsageError,
 )
 from exosms.interrupts import Interrupts
-from exosms.ledger import OnceKey
+from exosms.ledger import OnceKey, State
 from exosms.message import Message, Outcome, Receipt
 from exosms.profiles import Options, Settings
-from exosms.sending import Desk
+from exosms.sending import Desk, used_before
 
 if TYPE_CHECKING:
     from exosms.registry import Registered
 
 _MANY_PARTS = 7
+
+_FEW_CHARACTERS = 5
+"""Of so many different ones it is news that they force Unicode; a text in an Indian script is meant to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,17 +152,21 @@ def _warn_about_shell(body: str, out: Out) -> None:
         out.warn(
             r"the text holds a literal \n, which is sent as it stands; for a new line use --body-file or $'…\n…'"
         )
+    if lone := re.search(r"\{\w+\}|%[sd]\b", body):
+        out.warn(f"the text holds {lone[0]}, which is sent as it stands")
     if body.startswith("@") and Path(body[1:]).is_file():
         out.warn(f"the text is {body!r} itself, not that file; to send the file's text use --body-file {body[1:]}")
 
 
 def _warn_about_size(body: str, message: Message, out: Out) -> None:
     measure = segments.measure(body, message.encoding)
-    if measure.forcing:
+    few = len({forcing.character for forcing in measure.forcing}) <= _FEW_CHARACTERS
+    if measure.forcing and (few or measure.segments_if_plain != measure.segments):
         shown = ", ".join(f"{segments.describe(f.character)} at offset {f.offset}" for f in measure.forcing[:3])
         more = f" and {len(measure.forcing) - 3} more" if len(measure.forcing) > 3 else ""
         out.warn(
-            f"{shown}{more} make the text Unicode: {measure.segments} part(s), {measure.segments_if_plain} without"
+            f"{shown}{more} {'makes' if len(measure.forcing) == 1 else 'make'} the text Unicode:"
+            f" {counted(measure.segments, 'part')}, {measure.segments_if_plain} without"
         )
     if message.segments > _MANY_PARTS:
         out.warn(f"the text takes {message.segments} parts, each of which is charged")
@@ -168,7 +176,18 @@ def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Ite
     """Check everything that a real run checks, and send nothing."""
     guards = guards_for(wish, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
-    yield from [Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages)
+    yield from [_foreseen(message, wish, settings) for message in messages]
+
+
+def _foreseen(message: Message, wish: Wish, settings: Settings) -> Receipt:
+    """Return what a real run would say of a message as far as that can be known, which is planned or skipped."""
+    if wish.once and settings.account and ledger_exists():
+        with open_ledger() as ledger:
+            once = OnceKey(key=wish.once, within=wish.within)
+            used = ledger.used(once, recipient=message.to, account=settings.account.identity)
+        if used and used.state not in {State.IN_FLIGHT, State.WAITING}:
+            return used_before(used)
+    return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 
 
 def _parts_today(settings: Settings) -> int:

@@ -200,7 +200,7 @@ def show(
     exosms profile show prod --json
     """
     out = o.out(output, json=json)
-    settings = find_settings(out, Options(profile=name or profile, config=config), account_needed=False)
+    settings = find_settings(out, Options(profile=_one(name, profile), config=config), account_needed=False)
     rows = describe(settings)
     match out.format:
         case Format.JSON:
@@ -269,7 +269,7 @@ def check(
     exosms profile test prod --region singapore
     """
     out = o.out(output, json=json, verbose=verbose)
-    wanted = Options(profile=name or profile, region=region, base_url=base_url, config=config)
+    wanted = Options(profile=_one(name, profile), region=region, base_url=base_url, config=config)
     settings = find_settings(out, wanted)
     if settings.account is None:
         raise AssertionError("find_settings was told that an account is needed")
@@ -313,6 +313,13 @@ def path(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json =
     else:
         out.line(where)
     return ExitCode.OK
+
+
+def _one(name: str | None, profile: str | None) -> str | None:
+    """Return the profile that is meant; raises UsageError for two."""
+    if name and profile and name != profile:
+        raise UsageError(f"Which one is meant, {name!r} or {profile!r}?", remedy="Name one profile.")
+    return name or profile
 
 
 def _done(out: Out, command: str, name: str, what: str) -> None:

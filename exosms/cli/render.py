@@ -142,9 +142,16 @@ class Out:
         except BrokenPipeError:
             _detach(stream)
         except OSError as error:
-            _detach(stream)
-            if stream is not self.stderr:
-                self.fail(f"the result could not be written: {error.strerror}")
+            if stream is self.stderr:
+                _detach(stream)
+            else:
+                self.lose(error)
+
+    def lose(self, error: OSError) -> None:
+        """Take it that standard output cannot be written, and say so if that is news."""
+        _detach(self.stdout)
+        if not isinstance(error, BrokenPipeError):
+            self.fail(f"the result could not be written: {error.strerror}")
 
 
 def _detach(stream: TextIO) -> None:

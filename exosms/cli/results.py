@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exosms.cli.render import Format, Out, error_document, facts
+from exosms.cli.render import Format, Out, counted, error_document, facts
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.sending import not_attempted, refused_here
@@ -150,6 +150,8 @@ def detail(result: Result) -> str:
     receipt = result.receipt
     if receipt.delivery:
         return receipt.delivery.said
+    if receipt.outcome is Outcome.PLANNED:
+        return _size(result.message)
     if receipt.problem is None:
         return receipt.note or receipt.status or ""
     status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
@@ -167,7 +169,7 @@ def _explain(out: Out, result: Result, problem: Problem) -> None:
 
 def _draw(out: Out, result: Result) -> None:
     receipt, message = result.receipt, result.message
-    size = f"{message.segments} part{'s'[: message.segments > 1]}, {message.encoding}" if message else ""
+    size = _size(message)
     if receipt.problem is None:
         about = "; ".join(filter(None, (receipt.note, receipt.status and f"Exotel says {receipt.status}", size)))
         out.line(f"{receipt.outcome}  {result.to}")
@@ -192,9 +194,14 @@ def _draw(out: Out, result: Result) -> None:
     )
 
 
+def _size(message: Message | None) -> str:
+    return f"{counted(message.segments, 'part')}, {message.encoding}" if message else ""
+
+
 def _status_line(receipt: Receipt) -> str:
     if receipt.http_status is None:
-        return "none: there was no answer"
+        asked = receipt.problem is None or receipt.problem.kind in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+        return "none: there was no answer" if asked else "none: nothing was requested"
     from http import HTTPStatus
 
     try:

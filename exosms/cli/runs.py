@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from exosms.journal import Journal
 from exosms.ledger import Ledger, State
 from exosms.message import Outcome
 from exosms.profiles import Options
+from exosms.times import local
 
 
 class _Decision(StrEnum):
@@ -48,7 +48,7 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
                     "run": run.name,
                     "file": run.file,
                     "state": "finished" if run.is_finished else "unfinished",
-                    "started_at": _time(run.started_at),
+                    "started_at": local(run.started_at),
                     "counts": counts_document(counts),
                 }
                 for run, counts in runs
@@ -56,7 +56,7 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "runs": documents, "error": None})
         else:
             for run, counts in runs:
-                out.line(*listed(run, counts, started_at=_time(run.started_at)))
+                out.line(*listed(run, counts, started_at=local(run.started_at)))
         if not runs and out.is_human:
             out.tell("bulk began nothing from here yet")
     return ExitCode.OK
@@ -320,10 +320,6 @@ def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:
 def _journal() -> Iterator[tuple[Journal, Ledger]]:
     with open_ledger() as ledger:
         yield Journal(ledger), ledger
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
 
 
 command = group(

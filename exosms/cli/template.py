@@ -123,11 +123,15 @@ def add(
     templates: o.Templates = None,
     profile: o.Profile = None,
     config: o.Config = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Replace a template of that name.")] = False,
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Replace a template of that name, whose other settings stay.")
+    ] = False,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
     """Add a registered text to templates.toml; comments and order of the file stay.
+
+    With --yes it replaces one of that name, which keeps what is not given; an empty value takes one away.
 
     exosms template add otp --text "{#var#} is your OTP. - Acme" --variables code --from ACMEIN
 
@@ -140,20 +144,22 @@ def add(
     from exosms import templatefile
     from exosms.cli.texts import read_text
 
-    table = {
+    path = _path(templates, profile, config)
+    said = {
         "text": text if text is not None else read_text(text_file or "-"),
-        "variables": _items(variables),
-        "types": _items(types),
+        "variables": None if variables is None else _items(variables),
+        "types": None if types is None else _items(types),
         "dlt_template_id": dlt_template_id,
         "dlt_entity_id": dlt_entity_id,
         "from": sender,
         "type": type_ and type_.value,
     }
-    given = {key: value for key, value in table.items() if value}
-    path = _path(templates, profile, config)
-    for warning in _checked(path, name, given):
+    kept = templatefile.stored(path, name) if yes else {}
+    table = {**kept, **{key: value for key, value in said.items() if value is not None}}
+    table = {key: value for key, value in table.items() if value}
+    for warning in _checked(path, name, table):
         out.warn(warning)
-    saved = templatefile.add(path, name, given, replace=yes)
+    saved = templatefile.add(path, name, table, replace=yes)
     _tell(out, "add", path, saved)
     return ExitCode.OK
 

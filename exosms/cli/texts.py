@@ -5,13 +5,22 @@ from pathlib import Path
 
 from exosms.errors import InputError
 
+_MOST = 1_000_000
+"""Bytes that are read; a hundred times of what fits into any message."""
+
 
 def read_text(name: str) -> str:
     """Read a text file, or standard input for ``-``, and drop exactly one final line end."""
     try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            raw = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(name).open("rb") as file:
+                raw = file.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"The text file {name} cannot be read: {error.strerror}") from error
+    if len(raw) > _MOST:
+        raise InputError(f"The text file {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
