@@ -115,7 +115,8 @@ class Shell:
         while chunk := _read(ours):
             seen += chunk
             if waiting and seen.endswith(waiting[0][0].encode()):
-                os.write(ours, waiting.pop(0)[1].encode() + b"\n")
+                typed_now = waiting.pop(0)[1]
+                os.write(ours, typed_now.encode() + b"\n" * typed_now.isprintable())
         os.close(ours)
         if process.poll() is None and waiting:
             process.kill()

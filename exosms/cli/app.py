@@ -29,9 +29,9 @@ def _tell_version() -> int:
         sys.stdout.write(f"exosms {__version__}\n")
         sys.stdout.flush()
     except OSError as error:
-        from exosms.cli.render import Out
+        from exosms.cli.render import lose
 
-        Out(sys.stdout, sys.stderr).lose(error)
+        lose(error, sys.stdout, sys.stderr)
         return 1
     return 0
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, get_type_hints
 import typer
 
 from exosms import __version__
-from exosms.cli.render import Format, Out
+from exosms.cli.render import Format, Out, lose
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
 _HELP = {
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
 def _unforeseen(error: Exception) -> int:
     """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
-        _errors().lose(error)
+        lose(error, sys.stdout, sys.stderr)
         return getattr(error.__context__, "exit_code", ExitCode.BUG)  # an error of usage stays one
     _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
     return ExitCode.BUG

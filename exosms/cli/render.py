@@ -145,13 +145,18 @@ class Out:
             if stream is self.stderr:
                 _detach(stream)
             else:
-                self.lose(error)
+                lose(error, self.stdout, self.stderr)
 
-    def lose(self, error: OSError) -> None:
-        """Take it that standard output cannot be written, and say so if that is news."""
-        _detach(self.stdout)
-        if not isinstance(error, BrokenPipeError):
-            self.fail(f"the result could not be written: {error.strerror}")
+
+def lose(error: OSError, stdout: TextIO, stderr: TextIO) -> None:
+    """Take it that what was printed is lost, and say so to whoever can still be told and does not know it."""
+    for stream in (stdout, stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _detach(stream)
+    if not isinstance(error, BrokenPipeError):
+        Out(stdout, stderr).fail(f"the result could not be written: {error.strerror}")
 
 
 def _detach(stream: TextIO) -> None:
