@@ -19,6 +19,7 @@ __all__ = [
     "exotel",
     "find",
     "http",
+    "named",
     "outcome_of_delivery",
 ]
 
@@ -60,6 +61,16 @@ def delivery(code: int) -> Entry:
 def find(code: int) -> tuple[Entry, ...]:
     """Look a number up in every family; the closest entry of each, or the range it falls into."""
     return tuple(entry for table in _tables() if (entry := _first(table, code)))
+
+
+def named(name: str) -> tuple[Entry, ...]:
+    """Return the entries of that name in capital letters; words may be joined by anything."""
+    wanted = _letters(name)
+    return tuple(entry for entry in everything() if _letters(entry.name.upper()) == wanted)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
 
 
 def everything() -> tuple[Entry, ...]:

@@ -32,6 +32,16 @@ def test_what_is_no_code_is_refused(exosms: Shell, argv: tuple[str, ...], exit_c
     assert result.stdout == "" if exit_code == 2 else json.loads(result.stdout)["error"]["kind"] == "rejected"
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("FAILED_REJECTED_DND", "23"), ("failed rejected dnd", "23"), ("HTTP 403", "403"), ("forbidden", "403")],
+)
+def test_a_code_may_be_named(exosms: Shell, name: str, label: str) -> None:
+    result = exosms("codes", name)
+    assert result.exit_code == 0
+    assert {line.split("\t")[1][: len(label)] for line in result.stdout.splitlines()} == {label}
+
+
 def test_the_log_shows_what_was_sent_and_filters_it(exosms: Shell) -> None:
     send = ("send", "--region", "sandbox", "--body", "secret words", "--retry-for", "0")
     exosms(*send, "--to", "9876543210", "--once", "k")

@@ -75,13 +75,13 @@ def test_list_as_json_is_one_document(exosms: Shell, path: Path) -> None:
 
 
 def test_list_on_a_terminal_cuts_nothing(exosms: Shell, path: Path) -> None:
-    for columns in (60, 200):
+    for columns in (40, 60, 80, 200):
         shown = exosms.on_terminal("template", "list", "--templates", str(path), columns=columns).stdout
         shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)
         assert all(len(line) <= columns for line in shown.splitlines())
-        cells = [line.strip("│").split("│") for line in shown.splitlines() if line.startswith("│")]
-        assert "".join(row[1].strip() for row in cells) == ID
+        assert ID in shown  # it is copied from here
         assert "OTP" in shown
+        assert "\\x0a" not in shown
 
 
 def test_no_templates_yet_is_no_error(exosms: Shell) -> None:

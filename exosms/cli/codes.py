@@ -1,5 +1,6 @@
 """``exosms codes``: the catalogue of statuses and codes, offline."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -8,12 +9,13 @@ import typer
 from exosms import codes as catalogue
 from exosms.cli import options as o
 from exosms.cli.render import Format, Out, facts
-from exosms.errors import ExitCode, InputError
+from exosms.errors import ExitCode, InputError, UsageError
 
 
 def command(
     code: Annotated[
-        int | None, typer.Argument(metavar="[CODE]", help="An HTTP status, Exotel's code or a delivery code.", min=1)
+        str | None,
+        typer.Argument(metavar="[CODE]", help="An HTTP status, Exotel's code, a delivery code, or a name."),
     ] = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
@@ -23,11 +25,11 @@ def command(
     exosms codes 403
 
     exosms codes 23185 --json
+
+    exosms codes FAILED_REJECTED_DND
     """
     out = o.out(output, json=json)
-    entries = catalogue.everything() if code is None else catalogue.find(code)
-    if not entries:
-        raise InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
+    entries = catalogue.everything() if code is None else _find(code)
     match out.format:
         case Format.JSON:
             documents = [*map(_document, entries)]
@@ -46,12 +48,27 @@ def command(
     return ExitCode.OK
 
 
+def _find(code: str) -> Sequence[catalogue.Entry]:
+    """Return what is known of a number, or of a name whose letter case does not matter."""
+    wanted = code.strip().upper().removeprefix("HTTP").strip()
+    if re.fullmatch("[1-9][0-9]{0,8}", wanted):
+        if entries := catalogue.find(int(wanted)):
+            return entries
+        raise InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
+    if entries := catalogue.named(wanted):
+        return entries
+    raise UsageError(
+        f"{code!r} is no code known here: write a number such as 403, or a name such as DLT_TEMPLATE_DOES_NOT_MATCH",
+        remedy="exosms codes lists them all.",
+    )
+
+
 def _rows(entry: catalogue.Entry) -> Sequence[tuple[str, str]]:
     rows = [
         ("Kind", entry.family),
         ("exosms says", entry.outcome or ""),
         ("What it means", entry.meaning),
-        ("Possible causes", "\n".join(f"- {cause}" for cause in entry.causes)),
+        *((("", "Possible causes")[number == 0], f"- {cause}") for number, cause in enumerate(entry.causes)),
         ("Who must act", entry.who),
         ("What to do now", entry.remedy),
         ("Send again?", entry.retry or ""),

@@ -51,6 +51,10 @@ def letterhead_for(
         out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
     elif own and sender != own:
         out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
+    if template_id and wish.dlt_template_id and wish.dlt_template_id != template_id:
+        out.warn(f"the template is registered as {template_id}, not {wish.dlt_template_id}")
+    if sms_type and wish.type and wish.type != sms_type:
+        out.warn(f"the template is registered as {sms_type}, not {wish.type}")
     letterhead = Letterhead(
         sender=sender or "",
         dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,

@@ -1,6 +1,7 @@
 """``exosms template``: the registered texts in ``templates.toml``."""
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,10 +15,18 @@ from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.message import MessageType
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from exosms.lint import Note
     from exosms.portal import Export, Field, Remark
     from exosms.registry import Registered, Registry
     from exosms.templatefile import Saved
+
+_ID_WIDTH = 19
+"""Digits of a DLT id, which is copied from the screen and so is not to be broken."""
+
+_NARROW = 80
+"""Columns below which a table has no room for ids and texts side by side."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's name, or its 19-digit id.")]
 
@@ -78,8 +87,7 @@ def show(
         return ExitCode.OK
     rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
     if out.is_human:
-        lines = [(key, each.split("\n")) for key, each in rows if each]
-        out.draw(facts([(key * (not number), line) for key, own in lines for number, line in enumerate(own)]))
+        out.draw(_stacked(rows))
     else:
         for row in rows:
             out.line(*row)
@@ -351,16 +359,25 @@ def _line_by_line(text: str) -> str:
 
 
 def _draw(out: Out, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Draw a table whose cells fold, but are never cut."""
+    """Draw a table whose cells fold, but are never cut; where it has no room, one table for each row."""
+    if shutil.get_terminal_size().columns < _NARROW:
+        out.draw(*(_stacked(zip(headings, row, strict=True)) for row in rows))
+        return
     from rich.table import Table
     from rich.text import Text
 
     table = Table()
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", min_width=_ID_WIDTH if heading == "Id" else None)
     for row in rows:
         table.add_row(*(Text(_line_by_line(cell)) for cell in row))
     out.draw(table)
+
+
+def _stacked(rows: Iterable[tuple[str, str]]) -> "RenderableType":
+    """Return a table of names and values, in which every line of a text stands on a line of its own."""
+    lines = [(name, value.split("\n")) for name, value in rows if value]
+    return facts([(name * (not number), line) for name, own in lines for number, line in enumerate(own)])
 
 
 def _tell(out: Out, verb: str, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
