@@ -18,8 +18,9 @@ from exosms.cli.letterheads import Heading, guards_for, letterhead_for
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
-from exosms.cli.running import Handling, Office, carry_out, check_results
+from exosms.cli.running import Handling, Office, carry_out, check_results, write_results
 from exosms.cli.runreport import RunReport, clock, counts_document, failure
+from exosms.database import LedgerError
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.guards import Guards
@@ -175,8 +176,11 @@ class _Mailing:
         return partial(self._begin, plan)
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many rows are laid out, by what becomes of them where nothing is sent."""
-        totals = self._staging.totals()
+        """Return how many rows are laid out, by what becomes of them where nothing is sent; none if that is lost."""
+        try:
+            totals = self._staging.totals()
+        except LedgerError:  # what led here is the error to tell
+            return {}
         return {"waiting": totals.messages, "rejected": totals.rejected, "skipped": totals.skipped}
 
     def _inspect(self) -> Inspection:
@@ -274,6 +278,8 @@ class _Mailing:
     def _say_again(self, run: Run) -> int:
         exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
         self._conclude(run, f"the run {run.name} is finished; nothing was sent", exit_code=exit_code)
+        if self._wish.results:  # the command that finished it may have been killed before it wrote them
+            write_results(run, self._journal, self._wish.results)
         return exit_code
 
     def _conclude(self, run: Run, text: str, *, exit_code: int) -> None:
