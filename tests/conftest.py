@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,12 +116,20 @@ class Shell:
         while chunk := _read(ours):
             seen += chunk
             if waiting and seen.endswith(waiting[0][0].encode()):
+                _wait_until_it_reads(process)
                 typed_now = waiting.pop(0)[1]
                 os.write(ours, typed_now.encode() + b"\n" * typed_now.isprintable())
         os.close(ours)
         if process.poll() is None and waiting:
             process.kill()
         return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
+
+
+def _wait_until_it_reads(process: subprocess.Popen[bytes]) -> None:
+    """Wait until it sleeps: a Ctrl-C between Python's last look at signals and its read is kept until the next key."""
+    stat = Path(f"/proc/{process.pid}/stat")
+    while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] == "R":
+        time.sleep(0.001)
 
 
 def _read(terminal: int) -> bytes:
