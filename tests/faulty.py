@@ -63,6 +63,11 @@ class FaultyExotel:
         self._acceptor.join()
         self._listener.close()
 
+    def suffer(self, share: float, kind: str) -> None:
+        """From now on let that share of requests go wrong, in that way."""
+        with self._lock:
+            self._share, self._kinds = share, (kind,)
+
     def _accept(self) -> None:
         while True:
             try:
