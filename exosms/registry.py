@@ -4,7 +4,7 @@ Made for version control: it holds no secrets, and ids of 19 digits stay text.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,9 @@ class Registry:
         """Return a template by its name or its 19-digit id; raises InputError naming the nearest one."""
         if name in self.templates:
             return self.templates[name]
-        for registered in self.templates.values():
-            if registered.dlt_template_id == name:
-                return registered
+        having = [registered for registered in self.templates.values() if registered.dlt_template_id == name]
+        if having:
+            return _only(self.path, name, having)
         if not self.templates:
             raise InputError(
                 f"There is no template {name!r}: {self.path} holds none",
@@ -97,6 +97,17 @@ class Registry:
     def index(self) -> Index:
         """The templates made ready to be searched."""
         return Index({name: registered.template for name, registered in self.templates.items()})
+
+
+def _only(path: Path, own_id: str, having: Sequence[Registered]) -> Registered:
+    """Return the template that an id means; raises InputError where several differ in more than their names."""
+    first = having[0]
+    if any(replace(other, name=first.name) != first for other in having):
+        raise InputError(
+            f"The id {own_id} belongs to several templates in {path}: {', '.join(each.name for each in having)}",
+            remedy="Name one of them, and mend the file: exosms template lint.",
+        )
+    return first
 
 
 def read(path: Path) -> Registry:

@@ -97,6 +97,32 @@ def test_an_id_finds_its_template_and_an_empty_file_says_so(tmp_path: Path) -> N
     assert registry.read(path).get(ID).name == "otp"
 
 
+def test_an_id_that_two_different_templates_have_means_neither(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text("".join(f'[templates.{n}]\ntext = "Hi"\ndlt_template_id = "{ID}"\n' for n in ("one", "two")))
+    assert registry.read(path).get(ID).name == "one"
+    path.write_text(path.read_text().replace('"Hi"', '"Ho"', 1))
+    argv = (
+        "send",
+        "--region",
+        "sandbox",
+        "--to",
+        "9876543210",
+        "--from",
+        "ACMEIN",
+        "-t",
+        ID,
+        "--templates",
+        str(path),
+    )
+    result = exosms(*argv)
+    assert (result.exit_code, f"The id {ID} belongs to several templates in {path}: one, two" in result.stderr) == (
+        3,
+        True,
+    )
+    assert exosms("log").stdout == ""
+
+
 HAND_MADE = """\
 # The texts of Acme. Reviewed in every pull request.
 version = 1   # of the format

@@ -41,7 +41,9 @@ def test_an_unknown_marker_is_untyped_and_named_in_a_warning(marker: str) -> Non
     assert [marker in warning for warning in template.warnings] == [True]
 
 
-@pytest.mark.parametrize("text", ["Hi {# var #}", "Hi {var}", "Hi {#var}", "Hi {#var #}", "Hi {##}"])
+@pytest.mark.parametrize(
+    "text", ["Hi {# var #}", "Hi {var}", "Hi {#var}", "Hi {#var #}", "Hi {#first name#}", "Hi {##}"]
+)
 def test_what_only_looks_like_a_marker_is_fixed_text_with_a_warning(text: str) -> None:
     template = parse(text)
     assert (template.variables, len(template.warnings)) == ((), 1)
