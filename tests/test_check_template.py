@@ -26,6 +26,8 @@ text = "{#var#} - Acme"
 text = "Order {#numeric#} ships {#alphanumeric#}.\\nThank you"
 variables = ["number"]
 """
+UNLIKE_ALL = "No registered template has a word in common with this text."
+EMPTY = "variable 2 ({#var#}) is empty, which operators may refuse"
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 
 
@@ -82,6 +84,9 @@ def test_without_a_name_the_most_specific_template_wins(exosms: Shell, file: Pat
     assert (nearest.exit_code, nearest.json["template"]) == (3, "otp")
     nothing = check(exosms, "--body", "zzz", "--json")
     assert (nothing.exit_code, nothing.json["template"], nothing.json["match"]) == (3, None, False)
+    [problem] = nothing.json["problems"]
+    assert (problem["kind"], problem["offset"], problem["expected"], problem["found"]) == ("unlike_all", 0, "", "zzz")
+    assert problem["explanation"] == UNLIKE_ALL
 
 
 def test_the_text_may_be_given(exosms: Shell) -> None:
@@ -159,6 +164,39 @@ def test_every_row_of_a_csv_is_checked_by_its_physical_line(exosms: Shell, file:
     rows.write_text('body\n1 is your OTP for x. - Acme\n"never closed\n')
     broken = check(exosms, "--csv", str(rows))
     assert (broken.exit_code, "line 3" in broken.stdout) == (3, True)
+
+
+def test_every_problem_of_a_csv_has_the_keys_of_one_text(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    keys = {"line", "template", "kind", "offset", "expected", "found", "explanation"}
+    rows = tmp_path / "rows.csv"
+    rows.write_text("code,app\n1,\n2," + "x" * 31 + "\n3\n")
+    one = check(exosms, "--csv", str(rows), "-t", "otp", "--json").json
+    assert (one["match"], one["template"], one["values"], one["warnings"]) == (False, "otp", {}, [EMPTY])
+    assert [(each["line"], each["template"], each["kind"], each["offset"]) for each in one["problems"]] == [
+        (2, "otp", "row", None),
+        (3, "otp", "length", 18),
+        (4, "otp", "row", None),
+    ]
+    rows.write_text("body\nzzz\n1 is your OTP for x. - ACME\n")
+    every = check(exosms, "--csv", str(rows), "--json").json
+    assert (every["template"], every["values"]) == (None, {})
+    assert [(each["line"], each["template"], each["kind"], each["offset"]) for each in every["problems"]] == [
+        (2, None, "unlike_all", 0),
+        (3, "otp", "literal", 24),
+    ]
+    assert all(keys <= each.keys() for each in one["problems"] + every["problems"])
+    plain = check(exosms, "--csv", str(rows))
+    assert plain.stdout.splitlines()[0] == f"mismatch\t\tline 2\t0\t{UNLIKE_ALL}"
+
+
+def test_a_csv_is_read_as_bulk_reads_it(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes("code^app\n1^café\n".encode("windows-1252"))
+    how = ("--delimiter", "^", "--csv-encoding", "windows-1252")
+    assert check(exosms, "--csv", str(rows), "-t", "otp", *how).exit_code == 0
+    told = check(exosms, "--csv", str(rows), "-t", "otp", "--delimiter", "^")
+    assert (told.exit_code, "add --csv-encoding windows-1252" in told.stderr) == (3, True)
+    assert check(exosms, "--body", "a", "-t", "otp", *how).exit_code == 2
 
 
 def test_every_flaw_of_a_csv_is_a_problem_with_its_line(exosms: Shell, file: Path, tmp_path: Path) -> None:

@@ -101,14 +101,8 @@ def command(
         bool, typer.Option("--skip-invalid", help="Leave bad rows out; they count as rejected.")
     ] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Let a text use an empty cell.")] = False,
-    delimiter: Annotated[
-        str | None,
-        typer.Option("--delimiter", metavar="CHARACTER", help="[default: as the header has it]", show_default=False),
-    ] = None,
-    csv_encoding: Annotated[
-        str | None,
-        typer.Option("--csv-encoding", metavar="NAME", help="[default: UTF-8, or as marked]", show_default=False),
-    ] = None,
+    delimiter: o.Delimiter = None,
+    csv_encoding: o.CsvEncoding = None,
     sample_to: Annotated[
         str | None,
         typer.Option(

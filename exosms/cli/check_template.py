@@ -26,6 +26,8 @@ def command(
             "--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'.", show_default=False
         ),
     ] = None,
+    delimiter: o.Delimiter = None,
+    csv_encoding: o.CsvEncoding = None,
     template: o.Template = None,
     text: Annotated[
         str | None, typer.Option("--text", metavar="TEXT", help="A registered text, given here.", show_default=False)
@@ -50,11 +52,13 @@ def command(
         raise UsageError("Give one of --body, --body-file and --csv")
     if template is not None and text is not None:
         raise UsageError("Give either -t or --text")
+    if csv is None and (delimiter is not None or csv_encoding is not None):
+        raise UsageError("--delimiter and --csv-encoding say how --csv FILE is written, so they need it")
     out = o.out(output, json=json, quiet=quiet)
     try:
         known = _known(out, template, text, templates, profile, config)
         if csv is not None:
-            return _check_rows(out, csv, known)
+            return _check_rows(out, csv, known, delimiter=delimiter, encoding=csv_encoding)
         return _check_one(out, body, body_file, known)
     except InputError as error:
         out.failure("check-template", error, match=False, template=template, values={}, problems=[])
@@ -99,30 +103,38 @@ def _check_one(out: Out, body: str | None, body_file: str | None, known: "Regist
     return exit_code
 
 
-def _check_rows(out: Out, file: Path, known: "Registered | Registry") -> int:
+def _check_rows(
+    out: Out, file: Path, known: "Registered | Registry", *, delimiter: str | None, encoding: str | None
+) -> int:
+    from exosms.registry import Registered
     from exosms.rows import open_sheet
 
     checked = matched = 0
     problems: list[Mapping[str, Any]] = []
-    with open_sheet(None if str(file) == "-" else file) as sheet:
+    with open_sheet(None if str(file) == "-" else file, delimiter=delimiter, encoding=encoding) as sheet:
         wording = _wording(out, sheet, known)
         for line, finding in _findings(sheet, wording, known):
             found = _problems(finding)
             checked += 1
             matched += not found
+            name = _name(finding, known)
             for problem in found:
-                problems.append({"line": line, **problem})
+                problems.append({"line": line, "template": name or None, **problem})
                 if out.format not in {Format.JSON, Format.JSONL}:
-                    said = f"{problem['explanation']} {problem['change']}" if problem else "no template is like it"
-                    out.line("mismatch", _name(finding, known), f"line {line}", str(problem.get("offset", "")), said)
+                    offset = "" if problem["offset"] is None else str(problem["offset"])
+                    said = f"{problem['explanation']} {problem['change']}".rstrip()
+                    out.line("mismatch", name, f"line {line}", offset, said)
     if not checked:
         raise InputError(f"{sheet.name} has no rows below its headers", remedy="Nothing was checked.")
     warnings = wording.warnings.counts
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
         counts = {"rows": checked, "matched": matched}
-        found_at = {"counts": counts, "warnings": [*warnings], "problems": problems, "error": None}
-        out.document({**_head(exit_code), "match": not exit_code, **found_at})
+        own = known.name or None if isinstance(known, Registered) else None
+        found_at = {"warnings": [*warnings], "problems": problems, "error": None}
+        out.document(
+            {**_head(exit_code), "match": not exit_code, "template": own, "values": {}, "counts": counts, **found_at}
+        )
     else:
         for warning, count in warnings.items():
             out.warn(f"{warning} ({counted(count, 'row')})")
@@ -173,17 +185,18 @@ def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wordi
 
 
 def _problems(finding: "Verdict | Sequence[Flaw]") -> Sequence[Mapping[str, Any]]:
-    """Return what is wrong as documents; an empty one if no template is like the text."""
+    """Return what is wrong as documents."""
     from exosms.cli import verdicts
     from exosms.verdict import Verdict
 
     if isinstance(finding, Verdict):
-        found = [*map(verdicts.problem_document, finding.problems)]
-        return found or [{} for _ in range(not finding.matches)]
+        return verdicts.problem_documents(finding)
     return [
         {
             "kind": "row",
             "column": flaw.column,
+            "offset": None,
+            "expected": None,
             "found": flaw.value,
             "explanation": f"{flaw.message}.",
             "change": flaw.remedy,

@@ -197,6 +197,14 @@ Var = Annotated[
     list[str] | None,
     typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeat it.", show_default=False),
 ]
+Delimiter = Annotated[
+    str | None,
+    typer.Option("--delimiter", metavar="CHARACTER", help="[default: as the header has it]", show_default=False),
+]
+CsvEncoding = Annotated[
+    str | None,
+    typer.Option("--csv-encoding", metavar="NAME", help="[default: UTF-8, or as marked]", show_default=False),
+]
 Fit = Annotated[
     bool,
     typer.Option("--fit", help="Cut values to what their variable holds, and turn line breaks in them into spaces."),

@@ -1,6 +1,6 @@
 """How a comparison with a template is shown: for people with the two texts one above the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exosms.cli.render import Format, Out
@@ -10,6 +10,8 @@ from exosms.verdict import Verdict
 
 _AROUND = 24
 """Code points of either text that are shown on each side of a difference."""
+
+_UNLIKE_ALL = "No registered template has a word in common with this text."
 
 
 def show(out: Out, verdict: Verdict) -> None:
@@ -25,7 +27,7 @@ def show(out: Out, verdict: Verdict) -> None:
             out.tell("other values would make the same text")
         out.line("match", name, *values)
     elif verdict.template is None:
-        out.line("mismatch", "", "", "", "no registered template has a word in common with this text")
+        out.line("mismatch", "", "0", "unlike_all", _UNLIKE_ALL)
     else:
         _show_problems(out, verdict, name)
 
@@ -85,8 +87,25 @@ def document(verdict: Verdict) -> Mapping[str, Any]:
         "values": dict(verdict.values),
         "ambiguous": verdict.ambiguous,
         "warnings": list(verdict.warnings),
-        "problems": [problem_document(problem) for problem in verdict.problems],
+        "problems": problem_documents(verdict),
     }
+
+
+def problem_documents(verdict: Verdict) -> Sequence[Mapping[str, Any]]:
+    """Return every difference; that no template is like the text is one too, so that a mismatch is never without."""
+    if verdict.matches or verdict.problems:
+        return [problem_document(problem) for problem in verdict.problems]
+    return [
+        {
+            "kind": "unlike_all",
+            "offset": 0,
+            "end": len(verdict.body),
+            "expected": "",
+            "found": verdict.body,
+            "explanation": _UNLIKE_ALL,
+            "change": "",
+        }
+    ]
 
 
 def problem_document(problem: Problem) -> Mapping[str, Any]:

@@ -164,7 +164,13 @@ RULES = {
 
 
 def cautions(kind: Kind, value: str, *, count: int = 1) -> tuple[str, ...]:
-    """Return what may go wrong with a legal value of ``count`` markers side by side, each to follow "it …"."""
+    """Return what may go wrong with a value of ``count`` markers side by side, each to follow "it …".
+
+    Nothing is said of a value that does not fit: that is no caution but a mismatch.
+    """
+    most = RULES[kind].most
+    if most is not None and len(value) > most * count:
+        return ()
     checks = (_empty, _long, _broken, _punctuated, _number_signs, _link)
     return tuple(caution for check in checks if (caution := check(kind, value, count)))
 
