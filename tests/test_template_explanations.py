@@ -135,6 +135,14 @@ MISMATCHES = [
         "wrong_type",
         ("variable 2", "e-mail address"),
     ),
+    (
+        BILL,
+        "Rs. 500 is due on 1 May. Pay at ¦https://a.in/my bill - Acme",
+        "wrong_type",
+        ("variable 3", "U+0020 SPACE"),
+    ),
+    (BILL, "Rs. 500 is due on 1 May. Pay at ¦HTTPS://acme.in/p - Acme", "wrong_type", ("variable 3", "https://")),
+    (BILL, "Rs. 500 is due on 1 May. Pay at ¦ftp://acme.in/p - Acme", "wrong_type", ("variable 3", "https://")),
     (EXOTEL, "Hi Ravi, your OTP is ¦ABC.", "wrong_type", ("variable 2", "digits")),
     (EXOTEL, "Hi ¦, your OTP is 1234.", "wrong_type", ("no value",)),
     # markers left in the body
@@ -277,6 +285,33 @@ def test_offsets_count_in_the_texts_as_given() -> None:
     registered, body = "a\r\nb\r\nHi {#var#}!", "a\r\nb\r\nHi Ravi"
     (problem,) = explain(parse(registered), body)
     assert (problem.offset, problem.template_offset, problem.expected) == (len(body), registered.index("!"), "!")
+
+
+LINK = "https://acme.in/pay/123456789012"
+CHANGES = [
+    # registered text, value, words of the explanation, change
+    (
+        "Pay at {#url#}",
+        "HTTPS://Acme.in",
+        "begins with",
+        'Replace "HTTPS://Acme.in" by "https://Acme.in" at offset 7.',
+    ),
+    ("Pay at {#url#}", "WWW.acme.in", "begins with", 'Replace "WWW.acme.in" by "www.acme.in" at offset 7.'),
+    (
+        "Pay at {#url#}",
+        "ftp://acme.in",
+        "begins with",
+        "Give it an address that begins with http://, https:// or www.",
+    ),
+    ("Pay at {#var#}", LINK, "32 characters", "Shorten the link, or register its variable as {#url#}."),
+    ("Pay at {#num#}{#num#}", "1" * 81, "81 characters, and 80 fit", "Give it digits 0-9 only, up to 80."),
+]
+
+
+@pytest.mark.parametrize(("registered", "value", "words", "change"), CHANGES)
+def test_no_change_is_suggested_that_spoils_a_value(registered: str, value: str, words: str, change: str) -> None:
+    (problem,) = explain(parse(registered), f"Pay at {value}")
+    assert (problem.change, problem.found, words in problem.explanation) == (change, value, True)
 
 
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from exosms.template.fold import Cause, Mapped
-from exosms.template.kinds import Kind
+from exosms.template.kinds import Kind, holds_link
 from exosms.template.match import Match, Move, Text, holds, is_marker, match, moves_of
 from exosms.template.syntax import Template, Variable, cut
 
@@ -77,7 +77,7 @@ def _broken_value(scene: Scene, variable: Variable, span: tuple[int, int]) -> Di
     if holds(variable, value):
         return None
     if variable.room is not None and holds(variable, value[: variable.room]):
-        shorter = cut(value, variable.room) if not value.isdecimal() else None
+        shorter = None if value.isdecimal() or holds_link(value) else cut(value, variable.room)
         return replace(difference, cause=Cause.VALUE_TOO_LONG, replacement=shorter)
     return replace(difference, replacement=_of_the_type(variable, value))
 
@@ -88,6 +88,12 @@ def _of_the_type(variable: Variable, value: str) -> str | None:
     candidates = [bare]
     if variable.kind is Kind.NUMERIC:
         candidates.append(bare.replace(",", "").replace(" ", ""))
-    if variable.kind in {Kind.URL, Kind.APP_LINK} and "." in bare.strip(".") and "@" not in bare:
-        candidates.append(f"https://{bare}")
+    if variable.kind in {Kind.URL, Kind.APP_LINK}:
+        scheme, sign, rest = bare.partition("://")
+        if sign:
+            candidates.append(f"{scheme.lower()}://{rest}")
+        elif bare[:4].lower() == "www.":
+            candidates.append(f"www.{bare[4:]}")
+        elif "." in bare.strip(".") and "@" not in bare:
+            candidates.append(f"https://{bare}")
     return next((each for each in candidates if holds(variable, each) and each and not is_marker(each)), None)

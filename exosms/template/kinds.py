@@ -214,7 +214,12 @@ def _number_signs(kind: Kind, value: str, _count: int) -> str:
     return "holds a sign, a comma or a point, which %d may not allow"
 
 
+def holds_link(value: str) -> bool:
+    """Whether an address begins somewhere in the value."""
+    return any(start in value for start in LINK_STARTS)
+
+
 def _link(kind: Kind, value: str, _count: int) -> str:
-    if kind is not Kind.UNTYPED or not any(start in value for start in LINK_STARTS):
+    if kind is not Kind.UNTYPED or not holds_link(value):
         return ""
     return "holds a link; operators may want {#url#} for it"

@@ -2,7 +2,7 @@
 
 from exosms.template.difference import Difference, Scene
 from exosms.template.fold import Cause
-from exosms.template.kinds import RULES, Kind, is_digit, is_visible
+from exosms.template.kinds import RULES, Kind, holds_link, is_digit, is_visible
 from exosms.template.syntax import Variable
 
 TOLERATED = "Most operators compare exactly; some may tolerate a difference in spaces or punctuation only."
@@ -98,21 +98,35 @@ def explanation(scene: Scene, difference: Difference) -> str:
 
 def _about_value(words: _Words, variable: Variable) -> str:
     label = f"{variable.label[0].upper()}{variable.label[1:]}"
-    rule = RULES[variable.kind].words
+    rule = _rule(variable)
     if words.cause is Cause.UNFILLED_MARKER:
         return f"{label} was not filled in: the body still has the marker {quoted(words.seen)}."
     if words.cause is Cause.VALUE_TOO_LONG:
         verb = "is" if variable.count == 1 else "are together"
         size = f"{quoted(words.seen)} has {len(words.seen)} characters, and {variable.room} fit"
-        return f"{label} {verb} too long: {size}."
+        link = "; it holds a link, which may need a variable of its own, {#url#}" if holds_link(words.seen) else ""
+        return f"{label} {verb} too long: {size}{link}."
     if not words.seen:
         return f"{label} has no value; it holds {rule}".rstrip(".") + "."
     return f"{label} is {quoted(words.seen)}, and it holds {rule}{_culprit(words.seen, variable)}".rstrip(".") + "."
 
 
+def _rule(variable: Variable) -> str:
+    """Return what a variable holds; several side by side hold as many times the characters."""
+    rule = RULES[variable.kind]
+    return rule.words if rule.most is None else rule.words.replace(str(rule.most), str(variable.room))
+
+
 def _culprit(value: str, variable: Variable) -> str:
-    illegal = next((each for each in value if not is_digit(each)), "")
-    return f"; not a digit: {character(illegal)}" if variable.kind is Kind.NUMERIC and illegal else ""
+    """Return the first character that the variable never holds."""
+    if variable.kind is Kind.NUMERIC:
+        what, is_legal = "digit", is_digit
+    elif variable.kind in {Kind.URL, Kind.APP_LINK, Kind.EMAIL}:
+        what, is_legal = "part of one", is_visible
+    else:
+        return ""
+    illegal = next((each for each in value if not is_legal(each)), "")
+    return f"; not a {what}: {character(illegal)}" if illegal else ""
 
 
 def _about_whitespace(words: _Words) -> str:
@@ -284,6 +298,8 @@ def _named(text: str) -> str:
 def _change_of_a_person(words: _Words) -> str:
     if words.cause is Cause.UNFILLED_MARKER:
         return f"Replace {quoted(words.seen)} by its value."
+    if words.cause is Cause.VALUE_TOO_LONG and holds_link(words.seen):
+        return "Shorten the link, or register its variable as {#url#}."
     if words.variable is None:
         return f"Write {words.wanted_words} as registered." if words.wanted else f"Remove {quoted(words.seen)}."
-    return f"Give it {RULES[words.variable.kind].words}".rstrip(".") + "."
+    return f"Give it {_rule(words.variable)}".rstrip(".") + "."
