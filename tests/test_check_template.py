@@ -256,6 +256,41 @@ def test_a_person_sees_the_texts_one_above_the_other(exosms: Shell, file: Path) 
     assert cell_len(body[: body.index("␣")]) == marks.index("^")
 
 
+LONG = "Dear {#var#}, " + "thank you for your order number. " * 4 + "- Acme"
+SIGHTS = [
+    # registered text, body, what stands above the marks in the body
+    ("नमस्ते 😀 {#var#}. - Acme", "नमस्ते 😀 रवि.  - Acme", "␣"),
+    ("प्रिय {#var#}, आपका ओटीपी {#var#} है।", "प्रिय रवि, आपका पिन 1234 है।", "पिन"),
+    ("全角 {#var#} 注文", "全角 ラヴィ 发货", "发货"),
+    ("Caf\u00e9 {#var#} 👨‍👩‍👧 ok", "Cafe\u0301 x 👨‍👩‍👧 OK", "e\u0301"),
+    ("प्रिय {#var#}", "प्\u200dरिय x", "\\u200d"),
+    ("e\u0301" * 30 + " {#var#}.", "e\u0301" * 30 + " Ravi!", "!"),
+    (LONG, LONG.replace("{#var#}", "Ravi").replace("Acme", "Acne"), "n"),
+    ("Hi {#var#}, bye", "Hi " + "😀" * 31 + ", bye", None),
+    ("Hi {#var#}, bye", "Hi " + "long " * 80 + ", bye", None),
+    ("Hi {#var#}" + ", and some more" * 30, "Hi Ravi", None),
+]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize(("registered", "body", "marked"), SIGHTS)
+def test_the_marks_stand_below_the_difference_on_every_terminal(
+    exosms: Shell, columns: int, registered: str, body: str, marked: str | None
+) -> None:
+    from rich.cells import cell_len
+
+    env = {"COLUMNS": str(columns)}
+    result = check(exosms, "--text", registered, "--body", body, "-o", "human", env=env)
+    lines = result.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("registered  "))
+    above, below, marks = lines[start : start + 3]
+    assert set(marks) == {" ", "^"}
+    assert [cell_len(line) for line in (above, below, marks) if cell_len(line) > columns] == []
+    if marked is not None:
+        assert marks.index("^") == cell_len(below[: below.rindex(marked)])
+        assert marks.count("^") >= cell_len(marked)
+
+
 def send(exosms: Shell, *argv: str) -> Result:
     return exosms("send", "--region", "sandbox", "--to", "9876543210", *argv)
 

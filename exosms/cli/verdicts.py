@@ -1,6 +1,8 @@
 """How a comparison with a template is shown: for people with the two texts one above the other."""
 
+import shutil
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from exosms.cli.render import Format, Out
@@ -10,6 +12,11 @@ from exosms.verdict import Verdict
 
 _AROUND = 24
 """Code points of either text that are shown on each side of a difference."""
+
+_LABELS = ("registered  ", "your text   ")
+
+_LEAST = 8
+"""Cells that are kept for either side of a long difference."""
 
 _UNLIKE_ALL = "No registered template has a word in common with this text."
 
@@ -37,42 +44,79 @@ def _show_problems(out: Out, verdict: Verdict, name: str) -> None:
         for problem in verdict.problems:
             out.line("mismatch", name, str(problem.offset), problem.kind, f"{problem.explanation} {problem.change}")
         return
-    out.line(f"mismatch  {name}")
+    out.line(f"mismatch  {name}".rstrip())
     for problem in verdict.problems:
         out.line("")
         out.line(f"At offset {problem.offset}: {problem.explanation}")
-        for line in side_by_side(verdict, problem):
+        for line in side_by_side(verdict, problem, columns=shutil.get_terminal_size().columns):
             out.line(line)
         out.line(problem.change)
         if problem.note:
             out.line(problem.note)
 
 
-def side_by_side(verdict: Verdict, problem: Problem) -> tuple[str, str, str]:
-    """Return the registered text, the body below it and a line of marks below the difference, aligned by cells."""
+def side_by_side(verdict: Verdict, problem: Problem, *, columns: int) -> tuple[str, str, str]:
+    """Return the registered text, the body below it and a line of marks below the difference, aligned by cells.
+
+    They are cut to the width of the terminal, which would break them apart from each other.
+    """
     from rich.cells import cell_len
 
     text = verdict.template.text if verdict.template else ""
-    registered = _cut(text, problem.template_offset, problem.template_end)
-    body = _cut(verdict.body, problem.offset, problem.end)
-    indent = max(cell_len(registered[0]), cell_len(body[0]))
+    parts = (
+        _cut(text, problem.template_offset, problem.template_end),
+        _cut(verdict.body, problem.offset, problem.end),
+    )
+    room = max(columns - len(_LABELS[0]), 3 * _LEAST)
+    marked = [_head(part[1], room - 2 * _LEAST) for part in parts]
+    width = max(*map(cell_len, marked), 1)
+    before = [_tail(part[0], (room - width) // 2) for part in parts]
+    indent = max(map(cell_len, before))
     lines = [
-        label + " " * (indent - cell_len(before)) + before + marked + after
-        for label, (before, marked, after) in (("registered  ", registered), ("your text   ", body))
+        label + " " * (indent - cell_len(start)) + start + own + _head(part[2], room - indent - cell_len(own))
+        for label, start, own, part in zip(_LABELS, before, marked, parts, strict=True)
     ]
-    width = max(cell_len(registered[1]), cell_len(body[1]), 1)
-    return lines[0], lines[1], " " * (len("registered  ") + indent) + "^" * width
+    return lines[0], lines[1], " " * (len(_LABELS[0]) + indent) + "^" * width
 
 
 def _cut(text: str, start: int, end: int) -> tuple[str, str, str]:
     """Return what is around a difference, and the difference, all of it visible."""
     before = text[max(0, start - _AROUND) : start]
     after = text[end : end + _AROUND]
+    marked = _visible(text[start:end]).replace(" ", "␣")
     return (
-        ("…" if start > _AROUND else "") + _visible(before),
-        _visible(text[start:end]).replace(" ", "␣"),
+        "…" + _from_a_letter(_visible(before)) if start > _AROUND else _visible(before),
+        marked if _from_a_letter(marked) else "".join(f"\\u{ord(each):04x}" for each in marked),
         _visible(after) + ("…" if end + _AROUND < len(text) else ""),
     )
+
+
+def _from_a_letter(text: str) -> str:
+    """Return the text without accents and joiners whose letter stands before it: nobody could see them alone."""
+    from rich.cells import cell_len
+
+    seen = next((number for number, each in enumerate(text) if cell_len(each)), len(text))
+    return text[seen:]
+
+
+def _head(text: str, cells: int) -> str:
+    """Return the beginning that has room in so many cells."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= cells:
+        return text
+    widths = accumulate(map(cell_len, text))
+    return text[: sum(width < cells for width in widths)] + "…"
+
+
+def _tail(text: str, cells: int) -> str:
+    """Return the end that has room in so many cells."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= cells:
+        return text
+    widths = accumulate(map(cell_len, reversed(text)))
+    return "…" + _from_a_letter(text[len(text) - sum(width < cells for width in widths) :])
 
 
 def _visible(text: str) -> str:
