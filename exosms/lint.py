@@ -165,7 +165,7 @@ def _names(registered: Registered) -> Found:
     count, named = registered.template.marker_count, len(registered.variables)
     if named < count:
         unnamed = ", ".join(registered.names[named:])
-        yield Kind.UNNAMED, f"of {count} variables {count - named} have no name; --var takes {unnamed}"
+        yield Kind.UNNAMED, f"variables without a name: {count - named} of {count}; --var takes {unnamed}"
 
 
 def _shape(registered: Registered) -> Found:

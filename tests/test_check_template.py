@@ -339,6 +339,9 @@ def test_what_does_not_match_never_leaves(
     assert result.exit_code == exit_code, result
     assert words in result.stderr
     assert exosms("log").stdout == ""
+    if exit_code == 3:
+        [message] = send(exosms, *argv, "--json").json["messages"]
+        assert (message["outcome"], message["template"]) == ("rejected", argv[1])
 
 
 def test_a_given_body_that_matches_goes_out_as_it_is(exosms: Shell, file: Path) -> None:

@@ -113,6 +113,15 @@ def test_show_for_a_person_has_the_lines_of_the_text(exosms: Shell, path: Path) 
     assert rows == [["name", "offer"], ["text", "Sale!"], ["", "- Acme"]]
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_an_id_is_never_broken_on_a_terminal(exosms: Shell, path: Path, columns: int) -> None:
+    for verb in (("list",), ("show", "otp")):
+        argv = ("template", *verb, "--templates", str(path), "-o", "human")
+        seen = exosms(*argv, env={"COLUMNS": str(columns)}).stdout
+        assert f" {ID} " in seen
+        assert max(map(len, seen.splitlines())) <= columns
+
+
 @pytest.mark.parametrize("verb", ["show", "remove"])
 def test_an_unknown_name_is_3_with_the_nearest(exosms: Shell, path: Path, verb: str) -> None:
     result = template(exosms, path, verb, "ofer", "--json")

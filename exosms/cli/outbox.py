@@ -82,7 +82,11 @@ def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: In
     with interrupts.at_once():
         settings = find_settings(out, options, account_needed=not wish.dry_run)
         report.profile, report.sandbox = settings.profile, settings.is_sandbox
-        messages = _compose_all(wish, options, settings, out)
+        report.template = wish.template
+        registered = find_template(settings, wish.template) if wish.template else None
+        if registered is not None:
+            report.template = registered.name
+        messages = _compose_all(wish, options, settings, registered, out)
         report.expect([message.to for message in messages])
     if wish.dry_run:
         receipts = _planned(wish, settings, messages)
@@ -92,9 +96,10 @@ def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: In
         report.add(Result(to=message.to, receipt=receipt, message=message))
 
 
-def _compose_all(wish: Wish, options: Options, settings: Settings, out: Out) -> Sequence[Message]:
+def _compose_all(
+    wish: Wish, options: Options, settings: Settings, registered: "Registered | None", out: Out
+) -> Sequence[Message]:
     """Return a message for every recipient, warning about what may be a mistake."""
-    registered = find_template(settings, wish.template) if wish.template else None
     body = _body(wish, registered, out)
     letterhead = letterhead_for(wish, options, settings, registered, out)
     recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)

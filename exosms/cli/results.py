@@ -24,6 +24,8 @@ class Result:
     to: str
     receipt: Receipt
     message: Message | None = None
+    template: str | None = None
+    """What was to be sent, where no message could be made of it."""
 
 
 class Report:
@@ -37,6 +39,7 @@ class Report:
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
         self.profile: str | None = None
+        self.template: str | None = None
         self.sandbox = False
 
     def expect(self, recipients: Sequence[str]) -> None:
@@ -54,7 +57,8 @@ class Report:
         self._exit_code = error.exit_code
         self._out.fail(error.message, remedy=error.remedy)
         for recipient in self._recipients[len(self._results) :]:
-            self._results.append(Result(to=recipient, receipt=refused_here(error.about(recipient))))
+            receipt = refused_here(error.about(recipient))
+            self._results.append(Result(to=recipient, receipt=receipt, template=self.template))
             _show(self._out, self._results[-1], explain=False)
 
     def interrupt(self, interrupted: Interrupted) -> None:
@@ -120,7 +124,7 @@ def message_document(result: Result) -> Mapping[str, Any]:
         "detailed_status": receipt.detailed_status,
         "encoding": message.encoding if message else None,
         "segments": message.segments if message else None,
-        "template": message.template if message else None,
+        "template": message.template if message else result.template,
         **({"note": receipt.note} if receipt.note else {}),
         **(delivery_document(receipt.delivery) if receipt.delivery else {}),
         "error": problem_document(receipt.problem) if receipt.problem else None,

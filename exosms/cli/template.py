@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _ID_WIDTH = 19
 """Digits of a DLT id, which is copied from the screen and so is not to be broken."""
 
+_SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
+"""Headings for people: beside the longer ones an id has no room in 40 columns."""
+
 _NARROW = 80
 """Columns below which a table has no room for ids and texts side by side."""
 
@@ -87,7 +90,7 @@ def show(
         return ExitCode.OK
     rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
     if out.is_human:
-        out.draw(_stacked(rows))
+        out.draw(_stacked((_SHORTER.get(key, key), value) for key, value in rows))
     else:
         for row in rows:
             out.line(*row)
