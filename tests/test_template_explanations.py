@@ -281,6 +281,19 @@ def test_only_spaces_and_punctuation_may_be_tolerated() -> None:
     assert noted == {True: "Hi Ravi,  bye", False: "Hi Ravi, by"}
 
 
+@pytest.mark.parametrize(
+    ("registered", "body", "tolerable"),
+    [
+        ("ओटीपी {#var#} है।", "ओटीपी 1 है", True),
+        ("ओटीपी {#var#} है।", "ओटीपी 1 हे।", False),
+        ("{#var#} 😀", "1 😁", False),
+    ],
+)
+def test_a_vowel_sign_is_no_punctuation(registered: str, body: str, tolerable: bool) -> None:
+    (problem,) = explain(parse(registered), body)
+    assert bool(problem.note) is tolerable
+
+
 def test_offsets_count_in_the_texts_as_given() -> None:
     registered, body = "a\r\nb\r\nHi {#var#}!", "a\r\nb\r\nHi Ravi"
     (problem,) = explain(parse(registered), body)

@@ -69,11 +69,15 @@ def _known(
     out: Out, template: str | None, text: str | None, file: Path | None, profile: str | None, config: Path | None
 ) -> "Registered | Registry":
     """Return what to compare with: one template, or all that are known."""
-    from exosms.registry import Registered
+    from exosms.registry import LONGEST_TEXT, Registered
 
     if text is not None:
         if not text:
             raise InputError("The registered text is empty")
+        if len(text) > LONGEST_TEXT:
+            raise InputError(
+                f"The registered text has {len(text)} characters, more than the {LONGEST_TEXT} there can be"
+            )
         return Registered(name="", text=text)
     from exosms.cli.context import find_settings, open_registry
     from exosms.profiles import Options

@@ -39,7 +39,14 @@ def tolerable(scene: Scene, difference: Difference) -> bool:
     if difference.cause in _TOLERABLE:
         return True
     texts = scene.wanted[slice(*difference.wanted)] + scene.text.text[slice(*difference.seen)]
-    return difference.variable is None and bool(texts) and not any(map(str.isalnum, texts)) and "{#" not in texts
+    return difference.variable is None and bool(texts) and all(map(_is_sign, texts)) and "{#" not in texts
+
+
+def _is_sign(character: str) -> bool:
+    """Whether it is space or punctuation: neither the vowel sign of a letter nor an emoji is."""
+    import unicodedata
+
+    return character.isspace() or unicodedata.category(character)[0] in "PZ"
 
 
 class _Words:
