@@ -89,6 +89,14 @@ def test_without_a_name_the_most_specific_template_wins(exosms: Shell, file: Pat
     assert problem["explanation"] == UNLIKE_ALL
 
 
+def test_a_template_that_matches_as_well_is_told_in_every_format(exosms: Shell, file: Path) -> None:
+    file.write_text(TEMPLATES + '[templates.twin]\ntext = "{#var#} is your OTP for {#var#}. - Acme"\n')
+    body = ("--body", "1 is your OTP for x. - Acme")
+    told = "as specific, and matching too: twin"
+    assert check(exosms, *body, "--json").json["warnings"] == [told]
+    assert check(exosms, *body).stderr == f"exosms: warning: {told}\n"
+
+
 def test_the_text_may_be_given(exosms: Shell) -> None:
     assert check(exosms, "--text", "Dear {#var#}, hi", "--body", "Dear Ravi, hi").exit_code == 0
     assert check(exosms, "--text", "Dear {#var#}, hi", "--body-file", "-", stdin="Dear Ravi, hi\n").exit_code == 0

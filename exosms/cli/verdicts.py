@@ -24,10 +24,8 @@ _UNLIKE_ALL = "No registered template has a word in common with this text."
 def show(out: Out, verdict: Verdict) -> None:
     """Print one comparison as lines, or drawn for people; JSON is the caller's."""
     name = verdict.template.name if verdict.template else ""
-    for warning in verdict.warnings:
+    for warning in _warnings(verdict):
         out.warn(warning)
-    if verdict.others:
-        out.warn(f"as specific, and matching too: {', '.join(verdict.others)}")
     if verdict.matches:
         values = [f"{key}={value}" for key, value in verdict.values.items()]
         if verdict.ambiguous:
@@ -37,6 +35,11 @@ def show(out: Out, verdict: Verdict) -> None:
         out.line("mismatch", "", "0", "unlike_all", _UNLIKE_ALL)
     else:
         _show_problems(out, verdict, name)
+
+
+def _warnings(verdict: Verdict) -> list[str]:
+    others = [f"as specific, and matching too: {', '.join(verdict.others)}"] if verdict.others else []
+    return [*verdict.warnings, *others]
 
 
 def _show_problems(out: Out, verdict: Verdict, name: str) -> None:
@@ -130,7 +133,7 @@ def document(verdict: Verdict) -> Mapping[str, Any]:
         "template": verdict.template.name if verdict.template and verdict.template.name else None,
         "values": dict(verdict.values),
         "ambiguous": verdict.ambiguous,
-        "warnings": list(verdict.warnings),
+        "warnings": _warnings(verdict),
         "problems": problem_documents(verdict),
     }
 
