@@ -126,7 +126,7 @@ class Shell:
 
 
 def _wait_until_it_reads(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it sleeps: a Ctrl-C between Python's last look at signals and its read is kept until the next key."""
+    """Wait until it sleeps: a Ctrl-C between Python's look at signals and its read is kept until the next key."""
     stat = Path(f"/proc/{process.pid}/stat")
     while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] == "R":
         time.sleep(0.001)
