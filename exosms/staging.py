@@ -105,7 +105,8 @@ class Staging:
             self._connection.execute("DROP TABLE IF EXISTS temp.staged")
             self._connection.execute(_TABLE)
         self._fingerprint = hashlib.blake2b(account.encode() + b"\0", key=key, digest_size=8)
-        self._digest = hashlib.blake2b(account.encode() + b"\0", key=key, digest_size=16)
+        common = json.dumps(self._own)  # what the rows have in common, so that `_fields` leaves it out
+        self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
     def lay_out(self, drafts: Iterable[Draft | Rejected]) -> None:
         """Take the rows of the file, in order."""

@@ -466,6 +466,35 @@ def test_another_file_under_the_same_name_is_refused_with_what_changed(exosms: S
     assert "The run june was begun with other messages: 1 of its rows as before, 2 new, 1 gone" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("--type", "transactional"),
+        ("--dlt-template-id", "1107000000000000001"),
+        ("--dlt-entity-id", "1101000000000000002"),
+        ("--priority", "high"),
+        ("--encoding", "unicode"),
+        ("--from", "ACMEXX"),
+        ("--custom-field", "x"),
+        ("--status-callback", "https://acme.example/"),
+    ],
+)
+def test_what_changes_every_message_makes_another_run(
+    exosms: Shell, exotel: FaultyExotel, changed: tuple[str, ...]
+) -> None:
+    assert through(exosms, exotel, TWO, "--run", "june", "--limit", "1").exit_code == 0
+    result = through(exosms, exotel, TWO, "--run", "june", *changed)
+    assert (result.exit_code, exotel.requests) == (5, 1)
+    assert "The run june was begun with other messages" in result.stderr
+
+
+def test_what_changes_no_message_goes_on_with_the_run(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert through(exosms, exotel, TWO, "--run", "june", "--limit", "1").exit_code == 0
+    options = ("--batch", "2", "--max-parts", "9", "--results", str(exosms.home / "r.csv"), "--json", "--any-hour")
+    result = through(exosms, exotel, TWO, "--run", "june", *options)
+    assert (result.exit_code, result.json["state"], exotel.requests) == (0, "finished", 2)
+
+
 def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell, exotel: FaultyExotel) -> None:
     first = through(exosms, exotel, TWO, "--run", "june", "--limit", "1", "--json")
     assert (first.exit_code, first.json["state"], first.json["counts"]["remaining"]) == (0, "unfinished", 1)
