@@ -72,6 +72,8 @@ class BulkDesk:
     """Texts a request, at most."""
     most_failures: int | None
     most_messages: int | None
+    again: bool
+    """Whether only rows that were put back are sent."""
     failed: int
     """Rows that failed before the first request and count for ``most_failures``."""
     check: Callable[[Message], None]
@@ -148,7 +150,7 @@ class Sender:
         self._run = run
         self._desk = desk
         self._carriers = Carriers(desk.client.send_batch, most=WORKERS)
-        self._fresh = _Fresh(desk.journal.waiting(run), most=desk.most_messages)
+        self._fresh = _Fresh(desk.journal.waiting(run, again=desk.again), most=desk.most_messages)
         self._later: list[_Request] = []
         self._slot: float | None = None
         self._requests = self._retries = self._queued = 0

@@ -194,13 +194,13 @@ class Journal:
                     f"The run {run.name} is being sent by process {process_of(holder or '')}",
                     remedy="Wait for it, or stop it first.",
                 )
-            connection.execute("UPDATE runs SET owner = ?, exit_code = NULL WHERE id = ?", (owner, run.id))
+            connection.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run.id))
         return self.run(run.name)
 
     def let_go(self, run: Run) -> None:
-        """Let go of a run of which nothing was sent after all; a finished one is finished again."""
+        """Let go of a run of which nothing was sent after all."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ?", (run.exit_code, run.id))
+            connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run.id,))
 
     def purge(self, seconds: float) -> int:
         """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
@@ -210,7 +210,7 @@ class Journal:
             self._bury_the_dead()
             purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
             connection.execute(
-                "DELETE FROM runs WHERE exit_code IS NOT NULL AND updated_at < ?"
+                "DELETE FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
                 " AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
                 (before,),
             )
@@ -257,14 +257,15 @@ class Journal:
                 (run.id,),
             ).fetchall()
 
-    def waiting(self, run: Run) -> Iterator[Item]:
-        """Yield the rows that are left to be sent, in order."""
+    def waiting(self, run: Run, *, again: bool = False) -> Iterator[Item]:
+        """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""
+        among = " AND number IN (SELECT number FROM temp.again)" if again else ""
         after = 0
         while True:
             with translated():
                 chunk = self._connection.execute(
                     "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
-                    " WHERE run = ? AND number > ? AND state = 'waiting' ORDER BY number LIMIT ?",
+                    f" WHERE run = ? AND number > ? AND state = 'waiting'{among} ORDER BY number LIMIT ?",
                     (run.id, after, _CHUNK),
                 ).fetchall()
             for number, line, attempts, *message in chunk:
@@ -336,15 +337,26 @@ class Journal:
         with self._database.transaction() as connection:
             return connection.execute(*_lost(run.id, self._clock(), "left before the answer came")).rowcount
 
-    def put_back(self, run: Run, states: Sequence[State]) -> int:
-        """Let rows in these states be sent again, where their text is known; return how many they are."""
-        marks = ", ".join("?" * len(states))
+    def may_go_again(self, run: Run, states: Sequence[State]) -> int:
+        """Count the rows that ``put_back`` would let be sent again."""
+        with translated():
+            rows, values = _again(run, states)
+            return int(self._connection.execute(f"SELECT count(*) FROM ({rows})", values).fetchone()[0])
+
+    def put_back(self, run: Run, states: Sequence[State]) -> None:
+        """Let rows in these states be sent again, where their text is known; ``waiting`` can tell them apart."""
         with self._database.transaction() as connection:
-            return connection.execute(
-                f"UPDATE rows SET state = 'waiting', updated_at = ? WHERE run = ? AND state IN ({marks})"
-                " AND text IS NOT NULL",
-                (self._clock(), run.id, *map(str, states)),
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS again (number INTEGER PRIMARY KEY)")
+            connection.execute("DELETE FROM temp.again")
+            rows, values = _again(run, states)
+            connection.execute(f"INSERT INTO temp.again {rows}", values)
+            changed = connection.execute(
+                "UPDATE rows SET state = 'waiting', updated_at = ?"
+                " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
+                (self._clock(), run.id),
             ).rowcount
+            if changed:
+                connection.execute("UPDATE runs SET exit_code = NULL WHERE id = ?", (run.id,))
 
     def resolve(self, run: Run, *, outcome: Outcome, row: int | None) -> int:
         """Record a person's decision about unknown rows, or one of them; return how many there were."""
@@ -411,6 +423,12 @@ class Journal:
             if not self._database.owners.is_alive(owner):
                 self._connection.execute(*_lost(run, self._clock(), "the process ended before it knew"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
+
+
+def _again(run: Run, states: Sequence[State]) -> tuple[str, tuple[object, ...]]:
+    marks = ", ".join("?" * len(states))
+    sql = f"SELECT number FROM rows WHERE run = ? AND state IN ({marks}) AND text IS NOT NULL"
+    return sql, (run.id, *map(str, states))
 
 
 def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:

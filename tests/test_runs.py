@@ -212,6 +212,31 @@ def test_rows_that_were_not_sent_are_retried(exosms: Shell, exotel: FaultyExotel
     assert sorted(exotel.deeds) == [("+919876543210", "a"), ("+919876543211", "b")]
 
 
+def test_a_retry_leaves_alone_what_was_never_tried(exosms: Shell) -> None:
+    assert bulk(exosms, MIXED + "+919876543211,later\n", "--limit", "3").exit_code == 10
+    assert exosms("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    result = exosms("runs", "retry", "june", "--yes")
+    assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["+919000000500"]
+    assert states(exosms) == ["accepted", "rejected", "unknown", "waiting"]
+    assert result.stderr.rstrip().endswith("Go on with: exosms runs resume june")
+    last = exosms("runs", "resume", "june", "--yes")
+    assert [line.split("\t")[1] for line in last.stdout.splitlines()] == ["+919876543211"]
+
+
+@pytest.mark.parametrize("verb", ["resume", "retry"])
+def test_where_nothing_is_left_a_run_answers_again_without_being_asked(mixed: Shell, verb: str) -> None:
+    result = mixed("runs", verb, "june", "--json")
+    assert (result.exit_code, result.json["state"], result.json["counts"]) == (10, "finished", COUNTS)
+
+
+def test_a_question_without_an_answer_changes_nothing(mixed: Shell) -> None:
+    asked = mixed("runs", "retry", "june", "--rejected", "--json")
+    assert (asked.exit_code, asked.json["counts"]) == (5, COUNTS)
+    assert "Send 1 row of june again? This needs a yes" in asked.stderr
+    assert mixed("runs", "list", "--json").json["runs"][0]["state"] == "finished"
+    assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
 # --- what a person decides ---
 
 

@@ -33,6 +33,8 @@ class Handling:
     most_failures: MostFailures | None
     limit: int | None
     results: Path | None
+    again: int | None = None
+    """Rows that were put back, which alone are sent; None: whatever waits is sent."""
     failed: int = 0
     """Rows that were rejected before the first request and count for ``most_failures``."""
 
@@ -52,7 +54,8 @@ def carry_out(run: Run, handling: Handling, office: Office) -> int:
     """Send what is left of a run that is ours, show it, and return the exit code."""
     gc.enable()  # a run lives long
     counts = office.journal.counts(run)
-    report = RunReport(office.out, rows=counts.get("waiting", 0), sandbox=office.settings.is_sandbox)
+    rows = counts.get("waiting", 0) if handling.again is None else handling.again
+    report = RunReport(office.out, rows=rows, sandbox=office.settings.is_sandbox)
     sender = Sender(run, _desk(run, handling, office, rows=sum(counts.values()), tell=report.tell))
     with office.interrupts.draining(partial(report.tell, _STOPPING)):
         for settled in sender.send():
@@ -84,6 +87,7 @@ def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Call
         batch=bulk.size_for(rows, asked=run.terms.batch if handling.batch is None else handling.batch),
         most_failures=handling.most_failures.of(rows) if handling.most_failures else None,
         most_messages=handling.limit,
+        again=handling.again is not None,
         failed=handling.failed,
         check=check,
         within_limit=guards.check_day if guards.max_parts_per_day is not None else None,

@@ -263,32 +263,38 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     from dataclasses import replace
 
     from exosms.cli.running import Office, carry_out, check_results
-    from exosms.cli.runreport import failure
+    from exosms.cli.runreport import counts_document, failure
     from exosms.interrupts import Interrupts
 
     interrupts = Interrupts()
-    file = ""
+    file, counts = "", counts_document({})
     try:
         with interrupts.installed(), _journal() as (journal, ledger):
             with interrupts.at_once():
                 run = run_of(journal, name)
-                file = run.file
+                file, counts = run.file, counts_document(journal.counts(run))
                 check_results(how.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, options)
                 run = journal.take(run)
+                rows = journal.may_go_again(run, how.again) if how.again else counts["remaining"]
                 try:
-                    _agreed(out, f"Send what is left of {name}?", yes=how.yes, no_input=how.no_input)
+                    if rows:  # else there is nothing to ask about: it only answers again
+                        question = (
+                            f"{counted(rows, 'row')} of {name} again" if how.again else f"what is left of {name}"
+                        )
+                        _agreed(out, f"Send {question}?", yes=how.yes, no_input=how.no_input)
                 except (GuardError, Interrupted):
                     journal.let_go(run)
                     raise
             if how.again:
                 journal.put_back(run, how.again)
+            handling = replace(how.handling, again=rows if how.again else None)
             office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)
-            return carry_out(replace(run), how.handling, office)
+            return carry_out(run, handling, office)
     except UsageError:
         raise
     except ExosmsError as error:
-        return failure(out, error, file=file, run=name)
+        return failure(out, error, file=file, run=name, counts=counts)
 
 
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
