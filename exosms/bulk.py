@@ -91,7 +91,7 @@ class BulkDesk:
 
 @dataclass(order=True, slots=True)
 class _Request:
-    """Rows that go out together, when it is their time (on the monotonic clock)."""
+    """Rows that go out together, when it is their time (on the monotonic clock); of equal times, by place."""
 
     due: float
     place: int
@@ -155,6 +155,7 @@ class Sender:
         self._slot: float | None = None
         self._requests = self._retries = self._queued = 0
         self._proven = 0
+        self._is_proving = False
         self._size = desk.batch
         self._failures = desk.failed
         self._streak: tuple[object, int] = (None, 0)
@@ -162,9 +163,12 @@ class Sender:
     def send(self) -> Iterator[Sequence[Settled]]:
         """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
 
+        Some yields are empty: they say that time passes.
+
         When asked to stop it ends once whatever is in flight has its answer; when it must leave, at once, and then
         that is unknown.
         """
+        self._stop_if_too_many_failed()
         while not self._desk.must_leave():
             when = self._next_start()
             if when is None and not self._carriers.flying:
@@ -185,8 +189,8 @@ class Sender:
 
     def _next_start(self) -> float | None:
         """Return the moment at which another request may begin; None: not before an answer came, or never."""
-        most = WORKERS if self._is_proven else 1
-        if self._is_stopping or self._carriers.flying >= most:
+        most = WORKERS if self._proven else 1
+        if self._is_stopping or self._is_proving or self._carriers.flying >= most:
             return None
         if not self._fresh:
             if not self._later:
@@ -232,6 +236,7 @@ class Sender:
             yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
         if items:
             self._requests += 1
+            self._is_proving = len(items) > 1 and not self._is_proven
             self._carriers.carry(_Request(due=request.due, place=request.place, items=items, retry=request.retry))
 
     def _next_request(self) -> _Request:
@@ -246,6 +251,7 @@ class Sender:
     def _settle(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
         """Commit what came back, then show it."""
         if not answers:
+            yield ()
             return
         results: list[tuple[Item, Receipt, State]] = []
         for request, batch in answers:
@@ -261,12 +267,16 @@ class Sender:
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
         if settled:
             yield settled
+        self._stop_if_too_many_failed()
+
+    def _stop_if_too_many_failed(self) -> None:
         most = self._desk.most_failures
         if most is not None and self._failures >= most and self.stop is None:
             self.stop = Stop(exit_code=ExitCode.PARTIAL, problem=_too_many_failed(self._failures))
 
     def _judge(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
         """Return what becomes of each row, and plan what follows from it."""
+        self._is_proving = self._is_proving and len(request.items) == 1
         if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
             self._proven = max(self._proven, min(2, len(request.items)))
         if not batch.matched and self._size > 1:
@@ -294,10 +304,15 @@ class Sender:
         return results
 
     def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
-        """Send the halves of a request that was refused as a whole: some row in it is at fault."""
+        """Send the halves of a request that was refused as a whole: some row in it is at fault.
+
+        They come before all others, the latest first: where every row is at fault, the first ones that went alone say
+        so after a few requests.
+        """
         half = len(request.items) // 2
-        for items in (request.items[:half], request.items[half:]):
-            self._queue(items, due=self._desk.now())
+        for items in (request.items[half:], request.items[:half]):
+            self._queued += 1
+            heapq.heappush(self._later, _Request(due=0.0, place=-self._queued, items=items))
         return [(item, receipt, State.WAITING) for item, receipt in zip(request.items, batch.receipts, strict=True)]
 
     def _may_retry(self, request: _Request) -> bool:
@@ -440,7 +455,7 @@ def _broken(error: Exception) -> Receipt:
 def _too_many_failed(rows: int) -> Problem:
     return Problem(
         kind="max_failures",
-        message=f"{rows} rows failed, which --max-failures does not allow",
+        message=f"{rows} row{'' if rows == 1 else 's'} failed, which --max-failures does not allow",
         meaning="The rows that remain were not sent.",
         remedy="See why with `runs show`.",
         retry=Retry.DECIDE,
