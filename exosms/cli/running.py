@@ -55,6 +55,7 @@ def carry_out(run: Run, handling: Handling, office: Office) -> int:
     gc.enable()  # a run lives long
     counts = office.journal.counts(run)
     rows = counts.get("waiting", 0) if handling.again is None else handling.again
+    rows = min(rows, handling.limit or rows)
     report = RunReport(office.out, rows=rows, sandbox=office.settings.is_sandbox)
     sender = Sender(run, _desk(run, handling, office, rows=sum(counts.values()), tell=report.tell))
     with office.interrupts.draining(partial(report.tell, _STOPPING)):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exosms.account import is_of_sandbox
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 STATES = ("accepted", "rejected", "not_sent", "unknown", "skipped")
 _REDRAW = 0.25
 """Seconds between two paintings of the progress."""
-_QUIET_SECONDS, _QUIET_SHARE = 10.0, 0.1
-"""Where nothing can be painted: a line so often, in seconds or as a share of the rows."""
+_QUIET_SECONDS, _QUIET_SHARE, _QUIET_ROWS = 10.0, 0.1, 10
+"""Where nothing can be painted: a line so often, in seconds or as a share of the rows, though not for a few rows."""
 
 
 def counts_document(counts: Mapping[str, int]) -> Document:
@@ -66,7 +67,7 @@ class Progress:
                 self._shown = now
                 self._line.show(self._sentence(now))
         elif now - self._shown >= _QUIET_SECONDS or self._done - self._told_done >= max(
-            self._rows * _QUIET_SHARE, 1000
+            self._rows * _QUIET_SHARE, _QUIET_ROWS
         ):
             self._shown, self._told_done = now, self._done
             self._out.tell(self._sentence(now))
@@ -78,10 +79,11 @@ class Progress:
     def _sentence(self, now: float) -> str:
         seconds = max(now - self._started, 0.001)
         rate = self._done / seconds
-        left = (self._rows - self._done) / rate
+        pace = f"{rate:.0f}/s" if rate >= 1 else f"{60 * rate:.0f}/min"
+        left = clock((self._rows - self._done) / rate) if rate else "unknown time"
         return (
             f"{self._done} of {self._rows} ({100 * self._done // max(self._rows, 1)} %), {self._accepted} accepted,"
-            f" {rate:.0f}/s, {clock(left)} left"
+            f" {pace}, {left} left"
         )
 
 
@@ -119,8 +121,11 @@ class RunReport:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
+        remedy = next_step(run, counts)
+        if stop:
+            remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.format in {Format.JSON, Format.JSONL}:
-            error = problem_document(stop.problem) if stop else None
+            error = problem_document(replace(stop.problem, remedy=remedy)) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
             more = {"sandbox": True} if self._sandbox else {}
@@ -131,11 +136,10 @@ class RunReport:
             self._out.tell(sentence(run, counts))
             for row in journal.reasons(run)[:_MOST_REASONS]:
                 self._out.tell("  " + reason(row))
-        remedy = next_step(run, counts)
         if stop:
             status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
             said = ": ".join(filter(None, (status, stop.problem.message)))
-            self._out.fail(f"{said}. {stop.problem.meaning}", remedy=f"{stop.problem.remedy} {remedy}".strip())
+            self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
         elif remedy:
             self._out.tell(remedy)
 
