@@ -138,8 +138,12 @@ class Journal:
         owner = self._database.me()
         with self._database.transaction() as connection:
             self._bury_the_dead()
-            if self._unfinished("digest = ?", digest):  # another process was quicker
-                raise GuardError(f"Another process has just begun a run of {file}", remedy="See: exosms runs list")
+            if same := self._unfinished("digest = ?", digest):  # another process was quicker
+                raise already_on_its_way(same)
+            if self._runs("WHERE name = ?", name):
+                raise GuardError(
+                    f"Another process has just begun a run {name}", remedy="Nothing was sent. Run it again."
+                )
             run = connection.execute(
                 "INSERT INTO runs (name, account, profile, file, digest, settings, owner, started_at, updated_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -423,6 +427,16 @@ class Journal:
             if not self._database.owners.is_alive(owner):
                 self._connection.execute(*_lost(run, self._clock(), "the process ended before it knew"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
+
+
+def already_on_its_way(run: Run) -> GuardError:
+    """Return what keeps the same messages from being begun twice."""
+    holder = f", being sent by process {process_of(run.owner)}" if run.owner else ""
+    begin = "Wait for it, or once it has stopped go" if holder else "Go"
+    return GuardError(
+        f"This file is already on its way, as the run {run.name}, which is unfinished{holder}",
+        remedy=f"{begin} on with: exosms runs resume {run.name}",
+    )
 
 
 def _again(run: Run, states: Sequence[State]) -> tuple[str, tuple[object, ...]]:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from exosms import segments
-from exosms.bulk import size_for
 from exosms.drafts import Recipe
 from exosms.errors import GuardError
 from exosms.guards import Guards
 from exosms.message import Encoding, Message
 from exosms.pacing import Rate
 from exosms.rows import Flaw, Row
-from exosms.staging import Draft, Rejected, Totals
+from exosms.staging import Draft, Envelopes, Rejected, Totals
 
 MOST_FLAWS = 1000
 """Flaws that are told one by one; the others are counted."""
+
+MANY_PARTS = 7
+"""A text of more is worth a warning, since each is charged."""
 
 _MOST_CHARACTERS = 1000
 
@@ -34,6 +36,8 @@ class Inspection:
     """Rows with a flaw."""
     broken: bool = False
     """Whether the rest of the file could not be read."""
+    long: int = 0
+    """Texts of more than ``MANY_PARTS`` parts."""
     refused: GuardError | None = None
     forcing: Counter[str] = field(default_factory=Counter)
     """The characters that make texts Unicode, with the number of texts."""
@@ -61,6 +65,7 @@ class Inspection:
             for character in segments.forcing_characters(message.body):
                 if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
                     self.forcing[character] += 1
+        self.long += message.segments > MANY_PARTS
         if self.refused is None:
             try:
                 self.guards.check_message(message)
@@ -92,12 +97,16 @@ class Plan:
     """The most frequent characters that make texts Unicode, with the number of texts."""
 
 
-def requests_for(messages: int, *, batch: int) -> int:
-    """Return the requests that messages take at least: the first carries one message, the second two."""
-    size = size_for(messages, asked=batch)
-    if size == 1 or messages <= 2:
-        return messages if size == 1 else min(messages, 2)
-    return 2 + math.ceil((messages - 3) / size)
+def requests_for(envelopes: Envelopes, *, size: int) -> int:
+    """Return the requests of at most ``size`` texts that messages take at least.
+
+    The first carries one message, the second two; only messages with the same envelope share one.
+    """
+    if size == 1:
+        return envelopes.alone + sum(envelopes.shared)
+    most, *others = sorted(envelopes.shared, reverse=True) or [0]
+    proving = min(most, 2) + math.ceil(max(most - 3, 0) / size)
+    return envelopes.alone + proving + sum(math.ceil(messages / size) for messages in others)
 
 
 def seconds_for(requests: int, rate: Rate | None) -> float | None:

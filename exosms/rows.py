@@ -255,8 +255,8 @@ def open_sheet(source: Path | None, *, delimiter: str | None = None, encoding: s
     UTF-8 unless a byte order mark or ``encoding`` says otherwise. Raises InputError for what concerns the whole file.
     """
     name = "standard input" if source is None else str(source)
-    _check_delimiter(delimiter)
-    _check_encoding(encoding)
+    check_delimiter(delimiter)
+    check_encoding(encoding)
     with _opened(source, name) as stream:
         yield Sheet(name, _texts(stream, name, encoding), delimiter=delimiter)
 
@@ -271,7 +271,8 @@ def shown(value: str) -> str:
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
-def _check_delimiter(delimiter: str | None) -> None:
+def check_delimiter(delimiter: str | None) -> None:
+    """Raise InputError for what cannot separate cells; None is nothing to check."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise InputError(
             f"{delimiter!r} cannot separate the cells of a CSV",
@@ -279,7 +280,8 @@ def _check_delimiter(delimiter: str | None) -> None:
         )
 
 
-def _check_encoding(encoding: str | None) -> None:
+def check_encoding(encoding: str | None) -> None:
+    """Raise InputError for what names no encoding of text; None is nothing to check."""
     if encoding is None:
         return
     probe = "to,body\r\n"

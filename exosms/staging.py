@@ -77,6 +77,14 @@ class Totals:
     skipped: int
 
 
+@dataclass(frozen=True, slots=True)
+class Envelopes:
+    """How many messages may share requests: ``alone`` go one by one, the others by what a request says once."""
+
+    alone: int
+    shared: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """How many rows were sent by earlier runs, or may have been."""
@@ -137,15 +145,46 @@ class Staging:
         names = ("rows", "messages", "parts", "unicode", "rejected", "skipped")
         return Totals(**dict(zip(names, map(int, row), strict=True)))
 
+    def envelopes(self) -> Envelopes:
+        """Count the messages that may share requests, as ``bulk`` puts them together."""
+        own = dict(zip(VARYING, self._own, strict=True))
+        with translated():
+            groups = self._connection.execute(
+                "SELECT coalesce(json_extract(fields, '$.priority'), ?) <> 'normal'"
+                " OR coalesce(json_extract(fields, '$.custom_field'), ?) IS NOT NULL, count(*) FROM temp.staged"
+                " WHERE state = 'waiting' GROUP BY 1, encoding, json_extract(fields, '$.dlt_entity_id'),"
+                " json_extract(fields, '$.status_callback')",
+                (own["priority"], own["custom_field"]),
+            ).fetchall()
+        alone = sum(count for is_alone, count in groups if is_alone)
+        return Envelopes(alone, tuple(count for is_alone, count in groups if not is_alone))
+
+    def missing_ids(self) -> Sequence[tuple[tuple[str | None, str | None], int]]:
+        """Return DLT entity and template id, as far as they are there, of messages without both, and their number."""
+        own = dict(zip(VARYING, self._own, strict=True))
+        if own["dlt_entity_id"] and own["dlt_template_id"]:  # no row can be without
+            return ()
+        with translated():
+            return [
+                (("given" if entity else None, "given" if template else None), count)
+                for entity, template, count in self._connection.execute(
+                    "SELECT coalesce(json_extract(fields, '$.dlt_entity_id'), ?) IS NOT NULL AS entity,"
+                    " coalesce(json_extract(fields, '$.dlt_template_id'), ?) IS NOT NULL AS template, count(*)"
+                    " FROM temp.staged WHERE state = 'waiting' GROUP BY 1, 2 HAVING NOT (entity AND template)"
+                    " ORDER BY 1, 2",
+                    (own["dlt_entity_id"], own["dlt_template_id"]),
+                )
+            ]
+
     def duplicates(self) -> int:
         """Count the rows that repeat recipient, text and sender of an earlier one."""
         return int(self._one("SELECT count(*) FROM temp.staged WHERE occurrence > 0 AND state = 'waiting'")[0])
 
-    def first_duplicates(self, most: int) -> Sequence[tuple[int, int, str]]:
-        """Return line, line of the first, and recipient of the first repeated rows."""
+    def first_duplicates(self, most: int) -> Sequence[tuple[int, int, int, str]]:
+        """Return number, line, line of the first, and recipient of the first repeated rows."""
         with translated():
             return self._connection.execute(
-                "SELECT line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
+                "SELECT number, line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
                 " AND f.fingerprint = s.fingerprint), recipient FROM temp.staged s WHERE occurrence > 0"
                 " ORDER BY number LIMIT ?",
                 (most,),

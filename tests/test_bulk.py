@@ -146,7 +146,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(exosms: Shell) -> None:
         "rows\t300\n"
         "messages\t300\n"
         "parts\t300\n"
-        "requests\t5\n"
+        "requests\t6\n"
         "time at the allowed rate\t2 s\n"
         "unicode messages\t1; because of त (U+0924 DEVANAGARI LETTER TA) in 1, न (U+0928 DEVANAGARI LETTER NA) in 1,"
         " म (U+092E DEVANAGARI LETTER MA) in 1, स (U+0938 DEVANAGARI LETTER SA) in 1,"
@@ -184,6 +184,35 @@ def test_the_planned_requests_are_those_that_are_made(
     result = through(exosms, exotel, text, "-q")
     assert (result.exit_code, planned, exotel.requests) == (0, requests, requests)
     assert len(result.stdout.splitlines()) == len(texts(exotel)) == rows
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "argv"),
+    [
+        ("to,body", "98765{n:05d},Hello {n}", ("--priority", "high")),
+        ("to,body", "98765{n:05d},Hello {n}", ("--custom-field", "x")),
+        ("to,body,encoding", "98765{n:05d},Hello {n},{encoding}", ()),
+        ("to,body,priority", "98765{n:05d},Hello {n},{priority}", ()),
+        ("to,body", "{bad}98765{n:05d},Hello {n}", ("--skip-invalid",)),
+    ],
+)
+def test_the_planned_requests_know_what_cannot_share_one(
+    exosms: Shell, exotel: FaultyExotel, columns: str, row: str, argv: tuple[str, ...]
+) -> None:
+    rows = (
+        row.format(
+            n=n,
+            encoding="plain" if n < 150 else "unicode",
+            priority="high" if n % 50 == 49 else "",
+            bad="" if n else "0000",
+        )
+        for n in range(201)
+    )
+    text = f"{columns}\n" + "\n".join(rows)
+    planned = bulk(exosms, text, "-n", "--json", *argv).json["plan"]["requests"]
+    result = through(exosms, exotel, text, "-q", *argv)
+    assert planned == exotel.requests, result.stderr
+    assert planned in {4, 5, 8, 201}
 
 
 # --- where the texts come from ---
@@ -263,6 +292,7 @@ def test_another_column_may_hold_the_recipients(exosms: Shell, exotel: FaultyExo
         ("to;body\n9876543210;न\n".encode("utf-16"), ()),
         ("to\tbody\n9876543210\tन\n".encode(), ()),
         ("to|body\n9876543210|न\n".encode(), ("--delimiter", "|")),
+        ("to\tbody\n9876543210\tन, न; न; न\n".encode(), ("--delimiter", r"\t")),
         ("to,body\n9876543210,न\n".encode("utf-16-le"), ("--csv-encoding", "utf-16-le")),
     ],
 )
@@ -275,6 +305,23 @@ def test_standard_input_is_a_file(exosms: Shell) -> None:
     result = exosms("bulk", *SANDBOX, "-", "--yes", "--json", stdin=TWO)
     assert (result.exit_code, result.json["file"], result.json["counts"]["accepted"]) == (0, "-", 2)
     assert result.json["run"].startswith("stdin-")
+
+
+def test_ids_that_columns_bring_are_not_missed(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,body,dlt entity id,dlt template id\n9876543210,a,1101000000000000001,1107000000000000001\n"
+    without = {"EXOTEL_DLT_ENTITY_ID": ""}
+    assert "no DLT" not in through(exosms, exotel, text, "-n", env=without).stderr
+    some = through(exosms, exotel, text + "9876543211,b,1101000000000000001,\n", "-n", env=without).stderr
+    assert "warning: no DLT template id: Indian operators may drop the text later (23081, 23082) (1 row)\n" in some
+    all_of_them = through(exosms, exotel, TWO, "-n", env=without).stderr
+    assert (
+        "no DLT entity and no template id: Indian operators may drop the text later (23081, 23082)\n" in all_of_them
+    )
+
+
+def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
+    result = bulk(exosms, "to,body\n9876543210," + "x" * 1072 + "\n9876543211," + "x" * 1071 + "\n", "-n")
+    assert "warning: 1 text of more than 7 parts, each of which is charged\n" in result.stderr
 
 
 # --- what refuses a file ---
@@ -296,6 +343,8 @@ def test_standard_input_is_a_file(exosms: Shell) -> None:
         (TWO, ("--max-failures", "x"), 2, "'x' is no number of failures"),
         (TWO, ("--limit", "0"), 2, "--limit"),
         (TWO, ("--run", "a b"), 2, "'a b' is no name"),
+        (TWO, ("--delimiter", "ab"), 2, "'ab' cannot separate the cells of a CSV"),
+        (TWO, ("--csv-encoding", "utf-9"), 2, "'utf-9' is no encoding"),
         (TWO, ("--results", "/dev/null/x.csv"), 3, "The result file /dev/null/x.csv cannot be written"),
         (TWO, ("--max-parts", "1"), 5, "2"),
         ("to,body\n9876543210," + "x" * 161 + "\n", ("--max-segments", "1"), 5, "2"),
@@ -400,6 +449,19 @@ def test_a_message_that_stands_there_twice_is_refused(exosms: Shell) -> None:
     assert (result.exit_code, result.stdout) == (3, "")
     assert "line 3: the message to +919876543210 is the same as in line 2" in result.stderr
     assert "1 row with the recipient, text and sender of an earlier one" in result.stderr
+
+
+def test_rows_that_repeat_others_are_told_with_all_that_is_wrong(exosms: Shell) -> None:
+    text = "to,body\n12,x\n9876543210,a\n9876543210,a\n13,y\n"
+    result = bulk(exosms, text, "--yes", "--json")
+    assert [(problem["line"], problem["value"]) for problem in result.json["problems"]] == [
+        (2, "12"),
+        (4, "+919876543210"),
+        (5, "13"),
+    ]
+    assert "2 of 4 rows cannot be sent, and 1 row with the message of an earlier one" in result.stderr
+    decided = bulk(exosms, text, "--yes", "--json", "--duplicates", "all")
+    assert (decided.exit_code, len(decided.json["problems"])) == (3, 2)
 
 
 @pytest.mark.parametrize(("policy", "sent", "skipped"), [("first", 2, 1), ("all", 3, 0)])
@@ -539,6 +601,33 @@ def test_too_many_failures_stop_a_run(exosms: Shell) -> None:
     assert counts["remaining"] > 0
 
 
+def test_rows_that_were_left_out_count_before_the_first_message(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = TWO + "12,x\n"
+    result = through(exosms, exotel, text, "--skip-invalid", "--max-failures", "1", "--run", "june", "--json")
+    assert (result.exit_code, exotel.requests) == (10, 0)
+    assert result.json["counts"] == {**NONE_SENT, "rows": 3, "rejected": 1, "remaining": 2}
+    assert result.json["error"]["message"].startswith("1 row failed")
+    assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
+
+
+def test_where_every_row_is_refused_few_requests_find_out(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = TWO + "9876543212,Hi\n" + "".join(f"98765{n:05d},REFUSE-THIS {n}\n" for n in range(1000))
+    result = through(exosms, exotel, text, "--json")
+    assert result.exit_code == 6, result.stderr
+    assert exotel.requests < 100  # splitting all that is in flight level by level takes a thousand
+    assert result.json["counts"]["accepted"] == 3
+    assert "5 requests in a row ended like this" in result.json["error"]["message"]
+
+
+def test_messages_that_go_alone_do_not_wait_for_each_other(exosms: Shell) -> None:
+    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
+    with FaultyExotel(faults=0, seed=1, latency=0.2) as slow:
+        began = time.monotonic()
+        assert through(exosms, slow, text, "--priority", "high", "--batch", "100").exit_code == 0
+        assert time.monotonic() - began < 40 * 0.2 / 2
+        assert slow.requests == 40
+
+
 def test_the_result_file_has_every_row(exosms: Shell) -> None:
     path = exosms.home / "results.csv"
     text = 'to,body\n9876543210,x\n"=cmd()",y\n+919000000400,z\n'
@@ -577,6 +666,18 @@ def test_samples_are_the_first_and_the_longest_text_and_go_to_one_number_only(
     assert through(exosms, exotel, text).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "guard", [("--max-segments", "1"), ("--max-parts", "1"), ("--type", "promotional")], ids=lambda guard: guard[0]
+)
+def test_samples_pass_every_guard(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, guard: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_763_922_600.0)  # 2025-11-24 00:00 in India
+    text = "to,body\n9876543210,first\n9876543211," + "x" * 161 + "\n"
+    result = through(exosms, exotel, text, "--sample-to", "9876543219", *guard)
+    assert (result.exit_code, exotel.requests) == (5, 0)
+
+
 def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
     result = bulk(exosms, TWO, "--sample-to", "9876543219", "--dry-run")
     assert (result.exit_code, result.stdout) == (0, "planned\t+919876543219\t\t1 part, plain\n" * 2)
@@ -607,8 +708,7 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
     ):
         loser = exosms(*argv, env=env)
         assert (loser.exit_code, loser.stdout) == (5, "")
-        if "june" in argv:
-            assert str(process.pid) in loser.stderr
+        assert f"process {process.pid}" in loser.stderr
     process.terminate()
     process.communicate(timeout=30)
     assert process.returncode == 143
@@ -639,6 +739,18 @@ def test_progress_is_told_where_nothing_can_be_painted(exosms: Shell, exotel: Fa
     told = [line for line in result.stderr.splitlines() if " of 3000 (" in line]
     assert 1 <= len(told) <= 10
     assert re.fullmatch(r"exosms: \d+ of 3000 \(\d+ %\), \d+ accepted, \d+/s, .* left", told[0])
+
+
+def test_progress_is_told_of_few_rows_and_of_none(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
+    told = [line for line in through(exosms, exotel, "to,body\n" + rows).stderr.splitlines() if " of 40 (" in line]
+    assert 1 <= len(told) <= 4
+    monkeypatch.setattr("exosms.cli.runreport._QUIET_SECONDS", 0.1)
+    with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
+        result = through(exosms, slow, TWO, "--sent-before", "send")
+    assert "exosms: 0 of 2 (0 %), 0 accepted, 0/min, unknown time left\n" in result.stderr
 
 
 def test_progress_is_painted_on_a_terminal(exosms: Shell, exotel: FaultyExotel) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from exosms import dlt
-from exosms.bulk import exit_code_of_rows
+from exosms.bulk import exit_code_of_rows, size_for
 from exosms.cli.asking import agree
 from exosms.cli.bulk import Duplicates, SentBefore
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
@@ -23,13 +24,12 @@ from exosms.cli.runreport import RunReport, clock, counts_document, failure
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
-from exosms.guards import Guards
 from exosms.interrupts import Interrupts
-from exosms.journal import Journal, Run, Terms
+from exosms.journal import Journal, Run, Terms, already_on_its_way
 from exosms.ledger import Ledger
 from exosms.message import Message, Outcome, Receipt
 from exosms.phone import parse
-from exosms.planning import MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
+from exosms.planning import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
 from exosms.profiles import Options
 from exosms.rows import Flaw, open_sheet
 from exosms.segments import describe
@@ -78,13 +78,9 @@ class Wish(Heading):
 class FlawsError(InputError):
     """Rows of the file cannot be sent as they are."""
 
-    def __init__(self, inspection: Inspection, *, rows: int) -> None:
-        super().__init__(
-            f"{inspection.flawed} of {counted(rows, 'row')} cannot be sent",
-            remedy="Nothing was sent. Mend what is wrong"
-            + (", the quotes first." if inspection.broken else ", or leave such rows out with --skip-invalid."),
-        )
-        self.flaws = inspection.flaws
+    def __init__(self, message: str, *, remedy: str, flaws: Sequence[Flaw]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.flaws = sorted(flaws, key=attrgetter("number"))
 
 
 def mail(wish: Wish, options: Options, out: Out) -> int:
@@ -207,9 +203,36 @@ class _Mailing:
         if not rows:
             raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
         if inspection.flawed and (inspection.broken or not wish.skip_invalid):
-            raise FlawsError(inspection, rows=rows)
+            raise self._flaws_error(inspection, rows=rows)
         self._mention(inspection)
         return inspection
+
+    def _flaws_error(self, inspection: Inspection, *, rows: int) -> FlawsError:
+        """Return everything that is wrong with the file, rows that repeat earlier ones included."""
+        message = f"{inspection.flawed} of {counted(rows, 'row')} cannot be sent"
+        mend = "the quotes first." if inspection.broken else "or leave such rows out with --skip-invalid."
+        remedy = f"Nothing was sent. Mend what is wrong, {mend}"
+        repeated = self._repeated()
+        if repeated:
+            message += f", and {counted(self._staging.duplicates(), 'row')} with the message of an earlier one"
+            remedy += " About those that repeat one decide with --duplicates first (or all)."
+        return FlawsError(message, remedy=remedy, flaws=[*inspection.flaws, *repeated])
+
+    def _repeated(self) -> Sequence[Flaw]:
+        """Return a flaw for each row that repeats an earlier one, where that is not to be."""
+        if self._wish.duplicates is not Duplicates.REFUSE:
+            return ()
+        return [
+            Flaw(
+                number=number,
+                line=line,
+                column=None,
+                value=recipient,
+                message=f"the message to {recipient} is the same as in line {first}",
+                remedy="Take it out, or decide with --duplicates first (or all).",
+            )
+            for number, line, first, recipient in self._staging.first_duplicates(MOST_FLAWS)
+        ]
 
     def _mention(self, inspection: Inspection) -> None:
         out = self._out
@@ -219,9 +242,13 @@ class _Mailing:
             out.tell(f"columns that nothing uses: {', '.join(inspection.recipe.unused)}")
         for warning, count in inspection.recipe.warnings.items():
             out.warn(f"{warning} ({counted(count, 'row')})")
+        if inspection.long:
+            out.warn(f"{counted(inspection.long, 'text')} of more than {MANY_PARTS} parts, each of which is charged")
         if self._settings.country == "IN" and not self._settings.is_sandbox:
-            for warning in dlt.missing_ids(self._letterhead.dlt_entity_id, self._letterhead.dlt_template_id):
-                out.warn(warning)
+            for missing, count in self._staging.missing_ids():
+                some = "" if count == self._staging.totals().messages else f" ({counted(count, 'row')})"
+                for warning in dlt.missing_ids(*missing):
+                    out.warn(warning + some)
 
     def _known_run(self) -> Run | None:
         """Return the run that ``--run`` names, if there is one; raises GuardError for a file already on its way."""
@@ -241,10 +268,7 @@ class _Mailing:
                 return run
         same = self._journal.unfinished(digest=digest)
         if same is not None:
-            raise GuardError(
-                f"This file is already on its way, as the run {same.name}, which is unfinished",
-                remedy=f"Go on with: exosms runs resume {same.name}",
-            )
+            raise already_on_its_way(same)
         if wish.sent_before is SentBefore.REFUSE:
             other = self._journal.unfinished_of(wish.file_name, account=self._account)
             if other is not None and wish.file is not None:
@@ -288,23 +312,22 @@ class _Mailing:
         report.conclude(run, self._journal, exit_code=exit_code, stop=None)
 
     def _refuse_duplicates(self) -> None:
-        policy = self._wish.duplicates
-        if policy is Duplicates.FIRST:
+        if self._wish.duplicates is Duplicates.FIRST:
             self._staging.skip_duplicates()
-        if policy is not Duplicates.REFUSE or not (count := self._staging.duplicates()):
-            return
-        for line, first, recipient in self._staging.first_duplicates(MOST_FLAWS):
-            self._out.fail(f"line {line}: the message to {recipient} is the same as in line {first}")
-        raise InputError(
-            f"{counted(count, 'row')} with the recipient, text and sender of an earlier one",
-            remedy="Nothing was sent. Take them out, or decide with --duplicates first (or all).",
-        )
+        if repeated := self._repeated():
+            raise FlawsError(
+                f"{counted(self._staging.duplicates(), 'row')} with the recipient, text and sender of an earlier one",
+                remedy="Nothing was sent. Take them out, or decide with --duplicates first (or all).",
+                flaws=repeated,
+            )
 
     def _guards_refuse(self, inspection: Inspection) -> None:
         if inspection.refused is not None:
             raise inspection.refused
-        parts_today = self._office.ledger.parts_today(self._account) if self._account else 0
-        self._guards.check_total(self._staging.totals().parts, parts_today=parts_today)
+        self._guards.check_total(self._staging.totals().parts, parts_today=self._parts_today())
+
+    def _parts_today(self) -> int:
+        return self._office.ledger.parts_today(self._account) if self._account else 0
 
     def _compare_with_earlier(self) -> int:
         """Return how many rows earlier runs sent or may have sent; by the policy they are refused or left out."""
@@ -324,7 +347,8 @@ class _Mailing:
 
     def _plan(self, inspection: Inspection, sent_before: int) -> Plan:
         totals = self._staging.totals()
-        requests = requests_for(totals.messages, batch=self._wish.batch)
+        size = size_for(totals.rows, asked=self._wish.batch)
+        requests = requests_for(self._staging.envelopes(), size=size)
         price = self._settings.price_per_part
         return Plan(
             totals=totals,
@@ -368,7 +392,8 @@ class _Mailing:
         """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
         question = "Send what is left of the run?"
         if plan:
-            question = f"Send {counted(plan.totals.messages, 'message')}?"
+            messages = min(plan.totals.messages, self._wish.limit or plan.totals.messages)
+            question = f"Send {counted(messages, 'message')}?"
             if not self._wish.yes:
                 for name, value in _plan_rows(plan):
                     self._out.tell(f"{name}: {value}")
@@ -418,33 +443,32 @@ class _Mailing:
         """Check the first and the longest text for one number, and ask; return what sends them, and nothing else."""
         to = parse(number, country=self._settings.country)
         samples = [replace(message, to=to) for message in self._staging.samples()]
-        guards = Guards(any_hour=self._guards.any_hour, allow=self._guards.allow)
-        guards.check_all(samples, now=time.time(), parts_today=0)
+        self._guards.check_all(samples, now=time.time(), parts_today=self._parts_today())
         if not self._wish.dry_run:
             self._ask(f"Send {counted(len(samples), 'sample')} to {to}?")
-        return partial(self._send_samples, samples, guards)
+        return partial(self._send_samples, samples)
 
-    def _send_samples(self, samples: Sequence[Message], guards: Guards) -> int:
+    def _send_samples(self, samples: Sequence[Message]) -> int:
         report = Report(self._out, "bulk", recipients=[sample.to for sample in samples])
         report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
         try:
             if self._wish.dry_run:
                 receipts = iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(samples))
             else:
-                receipts = drained(self._desk(guards).deliver_all(samples), self._out, self._office.interrupts)
+                receipts = drained(self._desk().deliver_all(samples), self._out, self._office.interrupts)
             for message, receipt in zip(samples, receipts, strict=True):
                 report.add(Result(to=message.to, receipt=receipt, message=message))
         except Interrupted as interrupted:
             report.interrupt(interrupted)
         return report.conclude()
 
-    def _desk(self, guards: Guards) -> Desk:
+    def _desk(self) -> Desk:
         account = self._settings.account
         if account is None:  # find_settings was told that one is needed
             raise AssertionError
 
         def check(message: Message) -> None:
-            guards.check_hour(message, now=time.time())
+            self._guards.check_hour(message, now=time.time())
 
         return Desk(
             client=open_client(
@@ -512,7 +536,8 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         rows.append(("time at the allowed rate", clock(plan.seconds)))
     if totals.unicode:
         shown = ", ".join(f"{describe(character)} in {count}" for character, count in plan.forcing)
-        rows.append(("unicode messages", f"{totals.unicode}; because of {shown}"))
+        why = f"; because of {shown}" if shown else ""  # else they were asked to be
+        rows.append(("unicode messages", f"{totals.unicode}{why}"))
     for name, count in (
         ("rejected rows", totals.rejected),
         ("skipped rows", totals.skipped),

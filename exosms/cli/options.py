@@ -2,13 +2,14 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from exosms.cli.render import Format, Out
-from exosms.errors import UsageError
+from exosms.errors import InputError, UsageError
 from exosms.message import Encoding, MessageType, Priority
 from exosms.pacing import Rate
 
@@ -133,6 +134,28 @@ def failures(text: "str | MostFailures") -> MostFailures:
     return MostFailures(int(match[1]), bool(match[2]))
 
 
+def delimiter(text: str) -> str:
+    """Read what separates the cells, a tab also as people write it."""
+    from exosms.rows import check_delimiter
+
+    return _checked("\t" if text == r"\t" else text, check_delimiter)
+
+
+def csv_encoding(text: str) -> str:
+    """Read the name of an encoding."""
+    from exosms.rows import check_encoding
+
+    return _checked(text, check_encoding)
+
+
+def _checked(text: str, check: Callable[[str], None]) -> str:
+    try:
+        check(text)
+    except InputError as error:
+        raise typer.BadParameter(f"{error.message}. {error.remedy}") from error
+    return text
+
+
 def out(output: Format = Format.AUTO, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> Out:
     """Return the output streams as the options want them."""
     return Out(sys.stdout, sys.stderr, format=Format.JSON if json else output, quiet=quiet, verbose=verbose)
@@ -199,11 +222,23 @@ Var = Annotated[
 ]
 Delimiter = Annotated[
     str | None,
-    typer.Option("--delimiter", metavar="CHARACTER", help="[default: as the header has it]", show_default=False),
+    typer.Option(
+        "--delimiter",
+        metavar="CHARACTER",
+        parser=delimiter,
+        help="[default: as the header has it]",
+        show_default=False,
+    ),
 ]
 CsvEncoding = Annotated[
     str | None,
-    typer.Option("--csv-encoding", metavar="NAME", help="[default: UTF-8, or as marked]", show_default=False),
+    typer.Option(
+        "--csv-encoding",
+        metavar="NAME",
+        parser=csv_encoding,
+        help="[default: UTF-8, or as marked]",
+        show_default=False,
+    ),
 ]
 Fit = Annotated[
     bool,
