@@ -23,8 +23,8 @@ COLUMNS = (
     "updated_at",
 )
 
-_FORMULA = ("=", "+", "-", "@")
-"""What begins a cell that a spreadsheet would run as a formula (OWASP, CSV Injection)."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection)."""
 
 
 def write(rows: Iterable[RowEntry], file: TextIO) -> None:

@@ -1,7 +1,9 @@
 """``exosms bulk``: file and options, what is printed, exit code, and what was requested."""
 
+import csv
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from typing import Any
 import pytest
 from conftest import Result, Shell
 from faulty import FaultyExotel
+
+from exosms.ledger import Ledger
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 ACCOUNT = {
@@ -396,6 +400,15 @@ def test_an_unclosed_quote_is_never_left_out(exosms: Shell) -> None:
     assert (result.exit_code, result.stdout) == (3, "")
 
 
+def test_a_quote_too_many_anywhere_sends_nothing(exosms: Shell) -> None:
+    good = 'to,body\n9876543210,"Hello, ""you""\nthere"\n9876543211,plain\n9876543212,"x"\n'
+    assert bulk(exosms, good, "-n").exit_code == 0
+    for offset in range(len(good) + 1):
+        result = bulk(exosms, good[:offset] + '"' + good[offset:], "--yes", "--skip-invalid")
+        assert (result.exit_code, result.stdout) == (3, ""), offset
+    assert exosms("runs", "list").stdout == ""
+
+
 def test_empty_cells_are_sent_only_if_they_are_allowed(exosms: Shell, exotel: FaultyExotel) -> None:
     text = "to,name\n9876543210,\n"
     assert through(exosms, exotel, text, "--body", "Dear {name}!").exit_code == 3
@@ -643,6 +656,15 @@ def test_the_result_file_has_every_row(exosms: Shell) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("first", [*"=+-@", *"＝＋－＠"])
+def test_what_a_spreadsheet_would_run_is_text_in_the_results(exosms: Shell, first: str) -> None:
+    path = exosms.home / "results.csv"
+    text = f"to,body\n+919876543210,a\n{first}1+cmd,b\n"
+    assert bulk(exosms, text, "--yes", "--skip-invalid", "--results", str(path)).exit_code == 10
+    with path.open(newline="") as file:
+        assert [row["to"] for row in csv.DictReader(file)] == ["+919876543210", f"'{first}1+cmd"]
+
+
 def test_results_go_to_a_pipe_as_well(exosms: Shell) -> None:
     (exosms.home / "people.csv").write_text(TWO)
     argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--yes", "-q", "--results", "/dev/stderr")
@@ -700,9 +722,12 @@ def begin_slowly(exosms: Shell, exotel: FaultyExotel, rows: int = 40) -> "subpro
 def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) -> None:
     process = begin_slowly(exosms, exotel)
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    (exosms.home / "copy.csv").write_bytes((exosms.home / "people.csv").read_bytes())
+    (exosms.home / "people.csv").rename(exosms.home / "renamed.csv")
     for argv in (
-        ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june"),
-        ("bulk", str(exosms.home / "people.csv"), "--yes"),
+        ("bulk", str(exosms.home / "renamed.csv"), "--yes", "--run", "june"),
+        ("bulk", str(exosms.home / "renamed.csv"), "--yes"),
+        ("bulk", str(exosms.home / "copy.csv"), "--yes"),
         ("runs", "resume", "june", "--yes"),
         ("runs", "retry", "june", "--yes"),
     ):
@@ -714,6 +739,60 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
     assert process.returncode == 143
     assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
     assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_first_signal_waits_for_what_is_in_flight(exosms: Shell, signum: int, exit_code: int) -> None:
+    with FaultyExotel(faults=0, seed=1, latency=1) as slow:
+        process = begin_slowly(exosms, slow)
+        process.send_signal(signum)
+        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        assert process.returncode == exit_code
+        assert [line.split("\t")[0] for line in out.splitlines()] == ["accepted"] * len(texts(slow))
+    assert "stopping after the requests in flight; press Ctrl-C again to leave at once" in err
+    assert err.rstrip().endswith("Go on with: exosms runs resume june")
+    counts = exosms("runs", "show", "june", "--json").json["counts"]
+    assert counts == {**NONE_SENT, "rows": 40, "accepted": len(texts(slow)), "remaining": 40 - len(texts(slow))}
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_the_second_signal_leaves_with_everything_in_a_known_state(
+    exosms: Shell, signum: int, exit_code: int
+) -> None:
+    with FaultyExotel(faults=0, seed=1, latency=20) as slow:
+        process = begin_slowly(exosms, slow)
+        began = time.monotonic()
+        process.send_signal(signum)
+        assert process.stderr
+        while b"stopping" not in process.stderr.readline():
+            pass
+        process.send_signal(signum)
+        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        assert time.monotonic() - began < 5
+    assert (process.returncode, out) == (exit_code, "")
+    assert err.rstrip().endswith("Go on with: exosms runs resume june")
+    counts = exosms("runs", "show", "june", "--json").json["counts"]
+    assert counts == {**NONE_SENT, "rows": 40, "unknown": 1, "remaining": 39}
+
+
+@pytest.mark.parametrize("jump", [86400.0, -86400.0, 3600.0 * 24 * 400])
+def test_a_wall_clock_that_jumps_neither_repeats_nor_delays_a_message(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    real, opened = time.time, Ledger.open
+
+    def jumping() -> float:
+        return real() + (jump if len(exotel.deeds) >= 3 else 0.0)
+
+    monkeypatch.setattr(Ledger, "open", lambda directory: opened(directory, clock=jumping))
+    monkeypatch.setattr(time, "time", jumping)
+    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(10))
+    began = time.monotonic()
+    first = through(exosms, exotel, text, "--rate", "1200/min", "--limit", "6", "--run", "june")
+    second = through(exosms, exotel, text, "--rate", "1200/min", "--run", "june")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert time.monotonic() - began < 20
+    assert len(texts(exotel)) == len(set(texts(exotel))) == 10
 
 
 def test_a_closed_standard_output_does_not_stop_a_run(exosms: Shell, exotel: FaultyExotel) -> None:
