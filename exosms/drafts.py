@@ -32,6 +32,7 @@ _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _SCIENTIFIC = re.compile(r"\+?[0-9]+(?:[.,][0-9]*)?[eE]\+?[0-9]+")
 _DECIMAL = re.compile(r"\+?[0-9]{8,}[.,]0+")
 _LOST = "\N{REPLACEMENT CHARACTER}"
+_SENDER = "Fill it, or add --from SENDER for such rows."
 _FILL = "Fill it; bulk --allow-empty sends such rows as they are."
 
 
@@ -286,9 +287,17 @@ class Recipe:
     """How each row of one file becomes a message."""
 
     def __init__(
-        self, columns: Columns, *, wording: Wording, letterhead: Letterhead, recipient: str, country: str
+        self,
+        columns: Columns,
+        *,
+        wording: Wording,
+        letterhead: Letterhead,
+        recipient: str,
+        country: str,
+        sender_needed: bool,
     ) -> None:
         self._written = columns.written
+        self._sender_needed = sender_needed
         self._wording = wording
         self._letterhead = letterhead
         self._recipient = recipient
@@ -314,19 +323,27 @@ class Recipe:
         body: str | None,
         fit: bool,
         allow_empty: bool,
+        sender_needed: bool = False,
     ) -> "Recipe":
         """Return the recipe for a file with these columns; raises InputError for a column that is missing.
 
         The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
         from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
-        numbers without ``+`` belong.
+        numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing gives a sender.
         """
         columns = Columns(headers)
         wording = Wording.of(
             headers, template=template, variables=variables, body=body, fit=fit, allow_empty=allow_empty
         )
         recipient = _recipient_column(columns, to_column)
-        return cls(columns, wording=wording, letterhead=letterhead, recipient=recipient, country=country)
+        return cls(
+            columns,
+            wording=wording,
+            letterhead=letterhead,
+            recipient=recipient,
+            country=country,
+            sender_needed=sender_needed and not letterhead.sender,
+        )
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -338,6 +355,10 @@ class Recipe:
     def warnings(self) -> Mapping[str, int]:
         """Sentences about the rows so far, and how many rows each is true of."""
         return self._wording.warnings.counts
+
+    def reads(self, name: str) -> bool:
+        """Whether the rows have that field of the message of their own."""
+        return any(column == fold(name) for column, _, _ in self._own)
 
     def recipient_in(self, row: Row) -> str:
         """Return what stands in the file in the place of the recipient."""
@@ -383,6 +404,10 @@ class Recipe:
         for column, field, read in self._own:
             cell = row.cells[column]
             if not cell.strip():
+                if field == "sender" and self._sender_needed:
+                    flaws.append(
+                        self._flaw(row, column, "The cell is empty, and nothing else gives a sender", _SENDER)
+                    )
                 continue
             try:
                 own[field], warnings = read(cell)

@@ -284,6 +284,18 @@ def test_columns_win_over_options(exosms: Shell) -> None:
         assert connection.execute("SELECT sender FROM rows ORDER BY number").fetchall() == [("ACMEXX",), ("ACMEIN",)]
 
 
+def test_the_sender_may_stand_in_a_column_alone(exosms: Shell, exotel: FaultyExotel) -> None:
+    nobody = {"EXOTEL_FROM": ""}
+    text = "to,body,From\n9876543210,a,ACMEXX\n9876543211,b,ACMEYY\n"
+    assert through(exosms, exotel, text, env=nobody).exit_code == 0
+    assert len(texts(exotel)) == 2
+    some = through(exosms, exotel, text + "9876543212,c,\n", "--json", env=nobody)
+    assert (some.exit_code, [(p["line"], p["column"]) for p in some.json["problems"]]) == (3, [(4, "From")])
+    none = through(exosms, exotel, TWO, env=nobody)
+    assert (none.exit_code, none.stderr.splitlines()[0].startswith("exosms: error: No sender:")) == (4, True)
+    assert exotel.requests == 2
+
+
 def test_another_column_may_hold_the_recipients(exosms: Shell, exotel: FaultyExotel) -> None:
     result = through(exosms, exotel, "to,parent,body\nx,9876543210,a\n", "--to-column", "Parent")
     assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "a")])
@@ -443,6 +455,17 @@ def test_promotional_texts_wait_for_the_hours_that_are_allowed(
     result = bulk(exosms, TWO, "--yes", "--type", "promotional")
     assert (result.exit_code, result.stdout) == (5, "")
     assert bulk(exosms, TWO, "--yes", "--type", "promotional", "--any-hour").exit_code == 0
+
+
+def test_promotional_texts_stop_when_the_hours_end(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = 1_764_257_400.0  # 2025-11-27 21:00 in India
+    monkeypatch.setattr(time, "time", lambda: closing if exotel.deeds else closing - 1)
+    result = through(exosms, exotel, TWO, "--type", "promotional", "--run", "june", "--json")
+    assert (result.exit_code, result.json["error"]["kind"], exotel.requests) == (5, "guard", 1)
+    assert result.json["counts"] == {**NONE_SENT, "rows": 2, "accepted": 1, "remaining": 1}
+    assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
 
 
 def test_the_result_file_is_never_the_file_itself(exosms: Shell) -> None:

@@ -32,24 +32,30 @@ class Heading:
 
 
 def letterhead_for(
-    wish: Heading, options: Options, settings: Settings, registered: "Registered | None", out: Out
+    wish: Heading,
+    options: Options,
+    settings: Settings,
+    registered: "Registered | None",
+    out: Out,
+    *,
+    sender_needed: bool = True,
 ) -> Letterhead:
-    """Return what goes out beside the text; what is registered with a template outranks profile and environment."""
+    """Return what goes out beside the text; what is registered with a template outranks profile and environment.
+
+    Without ``sender_needed`` the sender may be empty: whoever asks still has to look for one in a file.
+    """
     own = registered.sender if registered else None
     entity = registered.dlt_entity_id if registered else None
     template_id = registered.dlt_template_id if registered else None
     sms_type = registered.type if registered else None
     sender = options.sender or own or settings.sender
-    if sender is None and settings.account is not None:
-        raise ConfigError(
-            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
-            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
-        )
+    if sender_needed:
+        require_sender(sender, settings)
     if settings.account is None:
         out.warn("no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox")
-    if sender is None:
-        out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
-    elif own and sender != own:
+    if sender_needed and not sender:
+        warn_of_no_sender(out)
+    if own and sender and sender != own:
         out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
     if template_id and wish.dlt_template_id and wish.dlt_template_id != template_id:
         out.warn(f"the template is registered as {template_id}, not {wish.dlt_template_id}")
@@ -70,6 +76,20 @@ def letterhead_for(
     for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
         out.warn(warning)
     return letterhead
+
+
+def require_sender(sender: str | None, settings: Settings) -> None:
+    """Raise ConfigError where there is an account to send from and no sender."""
+    if not sender and settings.account is not None:
+        raise ConfigError(
+            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
+            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
+        )
+
+
+def warn_of_no_sender(out: Out) -> None:
+    """Tell that only a dry run can do without a sender."""
+    out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
 
 
 def guards_for(wish: Heading, settings: Settings) -> Guards:

@@ -15,7 +15,7 @@ from exosms.bulk import exit_code_of_rows, size_for
 from exosms.cli.asking import agree
 from exosms.cli.bulk import Duplicates, SentBefore
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
-from exosms.cli.letterheads import Heading, guards_for, letterhead_for
+from exosms.cli.letterheads import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
@@ -147,7 +147,7 @@ class _Mailing:
         self._journal = office.journal
         registered = find_template(self._settings, wish.template) if wish.template else None
         self._registered = registered
-        self._letterhead = letterhead_for(wish, options, self._settings, registered, self._out)
+        self._letterhead = letterhead_for(wish, options, self._settings, registered, self._out, sender_needed=False)
         self._guards = guards_for(wish, self._settings)
         account = self._settings.account
         self._account = account.identity if account else ""
@@ -196,7 +196,11 @@ class _Mailing:
                 body=wish.body,
                 fit=wish.fit,
                 allow_empty=wish.allow_empty,
+                sender_needed=self._settings.account is not None,
             )
+            if not (self._letterhead.sender or how.reads("from")):
+                require_sender(None, self._settings)
+                warn_of_no_sender(self._out)
             inspection = Inspection(recipe=how, guards=self._guards, now=time.time())
             self._staging.lay_out(inspection.drafts(sheet.rows()))
         rows = self._staging.totals().rows
