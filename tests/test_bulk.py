@@ -132,10 +132,18 @@ def test_on_a_terminal_the_plan_is_shown_and_a_person_is_asked(exosms: Shell) ->
 def test_on_a_terminal_the_summary_is_a_table_by_outcome_and_one_by_reason(exosms: Shell) -> None:
     (exosms.home / "people.csv").write_text(TWO + "+919000000400,x\n+919000000500,x\n")
     result = exosms.on_terminal(
-        "bulk", *SANDBOX, str(exosms.home / "people.csv"), "--run", "june", "--yes", columns=100
+        "bulk", *SANDBOX, str(exosms.home / "people.csv"), "--run", "june", "--yes", columns=200
     )
     assert result.exit_code == 10
-    for shown in ("accepted", "2", "1 rejected", "HTTP 400 code 40203", "1 unknown", "HTTP 500"):
+    for shown in (
+        str(exosms.home / "people.csv"),
+        "accepted",
+        "2",
+        "1 rejected",
+        "HTTP 400 code 40203",
+        "1 unknown",
+        "HTTP 500",
+    ):
         assert shown in result.stdout
     assert "runs resolve june --as accepted" in result.stdout.splitlines()[-1]
 

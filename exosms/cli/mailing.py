@@ -386,7 +386,7 @@ class _Mailing:
                 }
             )
         elif out.is_human:
-            out.draw(facts(_plan_rows(plan), title=f"plan for {self._wish.file_name}"))
+            out.draw(facts([("plan for", self._wish.file_name), *_plan_rows(plan)]))
         else:
             for name, value in _plan_rows(plan):
                 out.line(name, value)

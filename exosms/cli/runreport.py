@@ -180,9 +180,10 @@ _MOST_REASONS = 20
 def summary(run: Run, counts: Mapping[str, int], later: Mapping[str, int]) -> "RenderableType":
     """Return a table of how many rows ended how, and what became of the accepted ones."""
     document = counts_document(counts)
-    rows = [(str(name), str(count)) for name, count in document.items() if count or name == "rows"]
+    rows = [("run", run.name), ("file", run.file)]  # in the table, since a title is broken where the table is narrow
+    rows += [(str(name), str(count)) for name, count in document.items() if count or name == "rows"]
     rows += [(f"of these {outcome}", str(count)) for outcome, count in later.items()]
-    return facts(rows, title=f"run {run.name} of {run.file}")
+    return facts(rows)
 
 
 def reasons(journal: Journal, run: Run) -> Sequence["RenderableType"]:
