@@ -54,6 +54,9 @@ class Terms:
     """Whether rows that other runs sent are sent again."""
     within: float = 12 * 3600.0
     """Seconds before its beginning in which other runs' rows count as sent before."""
+    region: str | None = None
+    base_url: str | None = None
+    """Where the command line said that the account lives, so that the run is gone on with by its name alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,6 +223,27 @@ def test_a_retry_leaves_alone_what_was_never_tried(exosms: Shell) -> None:
     assert [line.split("\t")[1] for line in last.stdout.splitlines()] == ["+919876543211"]
 
 
+@pytest.mark.parametrize("again", [(), ("--base-url",)], ids=["as it began", "said again"])
+def test_a_run_is_gone_on_with_at_the_address_where_it_began(
+    exosms: Shell, exotel: FaultyExotel, again: tuple[str, ...]
+) -> None:
+    env = {
+        "EXOTEL_ACCOUNT_SID": "acme1",
+        "EXOTEL_API_KEY": "key",
+        "EXOTEL_API_TOKEN": "token",
+        "EXOTEL_REGION": "mumbai",
+    }
+    (exosms.home / "people.csv").write_text("to,body\n9876543210,a\n9876543211,b\n")
+    begin = ("bulk", str(exosms.home / "people.csv"), "--from", "ACMEIN", "--base-url", exotel.url, "--rate", "off")
+    assert exosms(*begin, "--yes", "--run", "june", "--limit", "1", env=env).exit_code == 0
+    flags = [*again, *([exotel.url] if again else [])]
+    result = exosms("runs", "resume", "june", "--yes", *flags, env=env)
+    assert (result.exit_code, exotel.requests) == (0, 2), result.stderr
+    elsewhere = exosms("runs", "retry", "june", "--yes", "--region", "mumbai", env=env)
+    assert (elsewhere.exit_code, exotel.requests) == (4, 2)
+    assert "belongs to the account" in elsewhere.stderr
+
+
 @pytest.mark.parametrize("verb", ["resume", "retry"])
 def test_where_nothing_is_left_a_run_answers_again_without_being_asked(mixed: Shell, verb: str) -> None:
     result = mixed("runs", verb, "june", "--json")

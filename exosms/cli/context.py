@@ -135,15 +135,18 @@ def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
     """Return the settings with the account that the run began with; raises ConfigError for another one."""
     from dataclasses import replace
 
+    as_it_began = options.profile in {None, run.profile} and options.region is None and options.base_url is None
     if options.profile is None:
         in_sandbox = is_of_sandbox(run.account)
         options = replace(options, region="sandbox") if in_sandbox else replace(options, profile=run.profile)
+    if as_it_began and options.region is None:
+        options = replace(options, region=run.terms.region, base_url=run.terms.base_url)
     settings = find_settings(out, options)
     if settings.account is None or settings.account.identity != run.account:
         other = settings.account.identity if settings.account else "none"
         raise ConfigError(
             f"The run {run.name} belongs to the account {run.account}, not to {other}",
-            remedy="Name its profile with -p, or set its EXOTEL_* variables.",
+            remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
         )
     return settings
 

@@ -141,6 +141,7 @@ class _Mailing:
 
     def __init__(self, wish: Wish, options: Options, office: Office) -> None:
         self._wish = wish
+        self._options = options
         self._office = office
         self._out = office.out
         self._settings = office.settings
@@ -428,6 +429,8 @@ class _Mailing:
                 batch=wish.batch,
                 resend=wish.sent_before is SentBefore.SEND,
                 within=wish.within,
+                region=self._options.region,
+                base_url=self._options.base_url,
             ),
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")

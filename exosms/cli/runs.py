@@ -87,6 +87,8 @@ def resume(
     yes: o.Yes = False,
     no_input: o.NoInput = False,
     profile: o.Profile = None,
+    region: o.Region = None,
+    base_url: o.BaseUrl = None,
     config: o.Config = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
@@ -103,7 +105,7 @@ def resume(
     return _send(
         name,
         handling,
-        Options(profile=profile, config=config, rate=rate),
+        Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
         o.out(output, json=json, quiet=quiet, verbose=verbose),
     )
 
@@ -119,6 +121,8 @@ def retry(
     yes: o.Yes = False,
     no_input: o.NoInput = False,
     profile: o.Profile = None,
+    region: o.Region = None,
+    base_url: o.BaseUrl = None,
     config: o.Config = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
@@ -136,7 +140,7 @@ def retry(
     return _send(
         name,
         handling,
-        Options(profile=profile, config=config, rate=rate),
+        Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
         o.out(output, json=json, quiet=quiet, verbose=verbose),
     )
 
