@@ -266,13 +266,17 @@ class Ledger:
             self._connection.execute("DELETE FROM parts WHERE day < ?", (_day_in_india(now - seconds),))
         return purged
 
-    def reserve(self, account: str, rate: Rate) -> float:
-        """Take the next slot of the account's pace and return the seconds to wait for it."""
+    def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
+        """Take the next slot of the account's pace and return the seconds to wait for it.
+
+        One that is more than ``at_most`` seconds away is left to others.
+        """
         now = self._clock()
         with self.database.transaction():
             next_at, blocked_until = self._pace(account, now)
             slot = max(now, next_at, blocked_until)
-            self._set_pace(account, now, next_at=slot + rate.interval, blocked_until=blocked_until)
+            if at_most is None or slot - now <= at_most:
+                self._set_pace(account, now, next_at=slot + rate.interval, blocked_until=blocked_until)
         return slot - now
 
     def block(self, account: str, *, seconds: float) -> None:

@@ -89,7 +89,8 @@ class Desk:
                     break
                 self.ledger.wait_for_retry(entry_id)
                 self.pause(delay)
-                self._take_turn()
+                if not self._take_turn(until=self.retry_until):
+                    break
                 self.check(message)
                 self.ledger.claim_again(entry_id)
                 receipt = self.client.send(message)
@@ -133,19 +134,25 @@ class Desk:
             ),
         )
 
-    def _take_turn(self) -> None:
+    def _take_turn(self, *, until: float | None = None) -> bool:
+        """Wait for this account's turn and return whether it came; one later than ``until`` is left to others."""
         self.pause(0)  # whoever was asked to stop meanwhile does so here
         if self.rate is None:
-            return
+            return True
+        at_most = None if until is None else until - self.now()
         seconds = (
-            self.ledger.reserve(self.account, self.rate)
+            self.ledger.reserve(self.account, self.rate, at_most=at_most)
             if self.rate.per_minute
             else self.ledger.blocked_for(self.account)
         )
+        if at_most is not None and seconds > at_most:
+            self.tell(f"not tried again: this account's turn ({self.rate}) comes after what --retry-for allows")
+            return False
         if seconds >= _WORTH_TELLING:
             self.tell(f"waiting {seconds:.0f} s for this account's turn ({self.rate})")
         if seconds > 0:
             self.pause(seconds)
+        return True
 
     def _wait_for_key(self, message: Message, once: OnceKey) -> Entry | None:
         """Return the settled entry that uses the key, having waited for a living process that is using it."""

@@ -234,6 +234,14 @@ def test_slots_are_evenly_spaced_below_the_rate_and_one_pause_holds_for_all(ledg
     assert ledger.reserve(ACCOUNT, rate) == 30
 
 
+def test_a_slot_that_comes_too_late_is_left_to_others(ledger: Ledger) -> None:
+    rate = Rate.parse("6/min")
+    assert ledger.reserve(ACCOUNT, rate, at_most=0) == 0
+    late = ledger.reserve(ACCOUNT, rate, at_most=5)
+    assert late == pytest.approx(10, rel=0.02)
+    assert ledger.reserve(ACCOUNT, rate, at_most=late) == late
+
+
 def test_a_slot_from_before_the_clock_was_set_back_is_ignored(ledger: Ledger, clock: Clock) -> None:
     ledger.block(ACCOUNT, seconds=30)
     ledger.reserve(ACCOUNT, Rate(200))

@@ -1043,6 +1043,14 @@ def test_no_attempt_begins_that_would_pass_the_time_for_retries(exosms: Shell) -
     assert len(server.connections) == 1
 
 
+def test_no_turn_is_waited_for_that_comes_after_the_time_for_retries(exosms: Shell) -> None:
+    with Misbehaving(answers(429, "", "Retry-After: 0")) as server:
+        result = send(exosms, server.url, "--retry-for", "3s", "--rate", "6/min")
+    assert told(result) == truth(Case("429 and no turn", does(), RATE_LIMITED, 429))
+    assert "not tried again: this account's turn (6/min)" in result.stderr
+    assert len(server.connections) == 1
+
+
 def test_the_request_is_what_exotel_documents(exosms: Shell) -> None:
     with Misbehaving(answers(200, GOOD)) as server:
         send(exosms, server.url, body="100% & +91 = ₹ न\n😀")
