@@ -130,7 +130,7 @@ class Out:
             highlight=False,
             markup=False,
             emoji=False,
-            no_color=True if os.environ.get("NO_COLOR") else None,
+            color_system=None if os.environ.get("NO_COLOR") else "auto",  # with none, nothing is bold either
             legacy_windows=False,
         )
 
