@@ -68,6 +68,16 @@ def test_a_message_is_queued_in_exotels_shape(emulator: Emulator) -> None:
     assert post(emulator, SEND + ".json", {**GOOD, "To": "+16502530000"}).body.find(b'"To": "0016502530000"') > 0
 
 
+@pytest.mark.parametrize(
+    ("body", "units"),
+    [("x" * 160, 1), ("x" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("₹" * 70, 1), ("₹" * 71, 2), ("😀" * 67, 3)],
+)
+def test_the_parts_are_counted_as_an_operator_counts_them(emulator: Emulator, body: str, units: int) -> None:
+    sid = json.loads(post(emulator, SEND + ".json", {**GOOD, "Body": body}).body)["SMSMessage"]["Sid"]
+    details = emulator.answer("GET", f"/v1/Accounts/acme1/SMS/Messages/{sid}.json", basic(), b"")
+    assert json.loads(details.body)["SMSMessage"]["SmsUnits"] == units
+
+
 def test_without_json_the_answer_is_xml(emulator: Emulator) -> None:
     root = ET.fromstring(post(emulator, SEND, {**GOOD, "Body": "<&>"}).body)
     assert (root.tag, root.findtext("SMSMessage/Body")) == ("TwilioResponse", "<&>")

@@ -52,6 +52,13 @@ NAMES = {
     24990: "FAILED_UNKNOWN_ERROR",
 }
 
+_SEPTETS = {
+    **dict.fromkeys("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉÄÖÑÜ§¿äöñüà¡¤ !\"#%&'()*+,-./0123456789:;<=>?", 1),
+    **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", 1),
+    **dict.fromkeys("\f^{}\\[~]|€", 2),
+}
+"""What a character of the GSM alphabet takes (3GPP TS 23.038 §6.2)."""
+
 QUEUED, SENDING, SUBMITTED, DELIVERED, DO_NOT_DISTURB = 21010, 21015, 21020, 20005, 23005
 
 
@@ -65,3 +72,19 @@ def word(code: int) -> str:
     """The status word that goes with a detailed status; ``sent`` means delivered."""
     words = {QUEUED: "queued", SENDING: "sending", SUBMITTED: "submitted", DO_NOT_DISTURB: "failed_dnd"}
     return words.get(code) or {20: "sent", 21: "submitted"}.get(code // 1000, "failed")
+
+
+def units(body: str) -> int:
+    """The parts that a text takes in the encoding that it needs; each of them is charged."""
+    if not _SEPTETS.keys() >= set(body):
+        widths, alone, each = [len(c.encode("utf-16-le")) // 2 for c in body], 70, 67
+    else:
+        widths, alone, each = [_SEPTETS[c] for c in body], 160, 153
+    if sum(widths) <= alone:
+        return 1
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > each:  # no character is split between two parts
+            parts, used = parts + 1, 0
+        used += width
+    return parts

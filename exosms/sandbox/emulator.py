@@ -194,7 +194,7 @@ class Emulator:
                 "Status": answers.word(code),
                 "DetailedStatusCode": code,
                 "DetailedStatus": answers.name(code),
-                "SmsUnits": max(1, -(-len(message.body) // 153)) if final else None,
+                "SmsUnits": answers.units(message.body) if final else None,
             }
         }
 
