@@ -19,6 +19,7 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.attempt import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.line import Line
 from exosms.message import Receipt
+from exosms.places import is_file, is_there
 from exosms.profiles import Account, Settings, describe
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[
             "configuration", Grade.WARNING, "there is no home directory for one", "Set HOME, or EXOSMS_CONFIG."
         )
         return
-    if not path.exists():
+    if not is_there(path):
         yield Check("configuration", Grade.OK, f"{path} does not exist; `exosms profile add NAME` writes it")
         return
     try:
@@ -171,7 +172,7 @@ def of_sender(settings: Settings) -> Iterator[Check]:
 def of_templates(settings: Settings) -> Iterator[Check]:
     """Check templates.toml by what `template lint` says of it."""
     path = settings.templates
-    if path is None or not path.exists():
+    if path is None or not is_there(path):
         yield Check(
             "templates", Grade.OK, f"{path or 'templates.toml'} does not exist; no text can be checked by name"
         )
@@ -324,7 +325,7 @@ def _of_certificates(environ: Mapping[str, str]) -> Check:
     paths = ssl.get_default_verify_paths()
     named = environ.get(paths.openssl_cafile_env)
     if named:
-        if Path(named).is_file():
+        if is_file(Path(named)):
             return Check("certificates", Grade.OK, f"{named} (SSL_CERT_FILE)")
         remedy = "Correct it, or unset it."
         said = f"SSL_CERT_FILE names {named}, which is no file"

@@ -41,6 +41,25 @@ def state_directory(environ: Mapping[str, str]) -> Path | None:
     return _user_directory(environ, "XDG_STATE_HOME")
 
 
+def is_there(path: Path) -> bool:
+    """Whether something is at a path; what cannot be looked at counts as there, so that opening it tells why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # no permission, a name that is too long
+        return True
+    return True
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is at a path, as far as we can see."""
+    try:
+        return path.is_file()
+    except OSError:  # as above; any other text after an @ may be a path, too
+        return False
+
+
 def _user_directory(environ: Mapping[str, str], variable: str) -> Path | None:
     """Our directory of that kind; a relative XDG path is invalid (XDG Base Directory Specification)."""
     named = environ.get(variable, "")

@@ -40,7 +40,7 @@ def open_registry(settings: Settings) -> "Registry":
     path = settings.templates
     if path is None:
         raise ConfigError("There is no home directory with templates in it", remedy="Name a file with --templates.")
-    if settings.sources.get("templates") == "--templates" and not path.exists():
+    if settings.sources.get("templates") == "--templates" and not places.is_there(path):
         raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
     return registry.read(path)
 
@@ -154,7 +154,7 @@ def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
 def ledger_exists() -> bool:
     """Tell whether anything was ever sent from here; looking must not create a ledger."""
     directory = places.state_directory(os.environ)
-    return directory is not None and (directory / "ledger.db").exists()
+    return directory is not None and places.is_there(directory / "ledger.db")
 
 
 def _state_directory() -> Path:

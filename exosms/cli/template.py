@@ -279,6 +279,7 @@ def lint(
 
 def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
+    from exosms.places import is_there
     from exosms.profiles import Options, resolve
 
     settings = resolve(Options(profile=profile, config=config, templates=file), os.environ, account_needed=False)
@@ -288,7 +289,7 @@ def _path(file: Path | None, profile: str | None, config: Path | None, *, must_e
             "There is no home directory with templates in it",
             remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
         )
-    if must_exist and file is not None and not path.exists():
+    if must_exist and file is not None and not is_there(path):
         raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
     return path
 
