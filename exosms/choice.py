@@ -145,7 +145,7 @@ def _missing_variables(options: Options, env: Mapping[str, str]) -> tuple[str, .
 
 def _who_says_sandbox(options: Options, env: Mapping[str, str], choice: Choice) -> str:
     """Return what asks for the sandbox; empty if nothing does."""
-    if options.region is not None and _from_flag(parse_region, options.region, "--region") is Region.SANDBOX:
+    if options.region is not None and from_flag(parse_region, options.region, "--region") is Region.SANDBOX:
         return "--region"
     if choice.profile is not None and choice.profile.region is Region.SANDBOX:
         return choice.source
@@ -264,9 +264,9 @@ def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | N
 def _address_from_flags(options: Options) -> _Address | None:
     """The address that outranks the account's own; of the two flags the more exact one counts."""
     if options.base_url is not None:
-        return _Address(_from_flag(parse_base_url, options.base_url, "--base-url"), None, "--base-url")
+        return _Address(from_flag(parse_base_url, options.base_url, "--base-url"), None, "--base-url")
     if options.region is not None:
-        region = _from_flag(parse_region, options.region, "--region")
+        region = from_flag(parse_region, options.region, "--region")
         return _Address(region.base_url, region, "--region")
     return None
 
@@ -282,7 +282,8 @@ def _address_from_environment(env: Mapping[str, str]) -> _Address:
     return _Address(region.base_url, region, "EXOTEL_REGION")
 
 
-def _from_flag(parse: Callable[[str], T], text: str, flag: str) -> T:
+def from_flag(parse: Callable[[str], T], text: str, flag: str) -> T:
+    """Read a flag's value; raises UsageError where a setting of that value would be a ConfigError."""
     try:
         return parse(text)
     except ConfigError as error:

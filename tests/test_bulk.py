@@ -106,7 +106,7 @@ def test_json_lines_are_one_object_for_each_message_and_the_document_at_the_end(
     first, second = sorted(messages, key=lambda message: message["row"])
     assert (first["row"], first["line"], first["to"], first["outcome"]) == (1, 2, "+919876543210", "accepted")
     assert (second["row"], second["line"], second["segments"], second["encoding"]) == (2, 3, 1, "plain")
-    assert last["counts"]["accepted"] == 2
+    assert (first["sandbox"], second["sandbox"], last["sandbox"], last["counts"]["accepted"]) == (True, True, True, 2)
 
 
 def test_quiet_prints_only_the_sids(exosms: Shell) -> None:
@@ -363,6 +363,7 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
         (b"PK\x03\x04xxxx", (), 3, "is an XLSX workbook, no CSV"),
         (TWO, ("--body", "x", "-t", "y"), 2, "Give either --template or --body"),
         (TWO, ("--var", "a=b"), 2, "--var and --fit"),
+        (TWO, ("--from", ""), 2, "--from is empty"),
         (TWO, ("--batch", "101"), 2, "'101' is no number of texts a request"),
         (TWO, ("--max-failures", "x"), 2, "'x' is no number of failures"),
         (TWO, ("--limit", "0"), 2, "--limit"),

@@ -55,6 +55,8 @@ def test_a_pasted_host_is_a_region(exosms: Shell) -> None:
         ((*ADD, "--token-stdin", "--token-file", "x"), 2, "--token-file"),
         ((*ADD[:-1], "a:b", "--token-command", "echo x"), 4, "colon"),
         ((*ADD, "--token", "x"), 2, "--token"),
+        ((*ADD, "--token-file", ""), 2, "--token-file"),
+        ((*ADD, "--token-file", "x", "--base-url", "http://sms.example"), 2, "--base-url"),
         ((*ADD[:4], "delhi"), 2, "delhi"),
         ((*ADD, "--token-command", "echo x", "--from", "VM-ACMEIN"), 3, "ACMEIN"),
         (("profile", "show", "nosuch"), 4, "nosuch"),
@@ -101,6 +103,7 @@ def test_use_list_remove_and_path(exosms: Shell) -> None:
     add(exosms)
     assert exosms("profile", "use", "sandbox", "--json").json["profile"] == "sandbox"
     assert exosms("send", "--to", "9876543210", "--body", "x", "--json").json["sandbox"] is True
+    assert exosms("profile", "test", "--json").json["sandbox"] is True
     assert exosms("profile", "use", "prod").exit_code == 0
     listed = exosms("profile", "list", "--json").json["profiles"]
     assert [(profile["name"], profile["default"]) for profile in listed] == [("prod", True), ("sandbox", False)]

@@ -63,7 +63,9 @@ def test_jsonl_prints_one_object_for_each_message(exosms: Shell) -> None:
     import json
 
     result = send(exosms, "--body", "Hello", "-o", "jsonl", to="9876543210,9876543211")
-    assert [json.loads(line)["to"] for line in result.stdout.splitlines()] == ["+919876543210", "+919876543211"]
+    messages = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [message["to"] for message in messages] == ["+919876543210", "+919876543211"]
+    assert all(message["sandbox"] is True for message in messages)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,11 @@ def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
         (("--body", "a", "--priority", "urgent"), 2, "urgent"),
         (("--body", "a", "--encoding", "utf8"), 2, "utf8"),
         (("--body", "a", "--status-callback", "ftp://x"), 2, "ftp://x"),
+        (("--body", "a", "--status-callback", "https://a b"), 2, "https://a b"),
+        (("--body", "a", "--from", ""), 2, "--from"),
+        (("--body", "a", "--dlt-entity-id", ""), 2, "--dlt-entity-id"),
+        (("--body", "a", "--dlt-template-id", ""), 2, "--dlt-template-id"),
+        (("--body", "a", "-t", ""), 2, "-t"),
         (("--body", "a", "--nosuch"), 2, "--nosuch"),
         (("--body", "a", "--once", ""), 2, "--once"),
         (("--body", "a", "--max-segments", "0"), 2, "0"),
@@ -174,6 +181,31 @@ def test_bad_input_is_one_sentence_and_nothing_is_sent(
         else:
             assert result.stdout.split("\t")[0] == ("rejected" if exit_code == 3 else "not_sent")
     assert exosms("log").stdout == ""
+
+
+def test_what_a_guard_keeps_back_is_told_with_its_size(exosms: Shell) -> None:
+    result = send(exosms, "--body", "₹" * 71, "--max-segments", "1", "--json", to="9876543210,9876543211")
+    assert (result.exit_code, result.json["outcome"], result.json["error"]["kind"]) == (5, "not_sent", "guard")
+    messages = [(m["to"], m["outcome"], m["encoding"], m["segments"]) for m in result.json["messages"]]
+    assert messages == [(f"+91987654321{n}", "not_sent", "unicode", 2) for n in (0, 1)]
+
+
+def test_an_argument_that_is_no_text_refuses_every_recipient(exosms: Shell) -> None:
+    result = send(exosms, "--body", "\udcff", "--json", to="9876543210,9876543211")
+    assert (result.exit_code, result.json["outcome"], result.json["error"]["kind"]) == (3, "rejected", "rejected")
+    messages = [(m["to"], m["outcome"], m["error"]["message"]) for m in result.json["messages"]]
+    assert messages == [(f"987654321{n}", "rejected", "--body is not UTF-8: \udcff") for n in (0, 1)]
+    quiet = send(exosms, "--body", "\udcff", "-q")
+    assert (quiet.exit_code, quiet.stdout) == (3, "")
+    assert r"--body is not UTF-8: \udcff" in quiet.stderr
+
+
+@pytest.mark.parametrize(("file", "state"), [("x" * 300, 4), ("file/x", 0)])
+def test_a_path_that_cannot_be_looked_at_is_no_bug(exosms: Shell, file: str, state: int, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = str(tmp_path / file)
+    assert send(exosms, "--body", "x", "-t", "otp", "--templates", path).exit_code == 3
+    assert send(exosms, "--body", "x", "-n", "--once", "k", env={"EXOSMS_STATE_DIR": path}).exit_code == state
 
 
 def test_usage_errors_leave_standard_output_empty_even_with_json(exosms: Shell) -> None:
@@ -214,7 +246,9 @@ def test_a_file_that_cannot_be_a_text_is_not_read_to_its_end(exosms: Shell) -> N
 def test_warnings(exosms: Shell, tmp_path: Path) -> None:
     (tmp_path / "alert.txt").write_text("x")
     assert r"literal \n" in send(exosms, "--body", r"a\nb").stderr
+    assert r"literal \n" in send(exosms, "--body-file", "-", stdin=r"a\nb").stderr
     assert "--body-file" in send(exosms, "--body", f"@{tmp_path}/alert.txt").stderr
+    assert "--body-file" not in send(exosms, "--body", "@" + "x" * 300).stderr  # longer than any file's name
     assert "U+20B9 INDIAN RUPEE SIGN" in send(exosms, "--body", "₹5").stderr
     assert "holds {name}, which is sent" in send(exosms, "--body", "Hi {name}").stderr
     assert "holds %s, which is sent" in send(exosms, "--body", "Hi %s!").stderr

@@ -153,6 +153,12 @@ def command(
         raise UsageError("Give either --template or --body")
     if template is None and (var or fit):
         raise UsageError("--var and --fit belong to a template", remedy="Name it with -t, or take them out.")
+    o.refuse_empty(
+        ("-t", template),
+        ("--from", sender),
+        ("--dlt-entity-id", dlt_entity_id),
+        ("--dlt-template-id", dlt_template_id),
+    )
     from exosms.cli.mailing import Wish, mail
 
     wish = Wish(

@@ -68,8 +68,20 @@ def _unforeseen(error: Exception) -> int:
     return ExitCode.BUG
 
 
-def command(function: Callable[..., int], name: str) -> Callable[..., NoReturn]:
-    """Turn a function that returns an exit code into a command; what it raises is told in its own format."""
+def _tell_failure(out: Out, name: str, error: ExosmsError, _options: Mapping[str, Any]) -> None:
+    out.failure(name, error)
+
+
+def command(
+    function: Callable[..., int],
+    name: str,
+    *,
+    tell_failure: Callable[[Out, str, ExosmsError, Mapping[str, Any]], None] = _tell_failure,
+) -> Callable[..., NoReturn]:
+    """Turn a function that returns an exit code into a command; what it raises is told in its own format.
+
+    ``tell_failure`` is given the options too, for a command whose document lists what they name.
+    """
 
     @functools.wraps(function)
     def exiting(**options: Any) -> NoReturn:
@@ -80,7 +92,8 @@ def command(function: Callable[..., int], name: str) -> Callable[..., NoReturn]:
             raise  # standard output stays empty
         except ExosmsError as error:
             wanted = Format.JSON if options.get("json") else options.get("output", Format.PLAIN)
-            Out(sys.stdout, sys.stderr, format=wanted).failure(name, error)
+            out = Out(sys.stdout, sys.stderr, format=wanted, quiet=options.get("quiet", False))
+            tell_failure(out, name, error, options)
             exit_code = error.exit_code
         except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
             raise Interrupted(signal.SIGINT) from None
@@ -138,11 +151,12 @@ def _app(wanted: set[str]) -> typer.Typer:
         if name not in wanted:
             app.command(name, help=summary)(_root)
             continue
-        loaded = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}").command
-        if isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=name)
+        module = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}")
+        if isinstance(module.command, typer.Typer):
+            app.add_typer(module.command, name=name)
         else:
-            app.command(name)(command(loaded, name))
+            tell_failure = getattr(module, "tell_failure", _tell_failure)
+            app.command(name)(command(module.command, name, tell_failure=tell_failure))
     return app
 
 

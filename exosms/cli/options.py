@@ -67,9 +67,16 @@ def region(text: str) -> str:
 
 def web_address(text: str) -> str:
     """Read an address that Exotel can post to."""
-    if not re.match(r"https?://[^\s/]+", text):
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
         raise typer.BadParameter(f"{text!r} is no address: write http://… or https://…")
     return text
+
+
+def refuse_empty(*given: tuple[str, str | None]) -> None:
+    """Raise UsageError for an option whose value is empty: a variable in a script was not set, most likely."""
+    for name, value in given:
+        if value == "":
+            raise UsageError(f"{name} is empty", remedy="Give it a value, or leave it out.")
 
 
 def key(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exosms import dlt, phone, segments
+from exosms import dlt, phone, places, segments
 from exosms.cli.context import (
     drained,
     find_settings,
@@ -87,7 +87,7 @@ def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: In
         if registered is not None:
             report.template = registered.name
         messages = _compose_all(wish, options, settings, registered, out)
-        report.expect([message.to for message in messages])
+        report.expect(messages)
     if wish.dry_run:
         receipts = _planned(wish, settings, messages)
     else:
@@ -104,7 +104,7 @@ def _compose_all(
     letterhead = letterhead_for(wish, options, settings, registered, out)
     recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
     messages = [compose(to, body, letterhead) for to in recipients]
-    if wish.body is not None:
+    if wish.body is not None or wish.body_file is not None:
         _warn_about_shell(body, out)
     _warn_about_size(body, messages[0], out)
     if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
@@ -154,12 +154,10 @@ def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], No
 
 def _warn_about_shell(body: str, out: Out) -> None:
     if "\\n" in body:
-        out.warn(
-            r"the text holds a literal \n, which is sent as it stands; for a new line use --body-file or $'…\n…'"
-        )
+        out.warn(r"the text holds a literal \n, which is sent as it stands; for a new line use $'…\n…' or a file")
     if lone := re.search(r"\{\w+\}|%[sd]\b", body):
         out.warn(f"the text holds {lone[0]}, which is sent as it stands")
-    if body.startswith("@") and Path(body[1:]).is_file():
+    if body.startswith("@") and places.is_file(Path(body[1:])):
         out.warn(f"the text is {body!r} itself, not that file; to send the file's text use --body-file {body[1:]}")
 
 

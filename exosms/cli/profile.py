@@ -9,6 +9,7 @@ import typer
 
 from exosms import configfile, places
 from exosms.account import flaw_of_sid, parse_base_url, parse_region
+from exosms.choice import from_flag
 from exosms.cli import options as o
 from exosms.cli.asking import raise_if_interrupted
 from exosms.cli.commands import group
@@ -81,10 +82,12 @@ def add(
     """
     out = o.out(output, json=json)
     configfile.check_name(name)
+    address_given = None if base_url is None else from_flag(parse_base_url, base_url, "--base-url")
+    o.refuse_empty(("--token-file", token_file), ("--from", sender), ("--dlt-entity-id", dlt_entity_id))
     if token_stdin + (token_file is not None) + (token_command is not None) > 1:
         raise UsageError("Give one of --token-stdin, --token-file and --token-command")
     form = _Form(can_ask=_can_ask(no_input=no_input))
-    address = None if base_url else form.field(region, "--region", "Region (mumbai, singapore)")
+    address = None if address_given else form.field(region, "--region", "Region (mumbai, singapore)")
     sid = form.field(account_sid, "--account-sid", "Account SID")
     key = form.field(api_key, "--api-key", "API key (user name)")
     token = _token(form, from_stdin=token_stdin, file=token_file, command=token_command)
@@ -97,7 +100,7 @@ def add(
     profile = Profile(
         name=name,
         region=parse_region(address) if address else None,
-        base_url=parse_base_url(base_url) if base_url else None,
+        base_url=address_given,
         account_sid=sid,
         api_key=Secret(key),
         token=token,
@@ -284,6 +287,7 @@ def check(
                     "schema": 1,
                     "command": "profile test",
                     "profile": settings.profile,
+                    **({"sandbox": True} if settings.is_sandbox else {}),
                     "exit_code": int(receipt.exit_code),
                     "ok": ok,
                     "http_status": receipt.http_status,

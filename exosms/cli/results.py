@@ -1,6 +1,6 @@
 """The result of sending, message by message: as lines, as tables, as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Report:
     def __init__(self, out: Out, command: str, *, recipients: Sequence[str]) -> None:
         self._out = out
         self._command = command
-        self._recipients = list(recipients)
+        self._expected: list[str | Message] = list(recipients)
         self._results: list[Result] = []
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
@@ -42,35 +42,34 @@ class Report:
         self.template: str | None = None
         self.sandbox = False
 
-    def expect(self, recipients: Sequence[str]) -> None:
-        """Name the recipients as they are known now: checked, in E.164, each of them once."""
-        self._recipients = list(recipients)
+    def expect(self, messages: Sequence[Message]) -> None:
+        """Take the messages, now that they are known: checked, and one for each recipient."""
+        self._expected = list(messages)
 
     def add(self, result: Result) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
         self._results.append(result)
-        _show(self._out, result)
+        self._show(result)
 
     def fail(self, error: ExosmsError) -> None:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
         self._error = error
         self._exit_code = error.exit_code
         self._out.fail(error.message, remedy=error.remedy)
-        for recipient in self._recipients[len(self._results) :]:
-            receipt = refused_here(error.about(recipient))
-            self._results.append(Result(to=recipient, receipt=receipt, template=self.template))
-            _show(self._out, self._results[-1], explain=False)
+        for result in self._left(lambda to: refused_here(error.about(to))):
+            self._results.append(result)
+            self._show(result, explain=False)
 
     def interrupt(self, interrupted: Interrupted) -> None:
         """Take the signal that ended the command; an unknown message outranks it, as 130 invites to run again."""
-        left = self._recipients[len(self._results) :]
+        left = self._left(lambda _: not_attempted("interrupted"))
         known = all(result.receipt.outcome is not Outcome.UNKNOWN for result in self._results)
         self._exit_code = interrupted.exit_code if known else ExitCode.UNKNOWN
-        not_attempted_yet = f"; not attempted: {', '.join(left)}" if left else ""
+        not_attempted_yet = f"; not attempted: {', '.join(result.to for result in left)}" if left else ""
         self._out.fail(f"interrupted by {interrupted.name}{not_attempted_yet}", remedy=interrupted.remedy)
-        for recipient in left:
-            self._results.append(Result(to=recipient, receipt=not_attempted("interrupted")))
-            _show(self._out, self._results[-1], explain=False)
+        for result in left:
+            self._results.append(result)
+            self._show(result, explain=False)
 
     def conclude(self) -> int:
         """Print the one JSON document, if that is the format, and return the exit code."""
@@ -92,13 +91,25 @@ class Report:
             )
         return exit_code
 
+    def _left(self, receipt_of: Callable[[str], Receipt]) -> list[Result]:
+        """Return a result for everybody who has none yet; the message is there where it was made."""
+        return [
+            Result(to=one, receipt=receipt_of(one), template=self.template)
+            if isinstance(one, str)
+            else Result(to=one.to, receipt=receipt_of(one.to), message=one)
+            for one in self._expected[len(self._results) :]
+        ]
 
-def _show(out: Out, result: Result, *, explain: bool = True) -> None:
+    def _show(self, result: Result, *, explain: bool = True) -> None:
+        _show(self._out, result, explain=explain, sandbox=self.sandbox)
+
+
+def _show(out: Out, result: Result, *, explain: bool, sandbox: bool) -> None:
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
-            out.document(message_document(result))
+            out.document({**message_document(result), **({"sandbox": True} if sandbox else {})})
         case _ if out.quiet:
             if result.receipt.sid:
                 out.line(result.receipt.sid)

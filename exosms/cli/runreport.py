@@ -101,7 +101,8 @@ class RunReport:
             case Format.JSONL:
                 for one in settled:
                     place = {"row": one.item.number, "line": one.item.line}
-                    self._out.document({**place, **message_document(_result(one))})
+                    sandbox = {"sandbox": True} if self._sandbox else {}
+                    self._out.document({**place, **message_document(_result(one)), **sandbox})
             case Format.PLAIN:
                 self._out.lines(map(self._cells, settled))
         self._progress.count(settled)

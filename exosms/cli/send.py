@@ -1,8 +1,11 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from exosms.cli import options as o
-from exosms.cli.render import Format
-from exosms.errors import UsageError
+from exosms.cli.render import Format, Out
+from exosms.errors import ExosmsError, UsageError
 from exosms.message import Priority
 
 
@@ -51,6 +54,12 @@ def command(
     exosms send --to 9876543210,9876543211 -F alert.txt --once backup-2026-11-23 --wait 15m --json
     """
     values = o.variables(var)
+    o.refuse_empty(
+        ("-t", template),
+        ("--from", sender),
+        ("--dlt-entity-id", dlt_entity_id),
+        ("--dlt-template-id", dlt_template_id),
+    )
     if body is not None and body_file is not None:
         raise UsageError("Give the text with either --body or --body-file")
     if body is None and body_file is None and template is None:
@@ -67,7 +76,7 @@ def command(
     from exosms.profiles import Options
 
     wish = Wish(
-        recipients=[number.strip() for item in to for number in item.split(",")],
+        recipients=_recipients(to),
         body=body,
         body_file=body_file,
         template=template,
@@ -101,3 +110,16 @@ def command(
         templates=templates,
     )
     return send(wish, options, out)
+
+
+def tell_failure(out: Out, name: str, error: ExosmsError, options: Mapping[str, Any]) -> None:
+    """Tell why nobody can be sent anything, recipient by recipient."""
+    from exosms.cli.results import Report
+
+    report = Report(out, name, recipients=_recipients(options["to"]))
+    report.fail(error)
+    report.conclude()
+
+
+def _recipients(to: Sequence[str]) -> list[str]:
+    return [number.strip() for item in to for number in item.split(",")]
