@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, cast
@@ -144,14 +145,19 @@ class TokenCommand:
         """Return the exit code, None after a time-out, and the output up to its limit."""
         import subprocess
 
+        group = None if _has_terminal() else 0
         try:
             with subprocess.Popen(  # noqa: S603 - running the user's own program is the purpose, without a shell
-                self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=dict(environ)
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env=dict(environ),
+                process_group=group,
             ) as process:
                 try:
                     return _output_within(process, self.timeout)
                 finally:
-                    process.kill()
+                    _end(process, whole_group=group is not None)
         except OSError as error:
             raise self._error(f"cannot be started: {error.strerror}") from error
 
@@ -206,6 +212,27 @@ def _checked(text: str, *, place: str) -> Secret:
             remedy="Copy the API token afresh from Exotel's dashboard, alone on its line.",
         )
     return Secret(text)
+
+
+def _has_terminal() -> bool:
+    """Whether a program that we start can ask somebody, which it could not from a process group of its own."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _end(process: "subprocess.Popen[bytes]", *, whole_group: bool) -> None:
+    """Kill a program that still runs, and with its group what it waits for, which has our standard error open."""
+    import signal
+
+    if process.poll() is not None:
+        return
+    if whole_group:
+        with suppress(ProcessLookupError, PermissionError):  # it ended just now; macOS has no permission then
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def _output_within(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[int | None, bytes]:

@@ -927,6 +927,23 @@ def test_a_token_command_that_fails_is_named_by_its_program_alone(command: Token
     assert CANARY not in whole_text(caught.value) + repr(command) + command.label
 
 
+def test_a_token_command_that_takes_too_long_leaves_nothing_running() -> None:
+    """What it waits for would hold our standard error, and whoever reads that would wait on."""
+    script = "import subprocess; subprocess.run(['sleep', '60'])"
+    source = f"""
+from exosms.credentials import TokenCommand
+from exosms.errors import ConfigError
+try:
+    TokenCommand(({sys.executable!r}, "-c", {script!r}), timeout=2).fetch(environ={{}}, warn=print)
+except ConfigError as error:
+    print(error.message)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=20, check=True, start_new_session=True
+    )
+    assert (result.stdout, result.stderr) == (f"The token_command {sys.executable} took longer than 2 s\n", "")
+
+
 def test_a_token_command_gets_no_input() -> None:
     theirs, ours = os.pipe()
     os.write(ours, b"meant for exosms, such as a body\n")

@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from conftest import Shell
@@ -92,3 +93,24 @@ def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out.split(b"\t")[0]) == (9, b"unknown"), err
     assert exosms("log").stdout.split("\t")[1] == "unknown"
+
+
+def test_a_token_command_is_not_waited_for_once_a_signal_came(exosms: Shell, tmp_path: Path) -> None:
+    config, runs = tmp_path / "config.toml", tmp_path / "runs"
+    config.write_text(f"""
+[profiles.prod]
+base_url = "http://127.0.0.1:1"
+account_sid = "acme1"
+api_key = "key"
+token_command = ["sh", "-c", "touch {runs}; sleep 25"]
+from = "ACMEIN"
+""")
+    config.chmod(0o600)
+    process = exosms.start("send", "--to", NUMBERS[0], "--body", "Hello", "--config", str(config))
+    while not runs.exists():
+        time.sleep(0.01)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out.decode()) == (143, f"not_sent\t{NUMBERS[0]}\t\tinterrupted\n")
+    assert time.monotonic() - began < 10

@@ -219,8 +219,10 @@ def _delivered(
     with ledger_or_memory(out, needed_for=needed_for) as ledger:
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
+        with interrupts.at_once():  # a token command may take its time
+            client = open_client(out, account, timeout=wish.timeout, must_leave=interrupts.must_leave)
         desk = Desk(
-            client=open_client(out, account, timeout=wish.timeout, must_leave=interrupts.must_leave),
+            client=client,
             ledger=ledger,
             account=account.identity,
             profile=settings.profile,
