@@ -187,3 +187,45 @@ def test_an_unknown_run_is_refused_with_the_nearest_name(exosms: Shell) -> None:
     result = exosms("log", "--run", "customer-1")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "did you mean 'customers-1'" in result.stderr
+
+
+def test_a_ledger_that_fails_on_the_way_still_makes_one_document(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exosms.database import LedgerError
+
+    send(exosms, "20005")
+    send(exosms, "20006")
+    log = History.log
+
+    def failing(self: History, wanted: Wanted) -> Any:
+        yield next(log(self, wanted))
+        raise LedgerError("The ledger cannot be used: disk I/O error")
+
+    monkeypatch.setattr(History, "log", failing)
+    result = exosms("log", "--json")
+    assert (result.exit_code, result.json["exit_code"], result.json["error"]["kind"]) == (4, 4, "config")
+    assert [message["to"] for message in result.json["messages"]] == ["+919000020005"]
+    assert "disk I/O error" in result.stderr
+
+
+def test_a_document_is_printed_as_its_messages_are_read(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of them took three gigabytes at once."""
+    import gc
+
+    from exosms.ledger import Entry
+
+    send(exosms, "20005")
+    log = History.log
+    alive = []
+
+    def many(self: History, wanted: Wanted) -> Any:
+        (entry,) = log(self, wanted)
+        for number in range(300):
+            if number % 100 == 99:
+                alive.append(sum(isinstance(thing, dict) and "checked_at" in thing for thing in gc.get_objects()))
+            yield Entry(**{name: getattr(entry, name) for name in Entry.__slots__})
+
+    monkeypatch.setattr(History, "log", many)
+    assert len(exosms("log", "--json").json["messages"]) == 300
+    assert max(alive) < 50

@@ -1,14 +1,14 @@
 """``exosms log``: what this machine sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from exosms.cli import options as o
 from exosms.cli.context import open_ledger, run_of
-from exosms.cli.render import Format, Out
-from exosms.errors import ExitCode
+from exosms.cli.render import Format, Out, error_document
+from exosms.errors import ExitCode, ExosmsError
 from exosms.history import History, Wanted
 from exosms.journal import Journal
 from exosms.ledger import Entry
@@ -46,11 +46,33 @@ def command(
         wanted = Wanted(to=parse(to) if to else None, since=since, once_key=once, outcome=outcome, run=run)
         entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
-            messages = [*map(_document, entries)]
-            out.document({"schema": 1, "command": "log", "exit_code": 0, "messages": messages, "error": None})
-        elif not _show_all(out, entries) and out.is_human:
+            return _show_document(out, entries)
+        if not _show_all(out, entries) and out.is_human:
             out.tell("nothing was sent from here that fits")
     return ExitCode.OK
+
+
+def _show_document(out: Out, entries: Iterable[Entry]) -> int:
+    """Print one document as its messages come, however many; an error on the way ends it as a document, too."""
+    error: ExosmsError | None = None
+
+    def messages() -> Iterator[Mapping[str, Any]]:
+        nonlocal error
+        try:
+            yield from map(_document, entries)
+        except ExosmsError as raised:
+            error = raised
+            out.fail(raised.message, remedy=raised.remedy)
+
+    def rest() -> Mapping[str, Any]:
+        return {"exit_code": _exit_code(error), "error": error_document(error) if error else None}
+
+    out.long_document({"schema": 1, "command": "log"}, "messages", messages(), rest)
+    return _exit_code(error)
+
+
+def _exit_code(error: ExosmsError | None) -> int:
+    return int(error.exit_code if error else ExitCode.OK)
 
 
 def _show_all(out: Out, entries: Iterable[Entry]) -> int:

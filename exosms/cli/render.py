@@ -73,9 +73,23 @@ class Out:
 
     def document(self, document: Document) -> None:
         """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
-        import json
+        self._write(self.stdout, _json(document))
 
-        self._write(self.stdout, json.dumps(document).replace("\x7f", "\\u007f"))
+    def long_document(
+        self, first: Document, name: str, items: Iterable[Document], rest: Callable[[], Document]
+    ) -> None:
+        """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
+        opening = f"{_json(first)[:-1]}, {_json(name)}: ["
+
+        def write(stream: TextIO) -> None:
+            stream.write(opening)
+            stream.writelines(", " * (place > 0) + _json(item) for place, item in enumerate(items))
+            stream.write(f"], {_json(rest())[1:]}\n")
+
+        try:
+            self.copy(write)
+        except OSError as error:
+            lose(error, self.stdout, self.stderr)
 
     def draw(self, *renderables: "RenderableType") -> None:
         """Print what rich draws."""
@@ -146,6 +160,12 @@ class Out:
                 _detach(stream)
             else:
                 lose(error, self.stdout, self.stderr)
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def lose(error: OSError, stdout: TextIO, stderr: TextIO) -> None:
