@@ -64,9 +64,9 @@ def find(code: int) -> tuple[Entry, ...]:
 
 
 def named(name: str) -> tuple[Entry, ...]:
-    """Return the entries of that name in capital letters; words may be joined by anything."""
-    wanted = _letters(name)
-    return tuple(entry for entry in everything() if _letters(entry.name.upper()) == wanted)
+    """Return the entries of that name in capital letters, its words joined by anything, or of that label."""
+    wanted, label = _letters(name), name.lower().replace("-", "–")
+    return tuple(entry for entry in everything() if _letters(entry.name.upper()) == wanted or entry.label == label)
 
 
 def _letters(text: str) -> str:

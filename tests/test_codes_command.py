@@ -61,3 +61,29 @@ def test_the_log_shows_what_was_sent_and_filters_it(exosms: Shell) -> None:
     assert exosms("log", "-o", "jsonl").stdout.count("\n") == 2
     assert "+919876543210" in exosms("log", "-o", "human").stdout
     assert "nothing" in exosms("log", "--to", "9876543211", "-o", "human").stderr
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("4xx", "Client error"), ("23XXX", "Failed (any"), ("600-604", "Entity"), ("600–604", "Entity")],
+)
+def test_a_range_is_found_as_the_tables_write_it(exosms: Shell, label: str, name: str) -> None:
+    result = exosms("codes", label)
+    assert result.exit_code == 0
+    (line,) = result.stdout.splitlines()
+    assert line.split("\t")[2].startswith(name)
+
+
+@pytest.mark.parametrize("code", ["1234567890", "9" * 4000])
+def test_a_number_of_any_length_is_a_code_that_is_not_known(exosms: Shell, code: str) -> None:
+    assert exosms("codes", code).exit_code == 3
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "119", "120"])
+def test_the_tables_never_tear_a_name_apart(exosms: Shell, columns: str) -> None:
+    from exosms import codes
+
+    shown = exosms("codes", "-o", "human", env={"COLUMNS": columns}).stdout
+    long_names = [entry.name for entry in codes.everything() if "_" in entry.name]
+    assert [name for name in long_names if name not in shown] == []
+    assert max(map(len, shown.splitlines())) <= int(columns)

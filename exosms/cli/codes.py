@@ -11,6 +11,9 @@ from exosms.cli import options as o
 from exosms.cli.render import Format, Out, facts
 from exosms.errors import ExitCode, InputError, UsageError
 
+_WIDE = 120
+"""Columns that the tables need; in fewer, names would be torn apart."""
+
 
 def command(
     code: Annotated[
@@ -51,7 +54,7 @@ def command(
 def _find(code: str) -> Sequence[catalogue.Entry]:
     """Return what is known of a number, or of a name whose letter case does not matter."""
     wanted = code.strip().upper().removeprefix("HTTP").strip()
-    if re.fullmatch("[1-9][0-9]{0,8}", wanted):
+    if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
         if entries := catalogue.find(int(wanted)):
             return entries
         raise InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
@@ -78,9 +81,15 @@ def _rows(entry: catalogue.Entry) -> Sequence[tuple[str, str]]:
 
 
 def _draw_all(out: Out, entries: Sequence[catalogue.Entry]) -> None:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
+    if out.width < _WIDE:
+        for entry in entries:
+            about = "; ".join(filter(None, (entry.outcome, f"who must act: {entry.who}")))
+            out.draw(Text(f"{entry.label}  {entry.name}"), Padding(Text(f"{about}\n{entry.meaning}"), (0, 0, 0, 2)))
+        return
     for family in catalogue.Family:
         table = Table(title=family, title_justify="left")
         for heading in ("Code", "Name", "Outcome", "Who must act", "Meaning"):

@@ -136,6 +136,11 @@ class Out:
         if not self.quiet:
             self._write(self.stderr, f"exosms: {printable(text)}")
 
+    @property
+    def width(self) -> int:
+        """The columns that a table may take."""
+        return self._console().width
+
     def _console(self) -> "Console":
         from rich.console import Console
 
