@@ -325,3 +325,8 @@ def test_the_command_prints_its_address_first_and_ends_quietly(exosms: Shell) ->
 @pytest.mark.parametrize("argv", [("--faults", "2"), ("--faults", "x"), ("--latency", "soon"), ("--port", "70000")])
 def test_options_that_make_no_sense(exosms: Shell, argv: tuple[str, ...]) -> None:
     assert exosms("sandbox", *argv).exit_code == 2
+
+
+def test_a_recipient_may_ask_for_a_redirection(exosms: Shell) -> None:
+    result = exosms("send", "--region", "sandbox", "--to", "+919000000302", "--body", "Hi")
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (6, "not_sent")

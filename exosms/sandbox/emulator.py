@@ -155,7 +155,7 @@ class Emulator:
             code = int(chosen[1])
             if code == 400:
                 return RefusedError(400)
-            if 400 < code < 600:
+            if 300 <= code < 600:
                 raise RefusedError(code)
             ends_with = code if code >= 20000 else ends_with
         return Stored(
