@@ -20,8 +20,12 @@ __all__ = [
     "find",
     "http",
     "named",
+    "operator",
     "outcome_of_delivery",
+    "refusal",
 ]
+
+_THROTTLED = 40405
 
 _WORDS = {
     "queued": Outcome.PENDING,
@@ -51,11 +55,31 @@ def exotel(code: int) -> Entry | None:
     return _first(CODES, code)
 
 
+def refusal(status: int, code: int | None, *, from_exotel: bool) -> Entry:
+    """Explain a refused request; Exotel's number speaks only where it fits the status, which decides.
+
+    ``from_exotel``: the answer carried Exotel's own error, which makes a 503 throttling whatever its number is.
+    """
+    known = exotel(code) if code is not None else None
+    if known and known.http_status == status:
+        return known
+    if status == 503 and from_exotel and (throttled := exotel(_THROTTLED)):
+        return throttled
+    return http(status)
+
+
 def delivery(code: int) -> Entry:
     """Explain a detailed delivery code; an unknown one by its group, or as pending if the group is unknown."""
     from exosms.catalogue.delivery_codes import CODES
 
     return _first(CODES, code) or CODES[-1]
+
+
+def operator(code: int) -> Entry | None:
+    """Explain an operator's own DLT code; None where this version does not know it."""
+    from exosms.catalogue.operator_codes import CODES
+
+    return _first(CODES, code)
 
 
 def find(code: int) -> tuple[Entry, ...]:

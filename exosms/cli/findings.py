@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exosms.cli.render import Format, Out, facts
-from exosms.cli.results import delivery_document, problem_document
+from exosms.cli.results import causes, delivery_document, delivery_facts, problem_document
 from exosms.delivery import Finding, entry_of
 from exosms.ledger import Entry
 from exosms.message import Delivery, Outcome, Problem
@@ -75,7 +75,7 @@ def _draw(out: Out, finding: Finding, sent: Entry | None) -> None:
     out.line(f"  {finding.sid}")
     if finding.problem is None:
         delivery = finding.delivery
-        about = "; ".join(_facts_of(delivery)) if delivery else ""
+        about = "; ".join(delivery_facts(delivery)) if delivery else ""
         entry = entry_of(delivery) if delivery and not delivery.is_final else None
         out.line(f"  {about}")
         if entry:
@@ -84,27 +84,16 @@ def _draw(out: Out, finding: Finding, sent: Entry | None) -> None:
     out.draw(facts(_rows(finding, finding.problem)))
 
 
-def _facts_of(delivery: Delivery) -> list[str]:
-    parts = delivery.segments
-    return [
-        f"Exotel says {delivery.said}",
-        *([f"{parts} part{'s'[: parts != 1]}"] if parts is not None else []),
-        *([f"price {delivery.price:g}"] if delivery.price is not None else []),
-        *filter(None, [delivery.sent_at or delivery.updated_at]),
-    ]
-
-
 def _rows(finding: Finding, problem: Problem) -> list[tuple[str, str]]:
     delivery = finding.delivery
     entry = entry_of(delivery) if delivery and finding.outcome is Outcome.FAILED else None
-    what, *more = _facts_of(delivery) if delivery else [""]
-    causes = entry.causes if entry else ()
+    what, *more = delivery_facts(delivery) if delivery else [""]
     rows = [
         ("Exotel says", what.removeprefix("Exotel says ")),
         ("Parts, price, time", "; ".join(more)),
         ("What happened", "" if entry else _said(problem)),
         ("What it means", problem.meaning),
-        *((("", "Possible causes")[number == 0], f"- {cause}") for number, cause in enumerate(causes)),
+        *causes(entry),
         ("Who must act", entry.who if entry else ""),
         ("What to do now", problem.remedy),
         ("Send again?", entry.retry if entry else ""),

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exosms.cli.render import Format, Out, counted, error_document, facts
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.sending import not_attempted, refused_here
+
+if TYPE_CHECKING:
+    from exosms.codes import Entry
 
 _SENT = {
     Outcome.REJECTED: "no",
@@ -160,6 +163,24 @@ def problem_document(problem: Problem) -> Mapping[str, Any]:
     }
 
 
+def delivery_facts(delivery: Delivery) -> list[str]:
+    """Return what Exotel says of a message, its parts, price and time, as far as they are known."""
+    parts = delivery.segments
+    return [
+        f"Exotel says {delivery.said}",
+        *([counted(parts, "part")] if parts is not None else []),
+        *([f"price {delivery.price:.12g}"] if delivery.price is not None else []),
+        *filter(None, [delivery.sent_at or delivery.updated_at]),
+    ]
+
+
+def causes(entry: "Entry | None") -> list[tuple[str, str]]:
+    """Return the rows of a table that name possible causes, the likelier first."""
+    return [
+        (("", "Possible causes")[number == 0], f"- {it}") for number, it in enumerate(entry.causes if entry else ())
+    ]
+
+
 def detail(result: Result) -> str:
     """Return the last cell of a plain line: Exotel's status word, or what went wrong."""
     receipt = result.receipt
@@ -185,28 +206,49 @@ def _explain(out: Out, result: Result, problem: Problem) -> None:
 def _draw(out: Out, result: Result) -> None:
     receipt, message = result.receipt, result.message
     size = _size(message)
-    if receipt.problem is None:
-        about = "; ".join(filter(None, (receipt.note, receipt.status and f"Exotel says {receipt.status}", size)))
-        out.line(f"{receipt.outcome}  {result.to}")
-        if receipt.sid:
-            out.line(f"  {receipt.sid}")
-        out.line(f"  {about}")
-        return
-    problem = receipt.problem
-    said = "Exotel said" if receipt.http_status else "What happened"
     out.line(f"{receipt.outcome}  {result.to}")
-    out.draw(
-        facts(
-            [
-                ("HTTP status", _status_line(receipt)),
-                *([(said, problem.message)] if problem.message else []),
-                *([("Exotel's code", str(problem.code))] if problem.code is not None else []),
-                ("What it means", problem.meaning),
-                ("Was it sent?", _SENT.get(receipt.outcome, "no")),
-                ("What to do now", problem.remedy),
-            ]
-        )
-    )
+    if receipt.sid:
+        out.line(f"  {receipt.sid}")
+    if receipt.problem is None:
+        said = [f"Exotel says {receipt.status}"] if receipt.status else []
+        known = delivery_facts(receipt.delivery) if receipt.delivery else said
+        out.line("  " + "; ".join(filter(None, (receipt.note, *known, "" if receipt.delivery else size))))
+        return
+    out.draw(facts(_rows(receipt, receipt.problem)))
+
+
+def _rows(receipt: Receipt, problem: Problem) -> list[tuple[str, str]]:
+    if receipt.delivery:
+        from exosms.delivery import entry_of
+
+        entry = entry_of(receipt.delivery)
+    else:
+        entry = entry_for(receipt.outcome, problem.http_status, problem.code)
+    said = "Exotel said" if receipt.http_status else "What happened"
+    rows = [
+        ("HTTP status", _status_line(receipt)),
+        (said, receipt.delivery.said if receipt.delivery else problem.message),
+        ("Exotel's code", "" if problem.code is None or receipt.delivery else str(problem.code)),
+        ("Parts, price, time", "; ".join(delivery_facts(receipt.delivery)[1:]) if receipt.delivery else ""),
+        ("What it means", problem.meaning),
+        *causes(entry),
+        ("Was it sent?", _SENT.get(receipt.outcome, "no")),
+        ("Who must act", entry.who if entry else ""),
+        ("What to do now", problem.remedy),
+        ("Send again?", problem.retry if entry else ""),
+        ("Charged?", entry.charged if entry else ""),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def entry_for(outcome: str, http_status: int | None, code: int | None) -> "Entry | None":
+    """Return what the catalogue knows of an answer; None where none came, or where its words would not fit."""
+    from exosms import codes
+
+    if http_status is None:
+        return None
+    entry = codes.refusal(http_status, code, from_exotel=outcome == Outcome.NOT_SENT)
+    return entry if entry.outcome == outcome else None
 
 
 def _size(message: Message | None) -> str:

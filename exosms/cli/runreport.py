@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exosms.account import is_of_sandbox
 from exosms.bulk import Settled, Stop
 from exosms.cli.render import Document, Format, Out, counted, facts
-from exosms.cli.results import Result, detail, message_document, problem_document
+from exosms.cli.results import Result, detail, entry_for, message_document, problem_document
 from exosms.cli.statusline import StatusLine
 from exosms.errors import ExosmsError
 from exosms.journal import Journal, Run
@@ -192,8 +192,18 @@ def reasons(journal: Journal, run: Run) -> Sequence["RenderableType"]:
     found = journal.reasons(run)
     if not found:
         return ()
-    rows = [(f"{row[5]} {row[0]}", reason(row).partition(": ")[2]) for row in found[:_MOST_REASONS]]
+    rows = [line for row in found[:_MOST_REASONS] for line in _explained(row)]
     return (facts(rows, title="why" if len(found) <= _MOST_REASONS else f"why (the {_MOST_REASONS} most frequent)"),)
+
+
+def _explained(row: tuple[Any, ...]) -> Sequence[tuple[str, str]]:
+    """Return why rows ended alike, and what the catalogue knows about that."""
+    outcome, _, http_status, code, *_ = row
+    why = (f"{row[5]} {outcome}", reason(row).partition(": ")[2])
+    entry = entry_for(outcome, http_status, code)
+    if entry is None:
+        return (why,)
+    return why, ("", entry.meaning), ("who must act", entry.who), ("", entry.remedy)
 
 
 def reason(row: tuple[Any, ...]) -> str:

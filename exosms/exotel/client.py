@@ -21,7 +21,6 @@ from exosms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, 
 from exosms.pacing import retry_after
 
 if TYPE_CHECKING:
-    from exosms import codes
     from exosms.delivery import Finding
 
 _REMEDIES = {
@@ -35,8 +34,6 @@ _REMEDIES = {
     Fault.INTERRUPTED: "Run it again.",
     Fault.THREAD: "Raise the limit on processes, or run it again later.",
 }
-_THROTTLED = 40405
-"""Exotel's code for throttling: what a 503 with its envelope means, whatever number it carries."""
 _RETRY = {Outcome.REJECTED: Retry.NO, Outcome.NOT_SENT: Retry.SAFE, Outcome.UNKNOWN: Retry.DECIDE}
 
 
@@ -195,7 +192,7 @@ def _delivery(about: wire.Reply) -> Delivery:
         status=about.status,
         detailed_status_code=about.detailed_status_code,
         detailed_status=about.detailed_status,
-        to=wire.e164(about.to) if about.to else None,
+        to=wire.e164(about.to) if about.to and any(map(str.isdigit, about.to)) else None,
         segments=about.units,
         price=about.price,
         sent_at=wire.moment(about.date_sent),
@@ -214,7 +211,9 @@ def _unanswered(sid: str, receipt: Receipt) -> "Finding":
     exit_code = ExitCode.UNAVAILABLE if passing else receipt.exit_code
     meaning, remedy = "Exotel did not say what became of the message.", ASK_AGAIN
     if receipt.then is Then.STOP:
-        meaning, remedy = f"{meaning} {problem.meaning}", problem.remedy
+        # The catalogue speaks to whoever was sending; this message was accepted, and a second one would be too many.
+        meaning = f"{meaning} {problem.meaning}"
+        remedy = problem.remedy.replace("then send again", "then ask again")
     elif exit_code is ExitCode.REFUSED:
         remedy = "Read Exotel's text, and compare account and address with `exosms profile show`."
     return Finding(
@@ -236,8 +235,10 @@ def _unanswered(sid: str, receipt: Receipt) -> "Finding":
 
 
 def _refused(answer: Answer, refusal: wire.Refusal | None) -> Receipt:
-    entry = _entry(answer.status, refusal)
+    from exosms import codes  # only a refusal needs the catalogue
+
     code = refusal.code if refusal else None
+    entry = codes.refusal(answer.status, code, from_exotel=refusal is not None)
     return _receipt(
         answer,
         judge_status(answer.status, code=code, from_exotel=refusal is not None),
@@ -252,18 +253,6 @@ def _look_first() -> str:
     from exosms.catalogue.http_statuses import LOOK_FIRST
 
     return LOOK_FIRST
-
-
-def _entry(status: int, refusal: wire.Refusal | None) -> "codes.Entry":
-    """Return the catalogue's words; Exotel's number speaks only where it fits the status, which decides."""
-    from exosms import codes  # only a refusal needs the catalogue
-
-    known = codes.exotel(refusal.code) if refusal and refusal.code is not None else None
-    if known and known.http_status == status:
-        return known
-    if status == 503 and refusal and (throttled := codes.exotel(_THROTTLED)):
-        return throttled
-    return codes.http(status)
 
 
 def _receipt(
