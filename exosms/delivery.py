@@ -10,7 +10,9 @@ from exosms.message import Delivery, Outcome, Problem, Retry, Then
 ASK_AGAIN = "Ask again later, with `exosms status`."
 """The remedy of a question that brought no answer for a reason that passes."""
 
-_ABOUT_THE_TEMPLATE = {23082, 23182, 23185}
+_ABOUT_THE_TEMPLATE = {23082, 23182, 23185, 633, 635}
+"""Exotel's codes, and the operators' own for the same."""
+
 _DO_NOT_DISTURB = 23005
 
 _MOST_TELLING = (
@@ -95,18 +97,24 @@ def entry_of(delivery: Delivery) -> codes.Entry | None:
     if code is None and word == "failed_dnd":
         code = _DO_NOT_DISTURB
     entry = codes.delivery(code or 0)
-    return entry if entry.outcome is delivery.outcome else None
+    if entry.outcome is delivery.outcome:
+        return entry
+    return codes.operator(code or 0) if delivery.outcome is Outcome.FAILED else None
 
 
-def with_template(problem: Problem, template: str) -> str:
-    """Return the remedy, with the check to run where the code is about the text of a template that we know."""
-    if problem.code not in _ABOUT_THE_TEMPLATE:
-        return problem.remedy
+def is_about_the_template(problem: Problem) -> bool:
+    """Whether a message failed with a code that the text of its template may explain."""
+    return problem.kind == Outcome.FAILED and problem.code in _ABOUT_THE_TEMPLATE
+
+
+def checked_when_sent(template: str) -> str:
+    """Return what is known of a message that went out with a template, and so matched it, though its text is gone."""
     import shlex
 
     return (
-        f"{problem.remedy} It was sent with the template {template!r}; its text is not kept, so give it:"
-        f" exosms check-template -t {shlex.quote(template)} --body TEXT"
+        f"It matched the template {template!r} as it was kept here then, so compare that one's text and id with the"
+        f" DLT portal. The message's text is not kept; to check it again, give it: exosms check-template -t"
+        f" {shlex.quote(template)} --body TEXT"
     )
 
 

@@ -3,12 +3,13 @@
 Asking changes nothing, so a question without an answer is simply asked again. Every answer is kept in the ledger.
 """
 
+import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from exosms.delivery import ASK_AGAIN, Finding, found, with_template
+from exosms.delivery import ASK_AGAIN, Finding, checked_when_sent, found, is_about_the_template
 from exosms.errors import ExitCode
 from exosms.exotel.client import Client
 from exosms.history import History
@@ -46,6 +47,8 @@ class Asker:
     pause: Callable[[float], None]
     """Sleeps; raises Interrupted when asked to stop."""
     tell: Callable[[str], None]
+    check: Callable[[str], str | None] = lambda _sid: None
+    """What comparing a message's text with its template finds, for a Sid whose text is still at hand."""
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
@@ -81,23 +84,27 @@ class Asker:
             self.pause(seconds)
 
     def _with_check(self, finding: Finding) -> Finding:
-        """Name the template in the remedy, where the message was sent from here with one."""
-        sent = (
-            History(self.ledger).sent_as(self.account, finding.sid) if finding.problem and finding.delivery else None
-        )
-        if finding.problem is None or sent is None or sent.template is None:
+        """Say in the remedy what the check of the template finds, where it failed for that and one is known."""
+        problem = finding.problem
+        if problem is None or not is_about_the_template(problem):
             return finding
-        return replace(
-            finding, problem=replace(finding.problem, remedy=with_template(finding.problem, sent.template))
-        )
+        found = self.check(finding.sid)
+        if found is None:
+            sent = History(self.ledger).sent_as(self.account, finding.sid)
+            found = checked_when_sent(sent.template) if sent and sent.template else None
+        if found is None:
+            return finding
+        return replace(finding, problem=replace(problem, remedy=f"{problem.remedy} {found}"))
 
 
 class Watch:
     """Messages that are asked about in rounds; ``findings`` holds at any moment what is known of each."""
 
     def __init__(self, asker: Asker, sids: Sequence[str], *, fresh: Collection[str] = ()) -> None:
-        """``fresh``: Sids that Exotel gave us, so that not finding one means not yet."""
+        """``fresh``: Sids that Exotel gave us, so that whatever else it answers about one means not yet."""
         self.findings: dict[str, Finding] = {}
+        self.asked: Callable[[int], None] = lambda _place: None
+        """Told after each question which one of the round it was, from 1."""
         self._asker = asker
         self._fresh = fresh
         self._open = list(sids)
@@ -140,11 +147,12 @@ class Watch:
         """Ask about every open message once; return whether to ask no more at all."""
         silent = 0
         finding: Finding | None = None
-        for sid in self._open:
+        for place, sid in enumerate(self._open, start=1):
             if sid in self.findings and self._asker.now() > until + _GRACE:
                 break
             finding = self._asker.known(sid) or self._asker.ask(sid, until=until)
             self.findings[sid] = _merged(self.findings.get(sid), finding)
+            self.asked(place)
             silent = silent + 1 if finding.then in _PASSING else 0
             if silent == 1 and finding.problem:
                 self._asker.tell(f"no answer about {sid} ({_reason(finding.problem)})")
@@ -156,9 +164,7 @@ class Watch:
     def _is_final(self, finding: Finding) -> bool:
         if finding.delivery:
             return finding.delivery.is_final
-        if finding.is_missing:
-            return finding.sid not in self._fresh
-        return finding.then not in _PASSING
+        return finding.then not in _PASSING and finding.sid not in self._fresh
 
     def _give_up(self) -> None:
         """Whoever was not asked, because others were not answered, has the same reason."""
@@ -182,7 +188,7 @@ def _paused(sid: str, seconds: float) -> Finding:
         then=Then.PAUSE,
         problem=Problem(
             kind=ExitCode.RATE_LIMITED.name.lower(),
-            message=f"Exotel asked this account to pause (429); {seconds:.0f} s of that are left",
+            message=f"Exotel asked this account to pause (429); {math.ceil(seconds)} s of that are left",
             meaning="Exotel was not asked what became of the message.",
             remedy=ASK_AGAIN,
             retry=Retry.SAFE,

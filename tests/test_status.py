@@ -183,6 +183,7 @@ def test_words_and_codes_decide_together(exosms: Shell, fields: dict[str, Any], 
         ({"SmsUnits": None}, ("segments", None)),
         ({"DetailedStatusCode": "21010"}, ("detailed_status_code", 21010)),
         ({"To": "0014155550100"}, ("to", "+14155550100")),
+        ({"To": "n/a"}, ("to", None)),
     ],
 )
 def test_numbers_dates_and_nothing_in_every_spelling(
@@ -443,3 +444,138 @@ def test_a_run_knows_what_status_learned(exosms: Shell) -> None:
     exported = [line.split(",") for line in exosms("runs", "export", "r1").stdout.splitlines()]
     assert [row[3] for row in exported] == ["outcome", "delivered", "failed", "rejected"]
     assert exported[2][6:8] == ["23185", "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH"]
+
+
+SHOWN_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+05:30")
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: codes.Entry) -> None:
+    sid, to = send(exosms, str(entry.code)), f"+9190000{entry.code}"
+    shown = exosms("status", *SANDBOX, sid, "-o", "human", env={"COLUMNS": "400"}).stdout.splitlines()
+    lines = [SHOWN_MOMENT.sub("MOMENT", line) for line in shown]
+    assert lines[:2] == [f"{entry.outcome}  {to}", f"  {sid}"]
+    word = {21010: "queued", 21015: "sending", 23005: "failed_dnd"}.get(entry.code)
+    word = word or {20: "sent", 21: "submitted"}.get(entry.code // 1000, "failed")
+    said = f"{word} {entry.code} {entry.name}"
+    if entry.outcome is not Outcome.FAILED:
+        about = [f"  Exotel says {said}; 1 part; price 0.25; MOMENT"]
+        assert lines[2:] == about + [f"  {entry.meaning} {entry.remedy}"] * (entry.outcome is Outcome.PENDING)
+        return
+    assert (lines[2][0], lines[-1][0]) == ("╭", "╰")
+    assert [tuple(cell.strip() for cell in line.strip("│").split("│")) for line in lines[3:-1]] == [
+        ("Exotel says", said),
+        ("Parts, price, time", "1 part; price 0.25; MOMENT"),
+        ("What it means", entry.meaning),
+        *((("", "Possible causes")[place == 0], f"- {cause}") for place, cause in enumerate(entry.causes)),
+        ("Who must act", entry.who),
+        ("What to do now", entry.remedy),
+        ("Send again?", entry.retry),
+        ("Charged?", entry.charged),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning", "retry"),
+    [
+        (633, "The text differs from the template registered under its id.", "no"),
+        ("651", "A promotional message came at an hour when operators do not deliver them in India.", "decide"),
+        (
+            604,
+            "The operator's check stopped at the entity id, which stands for your company on the DLT portal.",
+            "no",
+        ),
+        (699, "The message failed; Exotel's code does not say why.", "decide"),
+        (20005, "The message failed; Exotel's code does not say why.", "decide"),
+    ],
+)
+def test_a_failure_with_an_operators_own_code_is_explained_by_it(
+    exosms: Shell, code: int | str, meaning: str, retry: str
+) -> None:
+    with Misbehaving(answers(200, details(Status="failed", DetailedStatusCode=code))) as server:
+        result = status(exosms, server, SID, "--json")
+    (message,) = result.json["messages"]
+    assert (result.exit_code, message["outcome"], message["detailed_status_code"]) == (12, "failed", int(code))
+    assert (message["error"]["meaning"], message["error"]["retry"]) == (meaning, retry)
+
+
+@pytest.mark.parametrize(
+    ("status_code", "body"),
+    [
+        (401, ""),
+        (402, ""),
+        (403, ""),
+        (302, ""),
+        (403, '{"RestException": {"Status": 403, "Code": 40001, "Message": "x"}}'),
+        (403, '{"RestException": {"Status": 403, "Code": 34009, "Message": "x"}}'),
+        (429, '{"RestException": {"Status": 429, "Code": 40404, "Message": "x"}}'),
+    ],
+)
+def test_no_refused_question_advises_to_send_an_accepted_message_again(
+    exosms: Shell, status_code: int, body: str
+) -> None:
+    with Misbehaving(answers(status_code, body)) as server:
+        result = status(exosms, server, SID, "--json")
+    (message,) = result.json["messages"]
+    assert "ask again" in message["error"]["remedy"]
+    assert "send again" not in result.stdout + result.stderr
+
+
+def test_without_an_account_jsonl_says_why_as_well(exosms: Shell) -> None:
+    result = exosms("status", SID, "-o", "jsonl")
+    (line,) = result.stdout.splitlines()
+    assert (result.exit_code, json.loads(line)["command"], json.loads(line)["error"]["kind"]) == (
+        4,
+        "status",
+        "config",
+    )
+
+
+def test_a_ledger_that_fails_on_the_way_hides_nothing_that_was_found(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exosms.database import LedgerError
+    from exosms.ledger import Ledger
+
+    keep = Ledger.keep_delivery
+
+    def full(self: Ledger, account: str, sid: str, delivery: Delivery) -> None:
+        if sid == OTHER:
+            raise LedgerError("The ledger cannot be used: database or disk is full")
+        keep(self, account, sid, delivery)
+
+    monkeypatch.setattr(Ledger, "keep_delivery", full)
+    sent = details(Status="sent")
+    with Misbehaving(answers(200, sent), answers(200, sent.replace(SID, OTHER))) as server:
+        result = status(exosms, server, SID, OTHER, "--json")
+    assert (result.exit_code, result.json["error"]["kind"]) == (4, "config")
+    assert [(message["sid"], message["outcome"]) for message in result.json["messages"]] == [
+        (SID, "delivered"),
+        (OTHER, None),
+    ]
+
+
+HINDI = "टेम्पलेट मेल नहीं खाता 😀 👍🏽 — संदेश अस्वीकृत"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_hindi_and_emoji_keep_a_table_in_shape(exosms: Shell, columns: int) -> None:
+    from rich.cells import cell_len
+
+    body = details(Status="failed", DetailedStatusCode=23185, DetailedStatus=HINDI)
+    with Misbehaving(answers(200, body)) as server:
+        argv = ("status", "--base-url", server.url, SID)
+        result = exosms.on_terminal(*argv, columns=columns, env={**ACCOUNT, "NO_COLOR": "1"})
+    table = [line for line in re.sub("\x1b.*?m", "", result.stdout).splitlines() if line[:1] in set("╭│╰")]
+    assert {cell_len(line) for line in table} == {cell_len(table[0])}
+    assert cell_len(table[0]) <= columns
+    cells = "".join(line.split("│")[2].strip() for line in table[1:-1])
+    assert HINDI.replace(" ", "") in cells.replace(" ", "")
+    assert "\x1b[3" not in result.stdout
+
+
+def test_a_long_round_shows_how_far_it_is(exosms: Shell) -> None:
+    with Misbehaving(answers(404, "")) as server:
+        argv = ("status", "--base-url", server.url, "--rate", "120/min", "1" * 32, "2" * 32, "3" * 32)
+        result = exosms.on_terminal(*argv, env=ACCOUNT)
+    assert "\r\x1b[2Kexosms: 0 of 3 final; asked about 2 of 3" in result.stdout

@@ -32,6 +32,7 @@ LOST = NoAnswer(written=True, fault=Fault.READ)
 LIMITED = Answer(status=429, body=b"", retry_after="40")
 GONE = Answer(status=200, body=b'{"Message": "No matching results"}')
 NO_KEY = Answer(status=401, body=b"")
+ODD = Answer(status=400, body=b"")
 
 
 class Clock:
@@ -151,10 +152,11 @@ def test_a_final_message_is_not_asked_about_while_others_are(world: World) -> No
     assert len(set(world.line.asked)) == len(world.line.asked) - 1
 
 
-@pytest.mark.parametrize("bad", [DOWN, LOST, LIMITED, GONE], ids=["down", "lost", "429", "not there"])
-def test_a_bad_time_in_the_middle_is_waited_out(bad: Answer | NoAnswer) -> None:
+@pytest.mark.parametrize("begins", [0, 10])
+@pytest.mark.parametrize("bad", [DOWN, LOST, LIMITED, GONE, ODD], ids=["down", "lost", "429", "not there", "400"])
+def test_a_bad_time_in_the_middle_is_waited_out(bad: Answer | NoAnswer, begins: float) -> None:
     world = World(delivery_after=90, rate=Rate(200))
-    world.line.bad = lambda now: bad if 10 < now < 60 else None
+    world.line.bad = lambda now: bad if begins <= now < 60 else None
     watch, _ = world.wait(world.send("20005"), 900)
     assert outcomes(watch) == [(Outcome.DELIVERED, ExitCode.OK)]
     world.ledger.close()
@@ -396,3 +398,105 @@ def test_a_state_that_cannot_be_kept_ends_the_wait_and_keeps_the_send(exosms: Sh
     env = {"EXOSMS_STATE_DIR": str(tmp_path / "file" / "state")}
     result = exosms("send", *SANDBOX, "--to", "9876543210", "--body", "Hi", "--wait", "1m", env=env)
     assert (result.exit_code, result.stdout.split("\t")[0]) == (0, "delivered")
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (answers(401, ""), "did not accept this API key and token in this region"),
+        (answers(403, ""), "does not let this account do this now"),
+        (answers(404, ""), "knows no message of this account under this Sid"),
+        (answers(500, ""), "did not say what became of the message"),
+    ],
+)
+def test_a_wait_that_ends_without_an_answer_says_why_and_how_to_go_on(exosms: Shell, bad: Any, why: str) -> None:
+    with Misbehaving(answers(200, GOOD), bad) as server:
+        result = exosms(*send_to(server, "--wait", "0"), env=ACCOUNT)
+    assert result.exit_code == 8
+    assert why in result.stderr
+    assert "send again" not in result.stderr
+    assert result.stderr.endswith(f"exosms: not final yet; go on with: exosms status --base-url {server.url} {SID}\n")
+
+
+def test_a_delivered_wait_leaves_nothing_to_tell(exosms: Shell) -> None:
+    argv = ("send", *SANDBOX, "--to", "9876543210", "--body", "Hi", "--wait", "1m")
+    assert "go on with" not in exosms(*argv).stderr
+
+
+def test_after_many_sids_an_interruption_does_not_repeat_them_all(exosms: Shell) -> None:
+    sids = [f"{number:032x}" for number in range(25)]
+    with Misbehaving(does(reads_all, resets)) as server:
+        argv = ("status", "--base-url", server.url, "--rate", "off", "-v", "-", "--wait", "90s")
+        with (exosms.home / "sids").open("w+b") as given:
+            given.write("\n".join(sids).encode())
+            given.seek(0)
+            process = exosms.start(*argv, env=ACCOUNT, stdin=given)
+        assert process.stderr
+        process.stderr.readline()  # the first question went unanswered
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert [line.split(b"\t")[2].decode() for line in out.splitlines()] == sids
+    assert (
+        f"exosms status --base-url {server.url} - --wait 90s, with the same Sids on its standard input"
+        in err.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "123 is your OTP - Acme",
+            "check-template finds that it matches the template 'otp' as it is kept here, so compare that one's",
+        ),
+        ("123 is your OTP – Acme", "check-template finds, against the template 'otp', at offset 16: "),
+    ],
+)
+def test_a_text_that_failed_at_its_template_is_compared_with_it(exosms: Shell, text: str, found: str) -> None:
+    file = exosms.home / "templates.toml"
+    file.write_text(
+        'version = 1\n[templates.otp]\ntext = "{#var#} is your OTP - Acme"\ndlt_template_id = "1107234567890123456"\n'
+    )
+    argv = ("send", *SANDBOX, "--body", text, "--dlt-template-id", "1107234567890123456", "--wait", "0", "--json")
+    env = {"EXOSMS_TEMPLATES": str(file)}
+    (message,) = exosms(*argv, "--to", "+919000023185", env=env).json["messages"]
+    assert found in message["error"]["remedy"]
+    (message,) = exosms(*argv, "--to", "+919000023035", env=env).json["messages"]
+    assert "check-template" not in message["error"]["remedy"]
+    (message,) = exosms(*argv, "--to", "+919000023185").json["messages"]  # no such template is known
+    assert "check-template finds" not in message["error"]["remedy"]
+
+
+def test_a_failed_send_has_its_sid_and_names_who_must_act(exosms: Shell) -> None:
+    argv = ("send", *SANDBOX, "--to", "+919000023081", "--body", "Hi", "--wait", "0", "-o", "human")
+    lines = exosms(*argv, env={"COLUMNS": "200"}).stdout.splitlines()
+    assert lines[0] == "failed  +919000023081"
+    assert len(lines[1].strip()) == 32
+    rows = dict([cell.strip() for cell in line.strip("│").split("│")] for line in lines[3:-1])
+    assert rows["Exotel said"] == "failed 23081 ENTITY_BLOCKED_BY_DLT"
+    assert (rows["Who must act"], rows["Send again?"], rows["Charged?"]) == ("you", "no", "maybe")
+    assert rows["Parts, price, time"].startswith("1 part; price 0.25; 2")
+
+
+def test_a_line_that_is_painted_makes_room_for_others() -> None:
+    import io
+
+    from exosms.cli.render import Out
+    from exosms.cli.statusline import StatusLine
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def fileno(self) -> int:
+            raise OSError
+
+    out = Out(io.StringIO(), Terminal())
+    StatusLine(out).show("0 of 1 final")
+    out.tell("no answer")
+    out.tell("no answer")
+    out.line("accepted")
+    assert out.stderr.getvalue() == (  # type: ignore[attr-defined]
+        "\r\x1b[2Kexosms: 0 of 1 final\r\x1b[2Kexosms: no answer\nexosms: no answer\n"
+    )

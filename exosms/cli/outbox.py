@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,4 +241,17 @@ def _delivered(
             return
         from exosms.cli.waiting import awaited
 
-        yield from awaited(receipts, desk=desk, seconds=wish.wait, options=options, out=out)
+        check = partial(_compared, settings)
+        yield from awaited(receipts, messages, desk=desk, seconds=wish.wait, options=options, check=check, out=out)
+
+
+def _compared(settings: Settings, message: Message) -> str | None:
+    """Return what `check-template` finds for a text that was sent; None where its template is not kept here."""
+    from exosms.cli.verdicts import sentence
+    from exosms.verdict import against
+
+    wanted = message.template or message.dlt_template_id
+    try:
+        return sentence(against(message.body, find_template(settings, wanted))) if wanted else None
+    except ExosmsError:  # no such template, or no file that can be read: nothing is known
+        return None

@@ -39,6 +39,8 @@ class Out:
     format: Format = Format.PLAIN
     quiet: bool = False
     verbose: bool = False
+    unpaint: Callable[[], None] | None = None
+    """Takes away the line that is painted on the terminal, if one is."""
 
     def __post_init__(self) -> None:
         for stream in (self.stdout, self.stderr):
@@ -155,6 +157,8 @@ class Out:
 
     def _write(self, stream: TextIO, text: str) -> None:
         """Write whole lines; a reader that went away or a full disk changes nothing about what was sent."""
+        if self.unpaint is not None and (stream is self.stderr or stream.isatty()):
+            self.unpaint()
         try:
             stream.write(text + "\n")
             stream.flush()

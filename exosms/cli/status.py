@@ -19,6 +19,7 @@ from exosms.cli.context import (
 from exosms.cli.findings import document, show
 from exosms.cli.render import Format, Out, error_document
 from exosms.cli.waiting import follow, how_to_go_on
+from exosms.database import LedgerError
 from exosms.delivery import Finding, decisive
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.history import History
@@ -83,7 +84,7 @@ def command(
                 page.watch, page.ledger = watch, ledger
                 try:
                     follow(watch, watch.ask_all() if wait is None else watch.wait(wait), out)
-                except Interrupted:
+                except (Interrupted, ExosmsError):
                     page.show_all()
                     raise
                 page.show_all()
@@ -162,14 +163,25 @@ class _Page:
     def show_all(self) -> None:
         """Print every message, those too that an interruption kept from being asked about."""
         findings = self.watch.findings if self.watch else {}
-        account = self.settings.account if self.settings else None
         for sid in self.sids:
-            sent = History(self.ledger).sent_as(account.identity, sid) if self.ledger and account else None
-            self._shown.append((findings.get(sid) or _not_asked(sid), sent))
+            self._shown.append((findings.get(sid) or _not_asked(sid), self._sent_as(sid)))
             show(self._out, *self._shown[-1])
+
+    def _sent_as(self, sid: str) -> Entry | None:
+        """Return how a message went out from here; what was found is shown also where that cannot be read."""
+        account = self.settings.account if self.settings else None
+        if self.ledger is None or account is None:
+            return None
+        try:
+            return History(self.ledger).sent_as(account.identity, sid)
+        except LedgerError:
+            return None
 
     def fail(self, error: ExosmsError) -> int:
         """Print the error that ended the command."""
+        if self._out.format is Format.JSONL and not self._shown:  # or nothing at all would say it there
+            self._out.failure("status", error)
+            return error.exit_code
         self._out.fail(error.message, remedy=error.remedy)
         return self.conclude(error.exit_code, error)
 

@@ -12,6 +12,7 @@ class StatusLine:
     def __init__(self, out: Out) -> None:
         self._out = out
         self._painted = False
+        out.unpaint = self.clear
         self.is_seen = not out.quiet and out.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def show(self, text: str) -> None:

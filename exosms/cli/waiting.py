@@ -2,17 +2,24 @@
 
 import gc
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from exosms.cli.render import Out
 from exosms.cli.statusline import StatusLine
 from exosms.delivery import Finding
 from exosms.errors import ExitCode, ExosmsError, Interrupted
-from exosms.message import Outcome, Receipt
+from exosms.message import Message, Outcome, Receipt
 from exosms.profiles import Options
 from exosms.sending import Desk
 from exosms.tracking import Asker, Watch
+
+_REDRAW = 0.25
+"""Seconds between two paintings within one round."""
+
+_MANY = 20
+"""Sids that are still worth writing into a command to go on with."""
 
 _EXIT_CODES = {
     Outcome.PENDING: ExitCode.PENDING,
@@ -25,20 +32,41 @@ def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
     """Go through the rounds of a watch, showing how far it is."""
     gc.enable()  # a wait lives long
     line = StatusLine(out)
+    total = len(watch.open)
+    painted = time.monotonic()
+
+    def asked(place: int) -> None:
+        nonlocal painted
+        if line.is_seen and time.monotonic() - painted >= _REDRAW:
+            painted = time.monotonic()
+            line.show(f"{_final(watch)} of {total} final; asked about {place} of {len(watch.open)}")
+
+    watch.asked = asked
     try:
         for seconds in rounds:
-            final = sum(f.delivery is not None and f.delivery.is_final for f in watch.findings.values())
-            line.show(f"{final} of {final + len(watch.open)} final; asking again in {seconds:.0f} s")
+            line.show(f"{_final(watch)} of {total} final; asking again in {seconds:.0f} s")
     finally:
         line.clear()
 
 
+def _final(watch: Watch) -> int:
+    return sum(found.delivery is not None and found.delivery.is_final for found in watch.findings.values())
+
+
 def awaited(
-    receipts: Iterable[Receipt], *, desk: Desk, seconds: float, options: Options, out: Out
+    receipts: Iterable[Receipt],
+    messages: Sequence[Message],
+    *,
+    desk: Desk,
+    seconds: float,
+    options: Options,
+    check: Callable[[Message], str | None],
+    out: Out,
 ) -> Iterator[Receipt]:
     """Yield the receipts with what became of the accepted messages, once all are final or the time is over.
 
-    Whatever cuts this short, every receipt that there is comes out: what was sent stays known.
+    Whatever cuts this short, every receipt that there is comes out: what was sent stays known. ``check`` says what
+    comparing a message with its template finds.
     """
     sent: list[Receipt] = []
     try:
@@ -50,7 +78,9 @@ def awaited(
         yield from sent
         raise
     sids = [receipt.sid for receipt in sent if receipt.sid and _is_followed(receipt)]
-    watch = Watch(asker_at(desk), sids, fresh=sids)
+    ours = {receipt.sid: message for receipt, message in zip(sent, messages, strict=False) if _is_ours(receipt)}
+    asker = replace(asker_at(desk), check=lambda sid: check(ours[sid]) if sid in ours else None)
+    watch = Watch(asker, sids, fresh=sids)
     stopped: Interrupted | ExosmsError | None = None
     try:
         follow(watch, watch.wait(seconds), out)
@@ -59,10 +89,27 @@ def awaited(
         stopped = Interrupted(interrupted.signum, remedy=remedy)
     except ExosmsError as error:
         out.warn(f"{error.message}; the wait for delivery ends here")
+    else:
+        _tell_what_is_left(watch, how_to_go_on(_not_final(watch, sids), options, seconds or None), out)
     for receipt in sent:
         yield _later(receipt, watch.findings.get(receipt.sid or "")) if _is_followed(receipt) else receipt
     if stopped is not None:
         raise stopped
+
+
+def _not_final(watch: Watch, sids: Sequence[str]) -> Sequence[str]:
+    known = {sid for sid, found in watch.findings.items() if found.delivery and found.delivery.is_final}
+    return [sid for sid in sids if sid not in known]
+
+
+def _tell_what_is_left(watch: Watch, command: str, out: Out) -> None:
+    """Say why there is no answer about a message, which its line has no room for, and how to ask on."""
+    left = _not_final(watch, [*watch.findings])
+    for sid in left:
+        if problem := watch.findings[sid].problem:
+            out.tell(f"{sid}: {problem.meaning} {problem.remedy}")
+    if left:
+        out.tell(f"not final yet; go on with: {command}")
 
 
 def asker_at(desk: Desk) -> Asker:
@@ -87,7 +134,9 @@ def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None, *
     }
     given = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
     wait = [] if seconds is None else ["--wait", _duration(seconds)]
-    return shlex.join(["exosms", "status", *given, *(["--run", run] if run else sids), *wait])
+    asked = ["--run", run] if run else sids if len(sids) <= _MANY else ["-"]
+    command = shlex.join(["exosms", "status", *given, *asked, *wait])
+    return f"{command}, with the same Sids on its standard input" if asked == ["-"] else command
 
 
 def _duration(seconds: float) -> str:
@@ -95,6 +144,11 @@ def _duration(seconds: float) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
+
+
+def _is_ours(receipt: Receipt) -> bool:
+    """Whether it was this very text that was accepted; with a used key it may have been another."""
+    return receipt.sid is not None and receipt.outcome is Outcome.ACCEPTED
 
 
 def _is_followed(receipt: Receipt) -> bool:
