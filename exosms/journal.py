@@ -7,8 +7,11 @@ unknown.
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from exosms.compose import Letterhead
@@ -446,6 +449,18 @@ def _again(run: Run, states: Sequence[State]) -> tuple[str, tuple[object, ...]]:
     marks = ", ".join("?" * len(states))
     sql = f"SELECT number FROM rows WHERE run = ? AND state IN ({marks}) AND text IS NOT NULL"
     return sql, (run.id, *map(str, states))
+
+
+def names_of_runs(ledger: Path) -> Sequence[str]:
+    """Return the names of the runs in a ledger, the newest first, without waiting for it or changing it.
+
+    Raises LedgerError if it cannot be read at once.
+    """
+    with (
+        translated(ledger),
+        closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection,
+    ):
+        return [name for (name,) in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, id DESC")]
 
 
 def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.render import Format
 from exosms.errors import UsageError
@@ -82,10 +83,10 @@ def command(
     max_segments: o.MaxSegments = None,
     max_parts: o.MaxParts = None,
     duplicates: Annotated[
-        Duplicates, typer.Option("--duplicates", help="Rows with the same recipient, text and sender.")
+        Duplicates, o.choice(Duplicates, "--duplicates", about="Rows with the same recipient, text and sender.")
     ] = Duplicates.REFUSE,
     sent_before: Annotated[
-        SentBefore, typer.Option("--sent-before", help="Rows that an earlier run sent, or may have sent.")
+        SentBefore, o.choice(SentBefore, "--sent-before", about="Rows that an earlier run sent, or may have sent.")
     ] = SentBefore.REFUSE,
     within: Annotated[
         float,
@@ -118,6 +119,7 @@ def command(
             "--run",
             metavar="NAME",
             parser=run_name,
+            autocompletion=offers.runs,
             help="Start, or go on with, the run of that name; a finished one sends nothing.",
             show_default=False,
         ),

@@ -8,11 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, NoReturn, get_type_hints
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
 from exosms import __version__
+from exosms.cli import completion
+from exosms.cli import options as o
 from exosms.cli.render import Format, Out, lose
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
@@ -45,6 +47,8 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; every error ends here, as an exit code and a sentence."""
     try:
+        if completion.is_wanted():
+            completion.prepare()
         _app(_wanted(arguments))(args=list(arguments), prog_name="exosms")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.BUG
@@ -141,7 +145,6 @@ def group(name: str, commands: Mapping[str, Callable[..., int]], *, document: st
 def _app(wanted: set[str]) -> typer.Typer:
     """Return the program, with only the wanted commands loaded: the others are names and help."""
     app = _typer(
-        add_completion=True,
         epilog=_EPILOG,
         no_args_is_help=True,
         help="SMS through Exotel, sent once and with a truthful exit code.",
@@ -160,9 +163,9 @@ def _app(wanted: set[str]) -> typer.Typer:
     return app
 
 
-def _typer(*, add_completion: bool = False, **options: Any) -> typer.Typer:
+def _typer(**options: Any) -> typer.Typer:
     return typer.Typer(
-        add_completion=add_completion,
+        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_SETTINGS,
@@ -176,10 +179,26 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _show_completion(shell: completion.Shell | None) -> None:
+    if shell:
+        sys.stdout.write(completion.SCRIPTS[shell])
+        raise typer.Exit
+
+
 def _root(
-    _version: bool = typer.Option(
-        False, "-V", "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
-    ),
+    _version: Annotated[
+        bool,
+        typer.Option("-V", "--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+    _completion: Annotated[
+        completion.Shell | None,
+        o.choice(
+            completion.Shell,
+            "--show-completion",
+            about="Print what completes commands and names in that shell, and exit.",
+            callback=_show_completion,
+        ),
+    ] = None,
 ) -> None:
     """Do nothing: the commands do."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.context import open_ledger, run_of
 from exosms.cli.render import Format, Out, error_document
@@ -22,9 +23,16 @@ def command(
         float | None, typer.Option("--since", metavar="DURATION", parser=o.duration, help="Only as old as this.")
     ] = None,
     once: Annotated[str | None, typer.Option("--once", metavar="KEY", help="Only this once key.")] = None,
-    outcome: Annotated[Outcome | None, typer.Option("--outcome", help="Only this outcome.")] = None,
+    outcome: Annotated[Outcome | None, o.choice(Outcome, "--outcome", about="Only this outcome.")] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="Only the rows of this run.", show_default=False)
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            autocompletion=offers.runs,
+            help="Only the rows of this run.",
+            show_default=False,
+        ),
     ] = None,
     output: o.Output = Format.AUTO,
     json: o.Json = False,

@@ -2,17 +2,21 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli.render import Format, Out
 from exosms.errors import InputError, UsageError
 from exosms.message import Encoding, MessageType, Priority
 from exosms.pacing import Rate
 
+_REGIONS = ("singapore", "mumbai", "sandbox")
+_ENCODINGS = ("auto", *Encoding)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -54,6 +58,44 @@ def rate(text: str | Rate) -> Rate:
         raise typer.BadParameter(str(error)) from error
 
 
+def choice(
+    words: type[StrEnum],
+    *names: str,
+    about: str,
+    show_default: bool = True,
+    callback: Callable[..., None] | None = None,
+) -> Any:
+    """Declare an option that takes one of these words; of another one the nearest is told.
+
+    One with a callback is for that alone, before any command.
+    """
+
+    def read(text: str) -> StrEnum:
+        if text not in list(words):
+            listed = ", ".join(map(repr, map(str, words)))
+            raise typer.BadParameter(f"{text!r} is not one of {listed}{_nearest(text, words)}")
+        return words(text)
+
+    return typer.Option(
+        *names,
+        metavar="|".join(words),
+        parser=read,
+        autocompletion=offers.words(*words),
+        help=about,
+        show_default=show_default,
+        callback=callback,
+        is_eager=callback is not None,
+    )
+
+
+def _nearest(text: str, words: Iterable[str]) -> str:
+    """Return a question that names the word which is nearest, if one is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(text.lower(), list(words), n=1)
+    return f"; did you mean {str(near[0])!r}?" if near else ""
+
+
 def region(text: str) -> str:
     """Read a region, or the host that Exotel's pages print for it."""
     from exosms.account import parse_region
@@ -62,7 +104,7 @@ def region(text: str) -> str:
     try:
         return parse_region(text).value
     except ConfigError as error:
-        raise typer.BadParameter(error.message) from error
+        raise typer.BadParameter(error.message + _nearest(text, _REGIONS)) from error
 
 
 def web_address(text: str) -> str:
@@ -106,7 +148,8 @@ def encoding(text: str | Encoding) -> Encoding | None:
     try:
         return Encoding(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no encoding: write auto, plain or unicode") from None
+        near = _nearest(text, _ENCODINGS)
+        raise typer.BadParameter(f"{text!r} is no encoding: write auto, plain or unicode{near}") from None
 
 
 def batch(text: str | int) -> int:
@@ -169,13 +212,22 @@ def out(output: Format = Format.AUTO, *, json: bool = False, quiet: bool = False
 
 
 Profile = Annotated[
-    str | None, typer.Option("-p", "--profile", metavar="NAME", help="The stored account to use.", show_default=False)
+    str | None,
+    typer.Option(
+        "-p",
+        "--profile",
+        metavar="NAME",
+        autocompletion=offers.profiles,
+        help="The stored account to use.",
+        show_default=False,
+    ),
 ]
 Region = Annotated[
     str | None,
     typer.Option(
-        metavar="singapore|mumbai|sandbox",
+        metavar="|".join(_REGIONS),
         parser=region,
+        autocompletion=offers.words(*_REGIONS),
         help="Where the account lives; sandbox needs no account and sends nothing.",
         show_default=False,
     ),
@@ -190,7 +242,7 @@ Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Another config.toml.", show_default=False)
 ]
 Output = Annotated[
-    Format, typer.Option("-o", "--output", help="How to print results; auto is human on a terminal, else plain.")
+    Format, choice(Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No warnings and hints; send prints only the SID.")]
@@ -220,7 +272,12 @@ BodyFile = Annotated[
 Template = Annotated[
     str | None,
     typer.Option(
-        "-t", "--template", metavar="NAME", help="A registered template, by name or 19-digit id.", show_default=False
+        "-t",
+        "--template",
+        metavar="NAME",
+        autocompletion=offers.templates,
+        help="A registered template, by name or 19-digit id.",
+        show_default=False,
     ),
 ]
 Var = Annotated[
@@ -268,17 +325,19 @@ DltTemplateId = Annotated[
 ]
 Type = Annotated[
     MessageType | None,
-    typer.Option("--type", help="Exotel's SmsType; without it Exotel decides.", show_default=False),
+    choice(MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False),
 ]
-PriorityOption = Annotated[Priority, typer.Option("--priority", help="high is meant for one-time passwords only.")]
-
+PriorityOption = Annotated[
+    Priority, choice(Priority, "--priority", about="high is meant for one-time passwords only.")
+]
 
 EncodingOption = Annotated[
     Encoding | None,
     typer.Option(
         "--encoding",
-        metavar="auto|plain|unicode",
+        metavar="|".join(_ENCODINGS),
         parser=encoding,
+        autocompletion=offers.words(*_ENCODINGS),
         help="auto takes unicode only where the text needs it.  [default: auto]",
         show_default=False,
     ),

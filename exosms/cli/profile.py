@@ -10,6 +10,7 @@ import typer
 from exosms import configfile, places
 from exosms.account import flaw_of_sid, parse_base_url, parse_region
 from exosms.choice import from_flag
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.asking import raise_if_interrupted
 from exosms.cli.commands import group
@@ -32,14 +33,17 @@ from exosms.message import Outcome
 from exosms.profiles import Options, describe
 from exosms.profiletable import BUILT_IN, Profile
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=offers.profiles, help="The profile's name.")]
 OptionalName = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="The profile's name; without it the one in use.")
+    str | None,
+    typer.Argument(
+        metavar="[NAME]", autocompletion=offers.profiles, help="The profile's name; without it the one in use."
+    ),
 ]
 
 
 def add(
-    name: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
     region: o.Region = None,
     base_url: o.BaseUrl = None,
     account_sid: Annotated[

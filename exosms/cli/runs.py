@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
@@ -27,7 +28,10 @@ class _Decision(StrEnum):
     NOT_SENT = Outcome.NOT_SENT
 
 
-Name = Annotated[str, typer.Argument(metavar="RUN", help="The run's name, as `runs list` shows it.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="RUN", autocompletion=offers.runs, help="The run's name, as `runs list` shows it."),
+]
 
 
 def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
@@ -146,8 +150,11 @@ def retry(
 
 
 def resolve(
-    decision: Annotated[_Decision, typer.Option("--as", help="What became of them, as you found out.")],
-    name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run whose unknown rows are meant.")] = None,
+    decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What became of them, as you found out.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", autocompletion=offers.runs, help="The run whose unknown rows are meant."),
+    ] = None,
     once: Annotated[
         str | None,
         typer.Option("--once", metavar="KEY", help="The once key of the unknown messages.", show_default=False),

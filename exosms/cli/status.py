@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
@@ -40,7 +41,13 @@ def command(
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option("--run", metavar="RUN", help="The accepted messages of this bulk run.", show_default=False),
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            autocompletion=offers.runs,
+            help="The accepted messages of this bulk run.",
+            show_default=False,
+        ),
     ] = None,
     wait: o.Wait = None,
     timeout: o.Timeout = 30.0,

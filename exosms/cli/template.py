@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.render import Format, Out, facts
@@ -31,7 +32,10 @@ _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 _NARROW = 80
 """Columns below which a table has no room for ids and texts side by side."""
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The template's name, or its 19-digit id.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", autocompletion=offers.templates, help="The template's name, or its 19-digit id."),
+]
 
 
 def list_(
@@ -216,7 +220,9 @@ def import_(
     ] = None,
     type_: Annotated[
         MessageType | None,
-        typer.Option("--type", help="For rows without a category, or with one unknown here.", show_default=False),
+        o.choice(
+            MessageType, "--type", about="For rows without a category, or with one unknown here.", show_default=False
+        ),
     ] = None,
     templates: o.Templates = None,
     profile: o.Profile = None,
