@@ -94,8 +94,8 @@ def command(
             "--within",
             metavar="DURATION",
             parser=o.duration,
-            help="How long ago counts as sent before.",
-            show_default="12h",
+            help="How long ago counts as sent before.  [default: 12h]",
+            show_default=False,
         ),
     ] = 12 * 3600.0,
     skip_invalid: Annotated[
@@ -126,7 +126,7 @@ def command(
     ] = None,
     batch: o.BatchOption = None,
     rate: o.RateOption = None,
-    timeout: o.Timeout = 90.0,
+    timeout: o.Timeout = 90,
     max_failures: o.MaxFailures = None,
     limit: o.Limit = None,
     results: o.Results = None,
@@ -149,7 +149,7 @@ def command(
 
     exosms bulk customers.csv --template otp --dry-run
 
-    exosms bulk customers.csv --body "Dear {name}, your order {order id} has left. - Acme" --yes
+    exosms bulk customers.csv --body "Dear {name}, {order} has left. - Acme"
     """
     if template is not None and body is not None:
         raise UsageError("Give either --template or --body")

@@ -46,7 +46,7 @@ def command(
 
     exosms check-template -t otp --body "123456 is your OTP for login. - Acme"
 
-    exosms check-template --text "{#var#} is your OTP. - Acme" --body-file message.txt --json
+    exosms check-template -t otp --csv customers.csv --json
     """
     if [body, body_file, csv].count(None) != 2:
         raise UsageError("Give one of --body, --body-file and --csv")

@@ -33,11 +33,19 @@ _HELP = {
 }
 
 _EPILOG = """\
-Try it without an account: exosms send --region sandbox --to 9876543210 --body "Hello"
+exosms send --region sandbox --to 9876543210 --body "Hello"
 
-Exit codes: 0 accepted, 2 usage, 3 input refused, 4 configuration or credentials, 5 a guard refused,
-6 refused by Exotel, 7 not sent, 8 still pending, 9 unknown: may have been sent, 10 some accepted,
-11 rate limited, 12 failed at the operator."""
+exosms bulk customers.csv --template otp --dry-run
+
+The first one needs no account: the sandbox answers in the program.
+
+Exit codes: 0 accepted (not yet delivered) or nothing to do, 1 a bug in exosms, 2 usage, 3 input refused,
+4 configuration or credentials, 5 a guard refused, 6 refused by Exotel, 7 not sent, 8 still pending,
+9 unknown: may have been sent, 10 some accepted, some not, 11 rate limited, 12 failed at the operator,
+129, 130 and 143 interrupted. It is safe to run it again after 7 and 11, and not after 9.
+
+DURATION is 90s, 15m, 24h or 7d. Once keys and pace hold within one state directory: where every command starts
+on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
@@ -134,11 +142,18 @@ def _name_of(function: Callable[..., int], parameter: str) -> str:
     return f"The argument {what}" if isinstance(info, typer.models.ArgumentInfo) else f"--{what}"
 
 
-def group(name: str, commands: Mapping[str, Callable[..., int]], *, document: str | None = None) -> typer.Typer:
+def group(
+    name: str,
+    commands: Mapping[str, Callable[..., int]],
+    *,
+    examples: Sequence[str],
+    document: str | None = None,
+) -> typer.Typer:
     """Return a command that has commands of its own; ``document`` is the name in the JSON documents of them all."""
-    app = _typer(help=_HELP[name], no_args_is_help=True)
+    app = _typer(help=_HELP[name], epilog="\n\n".join(examples), no_args_is_help=True)
     for command_name, function in commands.items():
-        app.command(command_name)(command(function, document or f"{name} {command_name}"))
+        summary = (function.__doc__ or "").partition("\n")[0]  # typer would cut it
+        app.command(command_name, short_help=summary)(command(function, document or f"{name} {command_name}"))
     return app
 
 
@@ -152,7 +167,7 @@ def _app(wanted: set[str]) -> typer.Typer:
     app.callback()(_root)
     for name, summary in _HELP.items():
         if name not in wanted:
-            app.command(name, help=summary)(_root)
+            app.command(name, help=summary, short_help=summary)(_root)
             continue
         module = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}")
         if isinstance(module.command, typer.Typer):

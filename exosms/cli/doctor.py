@@ -28,7 +28,7 @@ def command(
         bool,
         typer.Option("--try-regions", help="After a 401, show key and token to Exotel's other region as well."),
     ] = False,
-    timeout: o.Timeout = 30.0,
+    timeout: o.Timeout = 30,
     sender: o.Sender = None,
     dlt_entity_id: o.DltEntityId = None,
     templates: o.Templates = None,

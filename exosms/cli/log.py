@@ -20,7 +20,8 @@ from exosms.times import local
 def command(
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
     since: Annotated[
-        float | None, typer.Option("--since", metavar="DURATION", parser=o.duration, help="Only as old as this.")
+        float | None,
+        typer.Option("--since", metavar="DURATION", parser=o.duration, help="Only as old as this, such as 24h."),
     ] = None,
     once: Annotated[str | None, typer.Option("--once", metavar="KEY", help="Only this once key.")] = None,
     outcome: Annotated[Outcome | None, o.choice(Outcome, "--outcome", about="Only this outcome.")] = None,

@@ -290,7 +290,7 @@ Delimiter = Annotated[
         "--delimiter",
         metavar="CHARACTER",
         parser=delimiter,
-        help="[default: as the header has it]",
+        help="What stands between cells.  [default: as the header has it]",
         show_default=False,
     ),
 ]
@@ -300,7 +300,7 @@ CsvEncoding = Annotated[
         "--csv-encoding",
         metavar="NAME",
         parser=csv_encoding,
-        help="[default: UTF-8, or as marked]",
+        help="How the file is encoded.  [default: UTF-8, or as marked]",
         show_default=False,
     ),
 ]
@@ -370,7 +370,11 @@ Once = Annotated[
 Within = Annotated[
     float | None,
     typer.Option(
-        "--within", metavar="DURATION", parser=duration, help="How long a once key holds.", show_default=False
+        "--within",
+        metavar="DURATION",
+        parser=duration,
+        help="How long a once key holds, such as 24h; without it for good.",
+        show_default=False,
     ),
 ]
 MaxSegments = Annotated[

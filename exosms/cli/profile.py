@@ -82,7 +82,7 @@ def add(
 
     exosms profile add prod
 
-    pass show exotel | exosms profile add prod --region mumbai --account-sid acme1 --api-key KEY --token-stdin
+    exosms profile add ci --region mumbai --token-command "pass show exotel"
     """
     out = o.out(output, json=json)
     configfile.check_name(name)
@@ -264,7 +264,7 @@ def check(
     region: o.Region = None,
     base_url: o.BaseUrl = None,
     config: o.Config = None,
-    timeout: o.Timeout = 30.0,
+    timeout: o.Timeout = 30,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
     verbose: o.Verbose = False,
@@ -353,4 +353,5 @@ command = group(
         "test": check,
         "path": path,
     },
+    examples=("exosms profile add prod", "exosms profile test prod"),
 )

@@ -351,4 +351,5 @@ command = group(
         "purge": purge,
     },
     document="runs",
+    examples=("exosms runs list", "exosms runs resume customers-20261123-1 --yes"),
 )

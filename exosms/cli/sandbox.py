@@ -28,17 +28,27 @@ def _until_interrupted() -> None:
 
 
 def command(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 is any free one.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.")
+    ] = 0,
     latency: Annotated[
         float,
         typer.Option(
-            "--latency", metavar="DURATION", parser=o.short_duration, show_default="0", help="Answer so late."
+            "--latency",
+            metavar="DURATION",
+            parser=o.short_duration,
+            show_default=False,
+            help="Answer so late, such as 250ms or 2s.  [default: 0]",
         ),
     ] = 0.0,
     faults: Annotated[
         float,
         typer.Option(
-            "--faults", metavar="RATE", parser=share, show_default="0", help="Share of requests that go wrong."
+            "--faults",
+            metavar="RATE",
+            parser=share,
+            show_default=False,
+            help="Share of requests that go wrong.  [default: 0]",
         ),
     ] = 0.0,
     seed: Annotated[
@@ -47,7 +57,11 @@ def command(
     delivery_after: Annotated[
         float,
         typer.Option(
-            "--delivery-after", metavar="DURATION", parser=o.short_duration, show_default="0", help="Deliver so late."
+            "--delivery-after",
+            metavar="DURATION",
+            parser=o.short_duration,
+            show_default=False,
+            help="Deliver so late, such as 30s.  [default: 0]",
         ),
     ] = 0.0,
 ) -> int:

@@ -30,7 +30,7 @@ def command(
     max_segments: o.MaxSegments = None,
     max_parts: o.MaxParts = None,
     any_hour: o.AnyHour = False,
-    timeout: o.Timeout = 90.0,
+    timeout: o.Timeout = 90,
     rate: o.RateOption = None,
     retry_for: o.RetryFor = 120.0,
     wait: o.Wait = None,
@@ -51,7 +51,7 @@ def command(
 
     exosms send --to 9876543210 -t otp --var code=123456 --var app=login
 
-    exosms send --to 9876543210,9876543211 -F alert.txt --once backup-2026-11-23 --wait 15m --json
+    exosms send --to 9876543210,9876543211 -F alert.txt --once nightly --json
     """
     values = o.variables(var)
     o.refuse_empty(

@@ -50,7 +50,7 @@ def command(
         ),
     ] = None,
     wait: o.Wait = None,
-    timeout: o.Timeout = 30.0,
+    timeout: o.Timeout = 30,
     rate: o.RateOption = None,
     profile: o.Profile = None,
     region: o.Region = None,
@@ -68,7 +68,7 @@ def command(
 
     exosms status 0f477d60517e6e6a0f6d9a7e9af8630e
 
-    exosms send --to 9876543210 --body "Hello" -q | exosms status - --wait 15m --json
+    exosms send --to 9876543210 --body "Hello" -q | exosms status - --wait 15m
 
     exosms status --run customers-20261123-1 --wait 1h
     """

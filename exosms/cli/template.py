@@ -148,9 +148,9 @@ def add(
 
     With --yes it replaces one of that name, which keeps what is not given; an empty value takes one away.
 
-    exosms template add otp --text "{#var#} is your OTP. - Acme" --variables code --from ACMEIN
+    exosms template add login --text "{#var#} is your OTP. - Acme" --from ACMEIN
 
-    pbpaste | exosms template add offer --text-file - --type promotional --from 612345
+    pbpaste | exosms template add offer --text-file - --type promotional
     """
     if (text is None) == (text_file is None):
         raise UsageError("Give one of --text and --text-file")
@@ -235,7 +235,7 @@ def import_(
 
     exosms template import templates.xlsx
 
-    exosms template import export.csv --column id="DLT CT ID" --column text="SMS" --type transactional
+    exosms template import export.csv --column id="DLT CT ID" --column text=SMS
     """
     columns = _columns(column)
     out = o.out(output, json=json)
@@ -489,4 +489,5 @@ command = group(
         "lint": lint,
         "remove": remove,
     },
+    examples=("exosms template import export.csv", "exosms template list"),
 )

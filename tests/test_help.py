@@ -1,0 +1,171 @@
+"""The help of every command: whole, and its examples are commands that work."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from conftest import Shell
+
+from exosms.cli import commands
+from exosms.errors import ExitCode
+
+PARSED = 77
+SANDBOX_ONLY = {"EXOSMS_PROFILE": "sandbox", "EXOTEL_FROM": "ACMEIN"}
+EXAMPLE = re.compile(r"^exosms |\| exosms |\$\(exosms ")
+
+
+def page(exosms: Shell, *command: str) -> str:
+    shown = exosms(*command, "--help")
+    assert (shown.exit_code, shown.stderr) == (0, ""), command
+    return shown.stdout
+
+
+def section(text: str, title: str) -> dict[str, str]:
+    """Return what a section lists: what stands on the left, and what is said about it."""
+    found = re.search(rf"^{title}:\n(.*?)(?:\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    entries: dict[str, str] = {}
+    for entry in re.split(r"\n(?=  \S)", found[1].rstrip()) if found else []:
+        name, _, about = entry.strip().replace("\n", "  ").partition("  ")
+        entries[name] = " ".join(about.split())
+    return entries
+
+
+def tree(exosms: Shell, *above: str) -> Iterator[tuple[str, ...]]:
+    """Yield every command with those above it, the program itself first."""
+    yield above
+    for name in section(page(exosms, *above), "Commands"):
+        yield from tree(exosms, *above, name)
+
+
+def examples(text: str) -> list[str]:
+    paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+    return [paragraph for paragraph in paragraphs if EXAMPLE.search(paragraph)]
+
+
+def programs(example: str) -> list[list[str]]:
+    """Return the arguments of each exosms in an example, as a shell would give them."""
+    lexer = shlex.shlex(re.sub(r'"?\$\((.*?)\)"?', r"; \1", example), posix=True, punctuation_chars="|;")
+    lexer.whitespace_split = True
+    calls: list[list[str]] = [[]]
+    for word in lexer:
+        if word in {"|", ";"}:
+            calls.append([])
+        else:
+            calls[-1].append(word)
+    return [call[1:] for call in calls if call[:1] == ["exosms"]]
+
+
+@pytest.fixture
+def furnished(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """A home that has what the examples name."""
+    monkeypatch.chdir(exosms.home)
+    exosms.env |= {**SANDBOX_ONLY, "EXOSMS_CONFIG": str(exosms.home / "config.toml")}
+    config = exosms.home / "config.toml"
+    config.write_text('[profiles.prod]\nregion = "sandbox"\n[profiles.staging]\nregion = "sandbox"\n[profiles.old]\n')
+    config.chmod(0o600)
+    text = '[templates.otp]\ntext = "{#var#} is your OTP for {#var#}. - Acme"\nvariables = ["code", "app"]\n'
+    text += 'dlt_template_id = "1107160000000012345"\n'
+    (exosms.home / "templates.toml").write_text(text)
+    Path("alert.txt").write_text("Disk full\n")
+    Path("message.txt").write_text("4711 is your OTP. - Acme\n")
+    Path("customers.csv").write_text("to,name,order,code,app\n9876543210,Asha,17,4711,login\n")
+    exports = (
+        "DLT CT ID,Name,SMS,Header,Type,Status\n1107160000000054321,offer,Hello {#var#},ACMEIN,Promotional,Approved\n"
+    )
+    Path("export.csv").write_text(exports)
+    return exosms
+
+
+def test_every_command_option_and_argument_is_described(exosms: Shell) -> None:
+    pages = {command: page(exosms, *command) for command in tree(exosms)}
+    assert len(pages) > 25
+    for command, text in pages.items():
+        for title in ("Options", "Arguments", "Commands"):
+            for name, about in section(text, title).items():
+                assert re.search(r"[a-zA-Z]", re.sub(r"\[.*?\]", "", about)), (command, name)
+                assert title != "Commands" or not about.endswith("..."), (command, name)
+
+
+def test_every_page_has_two_examples_that_can_be_copied(exosms: Shell) -> None:
+    for command in tree(exosms):
+        text = page(exosms, *command)
+        lines = [line.strip() for line in text.splitlines()]
+        found = examples(text)
+        assert len(found) >= 2, command
+        assert set(found) <= set(lines), (command, "an example is broken into lines")
+        assert all(f"exosms {' '.join(command)}".strip() in example for example in found), command
+
+
+def test_every_example_is_understood(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real parser reads it, as far as the command's first step."""
+
+    def stop(*_: object) -> None:
+        raise typer.Exit(PARSED)
+
+    monkeypatch.setattr(commands, "_refuse_what_is_no_text", stop)
+    for command in tree(exosms):
+        for example in examples(page(exosms, *command)):
+            assert {exosms(*call).exit_code for call in programs(example)} == {PARSED}, example
+
+
+def test_every_example_that_can_run_here_runs(furnished: Shell) -> None:
+    """Against the sandbox: what it answers depends on the home, but no example is a wrong use or meets a bug."""
+    for command in tree(furnished):
+        for example in examples(page(furnished, *command)):
+            if re.search(r"exosms sandbox|--region (mumbai|singapore)", example):
+                continue
+            for call in programs(example):
+                result = furnished(*call, stdin="0f477d60517e6e6a0f6d9a7e9af8630e\n")
+                assert result.exit_code not in {ExitCode.BUG, ExitCode.USAGE}, (example, result)
+
+
+def test_options_that_take_a_duration_say_how_one_is_written(exosms: Shell) -> None:
+    durations = [
+        (command, name, about)
+        for command in tree(exosms)
+        for name, about in section(page(exosms, *command), "Options").items()
+        if "DURATION" in name
+    ]
+    assert len(durations) > 5
+    assert [found for found in durations if not re.search(r"\b\d+m?[smhd]\b", found[2])] == []
+
+
+def test_the_program_says_what_its_exit_codes_mean_and_where_keys_and_pace_hold(exosms: Shell) -> None:
+    text = " ".join(page(exosms).split())
+    told = re.search(r"Exit codes: (.*?)\. ", text)
+    assert told
+    assert {int(code) for code in re.findall(r"(?:^|, | and )(\d+)", told[1])} == {*ExitCode, 129, 130, 143}
+    assert "DURATION is 90s, 15m, 24h or 7d" in text
+    assert "Once keys and pace hold within one state directory" in text
+    assert "a fresh CI machine knows none" in " ".join(page(exosms, "send").split())
+    assert "with this state directory" in " ".join(page(exosms, "bulk").split())
+
+
+@pytest.mark.parametrize(
+    ("line", "near"),
+    [
+        ("sned", "Did you mean 'send'?"),
+        ("runs resme june", "Did you mean 'resume'"),
+        ("template ad x", "Did you mean 'add'?"),
+        ("send --bdy x", "--body"),
+        ("--verison", "--version"),
+        ("send --to 9876543210 -b x --region mumbay", "did you mean 'mumbai'?"),
+        ("send --to 9876543210 -b x --region Singapur", "did you mean 'singapore'?"),
+        ("send --to 9876543210 -b x -o jsn", "did you mean 'json'?"),
+        ("send --to 9876543210 -b x --type transactonal", "did you mean 'transactional'?"),
+        ("send --to 9876543210 -b x --priority hihg", "did you mean 'high'?"),
+        ("send --to 9876543210 -b x --encoding unicod", "did you mean 'unicode'?"),
+        ("bulk x.csv --duplicates frist", "did you mean 'first'?"),
+        ("bulk x.csv --sent-before skp", "did you mean 'skip'?"),
+        ("log --outcome acepted", "did you mean 'accepted'?"),
+        ("runs resolve june --as notsent", "did you mean 'not_sent'?"),
+        ("--show-completion bsh", "did you mean 'bash'?"),
+    ],
+)
+def test_what_is_mistyped_is_told_the_nearest(exosms: Shell, line: str, near: str) -> None:
+    result = exosms(*line.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert near in result.stderr
