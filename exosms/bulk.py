@@ -276,14 +276,11 @@ class Sender:
 
     def _judge(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
         """Return what becomes of each row, and plan what follows from it."""
-        self._is_proving = self._is_proving and len(request.items) == 1
-        if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
-            self._proven = max(self._proven, min(2, len(request.items)))
-        if not batch.matched and self._size > 1:
-            self._size = 1
-            self._desk.tell("the reply could not be matched to what was asked; going on with one text a request")
+        self._learn(request, batch)
         if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
             return self._split(request, batch)
+        pause = next((receipt for receipt in batch.receipts if receipt.then is Then.PAUSE), None)
+        delay = self._pause(pause, request.retry) if pause else back_off(request.retry, chance=self._desk.chance())
         again: list[Item] = []
         results = []
         retrying = self._may_retry(request)
@@ -298,10 +295,19 @@ class Sender:
             results.append((item, receipt, state))
         final = [receipt for _, receipt, state in results if state is not State.WAITING]
         if again:
-            self._try_again(request, again, next(r for _, r, s in results if s is State.WAITING))
+            self._try_again(request, again, next(r for _, r, s in results if s is State.WAITING), delay=delay)
         if final:
             self._watch(final)
         return results
+
+    def _learn(self, request: _Request, batch: Batch) -> None:
+        """Note what an answer says about how many texts a request may carry."""
+        self._is_proving = self._is_proving and len(request.items) == 1
+        if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
+            self._proven = max(self._proven, min(2, len(request.items)))
+        if not batch.matched and self._size > 1:
+            self._size = 1
+            self._desk.tell("the reply could not be matched to what was asked; going on with one text a request")
 
     def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
         """Send the halves of a request that was refused as a whole: some row in it is at fault.
@@ -319,17 +325,19 @@ class Sender:
         allowed = _FREE_RETRIES + _RETRIES_PER_REQUEST * self._requests
         return request.retry < MOST_RETRIES and self._retries < allowed
 
-    def _try_again(self, request: _Request, items: Sequence[Item], receipt: Receipt) -> None:
+    def _try_again(self, request: _Request, items: Sequence[Item], receipt: Receipt, *, delay: float) -> None:
         self._retries += 1
-        delay = back_off(request.retry, chance=self._desk.chance())
-        if receipt.then is Then.PAUSE:
-            delay = delay if receipt.retry_after is None else receipt.retry_after
-            if self._desk.rate is not None:
-                self._desk.ledger.block(self._run.account, seconds=delay)
-                self._slot = None
         reason = f"HTTP {receipt.http_status}" if receipt.http_status else receipt.problem and receipt.problem.message
         self._desk.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
         self._queue(items, due=self._desk.now() + delay, retry=request.retry + 1)
+
+    def _pause(self, receipt: Receipt, retry: int) -> float:
+        """Let everyone who sends for this account wait, tried again or not; return for how many seconds."""
+        delay = back_off(retry, chance=self._desk.chance()) if receipt.retry_after is None else receipt.retry_after
+        if self._desk.rate is not None:
+            self._desk.ledger.block(self._run.account, seconds=delay)
+            self._slot = None
+        return delay
 
     def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
         self._queued += 1

@@ -47,7 +47,7 @@ class Inspection:
         for row in rows:
             if isinstance(row, Flaw):
                 self.broken = self.broken or row.is_last
-                yield self._rejected((row,), recipient=row.value)
+                yield self._rejected((row,), recipient="")  # nobody can tell where it stands
                 continue
             made = self.recipe.draft(row)
             if isinstance(made, Message):

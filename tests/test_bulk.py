@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import Result, Shell
 from faulty import FaultyExotel
+from misbehaving import Misbehaving, answers
 
 from exosms.ledger import Ledger
 
@@ -554,6 +555,29 @@ def test_unknown_ones_are_never_sent_by_skip(exosms: Shell) -> None:
 
 
 # --- runs that were begun ---
+
+
+def test_rows_that_repeat_others_are_told_before_any_guard(exosms: Shell, exotel: FaultyExotel) -> None:
+    twice = ("--duplicates", "all", "--run", "june")
+    assert through(exosms, exotel, TWICE, *twice, "--limit", "1").exit_code == 0
+    assert through(exosms, exotel, TWICE).exit_code == 3
+    assert through(exosms, exotel, TWICE + "9876543211,x\n", "--run", "june").exit_code == 3
+    assert through(exosms, exotel, TWICE, "--duplicates", "all").exit_code == 5
+    assert through(exosms, exotel, TWICE, "--run", "june").exit_code == 0  # it was decided when it began
+    assert exotel.requests == 3
+
+
+def test_a_pause_that_exotel_asks_for_is_kept_where_nothing_is_tried_again(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.bulk.MOST_RETRIES", 0)
+    (exosms.home / "people.csv").write_text(TWO)
+    with Misbehaving(answers(429, "", "Retry-After: 1"), answers(200, '{"SMSMessage": {"Sid": "5"}}')) as server:
+        began = time.monotonic()
+        env = {**ACCOUNT, "EXOSMS_BASE_URL": server.url}
+        result = exosms("bulk", str(exosms.home / "people.csv"), "--yes", "--rate", "off", "--json", env=env)
+        assert time.monotonic() - began >= 1
+    assert result.json["counts"] == {**NONE_SENT, "rows": 2, "accepted": 1, "not_sent": 1}
 
 
 def test_a_finished_run_of_that_name_sends_nothing_and_answers_again(exosms: Shell, exotel: FaultyExotel) -> None:

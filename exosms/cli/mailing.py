@@ -160,10 +160,11 @@ class _Mailing:
         inspection = self._inspect()
         if wish.sample_to is not None:
             return self._samples(wish.sample_to)
-        known = self._known_run()
-        if known is not None:
-            return self._go_on(known)
+        named = self._named_run()
+        if named is not None and named.digest == self._staging.digest:
+            return self._go_on(named)
         self._refuse_duplicates()
+        self._refuse_what_is_on_its_way(named)
         self._guards_refuse(inspection)
         before = self._compare_with_earlier()
         plan = self._plan(inspection, before)
@@ -255,23 +256,22 @@ class _Mailing:
                 for warning in dlt.missing_ids(*missing):
                     out.warn(warning + some)
 
-    def _known_run(self) -> Run | None:
-        """Return the run that ``--run`` names, if there is one; raises GuardError for a file already on its way."""
+    def _named_run(self) -> Run | None:
+        """Return the run that ``--run`` names, if there is one, whatever is in it."""
+        try:
+            return self._journal.run(self._wish.run) if self._wish.run is not None else None
+        except KeyError:
+            return None
+
+    def _refuse_what_is_on_its_way(self, named: Run | None) -> None:
+        """Raise GuardError for a name that is taken, and for a file already on its way, changed or not."""
         wish = self._wish
-        digest = self._staging.digest
-        if wish.run is not None:
-            try:
-                run = self._journal.run(wish.run)
-            except KeyError:
-                run = None
-            if run is not None:
-                if run.digest != digest:
-                    raise GuardError(
-                        f"The run {run.name} was begun with other messages: {self._changes(run)}",
-                        remedy="Nothing was sent. Give this one another name.",
-                    )
-                return run
-        same = self._journal.unfinished(digest=digest)
+        if named is not None:
+            raise GuardError(
+                f"The run {named.name} was begun with other messages: {self._changes(named)}",
+                remedy="Nothing was sent. Give this one another name.",
+            )
+        same = self._journal.unfinished(digest=self._staging.digest)
         if same is not None:
             raise already_on_its_way(same)
         if wish.sent_before is SentBefore.REFUSE:
@@ -282,7 +282,6 @@ class _Mailing:
                     remedy=f"Nothing was sent. Go on with the old content by `exosms runs resume {other.name}`, or"
                     " send the rows that were not sent yet with --sent-before skip.",
                 )
-        return None
 
     def _changes(self, run: Run) -> str:
         same, new, gone = self._staging.changed_since(run.id)
