@@ -16,7 +16,7 @@ from typing import Any
 from exosms.account import is_of_sandbox
 from exosms.database import REPLACE, Database, LedgerError, translated
 from exosms.message import Delivery, Message, Outcome, Receipt
-from exosms.pacing import Rate
+from exosms.pacing import LONGEST_PAUSE, Rate
 
 
 class State(StrEnum):
@@ -283,8 +283,11 @@ class Ledger:
         """Pause every process that sends for the account: Exotel said that it has had enough for now."""
         now = self._clock()
         with self.database.transaction():
-            next_at, _ = self._pace(account, now)
-            self._set_pace(account, now, next_at=next_at, blocked_until=now + seconds)
+            next_at, blocked_until = self._pace(account, now)
+            longest = min(
+                max(now + seconds, blocked_until), now + LONGEST_PAUSE
+            )  # of several pauses the longest holds
+            self._set_pace(account, now, next_at=next_at, blocked_until=longest)
 
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""

@@ -242,6 +242,13 @@ def test_a_slot_that_comes_too_late_is_left_to_others(ledger: Ledger) -> None:
     assert ledger.reserve(ACCOUNT, rate, at_most=late) == late
 
 
+def test_a_short_pause_does_not_end_a_longer_one(ledger: Ledger, clock: Clock) -> None:
+    ledger.block("acme1", seconds=30)
+    clock.now += 1
+    ledger.block("acme1", seconds=0.5)
+    assert ledger.blocked_for("acme1") == pytest.approx(29)
+
+
 def test_a_slot_from_before_the_clock_was_set_back_is_ignored(ledger: Ledger, clock: Clock) -> None:
     ledger.block(ACCOUNT, seconds=30)
     ledger.reserve(ACCOUNT, Rate(200))
