@@ -33,6 +33,9 @@ SMALL_FILE = 200
 _LOOKAHEAD = 4
 """Batches' worth of rows among which those that fit into one request are looked for."""
 
+_WORTH_TELLING = 5.0
+"""Seconds of waiting that are told."""
+
 _FREE_RETRIES = 20
 _RETRIES_PER_REQUEST = 0.25
 """Retries that a run may make in all: a service that is failing is not helped by more requests."""
@@ -215,6 +218,8 @@ class Sender:
                 else self._desk.ledger.blocked_for(self._run.account)
             )
             self._slot = self._desk.now() + wait
+            if wait >= _WORTH_TELLING and wait > 2 * self._desk.rate.interval and not self._later:
+                self._desk.tell(f"waiting {wait:.0f} s for this account's turn")  # a pause of which we did not tell
         return self._slot
 
     def _start(self) -> Iterator[Sequence[Settled]]:

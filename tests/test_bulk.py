@@ -689,12 +689,12 @@ def test_where_every_row_is_refused_few_requests_find_out(exosms: Shell, exotel:
 
 
 def test_messages_that_go_alone_do_not_wait_for_each_other(exosms: Shell) -> None:
-    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
-    with FaultyExotel(faults=0, seed=1, latency=0.2) as slow:
+    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(24))
+    with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
         began = time.monotonic()
         assert through(exosms, slow, text, "--priority", "high", "--batch", "100").exit_code == 0
-        assert time.monotonic() - began < 40 * 0.2 / 2
-        assert slow.requests == 40
+        assert time.monotonic() - began < 24 * 0.5 * 3 / 4
+        assert slow.requests == 24
 
 
 def test_the_result_file_has_every_row(exosms: Shell) -> None:
@@ -824,7 +824,7 @@ def test_the_second_signal_leaves_with_everything_in_a_known_state(
             pass
         process.send_signal(signum)
         out, err = (stream.decode() for stream in process.communicate(timeout=30))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     assert (process.returncode, out) == (exit_code, "")
     assert err.rstrip().endswith("Go on with: exosms runs resume june")
     counts = exosms("runs", "show", "june", "--json").json["counts"]
@@ -849,6 +849,39 @@ def test_a_wall_clock_that_jumps_neither_repeats_nor_delays_a_message(
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert time.monotonic() - began < 20
     assert len(texts(exotel)) == len(set(texts(exotel))) == 10
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_before_the_first_request_is_a_document_too(exosms: Shell, signum: int, exit_code: int) -> None:
+    process = exosms.start("bulk", *SANDBOX, "-", "--yes", "--json", stdin=subprocess.PIPE)
+    status = Path(f"/proc/{process.pid}/status")
+    caught = 0
+    while not caught & 1 << signal.SIGHUP - 1:  # until it has taken the signals over
+        (caught,) = (int(line[7:], 16) for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+    process.send_signal(signum)
+    out, _ = process.communicate(timeout=30)
+    document = json.loads(out)
+    assert (process.returncode, document["exit_code"], document["error"]["kind"]) == (
+        exit_code,
+        exit_code,
+        "interrupted",
+    )
+    assert (document["command"], document["file"], document["counts"]) == ("bulk", "-", NONE_SENT)
+    assert exosms("runs", "list").stdout == ""
+
+
+def test_another_process_pause_is_waited_for_and_told(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "people.csv").write_text(TWO)
+    with closing(Ledger.open(exosms.home / "state")) as ledger:
+        ledger.block(f"{exotel.url[7:]}/acme1", seconds=60)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    process = exosms.start("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", env=env)
+    assert process.stderr
+    told = [process.stderr.readline().decode() for _ in range(3)]
+    process.terminate()
+    process.communicate(timeout=30)
+    assert re.fullmatch(r"exosms: waiting \d\d s for this account's turn\n", told[-1])
+    assert (process.returncode, exotel.requests) == (143, 0)
 
 
 def test_a_closed_standard_output_does_not_stop_a_run(exosms: Shell, exotel: FaultyExotel) -> None:

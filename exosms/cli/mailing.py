@@ -20,7 +20,7 @@ from exosms.cli.options import MostFailures
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results, write_results
-from exosms.cli.runreport import RunReport, clock, counts_document, failure
+from exosms.cli.runreport import RunReport, clock, counts_document, failure, interrupted_early
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
@@ -107,6 +107,8 @@ def mail(wish: Wish, options: Options, out: Out) -> int:
         raise  # standard output stays empty
     except ExosmsError as error:
         return _refused(out, error, wish, {})
+    except Interrupted as interrupted:
+        return interrupted_early(out, interrupted, file=wish.file_name, run=wish.run)
 
 
 def _refused(out: Out, error: ExosmsError, wish: Wish, counts: Mapping[str, int]) -> int:

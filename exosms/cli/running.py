@@ -12,13 +12,13 @@ from exosms.bulk import BulkDesk, Sender, Stop
 from exosms.cli.context import open_client
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Out
-from exosms.cli.runreport import RunReport
-from exosms.errors import InputError, Interrupted
+from exosms.cli.runreport import RunReport, interruption
+from exosms.errors import InputError
 from exosms.guards import Guards
 from exosms.interrupts import Interrupts
 from exosms.journal import Journal, Run
 from exosms.ledger import Ledger
-from exosms.message import Message, Problem, Retry
+from exosms.message import Message
 from exosms.profiles import Settings
 
 _STOPPING = "stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown"
@@ -62,7 +62,10 @@ def carry_out(run: Run, handling: Handling, office: Office) -> int:
         for settled in sender.send():
             report.show(settled)
     interrupted = office.interrupts.interruption
-    stop = _interruption(interrupted) if interrupted else sender.stop
+    stop = sender.stop
+    if interrupted:
+        problem = interruption(interrupted, "The rows that remain were not sent.")
+        stop = Stop(exit_code=interrupted.exit_code, problem=problem)
     run, exit_code = _released(run, office.journal, stop)
     report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
     if handling.results:
@@ -95,19 +98,6 @@ def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Call
         asked_to_stop=lambda: office.interrupts.interruption is not None,
         must_leave=office.interrupts.must_leave,
         tell=tell,
-    )
-
-
-def _interruption(interrupted: Interrupted) -> Stop:
-    return Stop(
-        exit_code=interrupted.exit_code,
-        problem=Problem(
-            kind="interrupted",
-            message=f"interrupted by {interrupted.name}",
-            meaning="The rows that remain were not sent.",
-            remedy="",
-            retry=Retry.SAFE,
-        ),
     )
 
 

@@ -10,9 +10,9 @@ from exosms.bulk import Settled, Stop
 from exosms.cli.render import Document, Format, Out, counted, facts
 from exosms.cli.results import Result, detail, entry_for, message_document, problem_document
 from exosms.cli.statusline import StatusLine
-from exosms.errors import ExosmsError
+from exosms.errors import ExosmsError, Interrupted
 from exosms.journal import Journal, Run
-from exosms.message import Outcome
+from exosms.message import Outcome, Problem, Retry
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -245,6 +245,30 @@ def failure(out: Out, error: ExosmsError, *, file: str, run: str | None = None, 
     counts = more.pop("counts", counts_document({}))
     out.failure("bulk", error, run=run, file=file, counts=counts, **more)
     return error.exit_code
+
+
+def interrupted_early(
+    out: Out, interrupted: Interrupted, *, file: str, run: str | None, counts: Document | None = None
+) -> int:
+    """Print that a signal ended the command before its first request, and return the exit code."""
+    out.fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
+    if out.format in {Format.JSON, Format.JSONL}:
+        document = {"schema": 1, "command": "bulk", "exit_code": interrupted.exit_code, "run": run, "file": file}
+        counts = counts or counts_document({})
+        error = problem_document(interruption(interrupted, "Nothing was sent."))
+        out.document({**document, "counts": counts, "error": error})
+    return interrupted.exit_code
+
+
+def interruption(interrupted: Interrupted, meaning: str) -> Problem:
+    """Return the problem that a signal makes."""
+    return Problem(
+        kind="interrupted",
+        message=f"interrupted by {interrupted.name}",
+        meaning=meaning,
+        remedy=interrupted.remedy,
+        retry=Retry.SAFE,
+    )
 
 
 def clock(seconds: float) -> str:

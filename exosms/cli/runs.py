@@ -274,7 +274,7 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     from dataclasses import replace
 
     from exosms.cli.running import Office, carry_out, check_results
-    from exosms.cli.runreport import counts_document, failure
+    from exosms.cli.runreport import counts_document, failure, interrupted_early
     from exosms.interrupts import Interrupts
 
     interrupts = Interrupts()
@@ -306,6 +306,8 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
         raise
     except ExosmsError as error:
         return failure(out, error, file=file, run=name, counts=counts)
+    except Interrupted as interrupted:
+        return interrupted_early(out, interrupted, file=file, run=name, counts=counts)
 
 
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
