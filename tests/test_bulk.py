@@ -75,8 +75,8 @@ def test_each_message_is_a_line_and_the_summary_is_not_on_standard_output(exosms
         "rejected\t+919000000400\t\tHTTP 400: Invalid Recipient",
     ]
     assert result.stderr == (
-        "exosms: run june: 3 messages\n"
         "exosms: the sandbox answers; nothing is sent\n"
+        "exosms: run june: 3 messages\n"
         "exosms: run june: 3 rows: 2 accepted, 1 rejected\n"
         "exosms:   1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 4)\n"
     )
@@ -983,3 +983,22 @@ def test_memory_does_not_grow_with_the_file(exosms: Shell, exotel: FaultyExotel)
         peaks.append(int(measured.stdout) / 1024)
     assert peaks[1] < 60
     assert peaks[1] - peaks[0] < 8
+
+
+def test_no_run_begins_whose_token_does_not_come(exosms: Shell, exotel: FaultyExotel, tmp_path: Path) -> None:
+    config, token, people = tmp_path / "config.toml", tmp_path / "token", exosms.home / "people.csv"
+    profile = f'base_url = "{exotel.url}"\naccount_sid = "a"\napi_key = "k"\nfrom = "ACMEIN"\ntoken_file = "{token}"'
+    config.write_text(f"[profiles.prod]\n{profile}\n")
+    config.chmod(0o600)
+    people.write_text(TWO)
+    command = ("bulk", str(people), "--yes", "--config", str(config), "--rate", "off")
+    refused = exosms(*command)
+    assert (refused.exit_code, refused.stdout, exosms("runs", "list").stdout) == (4, "", "")
+    token.write_text("token")
+    assert exosms(*command, "--run", "june", "--limit", "1").stdout.startswith("accepted\t")
+    token.unlink()
+    for resume in (("runs", "resume", "june", "--yes", "--config", str(config)), (*command, "--run", "june")):
+        assert exosms(*resume).exit_code == 4
+    token.write_text("token")
+    assert exosms("runs", "resume", "june", "--yes", "--config", str(config)).exit_code == 0
+    assert texts(exotel) == [("+919876543210", "Hello"), ("+919876543211", "Namaste")]

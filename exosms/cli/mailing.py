@@ -19,7 +19,7 @@ from exosms.cli.letterheads import Heading, guards_for, letterhead_for, require_
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
-from exosms.cli.running import Handling, Office, carry_out, check_results, write_results
+from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, write_results
 from exosms.cli.runreport import RunReport, clock, counts_document, failure, interrupted_early
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
@@ -303,7 +303,8 @@ class _Mailing:
         return ExitCode.OK
 
     def _resume(self, run: Run) -> int:
-        return carry_out(self._journal.take(run), self._handling(), self._office)
+        client = client_for(self._office, timeout=run.terms.timeout)
+        return carry_out(self._journal.take(run), self._handling(), self._office, client)
 
     def _say_again(self, run: Run) -> int:
         exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
@@ -417,6 +418,7 @@ class _Mailing:
 
     def _begin(self, plan: Plan) -> int:
         wish = self._wish
+        client = client_for(self._office, timeout=wish.timeout)
         run = self._journal.begin(
             wish.run or _free_name(self._journal, wish.file),
             account=self._account,
@@ -435,7 +437,7 @@ class _Mailing:
             ),
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
-        return carry_out(run, self._handling(failed=plan.totals.rejected), self._office)
+        return carry_out(run, self._handling(failed=plan.totals.rejected), self._office, client)
 
     def _handling(self, *, failed: int = 0) -> Handling:
         wish = self._wish

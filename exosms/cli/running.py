@@ -14,6 +14,7 @@ from exosms.cli.options import MostFailures
 from exosms.cli.render import Out
 from exosms.cli.runreport import RunReport, interruption
 from exosms.errors import InputError
+from exosms.exotel.client import Client
 from exosms.guards import Guards
 from exosms.interrupts import Interrupts
 from exosms.journal import Journal, Run
@@ -50,14 +51,23 @@ class Office:
     interrupts: Interrupts
 
 
-def carry_out(run: Run, handling: Handling, office: Office) -> int:
+def client_for(office: Office, *, timeout: float) -> Client:
+    """Return a client for the account; its token may fail to come, so a run begins after this."""
+    account = office.settings.account
+    if account is None:  # find_settings was told that one is needed
+        raise AssertionError
+    with office.interrupts.at_once():
+        return open_client(office.out, account, timeout=timeout)
+
+
+def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> int:
     """Send what is left of a run that is ours, show it, and return the exit code."""
     gc.enable()  # a run lives long
     counts = office.journal.counts(run)
     rows = counts.get("waiting", 0) if handling.again is None else handling.again
     rows = min(rows, handling.limit or rows)
     report = RunReport(office.out, rows=rows, sandbox=office.settings.is_sandbox)
-    sender = Sender(run, _desk(run, handling, office, rows=sum(counts.values()), tell=report.tell))
+    sender = Sender(run, _desk(run, handling, office, client, rows=sum(counts.values()), tell=report.tell))
     with office.interrupts.draining(partial(report.tell, _STOPPING)):
         for settled in sender.send():
             report.show(settled)
@@ -73,10 +83,10 @@ def carry_out(run: Run, handling: Handling, office: Office) -> int:
     return exit_code
 
 
-def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Callable[[str], None]) -> BulkDesk:
+def _desk(
+    run: Run, handling: Handling, office: Office, client: Client, *, rows: int, tell: Callable[[str], None]
+) -> BulkDesk:
     settings = office.settings
-    if settings.account is None:  # find_settings was told that one is needed
-        raise AssertionError
     guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
 
     def check(message: Message) -> None:
@@ -84,7 +94,7 @@ def _desk(run: Run, handling: Handling, office: Office, *, rows: int, tell: Call
         guards.check_hour(message, now=time.time())
 
     return BulkDesk(
-        client=open_client(office.out, settings.account, timeout=run.terms.timeout),
+        client=client,
         ledger=office.ledger,
         journal=office.journal,
         rate=None if settings.is_sandbox else settings.rate,

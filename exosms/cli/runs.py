@@ -13,7 +13,7 @@ from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.render import Format, Out, counted
-from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
+from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.journal import Journal
 from exosms.ledger import Ledger, State
 from exosms.message import Outcome
@@ -273,7 +273,7 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     """Take a run and send what is to be sent of it."""
     from dataclasses import replace
 
-    from exosms.cli.running import Office, carry_out, check_results
+    from exosms.cli.running import Office, carry_out, check_results, client_for
     from exosms.cli.runreport import counts_document, failure, interrupted_early
     from exosms.interrupts import Interrupts
 
@@ -286,6 +286,7 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                 file, counts = run.file, counts_document(journal.counts(run))
                 check_results(how.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, options)
+                office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)
                 run = journal.take(run)
                 rows = journal.may_go_again(run, how.again) if how.again else counts["remaining"]
                 try:
@@ -294,14 +295,14 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                             f"{counted(rows, 'row')} of {name} again" if how.again else f"what is left of {name}"
                         )
                         _agreed(out, f"Send {question}?", yes=how.yes, no_input=how.no_input)
-                except (GuardError, Interrupted):
+                    client = client_for(office, timeout=run.terms.timeout)
+                except (GuardError, ConfigError, Interrupted):
                     journal.let_go(run)
                     raise
             if how.again:
                 journal.put_back(run, how.again)
             handling = replace(how.handling, again=rows if how.again else None)
-            office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)
-            return carry_out(run, handling, office)
+            return carry_out(run, handling, office, client)
     except UsageError:
         raise
     except ExosmsError as error:
