@@ -73,6 +73,7 @@ def main() -> None:
         "--version": [*exosms, "--version"],
         "--help": [*exosms, "--help"],
         "send --help": [*exosms, "send", "--help"],
+        "send -p TAB": exosms,
         "httpx.post": [sys.executable, "-c", HTTPX, url],
         "curl": ["curl", "-sf", "-u", "key:token", "-d", "From=A", "-d", "To=B", "-d", "Body=C", post],
         "send, no ledger": [*send, "--rate", "off"],
@@ -80,13 +81,21 @@ def main() -> None:
     }
     blocked = Path(home) / "a-file"
     blocked.write_text("")
-    envs = {"send, no ledger": {**env, "EXOSMS_STATE_DIR": str(blocked / "state")}}
+    envs = {
+        "send, no ledger": {**env, "EXOSMS_STATE_DIR": str(blocked / "state")},
+        "send -p TAB": {
+            **env,
+            "_EXOSMS_COMPLETE": "complete_fish",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TYPER_COMPLETE_ARGS": "exosms send -p ",
+        },
+    }
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds + 1):
         for name, command in commands.items():
             times[name].append(seconds(command, envs.get(name, env)))
     medians = {name: statistics.median(values[1:]) for name, values in times.items()}
-    baselines = {"--version": "python", "--help": "python", "send --help": "python"}
+    baselines = {"--version": "python", "--help": "python", "send --help": "python", "send -p TAB": "--version"}
     print(f"{'command':<18}{'median ms':>10}  ratio")
     for name, median in medians.items():
         base = baselines.get(name, "httpx.post")
