@@ -1,7 +1,6 @@
 """``exosms bulk``: declares its options; ``mailing`` does the work."""
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +8,11 @@ import typer
 
 from exosms.cli import offers
 from exosms.cli import options as o
+from exosms.cli.policies import Duplicates, SentBefore
 from exosms.cli.render import Format
 from exosms.errors import UsageError
 from exosms.message import Priority
 from exosms.profiles import Options
-
-
-class Duplicates(StrEnum):
-    """What to do with a row that repeats recipient, text and sender of an earlier one."""
-
-    REFUSE = "refuse"
-    FIRST = "first"
-    ALL = "all"
-
-
-class SentBefore(StrEnum):
-    """What to do with a row that an earlier run sent, or may have sent."""
-
-    REFUSE = "refuse"
-    SKIP = "skip"
-    SEND = "send"
 
 
 def run_name(text: str) -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from exosms import dlt
 from exosms.bulk import exit_code_of_rows, size_for
 from exosms.cli.asking import agree
-from exosms.cli.bulk import Duplicates, SentBefore
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
 from exosms.cli.options import MostFailures
+from exosms.cli.policies import Duplicates, SentBefore
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, write_results

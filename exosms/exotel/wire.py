@@ -159,12 +159,17 @@ def refusal_in(items: Sequence[Item]) -> Refusal | None:
 
 
 def e164(number: str) -> str:
-    """Return a number as Exotel writes it (``0`` + ten digits for India, ``00`` + number abroad) as E.164."""
+    """Return a number as Exotel writes it as E.164.
+
+    It is ``0`` + ten digits for India, ``00`` + number abroad; ten digits alone can only be an Indian mobile's.
+    """
     digits = number if number.isdigit() else "".join(filter(str.isdigit, number))
     if digits.startswith("00"):
         return "+" + digits[2:]
     if len(digits) == 11 and digits.startswith("0"):
         return "+91" + digits[1:]
+    if len(digits) == 10 and digits == number and digits[0] in "6789":
+        return "+91" + digits
     return "+" + digits
 
 
