@@ -447,7 +447,7 @@ def _stop_for(error: ExosmsError) -> Stop:
     receipt = refused_here(error)
     if receipt.problem is None:
         raise AssertionError
-    return Stop(exit_code=receipt.exit_code, problem=receipt.problem)
+    return Stop(exit_code=receipt.exit_code, problem=replace(receipt.problem, meaning=_REMAIN))
 
 
 def _broken(error: Exception) -> Receipt:
@@ -469,11 +469,12 @@ def _too_many_failed(rows: int) -> Problem:
     return Problem(
         kind="max_failures",
         message=f"{rows} row{'' if rows == 1 else 's'} failed, which --max-failures does not allow",
-        meaning="The rows that remain were not sent.",
+        meaning=_REMAIN,
         remedy="See why with `runs show`.",
         retry=Retry.DECIDE,
     )
 
 
+_REMAIN = "The rows that remain were not sent."
 _MOST = {Outcome.NOT_SENT: _MOST_NOT_SENT, Outcome.UNKNOWN: _MOST_UNKNOWN, Outcome.REJECTED: _MOST_REFUSED}
 _ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent meanwhile by another run")

@@ -42,7 +42,7 @@ class Guards:
         if self.max_parts is not None and parts > self.max_parts:
             raise GuardError(
                 f"This command would send {parts} parts, more than --max-parts {self.max_parts}",
-                remedy="Nothing was sent. Shorten the text, send to fewer people or raise --max-parts.",
+                remedy="Shorten the text, send to fewer people or raise --max-parts.",
             )
         self.check_day(parts_today + parts)
 
@@ -52,7 +52,7 @@ class Guards:
             raise GuardError(
                 f"This would make {parts} parts today, more than the profile's max_parts_per_day"
                 f" {self.max_parts_per_day}",
-                remedy="Nothing more was sent. Wait for tomorrow (in India), or raise the limit in the profile.",
+                remedy="Wait for tomorrow (in India), or raise the limit in the profile.",
             )
 
     def check_hour(self, message: Message, *, now: float) -> None:
@@ -64,15 +64,14 @@ class Guards:
             raise GuardError(
                 f"Promotional SMS to {message.to} go out from {OPENS}:00 to {CLOSES}:00 in India;"
                 f" it is {moment:%H:%M} there",
-                remedy="Nothing was sent. Run it again within these hours, or add --any-hour.",
+                remedy="Run it again within these hours, or add --any-hour.",
             )
 
     def _check_allowed(self, message: Message) -> None:
         if self.allow is not None and message.to not in self.allow:
             raise GuardError(
                 f"{message.to} is not on the allow list, so it cannot be texted from here",
-                remedy="Nothing was sent. Add the number to the profile's allow list (or EXOSMS_ALLOW), or use"
-                " another profile.",
+                remedy="Add the number to the profile's allow list (or EXOSMS_ALLOW), or use another profile.",
             )
 
     def _check_segments(self, message: Message) -> None:
@@ -80,5 +79,5 @@ class Guards:
             raise GuardError(
                 f"The text to {message.to} takes {message.segments} parts, more than --max-segments"
                 f" {self.max_segments}",
-                remedy="Nothing was sent. Shorten the text or raise --max-segments.",
+                remedy="Shorten the text or raise --max-segments.",
             )

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms.compose import Letterhead
 from exosms.database import Database, translated
@@ -62,6 +62,16 @@ class Rejected:
     number: int
     line: int
     recipient: str
+    error: str
+
+
+class LeftOut(NamedTuple):
+    """A row that is not to be sent: rejected or skipped, and why."""
+
+    number: int
+    line: int
+    recipient: str
+    state: str
     error: str
 
 
@@ -144,6 +154,26 @@ class Staging:
         )
         names = ("rows", "messages", "parts", "unicode", "rejected", "skipped")
         return Totals(**dict(zip(names, map(int, row), strict=True)))
+
+    def parts_of_first(self, messages: int) -> int:
+        """Return the parts of so many messages, from the first one on."""
+        row = self._one(
+            "SELECT total(segments) FROM (SELECT segments FROM temp.staged WHERE state = 'waiting'"
+            " ORDER BY number LIMIT ?)",
+            messages,
+        )
+        return int(row[0])
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """Yield the rows that are not to be sent, in order."""
+        with translated():
+            yield from map(
+                LeftOut._make,
+                self._connection.execute(
+                    "SELECT number, line, recipient, state, error FROM temp.staged"
+                    " WHERE state IN ('rejected', 'skipped') ORDER BY number"
+                ),
+            )
 
     def envelopes(self) -> Envelopes:
         """Count the messages that may share requests, as ``bulk`` puts them together."""

@@ -411,6 +411,9 @@ def test_all_bad_rows_are_told_at_once_with_line_column_and_value(exosms: Shell)
 
 def test_bad_rows_can_be_left_out_and_count_as_rejected(exosms: Shell) -> None:
     result = bulk(exosms, TWO + "12,x\n", "--yes", "--skip-invalid", "--run", "june")
+    assert masked(result.stdout).splitlines()[0] == (
+        "rejected\t12\t\tto: '12' is no Indian mobile number: it takes ten digits, the first of them 6 to 9"
+    )
     assert masked(result.stdout).count("accepted") == 2
     assert "left out: line 4, column to: '12' is no Indian mobile number" in result.stderr
     assert "run june: 3 rows: 2 accepted, 1 rejected" in result.stderr
@@ -476,6 +479,24 @@ def test_promotional_texts_stop_when_the_hours_end(
     assert (result.exit_code, result.json["error"]["kind"], exotel.requests) == (5, "guard", 1)
     assert result.json["counts"] == {**NONE_SENT, "rows": 2, "accepted": 1, "remaining": 1}
     assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
+    assert "Nothing" not in str(result.json["error"]) + result.stderr  # one of them was sent
+
+
+def test_max_parts_counts_what_this_command_sends(exosms: Shell) -> None:
+    assert bulk(exosms, TWO, "--yes", "--limit", "1", "--max-parts", "1").exit_code == 0
+
+
+def test_every_row_of_the_file_has_its_line(exosms: Shell) -> None:
+    text = "to,body\n9876543210,a\n12,b\n9876543210,a\n"
+    result = bulk(exosms, text, "--yes", "--skip-invalid", "--duplicates", "first", "-o", "jsonl")
+    *rows, last = map(json.loads, result.stdout.splitlines())
+    assert [(row["row"], row["line"], row["outcome"]) for row in rows] == [
+        (2, 3, "rejected"),
+        (3, 4, "skipped"),
+        (1, 2, "accepted"),
+    ]
+    assert (rows[0]["error"]["retry"], rows[1]["note"]) == ("no", "the same message as in an earlier row")
+    assert last["counts"] == {**NONE_SENT, "rows": 3, "accepted": 1, "rejected": 1, "skipped": 1, "remaining": 0}
 
 
 def test_the_result_file_is_never_the_file_itself(exosms: Shell) -> None:
@@ -550,7 +571,10 @@ def test_unknown_ones_are_never_sent_by_skip(exosms: Shell) -> None:
     refused = bulk(exosms, text, "--yes")
     assert (refused.exit_code, "1 message, and 1 perhaps" in refused.stderr) == (5, True)
     result = bulk(exosms, text, "--yes", "--sent-before", "skip")
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "".join(f"skipped\t{to}\t\tsent before, or perhaps sent\n" for to in ("+919000000500", "+919876543210")),
+    )
     assert "left out, since they may have been sent before: 1 row" in result.stderr
 
 
@@ -677,6 +701,7 @@ def test_rows_that_were_left_out_count_before_the_first_message(exosms: Shell, e
     assert result.json["counts"] == {**NONE_SENT, "rows": 3, "rejected": 1, "remaining": 2}
     assert result.json["error"]["message"].startswith("1 row failed")
     assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
+    assert "Nothing" not in str(result.json["error"]) + result.stderr  # one of them was sent
 
 
 def test_where_every_row_is_refused_few_requests_find_out(exosms: Shell, exotel: FaultyExotel) -> None:

@@ -29,7 +29,6 @@ FAILING = [
     (("runs", "resume", "none"), 3, "bulk", "none"),
     (("runs", "resolve", "none", "--as", "accepted"), 3, "runs", "none"),
     (("runs", "resolve", "--once", "none", "--as", "accepted"), 3, "runs", "none"),
-    (("runs", "purge", "--older-than", "1d"), 5, "runs", "needs a yes"),
     (("profile", "add", "prod"), 4, "profile add", "prod"),
     (("profile", "show", "none"), 4, "profile show", "none"),
     (("profile", "use", "none"), 4, "profile use", "none"),

@@ -14,11 +14,15 @@ def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "
     """Return if the answer is yes; raises GuardError if it is no, or if nobody can be asked."""
     if yes:
         return
-    can_ask = not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty() and out.stderr.isatty()
-    if not can_ask:
+    if not can_ask(out, no_input=no_input):
         raise GuardError(f"{question} This needs a yes", remedy=f"Nothing was done. {remedy}")
     if not confirmed(question):
         raise GuardError("The answer was no; nothing was done")
+
+
+def can_ask(out: Out, *, no_input: bool) -> bool:
+    """Whether a person is there to answer, and may be asked."""
+    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty() and out.stderr.isatty()
 
 
 def confirmed(question: str) -> bool:

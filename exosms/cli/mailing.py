@@ -20,7 +20,7 @@ from exosms.cli.policies import Duplicates, SentBefore
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, write_results
-from exosms.cli.runreport import RunReport, clock, counts_document, failure, interrupted_early
+from exosms.cli.runreport import RunReport, clock, counts_document, failure, interrupted_early, show_left_out
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
@@ -331,7 +331,9 @@ class _Mailing:
     def _guards_refuse(self, inspection: Inspection) -> None:
         if inspection.refused is not None:
             raise inspection.refused
-        self._guards.check_total(self._staging.totals().parts, parts_today=self._parts_today())
+        totals = self._staging.totals()
+        parts = totals.parts if self._wish.limit is None else self._staging.parts_of_first(self._wish.limit)
+        self._guards.check_total(parts, parts_today=self._parts_today())
 
     def _parts_today(self) -> int:
         return self._office.ledger.parts_today(self._account) if self._account else 0
@@ -437,6 +439,7 @@ class _Mailing:
             ),
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
+        show_left_out(self._out, self._staging.left_out(), sandbox=self._settings.is_sandbox)
         return carry_out(run, self._handling(failed=plan.totals.rejected), self._office, client)
 
     def _handling(self, *, failed: int = 0) -> Handling:

@@ -1,7 +1,7 @@
 """What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,11 @@ from exosms.bulk import Settled, Stop
 from exosms.cli.render import Document, Format, Out, counted, facts
 from exosms.cli.results import Result, detail, entry_for, message_document, problem_document
 from exosms.cli.statusline import StatusLine
-from exosms.errors import ExosmsError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.journal import Journal, Run
-from exosms.message import Outcome, Problem, Retry
+from exosms.message import Outcome, Problem, Receipt, Retry
+from exosms.sending import refused_here
+from exosms.staging import LeftOut
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -100,9 +102,9 @@ class RunReport:
         match self._out.format:
             case Format.JSONL:
                 for one in settled:
-                    place = {"row": one.item.number, "line": one.item.line}
-                    sandbox = {"sandbox": True} if self._sandbox else {}
-                    self._out.document({**place, **message_document(_result(one)), **sandbox})
+                    self._out.document(
+                        _row_document(one.item.number, one.item.line, _result(one), sandbox=self._sandbox)
+                    )
             case Format.PLAIN:
                 self._out.lines(map(self._cells, settled))
         self._progress.count(settled)
@@ -143,6 +145,28 @@ class RunReport:
             self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
         elif remedy:
             self._out.tell(remedy)
+
+
+def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
+    """Show the rows of a file that no request is made for: each of them has an outcome, too."""
+    if out.quiet or out.format not in {Format.PLAIN, Format.JSONL}:
+        return
+    for row in rows:
+        result = Result(to=row.recipient, receipt=_left_out(row))
+        if out.format is Format.JSONL:
+            out.document(_row_document(row.number, row.line, result, sandbox=sandbox))
+        else:
+            out.line(row.state, row.recipient, "", detail(result))
+
+
+def _left_out(row: LeftOut) -> Receipt:
+    if row.state == Outcome.SKIPPED:
+        return Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note=row.error)
+    return refused_here(InputError(row.error, remedy="Mend the row, and send it again."))
+
+
+def _row_document(number: int, line: int, result: Result, *, sandbox: bool) -> Document:
+    return {"row": number, "line": line, **message_document(result), **({"sandbox": True} if sandbox else {})}
 
 
 def show_run(run: Run, journal: Journal, out: Out) -> None:

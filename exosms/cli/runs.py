@@ -10,6 +10,7 @@ import typer
 
 from exosms.cli import offers
 from exosms.cli import options as o
+from exosms.cli.asking import can_ask
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.render import Format, Out, counted
@@ -230,7 +231,7 @@ def purge(
     """Forget what was sent longer ago: numbers, Sids, outcomes and texts, of single sends as well.
 
     What is unknown or unfinished stays, and so do once keys that still hold. Rows that are forgotten are not known
-    as sent before any more.
+    as sent before any more. A terminal is asked first.
 
     exosms runs purge --older-than 90d
 
@@ -238,7 +239,8 @@ def purge(
     """
     out = o.out(output, json=json)
     with _journal() as (journal, ledger):
-        _agreed(out, "Forget what was sent so long ago?", yes=yes, no_input=no_input)
+        if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
+            _agreed(out, "Forget what was sent so long ago?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
