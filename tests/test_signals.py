@@ -95,7 +95,17 @@ def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
     assert exosms("log").stdout.split("\t")[1] == "unknown"
 
 
-def test_a_token_command_is_not_waited_for_once_a_signal_came(exosms: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("send", "--to", NUMBERS[0], "--body", "Hello"), f"not_sent\t{NUMBERS[0]}\t\tinterrupted\n"),
+        (("status", "0" * 32), ""),
+    ],
+    ids=["send", "status"],
+)
+def test_a_token_command_is_not_waited_for_once_a_signal_came(
+    exosms: Shell, tmp_path: Path, argv: tuple[str, ...], expected: str
+) -> None:
     config, runs = tmp_path / "config.toml", tmp_path / "runs"
     config.write_text(f"""
 [profiles.prod]
@@ -106,11 +116,11 @@ token_command = ["sh", "-c", "touch {runs}; sleep 25"]
 from = "ACMEIN"
 """)
     config.chmod(0o600)
-    process = exosms.start("send", "--to", NUMBERS[0], "--body", "Hello", "--config", str(config))
+    process = exosms.start(*argv, "--config", str(config))
     while not runs.exists():
         time.sleep(0.01)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out.decode()) == (143, f"not_sent\t{NUMBERS[0]}\t\tinterrupted\n")
+    assert (process.returncode, out.decode()) == (143, expected)
     assert time.monotonic() - began < 10

@@ -521,6 +521,11 @@ def test_no_refused_question_advises_to_send_an_accepted_message_again(
     assert "send again" not in result.stdout + result.stderr
 
 
+def test_lines_of_the_sandbox_say_so(exosms: Shell) -> None:
+    result = exosms("status", *SANDBOX, send(exosms, "20005"), "-o", "jsonl")
+    assert json.loads(result.stdout)["sandbox"] is True
+
+
 def test_without_an_account_jsonl_says_why_as_well(exosms: Shell) -> None:
     result = exosms("status", SID, "-o", "jsonl")
     (line,) = result.stdout.splitlines()

@@ -10,13 +10,13 @@ from exosms.ledger import Entry
 from exosms.message import Delivery, Outcome, Problem
 
 
-def show(out: Out, finding: Finding, sent: Entry | None) -> None:
+def show(out: Out, finding: Finding, sent: Entry | None, *, sandbox: bool) -> None:
     """Print one message; ``sent`` is how it went out from here, if it did."""
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
-            out.document(document(finding, sent))
+            out.document({**document(finding, sent), **({"sandbox": True} if sandbox else {})})
         case Format.HUMAN:
             _draw(out, finding, sent)
             return

@@ -87,7 +87,8 @@ def command(
                     page.sids, settings = _of_run(run, options, out)
             page.settings = settings
             with ledger_or_memory(out) as ledger:
-                watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
+                with interrupts.at_once():  # a token command may take its time
+                    watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
                 page.watch, page.ledger = watch, ledger
                 try:
                     follow(watch, watch.ask_all() if wait is None else watch.wait(wait), out)
@@ -163,6 +164,10 @@ class _Page:
         self.ledger: Ledger | None = None
 
     @property
+    def _is_sandbox(self) -> bool:
+        return self.settings is not None and self.settings.is_sandbox
+
+    @property
     def open(self) -> Sequence[str]:
         """The messages of which more can be learned."""
         return self.watch.open if self.watch else self.sids
@@ -172,7 +177,7 @@ class _Page:
         findings = self.watch.findings if self.watch else {}
         for sid in self.sids:
             self._shown.append((findings.get(sid) or _not_asked(sid), self._sent_as(sid)))
-            show(self._out, *self._shown[-1])
+            show(self._out, *self._shown[-1], sandbox=self._is_sandbox)
 
     def _sent_as(self, sid: str) -> Entry | None:
         """Return how a message went out from here; what was found is shown also where that cannot be read."""
@@ -203,7 +208,7 @@ class _Page:
                     "schema": 1,
                     "command": "status",
                     "profile": self.settings.profile if self.settings else None,
-                    **({"sandbox": True} if self.settings and self.settings.is_sandbox else {}),
+                    **({"sandbox": True} if self._is_sandbox else {}),
                     "exit_code": int(exit_code),
                     "outcome": finding.outcome if finding else None,
                     "messages": [document(*shown) for shown in self._shown],
