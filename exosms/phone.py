@@ -11,6 +11,9 @@ _PLAIN = re.compile(r"(?:\+91)?([6-9][0-9]{9})")
 _INDIAN = re.compile(r"(?:\+?91|0091|00910|\+910|0)?([6-9][0-9]{9})")
 _SCIENTIFIC = re.compile(r"\+?[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
 
+_LONGEST = 16
+"""The plus sign and 15 digits; the metadata knows of longer numbers, which nobody reaches from abroad."""
+
 
 def parse(text: str, *, country: str = "IN") -> str:
     """Return a number as E.164, such as ``+919876543210``; raises InputError naming it.
@@ -64,10 +67,13 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
         number = phonenumbers.parse(international, None if international.startswith("+") else country)
     except phonenumbers.NumberParseException:
         number = None
+    e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)) if number else ""
     # Possible is enough: metadata is always older than the newest ranges, and a typo changes the length more often.
-    if number is None or not phonenumbers.is_possible_number(number):
+    is_possible = number and len(e164) <= _LONGEST and phonenumbers.is_possible_number(number)
+    # A zero too many is dropped by whoever reads the number next, and there it would be another one.
+    if not is_possible or phonenumbers.parse(e164) != number:
         raise InputError(
             f"{text!r} is no phone number of {country if not international.startswith('+') else 'any country'}",
             remedy="Write it with + and its country code.",
         )
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return e164

@@ -70,6 +70,9 @@ def test_other_numbers(text: str, country: str, number: str) -> None:
         ("", "empty"),
         (" ", "empty"),
         ("+999123456789", "+999123456789"),
+        ("+46 00 946 0018", "+46 00 946 0018"),
+        ("+81 00777 4321043210", "any country"),
+        ("+49 123456789012345", "any country"),
         ("\x1b[2J", r"\x1b"),
     ],
 )
