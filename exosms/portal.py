@@ -211,11 +211,12 @@ def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence
 def _columns(path: Path, row: Row, wanted: Mapping[Field, str]) -> _Columns | None:
     """Return where the fields stand if this row is the header."""
     titles = {place: _plain(cell.text) for place, cell in row.cells.items()}
+    folded = {place: fold(title) for place, title in titles.items()}
     places: dict[Field, int] = {}
     left_aside: dict[Field, list[str]] = {}
     for part, aliases in ALIASES.items():
         names = (fold(wanted[part]),) if part in wanted else aliases
-        at = [place for name in names for place, title in titles.items() if fold(title) == name]
+        at = [place for name in names for place, title in folded.items() if title == name]
         if at:
             places[part] = at[0]
             left_aside[part] = [titles[other] for other in at[1:]]

@@ -222,7 +222,7 @@ def fit(template: Template, values: Sequence[str]) -> tuple[tuple[str, ...], tup
 
 def _share(values: Sequence[str], room: int) -> list[str]:
     """Cut the longest values, all to the same length, until they fit the room together."""
-    longest = max(map(len, values))
+    longest = min(max(map(len, values)), room)
     level = max(size for size in range(longest + 1) if sum(min(len(value), size) for value in values) <= room)
     return [cut(value, level) for value in values]
 
