@@ -6,12 +6,22 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
 from exosms.errors import ExitCode
 from exosms.exotel import attempt
-from exosms.exotel.attempt import Fault, NoAnswer, judge_silence, judge_status
+from exosms.exotel.attempt import (
+    AbandonedError,
+    Answer,
+    Exchange,
+    Fault,
+    NoAnswer,
+    Progress,
+    judge_silence,
+    judge_status,
+)
 from exosms.exotel.line import Https
 from exosms.message import Outcome, Then
 
@@ -100,6 +110,29 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
     assert not reply.written
     assert judge_silence(reply).outcome is Outcome.NOT_SENT
     assert not arrived.wait(0.5)
+
+
+def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None:
+    progress = Progress()
+    progress.abandon()
+    with pytest.raises(AbandonedError):
+        progress("http11.send_request_headers.started", {"request": httpcore.Request("POST", "https://127.0.0.1/")})
+    assert not progress.begun
+
+
+def test_a_status_stands_though_its_exchange_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = threading.Event()
+
+    def stuck(progress: Progress) -> Answer:
+        progress.written, progress.status = True, 401
+        enough.wait(10)
+        raise AssertionError("nobody waited for it")
+
+    monkeypatch.setattr(attempt, "_LEAVING", 0.05)
+    try:
+        assert Exchange(stuck).result(timeout=0.05, must_leave=lambda: False) == Answer(status=401, body=None)
+    finally:
+        enough.set()
 
 
 def test_every_transport_error_of_httpx_is_translated() -> None:

@@ -221,6 +221,16 @@ def test_of_twenty_racing_processes_one_gets_the_key_and_the_ledger_is_created_o
     assert sum(winners) == 1
 
 
+def test_a_transaction_keeps_others_out_from_its_beginning(ledger: Ledger, tmp_path: Path) -> None:
+    """Two that both read first, and then both write, would have one of them fail."""
+    with (
+        closing(sqlite3.connect(tmp_path / "state" / "ledger.db", timeout=0, isolation_level=None)) as other,
+        ledger.database.transaction(),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+
 def test_slots_are_evenly_spaced_below_the_rate_and_one_pause_holds_for_all(ledger: Ledger, clock: Clock) -> None:
     rate = Rate.parse("200/min")
     waits = [ledger.reserve(ACCOUNT, rate) for _ in range(201)]

@@ -743,6 +743,8 @@ TLS = [
 ]
 
 CASES = [*WRITING, *EARLY_ANSWERS, *SILENCE, *FRAMING, *BODIES, *STATUSES, *PROXIES, *TLS]
+MENDING = [case for case in CASES if case.verdict.again and case.heals]
+MENDED = Case("mended", answers(200, GOOD), ACCEPTED, 200, sid=SID)
 
 
 def name(case: Case) -> str:
@@ -834,6 +836,19 @@ def shrink_send_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", connect_with_small_buffer)
 
 
+def meet(
+    case: Case, exosms: Shell, authority_file: Path, monkeypatch: pytest.MonkeyPatch, *, mends: bool = False
+) -> tuple[Result, Misbehaving]:
+    """Send one message to the server of a case, which may mend its ways when it is asked again."""
+    if case.tight:
+        shrink_send_buffers(monkeypatch)
+    way = {"http": does(), "tls": handshakes(genuine), "proxy": does(opens_tunnel, handshakes(genuine))}[case.at]
+    behaviours = (case.behaviour, does(way, answers(200, GOOD))) if mends else (case.behaviour,)
+    retry_for = "60s" if mends else "0" if case.verdict.again and case.heals else "30s"
+    with Misbehaving(*behaviours, tight=case.tight) as server:
+        return send_to(exosms, server, case, authority_file, retry_for=retry_for), server
+
+
 def test_at_least_ninety_misbehaviours_have_names_of_their_own() -> None:
     assert len({name(case) for case in CASES}) == len(CASES) >= 90
 
@@ -842,27 +857,38 @@ def test_at_least_ninety_misbehaviours_have_names_of_their_own() -> None:
 def test_a_misbehaviour_is_told_truthfully_and_costs_one_request(
     case: Case, exosms: Shell, authority_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if case.tight:
-        shrink_send_buffers(monkeypatch)
-    retry_for = "0" if case.verdict.again and case.heals else "30s"
-    with Misbehaving(case.behaviour, tight=case.tight) as server:
-        result = send_to(exosms, server, case, authority_file, retry_for=retry_for)
+    result, server = meet(case, exosms, authority_file, monkeypatch)
     assert told(result) == truth(case)
     assert (len(server.connections), server.complete_requests) == (1, case.complete)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.verdict.again and case.heals], ids=name)
+@pytest.mark.parametrize("case", MENDING, ids=name)
 def test_what_was_certainly_not_sent_is_tried_again_and_accepted_once(
     case: Case, exosms: Shell, authority_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if case.tight:
-        shrink_send_buffers(monkeypatch)
-    way = {"http": does(), "tls": handshakes(genuine), "proxy": does(opens_tunnel, handshakes(genuine))}[case.at]
-    with Misbehaving(case.behaviour, does(way, answers(200, GOOD)), tight=case.tight) as server:
-        result = send_to(exosms, server, case, authority_file, retry_for="60s")
-    assert told(result) == truth(Case(case.name, way, ACCEPTED, 200, sid=SID))
+    result, server = meet(case, exosms, authority_file, monkeypatch, mends=True)
+    assert told(result) == truth(MENDED)
     assert len(server.connections) == 2
     assert server.connections[-1].form["To"] == TO
+
+
+REASONS = {
+    "http: reads the head and resets": "the connection broke before the request was written",
+    "http: reads and resets": "no usable answer came",
+    "http: reads and hangs": "time ran out",
+    "proxy: wants a password": "the proxy wants authentication",
+    "proxy: answers 502": "the proxy refused",
+    "tls: zeros": "the TLS handshake failed",
+    "tls: expired": "the certificate did not verify",
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if name(case) in REASONS], ids=name)
+def test_the_reason_of_a_silence_is_told(
+    case: Case, exosms: Shell, authority_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, _ = meet(case, exosms, authority_file, monkeypatch)
+    assert result.json["messages"][0]["error"]["message"].startswith(REASONS[name(case)])
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -81,6 +81,15 @@ def test_a_key_whose_owner_was_killed_waits_for_a_person(exosms: Shell) -> None:
         assert server.requests == 2
 
 
+def test_a_second_attempt_is_claimed_before_it_leaves(exosms: Shell) -> None:
+    with Misbehaving(answers(429, "", "Retry-After: 0"), does(awaits_all, hangs)) as server:
+        process = start(exosms, server, *ONE, "--once", "k", "--retry-for", "5m")
+        until(lambda: server.complete_requests == 2)
+        process.kill()
+        process.communicate()
+    assert exosms("log").stdout.split("\t")[1] == "unknown"
+
+
 def test_a_person_may_say_that_it_arrived(exosms: Shell) -> None:
     with Misbehaving(does(awaits_all), answers(200, GOOD)) as server:
         send = argv(server, *ONE, "--once", "k")

@@ -119,6 +119,10 @@ def test_a_marker_left_in_the_body_never_matches(value: str) -> None:
     assert isinstance(match(parse("Hi {#var#}, bye"), f"Hi {value}, bye"), Mismatch)
 
 
+def test_a_marker_of_which_each_value_has_a_part_never_matches() -> None:
+    assert isinstance(match(parse("{#var#}x{#var#}"), "{#axb#}"), Mismatch)
+
+
 def test_braces_inside_a_value_are_text() -> None:
     assert isinstance(match(parse("Hi {#var#}"), "Hi a {b} c"), Match)
 
