@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from faulty import MARK, FaultyExotel, Key
@@ -46,6 +46,25 @@ class Tally:
     unknown: int = 0
     seconds: float = 0.0
     complaints: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Count what another one counted."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+    def judge(self, row: str, state: str, sid: object, acted: Sequence[str | None]) -> None:
+        """Hold one row of the ledger against the Sids under which the server acted on its message."""
+        is_lost = {
+            "accepted": sid not in acted,
+            "unknown": False,
+            "rejected": bool(acted),
+            "not_sent": bool(acted),
+        }.get(state, True)
+        self.unknown += state == "unknown"
+        self.duplicated += len(acted) > 1
+        self.lost += is_lost
+        if is_lost or len(acted) > 1:
+            self.complaints.append(f"{row}: {state} {sid}; the server acted {len(acted)} times: {acted}")
 
 
 class Campaign:
@@ -181,18 +200,8 @@ class Campaign:
             self._judge(f"{name} row {number}", str(state), sid, acted)
 
     def _judge(self, row: str, state: str, sid: object, acted: Sequence[str | None]) -> None:
-        is_lost = {
-            "accepted": sid not in acted,
-            "unknown": False,
-            "rejected": bool(acted),
-            "not_sent": bool(acted),
-        }.get(state, True)
         with self._lock:
-            self.tally.unknown += state == "unknown"
-            self.tally.duplicated += len(acted) > 1
-            self.tally.lost += is_lost
-        if is_lost or len(acted) > 1:
-            self._complain(f"{row}: {state} {sid}; the server acted {len(acted)} times: {acted}")
+            self.tally.judge(row, state, sid, acted)
 
     def _complain(self, complaint: str) -> None:
         with self._lock:
@@ -223,6 +232,11 @@ def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int, ru
     """Run a campaign and return what it came to."""
     with FaultyExotel(faults=faults, seed=seed) as server:
         return Campaign(home, server, kills=kills, messages=messages, seed=seed, runner=runner).fight()
+
+
+def fight_briefly(home: Path, *, runner: Sequence[str] = ()) -> Tally:
+    """Run a campaign that is just long enough to notice a precaution that is missing."""
+    return fight(home, kills=15, messages=1000, faults=0.2, seed=5, runner=runner)
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from campaign import fight
+from campaign import fight, fight_briefly
 from naive import VARIANTS
 
 
@@ -16,7 +16,12 @@ def test_nothing_is_duplicated_or_lost_under_fire(tmp_path: Path) -> None:
     assert tally.faults >= 100
 
 
+def test_the_campaign_notices_nothing_where_nothing_is_missing(tmp_path: Path) -> None:
+    tally = fight_briefly(tmp_path)
+    assert tally.complaints == []
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_campaign_notices_a_precaution_that_is_missing(tmp_path: Path, variant: str) -> None:
-    tally = fight(tmp_path, kills=15, messages=1000, faults=0.2, seed=5, runner=("-m", "naive", variant))
+    tally = fight_briefly(tmp_path, runner=("-m", "naive", variant))
     assert tally.duplicated + tally.lost > 0

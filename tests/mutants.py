@@ -1,0 +1,500 @@
+"""Exosms with one thing wrong, and the tests that have to notice.
+
+A mutant is a copy of the package in which one piece of text is another. It is caught if one of its tests fails; an
+import that fails, or a test that is not there, catches nothing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "exosms"
+_FAILED = 1
+"""pytest's exit code where tests ran and one failed."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One thing wrong, in one file."""
+
+    name: str
+    file: str
+    old: str
+    """It occurs once in the file."""
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """The file as it should be."""
+        return (PACKAGE / self.file).read_text()
+
+
+def is_caught(mutant: Mutant) -> bool:
+    """Run the tests that have to notice; raises RuntimeError if they cannot run."""
+    source = mutant.source
+    if source.count(mutant.old) != 1:
+        raise RuntimeError(f"{mutant.name}: {mutant.file} holds {mutant.old!r} {source.count(mutant.old)} times")
+    return bool(_failure(mutant.tests, {mutant.file: source.replace(mutant.old, mutant.new)}))
+
+
+def noticed_without(mutants: Iterable[Mutant]) -> str:
+    """Return what the tests of all these mutants notice with nothing wrong, which has to be nothing."""
+    return _failure(sorted({test for mutant in mutants for test in mutant.tests}), {})
+
+
+def _failure(tests: Sequence[str], changed: dict[str, str]) -> str:
+    """Run tests against a copy of the package, which stands first where Python looks; return the end of a failure."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / PACKAGE.name
+        shutil.copytree(PACKAGE, copy)
+        for file, source in changed.items():
+            (copy / file).write_text(source)
+        argv = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            str(TESTS.parent / "pyproject.toml"),
+        ]
+        # Neither measured nor compiled: what is written for a file of one moment and size serves the next.
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_", "PYTEST_"))
+        }
+        ran = subprocess.run(
+            [*argv, *(str(TESTS / test) for test in tests)],
+            cwd=directory,
+            env={**kept, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    said = ran.stdout.decode()[-2000:]
+    if ran.returncode not in {0, _FAILED}:
+        raise RuntimeError(f"pytest ended with {ran.returncode}: {said}")
+    return said if ran.returncode else ""
+
+
+def _classifier(name: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(name, "exotel/attempt.py", old, new, tests or ("test_attempt.py::test_verdicts",))
+
+
+def _matcher(name: str, old: str, new: str, *tests: str, file: str = "template/match.py") -> Mutant:
+    usual = ("test_a_value_passes_within_the_limits_of_its_variable", "test_values_are_recovered")
+    return Mutant(name, file, old, new, tuple(f"test_template_matching.py::{test}" for test in tests or usual))
+
+
+_SILENCE = "test_attempt.py::test_silence_is_unknown_exactly_if_the_request_was_written"
+_MENDED = "test_misbehaviour.py::test_what_was_certainly_not_sent_is_tried_again_and_accepted_once"
+_REASON = "test_misbehaviour.py::test_the_reason_of_a_silence_is_told"
+_MISBEHAVIOUR = "test_misbehaviour.py::test_a_misbehaviour_is_told_truthfully_and_costs_one_request"
+
+
+def _met(*cases: str) -> tuple[str, ...]:
+    return tuple(f"{_MISBEHAVIOUR}[{case}]" for case in cases)
+
+
+CLASSIFIER = (
+    _classifier("401 is one message's", "    401: _MISCONFIGURED,\n", ""),
+    _classifier("402 is one message's", "    402: _ACCOUNT,\n", ""),
+    _classifier("403 is one message's", "    403: _ACCOUNT,\n", ""),
+    _classifier("408 was not sent", "    408: _UNKNOWN,\n", ""),
+    _classifier("409 was not sent", "    409: _UNKNOWN,\n", ""),
+    _classifier("429 is final", "    429: Verdict(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),\n", ""),
+    _classifier("429 pauses nobody", "ExitCode.RATE_LIMITED, Then.PAUSE", "ExitCode.RATE_LIMITED, Then.RETRY"),
+    _classifier("3xx is unknown", "{3: _ACCOUNT, 4", "{4"),
+    _classifier("3xx is one message's", "{3: _ACCOUNT", "{3: _REJECTED"),
+    _classifier("4xx is unknown", ", 4: _REJECTED}", "}"),
+    _classifier("40003 is the account's", "    (403, 40003): _REJECTED,\n", ""),
+    _classifier("340030 is the account's", "    (403, 340030): _REJECTED,\n", ""),
+    _classifier("a used up trial is waited for", "    (429, 40404): _ACCOUNT,\n", ""),
+    _classifier(
+        "a code speaks whatever the status", "(status, code) in _BY_CODE", "code in {c for _, c in _BY_CODE}"
+    ),
+    _classifier("a gateway's 503 is Exotel's", "if status == 503 and from_exotel:", "if status == 503:"),
+    _classifier("Exotel's 503 is a gateway's", "if status == 503 and from_exotel:", "if status == 0:"),
+    _classifier("Exotel's 503 pauses nobody", "ExitCode.UNAVAILABLE, Then.PAUSE", "ExitCode.UNAVAILABLE, Then.RETRY"),
+    _classifier("5xx was not sent", "status // 100, _UNKNOWN)", "status // 100, _UNAVAILABLE)"),
+    _classifier("5xx is final", "status // 100, _UNKNOWN)", "status // 100, _REJECTED)"),
+    _classifier("a refused account goes on", "ExitCode.REFUSED, Then.STOP", "ExitCode.REFUSED"),
+    _classifier("a wrong key goes on", "ExitCode.CONFIG, Then.STOP", "ExitCode.CONFIG"),
+    _classifier("a refused message stops all", "ExitCode.REFUSED)\n_UNK", "ExitCode.REFUSED, Then.STOP)\n_UNK"),
+    _classifier("unknown is tried again", "ExitCode.UNKNOWN)\n", "ExitCode.UNKNOWN, Then.RETRY)\n", _SILENCE),
+    _classifier("silence was not sent", "    if silence.written:\n        return _UNKNOWN\n", "", _SILENCE),
+    _classifier("silence is unknown", "if silence.written:", "if True:", _SILENCE),
+    _classifier(
+        "what was not sent is final",
+        "ExitCode.UNAVAILABLE, Then.RETRY",
+        "ExitCode.UNAVAILABLE",
+        f"{_MENDED}[http: reads the head and resets]",
+    ),
+    _classifier(
+        "a wrong certificate is tried again", "{Fault.CERTIFICATE, Fault", "{Fault", *_met("tls: unknown authority")
+    ),
+    _classifier(
+        "a proxy's 407 is tried again", ", Fault.PROXY_AUTHENTICATION}", "}", *_met("proxy: wants a password")
+    ),
+    _classifier(
+        "a fault after the request is one before it",
+        "    if progress.written:\n        return Fault.READ\n",
+        "",
+        _REASON,
+    ),
+    _classifier("407 is any refusal", "tunnel_status == 407", "tunnel_status == 0", _REASON),
+    _classifier("any refusal is 407", "tunnel_status == 407", "tunnel_status", _REASON),
+    _classifier("no certificate is wrong", "return Fault.CERTIFICATE", "return Fault.TLS", _REASON),
+    _classifier("every handshake is a wrong certificate", "return Fault.TLS", "return Fault.CERTIFICATE", _REASON),
+    _classifier(
+        "no connection is a wrong certificate",
+        "return Fault.RESOLVE_OR_CONNECT",
+        "return Fault.CERTIFICATE",
+        "test_misbehaviour.py::test_a_refused_connection_was_not_sent",
+    ),
+    _classifier(
+        "a broken request is a wrong certificate",
+        "return Fault.WRITE",
+        "return Fault.READ",
+        _REASON,
+    ),
+    _classifier(
+        "a tunnel is the request",
+        "self.written = not self._tunnelling",
+        "self.written = True",
+        *_met("proxy: hangs"),
+    ),
+    _classifier(
+        "a request is written once it begins",
+        "self.begun = not self._tunnelling",
+        "self.begun = self.written = not self._tunnelling",
+        *_met("http: reads the head and resets"),
+    ),
+    _classifier(
+        "a request is never written",
+        "self.written = not self._tunnelling",
+        "self.written = False",
+        *_met("http: reads and resets"),
+    ),
+    _classifier(
+        "a status whose body is missing is silence",
+        "if self.progress.status is not None:",
+        "if False:",
+        "test_attempt.py::test_a_status_stands_though_its_exchange_never_ends",
+    ),
+    _classifier(
+        "what was given up leaves late",
+        "            if self.abandoned:\n                raise AbandonedError\n            self.begun",
+        "            self.begun",
+        "test_attempt.py::test_a_request_that_was_given_up_during_the_handshake_never_leaves",
+    ),
+)
+
+_KILLED = "test_never_twice.py::test_a_key_whose_owner_was_killed_waits_for_a_person"
+_DEAD = "test_ledger.py::test_what_a_dead_process_had_in_flight_is_unknown"
+_BRIEFLY = "test_campaign.py::test_the_campaign_notices_nothing_where_nothing_is_missing"
+_HELD = "test_ledger.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
+
+LEDGER = (
+    Mutant(
+        "a claim is no claim",
+        "ledger.py",
+        "?, ?, ?, ?, ?, ?, ?, 'in_flight'",
+        "?, ?, ?, ?, ?, ?, ?, 'waiting'",
+        (_KILLED,),
+    ),
+    Mutant(
+        "the dead sent nothing",
+        "ledger.py",
+        "iif(state = 'in_flight', 'unknown', 'not_sent')",
+        "'not_sent'",
+        (_DEAD,),
+    ),
+    Mutant(
+        "the dead sent everything",
+        "ledger.py",
+        "iif(state = 'in_flight', 'unknown', 'not_sent')",
+        "'unknown'",
+        (_DEAD,),
+    ),
+    Mutant(
+        "the dead are alive",
+        "owners.py",
+        "path.unlink(missing_ok=True)\n            return False",
+        "return True",
+        (_DEAD,),
+    ),
+    Mutant(
+        "the living are dead",
+        "owners.py",
+        "except BlockingIOError:\n            return True",
+        "except BlockingIOError:\n            return False",
+        ("test_never_twice.py::test_of_racing_processes_one_sends_and_the_others_wait_for_its_result",),
+    ),
+    Mutant(
+        "a key is free while it is used",
+        "ledger.py",
+        "('unknown', 'in_flight', 'waiting'))\"",
+        "('unknown'))\"",
+        (_HELD,),
+    ),
+    Mutant(
+        "an unknown message frees its key",
+        "ledger.py",
+        "('unknown', 'in_flight', 'waiting'))\"",
+        "('in_flight', 'waiting'))\"",
+        (_HELD,),
+    ),
+    Mutant(
+        "commits are lost with the power",
+        "database.py",
+        "synchronous = FULL",
+        "synchronous = NORMAL",
+        ("test_ledger.py::test_every_commit_is_synchronous_and_deleted_text_is_overwritten",),
+    ),
+    Mutant(
+        "transactions overlap",
+        "database.py",
+        "BEGIN IMMEDIATE",
+        "BEGIN",
+        ("test_ledger.py::test_a_transaction_keeps_others_out_from_its_beginning",),
+    ),
+    Mutant(
+        "a limit is checked after the claim",
+        "ledger.py",
+        "            if within_limit is not None:\n                within_limit(self._parts",
+        "            if within_limit is None:\n                within_limit(self._parts",
+        ("test_ledger.py::test_the_limit_is_checked_within_the_claim",),
+    ),
+    Mutant(
+        "a second attempt is not claimed",
+        "sending.py",
+        "                self.ledger.claim_again(entry_id)\n",
+        "",
+        ("test_never_twice.py::test_a_second_attempt_is_claimed_before_it_leaves",),
+    ),
+    Mutant(
+        "a wait is an attempt",
+        "sending.py",
+        "                self.ledger.wait_for_retry(entry_id)\n",
+        "",
+        ("test_never_twice.py::test_a_signal_while_waiting_to_retry_leaves_nothing_behind",),
+    ),
+    Mutant(
+        "a result is not settled",
+        "sending.py",
+        "        self._settle(entry_id, receipt)\n        return receipt",
+        "        return receipt",
+        ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
+    ),
+    Mutant(
+        "rows are claimed as waiting",
+        "journal.py",
+        "UPDATE rows SET state = 'in_flight', attempts",
+        "UPDATE rows SET state = 'waiting', attempts",
+        (_BRIEFLY,),
+    ),
+    Mutant(
+        "the dead's rows go out again",
+        "journal.py",
+        "UPDATE rows SET state = 'unknown', exit_code = ?, error = ?",
+        "UPDATE rows SET state = 'waiting', exit_code = ?, error = ?",
+        (_BRIEFLY,),
+    ),
+    Mutant(
+        "unknown rows go out again",
+        "journal.py",
+        "r.state IN ('accepted', 'unknown', 'in_flight'))\"",
+        "r.state IN ('accepted', 'in_flight'))\"",
+        ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
+    ),
+    Mutant(
+        "two processes have one run",
+        "journal.py",
+        "if holder not in {None, owner}:",
+        "if holder is owner:",
+        ("test_bulk.py::test_one_process_at_a_time_sends_a_run",),
+    ),
+    Mutant(
+        "a 2xx without a Sid was accepted",
+        "exotel/client.py",
+        "    if reply is None:\n",
+        "    if reply is None and answer.body is None:\n",
+        _met("http: an empty object"),
+    ),
+    Mutant(
+        "every answer may accept",
+        "exotel/client.py",
+        "        items = self._read(reply)\n        if 200 <= reply.status < 300:",
+        "        items = self._read(reply)\n        if 200 <= reply.status < 600:",
+        _met("http: 500 with a Sid"),
+    ),
+    Mutant(
+        "replies stand in their messages' order",
+        "exotel/matching.py",
+        "and item.to and e164(item.to) == message.to)",
+        "and item.to)",
+        ("test_batches.py",),
+    ),
+    Mutant(
+        "a number that stands twice is the first one's",
+        "exotel/matching.py",
+        "count[number] == 1 and ",
+        "",
+        ("test_batches.py",),
+    ),
+    Mutant("a Sid may be two messages'", "exotel/matching.py", " and sids[reply.sid] == 1", "", ("test_batches.py",)),
+    Mutant(
+        "a Sid that stands twice is in order",
+        "exotel/matching.py",
+        " or len(set(sids)) != len(sids)",
+        "",
+        ("test_batches.py",),
+    ),
+)
+
+MATCHER = (
+    _matcher(
+        "an untyped variable holds 31",
+        "Step(anything, 0, 30),),), most=30",
+        "Step(anything, 0, 31),),), most=31",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "an untyped variable holds 29",
+        "Step(anything, 0, 30),),), most=30",
+        "Step(anything, 0, 29),),), most=29",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "a number holds 41",
+        "Step(is_digit, 0, 40),),), most=40",
+        "Step(is_digit, 0, 41),),), most=41",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "a text holds 41",
+        "Step(anything, 0, 40),),), most=40",
+        "Step(anything, 0, 41),),), most=41",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "any script's digits",
+        'return "0" <= character <= "9"',
+        "return character.isdigit()",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "a link holds spaces",
+        "Step(is_visible, 1, None)) for start",
+        "Step(anything, 1, None)) for start",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "a link may be empty",
+        "Step(is_visible, 1, None)) for start",
+        "Step(is_visible, 0, None)) for start",
+        file="template/kinds.py",
+    ),
+    _matcher("an address without a point", ', Word("."), Step(is_mail, 1, None))', ")", file="template/kinds.py"),
+    _matcher(
+        "an address with two @",
+        'return character != "@" and is_visible(character)',
+        "return is_visible(character)",
+        file="template/kinds.py",
+    ),
+    _matcher("a phone number may be empty", "_PHONE = (\n", "_PHONE = () and (\n", file="template/kinds.py"),
+    _matcher(
+        "%s may be empty",
+        'Step(anything, 1, None),),), most=None, words="one',
+        'Step(anything, 0, None),),), most=None, words="one',
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "%d needs no digit", "Step(is_numberlike, 0, None), Step(is_digit, 1, 1), ", "", file="template/kinds.py"
+    ),
+    _matcher(
+        "nothing is pooled",
+        "POOLED = frozenset({Kind.UNTYPED, Kind.NUMERIC, Kind.ALPHANUMERIC})",
+        "POOLED = frozenset({Kind.NUMERIC})",
+        file="template/kinds.py",
+    ),
+    _matcher(
+        "limits are one too wide",
+        "_smear(reach, step.most - step.least)",
+        "_smear(reach, step.most - step.least + 1)",
+    ),
+    _matcher(
+        "limits are not kept",
+        "whole_runs if step.most is None else whole_runs & _smear(reach, step.most - step.least)",
+        "whole_runs",
+    ),
+    _matcher("runs need no beginning", "^ legal) | reach", "^ legal)"),
+    _matcher("the least is nothing", "    for _ in range(step.least):\n        reach = (reach & legal) << 1\n", ""),
+    _matcher(
+        "case is the same",
+        "reach & text.at(character)) << 1",
+        "reach & (text.at(character.lower()) | text.at(character.upper()))) << 1",
+        "test_every_difference_is_a_mismatch",
+    ),
+    _matcher(
+        "what follows is left aside",
+        "final = 1 << text.end",
+        "final = swept[-1][0] & -swept[-1][0]",
+        "test_every_difference_is_a_mismatch",
+    ),
+    _matcher(
+        "literals need not be whole",
+        "        if not reach:\n            break\n    return reach\n\n\ndef _run",
+        "        if not reach:\n            return 1\n    return reach\n\n\ndef _run",
+        "test_every_difference_is_a_mismatch",
+    ),
+    _matcher(
+        "markers are values",
+        "    if marker := _DLT_MARKER.search(text.text):\n        return marker.span()\n",
+        "",
+        "test_a_marker_of_which_each_value_has_a_part_never_matches",
+    ),
+    _matcher(
+        "other markers are values",
+        "return _ANY_MARKER.fullmatch(value) is not None or ",
+        "return ",
+        "test_a_marker_left_in_the_body_never_matches",
+    ),
+    _matcher(
+        "braces are markers",
+        "return _ANY_MARKER.fullmatch(value)",
+        "return _ANY_MARKER.search(value)",
+        "test_braces_inside_a_value_are_text",
+    ),
+    _matcher("nothing is ambiguous", "ambiguous=not found.unique or any(", "ambiguous=any("),
+    _matcher(
+        "pools are never ambiguous", " or any(_divisible(token, end - start) for token, (start, end) in placed)", ""
+    ),
+    _matcher("a full pool is ambiguous", "length not in {0, variable.room}", "length != 0"),
+    _matcher("an empty pool is ambiguous", "length not in {0, variable.room}", "length != variable.room"),
+    _matcher(
+        "the last variables are the shortest",
+        "            high = middle\n        else:\n            low = middle + 1",
+        "            high = middle\n        else:\n            low = high",
+    ),
+    _matcher(
+        "a pool is its first marker's", "    each = variable.room // variable.count\n", "    each = variable.room\n"
+    ),
+    _matcher(
+        "values are of the folded text", "values=tuple(text.body[start:end]", "values=tuple(text.text[start:end]"
+    ),
+    _matcher(
+        "line ends differ", '_LINE_END.sub("\\n", text) if "\\r" in text else text', "text", file="template/syntax.py"
+    ),
+)
+
+MUTANTS = (*CLASSIFIER, *LEDGER, *MATCHER)
