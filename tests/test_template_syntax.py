@@ -1,5 +1,7 @@
 """A registered text is read with every marker in every spelling, and rendered back."""
 
+import sys
+
 import pytest
 
 from exosms.errors import InputError
@@ -148,6 +150,23 @@ FITS = [
     ("{#var#}", ["x" * 29 + "e\u0301"], ["x" * 29], ["cut"]),
     ("{#var#}", ["x" * 29 + "👩\u200d👧"], ["x" * 29], ["cut"]),
 ]
+
+
+def test_the_work_of_cutting_does_not_grow_with_the_value() -> None:
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    template = parse("{#var#}{#var#}")
+    sys.setprofile(count)
+    try:
+        fitted, _ = fit(template, ["x" * 100_000, "y"])
+    finally:
+        sys.setprofile(None)
+    assert fitted == ("x" * 59, "y")
+    assert calls < 2000
 
 
 @pytest.mark.parametrize(("text", "values", "fitted", "warnings"), FITS)
