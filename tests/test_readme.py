@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
+from exosms import configfile, resultfile
+from exosms.drafts import _OWN_FIELDS, RECIPIENT_COLUMNS
 from exosms.errors import ExitCode
+from exosms.message import Outcome
+from exosms.profiletable import KEYS, TOKEN_KEYS
 
 README = Path(__file__).parent.parent / "README.md"
+PACKAGE = README.parent / "exosms"
 BLOCKS = re.findall(r"<!-- run -->\n```console\n(.*?)```", README.read_text(), re.DOTALL)
 
 
@@ -42,3 +47,39 @@ def test_there_are_examples() -> None:
 def test_the_exit_codes_are_those_of_the_program() -> None:
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)}
     assert listed == set(ExitCode)
+
+
+def test_the_outcomes_are_those_of_the_program() -> None:
+    table = README.read_text().partition("| outcome | meaning |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))) == set(Outcome)
+
+
+def test_the_configuration_is_one_and_names_every_key(tmp_path: Path) -> None:
+    [block] = re.findall(r"<!-- config -->\n```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    path = tmp_path / "config.toml"
+    path.write_text(block)
+    path.chmod(0o600)
+    config = configfile.read(path)
+    assert (config.default, config.warnings, config.unknown_keys("prod")) == ("prod", (), ())
+    assert config.profile("prod").missing == ()
+    named = set(re.findall(r"(?:^|# or |, or )(\w+) =", block, re.MULTILINE))
+    assert named == {*KEYS, *TOKEN_KEYS, "version", "default_profile"}
+
+
+def test_the_variables_are_those_of_the_program() -> None:
+    read = {
+        name
+        for path in PACKAGE.rglob("*.py")
+        for name in re.findall(r"\b(?:EXOSMS|EXOTEL)_[A-Z_]*[A-Z]\b", path.read_text())
+    }
+    table = README.read_text().partition("| variable | meaning |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`((?:EXOSMS|EXOTEL)_[A-Z_]+)`", table)) == read - {"EXOTEL_TEXT", "EXOTEL_NUMBER"}
+
+
+def test_the_columns_are_those_of_the_program() -> None:
+    text = README.read_text()
+    assert f"`{','.join(resultfile.COLUMNS)}`" in text
+    own = text.partition("Where a row has cells ")[2].partition("they win")[0]
+    assert set(re.findall(r"`(\w+)`", own)) == set(_OWN_FIELDS)
+    recipients = text.partition("Recipients stand in a column ")[2].partition(".")[0]
+    assert tuple(re.findall(r"`(\w+)`", recipients)) == RECIPIENT_COLUMNS
