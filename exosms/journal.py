@@ -60,6 +60,8 @@ class Terms:
     region: str | None = None
     base_url: str | None = None
     """Where the command line said that the account lives, so that the run is gone on with by its name alone."""
+    rate: str | None = None
+    """The pace that the command line asked for; None: the profile's, or the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

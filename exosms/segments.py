@@ -23,6 +23,9 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LIMITS = {Encoding.PLAIN: (160, 153), Encoding.UNICODE: (70, 67)}
 """Units that one lone part holds, and each part of several: septets or UTF-16 code units."""
 
+FEW_FORCING = 5
+"""Of so many different characters it is news that they force Unicode; a text in an Indian script is meant to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forcing:

@@ -160,7 +160,7 @@ def test_resume_sends_what_is_left_once(exosms: Shell) -> None:
 
 def test_resume_asks_on_a_terminal(exosms: Shell) -> None:
     bulk(exosms, "to,body\n9876543210,a\n9876543211,b\n", "--limit", "1")
-    result = exosms.on_terminal("runs", "resume", "june", typed=[("Send what is left of june? [y/N]: ", "y")])
+    result = exosms.on_terminal("runs", "resume", "june", typed=[("Send the 1 row left of june? [y/N]: ", "y")])
     assert result.exit_code == 0
     assert states(exosms) == ["accepted", "accepted"]
 
@@ -397,15 +397,30 @@ def test_log_and_status_know_a_run(mixed: Shell) -> None:
     assert mixed("log", "--run", "jume").exit_code == 3
 
 
-def test_a_run_of_a_process_that_was_killed_is_gone_on_with(exosms: Shell, exotel: FaultyExotel) -> None:
-    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},a\n" for n in range(30)))
-    env = {
+def account_at(exotel: FaultyExotel) -> dict[str, str]:
+    return {
         "EXOTEL_ACCOUNT_SID": "acme1",
         "EXOTEL_API_KEY": "key",
         "EXOTEL_API_TOKEN": "token",
         "EXOTEL_FROM": "ACMEIN",
         "EXOSMS_BASE_URL": exotel.url,
     }
+
+
+def test_a_run_is_gone_on_with_at_its_pace(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "people.csv").write_text("to,body\n9876543210,a\n9876543211,b\n")
+    env = account_at(exotel)
+    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--limit", "1", "--rate", "6000/min")
+    assert exosms(*argv, env=env).exit_code == 0
+    assert exosms("runs", "resume", "june", "--yes", env=env).exit_code == 0
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection:
+        [(until_next,)] = connection.execute("SELECT next_at - written_at FROM pace")
+    assert until_next < 0.1  # seconds; 0.3 at the default
+
+
+def test_a_run_of_a_process_that_was_killed_is_gone_on_with(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},a\n" for n in range(30)))
+    env = account_at(exotel)
     argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "300/min")
     process = exosms.start(*argv, env=env)
     while exotel.requests < 3:

@@ -268,3 +268,41 @@ def test_without_an_account_it_says_what_to_do(exosms: Shell) -> None:
     assert (result.exit_code, result.json["outcome"], result.json["error"]["kind"]) == (4, "not_sent", "config")
     assert "exosms profile add" in result.stderr
     assert "--region sandbox" in result.stderr
+
+
+TEMPLATES = """
+version = 1
+[templates.otp]
+text = "{#var#} is your OTP. - Acme"
+dlt_template_id = "1107161234567890123"
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("--body", "4711 is your OTP. - Acme"), "the text matches the template 'otp'; give -t otp"),
+        (("--body", "4711 is your  OTP. - Acme"), "the text matches no template in "),
+        (("--body", "4711", "--dlt-template-id", "1107161234567890123"), None),
+        (("--body", "4711", "--type", "promotional", "--any-hour"), None),
+        (("-t", "otp", "--var", "1=4711"), None),
+    ],
+    ids=["registered", "not registered", "an id is given", "promotional", "by its template"],
+)
+def test_a_text_without_a_template_is_held_against_those_that_are_kept(
+    exosms: Shell, argv: tuple[str, ...], said: str | None
+) -> None:
+    path = exosms.home / "templates.toml"
+    path.write_text(TEMPLATES)
+    result = exosms("send", "--to", "9876543210", *argv, "--dry-run", env={"EXOSMS_TEMPLATES": str(path)})
+    assert (result.exit_code, "the text matches" in result.stderr) == (0, said is not None)
+    assert said is None or said in result.stderr
+
+
+@pytest.mark.parametrize("content", ["version = 1\n", "no TOML", None], ids=["empty", "broken", "none"])
+def test_templates_that_nobody_asked_for_stop_nothing(exosms: Shell, content: str | None) -> None:
+    path = exosms.home / "templates.toml"
+    if content is not None:
+        path.write_text(content)
+    result = exosms("send", "--to", "9876543210", "--body", "x", "-n", env={"EXOSMS_TEMPLATES": str(path)})
+    assert (result.exit_code, "template in" in result.stderr) == (0, False)

@@ -175,3 +175,9 @@ def test_values_are_cut_to_fit(text: str, values: list[str], fitted: list[str], 
     assert list(got) == fitted
     assert len(said) == len(warnings)
     assert all(word in sentence for word, sentence in zip(warnings, said, strict=True))
+
+
+@pytest.mark.parametrize("text", ["Hello {#var#", "Hello {#var", "Hello {# and more"])
+def test_a_marker_that_is_not_closed_is_warned_about(text: str) -> None:
+    assert any("looks like a marker" in warning for warning in parse(text).warnings)
+    assert parse("Hello {#var#} {#num#}").warnings == ()

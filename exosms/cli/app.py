@@ -32,7 +32,7 @@ def _tell_version() -> int:
         from exosms.cli.render import lose
 
         lose(error, sys.stdout, sys.stderr)
-        return 1
+        return 4  # ExitCode.CONFIG; its module is not imported for this
     return 0
 
 

@@ -191,4 +191,4 @@ def command(
         dlt_entity_id=dlt_entity_id,
         rate=rate,
     )
-    return mail(wish, options, o.out(output, json=json, quiet=quiet, verbose=verbose))
+    return mail(wish, options, o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True))

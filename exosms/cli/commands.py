@@ -75,7 +75,7 @@ def _unforeseen(error: Exception) -> int:
     """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         lose(error, sys.stdout, sys.stderr)
-        return getattr(error.__context__, "exit_code", ExitCode.BUG)  # an error of usage stays one
+        return getattr(error.__context__, "exit_code", ExitCode.CONFIG)  # an error of usage stays one
     _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
     return ExitCode.BUG
 
@@ -104,7 +104,7 @@ def command(
             raise  # standard output stays empty
         except ExosmsError as error:
             wanted = Format.JSON if options.get("json") else options.get("output", Format.PLAIN)
-            out = Out(sys.stdout, sys.stderr, format=wanted, quiet=options.get("quiet", False))
+            out = Out(sys.stdout, sys.stderr, format=wanted, quiet=options.get("quiet", False), goes_on=True)
             tell_failure(out, name, error, options)
             exit_code = error.exit_code
         except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
@@ -229,7 +229,7 @@ def _wanted(arguments: Sequence[str]) -> set[str]:
 
 
 def _errors() -> Out:
-    return Out(sys.stdout, sys.stderr)
+    return Out(sys.stdout, sys.stderr, goes_on=True)
 
 
 def _where(error: BaseException) -> str:

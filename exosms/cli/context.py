@@ -17,6 +17,7 @@ from exosms.exotel.line import Https, InProcess, Line
 from exosms.interrupts import Interrupts, never
 from exosms.ledger import Ledger
 from exosms.message import Receipt
+from exosms.pacing import Rate
 from exosms.profiles import Account, Options, Settings
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
         options = replace(options, region="sandbox") if in_sandbox else replace(options, profile=run.profile)
     if as_it_began and options.region is None:
         options = replace(options, region=run.terms.region, base_url=run.terms.base_url)
+    if options.rate is None and run.terms.rate is not None:
+        options = replace(options, rate=Rate.parse(run.terms.rate))
     settings = find_settings(out, options)
     if settings.account is None or settings.account.identity != run.account:
         other = settings.account.identity if settings.account else "none"

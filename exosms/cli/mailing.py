@@ -16,11 +16,12 @@ from exosms.cli.asking import agree
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
 from exosms.cli.options import MostFailures
+from exosms.cli.plans import plan_document, plan_rows, sample_rows
 from exosms.cli.policies import Duplicates, SentBefore
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
 from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, write_results
-from exosms.cli.runreport import RunReport, clock, counts_document, failure, interrupted_early, show_left_out
+from exosms.cli.runreport import RunReport, counts_document, failure, interrupted_early, show_left_out
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
@@ -32,7 +33,7 @@ from exosms.phone import parse
 from exosms.planning import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
 from exosms.profiles import Options
 from exosms.rows import Flaw, open_sheet
-from exosms.segments import describe
+from exosms.segments import FEW_FORCING
 from exosms.sending import Desk
 from exosms.staging import Staging
 
@@ -366,7 +367,7 @@ class _Mailing:
             requests=requests,
             seconds=None if self._settings.is_sandbox else seconds_for(requests, self._settings.rate),
             cost=None if price is None else price * totals.parts,
-            forcing=inspection.most_forcing(5),
+            forcing=inspection.most_forcing(FEW_FORCING + 1),
         )
 
     def _show(self, plan: Plan) -> int:
@@ -386,16 +387,22 @@ class _Mailing:
                     "exit_code": 0,
                     "outcome": "planned",
                     "counts": counts_document(counts),
-                    "plan": _plan_document(plan),
+                    "plan": plan_document(plan),
                     "error": None,
                 }
             )
         elif out.is_human:
-            out.draw(facts([("plan for", self._wish.file_name), *_plan_rows(plan)]))
+            out.draw(facts([("plan for", self._wish.file_name), *plan_rows(plan), *self._what_goes_out()]))
         else:
-            for name, value in _plan_rows(plan):
+            for name, value in plan_rows(plan):
                 out.line(name, value)
         return ExitCode.OK
+
+    def _what_goes_out(self) -> Sequence[tuple[str, str]]:
+        """Return what a person looks at before paying: the account, and the first and the longest message."""
+        account = self._settings.account
+        whose = [("account", account.identity)] if account else []
+        return [*whose, *sample_rows([*self._staging.samples()])]
 
     def _agree(self, plan: Plan | None) -> None:
         """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
@@ -404,7 +411,8 @@ class _Mailing:
             messages = min(plan.totals.messages, self._wish.limit or plan.totals.messages)
             question = f"Send {counted(messages, 'message')}?"
             if not self._wish.yes:
-                for name, value in _plan_rows(plan):
+                goes_out = self._what_goes_out() if self._out.stderr.isatty() else ()  # no texts in a log
+                for name, value in [*plan_rows(plan), *goes_out]:
                     self._out.tell(f"{name}: {value}")
         self._ask(question)
 
@@ -436,6 +444,7 @@ class _Mailing:
                 within=wish.within,
                 region=self._options.region,
                 base_url=self._options.base_url,
+                rate=str(self._options.rate) if self._options.rate else None,
             ),
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
@@ -522,43 +531,3 @@ def _flaw_document(flaw: Flaw) -> Mapping[str, Any]:
         "message": flaw.message,
         "remedy": flaw.remedy,
     }
-
-
-def _plan_document(plan: Plan) -> Mapping[str, Any]:
-    return {
-        "messages": plan.totals.messages,
-        "parts": plan.totals.parts,
-        "unicode": plan.totals.unicode,
-        "requests": plan.requests,
-        "seconds": None if plan.seconds is None else round(plan.seconds),
-        "duplicates": plan.duplicates,
-        "sent_before": plan.sent_before,
-        "cost": None if plan.cost is None else round(plan.cost, 2),
-    }
-
-
-def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
-    totals = plan.totals
-    rows = [
-        ("rows", str(totals.rows)),
-        ("messages", str(totals.messages)),
-        ("parts", str(totals.parts)),
-        ("requests", str(plan.requests)),
-    ]
-    if plan.seconds is not None:
-        rows.append(("time at the allowed rate", clock(plan.seconds)))
-    if totals.unicode:
-        shown = ", ".join(f"{describe(character)} in {count}" for character, count in plan.forcing)
-        why = f"; because of {shown}" if shown else ""  # else they were asked to be
-        rows.append(("unicode messages", f"{totals.unicode}{why}"))
-    for name, count in (
-        ("rejected rows", totals.rejected),
-        ("skipped rows", totals.skipped),
-        ("duplicates", plan.duplicates),
-        ("sent before", plan.sent_before),
-    ):
-        if count:
-            rows.append((name, str(count)))
-    if plan.cost is not None:
-        rows.append(("cost", f"{plan.cost:.2f}"))
-    return rows

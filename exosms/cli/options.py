@@ -206,9 +206,17 @@ def _checked(text: str, check: Callable[[str], None]) -> str:
     return text
 
 
-def out(output: Format = Format.AUTO, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> Out:
-    """Return the output streams as the options want them."""
-    return Out(sys.stdout, sys.stderr, format=Format.JSON if json else output, quiet=quiet, verbose=verbose)
+def out(
+    output: Format = Format.AUTO,
+    *,
+    json: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+    goes_on: bool = False,
+) -> Out:
+    """Return the output streams as the options want them; a command that sends ``goes_on`` when they fail."""
+    wanted = Format.JSON if json else output
+    return Out(sys.stdout, sys.stderr, format=wanted, quiet=quiet, verbose=verbose, goes_on=goes_on)
 
 
 Profile = Annotated[

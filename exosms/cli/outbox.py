@@ -17,6 +17,7 @@ from exosms.cli.context import (
     ledger_or_memory,
     open_client,
     open_ledger,
+    open_registry,
 )
 from exosms.cli.letterheads import Heading, guards_for, letterhead_for
 from exosms.cli.render import Out, counted
@@ -33,7 +34,7 @@ from exosms.errors import (
 )
 from exosms.interrupts import Interrupts
 from exosms.ledger import OnceKey, State
-from exosms.message import Message, Outcome, Receipt
+from exosms.message import Message, MessageType, Outcome, Receipt
 from exosms.profiles import Options, Settings
 from exosms.sending import Desk, used_before
 
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from exosms.registry import Registered
 
 _MANY_PARTS = 7
-
-_FEW_CHARACTERS = 5
-"""Of so many different ones it is news that they force Unicode; a text in an Indian script is meant to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +109,29 @@ def _compose_all(
     if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
         for warning in dlt.missing_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id):
             out.warn(warning)
+        if letterhead.dlt_template_id is None and letterhead.type is not MessageType.PROMOTIONAL:
+            _warn_of_registered_texts(body, settings, out)
     return messages
+
+
+def _warn_of_registered_texts(body: str, settings: Settings, out: Out) -> None:
+    """Say whether a text that names no template is one of those that are kept here, if any are."""
+    if settings.templates is None or not places.is_there(settings.templates):
+        return
+    from exosms.verdict import against_all
+
+    try:
+        verdict = against_all(body, open_registry(settings))
+    except ExosmsError:  # a file that was not asked for, or is empty
+        return
+    if verdict.matches and verdict.template:
+        name = verdict.template.name
+        out.warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type go out with it")
+    else:
+        out.warn(
+            f"the text matches no template in {settings.templates}: operators may drop it, or it goes out as"
+            " promotional; exosms check-template says where it differs"
+        )
 
 
 def _body(wish: Wish, registered: "Registered | None", out: Out) -> str:
@@ -164,7 +184,7 @@ def _warn_about_shell(body: str, out: Out) -> None:
 
 def _warn_about_size(body: str, message: Message, out: Out) -> None:
     measure = segments.measure(body, message.encoding)
-    few = len({forcing.character for forcing in measure.forcing}) <= _FEW_CHARACTERS
+    few = len({forcing.character for forcing in measure.forcing}) <= segments.FEW_FORCING
     if measure.forcing and (few or measure.segments_if_plain != measure.segments):
         shown = ", ".join(f"{segments.describe(f.character)} at offset {f.offset}" for f in measure.forcing[:3])
         more = f" and {len(measure.forcing) - 3} more" if len(measure.forcing) > 3 else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
-from exosms.errors import ExosmsError, InputError
+from exosms.errors import ConfigError, ExosmsError, InputError
 from exosms.escaping import printable
 from exosms.message import Retry
 
@@ -39,6 +39,8 @@ class Out:
     format: Format = Format.PLAIN
     quiet: bool = False
     verbose: bool = False
+    goes_on: bool = False
+    """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
     unpaint: Callable[[], None] | None = None
     """Takes away the line that is painted on the terminal, if one is."""
 
@@ -72,6 +74,8 @@ class Out:
             self.stdout.flush()
         except BrokenPipeError:
             _detach(self.stdout)
+        except OSError as error:
+            self._lose(error)
 
     def document(self, document: Document) -> None:
         """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
@@ -88,10 +92,7 @@ class Out:
             stream.writelines(", " * (place > 0) + _json(item) for place, item in enumerate(items))
             stream.write(f"], {_json(rest())[1:]}\n")
 
-        try:
-            self.copy(write)
-        except OSError as error:
-            lose(error, self.stdout, self.stderr)
+        self.copy(write)
 
     def draw(self, *renderables: "RenderableType") -> None:
         """Print what rich draws."""
@@ -168,7 +169,24 @@ class Out:
             if stream is self.stderr:
                 _detach(stream)
             else:
-                lose(error, self.stdout, self.stderr)
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        """Tell, once, that results are lost; raises OutputLostError where they were all that was wanted."""
+        if self.goes_on:
+            lose(error, self.stdout, self.stderr)
+            return
+        _detach(self.stdout)
+        raise OutputLostError(error) from error
+
+
+class OutputLostError(ConfigError):
+    """What a command found out could not be written to standard output."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"the result could not be written: {error.strerror}", remedy="Free some space, then run it again."
+        )
 
 
 def _json(value: object) -> str:

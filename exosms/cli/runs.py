@@ -111,7 +111,7 @@ def resume(
         name,
         handling,
         Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
-        o.out(output, json=json, quiet=quiet, verbose=verbose),
+        o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
     )
 
 
@@ -146,7 +146,7 @@ def retry(
         name,
         handling,
         Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
-        o.out(output, json=json, quiet=quiet, verbose=verbose),
+        o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
     )
 
 
@@ -200,7 +200,7 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; standard output if none is given.")
     ] = None,
 ) -> int:
-    """Write what became of every row of a run as CSV: row, line, to, outcome, sid, status, error, parts, attempts.
+    """Write what became of every row of a run as CSV.
 
     exosms runs export customers-20261123-1 results.csv
 
@@ -294,7 +294,9 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                 try:
                     if rows:  # else there is nothing to ask about: it only answers again
                         question = (
-                            f"{counted(rows, 'row')} of {name} again" if how.again else f"what is left of {name}"
+                            f"{counted(rows, 'row')} of {name} again"
+                            if how.again
+                            else f"the {counted(rows, 'row')} left of {name}"
                         )
                         _agreed(out, f"Send {question}?", yes=how.yes, no_input=how.no_input)
                     client = client_for(office, timeout=run.terms.timeout)

@@ -3,11 +3,13 @@
 import gc
 import re
 import threading
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from exosms.cli import options as o
+from exosms.cli.render import Out
 from exosms.errors import ConfigError, ExitCode, Interrupted
 from exosms.interrupts import Interrupts
 
@@ -21,6 +23,14 @@ def share(text: str | float) -> float:
     if not 0 <= value <= 1:
         raise typer.BadParameter(f"{text!r} is no share: write 0.1 or 10%")
     return value
+
+
+def _announce(out: Out, address: str) -> None:
+    out.line(address)
+    if out.is_human:
+        form = "-d From=ACMEIN -d To=9876543210 -d Body=Hello"
+        out.tell(f"try: curl -u key:token {form} {address}/v1/Accounts/acme1/Sms/send.json")
+        out.tell("Ctrl-C stops it")
 
 
 def _until_interrupted() -> None:
@@ -83,7 +93,7 @@ def command(
     out = o.out()
     try:
         with interrupts.installed(), interrupts.at_once():
-            serve(port=port, behaviour=behaviour, announce=out.line, until=_until_interrupted)
+            serve(port=port, behaviour=behaviour, announce=partial(_announce, out), until=_until_interrupted)
     except OSError as error:
         raise ConfigError(
             f"The sandbox cannot listen on port {port}: {error.strerror}", remedy="Choose another with --port, or 0."

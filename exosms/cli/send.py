@@ -98,7 +98,7 @@ def command(
         wait=wait,
         dry_run=dry_run,
     )
-    out = o.out(output, json=json, quiet=quiet, verbose=verbose)
+    out = o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True)
     options = Options(
         profile=profile,
         region=region,

@@ -1,7 +1,6 @@
 """``exosms template``: the registered texts in ``templates.toml``."""
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,14 +22,11 @@ if TYPE_CHECKING:
     from exosms.registry import Registered, Registry
     from exosms.templatefile import Saved
 
-_ID_WIDTH = 19
-"""Digits of a DLT id, which is copied from the screen and so is not to be broken."""
-
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 """Headings for people: beside the longer ones an id has no room in 40 columns."""
 
-_NARROW = 80
-"""Columns below which a table has no room for ids and texts side by side."""
+_LEAST_TEXT = 24
+"""Columns in which a text may be folded; with less room than that beside names and ids, each row is a table."""
 
 Name = Annotated[
     str,
@@ -65,7 +61,7 @@ def list_(
     elif not found:
         out.tell(f"no templates in {known.path}")
     elif out.is_human:
-        _draw(out, ("Name", "Id", "From", "Type", "Text"), map(_cells, found))
+        _draw(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
     else:
         for each in found:
             out.line(*_cells(each))
@@ -368,17 +364,20 @@ def _line_by_line(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def _draw(out: Out, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Draw a table whose cells fold, but are never cut; where it has no room, one table for each row."""
-    if shutil.get_terminal_size().columns < _NARROW:
-        out.draw(*(_stacked(zip(headings, row, strict=True)) for row in rows))
-        return
+def _draw(out: Out, headings: Sequence[str], rows: Sequence[Sequence[str]], *, folding: int) -> None:
+    """Draw a table whose last columns fold; nothing is cut, and names and ids, which are copied, are not broken."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    widths[-folding:] = [min(width, _LEAST_TEXT) for width in widths[-folding:]]
+    if sum(widths) + 3 * len(headings) + 1 > out.width:
+        out.draw(*(_stacked(zip(headings, row, strict=True)) for row in rows))
+        return
     table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold", min_width=_ID_WIDTH if heading == "Id" else None)
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*(Text(_line_by_line(cell)) for cell in row))
     out.draw(table)
@@ -453,7 +452,7 @@ def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
             out.document(_head("lint") | {"templates": count, "notes": documents, "error": None})
         return exit_code
     if out.is_human and notes:
-        _draw(out, ("", "Template", "Kind", "What", "Rule"), map(_note_cells, notes))
+        _draw(out, ("", "Template", "Kind", "What", "Rule"), [*map(_note_cells, notes)], folding=2)
     for cells in () if out.is_human else map(_note_cells, notes):
         out.line(*cells)
     if wrong:

@@ -11,7 +11,7 @@ _MARKER = re.compile(r"\{#([^\s{}#]+)#\}")
 _EXOTEL = re.compile(r"%%|%([sd])")
 _LINE_END = re.compile(r"\r\n?")
 _BREAK = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
-_NEAR_MARKER = re.compile(r"\{\s*#?\s*var\s*#?\s*\}|\{#[^{}#]*#\}", re.IGNORECASE)
+_NEAR_MARKER = re.compile(r"\{\s*#?\s*var\s*#?\s*\}|\{#[^{}#]*#\}|\{#[^\s{}#]*#?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
