@@ -170,8 +170,8 @@ def import_everything(home: Path) -> None:
 
 if __name__ == "__main__":
     home, manner = Path(sys.argv[1]), sys.argv[2]
-    stdout, sys.stdout = sys.stdout, sys.stderr
-    sys.stderr = (home / f"{manner}.err").open("w")
+    stdout = sys.stdout
+    sys.stdout = sys.stderr = (home / f"{manner}.err").open("w")
     import_everything(home)
     is_struck = True
     place = 0

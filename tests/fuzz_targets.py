@@ -270,7 +270,7 @@ def _retry_after(data: bytes, _home: Path) -> Hashable:
     said = pacing.retry_after(value, date=date or None)
     hold(said is None or 0 <= said <= 300, "a pause lasts from 0 to 300 s", said)
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
-        hold(said == min(int(value), 300), "seconds are seconds", said)
+        hold(said == min(int(value.strip()), 300), "seconds are seconds", said)
     same = pacing.retry_after(value, date=value)
     hold(same is None or same == 0 or value.strip().isdigit(), "from a moment to itself it is nothing", same)
     hold(pacing.retry_after(value, date=None) in {None, said}, "without a date a date says nothing", said)

@@ -109,6 +109,7 @@ REGRESSIONS = [
     ("numbers", b"+81 (000 98765 4321043210"),
     ("answers", b"[" * 16_000),
     ("answers", b'{"SMSMessage": {"Sid": "\\ud83d", "To": "09876543210"}}'),
+    ("Retry-After", b"120\x1d"),
     ("CSV", b'to,body\n9876543210,"caf\xe9'),
     ("templates", b"Hi {#VAR{#x#}#} {\0Hi {#VARAsha#} {"),
 ]
