@@ -148,8 +148,10 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-# `nohup` and CI runners may ignore it, and a process that exosms starts, or is started by, inherits that.
+# `nohup`, CI runners and a shell's `&` may ignore these, and a process that exosms starts, or is started by, inherits
+# that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Numbers as people type, paste and export them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exosms.errors import ConfigError, InputError
@@ -89,6 +89,7 @@ def test_an_unknown_country_is_a_matter_of_configuration() -> None:
         parse("12345678", country="XX")
 
 
+@settings(deadline=None)
 @given(
     st.from_regex(r"[6-9][0-9]{9}", fullmatch=True),
     st.lists(st.sampled_from(" -.()\u00a0\u200e"), max_size=10),
