@@ -29,8 +29,7 @@ _ACCOUNT_VARIABLES = (
 )
 
 _HOW_TO_HAVE_AN_ACCOUNT = (
-    "Store one with `exosms profile add NAME`, or set EXOTEL_ACCOUNT_SID, EXOTEL_API_KEY, EXOTEL_API_TOKEN and"
-    " EXOTEL_REGION, or try it without one: --region sandbox."
+    "Store one with `exosms profile add NAME`, or set {}, or try it without one: --region sandbox."
 )
 _HOW_TO_COMPLETE = {
     "region": "its region (singapore or mumbai; there is no default)",
@@ -57,6 +56,19 @@ class Options:
 class _NoAccountError(ConfigError):
     """There is no account, or not all of one: what a dry run does without."""
 
+    def __init__(self, message: str, *, remedy: str, is_begun: bool = True) -> None:
+        super().__init__(message, remedy=remedy)
+        self.is_begun = is_begun
+        """Whether somebody has begun to give one."""
+
+    @property
+    def for_a_dry_run(self) -> str:
+        """What a dry run is to tell of it; empty where nobody has begun to give an account."""
+        if not self.is_begun:
+            return ""
+        said = self.message.removeprefix("No account: ")
+        return f"no account yet: {said[0].lower()}{said[1:]}. {self.remedy}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Address:
@@ -77,6 +89,8 @@ class Choice:
     """What the environment lacks to be an account."""
     nameless: tuple[str, ...] = ()
     """The stored profiles, where none was named and none is the default."""
+    slips: tuple[str, ...] = ()
+    """What the profile's table holds that means nothing."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -111,12 +125,14 @@ def choose(options: Options, env: Mapping[str, str]) -> Choice:
         name, named_by = config.default, ""
     if name is None:
         return Choice(config=path, missing_variables=missing, nameless=config.names, warnings=config.warnings)
+    slips = config.unknown_keys(name)
     return Choice(
         config=path,
         profile=config.profile(name),
         named_by=named_by,
         missing_variables=missing,
-        warnings=(*config.warnings, *config.unknown_keys(name)),
+        slips=slips,
+        warnings=(*config.warnings, *(f"profile {name!r} in {config.path}: {slip}" for slip in slips)),
     )
 
 
@@ -173,28 +189,28 @@ def _ignored_in_the_sandbox(options: Options, env: Mapping[str, str], choice: Ch
 
 def account_of(
     options: Options, env: Mapping[str, str], choice: Choice, *, needed: bool
-) -> tuple[Account | None, tuple[str, ...]]:
-    """Return the account and all warnings about the choice; None if there is no whole account and none is needed.
+) -> tuple[Account | None, tuple[str, ...], str]:
+    """Return the account, all warnings about the choice, and why there is no account where none is needed.
 
     Raises ConfigError and, for a malformed option, UsageError.
     """
     by = _who_says_sandbox(options, env, choice)
     if by:
         ignored = _ignored_in_the_sandbox(options, env, choice, by=by)
-        return sandbox_account(source=by), (*choice.warnings, *ignored)
+        return sandbox_account(source=by), (*choice.warnings, *ignored), ""
     warnings = (*choice.warnings, *_left_aside(env, choice))
     try:
-        return _account(options, env, choice), warnings
-    except _NoAccountError:
+        return _account(options, env, choice), warnings, ""
+    except _NoAccountError as error:
         if needed:
             raise
-        return None, warnings
+        return None, warnings, error.for_a_dry_run
 
 
 def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Account:
     flag = _address_from_flags(options)
     if choice.profile is not None:
-        return _stored_account(choice.profile, flag, path=choice.config)
+        return _stored_account(choice.profile, flag, choice, remedy=_how_to_mend(choice.profile, options))
     if choice.is_environment:
         return _environment_account(env, flag or _address_from_environment(env))
     raise _no_account(env, choice)
@@ -202,18 +218,24 @@ def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Accoun
 
 def _no_account(env: Mapping[str, str], choice: Choice) -> _NoAccountError:
     present = ", ".join(name for name in _ACCOUNT_VARIABLES if name in env)
-    missing = ", ".join(choice.missing_variables)
+    *others, last = choice.missing_variables
+    missing = f"{', '.join(others)} and {last}" if others else last
     environment = f"the environment has {present} but not {missing}, and " if present else ""
     if choice.nameless:
+        or_complete = f", or set {missing}" if present else ""
         return _NoAccountError(
             f"No account: {environment}none of the profiles {', '.join(choice.nameless)} is the default",
-            remedy="Name one with -p NAME, or make it the default: exosms profile use NAME",
+            remedy=f"Name one with -p NAME, or make it the default: exosms profile use NAME{or_complete}",
         )
     where = f" in {choice.config}" if choice.config else ""
-    return _NoAccountError(f"No account: {environment}no profile is stored{where}", remedy=_HOW_TO_HAVE_AN_ACCOUNT)
+    return _NoAccountError(
+        f"No account: {environment}no profile is stored{where}",
+        remedy=_HOW_TO_HAVE_AN_ACCOUNT.format(missing),
+        is_begun=bool(present),
+    )
 
 
-def _stored_account(profile: Profile, flag: _Address | None, *, path: Path | None) -> Account:
+def _stored_account(profile: Profile, flag: _Address | None, choice: Choice, *, remedy: str) -> Account:
     stored = None
     if profile.base_url or profile.region:
         base_url = profile.base_url or (profile.region.base_url if profile.region else "")
@@ -230,10 +252,22 @@ def _stored_account(profile: Profile, flag: _Address | None, *, path: Path | Non
             address_source=address.source,
         )
     missing = [_HOW_TO_COMPLETE[key] for key in profile.missing if not (key == "region" and flag)]
+    slips = "".join(f"; {slip}" for slip in choice.slips)
     raise _NoAccountError(
-        f"The profile {profile.name!r} in {path} lacks {', '.join(missing)}",
-        remedy=f"Add it there, or run: exosms profile add {profile.name}",
+        f"The profile {profile.name!r} in {choice.config} lacks {', '.join(missing)}{slips}",
+        remedy=remedy,
     )
+
+
+def _how_to_mend(profile: Profile, options: Options) -> str:
+    """Return the remedy for a stored account that is not whole; some names can only be mended by hand."""
+    from shlex import quote
+
+    if not configfile.is_name(profile.name):
+        return "Mend it there."
+    again = f"exosms profile add {profile.name} --yes"
+    where = f" --config {quote(str(options.config))}" if options.config else ""
+    return f"Mend it there, or give its account anew on a terminal, where it asks: {again}{where}"
 
 
 def _environment_account(env: Mapping[str, str], address: _Address) -> Account:

@@ -51,9 +51,8 @@ class Config:
         return read_profile(name, self.tables[name], path=self.path, home=self.home)
 
     def unknown_keys(self, name: str) -> tuple[str, ...]:
-        """Return a warning for each key of that profile that means nothing."""
-        where = f"profile {name!r} in {self.path}"
-        return tuple(_about_unknown(key, KEYS, where) for key in self.tables.get(name, ()) if key not in KEYS)
+        """Return a clause about each key of that profile that means nothing, with the nearest that does."""
+        return tuple(_about_unknown(key, KEYS) for key in self.tables.get(name, ()) if key not in KEYS)
 
 
 def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Config:
@@ -68,7 +67,7 @@ def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Con
     if default is None and len(tables) == 1:
         default = next(iter(tables))
     known = ("version", "default_profile", "profiles")
-    warnings = [_about_unknown(key, known, str(path)) for key in document if key not in known]
+    warnings = [f"{path}: {_about_unknown(key, known)}" for key in document if key not in known]
     if BUILT_IN.name in tables:
         warnings.append(f"{path}: the profile 'sandbox' is built in; what the file says of it is ignored")
     return Config(path=path, default=default, warnings=tuple(warnings), home=home, tables=tables)
@@ -112,7 +111,7 @@ def remove_profile(path: Path, name: str) -> None:
         if name == BUILT_IN.name and name not in tables:
             raise ConfigError("The profile 'sandbox' is built in and cannot be removed")
         if name not in tables:
-            raise _no_such_profile(name, Config(path=path, tables=tables))
+            raise _nothing_to_remove(name, Config(path=path, tables=tables))
         del tables[name]
         if document.get("default_profile") == name:
             del document["default_profile"]
@@ -127,11 +126,16 @@ def use_profile(path: Path, name: str) -> None:
         document["default_profile"] = name
 
 
+def is_name(name: str) -> bool:
+    """Whether a profile can be stored under that name."""
+    return name != BUILT_IN.name and _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Raise ConfigError if no profile can be stored under that name."""
     if name == BUILT_IN.name:
         raise ConfigError("The name 'sandbox' is taken by the built-in profile", remedy="Choose another name.")
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ConfigError(
             f"{name!r} cannot name a profile",
             remedy="Use at most 64 letters (a to z), digits, '-', '_' and '.', beginning with none of '-' and '.'.",
@@ -215,20 +219,32 @@ def _check_document(path: Path, document: Mapping[str, object]) -> None:
 
 def _no_such_profile(name: str, config: Config) -> ConfigError:
     nearest = _nearest(name, (*config.names, BUILT_IN.name))
-    there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
     return ConfigError(
-        f"There is no profile {name!r} in {config.path}; {there_are}",
+        _not_there(name, config),
         remedy=f"Did you mean {nearest!r}?" if nearest else f"Add it: exosms profile add {_addable(name)}",
     )
 
 
+def _nothing_to_remove(name: str, config: Config) -> ConfigError:
+    nearest = _nearest(name, config.names)
+    return ConfigError(
+        _not_there(name, config),
+        remedy=f"Nothing was removed. Did you mean {nearest!r}?" if nearest else "Nothing was removed.",
+    )
+
+
+def _not_there(name: str, config: Config) -> str:
+    there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
+    return f"There is no profile {name!r} in {config.path}; {there_are}"
+
+
 def _addable(name: str) -> str:
-    return name if _NAME.fullmatch(name) else "NAME"
+    return name if is_name(name) else "NAME"
 
 
-def _about_unknown(key: str, known: Iterable[str], where: str) -> str:
+def _about_unknown(key: str, known: Iterable[str]) -> str:
     nearest = _nearest(key, known)
-    return f"{where}: the key {key!r} means nothing" + (f"; did you mean {nearest!r}?" if nearest else "")
+    return f"the key {key!r} means nothing" + (f"; did you mean {nearest!r}?" if nearest else "")
 
 
 def _nearest(word: str, words: Iterable[str]) -> str | None:

@@ -30,6 +30,8 @@ class Settings:
     """The profile's name; None if the account comes from the environment, or if there is none."""
     account: Account | None
     """None only where a dry run has none."""
+    no_account: str
+    """What a dry run is to tell of an account that was begun and is not whole; else empty."""
     sender: str | None
     dlt_entity_id: str | None
     country: str
@@ -71,8 +73,8 @@ def resolve(options: Options, environ: Mapping[str, str], *, account_needed: boo
     """
     env = {name: value for name, value in environ.items() if value}
     choice = choose(options, env)
-    account, warnings = account_of(options, env, choice, needed=account_needed)
-    return _settings(options, env, choice, account=account, warnings=warnings)
+    account, warnings, lack = account_of(options, env, choice, needed=account_needed)
+    return _settings(options, env, choice, account=account, no_account=lack, warnings=warnings)
 
 
 def describe(settings: Settings) -> tuple[Row, ...]:
@@ -131,6 +133,7 @@ def _settings(
     choice: Choice,
     *,
     account: Account | None,
+    no_account: str,
     warnings: tuple[str, ...],
 ) -> Settings:
     sandbox = account is not None and account.is_sandbox
@@ -144,6 +147,7 @@ def _settings(
             (BUILT_IN.name if sandbox else None, account.source if account else ""),
         ),
         account=account,
+        no_account=no_account,
         sender=origins.pick(
             "from",
             (options.sender, "--from"),

@@ -152,3 +152,64 @@ def test_on_a_terminal_it_asks_and_does_not_show_the_token(exosms: Shell) -> Non
     assert result.exit_code == 0, result.stdout
     assert TOKEN not in result.stdout
     assert exosms("profile", "list").stdout.startswith("prod\tdefault\tmumbai\tacme1")
+
+
+SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "x")
+
+
+def write(exosms: Shell, text: str) -> Path:
+    stored(exosms).parent.mkdir(parents=True, exist_ok=True)
+    stored(exosms).write_text(text)
+    stored(exosms).chmod(0o600)
+    return stored(exosms)
+
+
+def test_a_profile_that_is_not_there_is_not_to_be_added_in_order_to_be_removed(exosms: Shell) -> None:
+    add(exosms)
+    near, far = exosms("profile", "remove", "prd"), exosms("profile", "remove", "sandbax")
+    missing = f"in {stored(exosms)}; the profiles are prod\n  Nothing was removed."
+    assert (near.exit_code, near.stdout) == (far.exit_code, far.stdout) == (4, "")
+    assert near.stderr == f"exosms: error: There is no profile 'prd' {missing} Did you mean 'prod'?\n"
+    assert far.stderr == f"exosms: error: There is no profile 'sandbax' {missing}\n"
+
+
+def test_without_a_default_a_send_and_its_dry_run_tell_how_to_choose_one(exosms: Shell) -> None:
+    for name in ("one", "two", "three"):
+        assert exosms("profile", "add", name, *ADD[3:], "--token-command", "false").exit_code == 0
+    assert exosms("profile", "remove", "one").exit_code == 0
+    none = "none of the profiles two, three is the default"
+    how = "Name one with -p NAME, or make it the default: exosms profile use NAME"
+    real, dry = exosms(*SEND), exosms(*SEND, "-n")
+    assert (real.exit_code, dry.exit_code) == (4, 0)
+    assert real.stderr == f"exosms: error: No account: {none}\n  {how}\n"
+    assert f"exosms: warning: no account yet: {none}. {how}\n" in dry.stderr
+    assert dry.stderr.count("no account yet") == 1
+
+
+def test_a_part_of_an_account_in_the_environment_names_what_to_set(exosms: Shell) -> None:
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_REGION": "mumbai"}
+    real, dry = exosms(*SEND, env=env), exosms(*SEND, "-n", env=env)
+    lack = (
+        "the environment has EXOTEL_ACCOUNT_SID, EXOTEL_REGION but not EXOTEL_API_KEY and EXOTEL_API_TOKEN,"
+        f" and no profile is stored in {stored(exosms)}"
+    )
+    how = (
+        "Store one with `exosms profile add NAME`, or set EXOTEL_API_KEY and EXOTEL_API_TOKEN, or try it without one:"
+        " --region sandbox."
+    )
+    assert (real.exit_code, real.stderr) == (4, f"exosms: error: No account: {lack}\n  {how}\n")
+    assert f"exosms: warning: no account yet: {lack}. {how}\n" in dry.stderr
+
+
+def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> None:
+    path = write(exosms, '[profiles.prod]\nregion = "mumbai"\nacount_sid = "a"\napi_key = "k"\napi_token = "t"\n')
+    lack = (
+        f"rofile 'prod' in {path} lacks account_sid; the key 'acount_sid' means nothing; did you mean 'account_sid'?"
+    )
+    how = "Mend it there, or give its account anew on a terminal, where it asks: exosms profile add prod --yes"
+    result = exosms(*SEND)
+    assert (result.exit_code, result.stderr) == (4, f"exosms: error: The p{lack}\n  {how}\n")
+    assert exosms(*SEND, "--config", str(path)).stderr.endswith(f"{how} --config {path}\n")
+    assert f"no account yet: the p{lack}" in exosms(*SEND, "-n").stderr
+    path.write_text('[profiles."a b"]\nregion = "mumbai"')
+    assert exosms(*SEND).stderr.endswith("\n  Mend it there.\n")

@@ -14,6 +14,8 @@ from exosms.profiles import Options, Settings
 if TYPE_CHECKING:
     from exosms.registry import Registered
 
+_NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
@@ -52,7 +54,7 @@ def letterhead_for(
     if sender_needed:
         require_sender(sender, settings)
     if settings.account is None:
-        out.warn("no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox")
+        out.warn(settings.no_account or _NO_ACCOUNT)
     if sender_needed and not sender:
         warn_of_no_sender(out)
     if own and sender and sender != own:
