@@ -76,9 +76,9 @@ def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Con
 def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool:
     """Store a profile and return whether it is now the default one, as the first one is.
 
-    Replacing takes the account whole from the new profile, and keeps what the stored one says beside the account
-    (its allow list, its limits, keys of other programs) unless the new one says it too. Raises GuardError if the
-    name is in use and ``replace`` is not set, and ConfigError.
+    Replacing takes the account whole from the new profile, if that says anything of one, and keeps whatever else the
+    stored one says (its allow list, its limits, keys of other programs) unless the new one says it too. Raises
+    GuardError if the name is in use and ``replace`` is not set, and ConfigError.
     """
     check_name(profile.name)
     table = table_of(profile)
@@ -90,15 +90,22 @@ def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool
         tables = document.setdefault("profiles", {})
         before = tables.get(profile.name)
         if before is not None and not replace:
-            raise GuardError(
-                f"There is a profile {profile.name!r} already",
-                remedy="Nothing was changed. Add --yes to replace its account, or choose another name.",
-            )
+            raise already_there(profile.name)
         if not tables:
             document.setdefault("default_profile", profile.name)
-        kept = {key: value for key, value in (before or {}).items() if key not in ACCOUNT_KEYS}
+        replaced = ACCOUNT_KEYS if table.keys() & set(ACCOUNT_KEYS) else ()
+        kept = {key: value for key, value in (before or {}).items() if key not in replaced}
         tables[profile.name] = kept | table
         return document.get("default_profile") == profile.name
+
+
+def already_there(name: str) -> GuardError:
+    """The error for a name that is in use and must not be replaced."""
+    return GuardError(
+        f"There is a profile {name!r} already",
+        remedy="Nothing was changed. Choose another name, or add --yes to replace it: what is not given stays, but an"
+        " account is given anew whole, or not at all.",
+    )
 
 
 def remove_profile(path: Path, name: str) -> None:

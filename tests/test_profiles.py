@@ -757,6 +757,16 @@ def test_replacing_takes_the_account_and_keeps_guards_and_strangers(config: Path
     assert TOKEN not in text
 
 
+def test_replacing_without_an_account_keeps_the_stored_one(config: Path) -> None:
+    before = configfile.read(config).tables["prod"]
+    save_profile(config, Profile(name="prod", sender="NEWSND"), replace=True)
+    assert configfile.read(config).tables["prod"] == {**before, "from": "NEWSND"}
+    save_profile(config, Profile(name="prod", region=Region.SANDBOX), replace=True)
+    account = {"account_sid", "api_key", "api_token"}
+    kept = {key: value for key, value in before.items() if key not in account}
+    assert configfile.read(config).tables["prod"] == {**kept, "region": "sandbox", "from": "NEWSND"}
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", ".x", "ünder", "a/b", "x\n", "a" * 65, "sandbox"])
 def test_a_name_that_no_profile_can_have(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError):
