@@ -97,6 +97,21 @@ class TokenFile:
         """The setting and the path."""
         return f"{self.name} {self.path}"
 
+    def doubts(self) -> tuple[str, ...]:
+        """Return what is wrong with the file today; a pipe is not looked into, since that would empty it."""
+        from stat import S_ISDIR, S_ISREG
+
+        found: list[str] = []
+        try:
+            mode = self.path.stat().st_mode
+            if S_ISREG(mode) or S_ISDIR(mode):
+                self.fetch(environ={}, warn=found.append)
+        except OSError as error:
+            found.append(f"the {self.label} cannot be read: {error.strerror}")
+        except ConfigError as error:
+            found.append(f"{error.message[0].lower()}{error.message[1:]}")
+        return tuple(found)
+
     def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
         """Read the token; a file that others can read is worth a warning."""
         from shlex import quote

@@ -1,6 +1,7 @@
 """``exosms profile``: store accounts, say where each setting comes from, and check credentials without sending."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -146,12 +147,210 @@ def test_the_test_without_a_network(exosms: Shell) -> None:
     assert result.stdout.startswith("failed\tprod\t")
 
 
+LEFT_OUT = "leaves it out): "
+
+
+def profiles(exosms: Shell) -> dict[str, dict[str, str]]:
+    import tomllib
+
+    found: dict[str, dict[str, str]] = tomllib.loads(stored(exosms).read_text())["profiles"]
+    return found
+
+
 def test_on_a_terminal_it_asks_and_does_not_show_the_token(exosms: Shell) -> None:
     typed = [("): ", "mumbai"), ("SID: ", "acme1"), ("name): ", "key1"), ("shown): ", TOKEN)]
+    typed += [("ExoPhone (Enter leaves it out): ", "ACMEIN"), ("entity id (Enter leaves it out): ", "\n")]
     result = exosms.on_terminal("profile", "add", "prod", typed=typed)
     assert result.exit_code == 0, result.stdout
     assert TOKEN not in result.stdout
     assert exosms("profile", "list").stdout.startswith("prod\tdefault\tmumbai\tacme1")
+    account = {"region": "mumbai", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
+    assert profiles(exosms) == {"prod": {**account, "from": "ACMEIN"}}
+
+
+def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
+    typed = [
+        ("): ", "bombay"),
+        ("): ", "singapore"),
+        ("SID: ", "\n"),
+        ("SID: ", "a b"),
+        ("SID: ", "acme1"),
+        ("name): ", "key:secret"),
+        ("name): ", " key1 "),
+        ("shown): ", "\n"),
+        ("shown): ", f"{TOKEN} {TOKEN}"),
+        ("shown): ", TOKEN),
+        (LEFT_OUT, "VM-ACMEIN"),
+        (LEFT_OUT, "ACMEIN"),
+    ]
+    result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=200)
+    copy = "Copy it again from the API settings in Exotel's dashboard."
+    region = (
+        "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. The region belongs to the account:"
+    )
+    assert result.stdout == (
+        "Region (mumbai, singapore, sandbox): bombay\n"
+        f"exosms: 'bombay' is no region: {region} it is that of the host in the examples Exotel shows you.\n"
+        "Region (mumbai, singapore, sandbox): singapore\n"
+        "Account SID: \n"
+        f"exosms: The account SID is empty. {copy}\n"
+        "Account SID: a b\n"
+        f"exosms: The account SID 'a b' holds something other than letters, digits, '-', '_' and '.'. {copy}\n"
+        "Account SID: acme1\n"
+        "API key (user name): key:secret\n"
+        f"exosms: The API key holds a colon; give the key alone, without the token. {copy}\n"
+        "API key (user name):  key1 \n"
+        "API token (not shown): \n"
+        f"exosms: The API token is empty. {copy}\n"
+        "API token (not shown): \n"
+        "exosms: The API token holds a blank, a line break or another character that is not printable ASCII. "
+        f"{copy}\n"
+        "API token (not shown): \n"
+        "Sender ID (header) or ExoPhone (Enter leaves it out): VM-ACMEIN\n"
+        "exosms: The sender 'VM-ACMEIN' is how a phone displays it; the operator adds prefix and suffix. "
+        "Use ACMEIN.\n"
+        "Sender ID (header) or ExoPhone (Enter leaves it out): ACMEIN\n"
+        f"prod\tstored in {stored(exosms)}, the default\n"
+        "exosms: try it: exosms profile test prod\n"
+    )
+    account = {"region": "singapore", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN, "from": "ACMEIN"}
+    assert profiles(exosms) == {"prod": account}
+
+
+def test_nothing_is_asked_for_the_sake_of_a_flag_that_will_not_do(exosms: Shell) -> None:
+    for flags, exit_code in ((("--account-sid", "a b"), 4), (("--from", "VM-ACMEIN"), 3), (("--base-url", "x"), 2)):
+        result = exosms.on_terminal("profile", "add", "prod", *flags)
+        assert (result.exit_code, "Region" in result.stdout) == (exit_code, False), result.stdout
+
+
+def test_where_nobody_answers_what_is_needed_is_missing_and_the_rest_is_left_out(exosms: Shell) -> None:
+    result = exosms.on_terminal("profile", "add", "prod", typed=[("): ", "mumbai"), ("SID: ", "\x04")])
+    assert result.exit_code == 4, result.stdout
+    assert "'prod': --account-sid, --api-key, --token-stdin (or --token-file, --token-command)" in result.stdout
+    assert not stored(exosms).exists()
+    typed = [("shown): ", TOKEN), (LEFT_OUT, "\x04")]
+    assert exosms.on_terminal(*ADD, typed=typed).exit_code == 0
+    assert "from" not in profiles(exosms)["prod"]
+    assert exosms.on_terminal("profile", "add", "new", typed=[("): ", "\x03")]).exit_code == 130
+
+
+def test_on_a_terminal_what_was_given_whole_is_not_asked_about(exosms: Shell) -> None:
+    assert exosms.on_terminal(*ADD, "--token-command", "echo x").exit_code == 0
+    assert "from" not in profiles(exosms)["prod"]
+
+
+@pytest.mark.parametrize("answers", ["n", "\n", "\x04"])
+def test_a_name_in_use_is_told_before_the_first_question(exosms: Shell, answers: str) -> None:
+    add(exosms)
+    before = stored(exosms).read_text()
+    result = exosms.on_terminal("profile", "add", "prod", typed=[("[y/N]: ", answers)])
+    assert result.exit_code == 5
+    assert result.stdout.startswith("There is a profile 'prod' already. Replace it? [y/N]: ")
+    assert "Region" not in result.stdout
+    assert stored(exosms).read_text() == before
+
+
+def test_a_yes_asks_for_the_account_anew_and_keeps_the_sender(exosms: Shell) -> None:
+    add(exosms, "--from", "ACMEIN")
+    stored(exosms).write_text(stored(exosms).read_text() + 'country = "IN"\nrate = "60/min"\n')
+    typed = [("[y/N]: ", "y"), ("): ", "singapore"), ("SID: ", "acme2"), ("name): ", "key2"), ("shown): ", "token2")]
+    typed += [("(Enter keeps ACMEIN): ", "\n"), (LEFT_OUT, "1101234567890123456")]
+    result = exosms.on_terminal("profile", "add", "prod", typed=typed)
+    assert result.exit_code == 0, result.stdout
+    account = {"region": "singapore", "account_sid": "acme2", "api_key": "key2", "api_token": "token2"}
+    kept = {"from": "ACMEIN", "dlt_entity_id": "1101234567890123456", "country": "IN", "rate": "60/min"}
+    assert profiles(exosms)["prod"] == account | kept
+
+
+def test_what_is_not_given_stays(exosms: Shell) -> None:
+    add(exosms, "--from", "ACMEIN", "--dlt-entity-id", "1101234567890123456")
+    before = profiles(exosms)["prod"]
+    refused = exosms("profile", "add", "prod", "--from", "NEWSND")
+    assert (refused.exit_code, profiles(exosms)["prod"]) == (5, before)
+    assert exosms("profile", "add", "prod", "--yes", "--from", "NEWSND").exit_code == 0
+    assert profiles(exosms)["prod"] == before | {"from": "NEWSND"}
+    agreed = exosms.on_terminal("profile", "add", "prod", "--from", "AGREED", typed=[("[y/N]: ", "y")])
+    assert (agreed.exit_code, profiles(exosms)["prod"]) == (0, before | {"from": "AGREED"})
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ((), "--region, --account-sid, --api-key, --token-stdin (or --token-file, --token-command)"),
+        (("--region", "singapore"), "--account-sid, --api-key, --token-stdin (or --token-file, --token-command)"),
+        (("--api-key", "k", "--from", "NEWSND"), "--region, --account-sid, --token-stdin (or --token-file, "),
+        (("--base-url", "https://x.example", "--token-command", "echo"), "--account-sid, --api-key"),
+    ],
+)
+def test_an_account_is_replaced_whole_or_not_at_all(exosms: Shell, given: tuple[str, ...], missing: str) -> None:
+    add(exosms)
+    before = stored(exosms).read_text()
+    result = exosms("profile", "add", "prod", "--yes", *given)
+    assert result.exit_code == 4
+    assert result.stderr.startswith(f"exosms: error: Not enough to store the profile 'prod': {missing}")
+    assert "An account is replaced whole" in result.stderr
+    assert stored(exosms).read_text() == before
+
+
+def test_a_profile_of_the_sandbox_needs_no_account(exosms: Shell) -> None:
+    quiet = exosms("profile", "add", "sb", "--region", "sandbox")
+    assert (quiet.exit_code, quiet.stderr) == (0, "exosms: try it: exosms profile test sb\n")
+    asked = exosms.on_terminal("profile", "add", "asked", typed=[("): ", "sandbox")])
+    assert asked.exit_code == 0, asked.stdout
+    flags = ("--base-url", "https://sms.example", "--account-sid", "a", "--token-stdin", "--from", "ACMEIN")
+    given = exosms("profile", "add", "given", "--region", "sandbox", *flags, stdin=TOKEN)
+    warned = [line.split()[2] for line in given.stderr.splitlines() if "is ignored" in line]
+    assert (given.exit_code, warned) == (0, ["--base-url", "--account-sid", "--token-stdin"])
+    add(exosms)
+    assert exosms("profile", "add", "prod", "--yes", "--region", "sandbox").exit_code == 0
+    only = {"region": "sandbox"}
+    assert profiles(exosms) == {"sb": only, "asked": only, "given": {**only, "from": "ACMEIN"}, "prod": only}
+    assert exosms("send", "-p", "sb", "--to", "9876543210", "--body", "x", "--json").json["sandbox"] is True
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        (b"", "Standard input was empty, and --token-stdin takes the API token from there"),
+        (b"\ntoken\n", "The first line of standard input was empty, and --token-stdin takes"),
+        (b"\xff\xfe\n", "The API token holds a blank, a line break or another character"),
+    ],
+)
+def test_standard_input_without_a_token(exosms: Shell, stdin: bytes, words: str) -> None:
+    result = exosms(*ADD, "--token-stdin", stdin=stdin)
+    assert result.exit_code == 4
+    assert result.stderr.startswith(f"exosms: error: {words}")
+    assert not stored(exosms).exists()
+
+
+def test_a_token_that_is_read_from_a_terminal_is_not_shown(exosms: Shell) -> None:
+    result = exosms.on_terminal(
+        *ADD, "--token-stdin", typed=[("shown): ", TOKEN), (LEFT_OUT, "\n"), (LEFT_OUT, "\n")]
+    )
+    assert result.exit_code == 0, result.stdout
+    assert (TOKEN in result.stdout, profiles(exosms)["prod"]["api_token"]) == (False, TOKEN)
+
+
+def test_a_token_file_that_will_not_do_is_told_when_it_is_named(exosms: Shell) -> None:
+    file = exosms.home / "token"
+
+    def warned() -> str:
+        result = exosms(*ADD, "--token-file", str(file), "--from", "ACMEIN", "--yes")
+        assert (result.exit_code, profiles(exosms)["prod"]["token_file"]) == (0, str(file))
+        return result.stderr.removesuffix("exosms: try it: exosms profile test prod\n")
+
+    assert warned() == f"exosms: warning: the token_file {file} cannot be read: No such file or directory\n"
+    file.write_text(TOKEN)
+    file.chmod(0o644)
+    open_to_others = f"the token_file {file} can be read by others; to keep it to yourself: chmod 600 {file}"
+    assert warned() == f"exosms: warning: {open_to_others}\n"
+    file.chmod(0o600)
+    assert warned() == ""
+    file.write_text("")
+    assert warned() == f"exosms: warning: token_file {file} is empty, so it is no API token\n"
+    file.unlink()
+    os.mkfifo(file, 0o600)
+    assert warned() == ""
 
 
 SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "x")

@@ -1,33 +1,20 @@
 """``exosms profile``: stored accounts."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from exosms import configfile, places
-from exosms.account import flaw_of_sid, parse_base_url, parse_region
-from exosms.choice import from_flag
-from exosms.cli import offers
+from exosms.account import Region
+from exosms.cli import accountform, offers
 from exosms.cli import options as o
-from exosms.cli.asking import raise_if_interrupted
+from exosms.cli.asking import confirmed
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
 from exosms.cli.render import Format, Out, facts
 from exosms.cli.results import problem_document
-from exosms.credentials import (
-    InlineToken,
-    Secret,
-    TokenCommand,
-    TokenFile,
-    TokenSource,
-    flaw_of_key,
-    flaw_of_token,
-    split_command,
-)
-from exosms.dlt import check_ids, check_sender
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.message import Outcome
 from exosms.profiles import Options, describe
@@ -73,92 +60,70 @@ def add(
     sender: o.Sender = None,
     dlt_entity_id: o.DltEntityId = None,
     config: o.Config = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Replace a profile of that name.")] = False,
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Replace a profile of that name, whose other settings stay.")
+    ] = False,
     no_input: o.NoInput = False,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
     """Store an account; on a terminal it asks for what is missing, and there is no flag for the token itself.
 
+    With --yes it replaces one of that name, which keeps what is not given; but an account is given anew whole, or not
+    at all. The sandbox needs none.
+
     exosms profile add prod
+
+    exosms profile add prod --yes --from ACMEIN
 
     exosms profile add ci --region mumbai --token-command "pass show exotel"
     """
     out = o.out(output, json=json)
     configfile.check_name(name)
-    address_given = None if base_url is None else from_flag(parse_base_url, base_url, "--base-url")
     o.refuse_empty(("--token-file", token_file), ("--from", sender), ("--dlt-entity-id", dlt_entity_id))
     if token_stdin + (token_file is not None) + (token_command is not None) > 1:
         raise UsageError("Give one of --token-stdin, --token-file and --token-command")
-    form = _Form(can_ask=_can_ask(no_input=no_input))
-    address = None if address_given else form.field(region, "--region", "Region (mumbai, singapore)")
-    sid = form.field(account_sid, "--account-sid", "Account SID")
-    key = form.field(api_key, "--api-key", "API key (user name)")
-    token = _token(form, from_stdin=token_stdin, file=token_file, command=token_command)
-    form.check(name)
-    _refuse_flaw(f"The account SID {sid!r}", flaw_of_sid(sid))
-    _refuse_flaw("The API key", flaw_of_key(key))
-    for warning in (*(check_sender(sender) if sender else ()), *check_ids(dlt_entity_id, None)):
-        out.warn(warning)
-    file = places.config_path_to_write(config, os.environ)
-    profile = Profile(
-        name=name,
-        region=parse_region(address) if address else None,
-        base_url=address_given,
-        account_sid=sid,
-        api_key=Secret(key),
-        token=token,
+    given = accountform.Given(
+        region=region,
+        base_url=base_url,
+        account_sid=account_sid,
+        api_key=api_key,
+        token_stdin=token_stdin,
+        token_file=token_file,
+        token_command=token_command,
         sender=sender,
         dlt_entity_id=dlt_entity_id,
     )
-    is_default = configfile.save_profile(file, profile, replace=yes)
+    can_ask = accountform.can_ask(no_input=no_input)
+    form = accountform.Form(name, given, out, can_ask=can_ask)
+    file = places.config_path_to_write(config, os.environ)
+    before = _stored(file, name)
+    replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
+    profile = form.fill_in(before)
+    is_default = configfile.save_profile(file, profile, replace=replaces)
     _done(out, "profile add", name, f"stored in {file}" + (", the default" if is_default else ""))
+    if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
+        out.tell(f"to send from it without --from: exosms profile add {name} --yes --from SENDER")
     out.tell(f"try it: exosms profile test {name}")
     return ExitCode.OK
 
 
-class _Form:
-    """Asks for what was not given or, where nobody can answer, lists it."""
-
-    def __init__(self, *, can_ask: bool) -> None:
-        self._can_ask = can_ask
-        self._missing: list[str] = []
-
-    def field(self, value: str | None, option: str, prompt: str, *, hidden: bool = False) -> str:
-        if value:
-            return value
-        if self._can_ask:
-            try:
-                return str(typer.prompt(prompt, hide_input=hidden, err=True))
-            except typer.Abort as abort:
-                raise_if_interrupted(abort)
-        self._missing.append(option)
-        return ""
-
-    def check(self, name: str) -> None:
-        if self._missing:
-            raise ConfigError(
-                f"Not enough to store the profile {name!r}: {', '.join(self._missing)}",
-                remedy="Give these options, or run it on a terminal, where it asks.",
-            )
+def _stored(file: Path, name: str) -> Profile | None:
+    """Return the profile of that name, if there is one; one that cannot be used says nothing."""
+    config = configfile.read(file, home=os.environ.get("HOME"))
+    if name not in config.names:
+        return None
+    try:
+        return config.profile(name)
+    except ConfigError:
+        return Profile(name=name)
 
 
-def _token(form: _Form, *, from_stdin: bool, file: str | None, command: str | None) -> TokenSource:
-    if file is not None:
-        return TokenFile(Path(file).expanduser().absolute())
-    if command is not None:
-        return TokenCommand(split_command(command))
-    given = sys.stdin.readline().strip() if from_stdin else None
-    token = form.field(
-        given, "--token-stdin (or --token-file, --token-command)", "API token (not shown)", hidden=True
-    )
-    if token:
-        _refuse_flaw("The API token", flaw_of_token(token))
-    return InlineToken(Secret(token))
-
-
-def _can_ask(*, no_input: bool) -> bool:
-    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty()
+def _agreed_to_replace(name: str) -> bool:
+    """Return True once a person agreed; raises GuardError otherwise."""
+    if not confirmed(f"There is a profile {name!r} already. Replace it?"):
+        raise configfile.already_there(name)
+    return True
 
 
 def list_(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
@@ -335,11 +300,6 @@ def _done(out: Out, command: str, name: str, what: str) -> None:
         out.document({"schema": 1, "command": command, "exit_code": 0, "profile": name, "error": None})
     else:
         out.line(name, what)
-
-
-def _refuse_flaw(what: str, flaw: str | None) -> None:
-    if flaw:
-        raise ConfigError(f"{what} {flaw}", remedy="Copy it again from the API settings in Exotel's dashboard.")
 
 
 command = group(
