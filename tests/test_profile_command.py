@@ -400,6 +400,19 @@ def test_a_part_of_an_account_in_the_environment_names_what_to_set(exosms: Shell
     assert f"exosms: warning: no account yet: {lack}. {how}\n" in dry.stderr
 
 
+def test_the_remedy_for_a_missing_sender_is_a_command_that_works(exosms: Shell) -> None:
+    add(exosms)
+    stored_so = "`exosms profile add prod --yes --from SENDER`"
+    refused = exosms("send", "--to", "9876543210", "--body", "x")
+    assert refused.exit_code == 4
+    assert f"Add --from SENDER, or store one with {stored_so}, or set EXOTEL_FROM." in refused.stderr
+    assert exosms(*stored_so.strip("`").split()[1:]).exit_code == 0
+    assert profiles(exosms)["prod"]["from"] == "SENDER"
+    env = {"EXOTEL_ACCOUNT_SID": "a", "EXOTEL_API_KEY": "k", "EXOTEL_API_TOKEN": "t", "EXOTEL_REGION": "mumbai"}
+    alone = exosms("send", "--to", "9876543210", "--body", "x", env=env)
+    assert alone.stderr.endswith("\n  Add --from SENDER, or set EXOTEL_FROM.\n")
+
+
 def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> None:
     path = write(exosms, '[profiles.prod]\nregion = "mumbai"\nacount_sid = "a"\napi_key = "k"\napi_token = "t"\n')
     lack = (

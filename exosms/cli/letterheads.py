@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from exosms import dlt
 from exosms.cli.render import Out
 from exosms.compose import Letterhead
+from exosms.configfile import is_name
 from exosms.errors import ConfigError
 from exosms.guards import Guards
 from exosms.message import Encoding, MessageType, Priority
@@ -85,8 +86,15 @@ def require_sender(sender: str | None, settings: Settings) -> None:
     if not sender and settings.account is not None:
         raise ConfigError(
             "No sender: Exotel needs to know from which header or ExoPhone the text comes",
-            remedy='Add --from SENDER, or from = "SENDER" to the profile, or set EXOTEL_FROM.',
+            remedy=f"Add --from SENDER, or {_how_to_store_a_sender(settings)}set EXOTEL_FROM.",
         )
+
+
+def _how_to_store_a_sender(settings: Settings) -> str:
+    """Return the command that stores one, as a part of a sentence; without a profile there is no place for it."""
+    if settings.profile is None or not is_name(settings.profile):
+        return ""
+    return f"store one with `exosms profile add {settings.profile} --yes --from SENDER`, or "
 
 
 def warn_of_no_sender(out: Out) -> None:
