@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import stat
 from pathlib import Path
 
@@ -166,6 +167,19 @@ def test_on_a_terminal_it_asks_and_does_not_show_the_token(exosms: Shell) -> Non
     assert exosms("profile", "list").stdout.startswith("prod\tdefault\tmumbai\tacme1")
     account = {"region": "mumbai", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
     assert profiles(exosms) == {"prod": {**account, "from": "ACMEIN"}}
+
+
+def test_questions_leave_no_trace_on_standard_output(exosms: Shell) -> None:
+    add(exosms)
+    ours, theirs = pty.openpty()
+    os.write(ours, b"y\nsandbox\n")
+    with exosms.start("profile", "add", "prod", stdin=theirs) as process:
+        out, err = process.communicate(timeout=20)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, out.decode()) == (0, f"prod\tstored in {stored(exosms)}, the default\n")
+    asked = "There is a profile 'prod' already. Replace it? [y/N]: Region (mumbai, singapore, sandbox): "
+    assert err.decode().startswith(asked)
 
 
 def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from exosms.account import Region, flaw_of_sid, parse_base_url, parse_region
 from exosms.choice import from_flag
-from exosms.cli.asking import raise_if_interrupted
+from exosms.cli.asking import beside_results, raise_if_interrupted
 from exosms.cli.render import Out
 from exosms.credentials import (
     InlineToken,
@@ -237,7 +237,8 @@ class Form:
     def _answer(self, prompt: str, *, hidden: bool) -> str | None:
         self._has_asked = True
         try:
-            answer = typer.prompt(prompt, default="", show_default=False, hide_input=hidden, err=True)
+            with beside_results():
+                answer = typer.prompt(prompt, default="", show_default=False, hide_input=hidden, err=True)
         except typer.Abort as abort:
             raise_if_interrupted(abort)
             self._can_ask = False

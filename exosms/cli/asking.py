@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import typer
 
@@ -28,10 +30,21 @@ def can_ask(out: Out, *, no_input: bool) -> bool:
 def confirmed(question: str) -> bool:
     """Return the answer of a person; the end of the input is a no, and Ctrl-C ends the command."""
     try:
-        return typer.confirm(question, err=True)
+        with beside_results():
+            return typer.confirm(question, err=True)
     except typer.Abort as abort:
         raise_if_interrupted(abort)
         return False
+
+
+@contextmanager
+def beside_results() -> Iterator[None]:
+    """Keep off standard output the blank that click prints there, behind a question on standard error."""
+    if sys.stdout.isatty():  # there it does no harm, and lines can be edited
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def raise_if_interrupted(abort: typer.Abort) -> None:
