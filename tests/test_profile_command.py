@@ -148,9 +148,6 @@ def test_the_test_without_a_network(exosms: Shell) -> None:
     assert result.stdout.startswith("failed\tprod\t")
 
 
-LEFT_OUT = "leaves it out): "
-
-
 def profiles(exosms: Shell) -> dict[str, dict[str, str]]:
     import tomllib
 
@@ -160,13 +157,12 @@ def profiles(exosms: Shell) -> dict[str, dict[str, str]]:
 
 def test_on_a_terminal_it_asks_and_does_not_show_the_token(exosms: Shell) -> None:
     typed = [("): ", "mumbai"), ("SID: ", "acme1"), ("name): ", "key1"), ("shown): ", TOKEN)]
-    typed += [("ExoPhone (Enter leaves it out): ", "ACMEIN"), ("entity id (Enter leaves it out): ", "\n")]
     result = exosms.on_terminal("profile", "add", "prod", typed=typed)
     assert result.exit_code == 0, result.stdout
     assert TOKEN not in result.stdout
     assert exosms("profile", "list").stdout.startswith("prod\tdefault\tmumbai\tacme1")
     account = {"region": "mumbai", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
-    assert profiles(exosms) == {"prod": {**account, "from": "ACMEIN"}}
+    assert profiles(exosms) == {"prod": account}
 
 
 def test_questions_leave_no_trace_on_standard_output(exosms: Shell) -> None:
@@ -194,8 +190,6 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         ("shown): ", "\n"),
         ("shown): ", f"{TOKEN} {TOKEN}"),
         ("shown): ", TOKEN),
-        (LEFT_OUT, "VM-ACMEIN"),
-        (LEFT_OUT, "ACMEIN"),
     ]
     result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=200)
     copy = "Copy it again from the API settings in Exotel's dashboard."
@@ -220,14 +214,11 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         "exosms: The API token holds a blank, a line break or another character that is not printable ASCII. "
         f"{copy}\n"
         "API token (not shown): \n"
-        "Sender ID (header) or ExoPhone (Enter leaves it out): VM-ACMEIN\n"
-        "exosms: The sender 'VM-ACMEIN' is how a phone displays it; the operator adds prefix and suffix. "
-        "Use ACMEIN.\n"
-        "Sender ID (header) or ExoPhone (Enter leaves it out): ACMEIN\n"
         f"prod\tstored in {stored(exosms)}, the default\n"
+        "exosms: to send from it without --from: exosms profile add prod --yes --from SENDER\n"
         "exosms: try it: exosms profile test prod\n"
     )
-    account = {"region": "singapore", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN, "from": "ACMEIN"}
+    account = {"region": "singapore", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
     assert profiles(exosms) == {"prod": account}
 
 
@@ -242,8 +233,7 @@ def test_where_nobody_answers_what_is_needed_is_missing_and_the_rest_is_left_out
     assert result.exit_code == 4, result.stdout
     assert "'prod': --account-sid, --api-key, --token-stdin (or --token-file, --token-command)" in result.stdout
     assert not stored(exosms).exists()
-    typed = [("shown): ", TOKEN), (LEFT_OUT, "\x04")]
-    assert exosms.on_terminal(*ADD, typed=typed).exit_code == 0
+    assert exosms.on_terminal(*ADD, typed=[("shown): ", TOKEN)]).exit_code == 0
     assert "from" not in profiles(exosms)["prod"]
     assert exosms.on_terminal("profile", "add", "new", typed=[("): ", "\x03")]).exit_code == 130
 
@@ -268,11 +258,10 @@ def test_a_yes_asks_for_the_account_anew_and_keeps_the_sender(exosms: Shell) -> 
     add(exosms, "--from", "ACMEIN")
     stored(exosms).write_text(stored(exosms).read_text() + 'country = "IN"\nrate = "60/min"\n')
     typed = [("[y/N]: ", "y"), ("): ", "singapore"), ("SID: ", "acme2"), ("name): ", "key2"), ("shown): ", "token2")]
-    typed += [("(Enter keeps ACMEIN): ", "\n"), (LEFT_OUT, "1101234567890123456")]
     result = exosms.on_terminal("profile", "add", "prod", typed=typed)
     assert result.exit_code == 0, result.stdout
     account = {"region": "singapore", "account_sid": "acme2", "api_key": "key2", "api_token": "token2"}
-    kept = {"from": "ACMEIN", "dlt_entity_id": "1101234567890123456", "country": "IN", "rate": "60/min"}
+    kept = {"from": "ACMEIN", "country": "IN", "rate": "60/min"}
     assert profiles(exosms)["prod"] == account | kept
 
 
@@ -338,9 +327,7 @@ def test_standard_input_without_a_token(exosms: Shell, stdin: bytes, words: str)
 
 
 def test_a_token_that_is_read_from_a_terminal_is_not_shown(exosms: Shell) -> None:
-    result = exosms.on_terminal(
-        *ADD, "--token-stdin", typed=[("shown): ", TOKEN), (LEFT_OUT, "\n"), (LEFT_OUT, "\n")]
-    )
+    result = exosms.on_terminal(*ADD, "--token-stdin", typed=[("shown): ", TOKEN)])
     assert result.exit_code == 0, result.stdout
     assert (TOKEN in result.stdout, profiles(exosms)["prod"]["api_token"]) == (False, TOKEN)
 

@@ -24,7 +24,6 @@ from exosms.credentials import (
 )
 from exosms.dlt import check_ids, check_sender
 from exosms.errors import ConfigError, ExosmsError
-from exosms.escaping import printable
 from exosms.profiletable import Profile
 
 _MOST = 64 * 1024
@@ -109,8 +108,6 @@ _KEY = _Question("--api-key", "API key (user name)", _check_key)
 _TOKEN = _Question(
     "--token-stdin (or --token-file, --token-command)", "API token (not shown)", _check_token, hidden=True
 )
-_SENDER = _Question("--from", "Sender ID (header) or ExoPhone", check_sender)
-_ENTITY = _Question("--dlt-entity-id", "DLT entity id", _check_entity)
 
 
 class Form:
@@ -122,18 +119,17 @@ class Form:
         self._given = given
         self._out = out
         self._can_ask = can_ask
-        self._has_asked = False
         self._missing: list[str] = []
         address = given.base_url
         self._base_url = None if address is None else from_flag(parse_base_url, address, "--base-url")
-        for question, value in (
-            (_SID, given.account_sid),
-            (_KEY, given.api_key),
-            (_SENDER, given.sender),
-            (_ENTITY, given.dlt_entity_id),
+        for check, value in (
+            (_check_sid, given.account_sid),
+            (_check_key, given.api_key),
+            (check_sender, given.sender),
+            (_check_entity, given.dlt_entity_id),
         ):
             if value:
-                self._warn(question.check(value))
+                self._warn(check(value))
 
     def fill_in(self, before: Profile | None) -> Profile:
         """Return the profile; without an account if the one of ``before`` is to stay.
@@ -149,11 +145,6 @@ class Form:
         sid = self._need(_SID, given.account_sid)
         key = self._need(_KEY, given.api_key)
         token = self._token(is_replaced=before is not None)
-        old = before or Profile(name=self._name)
-        sender = given.sender or self._offer(_SENDER, stored=old.sender)
-        entity = given.dlt_entity_id
-        if not entity and (region is Region.MUMBAI or old.country == "IN"):
-            entity = self._offer(_ENTITY, stored=old.dlt_entity_id)
         return Profile(
             name=self._name,
             region=region,
@@ -161,8 +152,8 @@ class Form:
             account_sid=sid,
             api_key=Secret(key),
             token=token,
-            sender=sender,
-            dlt_entity_id=entity,
+            sender=given.sender,
+            dlt_entity_id=given.dlt_entity_id,
         )
 
     def _region(self) -> Region | None:
@@ -208,24 +199,17 @@ class Form:
 
     def _need(self, question: _Question, value: str | None) -> str:
         """Return the value that was given or is answered; without either it counts as missing."""
-        answer = value or self._ask(question, question.prompt)
+        answer = value or self._ask(question)
         if not answer:
             self._missing.append(question.option)
         return answer or ""
 
-    def _offer(self, question: _Question, *, stored: str | None) -> str | None:
-        """Return an answer that may be left out; nothing is asked where all that is needed was given."""
-        if not self._has_asked:
-            return None
-        otherwise = f"keeps {printable(stored)}" if stored else "leaves it out"
-        return self._ask(question, f"{question.prompt} (Enter {otherwise})", may_be_empty=True) or None
-
-    def _ask(self, question: _Question, prompt: str, *, may_be_empty: bool = False) -> str | None:
+    def _ask(self, question: _Question) -> str | None:
         """Ask until an answer will do; None if nobody answers, after which nothing more is asked."""
         while self._can_ask:
-            answer = self._answer(prompt, hidden=question.hidden)
-            if answer is None or (may_be_empty and not answer):
-                return answer
+            answer = self._answer(question.prompt, hidden=question.hidden)
+            if answer is None:
+                return None
             try:
                 self._warn(question.check(answer))
             except ExosmsError as error:
@@ -235,7 +219,6 @@ class Form:
         return None
 
     def _answer(self, prompt: str, *, hidden: bool) -> str | None:
-        self._has_asked = True
         try:
             with beside_results():
                 answer = typer.prompt(prompt, default="", show_default=False, hide_input=hidden, err=True)
