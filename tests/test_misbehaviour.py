@@ -13,6 +13,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 import tracemalloc
 import zlib
 from base64 import b64encode
@@ -46,6 +47,8 @@ from misbehaving import (
     says_goodbye,
     says_outside_tls,
 )
+
+from exosms.exotel.wire import read
 
 KEY = "canarykey4711"
 TOKEN = "canarytoken0815"
@@ -925,6 +928,24 @@ def test_a_gzip_bomb_is_not_unpacked(exosms: Shell) -> None:
             tracemalloc.stop()
     assert told(result) == truth(case)
     assert peak < 8 << 20
+
+
+def test_cookies_are_neither_read_nor_kept(exosms: Shell) -> None:
+    """What a cookie may say is a riddle of its own, and ever more of them would make a request too large."""
+    cookies = [f"Set-Cookie: a{n}={'v' * 200}; Max-Age={'9' * 400}" for n in range(9)]
+    with Misbehaving(answers(429, "", "Retry-After: 0", *cookies), answers(200, GOOD, *cookies)) as server:
+        result = send(exosms, server.url, "--retry-for", "30s", "--rate", "off")
+        second = server.connections[1].arrived
+    assert (result.exit_code, len(server.connections)) == (0, 2)
+    assert "ookie" not in result.stderr
+    assert b"ookie" not in second
+
+
+def test_an_answer_of_many_equal_elements_is_read_in_time() -> None:
+    """A batch's reply may have two megabytes; lists that are copied for each element took it minutes."""
+    began = time.monotonic()
+    assert read(b"<r>" + b"<a/>" * 300_000 + b"</r>") == []
+    assert time.monotonic() - began < 20
 
 
 def test_a_sid_that_is_no_text_is_survived(exosms: Shell) -> None:

@@ -90,6 +90,8 @@ class Https:
         observe: Observe,
         must_leave: Callable[[], bool] = never,
     ) -> None:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
         import httpx
 
         host = urlsplit(base_url)
@@ -110,6 +112,7 @@ class Https:
                     min(timeout, max(READ_TIMEOUT, timeout - 30)), connect=min(timeout, CONNECT_TIMEOUT)
                 ),
                 headers={"Accept-Encoding": "identity", "User-Agent": f"exosms/{__version__}"},
+                cookies=CookieJar(DefaultCookiePolicy(netscape=False)),  # none: no request tells of another
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(

@@ -260,15 +260,10 @@ def _tree(element: Any) -> Any:
     """An element's text, or its children by name; a name that repeats becomes a list."""
     if not len(element):
         return element.text
-    tree: dict[str, Any] = {}
+    tree: dict[str, list[Any]] = {}
     for child in element:
-        name, value = _name(child), _tree(child)
-        if name in tree:
-            earlier = tree[name]
-            tree[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
-        else:
-            tree[name] = value
-    return tree
+        tree.setdefault(_name(child), []).append(_tree(child))
+    return {name: values if len(values) > 1 else values[0] for name, values in tree.items()}
 
 
 def _name(element: Any) -> str:
