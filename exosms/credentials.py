@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TOKEN_COMMAND_TIMEOUT = 30.0
 """Seconds that a token command may take."""
 
-_LONGEST_TOKEN = 64 * 1024
+LONGEST_TOKEN = 64 * 1024
 """Bytes of a token file or of a token command's output; a real token has a few dozen."""
 
 Warn = Callable[[str], None]
@@ -51,6 +51,8 @@ def flaw_of_token(text: str) -> str | None:
     """What makes a text useless as an API token, in words that fit behind its name; None if nothing does."""
     if not text:
         return "is empty"
+    if len(text) > LONGEST_TOKEN:
+        return "has more than 64 KiB"
     if any(not "!" <= character <= "~" for character in text):
         return "holds a blank, a line break or another character that is not printable ASCII"
     return None
@@ -117,7 +119,7 @@ class TokenFile:
         from shlex import quote
 
         try:
-            file = read_small(self.path, limit=_LONGEST_TOKEN)
+            file = read_small(self.path, limit=LONGEST_TOKEN)
         except OSError as error:
             raise ConfigError(
                 f"The {self.label} cannot be read: {error.strerror}",
@@ -149,7 +151,7 @@ class TokenCommand:
         """Run the program; what it writes to standard error goes to ours, its arguments and output nowhere."""
         status, output = self._run(environ)
         flaw = {0: None, None: f"took longer than {self.timeout:g} s"}.get(status, f"ended with exit code {status}")
-        if flaw is None and len(output) > _LONGEST_TOKEN:
+        if flaw is None and len(output) > LONGEST_TOKEN:
             flaw = "printed more than 64 KiB"
         if flaw:
             raise self._error(flaw)
@@ -261,7 +263,7 @@ def _output_within(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[
     with selectors.DefaultSelector() as selector:
         stdout = cast("IO[bytes]", process.stdout)  # it is a pipe
         selector.register(stdout, selectors.EVENT_READ)
-        while len(output) <= _LONGEST_TOKEN:
+        while len(output) <= LONGEST_TOKEN:
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 return None, b""
             chunk = os.read(stdout.fileno(), 65536)

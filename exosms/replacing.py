@@ -12,7 +12,7 @@ def alone(target: Path) -> Iterator[None]:
 
     Raises OSError where the directory cannot be written.
     """
-    lock = target.with_name(f".{target.name}.lock")
+    lock = target.parent / f".{target.name}.lock"  # not with_name: the root has none
     descriptor = _lock(lock)
     while not _is_that_file(lock, descriptor):  # its holder removed it while we waited
         os.close(descriptor)

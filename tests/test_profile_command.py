@@ -41,6 +41,27 @@ def test_a_profile_is_stored_for_its_owner_only_and_the_first_is_the_default(exo
     }
 
 
+@pytest.mark.parametrize(
+    ("token", "words"), [(b"canary\xff\xfe", "not printable ASCII"), (b"x" * 100_000, "more than 64 KiB")]
+)
+def test_a_token_on_standard_input_that_is_none_is_refused_unseen(exosms: Shell, token: bytes, words: str) -> None:
+    result = exosms(*ADD, "--token-stdin", stdin=token)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert words in result.stderr
+    assert "canary" not in result.stderr
+    assert "xxxx" not in result.stderr
+    assert not stored(exosms).exists()
+
+
+@pytest.mark.parametrize(
+    "argv", [(*ADD, "--token-command", "echo x", "--config", "/"), ("template", "add", "x", "--text", "a")]
+)
+def test_the_root_of_all_files_cannot_be_replaced(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms(*argv, env={"EXOSMS_TEMPLATES": "/"})
+    assert "/ cannot be read: Is a directory" in result.stderr
+    assert result.exit_code in {3, 4}
+
+
 def test_a_pasted_host_is_a_region(exosms: Shell) -> None:
     argv = ("profile", "add", "a", "--region", "@api.in.exotel.com", "--account-sid", "a1", "--api-key", "k")
     assert exosms(*argv, "--token-stdin", stdin=TOKEN).exit_code == 0

@@ -302,11 +302,12 @@ def test_the_order_is_that_of_the_question_and_each_is_asked_once(exosms: Shell)
         (("+919876543210",), "", 3, "exosms log --to +919876543210"),
         (("a\x1bb",), "", 3, "is no Sid"),
         (("नमस्ते",), "", 3, "is no Sid"),
+        (("-",), b"\xff\xfea\x00b\x00", 3, "is no Sid"),
         (("abc", "--wait", "soon"), "", 2, "soon"),
     ],
 )
 def test_what_is_no_sid_is_refused_here(
-    exosms: Shell, argv: tuple[str, ...], stdin: str, exit_code: int, words: str
+    exosms: Shell, argv: tuple[str, ...], stdin: str | bytes, exit_code: int, words: str
 ) -> None:
     result = exosms("status", *SANDBOX, *argv, stdin=stdin)
     assert (result.exit_code, result.stdout) == (exit_code, "")

@@ -13,6 +13,7 @@ from exosms.choice import from_flag
 from exosms.cli.asking import beside_results, raise_if_interrupted
 from exosms.cli.render import Out
 from exosms.credentials import (
+    LONGEST_TOKEN,
     InlineToken,
     Secret,
     TokenCommand,
@@ -25,9 +26,6 @@ from exosms.credentials import (
 from exosms.dlt import check_ids, check_sender
 from exosms.errors import ConfigError, ExosmsError
 from exosms.profiletable import Profile
-
-_MOST = 64 * 1024
-"""Bytes of standard input in which a token must end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +238,7 @@ def can_ask(*, no_input: bool) -> bool:
 
 def _token_from_stdin() -> str:
     """Return the first line of standard input; raises ConfigError if it is no token."""
-    line = sys.stdin.buffer.readline(_MOST)
+    line = sys.stdin.buffer.readline(LONGEST_TOKEN + 1)
     if not line.strip():
         what = "Standard input was empty" if not line else "The first line of standard input was empty"
         raise ConfigError(

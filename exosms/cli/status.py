@@ -111,7 +111,7 @@ def command(
 
 def _checked(given: Sequence[str]) -> Sequence[str]:
     """Return the Sids, each once, those of standard input where ``-`` stands; raises InputError for what is none."""
-    sids = [sid for word in given for sid in (sys.stdin.read().split() if word == "-" else [word])]
+    sids = [sid for word in given for sid in (_piped() if word == "-" else [word])]
     if not sids:
         raise InputError("Standard input holds no Sid", remedy="`exosms send … -q` prints nothing but Sids.")
     for sid in sids:
@@ -120,6 +120,11 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
         if not _SID.fullmatch(sid):
             raise InputError(f"{sid!r} is no Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
     return list(dict.fromkeys(sids))
+
+
+def _piped() -> Sequence[str]:
+    """Return what stands on standard input; what is no UTF-8 is no Sid, and refused as such."""
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace").split()
 
 
 def _of_run(name: str, options: Options, out: Out) -> tuple[Sequence[str], Settings]:
