@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError
-from exosms.exotel.client import Batch, Client
+from exosms.exotel.client import Batch, Client, no_thread
 from exosms.interrupts import LOOK, leave_signals_to_main_thread
 from exosms.journal import Item, Journal, Run
 from exosms.ledger import Ledger, State
@@ -107,19 +108,31 @@ class Carriers:
 
     def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
         self.flying = 0
+        self.most = most
+        """Requests at a time: fewer than asked for once this machine has no more threads."""
         self._answers: queue.SimpleQueue[tuple[_Request, Batch]] = queue.SimpleQueue()
         self._send = send
-        self._most = most
         self._jobs: queue.SimpleQueue[_Request] = queue.SimpleQueue()
         self._threads = 0
 
     def carry(self, request: _Request) -> None:
         """Send a request in some thread; its answer comes by ``arrived``."""
         self.flying += 1
-        if self._threads < min(self.flying, self._most):
+        if self._threads < min(self.flying, self.most):
+            self._employ()
+        if self._threads:
+            self._jobs.put(request)
+        else:
+            self._answers.put((request, Batch((no_thread(),) * len(request.items), whole=True)))
+
+    def _employ(self) -> None:
+        """Start one more carrier, if there is also a thread for the exchange that it will make."""
+        try:
+            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads + 1}").start()
             self._threads += 1
-            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads}").start()
-        self._jobs.put(request)
+            threading.Thread(target=leave_signals_to_main_thread, daemon=True, name="probe").start()
+        except RuntimeError:  # the system has no thread left
+            self.most = max(1, self.flying - 1)
 
     def arrived(self, *, timeout: float) -> list[tuple[_Request, Batch]]:
         """Return the answers that are there; with none, wait for the first, at most so many seconds."""
@@ -193,14 +206,18 @@ class Sender:
     def _next_start(self) -> float | None:
         """Return the moment at which another request may begin; None: not before an answer came, or never."""
         most = WORKERS if self._proven else 1
-        if self._is_stopping or self._is_proving or self._carriers.flying >= most:
+        if self._is_stopping or self._is_proving or self._carriers.flying >= min(most, self._carriers.most):
             return None
         if not self._fresh:
             if not self._later:
                 return None
             if self._later[0].due > self._desk.now():
                 return self._later[0].due
-        return self._turn()
+        try:
+            return self._turn()
+        except LedgerError as error:  # what is in flight still gets its answer
+            self.stop = stop_for(error)
+            return None
 
     @property
     def _is_proven(self) -> bool:
@@ -235,7 +252,7 @@ class Sender:
                 self._run, request.items, within_limit=self._desk.within_limit
             )
         except ExosmsError as error:
-            self.stop = _stop_for(error)
+            self.stop = stop_for(error)
             return
         if elsewhere:
             yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
@@ -267,7 +284,7 @@ class Sender:
             self._desk.tell(
                 f"the results of {len(results)} rows could not be recorded, so they count as unknown from now on"
             )
-            self.stop = _stop_for(error)
+            self.stop = stop_for(error)
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
         if settled:
@@ -443,7 +460,8 @@ def _kind(receipt: Receipt) -> object:
     return receipt.outcome
 
 
-def _stop_for(error: ExosmsError) -> Stop:
+def stop_for(error: ExosmsError) -> Stop:
+    """Return the stop that one of our own errors makes."""
     receipt = refused_here(error)
     if receipt.problem is None:
         raise AssertionError

@@ -42,10 +42,19 @@ class LedgerError(ConfigError):
 class Database:
     """One process's connection, its clock, and the lock that marks it as alive."""
 
-    def __init__(self, connection: sqlite3.Connection, owners: Owners, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        owners: Owners,
+        *,
+        clock: Callable[[], float],
+        path: Path | None = None,
+    ) -> None:
         self.connection = connection
         self.owners = owners
         self.clock = clock
+        self._path = path
+        self._file = path and _identity(path)
 
     @classmethod
     def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Database":
@@ -71,7 +80,7 @@ class Database:
                 with _one_at_a_time(directory / "migration.lock"):
                     _require_begun(connection, path, owners)
                     _migrate(connection, path)
-        return cls(connection, Owners(owners), clock=clock)
+        return cls(connection, Owners(owners), clock=clock, path=path)
 
     @classmethod
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
@@ -89,7 +98,15 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, and durable once it ends."""
         with translated(), _all_or_nothing(self.connection):
+            self._require_in_place()
             yield self.connection
+
+    def _require_in_place(self) -> None:
+        """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""
+        if self._path is not None and _identity(self._path) != self._file:
+            raise LedgerError(
+                f"The ledger {self._path} was removed or replaced while this command used it", remedy=REPLACE
+            )
 
     def me(self) -> str:
         """Return this process's name as an owner; its lock dies with it."""
@@ -99,6 +116,15 @@ class Database:
             raise LedgerError(
                 f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND
             ) from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _create_private(path: Path) -> None:
@@ -180,8 +206,9 @@ def translated(path: Path | None = None) -> Iterator[None]:
     """Tell SQLite's errors as our own."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, MemoryError) as error:  # MemoryError is how SQLITE_NOMEM comes
         remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, MEND)
         raise LedgerError(
-            f"The ledger {path or ''} cannot be used: {error}".replace("  ", " "), remedy=remedy
+            f"The ledger {path or ''} cannot be used: {str(error) or 'out of memory'}".replace("  ", " "),
+            remedy=remedy,
         ) from error

@@ -8,6 +8,7 @@ unknown.
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import Any
 from exosms.compose import Letterhead
 from exosms.database import Database, translated
 from exosms.errors import ExitCode, GuardError
-from exosms.ledger import DELIVERY, Ledger, State, read_delivery
+from exosms.ledger import DELIVERY, Ledger, State, read_delivery, taken_for_dead
 from exosms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
 from exosms.owners import process_of
 from exosms.staging import message_of
@@ -212,7 +213,7 @@ class Journal:
     def let_go(self, run: Run) -> None:
         """Let go of a run of which nothing was sent after all."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run.id,))
+            connection.execute("UPDATE runs SET owner = NULL WHERE id = ? AND owner = ?", (run.id, run.owner))
 
     def purge(self, seconds: float) -> int:
         """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
@@ -230,14 +231,14 @@ class Journal:
         return purged
 
     def release(self, run: Run, *, exit_code: int | None) -> None:
-        """Let go of the run; an exit code says that it is finished.
+        """Let go of the run, if it is still ours; an exit code says that it is finished.
 
         Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
         """
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE runs SET owner = NULL, exit_code = ?, updated_at = ? WHERE id = ?",
-                (exit_code, self._clock(), run.id),
+                "UPDATE runs SET owner = NULL, exit_code = ?, updated_at = ? WHERE id = ? AND owner = ?",
+                (exit_code, self._clock(), run.id, run.owner),
             )
         self._checkpoint()
 
@@ -294,10 +295,13 @@ class Journal:
         """Enter rows as in flight, before the first byte of their request; return them, and those sent elsewhere.
 
         A row that another run sent meanwhile, or may have sent, is skipped. ``within_limit`` may refuse as in
-        ``Ledger.claim``.
+        ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
         """
         now = self._clock()
         with self._database.transaction() as connection:
+            (owner,) = connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
+            if owner != run.owner:
+                raise taken_for_dead()
             elsewhere = set() if run.terms.resend else self._sent_elsewhere(run, items)
             ours = [item for item in items if item.number not in elsewhere]
             parts = sum(item.message.segments for item in ours)
@@ -374,10 +378,11 @@ class Journal:
         """Record a person's decision about unknown rows, or one of them; return how many there were."""
         with self._database.transaction() as connection:
             exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
+            number = row and min(row, sys.maxsize)
             return connection.execute(
                 "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
                 " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
-                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, self._clock(), run.id, row, row),
+                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, self._clock(), run.id, number, number),
             ).rowcount
 
     def rows(self, run: Run) -> Iterator[RowEntry]:

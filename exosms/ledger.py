@@ -151,8 +151,15 @@ class Ledger:
         self._update("state = 'waiting'", (), entry_id)
 
     def claim_again(self, entry_id: int) -> None:
-        """Record another attempt, before its first byte."""
-        self._update("state = 'in_flight', attempts = attempts + 1", (), entry_id)
+        """Record another attempt, before its first byte; raises LedgerError if others may have made one by now."""
+        with self.database.transaction():
+            claimed = self._connection.execute(
+                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, updated_at = ?"
+                " WHERE id = ? AND owner = ?",
+                (self._clock(), entry_id, self.database.me()),
+            ).rowcount
+            if not claimed:
+                raise taken_for_dead()
 
     def settle(self, entry_id: int, receipt: Receipt) -> None:
         """Record what became of the message."""
@@ -356,6 +363,14 @@ class Ledger:
                 f"UPDATE messages SET {assignments}, updated_at = ? WHERE id = ?",
                 (*values, self._clock(), entry_id),
             )
+
+
+def taken_for_dead() -> LedgerError:
+    """Return what keeps two processes from sending the same: a lock is lost where its file is deleted."""
+    return LedgerError(
+        "Another command took this one for dead, since its lock in the state directory was gone",
+        remedy="See what the other one did: exosms log. Then run it again.",
+    )
 
 
 def _quoted(columns: Iterable[str]) -> str:

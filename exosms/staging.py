@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -160,7 +161,7 @@ class Staging:
         row = self._one(
             "SELECT total(segments) FROM (SELECT segments FROM temp.staged WHERE state = 'waiting'"
             " ORDER BY number LIMIT ?)",
-            messages,
+            min(messages, sys.maxsize),
         )
         return int(row[0])
 

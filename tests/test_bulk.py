@@ -1,12 +1,15 @@
 """``exosms bulk``: file and options, what is printed, exit code, and what was requested."""
 
 import csv
+import errno
 import json
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +22,7 @@ from conftest import Result, Shell
 from faulty import FaultyExotel
 from misbehaving import Misbehaving, answers
 
+from exosms import bulk as bulk_module
 from exosms.ledger import Ledger
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
@@ -650,6 +654,10 @@ def test_what_changes_no_message_goes_on_with_the_run(exosms: Shell, exotel: Fau
     assert (result.exit_code, result.json["state"], exotel.requests) == (0, "finished", 2)
 
 
+def test_a_limit_may_be_beyond_what_any_file_holds(exosms: Shell) -> None:
+    assert bulk(exosms, TWO, "--yes", "--limit", "9" * 30).exit_code == 0
+
+
 def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell, exotel: FaultyExotel) -> None:
     first = through(exosms, exotel, TWO, "--run", "june", "--limit", "1", "--json")
     assert (first.exit_code, first.json["state"], first.json["counts"]["remaining"]) == (0, "unfinished", 1)
@@ -755,6 +763,35 @@ def test_results_go_to_a_pipe_as_well(exosms: Shell) -> None:
     assert err.count(b"\n") == 3
 
 
+@pytest.mark.parametrize("output", [(), ("--json",)])
+def test_results_that_find_no_room_leave_the_messages_truth(exosms: Shell, output: tuple[str, ...]) -> None:
+    """Exit code 3, or a second document, would say that nothing was sent."""
+    text = TWO + "+919000000400,Refused\n"
+    argv = ("--yes", "-q", "--run", "june", "--results", "/dev/full", *output)
+    for result in (bulk(exosms, text, *argv), bulk(exosms, text, *argv)):  # the second only answers again
+        assert result.exit_code == 10
+        assert not output or result.json["counts"] == {**NONE_SENT, "rows": 3, "accepted": 2, "rejected": 1}
+        assert result.stderr.endswith(
+            "exosms: error: The result file /dev/full cannot be written: No space left on device\n"
+            "  Write it elsewhere with: exosms runs export june FILE\n"
+        )
+
+
+def test_results_that_cannot_be_written_leave_nothing_half_written(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk(exosms, TWO, "--yes", "--run", "june")
+    before = sorted(exosms.home.iterdir())
+
+    def fill_up(_rows: object, file: Any) -> None:
+        file.write("row,line")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("exosms.resultfile.write", fill_up)
+    assert exosms("runs", "export", "june", str(exosms.home / "results.csv")).exit_code == 3
+    assert sorted(exosms.home.iterdir()) == before
+
+
 # --- samples ---
 
 
@@ -820,6 +857,69 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
     assert process.returncode == 143
     assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
     assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+
+
+def remove_ledger(state: Path) -> None:
+    (state / "ledger.db").unlink()
+
+
+def replace_ledger(state: Path) -> None:
+    shutil.copy(state / "ledger.db", state / "copy")
+    (state / "copy").replace(state / "ledger.db")
+
+
+@pytest.mark.parametrize("happens", [remove_ledger, replace_ledger, shutil.rmtree])
+def test_a_run_whose_ledger_goes_away_sends_nothing_more(exosms: Shell, exotel: FaultyExotel, happens: Any) -> None:
+    """No other command would find its claims, so the same file could be sent a second time meanwhile."""
+    process = begin_slowly(exosms, exotel)
+    happens(exosms.home / "state")
+    _, err = (stream.decode() for stream in process.communicate(timeout=30))
+    assert process.returncode == 4
+    assert "was removed or replaced while this command used it" in err
+    assert "bug" not in err
+    assert len(texts(exotel)) < 5
+
+
+def test_a_run_that_was_taken_for_dead_is_left_to_whoever_took_it(exosms: Shell, exotel: FaultyExotel) -> None:
+    process = begin_slowly(exosms, exotel)
+    shutil.rmtree(exosms.home / "state" / "owners")
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    taker = exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env)
+    _, err = (stream.decode() for stream in process.communicate(timeout=30))
+    assert process.returncode == 4 or exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
+    assert "bug" not in err
+    assert taker.exit_code in {0, 10}  # 10: a request of the other one was in flight, so that it is unknown at first
+    assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+    assert exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2, 5])
+def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """A carrier and its exchange are two; with less than that nothing can be sent, and nothing is unknown."""
+    ours = ("carrier", "probe", "exotel")
+    start = threading.Thread.start
+
+    def starting(self: threading.Thread) -> None:
+        before = sum(thread.name.startswith(ours) for thread in threading.enumerate()) - lingering
+        if self.name.startswith(ours) and before >= threads:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    lingering = sum(thread.name.startswith(ours) for thread in threading.enumerate())
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    monkeypatch.setattr(bulk_module, "back_off", lambda _retry, *, chance: 0.01 * chance)
+    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(12))
+    with FaultyExotel(faults=0, seed=1, latency=0.02) as server:
+        result = through(exosms, server, text, "--json")
+    if threads < 2:
+        assert (result.exit_code, server.requests) == (7, 0)
+        assert "this machine has no thread left" in result.json["error"]["message"]
+        assert (result.json["counts"]["accepted"], result.json["counts"]["unknown"]) == (0, 0)
+    else:
+        assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 12)
+        assert len(texts(server)) == len(set(texts(server))) == 12
 
 
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -1,5 +1,6 @@
 """``--once`` and signals: whoever races, dies or is interrupted, no message is requested twice or lost in silence."""
 
+import shutil
 import signal
 import subprocess
 import threading
@@ -196,6 +197,21 @@ def test_a_signal_while_waiting_to_retry_leaves_nothing_behind(exosms: Shell, si
         assert server.requests == 1
     assert process.returncode == exit_code
     assert exosms("log").stdout.split("\t")[1] == "not_sent"
+
+
+def test_a_command_that_was_taken_for_dead_does_not_try_again(exosms: Shell) -> None:
+    """Another one with the same key may have sent the message by then."""
+    with Misbehaving(answers(429, "", "Retry-After: 3"), answers(200, GOOD)) as server:
+        process = start(exosms, server, *ONE, "--retry-for", "5m", "--once", "k")
+        until(lambda: server.requests == 1)
+        until(lambda: exosms("log", "--json").json["messages"][0]["outcome"] == "waiting")
+        shutil.rmtree(exosms.home / "state" / "owners")
+        other = start(exosms, server, *ONE, "--retry-for", "5m", "--once", "k")
+        other.communicate(timeout=20)
+        _, err = process.communicate(timeout=20)
+        assert server.requests == 2
+    assert (other.returncode, process.returncode) == (0, 11)
+    assert b"is not tried again: Another command took this one for dead" in err
 
 
 def test_a_closed_standard_output_changes_nothing_about_what_is_sent(exosms: Shell) -> None:

@@ -308,6 +308,7 @@ def test_a_finished_run_answers_with_what_was_resolved_since(mixed: Shell) -> No
     [
         (("june", "--as", "accepted", "--row", "1"), 3, "The run june has no unknown row 1"),
         (("june", "--as", "accepted", "--row", "9"), 3, "The run june has no unknown row 9"),
+        (("june", "--as", "accepted", "--row", "9" * 30), 3, "The run june has no unknown row 999"),
         (("--as", "accepted"), 2, "Give either a RUN or --once KEY"),
         (("june", "--once", "k", "--as", "accepted"), 2, "Give either a RUN or --once KEY"),
         (("--once", "k", "--as", "accepted", "--row", "1"), 2, "--row belongs to a RUN"),

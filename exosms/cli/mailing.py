@@ -20,7 +20,7 @@ from exosms.cli.plans import plan_document, plan_rows, sample_rows
 from exosms.cli.policies import Duplicates, SentBefore
 from exosms.cli.render import Format, Out, counted, facts
 from exosms.cli.results import Report, Result
-from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, write_results
+from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, hand_out_results
 from exosms.cli.runreport import RunReport, counts_document, failure, interrupted_early, show_left_out
 from exosms.database import LedgerError
 from exosms.drafts import Recipe
@@ -311,7 +311,7 @@ class _Mailing:
         exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
         self._conclude(run, f"the run {run.name} is finished; nothing was sent", exit_code=exit_code)
         if self._wish.results:  # the command that finished it may have been killed before it wrote them
-            write_results(run, self._journal, self._wish.results)
+            hand_out_results(run, self._journal, self._wish.results, self._out)
         return exit_code
 
     def _conclude(self, run: Run, text: str, *, exit_code: int) -> None:

@@ -13,7 +13,8 @@ from exosms.cli.context import open_client
 from exosms.cli.options import MostFailures
 from exosms.cli.render import Out
 from exosms.cli.runreport import RunReport, interruption
-from exosms.errors import InputError
+from exosms.database import LedgerError
+from exosms.errors import ExosmsError, InputError
 from exosms.exotel.client import Client
 from exosms.guards import Guards
 from exosms.interrupts import Interrupts
@@ -76,10 +77,14 @@ def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> i
     if interrupted:
         problem = interruption(interrupted, "The rows that remain were not sent.")
         stop = Stop(exit_code=interrupted.exit_code, problem=problem)
-    run, exit_code = _released(run, office.journal, stop)
+    try:
+        run, exit_code = _released(run, office.journal, stop)
+    except LedgerError as error:  # what was sent is told all the same
+        stop = stop or bulk.stop_for(error)
+        exit_code = stop.exit_code
     report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
     if handling.results:
-        write_results(run, office.journal, handling.results)
+        hand_out_results(run, office.journal, handling.results, office.out)
     return exit_code
 
 
@@ -138,6 +143,14 @@ def check_results(path: Path | None, *, source: Path | None) -> None:
         raise InputError(f"The result file {path} cannot be written: {error.strerror}") from error
 
 
+def hand_out_results(run: Run, journal: Journal, path: Path, out: Out) -> None:
+    """Write a run's rows; failing is told, but the exit code stays the messages': 3 would say that none was sent."""
+    try:
+        write_results(run, journal, path)
+    except ExosmsError as error:
+        out.fail(error.message, remedy=error.remedy)
+
+
 def write_results(run: Run, journal: Journal, path: Path) -> None:
     """Write a run's rows; raises InputError where the file cannot be written, and then the old one stands."""
     import tempfile
@@ -149,9 +162,13 @@ def write_results(run: Run, journal: Journal, path: Path) -> None:
             return
         path = path.resolve()  # a link stays one
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
-            resultfile.write(journal.rows(run), file)
-        Path(name).replace(path)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
+                resultfile.write(journal.rows(run), file)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise InputError(
             f"The result file {path} cannot be written: {error.strerror}",

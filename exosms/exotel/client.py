@@ -276,6 +276,11 @@ def _receipt(
     )
 
 
+def no_thread() -> Receipt:
+    """Return the receipt of a message for whose request this machine had no thread, so that nothing began."""
+    return _silence(NoAnswer(written=False, fault=Fault.THREAD))
+
+
 def _silence(silence: NoAnswer) -> Receipt:
     verdict = judge_silence(silence)
     if silence.written:
