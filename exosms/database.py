@@ -113,9 +113,18 @@ class Database:
         try:
             return self.owners.mine()
         except OSError as error:
-            raise LedgerError(
-                f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND
-            ) from error
+            raise _unlocked(error) from error
+
+    def is_alive(self, owner: str) -> bool:
+        """Tell whether the process of that name still runs; raises LedgerError where nobody can tell."""
+        try:
+            return self.owners.is_alive(owner)
+        except OSError as error:
+            raise _unlocked(error) from error
+
+
+def _unlocked(error: OSError) -> LedgerError:
+    return LedgerError(f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -165,7 +174,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unlocked(error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -437,7 +437,7 @@ class Journal:
         """Mark what runs of dead processes had in flight as unknown, and let others take these runs."""
         owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
         for run, owner in owned:
-            if not self._database.owners.is_alive(owner):
+            if not self._database.is_alive(owner):
                 self._connection.execute(*_lost(run, self._clock(), "the process ended before it knew"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
 

@@ -88,7 +88,6 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._connection = database.connection
-        self._owners = database.owners
         self._clock = database.clock
 
     @classmethod
@@ -330,7 +329,7 @@ class Ledger:
         """Mark what processes that died had in flight as unknown, and what they had waiting as not sent."""
         rows = self._connection.execute("SELECT DISTINCT owner FROM messages WHERE owner IS NOT NULL").fetchall()
         for (owner,) in rows:
-            if not self._owners.is_alive(owner):
+            if not self.database.is_alive(owner):
                 self._connection.execute(
                     "UPDATE messages SET state = iif(state = 'in_flight', 'unknown', 'not_sent'), owner = NULL,"
                     " error = 'the process ended before it knew', updated_at = ? WHERE owner = ?",

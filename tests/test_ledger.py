@@ -348,6 +348,20 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return [(name, " ".join(sql.split())) for name, sql in found]
 
 
+def test_a_lock_that_is_no_file_is_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "migration.lock").mkdir()
+    with pytest.raises(LedgerError, match=r"cannot be locked: .*migration.lock: Is a directory"):
+        Ledger.open(tmp_path)
+    (tmp_path / "migration.lock").rmdir()
+    with closing(Ledger.open(tmp_path)) as ledger, closing(Ledger.open(tmp_path)) as other:
+        ledger.claim(MESSAGE, account=ACCOUNT, profile=None)
+        (tmp_path / "owners" / ledger.database.me()).unlink()
+        (tmp_path / "owners" / ledger.database.me()).mkdir()
+        with pytest.raises(LedgerError, match=r"cannot be locked: .*: Is a directory"):
+            other.bury_the_dead()
+        (tmp_path / "owners" / ledger.database.me()).rmdir()
+
+
 def test_without_a_place_for_it_there_is_no_ledger(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerUnavailableError, match="cannot be written"):
