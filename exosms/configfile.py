@@ -12,6 +12,7 @@ from exosms.credentials import read_small
 from exosms.errors import ConfigError, GuardError
 from exosms.profiletable import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_profile, table_of, wrong
 from exosms.replacing import alone, replace
+from exosms.tomlfile import loads
 
 VERSION = 1
 """The format's version; a file of a later one is refused."""
@@ -190,7 +191,7 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
 
     flaw = "it is not TOML"
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        return loads(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         flaw = f"line {line} is not UTF-8"

@@ -13,6 +13,7 @@ from exosms.errors import InputError
 from exosms.message import MessageType
 from exosms.template.search import Index
 from exosms.template.syntax import Template, parse
+from exosms.tomlfile import loads
 
 VERSION = 1
 LARGEST = 16 * 1024 * 1024
@@ -162,12 +163,10 @@ def content_of(path: Path) -> bytes | None:
 
 def parse_document(path: Path, content: bytes) -> dict[str, Any]:
     """Return what the file says; raises InputError if it is no TOML that this version knows."""
-    import tomllib
-
     if len(content) > LARGEST:
         raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is no templates.toml")
     try:
-        document = tomllib.loads(content.decode("utf-8-sig"))
+        document = loads(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error

@@ -297,7 +297,7 @@ def _with_changes(path: Path, source: str, changed: Mapping[str, tuple[Table, fr
             else:
                 _change(tables[name], *change)
         return tomlkit.dumps(document)
-    except (TOMLKitError, ValueError) as error:
+    except (TOMLKitError, ValueError, LookupError) as error:  # the last: it loses its way among dotted keys
         raise _unchangeable(path) from error
 
 

@@ -573,6 +573,7 @@ def test_who_else_may_touch_the_configuration(
         (f"x = {{{TOKEN} = 1, {TOKEN} = 2}}".encode(), "line 1, column"),
         (f'x = 1\ny = "\xff{TOKEN}"'.encode("latin-1"), "line 2 is not UTF-8"),
         (b"x = " + b"9" * 5000, "number too long"),
+        (b"x = [{y = 0x" + b"9" * 5000 + b"}]", "number too long"),
         (b"x = " + b"[" * 20_000, "nested"),
         (b"#" * (1024 * 1024 + 1), "larger than 1024 KiB"),
         (b"version = 2", "Upgrade exosms"),
