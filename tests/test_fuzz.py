@@ -110,6 +110,10 @@ REGRESSIONS = [
     ("answers", b"[" * 16_000),
     ("answers", b'{"SMSMessage": {"Sid": "\\ud83d", "To": "09876543210"}}'),
     ("Retry-After", b"120\x1d"),
+    ("config.toml", b"version = 0x" + b"9" * 5000),
+    ("config.toml", b"[profiles.a]\nprice_per_part = 0x" + b"9" * 5000),
+    ("templates.toml", b"version = 0x" + b"9" * 5000),
+    ("templates.toml", b'a.text = "Hi {#name#}"\n[templates]\na.variables = ["name"]\na.text = "Hi {#name#}"\n'),
     ("CSV", b'to,body\n9876543210,"caf\xe9'),
     ("templates", b"Hi {#VAR{#x#}#} {\0Hi {#VARAsha#} {"),
 ]
