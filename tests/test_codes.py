@@ -241,7 +241,7 @@ def test_a_new_delivery_code_is_classed_by_its_range_and_says_that_it_is_new(
 ) -> None:
     entry = codes.delivery(code)
     assert (entry.label, entry.outcome, entry.retry) == (label, outcome, retry)
-    assert "known to this version" in entry.meaning
+    assert "version of exosms does not know" in entry.meaning
 
 
 def test_delivery_is_total_and_never_answers_outside_pending_delivered_failed() -> None:

@@ -10,13 +10,13 @@ from exosms.catalogue.entry import Entry, Family, Who
 from exosms.message import Outcome
 
 _entry = partial(Entry, family=Family.DELIVERY)
-_delivered = partial(_entry, outcome=Outcome.DELIVERED, who=Who.NOBODY, remedy="Nothing is left to do.")
+_delivered = partial(_entry, outcome=Outcome.DELIVERED, who=Who.NOBODY, remedy="There is nothing to do.")
 _pending = partial(_entry, outcome=Outcome.PENDING, who=Who.NOBODY)
 _failed = partial(_entry, outcome=Outcome.FAILED)
 _failed_for_now = partial(_failed, temporary=True)
 
-_ASK_AGAIN = "Ask again later: `exosms status SID --wait 15m`. Do not send it a second time meanwhile."
-_NEW_MESSAGE = "It would be a new message, with a Sid of its own."
+_ASK_AGAIN = "Ask again later: `exosms status SID --wait 15m`. Do not send it a second time in the meantime."
+_NEW_MESSAGE = "That would be a new message with its own Sid."
 
 CODES: tuple[Entry, ...] = (
     _delivered(
@@ -33,7 +33,7 @@ CODES: tuple[Entry, ...] = (
     _pending(
         code=21010,
         name="PENDING_TO_OPERATOR",
-        meaning="Exotel has the message and has yet to hand it to the operator.",
+        meaning="Exotel has the message but has not handed it to the operator yet.",
         remedy=_ASK_AGAIN,
     ),
     _pending(
@@ -48,10 +48,10 @@ CODES: tuple[Entry, ...] = (
         meaning="The operator has the message and has not reported back.",
         causes=(
             "a phone that is switched off or out of coverage",
-            "if it lasts for hours: a promotional message in India outside 10:00–21:00",
-            "if it lasts for hours: a text, sender or id that differs from its DLT registration",
+            "if it stays pending for hours: a promotional message in India outside 10:00–21:00",
+            "if it stays pending for hours: a text, sender or id that differs from its DLT registration",
         ),
-        remedy=f"{_ASK_AGAIN} If it lasts, compare the text with `exosms check-template -t NAME -b TEXT`.",
+        remedy=f"{_ASK_AGAIN} If it stays pending, compare the text with `exosms check-template -t NAME -b TEXT`.",
     ),
     _failed(
         code=23005,
@@ -59,10 +59,10 @@ CODES: tuple[Entry, ...] = (
         meaning="The recipient is on the do-not-disturb list, which stops promotional messages.",
         causes=(
             "a promotional message",
-            "a text that matches no registered template, and so was taken for promotional",
+            "a text that matches no registered template and was therefore treated as promotional",
         ),
         who=Who.RECIPIENT,
-        remedy="Send no promotions to this number. What a customer needs, such as an OTP, goes out with "
+        remedy="Send no promotions to this number. Send what a customer needs, such as an OTP, with "
         "`--type transactional` and its registered template.",
     ),
     _failed(
@@ -76,8 +76,8 @@ CODES: tuple[Entry, ...] = (
     _failed(
         code=23015,
         name="FAILED_SPAM_DETECTED",
-        meaning="An operator's filter took the message for spam.",
-        causes=("words or links typical of spam", "many equal texts in a short time"),
+        meaning="An operator's filter treated the message as spam.",
+        causes=("words or links typical of spam", "many identical texts in a short time"),
         who=Who.YOU,
         remedy="Reword it; in India the new text needs a registered template. If it happens to ordinary texts, "
         "give Exotel the Sid and ask.",
@@ -95,7 +95,7 @@ CODES: tuple[Entry, ...] = (
         meaning="Exotel found no way to the recipient's operator.",
         causes=("an outage at an operator", "a country or operator that Exotel does not reach"),
         who=Who.EXOTEL,
-        remedy=f"Send it again later if it still matters, or ask Exotel if it goes on. {_NEW_MESSAGE}",
+        remedy=f"Send it again later if it still matters, or ask Exotel if it continues. {_NEW_MESSAGE}",
     ),
     _failed_for_now(
         code=23035,
@@ -109,7 +109,7 @@ CODES: tuple[Entry, ...] = (
         code=23040,
         name="FAILED_SUBSCRIBER_UNKNOWN",
         meaning="The operator has no such number in service.",
-        causes=("a number that was given up", "a typing error"),
+        causes=("a number that is no longer used", "a typing error"),
         who=Who.YOU,
         remedy="Get the right number, and take this one off your list.",
     ),
@@ -125,7 +125,7 @@ CODES: tuple[Entry, ...] = (
         code=23060,
         name="FAILED_REJECTED",
         meaning="Exotel or the operator refused the message without giving a reason.",
-        causes=("a passing fault", "a rule of the operator"),
+        causes=("a temporary fault", "an operator's rule"),
         who=Who.EXOTEL,
         remedy=f"Send it once more if it still matters; if that fails, give Exotel the Sid and ask. {_NEW_MESSAGE}",
     ),
@@ -146,17 +146,17 @@ CODES: tuple[Entry, ...] = (
         code=23072,
         name="FAILED_INVALID_SENDER_ID",
         meaning="The operator does not accept the sender ID (header); in India it must be registered on DLT.",
-        causes=("a header that is not registered", "a typing error, or other letter case, in the header"),
+        causes=("a header that is not registered", "a typing error or different letter case in the header"),
         who=Who.DLT_PORTAL,
-        remedy="Register the header on the DLT portal, or give a registered one with `--from`, letter by letter.",
+        remedy="Register the header on the DLT portal, or give with `--from` one exactly as it is registered.",
     ),
     _failed(
         code=23080,
         name="SENDER_BLOCKED_BY_DLT",
-        meaning="The DLT check stopped the message at its sender ID (header).",
+        meaning="The DLT check stopped the message because of its sender ID (header).",
         causes=(
             "a template that is registered for another header",
-            "a header that is not registered, or in other letter case",
+            "a header that is not registered, or has different letter case",
         ),
         who=Who.DLT_PORTAL,
         remedy="Compare the header in `exosms template show NAME` with the portal; send with the header linked to "
@@ -165,16 +165,16 @@ CODES: tuple[Entry, ...] = (
     _failed(
         code=23081,
         name="ENTITY_BLOCKED_BY_DLT",
-        meaning="The DLT check stopped the message at the entity id, which stands for your company.",
+        meaning="The DLT check stopped the message because of the entity id, the id of your company.",
         causes=("an entity id that is missing", "an entity id with a wrong digit, or a template id in its place"),
         who=Who.YOU,
         remedy="Copy the entity id from the DLT portal into the profile, or give it with `--dlt-entity-id`; "
-        "`exosms profile show` tells what is used.",
+        "`exosms profile show` shows what is used.",
     ),
     _failed(
         code=23082,
         name="TEMPLATE_BLOCKED_BY_DLT",
-        meaning="The DLT check stopped the message at its template.",
+        meaning="The DLT check stopped the message because of its template.",
         causes=(
             "a text that differs from the registered one",
             "a template id that is missing or wrong",
@@ -191,10 +191,10 @@ CODES: tuple[Entry, ...] = (
         causes=(
             "a header that was blocked after complaints",
             "a consent that is missing",
-            "a fault of the operator's check",
+            "a fault in the operator's check",
         ),
         who=Who.EXOTEL,
-        remedy="Look at header and template on the DLT portal; if both are active, give Exotel the Sid and ask.",
+        remedy="Check header and template on the DLT portal; if both are active, give Exotel the Sid and ask.",
     ),
     _failed(
         code=23084,
@@ -207,7 +207,7 @@ CODES: tuple[Entry, ...] = (
         code=23181,
         name="DLT_TEMPLATE_ID_INVALID",
         meaning="The operator does not accept the template id.",
-        causes=("a digit too few, too many or wrong", "an entity id in its place", "a template not registered"),
+        causes=("a missing, extra or wrong digit", "an entity id in its place", "a template not registered"),
         who=Who.DLT_PORTAL,
         remedy="Compare the 19 digits in `exosms template show NAME` with the DLT portal.",
     ),
@@ -217,7 +217,7 @@ CODES: tuple[Entry, ...] = (
         meaning="The operator found no template under this id.",
         causes=("a wrong digit", "a new template that has not reached every operator yet"),
         who=Who.DLT_PORTAL,
-        remedy="Compare the id in `exosms template show NAME` with the DLT portal, and see there that the template "
+        remedy="Compare the id in `exosms template show NAME` with the DLT portal, and check there that the template "
         "is approved.",
     ),
     _failed(
@@ -233,7 +233,7 @@ CODES: tuple[Entry, ...] = (
         meaning="The template has been blocked.",
         causes=("complaints of recipients",),
         who=Who.DLT_PORTAL,
-        remedy="Have the block lifted by the DLT portal, or register another template.",
+        remedy="Ask the DLT portal to remove the block, or register another template.",
     ),
     _failed(
         code=23185,
@@ -252,7 +252,7 @@ CODES: tuple[Entry, ...] = (
         code=23186,
         name="DLT_LENGTH_EXCEEDED",
         meaning="The text, or a part of it, is longer than allowed.",
-        causes=("a text over 2000 characters", "a value longer than its variable holds"),
+        causes=("a text over 2000 characters", "a value longer than its variable allows"),
         who=Who.YOU,
         remedy="Shorten it, or let `--fit` cut the values; check with `exosms check-template -t NAME -b TEXT`.",
     ),
@@ -267,15 +267,15 @@ CODES: tuple[Entry, ...] = (
     _failed_for_now(
         code=24010,
         name="FAILED_SYSTEM_ERROR",
-        meaning="Something failed inside Exotel while the message was on its way.",
+        meaning="Exotel had an internal error while the message was on its way.",
         who=Who.EXOTEL,
-        remedy=f"Send it again later if it still matters; if it goes on, give Exotel the Sid. {_NEW_MESSAGE}",
+        remedy=f"Send it again later if it still matters; if it continues, give Exotel the Sid. {_NEW_MESSAGE}",
     ),
     _failed_for_now(
         code=24105,
         name="FAILED_HANDSET_ERROR",
-        meaning="The recipient's phone did not take the message.",
-        causes=("a full memory", "a fault of phone or SIM"),
+        meaning="The recipient's phone did not accept the message.",
+        causes=("no free memory in the phone", "a fault in the phone or SIM"),
         who=Who.RECIPIENT,
         remedy=f"Send it again later if it still matters, or reach the person in another way. {_NEW_MESSAGE}",
     ),
@@ -284,12 +284,12 @@ CODES: tuple[Entry, ...] = (
         name="FAILED_OPERATOR_ERROR",
         meaning="Something failed at the operator.",
         who=Who.OPERATOR,
-        remedy=f"Send it again later if it still matters; if it goes on, give Exotel the Sid. {_NEW_MESSAGE}",
+        remedy=f"Send it again later if it still matters; if it continues, give Exotel the Sid. {_NEW_MESSAGE}",
     ),
     _failed_for_now(
         code=24120,
         name="FAILED_SUBSCRIBER_ERROR",
-        meaning="The recipient's line, rather than the phone, did not take the message.",
+        meaning="The recipient's line, not the phone, did not accept the message.",
         causes=("a line that is suspended or out of credit", "a restriction on the line"),
         who=Who.RECIPIENT,
         remedy=f"Send it again later if it still matters, or reach the person in another way. {_NEW_MESSAGE}",
@@ -305,20 +305,20 @@ CODES: tuple[Entry, ...] = (
         code=20000,
         last=20999,
         name="Delivered (any other)",
-        meaning="Exotel counts the message as delivered; this code itself is not known to this version of exosms.",
+        meaning="Exotel counts the message as delivered; this version of exosms does not know this exact code.",
     ),
     _pending(
         code=21000,
         last=21999,
         name="Pending (any other)",
-        meaning="The message is on its way; this code itself is not known to this version of exosms.",
+        meaning="The message is on its way; this version of exosms does not know this exact code.",
         remedy=_ASK_AGAIN,
     ),
     _failed_for_now(
         code=23000,
         last=23999,
         name="Failed (any other)",
-        meaning="The message failed; this code itself is not known to this version of exosms.",
+        meaning="The message failed; this version of exosms does not know this exact code.",
         who=Who.YOU,
         remedy="Read Exotel's text for it, and correct what it names before sending again; or give Exotel the Sid "
         "and ask.",
@@ -327,16 +327,16 @@ CODES: tuple[Entry, ...] = (
         code=24000,
         last=24999,
         name="Failed (any other system error)",
-        meaning="The message failed on its way; this code itself is not known to this version of exosms.",
+        meaning="The message failed on its way; this version of exosms does not know this exact code.",
         who=Who.EXOTEL,
-        remedy=f"Send it again later if it still matters; if it goes on, give Exotel the Sid. {_NEW_MESSAGE}",
+        remedy=f"Send it again later if it still matters; if it continues, give Exotel the Sid. {_NEW_MESSAGE}",
     ),
     _pending(
         code=20000,
         last=29999,
         name="Any other",
-        meaning="Neither this code nor its group is known to this version of exosms, so nothing is settled.",
+        meaning="This version of exosms does not know this code or its group, so the state is not certain.",
         remedy="Read Exotel's text for it, and ask again with `exosms status SID`. Do not send it a second time "
-        "meanwhile.",
+        "in the meantime.",
     ),
 )

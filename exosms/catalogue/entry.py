@@ -36,8 +36,8 @@ class Charged(StrEnum):
     def reason(self) -> str:
         """Why, in one sentence."""
         if self is Charged.NO:
-            return "No message came of it, so there is nothing to charge."
-        return "Exotel may charge for it; the account's statement has the answer."
+            return "No message was created, so there is nothing to charge."
+        return "Exotel may charge for it; check the account's statement."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from exosms.message import Outcome
 
 LOOK_FIRST = (
     "Do not send again yet: ask the recipient, or look in the SMS reports on Exotel's dashboard. Send again only "
-    "if it never went out."
+    "if it was never sent."
 )
 
 _entry = partial(Entry, family=Family.HTTP)
@@ -24,16 +24,16 @@ STATUSES: tuple[Entry, ...] = (
     _accepted(
         code=200,
         name="OK",
-        meaning="Exotel took the message and gave it a Sid; whether it arrives is not known yet (an answer "
+        meaning="Exotel accepted the message and gave it a Sid; whether it arrives is not known yet (an answer "
         "without a Sid counts as unknown).",
-        remedy="See what became of it with `exosms status SID`.",
+        remedy="See what happened to it with `exosms status SID`.",
     ),
     _rejected(
         code=400,
         name="Bad Request",
-        meaning="Exotel found the request wrong and refused it.",
+        meaning="Exotel found an error in the request and refused it.",
         causes=(
-            "a recipient that Exotel does not take for a mobile number",
+            "a recipient that Exotel does not accept as a mobile number",
             "a sender that is not linked to the account, or does not suit the message type",
             "a field that is missing, empty or malformed",
         ),
@@ -46,11 +46,11 @@ STATUSES: tuple[Entry, ...] = (
         meaning="Exotel did not accept this API key and token in this region.",
         causes=(
             "an API key or token that is mistyped, cut off or replaced by a newer one",
-            "a region that is not the account's: it answers exactly like a wrong key",
-            "an account SID given as API key, where the account has a key of its own",
+            "a region that is not the account's: Exotel answers exactly as for a wrong key",
+            "the account SID given as API key, although the account has its own key",
         ),
         remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
-        "profile, try it with `exosms profile test`, then send again.",
+        "profile, test it with `exosms profile test`, then send again.",
     ),
     _not_sent(
         code=402,
@@ -62,12 +62,12 @@ STATUSES: tuple[Entry, ...] = (
     _not_sent(
         code=403,
         name="Forbidden",
-        meaning="Exotel knows the credentials but does not let this account do this now.",
+        meaning="Exotel knows the credentials but does not allow this account to do this now.",
         causes=(
             "a balance too low to send",
             "an account that is not active",
             "an account whose validity has expired",
-            "a trial account, which may text only numbers on its own list",
+            "a trial account, which can send only to numbers on its own list",
             "a destination country that is not enabled",
             "an account SID that does not belong to this API key",
         ),
@@ -77,26 +77,26 @@ STATUSES: tuple[Entry, ...] = (
     _rejected(
         code=404,
         name="Not Found",
-        meaning="There is nothing at the address that was asked.",
+        meaning="There is nothing at the requested address.",
         causes=(
             "an account SID with a typing error",
             "a base URL that is not Exotel's",
             "a message Sid of another account, when asking for its state",
         ),
         remedy="Check account SID and base URL with `exosms profile show`, and the credentials with "
-        "`exosms profile test`; then send the message anew.",
+        "`exosms profile test`; then send the message again.",
     ),
     _rejected(
         code=405,
         name="Method Not Allowed",
-        meaning="The address exists, but does not take this kind of request.",
-        causes=("a base URL that is not Exotel's, or has a path too many", "a proxy that alters requests"),
+        meaning="The address exists, but does not accept this kind of request.",
+        causes=("a base URL that is not Exotel's, or has an extra path", "a proxy that alters requests"),
         remedy="Check the base URL with `exosms profile show` and the proxy with `exosms doctor`.",
     ),
     _not_sent(
         code=407,
         name="Proxy Authentication Required",
-        meaning="A proxy on the way to Exotel wants a user name and password of its own.",
+        meaning="A proxy on the way to Exotel asks for its own user name and password.",
         causes=("a proxy address without, or with outdated, credentials",),
         remedy="See which proxy is used with `exosms doctor`. Correct HTTPS_PROXY, or add Exotel's host to "
         "NO_PROXY; then send again.",
@@ -110,7 +110,7 @@ STATUSES: tuple[Entry, ...] = (
     _unknown(
         code=409,
         name="Conflict",
-        meaning="The server reports a conflict with something it already has; it may have taken the message.",
+        meaning="The server reports a conflict with something it already has; it may have accepted the message.",
         causes=("the same message already being handled", "a gateway that answers for Exotel"),
     ),
     _rejected(
@@ -123,7 +123,7 @@ STATUSES: tuple[Entry, ...] = (
     _rejected(
         code=414,
         name="URI Too Long",
-        meaning="The address that was asked is longer than the server accepts.",
+        meaning="The requested address is longer than the server accepts.",
         causes=("a base URL or an account SID with other text pasted into it",),
         remedy="Check base URL and account SID with `exosms profile show`.",
     ),
@@ -149,49 +149,49 @@ STATUSES: tuple[Entry, ...] = (
     _unknown(
         code=500,
         name="Internal Server Error",
-        meaning="Exotel failed while handling the request; the message may or may not have been taken.",
+        meaning="Exotel failed while handling the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
     _unknown(
         code=502,
         name="Bad Gateway",
-        meaning="A gateway got no usable answer from Exotel's servers; they may have taken the message.",
+        meaning="A gateway got no usable answer from Exotel's servers; they may have accepted the message.",
         causes=("a fault or restart inside Exotel", "a proxy between here and Exotel"),
     ),
     _unknown(
         code=503,
         name="Service Unavailable",
         meaning="The service was not available; only Exotel's own error text in the answer proves that nothing "
-        "was taken (see 40405).",
+        "was accepted (see 40405).",
         causes=("an overload or maintenance at Exotel", "a proxy between here and Exotel"),
     ),
     _unknown(
         code=504,
         name="Gateway Timeout",
-        meaning="A gateway waited in vain for Exotel's servers; they may have taken the message.",
+        meaning="A gateway got no answer from Exotel's servers in time; they may have accepted the message.",
         causes=("an overload inside Exotel", "a proxy between here and Exotel"),
     ),
     _unknown(
         code=100,
         last=199,
         name="Informational (any)",
-        meaning="An interim answer came where a final one was due; the real answer is missing.",
+        meaning="Only an interim answer came; the final answer is missing.",
         causes=("a proxy or gateway that breaks the protocol",),
     ),
     _accepted(
         code=200,
         last=299,
         name="Successful (any other)",
-        meaning="Exotel took the message if the answer holds a Sid; whether it arrives is not known yet (an "
+        meaning="Exotel accepted the message if the answer has a Sid; whether it arrives is not known yet (an "
         "answer without a Sid counts as unknown).",
-        remedy="See what became of it with `exosms status SID`.",
+        remedy="See what happened to it with `exosms status SID`.",
     ),
     _not_sent(
         code=300,
         last=399,
         name="Redirection (any)",
         meaning="The answer points to another address; exosms does not follow it, because the text would be "
-        "posted to another host.",
+        "sent to another host.",
         causes=(
             "a base URL that is not Exotel's API",
             "a sign-in page of the network",
@@ -211,7 +211,7 @@ STATUSES: tuple[Entry, ...] = (
         code=500,
         last=599,
         name="Server error (any other)",
-        meaning="The server failed while handling the request; the message may or may not have been taken.",
+        meaning="The server failed while handling the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel", "a proxy between here and Exotel"),
     ),
 )

@@ -22,7 +22,7 @@ CODES: tuple[Entry, ...] = (
     _code(
         code=635,
         name="Variable too long",
-        meaning="A value put into the template is longer than its variable holds, commonly 30 characters.",
+        meaning="A value in the template is longer than its variable allows, usually 30 characters.",
         who=Who.YOU,
         remedy="Shorten the value, or let `--fit` cut it; `exosms check-template -t NAME -b TEXT` shows which.",
     ),
@@ -30,74 +30,74 @@ CODES: tuple[Entry, ...] = (
         code=600,
         last=604,
         name="Entity",
-        meaning="The operator's check stopped at the entity id, which stands for your company on the DLT portal.",
+        meaning="The operator's check failed at the entity id, the id of your company on the DLT portal.",
         causes=(
             "an entity id that is missing or wrong",
             "an entity that is not registered, not active or blocked",
         ),
         who=Who.DLT_PORTAL,
-        remedy="Compare the entity id in `exosms profile show` with the portal, and see there that it is active.",
+        remedy="Compare the entity id in `exosms profile show` with the portal, and check there that it is active.",
     ),
     _code(
         code=610,
         last=618,
         name="Telemarketer",
-        meaning="The operator's check stopped at the telemarketer, the company that passes your messages on.",
+        meaning="The operator's check failed at the telemarketer, the company that passes your messages on.",
         causes=(
             "a chain between your entity and the telemarketer that is not registered",
             "a telemarketer that is not active or blocked",
         ),
         who=Who.DLT_PORTAL,
-        remedy="Look on the portal whether the chain from your entity to Exotel is active; ask Exotel for the "
-        "telemarketer id that belongs there.",
+        remedy="Check on the portal that the chain from your entity to Exotel is active; ask Exotel for the "
+        "right telemarketer id.",
     ),
     _code(
         code=620,
         last=625,
         name="Header",
-        meaning="The operator's check stopped at the header (sender ID).",
+        meaning="The operator's check failed at the header (sender ID).",
         causes=(
-            "a header that is not registered, or in other letter case",
+            "a header that is not registered, or has different letter case",
             "a header of another entity",
             "a header that is not active or blocked",
         ),
         who=Who.DLT_PORTAL,
-        remedy="Compare the sender, letter by letter, with the headers registered on the portal, and see there "
+        remedy="Compare the sender, letter by letter, with the headers registered on the portal, and check there "
         "that it is active.",
     ),
     _code(
         code=630,
         last=637,
         name="Template (any other)",
-        meaning="The operator's check stopped at the template.",
+        meaning="The operator's check failed at the template.",
         causes=(
             "a template id that is wrong or not registered",
             "a template that is not active or blocked",
             "a template that is registered for another header",
         ),
         who=Who.DLT_PORTAL,
-        remedy="Compare the id in `exosms template show NAME` with the portal, and see there that the template "
+        remedy="Compare the id in `exosms template show NAME` with the portal, and check there that the template "
         "is active and linked to the header.",
     ),
     _code(
         code=642,
         name="Address not whitelisted",
-        meaning="The text holds an address (a link) that is not on your list at the DLT portal.",
+        meaning="The text contains an address (a link) that is not on your list on the DLT portal.",
         who=Who.DLT_PORTAL,
-        remedy="Add the address to the list, or take it out of the text, then send the message anew.",
+        remedy="Add the address to the list, or remove it from the text, then send the message again.",
     ),
     _code(
         code=650,
         name="Preference",
         meaning="The recipient has chosen not to receive messages of this kind.",
         who=Who.RECIPIENT,
-        remedy="Send no promotions to this number. What a customer needs, such as an OTP, goes out with "
+        remedy="Send no promotions to this number. Send what a customer needs, such as an OTP, with "
         "`--type transactional` and a template registered for it.",
     ),
     _code(
         code=651,
         name="Outside hours",
-        meaning="A promotional message came at an hour when operators do not deliver them in India.",
+        meaning="A promotional message came at an hour when operators in India do not deliver such messages.",
         who=Who.YOU,
         remedy="Send it between 10:00 and 21:00 Indian time.",
         temporary=True,
@@ -112,9 +112,9 @@ CODES: tuple[Entry, ...] = (
     _code(
         code=670,
         name="Scrubbing",
-        meaning="The operator's check of the message against the DLT register failed without a closer reason.",
-        causes=("a fault of the operator's check", "a registration that has not reached every operator yet"),
+        meaning="The operator's check of the message against the DLT register failed without an exact reason.",
+        causes=("a fault in the operator's check", "a registration that has not reached every operator yet"),
         who=Who.OPERATOR,
-        remedy="Look at header, entity and template on the portal; if all are active, give Exotel the Sid and ask.",
+        remedy="Check header, entity and template on the portal; if all are active, give Exotel the Sid and ask.",
     ),
 )
