@@ -58,7 +58,7 @@ class Rule:
 
 
 _PORTALS = Rule("a rule of registration on DLT portals, which has exceptions")
-_OPERATORS = Rule("operators look a text up by its header and its 19-digit template id")
+_OPERATORS = Rule("operators find a text by its header and its 19-digit template id")
 _OURS = Rule("exosms")
 _TYPED = Rule("TRAI direction of 2025-11-18: variables are registered with their type", "2026-01")
 
@@ -157,7 +157,7 @@ def _markers(registered: Registered) -> Found:
         what = "1 variable has" if untyped == 1 else f"{untyped} variables have"
         yield (
             Kind.UNTYPED,
-            f"{what} no type; a template registered anew needs {{#numeric#}}, {{#alphanumeric#}} and the like",
+            f"{what} no type; a newly registered template needs {{#numeric#}}, {{#alphanumeric#}} and the like",
         )
 
 
@@ -172,7 +172,7 @@ def _shape(registered: Registered) -> Found:
     tokens = registered.template.tokens
     pooled = any(each.count > 1 for each in registered.template.variables)
     if pooled or any(isinstance(one, Variable) and isinstance(other, Variable) for one, other in pairwise(tokens)):
-        yield Kind.ADJACENT, "variables stand side by side, with no fixed text between them"
+        yield Kind.ADJACENT, "variables are side by side, with no fixed text between them"
     ends = {"begins": tokens[0], "ends": tokens[-1]}
     at = [verb for verb, token in ends.items() if isinstance(token, Variable)]
     if at:
@@ -204,9 +204,11 @@ def _shared(registry: Registry) -> Iterator[Note]:
         own_id, text = registered.dlt_template_id, registered.template.folded
         first = by_id.setdefault(own_id, registered) if own_id else registered
         if first.template.folded != text:
-            yield Note(Kind.ID_CONFLICT, registered.name, f"{first.name!r} has the id {own_id} too, and another text")
+            yield Note(
+                Kind.ID_CONFLICT, registered.name, f"{first.name!r} has the id {own_id} too, with a different text"
+            )
         elif first is not registered:
-            yield Note(Kind.ID_SHARED, registered.name, f"{first.name!r} has the id {own_id} too, and the same text")
+            yield Note(Kind.ID_SHARED, registered.name, f"{first.name!r} has the id {own_id} too, with the same text")
         same = by_text.setdefault(text, registered)
         if same is not registered and first is registered:
             yield Note(Kind.TEXT_SHARED, registered.name, f"{same.name!r} has the same text")

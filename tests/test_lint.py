@@ -40,8 +40,8 @@ def text(value: str, *, variables: str = '["code"]') -> str:
 
 CASES = {
     "nothing": (GOOD, []),
-    "no id": (changed("dlt_template_id", None), ["missing_id"]),
-    "no header": (changed("from", None), ["missing_from"]),
+    "is not valid": (changed("dlt_template_id", None), ["missing_id"]),
+    "neither a header": (changed("from", None), ["missing_from"]),
     "no type": (changed("type", None), ["missing_type"]),
     "no names": (changed("variables", None), ["unnamed_variables"]),
     "swapped template id": (changed("dlt_template_id", '"1101160000000012345"'), ["id_unusual"]),
@@ -114,7 +114,7 @@ def test_a_line_says_the_rule_and_since_when(exosms: Shell, tmp_path: Path) -> N
     result = exosms("template", "lint", "--templates", str(path))
     assert result.exit_code == 0
     assert result.stdout == (
-        "note\totp\tuntyped_variable\t1 variable has no type; a template registered anew needs {#numeric#},"
+        "note\totp\tuntyped_variable\t1 variable has no type; a newly registered template needs {#numeric#},"
         " {#alphanumeric#} and the like\tTRAI direction of 2025-11-18: variables are registered with their type,"
         " since 2026-01\n"
     )
@@ -147,7 +147,9 @@ def test_what_is_wrong_comes_first_and_is_told_on_standard_error(exosms: Shell, 
         ["wrong", "b", "invalid"],
         ["note", "a", "missing_type"],
     ]
-    assert result.stderr == ("exosms: error: 1 thing to mend in the templates\n  Compare them with the DLT portal.\n")
+    assert result.stderr == (
+        "exosms: error: 1 problem to fix in the templates\n  Compare them with the DLT portal.\n"
+    )
 
 
 def test_a_file_that_is_no_templates_file_is_one_error(exosms: Shell, tmp_path: Path) -> None:

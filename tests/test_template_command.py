@@ -195,7 +195,7 @@ def test_a_name_in_use_needs_yes(exosms: Shell, path: Path) -> None:
     refused = template(exosms, path, "add", "offer", "--text", "Sale today! - Acme", "--json")
     assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["kind"]) == (5, 5, "guard")
     assert refused.stderr == (
-        f"exosms: error: There is a template 'offer' already in {path}, and it is another one\n"
+        f"exosms: error: There is a template 'offer' already in {path}, and it is different\n"
         "  Nothing was changed. Add --yes to replace it, or choose another name.\n"
     )
     assert path.read_text() == FILE
@@ -219,15 +219,15 @@ def test_replacing_keeps_what_is_not_given(exosms: Shell, tmp_path: Path) -> Non
 
 
 REFUSED = {
-    "a name that cannot be typed": (("a b", "--text", "x"), 3, "'a b' cannot name a template"),
-    "an id as a name": ((ID, "--text", "x"), 3, "cannot name a template"),
+    "a name that cannot be typed": (("a b", "--text", "x"), 3, "'a b' is not a valid template name"),
+    "an id as a name": ((ID, "--text", "x"), 3, "is not a valid template name"),
     "an empty text": (("x", "--text", ""), 3, "has no text"),
     "a text too long": (("x", "--text", "a" * 2001), 3, "has 2001 characters, more than 2000"),
     "too many names": (("x", "--text", "a", "--variables", "b"), 3, "names 1 variables, and its text has 0"),
-    "an empty name": (("x", "--text", "{#var#}a{#var#}", "--variables", "b,"), 3, "'' cannot name a variable"),
+    "an empty name": (("x", "--text", "{#var#}a{#var#}", "--variables", "b,"), 3, "'' is not a valid variable name"),
     "an unknown type": (("x", "--text", "a{#var#}", "--types", "otp"), 3, "'otp' is not the type"),
-    "an id that is none": (("x", "--text", "a", "--dlt-template-id", "1.1E+18"), 3, "'1.1E+18' is no id"),
-    "a displayed header": (("x", "--text", "a", "--from", "VM-ACMEIN"), 3, "is how a phone displays it"),
+    "an id that is none": (("x", "--text", "a", "--dlt-template-id", "1.1E+18"), 3, "'1.1E+18' is not valid"),
+    "a displayed header": (("x", "--text", "a", "--from", "VM-ACMEIN"), 3, "is the form that phones show"),
     "no such text file": (("x", "--text-file", "/nonexistent"), 3, "/nonexistent cannot be read"),
     "no text": (("x",), 2, "Give one of --text and --text-file"),
     "two texts": (("x", "--text", "a", "--text-file", "-"), 2, "Give one of --text and --text-file"),

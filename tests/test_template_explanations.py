@@ -26,7 +26,7 @@ MISMATCHES = [
         OTP,
         "Dear Ravi, your ¦ OTP is 1234. Do not share it with anyone. - Acme",
         "space",
-        ("space", "too many", "your"),
+        ("space", "extra", "your"),
     ),
     (
         OTP,
@@ -44,11 +44,11 @@ MISMATCHES = [
         ("U+00A0 NO-BREAK SPACE", "U+0020 SPACE"),
     ),
     (OTP, "Dear Ravi, your¦\tOTP is 1234. Do not share it with anyone. - Acme", "space", ("U+0009", "TABULATION")),
-    (BILL, "Rs. ¦ 500 is due on 1 May. Pay at https://acme.in/p - Acme", "space", ("too many", "Rs.")),
-    (NOTE, "A & B Stores¦ : Lamp is ready.", "space", ("too many", "Stores")),
+    (BILL, "Rs. ¦ 500 is due on 1 May. Pay at https://acme.in/p - Acme", "space", ("extra", "Rs.")),
+    (NOTE, "A & B Stores¦ : Lamp is ready.", "space", ("extra", "Stores")),
     # line breaks
     (LINES, "Hi Ravi,¦ your order has shipped.\n- Acme", "newline", ("a space instead of a line break",)),
-    (LINES, "Hi Ravi,\n¦\nyour order has shipped.\n- Acme", "newline", ("line break", "too many")),
+    (LINES, "Hi Ravi,\n¦\nyour order has shipped.\n- Acme", "newline", ("extra", "line break")),
     (LINES, "Hi Ravi,\nyour order has shipped.¦- Acme", "newline", ("line break is missing", "shipped.")),
     (LINES, "Hi Ravi,\nyour order has shipped.\n- Acme¦\n", "newline", ("line break", "at the end")),
     (
@@ -84,7 +84,7 @@ MISMATCHES = [
         OTP,
         "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦ Ltd",
         "extra_tail",
-        ('" Ltd"', "goes on"),
+        ('" Ltd"', "continues"),
     ),
     (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦!", "extra_tail", ("!", "at the end")),
     (EXOTEL, "Hi Ravi, your OTP is 123456¦", "missing_tail", ("missing", ". (U+002E FULL STOP)")),
@@ -307,9 +307,9 @@ CHANGES = [
         "Pay at {#url#}",
         "HTTPS://Acme.in",
         "begins with",
-        'Replace "HTTPS://Acme.in" by "https://Acme.in" at offset 7.',
+        'Replace "HTTPS://Acme.in" with "https://Acme.in" at offset 7.',
     ),
-    ("Pay at {#url#}", "WWW.acme.in", "begins with", 'Replace "WWW.acme.in" by "www.acme.in" at offset 7.'),
+    ("Pay at {#url#}", "WWW.acme.in", "begins with", 'Replace "WWW.acme.in" with "www.acme.in" at offset 7.'),
     (
         "Pay at {#url#}",
         "ftp://acme.in",
@@ -317,7 +317,7 @@ CHANGES = [
         "Give it an address that begins with http://, https:// or www.",
     ),
     ("Pay at {#var#}", LINK, "32 characters", "Shorten the link, or register its variable as {#url#}."),
-    ("Pay at {#num#}{#num#}", "1" * 81, "81 characters, and 80 fit", "Give it digits 0-9 only, up to 80."),
+    ("Pay at {#num#}{#num#}", "1" * 81, "81 characters, but only 80 fit", "Give it digits 0-9 only, up to 80."),
 ]
 
 

@@ -131,7 +131,7 @@ def test_rendering_takes_one_value_for_each_marker() -> None:
 @pytest.mark.parametrize("values", [[], ["a"], ["a", "b", "c"]])
 def test_another_number_of_values_is_refused(values: list[str]) -> None:
     for function in (render, fit):
-        with pytest.raises(InputError, match=f"has 2 variables, and {len(values)} values"):
+        with pytest.raises(InputError, match=f"has 2 variables, but {len(values)} values"):
             function(parse("{#var#} {#var#}"), values)
 
 

@@ -38,7 +38,7 @@ def show(out: Out, verdict: Verdict) -> None:
 
 
 def _warnings(verdict: Verdict) -> list[str]:
-    others = [f"as specific, and matching too: {', '.join(verdict.others)}"] if verdict.others else []
+    others = [f"equally specific, and also matching: {', '.join(verdict.others)}"] if verdict.others else []
     return [*verdict.warnings, *others]
 
 
@@ -131,7 +131,7 @@ def sentence(verdict: Verdict) -> str:
     name = verdict.template.name if verdict.template else ""
     if verdict.matches:
         return (
-            f"check-template finds that it matches the template {name!r} as it is kept here, so compare that one's"
+            f"check-template finds that it matches the template {name!r} as stored here, so compare that template's"
             " text and id with the DLT portal."
         )
     first = verdict.problems[0]

@@ -186,19 +186,19 @@ def _long(kind: Kind, value: str, count: int) -> str:
     if not limited or len(value) <= room:
         return ""
     if kind is Kind.UNTYPED:
-        return f"holds {len(value)} characters, exactly as many as fit"
-    return f"holds {len(value)} characters; some operators let only {COMFORTABLE * count} through"
+        return f"has {len(value)} characters, the maximum"
+    return f"has {len(value)} characters; some operators allow only {COMFORTABLE * count}"
 
 
 def _broken(_kind: Kind, value: str, _count: int) -> str:
-    return "holds a line break, which operators may refuse" if "\n" in value or "\r" in value else ""
+    return "contains a line break, which operators may refuse" if "\n" in value or "\r" in value else ""
 
 
 def _punctuated(kind: Kind, value: str, _count: int) -> str:
     if kind is not Kind.ALPHANUMERIC:
         return ""
     disputed = [c for c in dict.fromkeys(value) if not c.isalnum() and not c.isspace() and not _is_mark(c)]
-    return f"holds {' '.join(disputed)}, which some operators refuse in {{#alphanumeric#}}" if disputed else ""
+    return f"contains {' '.join(disputed)}, which some operators refuse in {{#alphanumeric#}}" if disputed else ""
 
 
 def _is_mark(character: str) -> bool:
@@ -211,7 +211,7 @@ def _is_mark(character: str) -> bool:
 def _number_signs(kind: Kind, value: str, _count: int) -> str:
     if kind is not Kind.EXOTEL_NUMBER or all(map(is_digit, value)):
         return ""
-    return "holds a sign, a comma or a point, which %d may not allow"
+    return "contains a sign, a comma or a point, which %d may not allow"
 
 
 def holds_link(value: str) -> bool:
@@ -222,4 +222,4 @@ def holds_link(value: str) -> bool:
 def _link(kind: Kind, value: str, _count: int) -> str:
     if kind is not Kind.UNTYPED or not holds_link(value):
         return ""
-    return "holds a link; operators may want {#url#} for it"
+    return "contains a link; operators may want {#url#} for it"

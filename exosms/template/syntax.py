@@ -140,7 +140,7 @@ def _warning(marker: Variable, text: str) -> str:
 
 
 def _near_warning(text: str) -> str:
-    return f"{text} looks like a marker but is not spelt as one, such as {{#var#}}; it is read as fixed text"
+    return f"{text} looks like a marker but is not spelled like one, such as {{#var#}}; it is read as fixed text"
 
 
 def _check_types(markers: Sequence[Variable], types: Sequence[str]) -> list[Kind]:
@@ -203,7 +203,7 @@ def fit(template: Template, values: Sequence[str]) -> tuple[tuple[str, ...], tup
     _check_count(template, values)
     one_line = [_BREAK.sub(" ", value) for value in values]
     warnings = [
-        f"Line breaks in the value of variable {index + 1} were turned into spaces"
+        f"Line breaks in the value of variable {index + 1} were changed to spaces"
         for index, (before, after) in enumerate(zip(values, one_line, strict=True))
         if before != after
     ]
@@ -241,6 +241,6 @@ def cut(value: str, size: int) -> str:
 def _check_count(template: Template, values: Sequence[str]) -> None:
     if len(values) != template.marker_count:
         raise InputError(
-            f"The template has {template.marker_count} variables, and {len(values)} values are given",
+            f"The template has {template.marker_count} variables, but {len(values)} values are given",
             remedy="Give exactly one value for each variable, in order.",
         )

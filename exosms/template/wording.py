@@ -110,12 +110,12 @@ def _about_value(words: _Words, variable: Variable) -> str:
         return f"{label} was not filled in: the body still has the marker {quoted(words.seen)}."
     if words.cause is Cause.VALUE_TOO_LONG:
         verb = "is" if variable.count == 1 else "are together"
-        size = f"{quoted(words.seen)} has {len(words.seen)} characters, and {variable.room} fit"
-        link = "; it holds a link, which may need a variable of its own, {#url#}" if holds_link(words.seen) else ""
+        size = f"{quoted(words.seen)} has {len(words.seen)} characters, but only {variable.room} fit"
+        link = "; it contains a link, which may need its own variable, {#url#}" if holds_link(words.seen) else ""
         return f"{label} {verb} too long: {size}{link}."
     if not words.seen:
-        return f"{label} has no value; it holds {rule}".rstrip(".") + "."
-    return f"{label} is {quoted(words.seen)}, and it holds {rule}{_culprit(words.seen, variable)}".rstrip(".") + "."
+        return f"{label} has no value; it must be {rule}".rstrip(".") + "."
+    return f"{label} is {quoted(words.seen)}, but it must be {rule}{_culprit(words.seen, variable)}".rstrip(".") + "."
 
 
 def _rule(variable: Variable) -> str:
@@ -146,7 +146,8 @@ def _about_whitespace(words: _Words) -> str:
     look = f": {_characters(side)}" if odd or "\t" in side else ""
     if words.wanted:
         return f"{amount[0].upper()}{amount[1:]} {'is' if len(side) == 1 else 'are'} missing {words.place}{look}."
-    return f"The body has {amount} too many {words.place}{look}."
+    extra = f"an extra {name}" if len(side) == 1 else f"{len(side)} extra {name}s"
+    return f"The body has {extra} {words.place}{look}."
 
 
 def _exchanged_whitespace(words: _Words, odd: list[str]) -> str:
@@ -181,7 +182,9 @@ def _about_characters(words: _Words) -> str:
 
 def _about_zero_width(words: _Words) -> str:
     joiners = any(each in "\u200c\u200d" for each in words.wanted + words.seen)
-    meaning = " In Indic scripts it shapes the letters, so take the spelling that was registered." if joiners else ""
+    meaning = (
+        " In Indic scripts it changes how letters are joined, so use the registered spelling." if joiners else ""
+    )
     if words.wanted:
         return f"An invisible character is missing {words.place}: {_characters(words.wanted)}.{meaning}"
     return f"The body has an invisible character {words.place}: {_characters(words.seen)}.{meaning}"
@@ -190,7 +193,7 @@ def _about_zero_width(words: _Words) -> str:
 def _about_decomposed(words: _Words) -> str:
     seen, wanted = _characters(words.seen), _characters(words.wanted)
     return (
-        f"The letters look the same but are composed in another way (Unicode NFD against NFC) {words.place}:"
+        f"The letters look the same but have another Unicode form (NFD or NFC) {words.place}:"
         f" {seen} instead of {wanted}."
     )
 
@@ -248,7 +251,7 @@ def _about_extra_head(words: _Words) -> str:
 
 
 def _about_extra_tail(words: _Words) -> str:
-    return f"The body goes on with {quoted(words.seen)} after the end of the registered text."
+    return f"The body continues with {quoted(words.seen)} after the end of the registered text."
 
 
 def _about_wording(words: _Words) -> str:
@@ -292,7 +295,7 @@ def change(scene: Scene, difference: Difference) -> str:
         return f"Insert {_named(wanted)} at offset {offset}."
     if not wanted:
         return f"Remove {_named(words.seen)} at offset {offset}."
-    return f"Replace {_named(words.seen)} by {_named(wanted)} at offset {offset}."
+    return f"Replace {_named(words.seen)} with {_named(wanted)} at offset {offset}."
 
 
 def _named(text: str) -> str:
@@ -304,7 +307,7 @@ def _named(text: str) -> str:
 
 def _change_of_a_person(words: _Words) -> str:
     if words.cause is Cause.UNFILLED_MARKER:
-        return f"Replace {quoted(words.seen)} by its value."
+        return f"Replace {quoted(words.seen)} with its value."
     if words.cause is Cause.VALUE_TOO_LONG and holds_link(words.seen):
         return "Shorten the link, or register its variable as {#url#}."
     if words.variable is None:
