@@ -94,7 +94,7 @@ def is_of_sandbox(identity: str) -> bool:
 
 def flaw_of_sid(text: str) -> str | None:
     """What makes a text useless as an account SID, which becomes a part of each path; None if nothing does."""
-    return None if _SID.fullmatch(text) else "holds something other than letters, digits, '-', '_' and '.'"
+    return None if _SID.fullmatch(text) else "contains something other than letters, digits, '-', '_' and '.'"
 
 
 def parse_region(text: str) -> Region:
@@ -109,8 +109,8 @@ def parse_region(text: str) -> Region:
             return region
     shown = "This" if "@" in wanted else repr(text)
     raise ConfigError(
-        f"{shown} is no region: write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox",
-        remedy="The region belongs to the account: it is that of the host in the examples Exotel shows you.",
+        f"{shown} is not a valid region: write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox",
+        remedy="Each account belongs to one region: look at the host name in the examples that Exotel shows you.",
     )
 
 
@@ -124,16 +124,16 @@ def parse_base_url(text: str) -> str:
 
     text = text.strip()
     if "@" in text:
-        raise _unusable("The base URL holds an @, and so perhaps a key and a token")
+        raise _unusable("The base URL contains an @, so it may contain a key and a token")
     if "?" in text or "#" in text:
-        raise _unusable("The base URL holds a query or a fragment")
+        raise _unusable("The base URL contains a query or a fragment")
     if any(not "!" <= character <= "~" for character in text):
-        raise _unusable("The base URL holds a blank or another character that is not printable ASCII")
-    shown = repr(text) if ":" not in text.replace("://", "") else "What was given"
+        raise _unusable("The base URL contains a space or a character that is not printable ASCII")
+    shown = repr(text) if ":" not in text.replace("://", "") else "The given text"
     host, port = _host_and_port(text)
     scheme, _, path = urlsplit(text)[:3] if host else ("", "", "")
     if scheme not in _DEFAULT_PORTS or not _is_host(host) or port == 0:
-        raise _unusable(f"{shown} is no base URL")
+        raise _unusable(f"{shown} is not a valid base URL")
     if scheme == "http" and not _is_loopback(host):
         raise _unusable(f"The base URL {shown} would send key and token unencrypted")
     shown_host = f"[{host}]" if ":" in host else host

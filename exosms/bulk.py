@@ -236,7 +236,9 @@ class Sender:
             )
             self._slot = self._desk.now() + wait
             if wait >= _WORTH_TELLING and wait > 2 * self._desk.rate.interval and not self._later:
-                self._desk.tell(f"waiting {wait:.0f} s for this account's turn")  # a pause of which we did not tell
+                self._desk.tell(
+                    f"waiting {wait:.0f} s to keep to this account's rate"
+                )  # a pause of which we did not tell
         return self._slot
 
     def _start(self) -> Iterator[Sequence[Settled]]:
@@ -329,7 +331,7 @@ class Sender:
             self._proven = max(self._proven, min(2, len(request.items)))
         if not batch.matched and self._size > 1:
             self._size = 1
-            self._desk.tell("the reply could not be matched to what was asked; going on with one text a request")
+            self._desk.tell("the reply could not be matched to the request; continuing with one text per request")
 
     def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
         """Send the halves of a request that was refused as a whole: some row in it is at fault.
@@ -486,13 +488,13 @@ def _broken(error: Exception) -> Receipt:
 def _too_many_failed(rows: int) -> Problem:
     return Problem(
         kind="max_failures",
-        message=f"{rows} row{'' if rows == 1 else 's'} failed, which --max-failures does not allow",
+        message=f"{rows} row{'' if rows == 1 else 's'} failed, and --max-failures stopped the run",
         meaning=_REMAIN,
         remedy="See why with `runs show`.",
         retry=Retry.DECIDE,
     )
 
 
-_REMAIN = "The rows that remain were not sent."
+_REMAIN = "The remaining rows were not sent."
 _MOST = {Outcome.NOT_SENT: _MOST_NOT_SENT, Outcome.UNKNOWN: _MOST_UNKNOWN, Outcome.REJECTED: _MOST_REFUSED}
-_ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent meanwhile by another run")
+_ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent by another run in the meantime")

@@ -166,7 +166,7 @@ def of_sender(settings: Settings) -> Iterator[Check]:
     for warning in warnings:
         yield Check("sender", Grade.WARNING, warning, "Compare it with the DLT portal.")
     if sender and not warnings:
-        yield Check("sender", Grade.OK, f"{sender} has the shape of one")
+        yield Check("sender", Grade.OK, f"{sender} looks like a valid sender")
 
 
 def of_templates(settings: Settings) -> Iterator[Check]:
@@ -174,7 +174,9 @@ def of_templates(settings: Settings) -> Iterator[Check]:
     path = settings.templates
     if path is None or not is_there(path):
         yield Check(
-            "templates", Grade.OK, f"{path or 'templates.toml'} does not exist; no text can be checked by name"
+            "templates",
+            Grade.OK,
+            f"{path or 'templates.toml'} does not exist, so no text can be checked with a template name",
         )
         return
     from exosms.lint import lint
@@ -225,17 +227,17 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
         ledger.close()
     yield Check("ledger", Grade.OK, f"{directory / 'ledger.db'} is sound; messages: {messages}")
     if unknown:
-        said = f"whether {unknown} of its messages went out is unknown"
+        said = f"{unknown} of its messages may have been sent: their outcome is unknown"
         yield Check("ledger", Grade.WARNING, said, "See: exosms log --outcome unknown")
     if paused:
-        said = f"Exotel asked this account to pause; {paused:.0f} s of that are left"
-        yield Check("pace", Grade.WARNING, said, "Wait so long, or send with a lower --rate.")
+        said = f"Exotel asked this account to pause; {paused:.0f} s left"
+        yield Check("pace", Grade.WARNING, said, "Wait until then, or send with a lower --rate.")
 
 
 def _of_place(directory: Path) -> Check:
     there = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return Check("ledger", Grade.OK, f"nothing was sent from here yet; it will be in {directory}")
+        return Check("ledger", Grade.OK, f"nothing was sent from this machine yet; the ledger will be in {directory}")
     return Check(
         "ledger",
         Grade.FAILURE,
@@ -294,7 +296,7 @@ def _proxy(host: str) -> str | None:
         address = urlsplit(url if "://" in url else f"http://{url}")
         port = f":{address.port}" if address.port else ""
     except ValueError:  # whatever stands there may be a part of a password
-        return "set, but no address that can be read"
+        return "set, but not a valid address"
     return f"{address.scheme}://{address.hostname}{port}"
 
 
@@ -328,9 +330,9 @@ def _of_certificates(environ: Mapping[str, str]) -> Check:
         if is_file(Path(named)):
             return Check("certificates", Grade.OK, f"{named} (SSL_CERT_FILE)")
         remedy = "Correct it, or unset it."
-        said = f"SSL_CERT_FILE names {named}, which is no file"
+        said = f"SSL_CERT_FILE names {named}, which is not a file"
         return Check("certificates", Grade.FAILURE, said, remedy, ExitCode.CONFIG)
-    return Check("certificates", Grade.OK, paths.cafile or paths.capath or "certifi's, since the system has none")
+    return Check("certificates", Grade.OK, paths.cafile or paths.capath or "certifi's, because the system has none")
 
 
 def of_credentials(receipt: Receipt, reply: Answer | NoAnswer | None, *, where: str) -> Iterator[Check]:

@@ -58,11 +58,11 @@ def check_text(body: str) -> None:
     if marker := _UNFILLED.search(body):
         raise InputError(
             f"The text still has the marker {marker[0]} at offset {marker.start()}",
-            remedy="Replace it by its value before sending.",
+            remedy="Replace it with its value before sending.",
         )
     if wrong := _NO_CHARACTER.search(body):
         raise InputError(
-            f"The text holds U+{ord(wrong[0]):04X} at offset {wrong.start()}, which is no character",
+            f"The text contains U+{ord(wrong[0]):04X} at offset {wrong.start()}, which is not a valid character",
             remedy="Save it as UTF-8 text.",
         )
 

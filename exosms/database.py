@@ -19,11 +19,11 @@ from exosms.owners import Owners
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's transaction."""
 
-MEND = "Free some space or mend the permissions, then run it again."
-REPLACE = "Bring back a copy, or begin anew without the state directory: once keys and runs are forgotten then."
+MEND = "Free some disk space or fix the permissions, then run it again."
+REPLACE = "Restore a copy, or start again without the state directory; once keys and runs are then forgotten."
 
 _REMEDIES = {
-    sqlite3.SQLITE_BUSY: "Another process keeps it: run it again later.",
+    sqlite3.SQLITE_BUSY: "Another process is using it: run it again later.",
     sqlite3.SQLITE_CORRUPT: REPLACE,
     sqlite3.SQLITE_NOTADB: REPLACE,
 }
@@ -159,7 +159,7 @@ def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> 
     """Refuse to begin a ledger anew where one was used: once keys and runs would be forgotten in silence."""
     if _version(connection) == 0 and owners.is_dir():
         raise LedgerError(
-            f"The ledger {path} is empty or gone, though messages were sent from here",
+            f"The ledger {path} is empty or missing, although messages were sent from this machine",
             remedy=REPLACE,
         )
 

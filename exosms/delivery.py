@@ -112,8 +112,8 @@ def checked_when_sent(template: str) -> str:
     import shlex
 
     return (
-        f"It matched the template {template!r} as it was kept here then, so compare that one's text and id with the"
-        f" DLT portal. The message's text is not kept; to check it again, give it: exosms check-template -t"
+        f"It matched the template {template!r} as stored here then, so compare that template's text and id with the"
+        f" DLT portal. The message's text is not stored; to check it again, give it: exosms check-template -t"
         f" {shlex.quote(template)} --body TEXT"
     )
 

@@ -17,12 +17,13 @@ def check_sender(sender: str) -> tuple[str, ...]:
     """
     if displayed := _DISPLAYED.fullmatch(sender):
         raise InputError(
-            f"The sender {sender!r} is how a phone displays it; the operator adds prefix and suffix",
+            f"The sender {sender!r} is the form that phones show; the operator adds the prefix and suffix",
             remedy=f"Use {displayed[1]}.",
         )
     if not sender.isprintable() or any(map(str.isspace, sender)) or not sender:
         raise InputError(
-            f"The sender {sender!r} is no header and no ExoPhone", remedy="Write it without spaces, such as ACMEIN."
+            f"The sender {sender!r} is neither a header nor an ExoPhone",
+            remedy="Write it without spaces, such as ACMEIN.",
         )
     if not _USUAL.fullmatch(sender):
         return (
@@ -42,7 +43,7 @@ def check_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ...]
             continue
         if not (value.isascii() and value.isdigit()):
             raise InputError(
-                f"The DLT {name} id {value!r} is no id: it takes 19 digits",
+                f"The DLT {name} id {value!r} is not valid: it must have 19 digits",
                 remedy="Copy it from the DLT portal; a spreadsheet must keep it as text.",
             )
         if len(value) != 19:

@@ -50,13 +50,14 @@ class Columns:
         if name in self:
             return fold(name)
         raise InputError(
-            f"{wanted_by} needs a column {name!r}, which the file does not have{self._near(name)}", remedy=self.listed
+            f"{wanted_by} needs the column {name!r}, which the file does not have{self._near(name)}",
+            remedy=self.listed,
         )
 
     @property
     def listed(self) -> str:
         """A sentence with the columns there are."""
-        return f"Its first line names: {', '.join(self.written.values())}."
+        return f"Its columns are: {', '.join(self.written.values())}."
 
     def _near(self, name: str) -> str:
         import difflib
@@ -90,8 +91,8 @@ class Pattern:
                 parts.append("%s")
             else:
                 raise InputError(
-                    f"{name} has a brace at offset {found.start()} that names no column: {shown(text)!r}",
-                    remedy="Write {Column}, and {{ or }} for a brace that is meant as one.",
+                    f"{name} has a brace at offset {found.start()} without a column name: {shown(text)!r}",
+                    remedy="Write {Column}, and {{ or }} for a literal brace.",
                 )
         return cls("".join((*parts, _literal(text[done:]))), tuple(used))
 
@@ -186,7 +187,7 @@ class Wording:
         columns = Columns(headers)
         if template is not None:
             if body is not None:
-                raise UsageError("Give the text by a template or by --body, not by both")
+                raise UsageError("Give the text with a template or with --body, not both")
             return Rendering(
                 columns, _bound(template, variables, columns), template, fit=fit, allow_empty=allow_empty
             )
@@ -195,7 +196,7 @@ class Wording:
         if "body" in columns:
             return cls(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty)
         raise InputError(
-            "The file has no column 'body', and no text was given for all its rows",
+            "The file has no column 'body', and no text was given for its rows",
             remedy=f"Give --template or --body, or add that column. {columns.listed}",
         )
 
@@ -271,9 +272,9 @@ class Rendering(Wording):
         fitted, _ = syntax.fit(self._template.template, values)
         for name, before, after in zip(self._template.names, values, fitted, strict=True):
             if not before.startswith(after):
-                self.warnings.add(f"line breaks in the value of {name} were turned into spaces")
+                self.warnings.add(f"line breaks in the value of {name} were changed to spaces")
             if len(after) < len(before) - before.count("\r\n"):
-                self.warnings.add(f"the value of {name} was cut to what its variable holds")
+                self.warnings.add(f"the value of {name} was cut to the length its variable allows")
         return fitted
 
     def _column_of(self, marker: int | None) -> str | None:
@@ -385,7 +386,7 @@ class Recipe:
 
     def _double_use(self, column: str) -> str:
         what = "the recipient" if column == self._recipient else "a field of the message"
-        return f"the column {self._written[column]!r} is {what} and part of the text too"
+        return f"the column {self._written[column]!r} is {what} and also part of the text"
 
     def _number(self, row: Row, flaws: list[Flaw]) -> str:
         """Return the recipient in E.164, or nothing and one more flaw."""
@@ -405,9 +406,7 @@ class Recipe:
             cell = row.cells[column]
             if not cell.strip():
                 if field == "sender" and self._sender_needed:
-                    flaws.append(
-                        self._flaw(row, column, "The cell is empty, and nothing else gives a sender", _SENDER)
-                    )
+                    flaws.append(self._flaw(row, column, "The cell is empty, and no other sender is set", _SENDER))
                 continue
             try:
                 own[field], warnings = read(cell)
@@ -431,7 +430,7 @@ def _lost(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[
             row,
             written,
             column,
-            f"The cell {shown(row.cells[column])!r} holds U+FFFD, which stands for a character that was lost",
+            f"The cell {shown(row.cells[column])!r} contains U+FFFD, which replaces a character that was lost",
             "Export the file again as CSV UTF-8.",
         )
         for column in columns
@@ -446,8 +445,8 @@ def _recipient_column(columns: Columns, name: str | None) -> str:
         if usual in columns:
             return usual
     raise InputError(
-        f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so nobody can be texted",
-        remedy=f"Name the column of the numbers with --to-column. {columns.listed}",
+        f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
+        remedy=f"Give the column of phone numbers with --to-column. {columns.listed}",
     )
 
 
@@ -456,12 +455,12 @@ def _check_undamaged(cell: str) -> None:
     number = cell.strip()
     if _SCIENTIFIC.fullmatch(number):
         raise InputError(
-            f"{number!r} is what a spreadsheet makes of a phone number; it destroyed the digits",
-            remedy="Format the column as text there and enter the numbers again.",
+            f"{number!r} is a phone number that a spreadsheet changed; its digits are lost",
+            remedy="Format the column as text in the spreadsheet and enter the numbers again.",
         )
     if _DECIMAL.fullmatch(number):
         raise InputError(
-            f"{number!r} is a phone number that a spreadsheet or script turned into a decimal",
+            f"{number!r} is a phone number that a spreadsheet or script changed to a decimal",
             remedy="Export the column as text.",
         )
 
@@ -489,7 +488,7 @@ def _read_word(name: str, words: Mapping[str, object]) -> _Read:
     def read(cell: str) -> tuple[object, tuple[str, ...]]:
         word = cell.strip().casefold()
         if word not in words:
-            raise InputError(f"{shown(cell)!r} is no {name}", remedy=f"Write one of: {', '.join(words)}.")
+            raise InputError(f"{shown(cell)!r} is not a valid {name}", remedy=f"Write one of: {', '.join(words)}.")
         return words[word], ()
 
     return read
@@ -498,7 +497,7 @@ def _read_word(name: str, words: Mapping[str, object]) -> _Read:
 def _read_address(cell: str) -> tuple[str, tuple[str, ...]]:
     address = cell.strip()
     if not re.fullmatch(r"https?://[^\s/]+\S*", address):
-        raise InputError(f"{shown(cell)!r} is no address", remedy="Write http://… or https://….")
+        raise InputError(f"{shown(cell)!r} is not a valid URL", remedy="Write http://… or https://….")
     return address, ()
 
 
@@ -534,7 +533,7 @@ def _bound(template: Registered, variables: Mapping[str, str], columns: Columns)
     missing = [name for name in template.names if name not in variables and name not in columns]
     if missing:
         raise InputError(
-            f"The template {template.name!r} needs values for {', '.join(missing)}, and no column is called so",
+            f"The template {template.name!r} needs values for {', '.join(missing)}, and the file has no such column",
             remedy=f"{' '.join(f'--var {name}=…' for name in missing)}, or add the column. {columns.listed}",
         )
     return [

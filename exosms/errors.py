@@ -75,7 +75,7 @@ class RecipientsError(InputError):
 
     def about(self, recipient: str) -> ExosmsError:
         """Return the recipient's own error, or that it was kept back because of another's."""
-        kept_back = GuardError("Kept back, since another recipient was refused", remedy=self.remedy)
+        kept_back = GuardError("Not sent, because another recipient was refused", remedy=self.remedy)
         return self._refused.get(recipient, kept_back)
 
 

@@ -70,7 +70,7 @@ class Guards:
     def _check_allowed(self, message: Message) -> None:
         if self.allow is not None and message.to not in self.allow:
             raise GuardError(
-                f"{message.to} is not on the allow list, so it cannot be texted from here",
+                f"{message.to} is not on the allow list, so exosms does not send to it",
                 remedy="Add the number to the profile's allow list (or EXOSMS_ALLOW), or use another profile.",
             )
 

@@ -314,7 +314,7 @@ class Journal:
             )
             if elsewhere:
                 connection.execute(
-                    "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent meanwhile by another run',"
+                    "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent by another run in the meantime',"
                     f" updated_at = ? WHERE {numbers}",
                     (now, run.id, json.dumps([*elsewhere])),
                 )
@@ -351,7 +351,7 @@ class Journal:
     def give_up(self, run: Run) -> int:
         """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
         with self._database.transaction() as connection:
-            return connection.execute(*_lost(run.id, self._clock(), "left before the answer came")).rowcount
+            return connection.execute(*_lost(run.id, self._clock(), "stopped before the answer came")).rowcount
 
     def may_go_again(self, run: Run, states: Sequence[State]) -> int:
         """Count the rows that ``put_back`` would let be sent again."""
@@ -438,17 +438,17 @@ class Journal:
         owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
         for run, owner in owned:
             if not self._database.is_alive(owner):
-                self._connection.execute(*_lost(run, self._clock(), "the process ended before it knew"))
+                self._connection.execute(*_lost(run, self._clock(), "the process ended before the answer came"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
 
 
 def already_on_its_way(run: Run) -> GuardError:
     """Return what keeps the same messages from being begun twice."""
     holder = f", being sent by process {process_of(run.owner)}" if run.owner else ""
-    begin = "Wait for it, or once it has stopped go" if holder else "Go"
+    begin = "Wait for it, or after it has stopped continue" if holder else "Continue"
     return GuardError(
         f"This file is already on its way, as the run {run.name}, which is unfinished{holder}",
-        remedy=f"{begin} on with: exosms runs resume {run.name}",
+        remedy=f"{begin} with: exosms runs resume {run.name}",
     )
 
 

@@ -332,7 +332,7 @@ class Ledger:
             if not self.database.is_alive(owner):
                 self._connection.execute(
                     "UPDATE messages SET state = iif(state = 'in_flight', 'unknown', 'not_sent'), owner = NULL,"
-                    " error = 'the process ended before it knew', updated_at = ? WHERE owner = ?",
+                    " error = 'the process ended before the answer came', updated_at = ? WHERE owner = ?",
                     (self._clock(), owner),
                 )
 

@@ -28,7 +28,7 @@ class Rate:
             return cls(0)
         match = _RATE.fullmatch(text.strip().lower())
         if not match or not int(match[1]):
-            raise ValueError(f"{text!r} is no rate: write N/min, such as 200/min, or off")
+            raise ValueError(f"{text!r} is not a valid rate: write N/min, such as 200/min, or off")
         return cls(int(match[1]))
 
     def __str__(self) -> str:

@@ -31,8 +31,8 @@ def parse(text: str, *, country: str = "IN") -> str:
             return "+91" + match[1]
         if not digits.startswith(("+", "00")) or digits.startswith(("+91", "0091")):
             raise InputError(
-                f"{text!r} is no Indian mobile number: it takes ten digits, the first of them 6 to 9",
-                remedy="Correct it, or write a foreign number with + and its country code.",
+                f"{text!r} is not an Indian mobile number: it must have ten digits and begin with 6, 7, 8 or 9",
+                remedy="Correct it, or write a number of another country with + and its country code.",
             )
     return _parse_abroad(digits, text, country)
 
@@ -45,13 +45,13 @@ def is_indian(number: str) -> bool:
 def _check_digits(digits: str, text: str) -> None:
     if _SCIENTIFIC.fullmatch(digits):
         raise InputError(
-            f"{text!r} is what a spreadsheet makes of a phone number; the digits are lost",
+            f"{text!r} is a phone number that a spreadsheet changed; its digits are lost",
             remedy="Format the column as text and enter the numbers again.",
         )
     if not re.fullmatch(r"\+?[0-9]+", digits):
         raise InputError(
-            f"{text!r} is no phone number" if text.strip() else "A phone number is empty",
-            remedy="Write digits only, with + and the country code for a number abroad.",
+            f"{text!r} is not a phone number" if text.strip() else "A phone number is empty",
+            remedy="Write only digits; for a number in another country, add + and the country code.",
         )
 
 
@@ -60,7 +60,8 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
 
     if country not in phonenumbers.SUPPORTED_REGIONS:
         raise ConfigError(
-            f"{country!r} is no country", remedy='Write two capital letters in the profile, such as country = "IN".'
+            f"{country!r} is not a valid country",
+            remedy='Write two capital letters in the profile, such as country = "IN".',
         )
     international = "+" + digits[2:] if digits.startswith("00") else digits
     try:
@@ -73,7 +74,7 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
     # A zero too many is dropped by whoever reads the number next, and there it would be another one.
     if not is_possible or phonenumbers.parse(e164) != number:
         raise InputError(
-            f"{text!r} is no phone number of {country if not international.startswith('+') else 'any country'}",
+            f"{text!r} is not a phone number of {country if not international.startswith('+') else 'any country'}",
             remedy="Write it with + and its country code.",
         )
     return e164

@@ -134,7 +134,7 @@ class ExportError(InputError):
         where = f", {label} {first.row}" if first.row else ""
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(
-            f"{path}{where}: {first.message}{more}", remedy="Nothing was imported. Mend the file, or export it anew."
+            f"{path}{where}: {first.message}{more}", remedy="Nothing was imported. Fix the file, or export it again."
         )
         self.label = label
         self.problems = tuple(problems)
@@ -168,7 +168,9 @@ def read(path: Path, *, columns: Mapping[Field, str] | None = None, default: Mes
     return export
 
 
-_NONE_APPROVED = "Export them once the portal has approved them, or name the column that says so: --column status=…"
+_NONE_APPROVED = (
+    "Export them after the portal has approved them, or give the column that shows the approval: --column status=…"
+)
 
 
 def _statuses(export: Export) -> str:
@@ -239,7 +241,7 @@ def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int])
                 f"{path} has two columns called {titles[place]!r}", remedy="Rename one of them in the file."
             )
         if places.count(place) > 1:
-            raise InputError(f"The column {titles[place]!r} cannot be two fields at once", remedy=_MAP)
+            raise InputError(f"The column {titles[place]!r} cannot be two fields", remedy=_MAP)
 
 
 _MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
@@ -294,7 +296,7 @@ class _Rows:
             return
         before = len(self.problems)
         if self._export.label == "line" and max(row.cells) > self._columns.last:
-            message = "it has more cells than the header; a text that holds the delimiter must stand in quotes"
+            message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
             self.problems.append(Remark(kind=Kind.COLUMN, message=message, row=row.number))
         exported = Exported(
             row=row.number,
@@ -317,7 +319,7 @@ class _Rows:
             self._problem(
                 Kind.CONFLICT,
                 Field.TEXT,
-                f"the id {exported.id} has another text in {self._export.label} {first.row}",
+                f"the id {exported.id} has a different text in {self._export.label} {first.row}",
             )
 
     def _id(self, cell: Cell) -> str:
@@ -326,7 +328,7 @@ class _Rows:
         if not own:
             self._problem(Kind.MISSING, Field.ID, "the id is missing")
         elif flaw:
-            self._problem(Kind.ID_DESTROYED, Field.ID, f"a spreadsheet has destroyed the id {own!r}: {flaw}")
+            self._problem(Kind.ID_DESTROYED, Field.ID, f"a spreadsheet has changed the id {own!r}: {flaw}")
         else:
             self._checked_id(own)
         return own
@@ -353,13 +355,13 @@ class _Rows:
             self._problem(Kind.TOO_LONG, Field.TEXT, f"the text has {len(text)} characters, more than {LONGEST_TEXT}")
         damaged = next((each for each in text if each == "\ufffd" or "\ud800" <= each <= "\udfff"), None)
         if damaged:
-            self._problem(Kind.DAMAGED, Field.TEXT, f"the text was damaged before: it holds U+{ord(damaged):04X}")
+            self._problem(Kind.DAMAGED, Field.TEXT, f"the text was already damaged: it contains U+{ord(damaged):04X}")
         return text
 
     def _senders(self, cell: str) -> tuple[str, ...]:
         senders = tuple(filter(None, _SENDERS.split(cell)))
         if len(senders) > 1:
-            self._note(Kind.HEADER, Field.HEADER, f"of several headers the first one was taken: {senders[0]!r}")
+            self._note(Kind.HEADER, Field.HEADER, f"of several headers the first one is used: {senders[0]!r}")
         for sender in senders[:1]:
             try:
                 warnings = dlt.check_sender(sender)
@@ -374,7 +376,9 @@ class _Rows:
         known = CATEGORIES.get(fold(category), self._default)
         if known is None and category:
             self._problem(
-                Kind.TYPE, Field.TYPE, f"{category!r} is no category that is known; --type says what to take for it"
+                Kind.TYPE,
+                Field.TYPE,
+                f"{category!r} is not a known category; give the type to use for it with --type",
             )
         return known
 
@@ -395,11 +399,11 @@ def _decoded(found: re.Match[str]) -> str:
 def _destroyed(own: str, *, is_number: bool) -> str:
     """Return what a spreadsheet did to an id, which is no number: of 19 digits it keeps 15."""
     if _EXPONENT.fullmatch(own):
-        return "it was turned into a number and rounded"
+        return "it was changed to a number and rounded"
     if not (own.isascii() and own.isdigit() and 15 < len(own) < 40):
         return ""
     if own.endswith("0000"):
         return "its last digits are zeros, as after rounding to 15 digits"
     if is_number and int(float(own)) == int(own):
-        return "it stands there as a number, and as one that was rounded"
+        return "it is stored as a number and was rounded"
     return ""

@@ -216,7 +216,7 @@ def _allow_from(env: Mapping[str, str], *, country: str) -> frozenset[str] | Non
     """The numbers in EXOSMS_ALLOW; one that names nobody is a slip, not a permission to text everybody."""
     if "EXOSMS_ALLOW" not in env:
         return None
-    flaw = "names no number"
+    flaw = "contains no number"
     try:
         numbers = parse_allow((item for item in env["EXOSMS_ALLOW"].split(",") if item.strip()), country=country)
     except WrongValueError as error:

@@ -86,7 +86,7 @@ class Registry:
             return _only(self.path, name, having)
         if not self.templates:
             raise InputError(
-                f"There is no template {name!r}: {self.path} holds none",
+                f"There is no template {name!r}: {self.path} has none",
                 remedy="Add it with exosms template add, or name another file with --templates.",
             )
         raise InputError(
@@ -106,7 +106,7 @@ def _only(path: Path, own_id: str, having: Sequence[Registered]) -> Registered:
     if any(replace(other, name=first.name) != first for other in having):
         raise InputError(
             f"The id {own_id} belongs to several templates in {path}: {', '.join(each.name for each in having)}",
-            remedy="Name one of them, and mend the file: exosms template lint.",
+            remedy="Give one of their names, and fix the file: exosms template lint.",
         )
     return first
 
@@ -135,7 +135,7 @@ def examine(path: Path) -> tuple[Registry, Mapping[str, InputError]]:
             templates[name] = check(path, name, table)
         except InputError as error:
             flaws[name] = error
-    warnings = tuple(f"{path}: {key} is not known and has no effect" for key in _unknown(document))
+    warnings = tuple(f"{path}: unknown key {key}; it has no effect" for key in _unknown(document))
     return Registry(path, templates, warnings), flaws
 
 
@@ -164,23 +164,25 @@ def content_of(path: Path) -> bytes | None:
 def parse_document(path: Path, content: bytes) -> dict[str, Any]:
     """Return what the file says; raises InputError if it is no TOML that this version knows."""
     if len(content) > LARGEST:
-        raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is no templates.toml")
+        raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is not a templates.toml")
     try:
         document = loads(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise InputError(f"{path} is no TOML: {error}", remedy="Mend that line; texts stand in quotes.") from error
+        raise InputError(
+            f"{path} is not valid TOML: {error}", remedy="Fix that line; write texts in quotes."
+        ) from error
     _check_version(path, document.get("version", VERSION))
     if not isinstance(document.get("templates", {}), dict):
-        raise InputError(f"{path}: templates is no table", remedy="Write [templates.NAME] above each one.")
+        raise InputError(f"{path}: templates is not a table", remedy="Write [templates.NAME] above each one.")
     return document
 
 
 def _check_version(path: Path, version: object) -> None:
     if type(version) is not int or version < 1:
-        raise InputError(f"{path} has version {version!r}, which is none", remedy=f"Write version = {VERSION}.")
+        raise InputError(f"{path} has version {version!r}, which is not valid", remedy=f"Write version = {VERSION}.")
     if version > VERSION:
         raise InputError(f"{path} has version {version}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
 
@@ -189,7 +191,7 @@ def check(path: Path, name: str, table: object) -> Registered:
     """Return the template that a table of the file describes; raises InputError naming the key."""
     where = f"{path}: template {name!r}"
     if not isinstance(table, dict):
-        raise InputError(f"{where} is no table", remedy=f"Write [templates.{name}] above it.")
+        raise InputError(f"{where} is not a table", remedy=f"Write [templates.{name}] above it.")
     for key in _TEXTS:
         if key in table and not isinstance(table[key], str):
             raise InputError(f"{where}: {key} must be a text in quotes", remedy=f'Write {key} = "…".')
@@ -202,7 +204,7 @@ def check(path: Path, name: str, table: object) -> Registered:
     if len(table["text"]) > LONGEST_TEXT:
         raise InputError(
             f"{where}: the text has {len(table['text'])} characters, more than {LONGEST_TEXT}",
-            remedy="Compare it with the DLT portal, which registers no longer ones.",
+            remedy="Compare it with the DLT portal, which does not register longer texts.",
         )
     registered = Registered(
         name=name,
@@ -231,10 +233,10 @@ def _check_names(where: str, registered: Registered) -> None:
     for name in registered.variables:
         if not name or "=" in name:
             raise InputError(
-                f"{where}: {name!r} cannot name a variable", remedy="--var NAME=VALUE needs a name without '='."
+                f"{where}: {name!r} is not a valid variable name", remedy="--var NAME=VALUE needs a name without '='."
             )
     if len(set(registered.names)) < len(registered.names):
-        raise InputError(f"{where} gives two variables the same name", remedy="Each needs a name of its own.")
+        raise InputError(f"{where} gives the same name to two variables", remedy="Each variable needs its own name.")
 
 
 def _type(where: str, text: str | None) -> MessageType | None:
@@ -243,7 +245,9 @@ def _type(where: str, text: str | None) -> MessageType | None:
     try:
         return MessageType(text)
     except ValueError:
-        raise InputError(f"{where}: {text!r} is no type", remedy=f"Write one of: {', '.join(MessageType)}.") from None
+        raise InputError(
+            f"{where}: {text!r} is not a valid type", remedy=f"Write one of: {', '.join(MessageType)}."
+        ) from None
 
 
 def _unknown(document: Mapping[str, Any]) -> Sequence[str]:

@@ -44,9 +44,9 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?', re.IGNORECASE)
 
 _BROKEN = (
     ("unexpected end of data", "a quote that opens in it is never closed"),
-    ("expected after", "after a closing quote it goes on without a delimiter"),
+    ("expected after", "text follows a closing quote without a delimiter"),
     ("field larger", "one of its cells is too long, so a quote in it is probably never closed"),
-    ("new-line", "a line break of another kind stands in a cell without quotes"),
+    ("new-line", "a cell without quotes contains a line break of another kind"),
 )
 """What Python's ``csv.Error`` says, and what it means."""
 
@@ -171,7 +171,7 @@ class Sheet:
             flaw = self._broken(0, line, error)
             raise InputError(f"{self.name}, line {line}: {flaw.message}", remedy=flaw.remedy) from error
         if headers is None:
-            raise InputError(f"{self.name} is empty", remedy="Its first line must name the columns.")
+            raise InputError(f"{self.name} is empty", remedy="Its first line must contain the column names.")
         if '"' in "".join(headers) and self._has_stray_quote():
             flaw = self._stray(0, line, headers)
             raise InputError(f"{self.name}, line {line}: {flaw.message}", remedy=flaw.remedy)
@@ -192,7 +192,7 @@ class Sheet:
             column=None,
             value=value,
             message=f"The record {value!r} cannot be read: {meaning}",
-            remedy="Mend its quotes; what follows was not read.",
+            remedy="Fix its quotes; the rest of the file was not read.",
             is_last=True,
         )
 
@@ -206,8 +206,8 @@ class Sheet:
             line=line,
             column=self.headers[place] if number and place < len(self.headers) else None,
             value=value,
-            message=f"The cell {value!r} holds a quote without beginning with one, so nobody can tell where it ends",
-            remedy="Put the cell in quotes and write each quote in it twice; what follows was not read.",
+            message=f"The cell {value!r} contains a quote but does not begin with one, so its end is not clear",
+            remedy="Put the cell in quotes and write each quote in it twice; the rest of the file was not read.",
             is_last=True,
         )
 
@@ -220,7 +220,7 @@ class Sheet:
             column=None,
             value=value,
             message=f"The record {value!r} has {count} instead of {len(self.headers)}",
-            remedy="Put a cell that holds a delimiter or a line break in quotes.",
+            remedy="Put a cell that contains a delimiter or a line break in quotes.",
         )
 
     def _nul(self, number: int, line: int, cells: Sequence[str]) -> Flaw:
@@ -231,7 +231,7 @@ class Sheet:
             line=line,
             column=self.headers[place],
             value=value,
-            message=f"The cell {value!r} holds U+0000, which is no character",
+            message=f"The cell {value!r} contains U+0000, which is not a valid character",
             remedy="Export the file again as CSV UTF-8.",
         )
 
@@ -275,7 +275,7 @@ def check_delimiter(delimiter: str | None) -> None:
     """Raise InputError for what cannot separate cells; None is nothing to check."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise InputError(
-            f"{delimiter!r} cannot separate the cells of a CSV",
+            f"{delimiter!r} is not a valid delimiter for a CSV file",
             remedy="Give --delimiter one character, such as ';'; a tab is $'\\t' in most shells.",
         )
 
@@ -291,7 +291,7 @@ def check_encoding(encoding: str | None) -> None:
         is_usable = False
     if not is_usable:
         raise InputError(
-            f"{encoding!r} is no encoding of text that is known here",
+            f"{encoding!r} is not a known text encoding",
             remedy="Give --csv-encoding a name such as utf-8, windows-1252 or utf-16.",
         )
 
@@ -382,7 +382,7 @@ def _refuse_workbook(block: bytes, name: str) -> None:
         kind = "an XLS"
     else:
         return
-    raise InputError(f"{name} is {kind} workbook, no CSV", remedy=_AS_UTF8)
+    raise InputError(f"{name} is {kind} workbook, not a CSV file", remedy=_AS_UTF8)
 
 
 def _codec(name: str, encoding: str | None, mark: bytes) -> str:
@@ -393,7 +393,7 @@ def _codec(name: str, encoding: str | None, mark: bytes) -> str:
     if mark.decode(encoding, "replace").strip("\ufeff"):
         raise InputError(
             f"{name} begins with the byte order mark of {marked.upper()}, so it is not {encoding}",
-            remedy="Leave --csv-encoding away.",
+            remedy="Leave --csv-encoding out.",
         )
     return marked
 
@@ -404,13 +404,13 @@ def _checked_headers(name: str, headers: Sequence[str]) -> tuple[str, ...]:
         key = fold(header)
         if "\0" in header:
             raise InputError(
-                f"{name} has U+0000 in its header, as UTF-16 without a byte order mark has",
+                f"{name} has U+0000 in its header, as in UTF-16 without a byte order mark",
                 remedy="Save it as CSV UTF-8, or add --csv-encoding utf-16-le.",
             )
         if not key:
             raise InputError(
                 f"{name}: column {place + 1} of {len(headers)} has no name",
-                remedy="Name every column in the first line, or remove what is empty.",
+                remedy="Name every column in the first line, or remove the empty column.",
             )
         if key in folded:
             raise InputError(

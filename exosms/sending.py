@@ -127,8 +127,8 @@ class Desk:
             then=Then.STOP,
             problem=Problem(
                 kind=Outcome.NOT_SENT,
-                message=f"Exotel asked this account to pause (429); {seconds:.0f} s of that are left",
-                meaning="Nothing was sent: the pause is longer than --retry-for lets this command wait.",
+                message=f"Exotel asked this account to pause (429); {seconds:.0f} s left",
+                meaning="Nothing was sent: the pause is longer than --retry-for allows.",
                 remedy="Run it again later, or with a longer --retry-for.",
                 retry=Retry.SAFE,
             ),
@@ -146,10 +146,12 @@ class Desk:
             else self.ledger.blocked_for(self.account)
         )
         if at_most is not None and seconds > at_most:
-            self.tell(f"not tried again: this account's turn ({self.rate}) comes after what --retry-for allows")
+            self.tell(
+                f"not tried again: this account's rate ({self.rate}) allows a request only after --retry-for ends"
+            )
             return False
         if seconds >= _WORTH_TELLING:
-            self.tell(f"waiting {seconds:.0f} s for this account's turn ({self.rate})")
+            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({self.rate})")
         if seconds > 0:
             self.pause(seconds)
         return True
@@ -222,8 +224,8 @@ def used_before(entry: Entry) -> Receipt:
         exit_code=ExitCode.UNKNOWN,
         problem=Problem(
             kind=Outcome.UNKNOWN,
-            message=f"once key {entry.once_key!r} was used at {moment}, and whether that message went out is unknown",
-            meaning="Not attempted now: it may have been sent then.",
+            message=f"once key {entry.once_key!r} was used at {moment}, and whether that message was sent is unknown",
+            meaning="Not attempted now: it may already have been sent.",
             remedy=f"Look for it in Exotel's dashboard, then: {_resolving(entry.once_key)}",
             retry=Retry.DECIDE,
         ),

@@ -72,7 +72,7 @@ def readings(path: Path) -> Iterator[Reading]:
         )
     text, notes = _decoded(path, content)
     if text.lstrip()[:1] == "<":
-        raise InputError(f"{path} is HTML or XML, whatever it is called", remedy=_UNREADABLE)
+        raise InputError(f"{path} is HTML or XML, whatever its name says", remedy=_UNREADABLE)
     yield from _tables(path, text, notes)
 
 
@@ -103,7 +103,7 @@ def _decoded(path: Path, content: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         return content.decode(), ()
     except UnicodeDecodeError:
-        note = f"{path} is not UTF-8 and was read as Windows-1252; look at its accents, quotes and dashes"
+        note = f"{path} is not UTF-8 and was read as Windows-1252; check its accents, quotes and dashes"
         return _decode(path, content, "cp1252"), (note,)
 
 
@@ -141,7 +141,7 @@ def _records(path: Path, text: str, delimiter: str) -> Sequence[Row]:
                 rows.append(Row(line, cells))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, line {line}: {error}", remedy="Mend the quotes of that row.") from error
+        raise InputError(f"{path}, line {line}: {error}", remedy="Fix the quotes in that row.") from error
     return rows
 
 
@@ -168,7 +168,7 @@ def _unpacked(path: Path) -> Iterator["ZipFile"]:
     # RuntimeError is zipfile's word for a password, NotImplementedError for a compression that it does not know.
     except (BadZipFile, zlib.error, ParseError, EOFError, LookupError, ValueError, OSError, RuntimeError) as error:
         flaw = str(error)[:200]
-        raise InputError(f"{path} is no XLSX workbook that can be read: {flaw}", remedy=_UNREADABLE) from error
+        raise InputError(f"{path} cannot be read as an XLSX workbook: {flaw}", remedy=_UNREADABLE) from error
 
 
 def _rows(path: Path, part: str) -> Sequence[Row]:
@@ -323,7 +323,7 @@ def _column(reference: str) -> int:
     for letter in found[1] if found else "":
         number = number * 26 + ord(letter) - ord("A") + 1
     if not 0 < number <= _MOST_COLUMNS:
-        raise ValueError(f"{reference!r} is no cell")
+        raise ValueError(f"{reference!r} is not a cell")
     return number - 1
 
 

@@ -242,7 +242,7 @@ class Staging:
     def skip_sent_before(self, since: float) -> None:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
         self._execute(
-            "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or perhaps sent'"
+            "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or possibly sent before'"
             f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT})",
             since,
         )

@@ -54,7 +54,7 @@ def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
             return saved
         if before is not None and not replace:
             raise GuardError(
-                f"There is a template {name!r} already in {path}, and it is another one",
+                f"There is a template {name!r} already in {path}, and it is different",
                 remedy="Nothing was changed. Add --yes to replace it, or choose another name.",
             )
         saved.warnings += _shared_id(edit.tables, name, table)
@@ -96,7 +96,7 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
         for name in (*saved.updated, *saved.added):
             obsolete = _obsolete(edit.tables.get(name, {}), tables[name])
             if obsolete:
-                saved.warnings.append(f"{name}: the text has other variables now, so their names were removed")
+                saved.warnings.append(f"{name}: the text now has other variables, so their names were removed")
             edit.put(name, tables[name], obsolete)
     return saved
 
@@ -106,8 +106,8 @@ def check_name(name: str) -> None:
     good = name[:1].isalnum() and all(_is_wordlike(each) or each in "-." for each in name)
     if not good or len(name) > _LONGEST_NAME or _is_id(name):
         raise InputError(
-            f"{name!r} cannot name a template",
-            remedy=f"Use at most {_LONGEST_NAME} letters, digits, '-', '_' and '.', first a letter or digit.",
+            f"{name!r} is not a valid template name",
+            remedy=f"Use at most {_LONGEST_NAME} letters, digits, '-', '_' and '.'; begin with a letter or digit.",
         )
 
 
@@ -276,8 +276,8 @@ def _is_toml(content: bytes) -> bool:
 
 def _unchangeable(path: Path) -> InputError:
     return InputError(
-        f"{path} is laid out in a way that cannot be changed without harm",
-        remedy="Nothing was changed. Give each template a table of its own, [templates.NAME], or edit it by hand.",
+        f"{path} has a layout that exosms cannot change safely",
+        remedy="Nothing was changed. Give each template its own table, [templates.NAME], or edit the file by hand.",
     )
 
 
@@ -363,7 +363,7 @@ def _edited(path: Path) -> Iterator[_Edit]:
     except OSError as error:
         raise ConfigError(
             f"The templates {path} cannot be written: {error.strerror}",
-            remedy="Nothing was changed. Mend the permissions, free some space or name another --templates.",
+            remedy="Nothing was changed. Fix the permissions, free some disk space or use another --templates.",
         ) from error
 
 

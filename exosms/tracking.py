@@ -79,7 +79,7 @@ class Asker:
             self.ledger.reserve(self.account, rate) if rate.per_minute else self.ledger.blocked_for(self.account)
         )
         if seconds >= _WORTH_TELLING:
-            self.tell(f"waiting {seconds:.0f} s for this account's turn ({rate})")
+            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({rate})")
         if seconds > 0:
             self.pause(seconds)
 
@@ -155,7 +155,7 @@ class Watch:
             self.asked(place)
             silent = silent + 1 if finding.then in _PASSING else 0
             if silent == 1 and finding.problem:
-                self._asker.tell(f"no answer about {sid} ({_reason(finding.problem)})")
+                self._asker.tell(f"the delivery state of {sid} is not known yet ({_reason(finding.problem)})")
             if finding.then is Then.STOP or silent == _ENOUGH:
                 break
         self._open = [sid for sid in self._open if sid not in self.findings or not is_settled(self.findings[sid])]
@@ -188,8 +188,8 @@ def _paused(sid: str, seconds: float) -> Finding:
         then=Then.PAUSE,
         problem=Problem(
             kind=ExitCode.RATE_LIMITED.name.lower(),
-            message=f"Exotel asked this account to pause (429); {math.ceil(seconds)} s of that are left",
-            meaning="Exotel was not asked what became of the message.",
+            message=f"Exotel asked this account to pause (429); {math.ceil(seconds)} s left",
+            meaning="Exotel was not asked about the message.",
             remedy=ASK_AGAIN,
             retry=Retry.SAFE,
         ),

@@ -252,7 +252,7 @@ def test_a_template_binds_its_variables_to_columns(exosms: Shell) -> None:
     argv = ("--yes", "-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour")
     result = bulk(exosms, text, *argv)
     assert result.exit_code == 0, result.stderr
-    assert "columns that nothing uses: note" in result.stderr
+    assert "columns that are not used: note" in result.stderr
     assert "ACMESH" in result.stderr  # the registered header, while --from is another
     with closing(sqlite3.connect(exosms.home / "state" / "sandbox.db")) as connection:
         dump = "\n".join(connection.iterdump())
@@ -350,7 +350,7 @@ def test_ids_that_columns_bring_are_not_missed(exosms: Shell, exotel: FaultyExot
 
 def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
     result = bulk(exosms, "to,body\n9876543210," + "x" * 1072 + "\n9876543211," + "x" * 1071 + "\n", "-n")
-    assert "warning: 1 text of more than 7 parts, each of which is charged\n" in result.stderr
+    assert "warning: 1 text of more than 7 parts, and each part is charged\n" in result.stderr
 
 
 # --- what refuses a file ---
@@ -360,26 +360,26 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
     ("text", "argv", "exit_code", "said"),
     [
         ("", (), 3, "people.csv is empty"),
-        ("to,body\n", (), 3, "people.csv has a header and no rows"),
-        ("name,body\nx,y\n", (), 3, "The file has none of the columns to, phone, mobile, so nobody"),
-        ("to\n9876543210\n", (), 3, "The file has no column 'body', and no text was given for all its rows"),
-        ("to,nme\n9876543210,x\n", ("--body", "{name}"), 3, "needs a column 'name', which the file does not have"),
+        ("to,body\n", (), 3, "people.csv has a header but no rows"),
+        ("name,body\nx,y\n", (), 3, "The file has none of the columns to, phone, mobile, so it has no"),
+        ("to\n9876543210\n", (), 3, "The file has no column 'body', and no text was given for its rows"),
+        ("to,nme\n9876543210,x\n", ("--body", "{name}"), 3, "needs the column 'name', which the file does not have"),
         ("to,body,BODY\n9876543210,x,y\n", (), 3, "body"),
-        (b"PK\x03\x04xxxx", (), 3, "is an XLSX workbook, no CSV"),
+        (b"PK\x03\x04xxxx", (), 3, "is an XLSX workbook, not a CSV file"),
         (TWO, ("--body", "x", "-t", "y"), 2, "Give either --template or --body"),
         (TWO, ("--var", "a=b"), 2, "--var and --fit"),
         (TWO, ("--from", ""), 2, "--from is empty"),
-        (TWO, ("--batch", "101"), 2, "'101' is no number of texts a request"),
-        (TWO, ("--max-failures", "x"), 2, "'x' is no number of failures"),
+        (TWO, ("--batch", "101"), 2, "'101' is not a valid number of texts per request"),
+        (TWO, ("--max-failures", "x"), 2, "'x' is not a valid number of failures"),
         (TWO, ("--limit", "0"), 2, "--limit"),
-        (TWO, ("--run", "a b"), 2, "'a b' is no name"),
-        (TWO, ("--delimiter", "ab"), 2, "'ab' cannot separate the cells of a CSV"),
-        (TWO, ("--csv-encoding", "utf-9"), 2, "'utf-9' is no encoding"),
+        (TWO, ("--run", "a b"), 2, "'a b' is not a valid run name"),
+        (TWO, ("--delimiter", "ab"), 2, "'ab' is not a valid delimiter for a CSV file"),
+        (TWO, ("--csv-encoding", "utf-9"), 2, "'utf-9' is not a known text encoding"),
         (TWO, ("--results", "/dev/null/x.csv"), 3, "The result file /dev/null/x.csv cannot be written"),
         (TWO, ("--max-parts", "1"), 5, "2"),
         ("to,body\n9876543210," + "x" * 161 + "\n", ("--max-segments", "1"), 5, "2"),
         (TWO, ("-t", "nothing"), 3, "nothing"),
-        (TWO, ("--sample-to", "12"), 3, "'12' is no Indian mobile number"),
+        (TWO, ("--sample-to", "12"), 3, "'12' is not an Indian mobile number"),
     ],
 )
 def test_what_refuses_a_file_sends_nothing(
@@ -408,7 +408,7 @@ def test_all_bad_rows_are_told_at_once_with_line_column_and_value(exosms: Shell)
         (5, 7, "body", "a\ufffdb"),
         (6, 8, None, "9876543213,a,b"),
     ]
-    assert "5 of 6 rows cannot be sent" in result.stderr
+    assert "5 bad rows in a file of 6 rows" in result.stderr
     assert result.json["counts"] == {**NONE_SENT, "rows": 6, "rejected": 5, "remaining": 1}
     assert exosms("runs", "list").stdout == ""
 
@@ -416,10 +416,10 @@ def test_all_bad_rows_are_told_at_once_with_line_column_and_value(exosms: Shell)
 def test_bad_rows_can_be_left_out_and_count_as_rejected(exosms: Shell) -> None:
     result = bulk(exosms, TWO + "12,x\n", "--yes", "--skip-invalid", "--run", "june")
     assert masked(result.stdout).splitlines()[0] == (
-        "rejected\t12\t\tto: '12' is no Indian mobile number: it takes ten digits, the first of them 6 to 9"
+        "rejected\t12\t\tto: '12' is not an Indian mobile number: it must have ten digits and begin with 6, 7, 8 or 9"
     )
     assert masked(result.stdout).count("accepted") == 2
-    assert "left out: line 4, column to: '12' is no Indian mobile number" in result.stderr
+    assert "left out: line 4, column to: '12' is not an Indian mobile number" in result.stderr
     assert "run june: 3 rows: 2 accepted, 1 rejected" in result.stderr
     assert result.exit_code == 10
 
@@ -449,7 +449,7 @@ def test_without_a_terminal_sending_needs_a_yes(exosms: Shell) -> None:
     for argv in ((), ("--no-input",), ("--sample-to", "9876543219")):
         result = bulk(exosms, TWO, *argv)
         assert (result.exit_code, result.stdout) == (5, "")
-        assert "This needs a yes" in result.stderr
+        assert "This needs the answer yes" in result.stderr
         assert "--yes" in result.stderr
     assert exosms("log").stdout == ""
 
@@ -482,7 +482,7 @@ def test_promotional_texts_stop_when_the_hours_end(
     result = through(exosms, exotel, TWO, "--type", "promotional", "--run", "june", "--json")
     assert (result.exit_code, result.json["error"]["kind"], exotel.requests) == (5, "guard", 1)
     assert result.json["counts"] == {**NONE_SENT, "rows": 2, "accepted": 1, "remaining": 1}
-    assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
+    assert result.json["error"]["remedy"].endswith("Continue with: exosms runs resume june")
     assert "Nothing" not in str(result.json["error"]) + result.stderr  # one of them was sent
 
 
@@ -519,7 +519,7 @@ def test_a_message_that_stands_there_twice_is_refused(exosms: Shell) -> None:
     result = bulk(exosms, TWICE, "--yes")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "line 3: the message to +919876543210 is the same as in line 2" in result.stderr
-    assert "1 row with the recipient, text and sender of an earlier one" in result.stderr
+    assert "1 row with the same recipient, text and sender as an earlier one" in result.stderr
 
 
 def test_rows_that_repeat_others_are_told_with_all_that_is_wrong(exosms: Shell) -> None:
@@ -530,7 +530,7 @@ def test_rows_that_repeat_others_are_told_with_all_that_is_wrong(exosms: Shell) 
         (4, "+919876543210"),
         (5, "13"),
     ]
-    assert "2 of 4 rows cannot be sent, and 1 row with the message of an earlier one" in result.stderr
+    assert "2 bad rows in a file of 4 rows, and 1 row with the same message as an earlier one" in result.stderr
     decided = bulk(exosms, text, "--yes", "--json", "--duplicates", "all")
     assert (decided.exit_code, len(decided.json["problems"])) == (3, 2)
 
@@ -549,7 +549,7 @@ def test_a_file_that_is_sent_again_reaches_nobody_twice(exosms: Shell, exotel: F
     assert through(exosms, exotel, TWO, "--run", "june").exit_code == 0
     again = through(exosms, exotel, TWO)
     assert (again.exit_code, again.stdout) == (5, "")
-    assert "Sent before, such as in the run june: 2 messages" in again.stderr
+    assert "Sent before, for example in the run june: 2 messages" in again.stderr
     corrected = TWO + "+919876543212,Third\n"
     assert through(exosms, exotel, corrected).exit_code == 5
     skipped = through(exosms, exotel, corrected, "--sent-before", "skip", "--json")
@@ -573,13 +573,15 @@ def test_unknown_ones_are_never_sent_by_skip(exosms: Shell) -> None:
     text = "to,body\n+919000000500,x\n+919876543210,y\n"
     assert bulk(exosms, text, "--yes", "--run", "june").exit_code == 10
     refused = bulk(exosms, text, "--yes")
-    assert (refused.exit_code, "1 message, and 1 perhaps" in refused.stderr) == (5, True)
+    assert (refused.exit_code, "1 message, and possibly 1 more" in refused.stderr) == (5, True)
     result = bulk(exosms, text, "--yes", "--sent-before", "skip")
     assert (result.exit_code, result.stdout) == (
         0,
-        "".join(f"skipped\t{to}\t\tsent before, or perhaps sent\n" for to in ("+919000000500", "+919876543210")),
+        "".join(
+            f"skipped\t{to}\t\tsent before, or possibly sent before\n" for to in ("+919000000500", "+919876543210")
+        ),
     )
-    assert "left out, since they may have been sent before: 1 row" in result.stderr
+    assert "left out, because they may have been sent before: 1 row" in result.stderr
 
 
 # --- runs that were begun ---
@@ -622,7 +624,7 @@ def test_another_file_under_the_same_name_is_refused_with_what_changed(exosms: S
     other = TWO.replace("Namaste", "Hi") + "+919876543212,x\n"
     result = through(exosms, exotel, other, "--run", "june")
     assert (result.exit_code, exotel.requests) == (5, 2)
-    assert "The run june was begun with other messages: 1 of its rows as before, 2 new, 1 gone" in result.stderr
+    assert "The run june was started with other messages: 1 of its rows unchanged, 2 new, 1 gone" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -644,7 +646,7 @@ def test_what_changes_every_message_makes_another_run(
     assert through(exosms, exotel, TWO, "--run", "june", "--limit", "1").exit_code == 0
     result = through(exosms, exotel, TWO, "--run", "june", *changed)
     assert (result.exit_code, exotel.requests) == (5, 1)
-    assert "The run june was begun with other messages" in result.stderr
+    assert "The run june was started with other messages" in result.stderr
 
 
 def test_what_changes_no_message_goes_on_with_the_run(exosms: Shell, exotel: FaultyExotel) -> None:
@@ -661,7 +663,7 @@ def test_a_limit_may_be_beyond_what_any_file_holds(exosms: Shell) -> None:
 def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell, exotel: FaultyExotel) -> None:
     first = through(exosms, exotel, TWO, "--run", "june", "--limit", "1", "--json")
     assert (first.exit_code, first.json["state"], first.json["counts"]["remaining"]) == (0, "unfinished", 1)
-    assert first.stderr.rstrip().endswith("Go on with: exosms runs resume june")
+    assert first.stderr.rstrip().endswith("Continue with: exosms runs resume june")
     for name in ("people.csv", "copy.csv"):
         (exosms.home / name).write_text(TWO)
         env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
@@ -671,7 +673,7 @@ def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell
         assert "exosms runs resume june" in same.stderr
     edited = through(exosms, exotel, TWO.replace("Namaste", "Hi"))
     assert (edited.exit_code, exotel.requests) == (5, 1)
-    assert "changed since its unfinished run june: 1 of its rows as before, 1 new, 1 gone" in edited.stderr
+    assert "changed since its unfinished run june: 1 of its rows unchanged, 1 new, 1 gone" in edited.stderr
     last = through(exosms, exotel, TWO, "--run", "june")
     assert (last.exit_code, exotel.requests) == (0, 2)
     assert len(set(texts(exotel))) == len(texts(exotel)) == 2
@@ -681,7 +683,7 @@ def test_a_dry_run_of_a_run_that_exists_says_so(exosms: Shell) -> None:
     bulk(exosms, TWO, "--yes", "--run", "june", "--limit", "1")
     result = bulk(exosms, TWO, "-n", "--run", "june", "--json")
     assert (result.exit_code, result.json["state"], result.json["counts"]["remaining"]) == (0, "unfinished", 1)
-    assert "the run june exists; --run would go on with it" in result.stderr
+    assert "the run june already exists; --run would continue it" in result.stderr
 
 
 def test_an_account_that_refuses_leaves_every_row_to_be_sent(exosms: Shell, exotel: FaultyExotel) -> None:
@@ -708,7 +710,7 @@ def test_rows_that_were_left_out_count_before_the_first_message(exosms: Shell, e
     assert (result.exit_code, exotel.requests) == (10, 0)
     assert result.json["counts"] == {**NONE_SENT, "rows": 3, "rejected": 1, "remaining": 2}
     assert result.json["error"]["message"].startswith("1 row failed")
-    assert result.json["error"]["remedy"].endswith("Go on with: exosms runs resume june")
+    assert result.json["error"]["remedy"].endswith("Continue with: exosms runs resume june")
     assert "Nothing" not in str(result.json["error"]) + result.stderr  # one of them was sent
 
 
@@ -931,7 +933,7 @@ def test_the_first_signal_waits_for_what_is_in_flight(exosms: Shell, signum: int
         assert process.returncode == exit_code
         assert [line.split("\t")[0] for line in out.splitlines()] == ["accepted"] * len(texts(slow))
     assert "stopping after the requests in flight; press Ctrl-C again to leave at once" in err
-    assert err.rstrip().endswith("Go on with: exosms runs resume june")
+    assert err.rstrip().endswith("Continue with: exosms runs resume june")
     counts = exosms("runs", "show", "june", "--json").json["counts"]
     assert counts == {**NONE_SENT, "rows": 40, "accepted": len(texts(slow)), "remaining": 40 - len(texts(slow))}
 
@@ -951,7 +953,7 @@ def test_the_second_signal_leaves_with_everything_in_a_known_state(
         out, err = (stream.decode() for stream in process.communicate(timeout=30))
         assert time.monotonic() - began < 15
     assert (process.returncode, out) == (exit_code, "")
-    assert err.rstrip().endswith("Go on with: exosms runs resume june")
+    assert err.rstrip().endswith("Continue with: exosms runs resume june")
     counts = exosms("runs", "show", "june", "--json").json["counts"]
     assert counts == {**NONE_SENT, "rows": 40, "unknown": 1, "remaining": 39}
 
@@ -1005,7 +1007,7 @@ def test_another_process_pause_is_waited_for_and_told(exosms: Shell, exotel: Fau
     told = [process.stderr.readline().decode() for _ in range(3)]
     process.terminate()
     process.communicate(timeout=30)
-    assert re.fullmatch(r"exosms: waiting \d\d s for this account's turn\n", told[-1])
+    assert re.fullmatch(r"exosms: waiting \d\d s to keep to this account's rate\n", told[-1])
     assert (process.returncode, exotel.requests) == (143, 0)
 
 

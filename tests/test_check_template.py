@@ -92,7 +92,7 @@ def test_without_a_name_the_most_specific_template_wins(exosms: Shell, file: Pat
 def test_a_template_that_matches_as_well_is_told_in_every_format(exosms: Shell, file: Path) -> None:
     file.write_text(TEMPLATES + '[templates.twin]\ntext = "{#var#} is your OTP for {#var#}. - Acme"\n')
     body = ("--body", "1 is your OTP for x. - Acme")
-    told = "as specific, and matching too: twin"
+    told = "equally specific, and also matching: twin"
     assert check(exosms, *body, "--json").json["warnings"] == [told]
     assert check(exosms, *body).stderr == f"exosms: warning: {told}\n"
 
@@ -138,9 +138,9 @@ def test_bad_input_is_one_sentence(exosms: Shell, argv: tuple[str, ...], exit_co
         ("[templates.x]\ntext = 'a'\ndlt_template_id = 1107161234567890123", "dlt_template_id"),
         ("[templates.x]\ntext = '{#var#}'\nvariables = ['a', 'b']", "2 variables"),
         ("[templates.x]\ntext = '{#var#} {#var#}'\nvariables = ['a', 'a']", "same name"),
-        ("not toml", "is no TOML"),
+        ("not toml", "is not valid TOML"),
         ("version = 2", "version 2"),
-        ("templates = 1", "no table"),
+        ("templates = 1", "not a table"),
     ],
 )
 def test_a_template_file_that_cannot_be_used_is_named(exosms: Shell, file: Path, content: str, words: str) -> None:

@@ -145,7 +145,7 @@ def test_every_option_is_offered_with_one_line_about_it(exosms: Shell) -> None:
     listed = exosms("send", "--help").stdout
     candidates = dict(line.split("\t") for line in out.decode().splitlines())
     assert all(name in listed for name in candidates)
-    assert candidates["--once"].endswith("a fresh CI machine knows none.")
+    assert candidates["--once"].endswith("a fresh CI machine has none.")
 
 
 NAMES = ["exosms send -p ", "exosms send -t ", "exosms send -p prod -t ", "exosms runs show "]

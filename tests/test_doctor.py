@@ -211,7 +211,7 @@ def test_what_is_wrong_on_this_side(exosms: Shell, environ: dict[str, str], subj
     [
         (f"http://user:{PROXY_PASSWORD}@127.0.0.1:1", "http://127.0.0.1:1"),
         (f"user:{PROXY_PASSWORD}@127.0.0.1:1/?x", "http://127.0.0.1:1"),
-        (f"http://user:p/{PROXY_PASSWORD}@127.0.0.1:1", "set, but no address that can be read"),
+        (f"http://user:p/{PROXY_PASSWORD}@127.0.0.1:1", "set, but not a valid address"),
     ],
 )
 def test_a_proxy_is_named_without_its_password(exosms: Shell, proxy: str, said: str) -> None:
@@ -270,7 +270,7 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Region, Misbehavin
 
 def test_the_other_region_is_asked_only_on_request(exosms: Shell, regions: dict[Region, Misbehaving]) -> None:
     code, found = checks(exosms, "--region", "mumbai", env=ACCOUNT)
-    assert (code, found["other region"]["remedy"]) == (4, "Ask it: exosms doctor --try-regions")
+    assert (code, found["other region"]["remedy"]) == (4, "Try it: exosms doctor --try-regions")
     assert regions[Region.SINGAPORE].requests == 0
     code, found = checks(exosms, "--region", "mumbai", "--try-regions", env=ACCOUNT)
     assert (code, found["other region"]["grade"]) == (4, "warning")

@@ -207,7 +207,7 @@ def test_a_recipients_column_is_no_field_of_the_message() -> None:
     [
         ("to", "", "empty"),
         ("to", "12345", "ten digits"),
-        ("to", "9876543210x12", "no phone number"),
+        ("to", "9876543210x12", "not a phone number"),
         ("to", "9.19877E+11", "spreadsheet"),
         ("to", "9,19877E+11", "spreadsheet"),
         ("to", "9.19877e+011", "spreadsheet"),
@@ -215,12 +215,12 @@ def test_a_recipients_column_is_no_field_of_the_message() -> None:
         ("to", "919876543210.0", "decimal"),
         ("to", "987654321.0", "decimal"),
         ("to", "+4915112345678,00", "decimal"),
-        ("to", "९८७६५४३२१०", "no phone number"),
-        ("to", "98765\ufffd43210", "no phone number"),
-        ("from", "VM-ACMEIN-S", "displays"),
-        ("from", "AC ME", "no header"),
-        ("dlt_entity_id", "1.10716E+18", "no id"),
-        ("dlt_template_id", "x", "no id"),
+        ("to", "९८७६५४३२१०", "not a phone number"),
+        ("to", "98765\ufffd43210", "not a phone number"),
+        ("from", "VM-ACMEIN-S", "phones show"),
+        ("from", "AC ME", "neither a header"),
+        ("dlt_entity_id", "1.10716E+18", "is not valid"),
+        ("dlt_template_id", "x", "is not valid"),
         ("type", "otp", "transactional_opt_in"),
         ("priority", "urgent", "high"),
         ("encoding", "gsm", "unicode"),
@@ -302,9 +302,9 @@ def test_warnings_about_many_rows_are_counted_and_few() -> None:
         made.draft(row(to="9876543210", code="1", app=f"{number}\n" + "x" * 40))
     made.draft(row(to="9876543210", code="1", app="short"))
     assert made.warnings == {
-        "line breaks in the value of app were turned into spaces": 1000,
-        "the value of app was cut to what its variable holds": 1000,
-        "variable 2 ({#var#}) holds 30 characters, exactly as many as fit": 1000,
+        "line breaks in the value of app were changed to spaces": 1000,
+        "the value of app was cut to the length its variable allows": 1000,
+        "variable 2 ({#var#}) has 30 characters, the maximum": 1000,
     }
     typed = Registered(name="n", text="{#alp#} - A")
     disputed = recipe("to", "1", template=typed)
@@ -328,8 +328,8 @@ def test_a_column_that_is_text_and_field_at_once_is_pointed_out() -> None:
     for _ in range(5):
         made.draft(row(to="9876543210", **{"from": "Pune"}))
     assert made.warnings == {
-        "the column 'from' is a field of the message and part of the text too": 5,
-        "the column 'to' is the recipient and part of the text too": 5,
+        "the column 'from' is a field of the message and also part of the text": 5,
+        "the column 'to' is the recipient and also part of the text": 5,
     }
     other = recipe("to", "name", body="{name}")
     other.draft(row(to="9876543210", name="x"))

@@ -78,7 +78,13 @@ def test_senders(sender: str, warned: int) -> None:
 
 @pytest.mark.parametrize(
     ("sender", "words"),
-    [("VM-ACMEIN-S", "ACMEIN"), ("VM-ACMEIN", "ACMEIN"), ("AC ME", "AC ME"), ("", "no header"), ("A\x1b", r"\x1b")],
+    [
+        ("VM-ACMEIN-S", "ACMEIN"),
+        ("VM-ACMEIN", "ACMEIN"),
+        ("AC ME", "AC ME"),
+        ("", "neither a header"),
+        ("A\x1b", r"\x1b"),
+    ],
 )
 def test_senders_that_cannot_be_meant(sender: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
@@ -95,7 +101,7 @@ def test_ids() -> None:
     assert ["swapped" in warning for warning in check_ids(TEMPLATE, ENTITY)] == [True, True]
     assert "18 digits" in check_ids(ENTITY[:-1], None)[0]
     for wrong in ("1.10723E+18", "11072345678901234AB", "१२३"):
-        with pytest.raises(InputError, match="no id"):
+        with pytest.raises(InputError, match="is not valid"):
             check_ids(None, wrong)
     assert missing_ids(ENTITY, TEMPLATE) == ()
     assert "no DLT entity and no template id" in missing_ids(None, None)[0]
@@ -116,7 +122,7 @@ def test_rates(text: str, per_minute: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0/min", "-1/min", "200", "200/s", "1e3/min", "२००/min"])
 def test_what_is_no_rate(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a valid rate"):
         Rate.parse(text)
 
 

@@ -139,8 +139,8 @@ def test_the_program_says_what_its_exit_codes_mean_and_where_keys_and_pace_hold(
     assert told
     assert {int(code) for code in re.findall(r"(?:^|, | and )(\d+)", told[1])} == {*ExitCode, 129, 130, 143}
     assert "DURATION is 90s, 15m, 24h or 7d" in text
-    assert "Once keys and pace hold within one state directory" in text
-    assert "a fresh CI machine knows none" in " ".join(page(exosms, "send").split())
+    assert "Once keys and pace work within one state directory" in text
+    assert "a fresh CI machine has none" in " ".join(page(exosms, "send").split())
     assert "with this state directory" in " ".join(page(exosms, "bulk").split())
 
 

@@ -148,7 +148,7 @@ def test_a_ledger_that_was_used_never_begins_anew_by_itself(
     if left is not None:
         (tmp_path / "ledger.db").write_bytes(left)
     for _ in range(2):
-        with pytest.raises(LedgerError, match="empty or gone"):
+        with pytest.raises(LedgerError, match="empty or missing"):
             Ledger.open(tmp_path / "state")
 
 

@@ -878,8 +878,8 @@ def test_what_was_certainly_not_sent_is_tried_again_and_accepted_once(
 REASONS = {
     "http: reads the head and resets": "the connection broke before the request was written",
     "http: reads and resets": "no usable answer came",
-    "http: reads and hangs": "time ran out",
-    "proxy: wants a password": "the proxy wants authentication",
+    "http: reads and hangs": "the time limit was reached",
+    "proxy: wants a password": "the proxy asks for authentication",
     "proxy: answers 502": "the proxy refused",
     "tls: zeros": "the TLS handshake failed",
     "tls: expired": "the certificate did not verify",
@@ -1094,7 +1094,7 @@ def test_no_turn_is_waited_for_that_comes_after_the_time_for_retries(exosms: She
     with Misbehaving(answers(429, "", "Retry-After: 0")) as server:
         result = send(exosms, server.url, "--retry-for", "3s", "--rate", "6/min")
     assert told(result) == truth(Case("429 and no turn", does(), RATE_LIMITED, 429))
-    assert "not tried again: this account's turn (6/min)" in result.stderr
+    assert "not tried again: this account's rate (6/min)" in result.stderr
     assert len(server.connections) == 1
 
 

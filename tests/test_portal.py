@@ -107,7 +107,7 @@ REFUSED = {
     "an id as a float": ("1.10716E+18,OTP,A", 2, "TEMPLATE_ID", "id_destroyed"),
     "an id as a float with a comma": ('"1,10716E+18",OTP,A', 2, "TEMPLATE_ID", "id_destroyed"),
     "an id with trailing zeros": ("1107160000000120000,OTP,A", 2, "TEMPLATE_ID", "id_destroyed"),
-    "no id": (",OTP,A", 2, "TEMPLATE_ID", "missing"),
+    "is not valid": (",OTP,A", 2, "TEMPLATE_ID", "missing"),
     "an id that is a word": ("pending,OTP,A", 2, "TEMPLATE_ID", "id_invalid"),
     "no text": (f"{ID},OTP,", 2, "TEMPLATE_CONTENT", "missing"),
     "a blank text": (f"{ID},OTP,&nbsp; ", 2, "TEMPLATE_CONTENT", "missing"),
@@ -263,7 +263,7 @@ def test_a_number_that_never_was_a_float_is_taken(tmp_path: Path) -> None:
 
 def test_a_number_that_was_rounded_to_a_float_is_refused(tmp_path: Path) -> None:
     rounded = HAND_MADE.replace(b't="str"', b"").replace(ID.encode(), str(int(float(ID))).encode())
-    with pytest.raises(portal.ExportError, match="as one that was rounded"):
+    with pytest.raises(portal.ExportError, match="as a number and was rounded"):
         portal.read(file(tmp_path, workbook_with(rounded, STRINGS)))
 
 
@@ -281,19 +281,19 @@ UNREADABLE = {
     "one column twice": (b"TEMPLATE_ID,BODY,Body\n1,2,3\n", "has two columns called 'BODY'"),
     "nothing below the header": (HEAD.encode(), "has no approved template"),
     "nothing approved": (b"TEMPLATE_ID,BODY,STATUS\n1,2,Rejected\n", "no approved template; its rows are 'Rejected'"),
-    "a broken archive": (b"PK\x03\x04rest", "is no XLSX workbook that can be read"),
-    "an archive of something else": (packed(a=b"b"), "is no XLSX workbook that can be read"),
+    "a broken archive": (b"PK\x03\x04rest", "cannot be read as an XLSX workbook"),
+    "an archive of something else": (packed(a=b"b"), "cannot be read as an XLSX workbook"),
     "a workbook without rows": (workbook(), "has no column for id and text; its columns are none"),
-    "broken XML": (workbook_with(b"<worksheet><row>"), "is no XLSX workbook that can be read"),
+    "broken XML": (workbook_with(b"<worksheet><row>"), "cannot be read as an XLSX workbook"),
     "entities that grow": (workbook_with(DOCTYPE + b"<x>&b;</x>"), "it has a document type declaration"),
     "entities that grow, among the strings": (
         workbook_with(HAND_MADE, DOCTYPE + b"<sst><si><t>&b;</t></si></sst>"),
         "it has a document type declaration",
     ),
-    "a string that is not there": (workbook_with(HAND_MADE), "is no XLSX workbook that can be read"),
+    "a string that is not there": (workbook_with(HAND_MADE), "cannot be read as an XLSX workbook"),
     "a cell beyond the last column": (
         workbook_with(b'<x><row r="1"><c r="ZZZ1"><v>1</v></c></row></x>'),
-        "'ZZZ1' is no cell",
+        "'ZZZ1' is not a cell",
     ),
     "gigabytes in a nutshell": (
         workbook_with(b"<x>" + b" " * (65 * 1024 * 1024) + b"</x>"),
@@ -352,7 +352,7 @@ ACMEIN,1107160000000099999,Old,x,Promotional,Rejected
 def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, EXPORT)
     assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")
-    assert result.stderr == "exosms: left out, since they are not approved: 1 Rejected\n"
+    assert result.stderr == "exosms: left out, because they are not approved: 1 Rejected\n"
     assert (
         (tmp_path / "t.toml").read_text()
         == f'''version = 1
@@ -420,7 +420,7 @@ def test_names_of_variables_go_with_the_variables(exosms: Shell, tmp_path: Path)
     path.write_text(f'[templates.a]\ntext = "{{#var#}}{{#var#}}"\nvariables = ["x", "y"]\ndlt_template_id = "{ID}"\n')
     done = imported(exosms, tmp_path, EXPORT, "--yes")
     assert done.exit_code == 0
-    assert "a: the text has other variables now, so their names were removed" in done.stderr
+    assert "a: the text now has other variables, so their names were removed" in done.stderr
     assert registry.read(path).get("a").names == ("1",)
 
 
@@ -440,7 +440,7 @@ def test_of_several_headers_the_one_in_use_stays(exosms: Shell, tmp_path: Path) 
 
 def test_a_row_said_twice_is_taken_once_and_told(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, HEAD + ROW + ROW)
-    assert result == Result(0, "added\totp\n", "exosms: 1 said twice with the same text, taken once\n")
+    assert result == Result(0, "added\totp\n", "exosms: 1 repeated with the same text, imported once\n")
 
 
 def test_the_file_s_place_is_told_with_each_note(exosms: Shell, tmp_path: Path) -> None:
@@ -448,7 +448,7 @@ def test_the_file_s_place_is_told_with_each_note(exosms: Shell, tmp_path: Path) 
     assert result == Result(
         0,
         f"added\ttemplate-{ID}\n",
-        "exosms: warning: line 2, column HEADER: of several headers the first one was taken: 'ACMEIN'\n",
+        "exosms: warning: line 2, column HEADER: of several headers the first one is used: 'ACMEIN'\n",
     )
 
 
@@ -476,7 +476,7 @@ def test_a_mapping_that_says_nothing_is_a_usage_error(exosms: Shell, tmp_path: P
     ("columns", "said"),
     [
         (["id=Nowhere"], "has no column for id ('Nowhere')"),
-        (["id=CATEGORY", "text=CATEGORY"], "The column 'CATEGORY' cannot be two fields at once"),
+        (["id=CATEGORY", "text=CATEGORY"], "The column 'CATEGORY' cannot be two fields"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_an_input_error(

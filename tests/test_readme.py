@@ -79,7 +79,7 @@ def test_the_variables_are_those_of_the_program() -> None:
 def test_the_columns_are_those_of_the_program() -> None:
     text = README.read_text()
     assert f"`{','.join(resultfile.COLUMNS)}`" in text
-    own = text.partition("Where a row has cells ")[2].partition("they win")[0]
+    own = text.partition("If a row has cells ")[2].partition("they win")[0]
     assert set(re.findall(r"`(\w+)`", own)) == set(_OWN_FIELDS)
-    recipients = text.partition("Recipients stand in a column ")[2].partition(".")[0]
+    recipients = text.partition("Recipients are in a column ")[2].partition(".")[0]
     assert tuple(re.findall(r"`(\w+)`", recipients)) == RECIPIENT_COLUMNS

@@ -17,16 +17,16 @@ from exosms.errors import ConfigError, InputError
 ID = "1107160000000012345"
 
 WRONG = {
-    "no TOML": (b"[templates.otp\n", "is no TOML"),
+    "no TOML": (b"[templates.otp\n", "is not valid TOML"),
     "not UTF-8": (b'version = 1\n[templates.otp]\ntext = "\xa0"\n', "is not UTF-8 in line 3"),
     "too large": (b"#" * (registry.LARGEST + 1), "is larger than 16 MiB"),
-    "a number too long": (b"version = 0x" + b"9" * 5000, "is no TOML: it holds an integer of more than 64 bits"),
-    "nested too deep": (b"a = " + b"[" * 5000, "is no TOML"),
+    "a number too long": (b"version = 0x" + b"9" * 5000, "is not valid TOML: it holds an integer of more than 64 bits"),
+    "nested too deep": (b"a = " + b"[" * 5000, "is not valid TOML"),
     "a later version": (b"version = 2\n", "has version 2; this exosms knows 1"),
-    "no version at all": (b'version = "1"\n', "has version '1', which is none"),
-    "a version below the first": (b"version = 0\n", "has version 0, which is none"),
-    "templates is a text": (b'templates = "otp"\n', "templates is no table"),
-    "a template is a text": (b'[templates]\notp = "x"\n', "template 'otp' is no table"),
+    "no version at all": (b'version = "1"\n', "has version '1', which is not valid"),
+    "a version below the first": (b"version = 0\n", "has version 0, which is not valid"),
+    "templates is a text": (b'templates = "otp"\n', "templates is not a table"),
+    "a template is a text": (b'[templates]\notp = "x"\n', "template 'otp' is not a table"),
     "no text": (b"[templates.otp]\n", "template 'otp' has no text"),
     "an empty text": (b'[templates.otp]\ntext = ""\n', "template 'otp' has no text"),
     "a text too long": (b'[templates.otp]\ntext = "%s"\n' % (b"a" * 2001), "has 2001 characters"),
@@ -35,9 +35,9 @@ WRONG = {
     "more names than markers": (b'[templates.otp]\ntext = "a{#var#}"\nvariables = ["a", "b"]\n', "names 2 variables"),
     "a name twice": (b'[templates.otp]\ntext = "{#var#}a{#var#}"\nvariables = ["a", "a"]\n', "the same name"),
     "a name that counts": (b'[templates.otp]\ntext = "{#var#}a{#var#}"\nvariables = ["2"]\n', "the same name"),
-    "no name": (b'[templates.otp]\ntext = "a{#var#}"\nvariables = [""]\n', "'' cannot name a variable"),
-    "a name beyond --var": (b'[templates.otp]\ntext = "a{#var#}"\nvariables = ["a=b"]\n', "'a=b' cannot name"),
-    "an unknown type": (b'[templates.otp]\ntext = "a"\ntype = "otp"\n', "'otp' is no type"),
+    "no name": (b'[templates.otp]\ntext = "a{#var#}"\nvariables = [""]\n', "'' is not a valid variable name"),
+    "a name beyond --var": (b'[templates.otp]\ntext = "a{#var#}"\nvariables = ["a=b"]\n', "'a=b' is not a valid"),
+    "an unknown type": (b'[templates.otp]\ntext = "a"\ntype = "otp"\n', "'otp' is not a valid type"),
     "types for no markers": (b'[templates.otp]\ntext = "a"\ntypes = ["num"]\n', "1 types are given"),
 }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_every_variable_takes_its_own_value(given: dict[str, str], answer: str |
 
 def test_an_id_finds_its_template_and_an_empty_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
-    with pytest.raises(InputError, match=r"There is no template 'otp': .* holds none"):
+    with pytest.raises(InputError, match=r"There is no template 'otp': .* has none"):
         registry.read(path).get("otp")
     path.write_text(f'[templates.otp]\ntext = "a"\ndlt_template_id = "{ID}"\n')
     assert registry.read(path).get(ID).name == "otp"
@@ -230,7 +230,7 @@ def test_other_layouts_are_changed_rightly_or_not_at_all(tmp_path: Path, before:
         try:
             templatefile.add(path, name, {"text": text}, replace=True)
         except InputError as error:
-            assert "without harm" in error.message  # noqa: PT017  # either outcome is right, a third is not
+            assert "cannot change safely" in error.message  # noqa: PT017  # either outcome is right, a third is not
         else:
             meant["templates"][name] = {"text": text}
         assert tomllib.loads(path.read_text()) == meant
@@ -239,7 +239,7 @@ def test_other_layouts_are_changed_rightly_or_not_at_all(tmp_path: Path, before:
 @pytest.mark.parametrize("name", ["", ".otp", "-x", "a b", "a\tb", "a/b", "a'b", "x" * 65, ID, "\u202eotp"])
 def test_a_name_that_nobody_can_type_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.toml"
-    with pytest.raises(InputError, match="cannot name a template"):
+    with pytest.raises(InputError, match="is not a valid template name"):
         templatefile.add(path, name, {"text": "a"})
     assert not path.exists()
 
@@ -295,7 +295,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_broken_neighbour_is_named_before_anything_changes(tmp_path: Path) -> None:
     path = written(tmp_path, "[templates]\notp = 1\n")
-    with pytest.raises(InputError, match="template 'otp' is no table"):
+    with pytest.raises(InputError, match="template 'otp' is not a table"):
         templatefile.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == "[templates]\notp = 1\n"
 
@@ -313,7 +313,7 @@ def test_what_the_editor_of_toml_cannot_read_stays(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("tomlkit.parse", fails)
     path = written(tmp_path, HAND_MADE)
-    with pytest.raises(InputError, match="cannot be changed without harm"):
+    with pytest.raises(InputError, match="has a layout that exosms cannot change safely"):
         templatefile.remove(path, "otp")
     assert path.read_text() == HAND_MADE
 

@@ -59,7 +59,7 @@ def bom16(text: str, codec: str) -> bytes:
 
 
 HINDI = "नमस्ते 😀"
-NEVER, AFTER, STRAY = "is never closed", "after a closing quote", "without beginning with one"
+NEVER, AFTER, STRAY = "is never closed", "text follows a closing quote", "does not begin with one"
 FILES: list[tuple[bytes, list[R]]] = [
     # line ends
     (b"to,body\n1,a\n2,b\n", [row(2, "1", "a"), row(3, "2", "b")]),
@@ -417,7 +417,7 @@ def test_a_flaw_says_what_to_do_with_which_value(tmp_path: Path) -> None:
         column=None,
         value="2," + "x" * 58 + "…",
         message=f"The record '2,{'x' * 58}…' has 3 cells instead of 2",
-        remedy="Put a cell that holds a delimiter or a line break in quotes.",
+        remedy="Put a cell that contains a delimiter or a line break in quotes.",
     )
 
 

@@ -57,7 +57,7 @@ def test_there_is_nothing_to_list_at_first(exosms: Shell) -> None:
         "runs": [],
         "error": None,
     }
-    assert "bulk began nothing from here yet" in exosms.on_terminal("runs", "list").stdout
+    assert "no bulk run was started from this machine yet" in exosms.on_terminal("runs", "list").stdout
 
 
 def test_runs_are_listed_in_the_order_in_which_they_began(mixed: Shell) -> None:
@@ -228,7 +228,7 @@ def test_a_retry_leaves_alone_what_was_never_tried(exosms: Shell) -> None:
     result = exosms("runs", "retry", "june", "--yes")
     assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["+919000000500"]
     assert states(exosms) == ["accepted", "rejected", "unknown", "waiting"]
-    assert result.stderr.rstrip().endswith("Go on with: exosms runs resume june")
+    assert result.stderr.rstrip().endswith("Continue with: exosms runs resume june")
     last = exosms("runs", "resume", "june", "--yes")
     assert [line.split("\t")[1] for line in last.stdout.splitlines()] == ["+919876543211"]
 
@@ -263,7 +263,7 @@ def test_where_nothing_is_left_a_run_answers_again_without_being_asked(mixed: Sh
 def test_a_question_without_an_answer_changes_nothing(mixed: Shell) -> None:
     asked = mixed("runs", "retry", "june", "--rejected", "--json")
     assert (asked.exit_code, asked.json["counts"]) == (5, COUNTS)
-    assert "Send 1 row of june again? This needs a yes" in asked.stderr
+    assert "Send 1 row of june again? This needs the answer yes" in asked.stderr
     assert mixed("runs", "list", "--json").json["runs"][0]["state"] == "finished"
     assert states(mixed) == ["accepted", "rejected", "unknown"]
 
@@ -276,7 +276,7 @@ def test_a_person_resolves_what_is_unknown(mixed: Shell) -> None:
     assert (result.exit_code, result.stdout) == (0, "1 message of the run june: accepted\n")
     assert states(mixed) == ["accepted", "rejected", "accepted"]
     again = mixed("runs", "resolve", "june", "--as", "accepted")
-    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "exosms: nothing of the run june is unknown\n")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "exosms: the run june has no unknown messages\n")
 
 
 def test_what_is_resolved_as_not_sent_can_be_retried(mixed: Shell) -> None:
@@ -311,8 +311,8 @@ def test_a_finished_run_answers_with_what_was_resolved_since(mixed: Shell) -> No
         (("june", "--as", "accepted", "--row", "9" * 30), 3, "The run june has no unknown row 999"),
         (("--as", "accepted"), 2, "Give either a RUN or --once KEY"),
         (("june", "--once", "k", "--as", "accepted"), 2, "Give either a RUN or --once KEY"),
-        (("--once", "k", "--as", "accepted", "--row", "1"), 2, "--row belongs to a RUN"),
-        (("--once", "k", "--as", "accepted"), 3, "No message was sent with the once key 'k' from here"),
+        (("--once", "k", "--as", "accepted", "--row", "1"), 2, "--row needs a RUN"),
+        (("--once", "k", "--as", "accepted"), 3, "No message was sent with the once key 'k' from this machine"),
         (("june", "--as", "sent"), 2, "'sent'"),
         (("june",), 2, "--as"),
     ],

@@ -250,8 +250,8 @@ def test_warnings(exosms: Shell, tmp_path: Path) -> None:
     assert "--body-file" in send(exosms, "--body", f"@{tmp_path}/alert.txt").stderr
     assert "--body-file" not in send(exosms, "--body", "@" + "x" * 300).stderr  # longer than any file's name
     assert "U+20B9 INDIAN RUPEE SIGN" in send(exosms, "--body", "₹5").stderr
-    assert "holds {name}, which is sent" in send(exosms, "--body", "Hi {name}").stderr
-    assert "holds %s, which is sent" in send(exosms, "--body", "Hi %s!").stderr
+    assert "contains {name}, which is sent" in send(exosms, "--body", "Hi {name}").stderr
+    assert "contains %s, which is sent" in send(exosms, "--body", "Hi %s!").stderr
     assert "which is sent" not in send(exosms, "--body", "50%discount {} %5").stderr
     assert "Unicode" not in send(exosms, "--body", "नमस्ते दुनिया").stderr
     assert "8 parts" in send(exosms, "--body", "x" * 1100).stderr

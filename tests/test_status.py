@@ -298,11 +298,11 @@ def test_the_order_is_that_of_the_question_and_each_is_asked_once(exosms: Shell)
     ("argv", "stdin", "exit_code", "words"),
     [
         ((), "", 2, "SID"),
-        (("-",), "\n", 3, "holds no Sid"),
+        (("-",), "\n", 3, "has no Sid"),
         (("+919876543210",), "", 3, "exosms log --to +919876543210"),
-        (("a\x1bb",), "", 3, "is no Sid"),
-        (("नमस्ते",), "", 3, "is no Sid"),
-        (("-",), b"\xff\xfea\x00b\x00", 3, "is no Sid"),
+        (("a\x1bb",), "", 3, "is not a valid Sid"),
+        (("नमस्ते",), "", 3, "is not a valid Sid"),
+        (("-",), b"\xff\xfea\x00b\x00", 3, "is not a valid Sid"),
         (("abc", "--wait", "soon"), "", 2, "soon"),
     ],
 )
@@ -432,7 +432,7 @@ def test_a_run_of_which_nothing_was_accepted_has_nothing_to_ask_about(exosms: Sh
     exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin="to,body\n+919000000400,Hello\n")
     result = exosms("status", "--run", "r1")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "Nothing of the run r1 was accepted" in result.stderr
+    assert "No message of the run r1 was accepted" in result.stderr
 
 
 def test_a_run_knows_what_status_learned(exosms: Shell) -> None:
@@ -480,10 +480,14 @@ def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: codes.En
     ("code", "meaning", "retry"),
     [
         (633, "The text differs from the template registered under its id.", "no"),
-        ("651", "A promotional message came at an hour when operators do not deliver them in India.", "decide"),
+        (
+            "651",
+            "A promotional message came at an hour when operators in India do not deliver such messages.",
+            "decide",
+        ),
         (
             604,
-            "The operator's check stopped at the entity id, which stands for your company on the DLT portal.",
+            "The operator's check failed at the entity id, the id of your company on the DLT portal.",
             "no",
         ),
         (699, "The message failed; Exotel's code does not say why.", "decide"),

@@ -404,9 +404,9 @@ def test_a_state_that_cannot_be_kept_ends_the_wait_and_keeps_the_send(exosms: Sh
     ("bad", "why"),
     [
         (answers(401, ""), "did not accept this API key and token in this region"),
-        (answers(403, ""), "does not let this account do this now"),
+        (answers(403, ""), "does not allow this account to do this now"),
         (answers(404, ""), "knows no message of this account under this Sid"),
-        (answers(500, ""), "did not say what became of the message"),
+        (answers(500, ""), "did not say what happened to the message"),
     ],
 )
 def test_a_wait_that_ends_without_an_answer_says_why_and_how_to_go_on(exosms: Shell, bad: Any, why: str) -> None:
@@ -415,7 +415,9 @@ def test_a_wait_that_ends_without_an_answer_says_why_and_how_to_go_on(exosms: Sh
     assert result.exit_code == 8
     assert why in result.stderr
     assert "send again" not in result.stderr
-    assert result.stderr.endswith(f"exosms: not final yet; go on with: exosms status --base-url {server.url} {SID}\n")
+    assert result.stderr.endswith(
+        f"exosms: not final yet; continue with: exosms status --base-url {server.url} {SID}\n"
+    )
 
 
 def test_a_delivered_wait_leaves_nothing_to_tell(exosms: Shell) -> None:
@@ -448,7 +450,7 @@ def test_after_many_sids_an_interruption_does_not_repeat_them_all(exosms: Shell)
     [
         (
             "123 is your OTP - Acme",
-            "check-template finds that it matches the template 'otp' as it is kept here, so compare that one's",
+            "check-template finds that it matches the template 'otp' as stored here, so compare that template's",
         ),
         ("123 is your OTP – Acme", "check-template finds, against the template 'otp', at offset 16: "),
     ],

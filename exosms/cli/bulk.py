@@ -18,7 +18,7 @@ from exosms.profiles import Options
 def run_name(text: str) -> str:
     """Read the name of a run."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", text, re.ASCII):
-        raise typer.BadParameter(f"{text!r} is no name: write letters, digits, _, . and -")
+        raise typer.BadParameter(f"{text!r} is not a valid run name: write letters, digits, _, . and -")
     return text
 
 
@@ -30,7 +30,7 @@ def command(
         typer.Option(
             "--var",
             metavar="NAME=TEXT",
-            help="A variable's value, in which {Column} stands for a cell; repeat it.",
+            help="A variable's value; {Column} is replaced by the cell. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -40,7 +40,7 @@ def command(
             "-b",
             "--body",
             metavar="TEXT",
-            help="The text, in which {Column} stands for a cell; {{ and }} are braces.",
+            help="The text; {Column} is replaced by the cell, and {{ and }} are literal braces.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +78,7 @@ def command(
             "--within",
             metavar="DURATION",
             parser=o.duration,
-            help="How long ago counts as sent before.  [default: 12h]",
+            help="How far back to look for rows sent before.  [default: 12h]",
             show_default=False,
         ),
     ] = 12 * 3600.0,
@@ -104,7 +104,7 @@ def command(
             metavar="NAME",
             parser=run_name,
             autocompletion=offers.runs,
-            help="Start, or go on with, the run of that name; a finished one sends nothing.",
+            help="Start or continue the run with this name; a finished run sends nothing.",
             show_default=False,
         ),
     ] = None,
@@ -126,7 +126,7 @@ def command(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
-    """Send the rows of a CSV file, each of them once, whatever happens.
+    """Send the rows of a CSV file, each row once, whatever happens.
 
     The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
     shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … win over the options.
@@ -138,7 +138,7 @@ def command(
     if template is not None and body is not None:
         raise UsageError("Give either --template or --body")
     if template is None and (var or fit):
-        raise UsageError("--var and --fit belong to a template", remedy="Name it with -t, or take them out.")
+        raise UsageError("--var and --fit need a template", remedy="Name one with -t, or leave them out.")
     o.refuse_empty(
         ("-t", template),
         ("--from", sender),

@@ -53,7 +53,7 @@ def command(
     if template is not None and text is not None:
         raise UsageError("Give either -t or --text")
     if csv is None and (delimiter is not None or csv_encoding is not None):
-        raise UsageError("--delimiter and --csv-encoding say how --csv FILE is written, so they need it")
+        raise UsageError("--delimiter and --csv-encoding describe --csv FILE, so they need it")
     out = o.out(output, json=json, quiet=quiet)
     try:
         known = _known(out, template, text, templates, profile, config)
@@ -76,7 +76,7 @@ def _known(
             raise InputError("The registered text is empty")
         if len(text) > LONGEST_TEXT:
             raise InputError(
-                f"The registered text has {len(text)} characters, more than the {LONGEST_TEXT} there can be"
+                f"The registered text has {len(text)} characters, more than the maximum of {LONGEST_TEXT}"
             )
         return Registered(name="", text=text)
     from exosms.cli.context import find_settings, open_registry

@@ -57,11 +57,11 @@ def _find(code: str) -> Sequence[catalogue.Entry]:
     if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
         if entries := catalogue.find(int(wanted)):
             return entries
-        raise InputError(f"{code} is no status or code that exosms knows", remedy="exosms codes lists them all.")
+        raise InputError(f"{code} is not a status or code that exosms knows", remedy="exosms codes lists them all.")
     if entries := catalogue.named(wanted):
         return entries
     raise UsageError(
-        f"{code!r} is no code known here: write a number such as 403, or a name such as DLT_TEMPLATE_DOES_NOT_MATCH",
+        f"{code!r} is not a known code: write a number such as 403, or a name such as DLT_TEMPLATE_DOES_NOT_MATCH",
         remedy="exosms codes lists them all.",
     )
 

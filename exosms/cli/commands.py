@@ -20,11 +20,11 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
-    "bulk": "Send the rows of a CSV file, each of them once.",
+    "bulk": "Send the rows of a CSV file, each row once.",
     "check-template": "Check offline whether a text matches its registered template.",
     "template": "Keep the texts registered on the DLT portal.",
-    "runs": "Show, resume, retry and settle what bulk began; decide about what is unknown.",
-    "status": "Ask what became of messages.",
+    "runs": "Show, resume and retry bulk runs; decide about unknown messages.",
+    "status": "Show whether messages were delivered.",
     "log": "Show what this machine sent.",
     "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",
     "profile": "Store accounts: region, credentials, sender.",
@@ -44,7 +44,7 @@ Exit codes: 0 accepted (not yet delivered) or nothing to do, 1 a bug in exosms, 
 9 unknown: may have been sent, 10 some accepted, some not, 11 rate limited, 12 failed at the operator,
 129, 130 and 143 interrupted. It is safe to run it again after 7 and 11, and not after 9.
 
-DURATION is 90s, 15m, 24h or 7d. Once keys and pace hold within one state directory: where every command starts
+DURATION is 90s, 15m, 24h or 7d. Once keys and pace work within one state directory: where every command starts
 on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
@@ -210,7 +210,7 @@ def _root(
         o.choice(
             completion.Shell,
             "--show-completion",
-            about="Print what completes commands and names in that shell, and exit.",
+            about="Print the completion script for that shell, and exit.",
             callback=_show_completion,
         ),
     ] = None,

@@ -40,7 +40,9 @@ def open_registry(settings: Settings) -> "Registry":
 
     path = settings.templates
     if path is None:
-        raise ConfigError("There is no home directory with templates in it", remedy="Name a file with --templates.")
+        raise ConfigError(
+            "There is no home directory to look for templates in", remedy="Name a file with --templates."
+        )
     if settings.sources.get("templates") == "--templates" and not places.is_there(path):
         raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
     return registry.read(path)
@@ -112,7 +114,7 @@ def ledger_or_memory(out: Out, *, needed_for: str | None = None) -> Iterator[Led
     except LedgerUnavailableError as error:
         if needed_for:
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
-        out.warn(f"{error.message}; going on without a ledger, so other commands do not know of this one")
+        out.warn(f"{error.message}; continuing without a ledger, so other commands will not know about this one")
         ledger = Ledger.in_memory()
     try:
         yield ledger

@@ -26,7 +26,7 @@ from exosms.profiles import Account, Options, Region, Settings
 def command(
     try_regions: Annotated[
         bool,
-        typer.Option("--try-regions", help="After a 401, show key and token to Exotel's other region as well."),
+        typer.Option("--try-regions", help="After a 401, also try key and token with Exotel's other region."),
     ] = False,
     timeout: o.Timeout = 30,
     sender: o.Sender = None,
@@ -105,7 +105,7 @@ class _Examination:
             yield from checkup.of_templates(settings)
         reply = None
         if account and account.is_sandbox:
-            yield Check("credentials", Grade.OK, "the sandbox answers in this process and takes any")
+            yield Check("credentials", Grade.OK, "the sandbox answers in this process and accepts any")
         elif account:
             yield from checkup.of_network(account, os.environ)
             reply = yield from self._credentials(account)
@@ -146,7 +146,7 @@ class _Examination:
             if other in {account.region, Region.SANDBOX}:
                 continue
             if not self._wants(other):
-                yield Check("other region", Grade.OK, f"{other} was not asked", "Ask it: exosms doctor --try-regions")
+                yield Check("other region", Grade.OK, f"{other} was not tried", "Try it: exosms doctor --try-regions")
                 continue
             receipt, _ = self._ask(replace(account, base_url=other.base_url, region=other))
             if receipt.problem is None:
@@ -160,7 +160,7 @@ class _Examination:
         """Whether key and token may be shown to another host."""
         if self._try_regions or not self._may_ask or not checkup.is_interactive():
             return self._try_regions
-        return confirmed(f"Show key and token to {other} ({other.host}) as well?")
+        return confirmed(f"Also send key and token to {other} ({other.host})?")
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
         line = Noting(open_line(self._out, account, timeout=self._timeout))

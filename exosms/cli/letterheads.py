@@ -85,7 +85,7 @@ def require_sender(sender: str | None, settings: Settings) -> None:
     """Raise ConfigError where there is an account to send from and no sender."""
     if not sender and settings.account is not None:
         raise ConfigError(
-            "No sender: Exotel needs to know from which header or ExoPhone the text comes",
+            "No sender: Exotel needs the header or ExoPhone that sends the text",
             remedy=f"Add --from SENDER, or {_how_to_store_a_sender(settings)}set EXOTEL_FROM.",
         )
 

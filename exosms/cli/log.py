@@ -21,7 +21,9 @@ def command(
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
     since: Annotated[
         float | None,
-        typer.Option("--since", metavar="DURATION", parser=o.duration, help="Only as old as this, such as 24h."),
+        typer.Option(
+            "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
+        ),
     ] = None,
     once: Annotated[str | None, typer.Option("--once", metavar="KEY", help="Only this once key.")] = None,
     outcome: Annotated[Outcome | None, o.choice(Outcome, "--outcome", about="Only this outcome.")] = None,
@@ -57,7 +59,7 @@ def command(
         if out.format is Format.JSON:
             return _show_document(out, entries)
         if not _show_all(out, entries) and out.is_human:
-            out.tell("nothing was sent from here that fits")
+            out.tell("nothing was sent from this machine that matches")
     return ExitCode.OK
 
 

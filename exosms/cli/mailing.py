@@ -210,7 +210,7 @@ class _Mailing:
             self._staging.lay_out(inspection.drafts(sheet.rows()))
         rows = self._staging.totals().rows
         if not rows:
-            raise InputError(f"{wish.file_name} has a header and no rows", remedy="Add a row for each message.")
+            raise InputError(f"{wish.file_name} has a header but no rows", remedy="Add a row for each message.")
         if inspection.flawed and (inspection.broken or not wish.skip_invalid):
             raise self._flaws_error(inspection, rows=rows)
         self._mention(inspection)
@@ -218,13 +218,13 @@ class _Mailing:
 
     def _flaws_error(self, inspection: Inspection, *, rows: int) -> FlawsError:
         """Return everything that is wrong with the file, rows that repeat earlier ones included."""
-        message = f"{inspection.flawed} of {counted(rows, 'row')} cannot be sent"
-        mend = "the quotes first." if inspection.broken else "or leave such rows out with --skip-invalid."
-        remedy = f"Nothing was sent. Mend what is wrong, {mend}"
+        message = f"{counted(inspection.flawed, 'bad row')} in a file of {counted(rows, 'row')}"
+        fix = "the quotes first." if inspection.broken else "or leave these rows out with --skip-invalid."
+        remedy = f"Nothing was sent. Fix what is wrong, {fix}"
         repeated = self._repeated()
         if repeated:
-            message += f", and {counted(self._staging.duplicates(), 'row')} with the message of an earlier one"
-            remedy += " About those that repeat one decide with --duplicates first (or all)."
+            message += f", and {counted(self._staging.duplicates(), 'row')} with the same message as an earlier one"
+            remedy += " For repeated rows, choose --duplicates first (or all)."
         return FlawsError(message, remedy=remedy, flaws=[*inspection.flaws, *repeated])
 
     def _repeated(self) -> Sequence[Flaw]:
@@ -238,7 +238,7 @@ class _Mailing:
                 column=None,
                 value=recipient,
                 message=f"the message to {recipient} is the same as in line {first}",
-                remedy="Take it out, or decide with --duplicates first (or all).",
+                remedy="Remove it, or choose --duplicates first (or all).",
             )
             for number, line, first, recipient in self._staging.first_duplicates(MOST_FLAWS)
         ]
@@ -248,11 +248,11 @@ class _Mailing:
         for flaw in inspection.flaws:
             out.warn(f"left out: {_said(flaw)}")
         if inspection.recipe.unused:
-            out.tell(f"columns that nothing uses: {', '.join(inspection.recipe.unused)}")
+            out.tell(f"columns that are not used: {', '.join(inspection.recipe.unused)}")
         for warning, count in inspection.recipe.warnings.items():
             out.warn(f"{warning} ({counted(count, 'row')})")
         if inspection.long:
-            out.warn(f"{counted(inspection.long, 'text')} of more than {MANY_PARTS} parts, each of which is charged")
+            out.warn(f"{counted(inspection.long, 'text')} of more than {MANY_PARTS} parts, and each part is charged")
         if self._settings.country == "IN" and not self._settings.is_sandbox:
             for missing, count in self._staging.missing_ids():
                 some = "" if count == self._staging.totals().messages else f" ({counted(count, 'row')})"
@@ -271,8 +271,8 @@ class _Mailing:
         wish = self._wish
         if named is not None:
             raise GuardError(
-                f"The run {named.name} was begun with other messages: {self._changes(named)}",
-                remedy="Nothing was sent. Give this one another name.",
+                f"The run {named.name} was started with other messages: {self._changes(named)}",
+                remedy="Nothing was sent. Give this run another name.",
             )
         same = self._journal.unfinished(digest=self._staging.digest)
         if same is not None:
@@ -282,13 +282,13 @@ class _Mailing:
             if other is not None and wish.file is not None:
                 raise GuardError(
                     f"The file has changed since its unfinished run {other.name}: {self._changes(other)}",
-                    remedy=f"Nothing was sent. Go on with the old content by `exosms runs resume {other.name}`, or"
+                    remedy=f"Nothing was sent. Continue with the old content: `exosms runs resume {other.name}`, or"
                     " send the rows that were not sent yet with --sent-before skip.",
                 )
 
     def _changes(self, run: Run) -> str:
         same, new, gone = self._staging.changed_since(run.id)
-        return f"{same} of its rows as before, {new} new, {gone} gone"
+        return f"{same} of its rows unchanged, {new} new, {gone} gone"
 
     def _go_on(self, run: Run) -> Callable[[], int]:
         """Continue the run that was named, or say again how it ended."""
@@ -300,7 +300,7 @@ class _Mailing:
         return partial(self._resume, run)
 
     def _say_it_exists(self, run: Run) -> int:
-        self._conclude(run, f"the run {run.name} exists; --run would go on with it", exit_code=ExitCode.OK)
+        self._conclude(run, f"the run {run.name} already exists; --run would continue it", exit_code=ExitCode.OK)
         return ExitCode.OK
 
     def _resume(self, run: Run) -> int:
@@ -324,8 +324,9 @@ class _Mailing:
             self._staging.skip_duplicates()
         if repeated := self._repeated():
             raise FlawsError(
-                f"{counted(self._staging.duplicates(), 'row')} with the recipient, text and sender of an earlier one",
-                remedy="Nothing was sent. Take them out, or decide with --duplicates first (or all).",
+                f"{counted(self._staging.duplicates(), 'row')} with the same recipient, text and sender as an earlier"
+                " one",
+                remedy="Nothing was sent. Remove them, or choose --duplicates first (or all).",
                 flaws=repeated,
             )
 
@@ -344,14 +345,15 @@ class _Mailing:
         policy, since = self._wish.sent_before, time.time() - self._wish.within
         before = self._staging.sent_before(since)
         if before.rows and policy is SentBefore.REFUSE:
-            perhaps = f", and {before.unknown} perhaps" if before.unknown else ""
+            perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
             raise GuardError(
-                f"Sent before, such as in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
-                remedy="Nothing was sent. Send only the others with --sent-before skip, or all with send.",
+                f"Sent before, for example in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
+                remedy="Nothing was sent. Send only the others with --sent-before skip, or all with"
+                " --sent-before send.",
             )
         if policy is SentBefore.SKIP:
             if before.unknown:
-                self._out.warn(f"left out, since they may have been sent before: {counted(before.unknown, 'row')}")
+                self._out.warn(f"left out, because they may have been sent before: {counted(before.unknown, 'row')}")
             self._staging.skip_sent_before(since)
         return before.rows
 

@@ -26,7 +26,7 @@ def duration(text: str | float) -> float:
         return text
     match = re.fullmatch(r"(\d{1,9})([smhd])|0", text, re.ASCII)
     if not match:
-        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 15m, 24h or 7d")
+        raise typer.BadParameter(f"{text!r} is not a valid duration: write 90s, 15m, 24h or 7d")
     return float(match[1]) * _UNITS[match[2]] if match[1] else 0.0
 
 
@@ -44,7 +44,7 @@ def seconds(text: str | float) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= 3600:
-        raise typer.BadParameter(f"{text!r} is no time limit: write seconds, more than 0 and at most 3600")
+        raise typer.BadParameter(f"{text!r} is not a valid time limit: write seconds, more than 0 and at most 3600")
     return value
 
 
@@ -110,7 +110,7 @@ def region(text: str) -> str:
 def web_address(text: str) -> str:
     """Read an address that Exotel can post to."""
     if not re.fullmatch(r"https?://[^\s/]\S*", text):
-        raise typer.BadParameter(f"{text!r} is no address: write http://… or https://…")
+        raise typer.BadParameter(f"{text!r} is not a valid URL: write http://… or https://…")
     return text
 
 
@@ -135,7 +135,8 @@ def variables(items: list[str] | None) -> dict[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name or name in values:
             raise UsageError(
-                f"--var {item!r} gives no new variable a value", remedy="Write --var NAME=VALUE, once each."
+                f"--var {item!r} does not give a new variable a value",
+                remedy="Write --var NAME=VALUE, once for each variable.",
             )
         values[name] = value
     return values
@@ -149,7 +150,7 @@ def encoding(text: str | Encoding) -> Encoding | None:
         return Encoding(text)
     except ValueError:
         near = _nearest(text, _ENCODINGS)
-        raise typer.BadParameter(f"{text!r} is no encoding: write auto, plain or unicode{near}") from None
+        raise typer.BadParameter(f"{text!r} is not a valid encoding: write auto, plain or unicode{near}") from None
 
 
 def batch(text: str | int) -> int:
@@ -159,7 +160,7 @@ def batch(text: str | int) -> int:
     if text == "auto":
         return 0
     if not re.fullmatch(r"[1-9]\d?|100", text, re.ASCII):
-        raise typer.BadParameter(f"{text!r} is no number of texts a request: write auto, or 1 to 100")
+        raise typer.BadParameter(f"{text!r} is not a valid number of texts per request: write auto, or 1 to 100")
     return int(text)
 
 
@@ -180,7 +181,7 @@ def failures(text: "str | MostFailures") -> MostFailures:
         return text
     match = re.fullmatch(r"(\d{1,9})(%?)", text, re.ASCII)
     if not match or (match[2] and int(match[1]) > 100):
-        raise typer.BadParameter(f"{text!r} is no number of failures: write N or N%")
+        raise typer.BadParameter(f"{text!r} is not a valid number of failures: write N or N%")
     return MostFailures(int(match[1]), bool(match[2]))
 
 
@@ -236,7 +237,7 @@ Region = Annotated[
         metavar="|".join(_REGIONS),
         parser=region,
         autocompletion=offers.words(*_REGIONS),
-        help="Where the account lives; sandbox needs no account and sends nothing.",
+        help="Where the account is hosted; sandbox needs no account and sends nothing.",
         show_default=False,
     ),
 ]
@@ -253,7 +254,7 @@ Output = Annotated[
     Format, choice(Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No warnings and hints; send prints only the SID.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No warnings or hints; send prints only the SID.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show requests: method, host, path, status, time.")]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Check everything, send and write nothing.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to questions; it overrides no guard.")]
@@ -261,7 +262,9 @@ NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; also EXOSM
 
 To = Annotated[
     list[str],
-    typer.Option("--to", metavar="NUMBER", help="A recipient; repeat it, or give a comma list.", show_default=False),
+    typer.Option(
+        "--to", metavar="NUMBER", help="A recipient; can be repeated, or a comma-separated list.", show_default=False
+    ),
 ]
 Body = Annotated[
     str | None,
@@ -290,7 +293,7 @@ Template = Annotated[
 ]
 Var = Annotated[
     list[str] | None,
-    typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; repeat it.", show_default=False),
+    typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; can be repeated.", show_default=False),
 ]
 Delimiter = Annotated[
     str | None,
@@ -298,7 +301,7 @@ Delimiter = Annotated[
         "--delimiter",
         metavar="CHARACTER",
         parser=delimiter,
-        help="What stands between cells.  [default: as the header has it]",
+        help="The character between cells.  [default: found in the header]",
         show_default=False,
     ),
 ]
@@ -308,13 +311,15 @@ CsvEncoding = Annotated[
         "--csv-encoding",
         metavar="NAME",
         parser=csv_encoding,
-        help="How the file is encoded.  [default: UTF-8, or as marked]",
+        help="The file's encoding.  [default: UTF-8, or by its byte order mark]",
         show_default=False,
     ),
 ]
 Fit = Annotated[
     bool,
-    typer.Option("--fit", help="Cut values to what their variable holds, and turn line breaks in them into spaces."),
+    typer.Option(
+        "--fit", help="Cut values to the length their variable allows, and change line breaks in them to spaces."
+    ),
 ]
 Templates = Annotated[
     Path | None, typer.Option("--templates", metavar="FILE", help="Another templates.toml.", show_default=False)
@@ -335,9 +340,7 @@ Type = Annotated[
     MessageType | None,
     choice(MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False),
 ]
-PriorityOption = Annotated[
-    Priority, choice(Priority, "--priority", about="high is meant for one-time passwords only.")
-]
+PriorityOption = Annotated[Priority, choice(Priority, "--priority", about="high is only for one-time passwords.")]
 
 EncodingOption = Annotated[
     Encoding | None,
@@ -346,7 +349,7 @@ EncodingOption = Annotated[
         metavar="|".join(_ENCODINGS),
         parser=encoding,
         autocompletion=offers.words(*_ENCODINGS),
-        help="auto takes unicode only where the text needs it.  [default: auto]",
+        help="auto uses unicode only if the text needs it.  [default: auto]",
         show_default=False,
     ),
 ]
@@ -356,13 +359,13 @@ StatusCallback = Annotated[
         "--status-callback",
         metavar="URL",
         parser=web_address,
-        help="Where Exotel posts the delivery state.",
+        help="The URL to which Exotel posts the delivery state.",
         show_default=False,
     ),
 ]
 CustomField = Annotated[
     str | None,
-    typer.Option("--custom-field", metavar="TEXT", help="Free text, echoed in the callback.", show_default=False),
+    typer.Option("--custom-field", metavar="TEXT", help="Free text, returned in the callback.", show_default=False),
 ]
 Once = Annotated[
     str | None,
@@ -370,8 +373,8 @@ Once = Annotated[
         "--once",
         metavar="KEY",
         parser=key,
-        help="At most one accepted message for this key, recipient and account. Keys live in this machine's state"
-        " directory: a fresh CI machine knows none.",
+        help="At most one accepted message for this key, recipient and account. Keys are kept in this machine's state"
+        " directory: a fresh CI machine has none.",
         show_default=False,
     ),
 ]
@@ -381,7 +384,7 @@ Within = Annotated[
         "--within",
         metavar="DURATION",
         parser=duration,
-        help="How long a once key holds, such as 24h; without it for good.",
+        help="How long a once key is valid, such as 24h; if not given, forever.",
         show_default=False,
     ),
 ]
@@ -391,7 +394,7 @@ MaxSegments = Annotated[
         "--max-segments",
         metavar="N",
         min=1,
-        help="Refuse a text of more parts.",
+        help="Refuse a text that has more parts.",
         show_default=False,
     ),
 ]
@@ -401,12 +404,12 @@ MaxParts = Annotated[
         "--max-parts",
         metavar="N",
         min=1,
-        help="Refuse a command of more parts in all.",
+        help="Refuse a command that sends more parts in total.",
         show_default=False,
     ),
 ]
 AnyHour = Annotated[
-    bool, typer.Option("--any-hour", help="Send promotional SMS to India outside 10:00-21:00 there too.")
+    bool, typer.Option("--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time.")
 ]
 Timeout = Annotated[
     float,
@@ -414,7 +417,7 @@ Timeout = Annotated[
         "--timeout",
         metavar="SECONDS",
         parser=seconds,
-        help="The whole time that one attempt may take.",
+        help="The longest time that one attempt may take.",
     ),
 ]
 RateOption = Annotated[
@@ -423,7 +426,7 @@ RateOption = Annotated[
         "--rate",
         metavar="N/min|off",
         parser=rate,
-        help="Requests a minute, shared by all commands with this state directory.  [default: 200/min]",
+        help="Requests per minute, shared by all commands with this state directory.  [default: 200/min]",
         show_default=False,
     ),
 ]
@@ -433,7 +436,7 @@ Wait = Annotated[
         "--wait",
         metavar="DURATION",
         parser=duration,
-        help="Ask until each message is delivered or failed, for at most so long, such as 90s or 15m.",
+        help="Wait until each message is delivered or failed, at most this long, such as 90s or 15m.",
         show_default=False,
     ),
 ]
@@ -443,7 +446,7 @@ RetryFor = Annotated[
         "--retry-for",
         metavar="DURATION",
         parser=duration,
-        help="How long to retry what certainly was not sent; 0 is one attempt.  [default: 2m]",
+        help="How long to retry a message that was certainly not sent; 0 means one attempt.  [default: 2m]",
         show_default=False,
     ),
 ]
@@ -453,7 +456,7 @@ BatchOption = Annotated[
         "--batch",
         metavar="auto|N",
         parser=batch,
-        help="Texts a request, 1 to 100; auto is 1 for files of up to 200 rows, else 100.  [default: auto]",
+        help="Texts per request, 1 to 100; auto is 1 for files of up to 200 rows, else 100.  [default: auto]",
         show_default=False,
     ),
 ]
@@ -463,17 +466,21 @@ MaxFailures = Annotated[
         "--max-failures",
         metavar="N|N%",
         parser=failures,
-        help="Stop when so many rows, or so many of a hundred, were rejected, not sent or unknown.",
+        help="Stop when this many rows, or this share of the rows, were rejected, not sent or unknown.",
         show_default=False,
     ),
 ]
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", metavar="N", min=1, help="Send at most N messages now; `runs resume` goes on.", show_default=False
+        "--limit",
+        metavar="N",
+        min=1,
+        help="Send at most N messages now; `runs resume` continues.",
+        show_default=False,
     ),
 ]
 Results = Annotated[
     Path | None,
-    typer.Option("--results", metavar="FILE", help="Write what became of every row, as CSV.", show_default=False),
+    typer.Option("--results", metavar="FILE", help="Write the outcome of every row, as CSV.", show_default=False),
 ]

@@ -126,11 +126,11 @@ def _warn_of_registered_texts(body: str, settings: Settings, out: Out) -> None:
         return
     if verdict.matches and verdict.template:
         name = verdict.template.name
-        out.warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type go out with it")
+        out.warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type are sent with it")
     else:
         out.warn(
-            f"the text matches no template in {settings.templates}: operators may drop it, or it goes out as"
-            " promotional; exosms check-template says where it differs"
+            f"the text matches no template in {settings.templates}: operators may drop it, or send it as"
+            " promotional; exosms check-template shows where it differs"
         )
 
 
@@ -175,11 +175,13 @@ def _parse_all(numbers: Sequence[str], *, country: str, warn: Callable[[str], No
 
 def _warn_about_shell(body: str, out: Out) -> None:
     if "\\n" in body:
-        out.warn(r"the text holds a literal \n, which is sent as it stands; for a new line use $'…\n…' or a file")
+        out.warn(r"the text contains a literal \n, which is sent as it is; for a new line use $'…\n…' or a file")
     if lone := re.search(r"\{\w+\}|%[sd]\b", body):
-        out.warn(f"the text holds {lone[0]}, which is sent as it stands")
+        out.warn(f"the text contains {lone[0]}, which is sent as it is")
     if body.startswith("@") and places.is_file(Path(body[1:])):
-        out.warn(f"the text is {body!r} itself, not that file; to send the file's text use --body-file {body[1:]}")
+        out.warn(
+            f"the text is {body!r} itself, not the content of that file; to send that, use --body-file {body[1:]}"
+        )
 
 
 def _warn_about_size(body: str, message: Message, out: Out) -> None:
@@ -193,7 +195,7 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
             f" {counted(measure.segments, 'part')}, {measure.segments_if_plain} without"
         )
     if message.segments > _MANY_PARTS:
-        out.warn(f"the text takes {message.segments} parts, each of which is charged")
+        out.warn(f"the text takes {message.segments} parts, and each part is charged")
 
 
 def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:

@@ -185,7 +185,7 @@ class OutputLostError(ConfigError):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(
-            f"the result could not be written: {error.strerror}", remedy="Free some space, then run it again."
+            f"the result could not be written: {error.strerror}", remedy="Free some disk space, then run it again."
         )
 
 

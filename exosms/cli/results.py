@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SENT = {
     Outcome.REJECTED: "no",
     Outcome.NOT_SENT: "no",
-    Outcome.UNKNOWN: "perhaps: nobody can tell from here",
+    Outcome.UNKNOWN: "maybe: exosms cannot know",
     Outcome.FAILED: "yes: Exotel accepted it, and it failed on its way",
 }
 

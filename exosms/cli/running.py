@@ -75,7 +75,7 @@ def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> i
     interrupted = office.interrupts.interruption
     stop = sender.stop
     if interrupted:
-        problem = interruption(interrupted, "The rows that remain were not sent.")
+        problem = interruption(interrupted, "The remaining rows were not sent.")
         stop = Stop(exit_code=interrupted.exit_code, problem=problem)
     try:
         run, exit_code = _released(run, office.journal, stop)

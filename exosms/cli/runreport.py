@@ -162,7 +162,7 @@ def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
 def _left_out(row: LeftOut) -> Receipt:
     if row.state == Outcome.SKIPPED:
         return Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note=row.error)
-    return refused_here(InputError(row.error, remedy="Mend the row, and send it again."))
+    return refused_here(InputError(row.error, remedy="Fix the row, and send it again."))
 
 
 def _row_document(number: int, line: int, result: Result, *, sandbox: bool) -> Document:
@@ -253,7 +253,7 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
     name = shlex.quote(run.name)
     document = counts_document(counts)
     if document["remaining"]:
-        return f"Go on with: exosms runs resume {name}"
+        return f"Continue with: exosms runs resume {name}"
     if document["unknown"]:
         return (
             f"{document['unknown']} may have been sent: look for them in Exotel's dashboard, then: exosms runs"

@@ -36,7 +36,7 @@ Name = Annotated[
 
 
 def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
-    """List what bulk began: a line for each run with its state, its rows and how many were accepted.
+    """List bulk runs: one line each, with state, rows and accepted rows.
 
     exosms runs list
 
@@ -63,12 +63,12 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
             for run, counts in runs:
                 out.line(*listed(run, counts, started_at=local(run.started_at)))
         if not runs and out.is_human:
-            out.tell("bulk began nothing from here yet")
+            out.tell("no bulk run was started from this machine yet")
     return ExitCode.OK
 
 
 def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet: o.Quiet = False) -> int:
-    """Show how a run's rows ended, with equal reasons together, and what to do now.
+    """Show the outcomes of a run's rows, grouped by reason, and what to do now.
 
     exosms runs show customers-20261123-1
 
@@ -100,7 +100,7 @@ def resume(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
-    """Send the rows of a run that are left; those that may have been sent are not sent again.
+    """Send the remaining rows of a run; rows that may have been sent are not sent again.
 
     exosms runs resume customers-20261123-1 --yes
 
@@ -134,7 +134,7 @@ def retry(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
-    """Send the rows of a run again that were certainly not sent; never those that may have been.
+    """Send again the rows of a run that were certainly not sent; never rows that may have been sent.
 
     exosms runs retry customers-20261123-1 --yes
 
@@ -151,10 +151,10 @@ def retry(
 
 
 def resolve(
-    decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What became of them, as you found out.")],
+    decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What happened to them, as you found out.")],
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", autocompletion=offers.runs, help="The run whose unknown rows are meant."),
+        typer.Argument(metavar="[RUN]", autocompletion=offers.runs, help="The run with the unknown rows."),
     ] = None,
     once: Annotated[
         str | None,
@@ -166,9 +166,9 @@ def resolve(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Say what became of messages that exosms knows only as unknown.
+    """Say what happened to messages whose outcome is unknown.
 
-    Look for them in Exotel's dashboard first: after not_sent they may be sent again.
+    Look for them in Exotel's dashboard first: after not_sent they can be sent again.
 
     exosms runs resolve customers-20261123-1 --as accepted --row 17
 
@@ -177,7 +177,7 @@ def resolve(
     if (name is None) == (once is None):
         raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
     if row is not None and name is None:
-        raise UsageError("--row belongs to a RUN")
+        raise UsageError("--row needs a RUN")
     out = o.out(output, json=json)
     with _journal() as (journal, ledger):
         if once is not None:
@@ -197,10 +197,10 @@ def resolve(
 def export(
     name: Name,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; standard output if none is given.")
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; without it, standard output.")
     ] = None,
 ) -> int:
-    """Write what became of every row of a run as CSV.
+    """Write the outcome of every row of a run as CSV.
 
     exosms runs export customers-20261123-1 results.csv
 
@@ -228,7 +228,7 @@ def purge(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Forget what was sent longer ago: numbers, Sids, outcomes and texts, of single sends as well.
+    """Delete records of older messages: numbers, Sids, outcomes and texts, of single sends too.
 
     What is unknown or unfinished stays, and so do once keys that still hold. Rows that are forgotten are not known
     as sent before any more. A terminal is asked first.
@@ -240,7 +240,7 @@ def purge(
     out = o.out(output, json=json)
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
-            _agreed(out, "Forget what was sent so long ago?", yes=yes, no_input=no_input)
+            _agreed(out, "Forget what was sent that long ago?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
@@ -318,7 +318,8 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
     if not ledger.has_key(once):
         raise InputError(
-            f"No message was sent with the once key {once!r} from here", remedy="exosms log lists what was sent."
+            f"No message was sent with the once key {once!r} from this machine",
+            remedy="exosms log lists what was sent.",
         )
     return ledger.resolve(once, outcome=outcome)
 
@@ -328,7 +329,7 @@ def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, abou
         document = {"as": decision, "resolved": resolved, "error": None}
         out.document({"schema": 1, "command": "runs", "exit_code": 0, **about, **document})
     elif not resolved:
-        out.tell(f"nothing of the {what} is unknown")
+        out.tell(f"the {what} has no unknown messages")
     else:
         out.line(f"{counted(resolved, 'message')} of the {what}: {decision}")
 

@@ -21,7 +21,7 @@ def share(text: str | float) -> float:
     match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,9})?)(%?)", text, re.ASCII)
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= value <= 1:
-        raise typer.BadParameter(f"{text!r} is no share: write 0.1 or 10%")
+        raise typer.BadParameter(f"{text!r} is not a valid share: write 0.1 or 10%")
     return value
 
 
@@ -48,7 +48,7 @@ def command(
             metavar="DURATION",
             parser=o.short_duration,
             show_default=False,
-            help="Answer so late, such as 250ms or 2s.  [default: 0]",
+            help="Delay each answer by this time, such as 250ms or 2s.  [default: 0]",
         ),
     ] = 0.0,
     faults: Annotated[
@@ -58,11 +58,11 @@ def command(
             metavar="RATE",
             parser=share,
             show_default=False,
-            help="Share of requests that go wrong.  [default: 0]",
+            help="Share of requests that fail.  [default: 0]",
         ),
     ] = 0.0,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Make faults repeat themselves.", show_default=False)
+        int | None, typer.Option("--seed", metavar="N", help="Give the same faults in every run.", show_default=False)
     ] = None,
     delivery_after: Annotated[
         float,
@@ -71,13 +71,13 @@ def command(
             metavar="DURATION",
             parser=o.short_duration,
             show_default=False,
-            help="Deliver so late, such as 30s.  [default: 0]",
+            help="Deliver after this time, such as 30s.  [default: 0]",
         ),
     ] = 0.0,
 ) -> int:
     """Serve an emulator of Exotel's SMS API on this machine, until interrupted.
 
-    The address is the first line printed. Any key and token are good, unless the token begins with "wrong". A
+    The address is the first line printed. Any key and token are accepted, unless the token begins with "wrong". A
     recipient +9190000CCCCC chooses the answer: an HTTP status (00403) or the detailed status that the message ends
     with (23185). What was really taken is listed at /sandbox/messages.json.
 

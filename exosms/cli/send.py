@@ -67,11 +67,11 @@ def command(
     given = body is not None or body_file is not None
     if (values or fit) and (template is None or given):
         raise UsageError(
-            "--var and --fit fill in the template of -t, when no text is given",
+            "--var and --fit are for the template of -t, when no text is given",
             remedy="Name a template with -t and leave --body out, or leave --var and --fit out.",
         )
     if within is not None and once is None:
-        raise UsageError("--within says how long a once key holds, so it needs --once KEY")
+        raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
     from exosms.cli.outbox import Wish, send  # half of a help page's time
     from exosms.profiles import Options
 

@@ -103,7 +103,7 @@ def command(
         except Interrupted as interrupted:
             out.fail(
                 f"interrupted by {interrupted.name}",
-                remedy=f"Go on with: {how_to_go_on(page.open, options, wait, run=run)}" if page.sids else "",
+                remedy=f"Continue with: {how_to_go_on(page.open, options, wait, run=run)}" if page.sids else "",
             )
             return page.conclude(interrupted.exit_code)
         return page.conclude()
@@ -113,12 +113,14 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
     """Return the Sids, each once, those of standard input where ``-`` stands; raises InputError for what is none."""
     sids = [sid for word in given for sid in (_piped() if word == "-" else [word])]
     if not sids:
-        raise InputError("Standard input holds no Sid", remedy="`exosms send … -q` prints nothing but Sids.")
+        raise InputError("Standard input has no Sid", remedy="`exosms send … -q` prints only Sids.")
     for sid in sids:
         if sid.startswith("+"):
-            raise InputError(f"{sid!r} is a number and no Sid", remedy=f"Its Sids: exosms log --to {sid}")
+            raise InputError(
+                f"{sid!r} is a phone number, not a Sid", remedy=f"To see its Sids: exosms log --to {sid}"
+            )
         if not _SID.fullmatch(sid):
-            raise InputError(f"{sid!r} is no Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
+            raise InputError(f"{sid!r} is not a valid Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
     return list(dict.fromkeys(sids))
 
 
@@ -134,7 +136,7 @@ def _of_run(name: str, options: Options, out: Out) -> tuple[Sequence[str], Setti
         run = run_of(journal, name)
         sids = [row.sid for row in journal.rows(run) if row.sid]
     if not sids:
-        raise InputError(f"Nothing of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
+        raise InputError(f"No message of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
     return sids, settings_of_run(out, run, options)
 
 
@@ -230,7 +232,7 @@ def _not_asked(sid: str) -> Finding:
         problem=Problem(
             kind="interrupted",
             message="interrupted",
-            meaning="Exotel was not asked what became of the message.",
+            meaning="Exotel was not asked about the message.",
             remedy="",
             retry=Retry.SAFE,
         ),

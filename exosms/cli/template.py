@@ -41,7 +41,7 @@ def list_(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """List the registered texts that are known here.
+    """List the registered texts in templates.toml.
 
     In a pipe a line is NAME, ID, FROM, TYPE and TEXT, with tabs between them.
 
@@ -76,7 +76,7 @@ def show(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Show one registered text and what goes out beside it.
+    """Show one registered text and what is sent with it.
 
     exosms template show otp
 
@@ -98,7 +98,7 @@ def show(
 
 
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that -t and --template will take.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name to use with -t and --template.")],
     text: Annotated[
         str | None,
         typer.Option("--text", metavar="TEXT", help="The text, exactly as registered.", show_default=False),
@@ -114,16 +114,14 @@ def add(
     ] = None,
     variables: Annotated[
         str | None,
-        typer.Option(
-            "--variables", metavar="A,B", help="Names for the variables, in their order.", show_default=False
-        ),
+        typer.Option("--variables", metavar="A,B", help="Names for the variables, in order.", show_default=False),
     ] = None,
     types: Annotated[
         str | None,
         typer.Option(
             "--types",
             metavar="T,T",
-            help="A type for each variable, where the portal keeps them beside the text.",
+            help="A type for each variable, if the portal shows types beside the text.",
             show_default=False,
         ),
     ] = None,
@@ -135,7 +133,7 @@ def add(
     profile: o.Profile = None,
     config: o.Config = None,
     yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Replace a template of that name, whose other settings stay.")
+        bool, typer.Option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
     ] = False,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
@@ -210,20 +208,23 @@ def import_(
         typer.Option(
             "--column",
             metavar="FIELD=HEADER",
-            help="Which column is id, name, text, header, type or status; repeat it.",
+            help="Which column is id, name, text, header, type or status; can be repeated.",
             show_default=False,
         ),
     ] = None,
     type_: Annotated[
         MessageType | None,
         o.choice(
-            MessageType, "--type", about="For rows without a category, or with one unknown here.", show_default=False
+            MessageType,
+            "--type",
+            about="The type for rows without a category, or with an unknown one.",
+            show_default=False,
         ),
     ] = None,
     templates: o.Templates = None,
     profile: o.Profile = None,
     config: o.Config = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Update templates that are there already.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Update templates that are already there.")] = False,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
@@ -288,7 +289,7 @@ def _path(file: Path | None, profile: str | None, config: Path | None, *, must_e
     path = settings.templates
     if path is None:
         raise ConfigError(
-            "There is no home directory with templates in it",
+            "There is no home directory to look for templates in",
             remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
         )
     if must_exist and file is not None and not is_there(path):
@@ -317,8 +318,8 @@ def _columns(items: Sequence[str] | None) -> "Mapping[Field, str]":
         part, _, header = item.partition("=")
         if part not in list(Field) or not header.strip() or part in columns:
             raise UsageError(
-                f"--column {item!r} names no further column",
-                remedy=f"Write --column FIELD=HEADER, once each; the fields are: {', '.join(Field)}.",
+                f"--column {item!r} does not give a new field a column",
+                remedy=f"Write --column FIELD=HEADER, once for each field; the fields are: {', '.join(Field)}.",
             )
         columns[Field(part)] = header
     return columns
@@ -405,9 +406,9 @@ def _tell(out: Out, verb: str, path: Path, saved: "Saved", export: "Export | Non
         out.tell(f"{len(saved.unchanged)} unchanged")
     if export and export.not_approved:
         counts = ", ".join(f"{count} {status}" for status, count in export.not_approved.items())
-        out.tell(f"left out, since they are not approved: {counts}")
+        out.tell(f"left out, because they are not approved: {counts}")
     if export and export.repeated:
-        out.tell(f"{export.repeated} said twice with the same text, taken once")
+        out.tell(f"{export.repeated} repeated with the same text, imported once")
 
 
 def _export_document(export: "Export") -> Mapping[str, Any]:
@@ -442,7 +443,7 @@ def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
     wrong = sum(note.is_wrong for note in notes)
     exit_code = ExitCode.INPUT if wrong else ExitCode.OK
     error = InputError(
-        f"{wrong} thing{'s'[: wrong != 1]} to mend in the templates", remedy="Compare them with the DLT portal."
+        f"{wrong} problem{'s'[: wrong != 1]} to fix in the templates", remedy="Compare them with the DLT portal."
     )
     documents = [*map(_note_document, notes)]
     if out.format in {Format.JSON, Format.JSONL}:

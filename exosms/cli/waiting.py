@@ -85,7 +85,7 @@ def awaited(
     try:
         follow(watch, watch.wait(seconds), out)
     except Interrupted as interrupted:
-        remedy = f"Go on with: {how_to_go_on(watch.open, options, seconds)}"
+        remedy = f"Continue with: {how_to_go_on(watch.open, options, seconds)}"
         stopped = Interrupted(interrupted.signum, remedy=remedy)
     except ExosmsError as error:
         out.warn(f"{error.message}; the wait for delivery ends here")
@@ -109,7 +109,7 @@ def _tell_what_is_left(watch: Watch, command: str, out: Out) -> None:
         if problem := watch.findings[sid].problem:
             out.tell(f"{sid}: {problem.meaning} {problem.remedy}")
     if left:
-        out.tell(f"not final yet; go on with: {command}")
+        out.tell(f"not final yet; continue with: {command}")
 
 
 def asker_at(desk: Desk) -> Asker:

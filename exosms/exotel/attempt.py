@@ -40,12 +40,12 @@ class Fault(StrEnum):
     TLS = "the TLS handshake failed"
     CERTIFICATE = "the certificate did not verify"
     PROXY = "the proxy refused"
-    PROXY_AUTHENTICATION = "the proxy wants authentication"
+    PROXY_AUTHENTICATION = "the proxy asks for authentication"
     WRITE = "the connection broke before the request was written"
     READ = "no usable answer came"
-    DEADLINE = "time ran out"
+    DEADLINE = "the time limit was reached"
     INTERRUPTED = "interrupted"
-    THREAD = "this machine has no thread left"
+    THREAD = "this machine can start no more threads"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

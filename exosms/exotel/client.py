@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _REMEDIES = {
     Fault.RESOLVE_OR_CONNECT: "Check the network, DNS and HTTPS_PROXY, then run it again.",
-    Fault.TLS: "Check that the address speaks TLS and that no firewall cuts in, then run it again.",
-    Fault.CERTIFICATE: "Name the certificate of your proxy or test server in SSL_CERT_FILE, or mend the address.",
+    Fault.TLS: "Check that the address speaks TLS and that no firewall interferes, then run it again.",
+    Fault.CERTIFICATE: "Name the certificate of your proxy or test server in SSL_CERT_FILE, or correct the address.",
     Fault.PROXY: "Check HTTPS_PROXY, or name the host in NO_PROXY, then run it again.",
     Fault.PROXY_AUTHENTICATION: "Put the proxy's user and password into HTTPS_PROXY.",
     Fault.WRITE: "Run it again.",
@@ -209,7 +209,7 @@ def _unanswered(sid: str, receipt: Receipt) -> "Finding":
         raise AssertionError
     passing = receipt.outcome is Outcome.UNKNOWN
     exit_code = ExitCode.UNAVAILABLE if passing else receipt.exit_code
-    meaning, remedy = "Exotel did not say what became of the message.", ASK_AGAIN
+    meaning, remedy = "Exotel did not say what happened to the message.", ASK_AGAIN
     if receipt.then is Then.STOP:
         # The catalogue speaks to whoever was sending; this message was accepted, and a second one would be too many.
         meaning = f"{meaning} {problem.meaning}"
@@ -284,7 +284,7 @@ def no_thread() -> Receipt:
 def _silence(silence: NoAnswer) -> Receipt:
     verdict = judge_silence(silence)
     if silence.written:
-        meaning = "The request was completely written and no usable answer came; the message may have been sent."
+        meaning = "The whole request left this machine and no usable answer came; the message may have been sent."
         remedy = _look_first()
     else:
         meaning = "The request did not reach Exotel; nothing was sent."

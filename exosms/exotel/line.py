@@ -121,7 +121,7 @@ class Https:
             ) from error
         except OSError as error:  # no descriptor left, an unreadable SSL_CERT_FILE
             raise ConfigError(
-                f"No connection can be prepared: {error.strerror or 'SSL_CERT_FILE holds no certificates'}",
+                f"No connection can be prepared: {error.strerror or 'SSL_CERT_FILE contains no certificates'}",
                 remedy="See what SSL_CERT_FILE names, and how many files this process may open (ulimit -n).",
             ) from error
 
@@ -212,7 +212,7 @@ def _certificates() -> "ssl.SSLContext":
     paths = ssl.get_default_verify_paths()
     named = os.environ.get(paths.openssl_cafile_env)
     if named and not Path(named).is_file():
-        raise ConfigError(f"SSL_CERT_FILE names {named!r}, which is no file", remedy="Correct it, or unset it.")
+        raise ConfigError(f"SSL_CERT_FILE names {named!r}, which is not a file", remedy="Correct it, or unset it.")
     context = ssl.create_default_context()
     if not (paths.cafile or (paths.capath and any(Path(paths.capath).iterdir()))):
         import certifi
