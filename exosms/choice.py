@@ -178,9 +178,9 @@ def _ignored_in_the_sandbox(options: Options, env: Mapping[str, str], choice: Ch
         "EXOSMS_BASE_URL": env.get("EXOSMS_BASE_URL") if by == "EXOTEL_REGION" else None,
         f"base_url of {choice.source}": choice.profile and choice.profile.base_url if by == choice.source else None,
     }
-    warnings = [f"{name} is ignored, since {by} says sandbox" for name, value in given.items() if value]
+    warnings = [f"{name} is ignored, because {by} says sandbox" for name, value in given.items() if value]
     if by == "EXOTEL_REGION" and choice.profile:
-        warnings.append(f"{choice.source} stays in the sandbox, since EXOTEL_REGION says sandbox; unset it to send")
+        warnings.append(f"{choice.source} stays in the sandbox, because EXOTEL_REGION says sandbox; unset it to send")
     return warnings
 
 
@@ -264,10 +264,10 @@ def _how_to_mend(profile: Profile, options: Options) -> str:
     from shlex import quote
 
     if not configfile.is_name(profile.name):
-        return "Mend it there."
+        return "Fix it there."
     again = f"exosms profile add {profile.name} --yes"
     where = f" --config {quote(str(options.config))}" if options.config else ""
-    return f"Mend it there, or give its account anew on a terminal, where it asks: {again}{where}"
+    return f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}{where}"
 
 
 def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
@@ -291,7 +291,7 @@ def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
 def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | None]) -> str:
     flaw = flaw_of(env[name])
     if flaw:
-        raise ConfigError(f"{name} {flaw}", remedy="Copy it afresh from Exotel's dashboard.")
+        raise ConfigError(f"{name} {flaw}", remedy="Copy it again from Exotel's dashboard.")
     return env[name]
 
 
@@ -329,7 +329,7 @@ def _left_aside(env: Mapping[str, str], choice: Choice) -> list[str]:
     if choice.profile is None:
         return []
     if choice.named_by:
-        ours = f"{choice.source} takes nothing of its account from the environment"
+        ours = f"{choice.source} takes no account settings from the environment"
         ignored = ["EXOSMS_BASE_URL"] if "EXOSMS_BASE_URL" in env else []
         if env.get("EXOTEL_REGION", "").strip().lower() == Region.SANDBOX:
             ignored.append("EXOTEL_REGION=sandbox")
@@ -338,4 +338,4 @@ def _left_aside(env: Mapping[str, str], choice: Choice) -> list[str]:
     missing = ", ".join(choice.missing_variables)
     if not present:
         return []
-    return [f"without {missing} the environment's {present} counts for nothing: the default {choice.source} is used"]
+    return [f"without {missing} the environment's {present} has no effect: the default {choice.source} is used"]

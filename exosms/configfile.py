@@ -70,7 +70,7 @@ def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Con
     known = ("version", "default_profile", "profiles")
     warnings = [f"{path}: {_about_unknown(key, known)}" for key in document if key not in known]
     if BUILT_IN.name in tables:
-        warnings.append(f"{path}: the profile 'sandbox' is built in; what the file says of it is ignored")
+        warnings.append(f"{path}: the profile 'sandbox' is built in; what the file says about it is ignored")
     return Config(path=path, default=default, warnings=tuple(warnings), home=home, tables=tables)
 
 
@@ -103,9 +103,9 @@ def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool
 def already_there(name: str) -> GuardError:
     """The error for a name that is in use and must not be replaced."""
     return GuardError(
-        f"There is a profile {name!r} already",
-        remedy="Nothing was changed. Choose another name, or add --yes to replace it: what is not given stays, but an"
-        " account is given anew whole, or not at all.",
+        f"The profile {name!r} already exists",
+        remedy="Nothing was changed. Choose another name, or add --yes to replace it: settings that you do not"
+        " give stay, but an account is replaced completely or not at all.",
     )
 
 
@@ -145,8 +145,8 @@ def check_name(name: str) -> None:
         raise ConfigError("The name 'sandbox' is taken by the built-in profile", remedy="Choose another name.")
     if not is_name(name):
         raise ConfigError(
-            f"{name!r} cannot name a profile",
-            remedy="Use at most 64 letters (a to z), digits, '-', '_' and '.', beginning with none of '-' and '.'.",
+            f"{name!r} is not a valid profile name",
+            remedy="Use at most 64 letters (a to z), digits, '-', '_' and '.'; do not begin with '-' or '.'.",
         )
 
 
@@ -175,7 +175,7 @@ def _check_access(path: Path, *, owner: int, mode: int, euid: int) -> None:
 
     if owner == euid and mode & 0o066:
         raise ConfigError(
-            f"The configuration {path} holds secrets, and others can read or change it (mode {mode:04o})",
+            f"The configuration {path} contains secrets, and others can read or change it (mode {mode:04o})",
             remedy=f"Run: chmod 600 {quote(str(path))}",
         )
     if owner != euid and mode & 0o022:
@@ -200,9 +200,9 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
         end = f"the end, line {len(content.splitlines())}"
         flaw = f"it is not TOML at {f'line {position[1]}, column {position[2]}' if position else end}"
     except (ValueError, RecursionError):  # a number of thousands of digits, brackets a thousand deep
-        flaw = "it holds a number too long or a value nested too deep"
+        flaw = "it contains a number that is too long or a value nested too deep"
     raise ConfigError(
-        f"The configuration {path} cannot be read: {flaw}", remedy="Mend it there; text stands in double quotes."
+        f"The configuration {path} cannot be read: {flaw}", remedy="Fix it there; write text in double quotes."
     )
 
 
@@ -252,7 +252,7 @@ def _addable(name: str) -> str:
 
 def _about_unknown(key: str, known: Iterable[str]) -> str:
     nearest = _nearest(key, known)
-    return f"the key {key!r} means nothing" + (f"; did you mean {nearest!r}?" if nearest else "")
+    return f"unknown key {key!r}" + (f"; did you mean {nearest!r}?" if nearest else "")
 
 
 def _nearest(word: str, words: Iterable[str]) -> str | None:
@@ -282,7 +282,7 @@ def _edited(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise ConfigError(
             f"The configuration {path} cannot be written: {error.strerror}",
-            remedy="Nothing was changed. Mend the permissions, free some space or name another --config.",
+            remedy="Nothing was changed. Fix the permissions, free some disk space or use another --config.",
         ) from error
 
 

@@ -54,13 +54,13 @@ def flaw_of_token(text: str) -> str | None:
     if len(text) > LONGEST_TOKEN:
         return "has more than 64 KiB"
     if any(not "!" <= character <= "~" for character in text):
-        return "holds a blank, a line break or another character that is not printable ASCII"
+        return "contains a space, a line break or another character that is not printable ASCII"
     return None
 
 
 def flaw_of_key(text: str) -> str | None:
     """What makes a text useless as an API key: also a colon, which ends the user name (RFC 7617 §2)."""
-    return flaw_of_token(text) or ("holds a colon; give the key alone, without the token" if ":" in text else None)
+    return flaw_of_token(text) or ("contains a colon; give only the key, without the token" if ":" in text else None)
 
 
 class TokenSource(Protocol):
@@ -123,10 +123,10 @@ class TokenFile:
         except OSError as error:
             raise ConfigError(
                 f"The {self.label} cannot be read: {error.strerror}",
-                remedy="Write the API token into that file, or name another one.",
+                remedy="Write the API token into that file, or give another file.",
             ) from error
         if file.mode & 0o044:
-            warn(f"the {self.label} can be read by others; to keep it to yourself: chmod 600 {quote(str(self.path))}")
+            warn(f"the {self.label} can be read by others; to make it private: chmod 600 {quote(str(self.path))}")
         text = file.content.decode("latin-1").removesuffix("\n").removesuffix("\r")
         return _checked(text, place=self.label)
 
@@ -196,7 +196,7 @@ def split_command(text: str) -> tuple[str, ...]:
     if words and words[0]:
         return words
     raise ConfigError(
-        "The token command is empty or has an open quote",
+        "The token command is empty or has an unclosed quote",
         remedy='Write the program and its arguments, such as --token-command "pass show exotel".',
     )
 
@@ -225,8 +225,8 @@ def _checked(text: str, *, place: str) -> Secret:
     flaw = flaw_of_token(text)
     if flaw:
         raise ConfigError(
-            f"{place} {flaw}, so it is no API token",
-            remedy="Copy the API token afresh from Exotel's dashboard, alone on its line.",
+            f"{place} {flaw}, so it is not an API token",
+            remedy="Copy the API token again from Exotel's dashboard, alone on its line.",
         )
     return Secret(text)
 

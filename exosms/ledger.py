@@ -367,8 +367,8 @@ class Ledger:
 def taken_for_dead() -> LedgerError:
     """Return what keeps two processes from sending the same: a lock is lost where its file is deleted."""
     return LedgerError(
-        "Another command took this one for dead, since its lock in the state directory was gone",
-        remedy="See what the other one did: exosms log. Then run it again.",
+        "Another command treated this one as ended, because its lock in the state directory was gone",
+        remedy="See what the other command did: exosms log. Then run it again.",
     )
 
 

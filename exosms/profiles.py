@@ -222,5 +222,5 @@ def _allow_from(env: Mapping[str, str], *, country: str) -> frozenset[str] | Non
     except WrongValueError as error:
         flaw, numbers = str(error), frozenset()
     if not numbers:
-        raise ConfigError(f"EXOSMS_ALLOW {flaw}", remedy="Write numbers with commas between them, or unset it.")
+        raise ConfigError(f"EXOSMS_ALLOW {flaw}", remedy="Write numbers separated by commas, or unset it.")
     return numbers

@@ -79,7 +79,7 @@ BUILT_IN = Profile(name="sandbox", region=Region.SANDBOX)
 
 def wrong(path: Path, what: str, must: str) -> ConfigError:
     """The error about one key of the file, which says what its value must be and never what it is."""
-    return ConfigError(f"{path}: {what} {must}", remedy=f"Mend it in {path}.")
+    return ConfigError(f"{path}: {what} {must}", remedy=f"Fix it in {path}.")
 
 
 class WrongValueError(Exception):
@@ -139,7 +139,7 @@ def parse_allow(numbers: Iterable[str], *, country: str = "IN") -> frozenset[str
     try:
         return frozenset(parse(number, country=country) for number in numbers)
     except InputError as error:
-        raise WrongValueError(f"holds what is no number: {error.message}") from error
+        raise WrongValueError(f"contains something that is not a phone number: {error.message}") from error
 
 
 def _text(value: object) -> str:
@@ -148,7 +148,7 @@ def _text(value: object) -> str:
     if not value:
         raise WrongValueError("is empty: fill it in or leave the key out")
     if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in value):
-        raise WrongValueError("holds a control character or a byte that is not UTF-8")
+        raise WrongValueError("contains a control character or a byte that is not UTF-8")
     return value
 
 
@@ -199,7 +199,7 @@ def _rate(value: object) -> Rate:
     text = _text(value)
     with suppress(ValueError):
         return Rate.parse(text)
-    raise WrongValueError(f"must be such as 200/min, or off, not {text!r}")
+    raise WrongValueError(f"must be off or a rate such as 200/min, not {text!r}")
 
 
 def _count(value: object) -> int:

@@ -54,7 +54,7 @@ def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
             return saved
         if before is not None and not replace:
             raise GuardError(
-                f"There is a template {name!r} already in {path}, and it is different",
+                f"The template {name!r} already exists in {path} and is different",
                 remedy="Nothing was changed. Add --yes to replace it, or choose another name.",
             )
         saved.warnings += _shared_id(edit.tables, name, table)

@@ -23,4 +23,4 @@ def _check_integers(values: Iterable[object]) -> None:
         elif isinstance(value, list):
             _check_integers(value)
         elif isinstance(value, int) and value not in _INTEGERS:
-            raise ValueError("it holds an integer of more than 64 bits")
+            raise ValueError("it contains an integer of more than 64 bits")

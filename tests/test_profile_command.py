@@ -195,7 +195,7 @@ def test_questions_leave_no_trace_on_standard_output(exosms: Shell) -> None:
     os.close(ours)
     os.close(theirs)
     assert (process.returncode, out.decode()) == (0, f"prod\tstored in {stored(exosms)}, the default\n")
-    asked = "There is a profile 'prod' already. Replace it? [y/N]: Region (mumbai, singapore, sandbox): "
+    asked = "The profile 'prod' already exists. Replace it? [y/N]: Region (mumbai, singapore, sandbox): "
     assert err.decode().startswith(asked)
 
 
@@ -215,24 +215,25 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
     result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=200)
     copy = "Copy it again from the API settings in Exotel's dashboard."
     region = (
-        "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. The region belongs to the account:"
+        "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. Each account belongs to one region:"
     )
+    look = " look at the host name in the examples that Exotel shows you."
     assert result.stdout == (
         "Region (mumbai, singapore, sandbox): bombay\n"
-        f"exosms: 'bombay' is no region: {region} it is that of the host in the examples Exotel shows you.\n"
+        f"exosms: 'bombay' is not a valid region: {region}{look}\n"
         "Region (mumbai, singapore, sandbox): singapore\n"
         "Account SID: \n"
         f"exosms: The account SID is empty. {copy}\n"
         "Account SID: a b\n"
-        f"exosms: The account SID 'a b' holds something other than letters, digits, '-', '_' and '.'. {copy}\n"
+        f"exosms: The account SID 'a b' contains something other than letters, digits, '-', '_' and '.'. {copy}\n"
         "Account SID: acme1\n"
         "API key (user name): key:secret\n"
-        f"exosms: The API key holds a colon; give the key alone, without the token. {copy}\n"
+        f"exosms: The API key contains a colon; give only the key, without the token. {copy}\n"
         "API key (user name):  key1 \n"
         "API token (not shown): \n"
         f"exosms: The API token is empty. {copy}\n"
         "API token (not shown): \n"
-        "exosms: The API token holds a blank, a line break or another character that is not printable ASCII. "
+        "exosms: The API token contains a space, a line break or another character that is not printable ASCII. "
         f"{copy}\n"
         "API token (not shown): \n"
         f"prod\tstored in {stored(exosms)}, the default\n"
@@ -270,7 +271,7 @@ def test_a_name_in_use_is_told_before_the_first_question(exosms: Shell, answers:
     before = stored(exosms).read_text()
     result = exosms.on_terminal("profile", "add", "prod", typed=[("[y/N]: ", answers)])
     assert result.exit_code == 5
-    assert result.stdout.startswith("There is a profile 'prod' already. Replace it? [y/N]: ")
+    assert result.stdout.startswith("The profile 'prod' already exists. Replace it? [y/N]: ")
     assert "Region" not in result.stdout
     assert stored(exosms).read_text() == before
 
@@ -312,7 +313,7 @@ def test_an_account_is_replaced_whole_or_not_at_all(exosms: Shell, given: tuple[
     result = exosms("profile", "add", "prod", "--yes", *given)
     assert result.exit_code == 4
     assert result.stderr.startswith(f"exosms: error: Not enough to store the profile 'prod': {missing}")
-    assert "An account is replaced whole" in result.stderr
+    assert "An account is replaced completely" in result.stderr
     assert stored(exosms).read_text() == before
 
 
@@ -337,7 +338,7 @@ def test_a_profile_of_the_sandbox_needs_no_account(exosms: Shell) -> None:
     [
         (b"", "Standard input was empty, and --token-stdin takes the API token from there"),
         (b"\ntoken\n", "The first line of standard input was empty, and --token-stdin takes"),
-        (b"\xff\xfe\n", "The API token holds a blank, a line break or another character"),
+        (b"\xff\xfe\n", "The API token contains a space, a line break or another character"),
     ],
 )
 def test_standard_input_without_a_token(exosms: Shell, stdin: bytes, words: str) -> None:
@@ -364,12 +365,12 @@ def test_a_token_file_that_will_not_do_is_told_when_it_is_named(exosms: Shell) -
     assert warned() == f"exosms: warning: the token_file {file} cannot be read: No such file or directory\n"
     file.write_text(TOKEN)
     file.chmod(0o644)
-    open_to_others = f"the token_file {file} can be read by others; to keep it to yourself: chmod 600 {file}"
+    open_to_others = f"the token_file {file} can be read by others; to make it private: chmod 600 {file}"
     assert warned() == f"exosms: warning: {open_to_others}\n"
     file.chmod(0o600)
     assert warned() == ""
     file.write_text("")
-    assert warned() == f"exosms: warning: token_file {file} is empty, so it is no API token\n"
+    assert warned() == f"exosms: warning: token_file {file} is empty, so it is not an API token\n"
     file.unlink()
     os.mkfifo(file, 0o600)
     assert warned() == ""
@@ -437,13 +438,12 @@ def test_the_remedy_for_a_missing_sender_is_a_command_that_works(exosms: Shell) 
 
 def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> None:
     path = write(exosms, '[profiles.prod]\nregion = "mumbai"\nacount_sid = "a"\napi_key = "k"\napi_token = "t"\n')
-    lack = (
-        f"rofile 'prod' in {path} lacks account_sid; the key 'acount_sid' means nothing; did you mean 'account_sid'?"
-    )
-    how = "Mend it there, or give its account anew on a terminal, where it asks: exosms profile add prod --yes"
+    lack = f"rofile 'prod' in {path} lacks account_sid; unknown key 'acount_sid'; did you mean 'account_sid'?"
+    again = "exosms profile add prod --yes"
+    how = f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}"
     result = exosms(*SEND)
     assert (result.exit_code, result.stderr) == (4, f"exosms: error: The p{lack}\n  {how}\n")
     assert exosms(*SEND, "--config", str(path)).stderr.endswith(f"{how} --config {path}\n")
     assert f"no account yet: the p{lack}" in exosms(*SEND, "-n").stderr
     path.write_text('[profiles."a b"]\nregion = "mumbai"')
-    assert exosms(*SEND).stderr.endswith("\n  Mend it there.\n")
+    assert exosms(*SEND).stderr.endswith("\n  Fix it there.\n")

@@ -383,11 +383,11 @@ def test_purge_keeps_what_is_unknown_or_unfinished(mixed: Shell) -> None:
     assert states(mixed) == ["unknown"]
     assert states(mixed, "half") == ["accepted", "waiting"]
     assert mixed("log", "--once", "k").stdout != ""
-    assert mixed("runs", "purge", "--older-than", "0s", "--yes").stdout == "0 messages forgotten\n"
+    assert mixed("runs", "purge", "--older-than", "0s", "--yes").stdout == "0 messages deleted\n"
 
 
 def test_purge_keeps_what_is_younger(mixed: Shell) -> None:
-    assert mixed("runs", "purge", "--older-than", "1h", "--yes").stdout == "0 messages forgotten\n"
+    assert mixed("runs", "purge", "--older-than", "1h", "--yes").stdout == "0 messages deleted\n"
     assert states(mixed) == ["accepted", "rejected", "unknown"]
 
 

@@ -195,7 +195,7 @@ def test_a_name_in_use_needs_yes(exosms: Shell, path: Path) -> None:
     refused = template(exosms, path, "add", "offer", "--text", "Sale today! - Acme", "--json")
     assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["kind"]) == (5, 5, "guard")
     assert refused.stderr == (
-        f"exosms: error: There is a template 'offer' already in {path}, and it is different\n"
+        f"exosms: error: The template 'offer' already exists in {path} and is different\n"
         "  Nothing was changed. Add --yes to replace it, or choose another name.\n"
     )
     assert path.read_text() == FILE

@@ -165,7 +165,7 @@ class Form:
         """Return a profile of the sandbox, which has no account: what was given of one is not kept."""
         for option in self._given.of_account:
             if option != "--region":
-                self._out.warn(f"{option} is ignored, since the region is the sandbox, which has no account")
+                self._out.warn(f"{option} is ignored, because the region is the sandbox, which has no account")
         return Profile(
             name=self._name,
             region=Region.SANDBOX,
@@ -189,7 +189,7 @@ class Form:
 
     def _refuse_missing(self, *, is_replaced: bool) -> None:
         if self._missing:
-            whole = "An account is replaced whole, never in part: give" if is_replaced else "Give"
+            whole = "An account is replaced completely, never in part: give" if is_replaced else "Give"
             raise ConfigError(
                 f"Not enough to store the profile {self._name!r}: {', '.join(self._missing)}",
                 remedy=f"{whole} these options, or run it on a terminal, where it asks.",

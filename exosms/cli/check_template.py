@@ -41,7 +41,7 @@ def command(
 ) -> int:
     """Check offline whether a text matches a registered DLT template, and say where and why it does not.
 
-    Without -t and --text it is held against every template known, and the most specific match wins. Exit code 0:
+    Without -t and --text it is compared with every known template, and the most specific match wins. Exit code 0:
     it matches, 3: it does not.
 
     exosms check-template -t otp --body "123456 is your OTP for login. - Acme"

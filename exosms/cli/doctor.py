@@ -43,7 +43,7 @@ def command(
 ) -> int:
     """Check configuration, permissions, ledger, clock, network and credentials; nothing is sent, nothing written.
 
-    The page holds no secret, no recipient and no user name, so that it can be pasted into a support ticket. The exit
+    The page contains no secret, no recipient and no user name, so you can paste it into a support ticket. The exit
     code is that of the worst failure; warnings are 0.
 
     exosms doctor

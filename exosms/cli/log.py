@@ -40,9 +40,9 @@ def command(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Show what this machine sent and what `status` and `--wait` learned of it, oldest first; texts are not shown.
+    """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
 
-    The rows of a bulk run stand together, where it began.
+    The rows of a bulk run are together, at the time when it started.
 
     exosms log --since 24h --outcome unknown
 

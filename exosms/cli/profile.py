@@ -61,16 +61,16 @@ def add(
     dlt_entity_id: o.DltEntityId = None,
     config: o.Config = None,
     yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Replace a profile of that name, whose other settings stay.")
+        bool, typer.Option("-y", "--yes", help="Replace a profile of that name; its other settings stay.")
     ] = False,
     no_input: o.NoInput = False,
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Store an account; on a terminal it asks for what is missing, and there is no flag for the token itself.
+    """Store an account; on a terminal it asks for missing values. There is no flag for the token itself.
 
-    With --yes it replaces one of that name, which keeps what is not given; but an account is given anew whole, or not
-    at all. The sandbox needs none.
+    With --yes it replaces a profile of that name. Settings that you do not give stay, but an account is replaced
+    completely or not at all. The sandbox needs no account.
 
     exosms profile add prod
 
@@ -121,7 +121,7 @@ def _stored(file: Path, name: str) -> Profile | None:
 
 def _agreed_to_replace(name: str) -> bool:
     """Return True once a person agreed; raises GuardError otherwise."""
-    if not confirmed(f"There is a profile {name!r} already. Replace it?"):
+    if not confirmed(f"The profile {name!r} already exists. Replace it?"):
         raise configfile.already_there(name)
     return True
 
@@ -206,12 +206,12 @@ def use(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, jso
     """
     out = o.out(output, json=json)
     configfile.use_profile(places.config_path_to_write(config, os.environ), name)
-    _done(out, "profile use", name, "the default now")
+    _done(out, "profile use", name, "now the default")
     return ExitCode.OK
 
 
 def remove(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
-    """Forget a profile; what was sent with it stays in the ledger.
+    """Remove a profile; records of its messages stay in the ledger.
 
     exosms profile remove old
 
@@ -291,7 +291,7 @@ def path(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json =
 def _one(name: str | None, profile: str | None) -> str | None:
     """Return the profile that is meant; raises UsageError for two."""
     if name and profile and name != profile:
-        raise UsageError(f"Which one is meant, {name!r} or {profile!r}?", remedy="Name one profile.")
+        raise UsageError(f"Two profiles are given, {name!r} and {profile!r}", remedy="Give only one.")
     return name or profile
 
 

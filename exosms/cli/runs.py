@@ -221,7 +221,10 @@ def export(
 
 def purge(
     older_than: Annotated[
-        float, typer.Option("--older-than", metavar="DURATION", parser=o.duration, help="Such as 90d.")
+        float,
+        typer.Option(
+            "--older-than", metavar="DURATION", parser=o.duration, help="Delete records older than this, such as 90d."
+        ),
     ],
     yes: o.Yes = False,
     no_input: o.NoInput = False,
@@ -230,8 +233,8 @@ def purge(
 ) -> int:
     """Delete records of older messages: numbers, Sids, outcomes and texts, of single sends too.
 
-    What is unknown or unfinished stays, and so do once keys that still hold. Rows that are forgotten are not known
-    as sent before any more. A terminal is asked first.
+    Unknown and unfinished messages stay, and so do once keys that are still valid. Deleted rows no longer count as
+    sent before. On a terminal it asks first.
 
     exosms runs purge --older-than 90d
 
@@ -240,12 +243,12 @@ def purge(
     out = o.out(output, json=json)
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
-            _agreed(out, "Forget what was sent that long ago?", yes=yes, no_input=no_input)
+            _agreed(out, "Delete records older than that?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
         else:
-            out.line(f"{counted(messages, 'message')} forgotten")
+            out.line(f"{counted(messages, 'message')} deleted")
     return ExitCode.OK
 
 

@@ -79,7 +79,7 @@ def command(
 
     The address is the first line printed. Any key and token are accepted, unless the token begins with "wrong". A
     recipient +9190000CCCCC chooses the answer: an HTTP status (00403) or the detailed status that the message ends
-    with (23185). What was really taken is listed at /sandbox/messages.json.
+    with (23185). The messages it accepted are listed at /sandbox/messages.json.
 
     exosms sandbox --port 8080
 

@@ -61,7 +61,7 @@ def command(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
-    """Ask what became of messages that Exotel accepted; what it answers is kept for `exosms log`.
+    """Ask Exotel whether accepted messages were delivered; `exosms log` shows the answers too.
 
     Exit code 12: one failed, 6: one is not found, 0: all are delivered or, without --wait, pending; with --wait those
     still pending are 8.

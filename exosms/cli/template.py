@@ -140,7 +140,7 @@ def add(
 ) -> int:
     """Add a registered text to templates.toml; comments and order of the file stay.
 
-    With --yes it replaces one of that name, which keeps what is not given; an empty value takes one away.
+    With --yes it replaces a template of that name and keeps what is not given; an empty value removes one.
 
     exosms template add login --text "{#var#} is your OTP. - Acme" --from ACMEIN
 
@@ -181,7 +181,7 @@ def remove(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Take a text out of templates.toml; the DLT portal does not learn of it.
+    """Remove a text from templates.toml; nothing changes on the DLT portal.
 
     exosms template remove otp
 
@@ -228,7 +228,7 @@ def import_(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Take over the approved templates that a DLT portal exported; all of them or, if one cannot be read, none.
+    """Import the approved templates that a DLT portal exported; if one cannot be read, none is imported.
 
     exosms template import templates.xlsx
 
@@ -258,10 +258,10 @@ def lint(
     output: o.Output = Format.AUTO,
     json: o.Json = False,
 ) -> int:
-    """Say what DLT portals and operators may object to, by which rule and since when.
+    """Show what DLT portals and operators may object to, by which rule and since when.
 
     Notes alone are exit code 0: registration rules have exceptions, and only the portal decides. Something wrong
-    is 3: a template that cannot be read, an id or a header that is none, or one id with two texts.
+    is 3: a template that cannot be read, an id or header that is not valid, or one id with two texts.
 
     exosms template lint
 
