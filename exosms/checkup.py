@@ -269,7 +269,7 @@ def of_clock(now: float, reply: Answer | NoAnswer | None) -> Iterator[Check]:
     if abs(skew) > _SKEW:
         direction = "ahead of" if skew > 0 else "behind"
         said = f"{said}; {abs(skew):.0f} s {direction} the server's"
-        yield Check("clock", Grade.WARNING, said, "Set the clock, such as with timedatectl set-ntp true.")
+        yield Check("clock", Grade.WARNING, said, "Set the clock, for example: timedatectl set-ntp true.")
         return
     yield Check("clock", Grade.OK, said)
 

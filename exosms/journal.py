@@ -447,7 +447,7 @@ def already_on_its_way(run: Run) -> GuardError:
     holder = f", being sent by process {process_of(run.owner)}" if run.owner else ""
     begin = "Wait for it, or after it has stopped continue" if holder else "Continue"
     return GuardError(
-        f"This file is already on its way, as the run {run.name}, which is unfinished{holder}",
+        f"This file already has an unfinished run, {run.name}{holder}",
         remedy=f"{begin} with: exosms runs resume {run.name}",
     )
 

@@ -669,7 +669,7 @@ def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell
         env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
         same = exosms("bulk", str(exosms.home / name), "--yes", env=env)
         assert (same.exit_code, exotel.requests) == (5, 1)
-        assert "already on its way, as the run june, which is unfinished" in same.stderr
+        assert "This file already has an unfinished run, june" in same.stderr
         assert "exosms runs resume june" in same.stderr
     edited = through(exosms, exotel, TWO.replace("Namaste", "Hi"))
     assert (edited.exit_code, exotel.requests) == (5, 1)
@@ -917,7 +917,7 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
         result = through(exosms, server, text, "--json")
     if threads < 2:
         assert (result.exit_code, server.requests) == (7, 0)
-        assert "this machine has no thread left" in result.json["error"]["message"]
+        assert "this machine can start no more threads" in result.json["error"]["message"]
         assert (result.json["counts"]["accepted"], result.json["counts"]["unknown"]) == (0, 0)
     else:
         assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 12)

@@ -211,7 +211,7 @@ def test_a_command_that_was_taken_for_dead_does_not_try_again(exosms: Shell) -> 
         _, err = process.communicate(timeout=20)
         assert server.requests == 2
     assert (other.returncode, process.returncode) == (0, 11)
-    assert b"is not tried again: Another command took this one for dead" in err
+    assert b"is not tried again: Another command treated this one as ended" in err
 
 
 def test_a_closed_standard_output_changes_nothing_about_what_is_sent(exosms: Shell) -> None:

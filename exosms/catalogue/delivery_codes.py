@@ -62,7 +62,7 @@ CODES: tuple[Entry, ...] = (
             "a text that matches no registered template and was therefore treated as promotional",
         ),
         who=Who.RECIPIENT,
-        remedy="Send no promotions to this number. Send what a customer needs, such as an OTP, with "
+        remedy="Send no promotions to this number. For a message that the customer needs, such as an OTP, use "
         "`--type transactional` and its registered template.",
     ),
     _failed(

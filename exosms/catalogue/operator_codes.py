@@ -91,7 +91,7 @@ CODES: tuple[Entry, ...] = (
         name="Preference",
         meaning="The recipient has chosen not to receive messages of this kind.",
         who=Who.RECIPIENT,
-        remedy="Send no promotions to this number. Send what a customer needs, such as an OTP, with "
+        remedy="Send no promotions to this number. For a message that the customer needs, such as an OTP, use "
         "`--type transactional` and a template registered for it.",
     ),
     _code(
