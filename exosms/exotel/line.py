@@ -1,7 +1,6 @@
 """What carries a request: the network, or an emulator in this process."""
 
 import base64
-import html
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 _SHORTEST_SECRET = 4
 """A text shorter than this is a part of too many words to be taken out of answers."""
+
+_MARKUP = frozenset("&<>\"'")
+"""What HTML escapes; its module takes longer to import than all that is done with it."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -161,9 +163,18 @@ def _spellings(key: str, token: str) -> tuple[str, ...]:
     plain = [key, token, f"{key}:{token}"]
     encoded = [base64.b64encode(secret.encode()).decode() for secret in plain]
     quoted = [quote(secret, safe="") for secret in (*plain, *encoded)]
-    escaped = [html.escape(secret) for secret in plain]
+    escaped = [_escaped(secret) for secret in plain]
     spellings = {secret for secret in (*plain, *encoded, *quoted, *escaped) if len(secret) >= _SHORTEST_SECRET}
     return tuple(sorted(spellings, key=len, reverse=True))
+
+
+def _escaped(text: str) -> str:
+    """Return a text as a page of HTML spells it."""
+    if _MARKUP.isdisjoint(text):
+        return text
+    import html
+
+    return html.escape(text)
 
 
 def _outcome(reply: Answer | NoAnswer) -> str:
