@@ -110,9 +110,8 @@ class Https:
                 verify=_no_certificates() if loopback else _certificates(),
                 trust_env=not loopback,
                 limits=httpx.Limits(max_keepalive_connections=0),
-                timeout=httpx.Timeout(
-                    min(timeout, max(READ_TIMEOUT, timeout - 30)), connect=min(timeout, CONNECT_TIMEOUT)
-                ),
+                # Not cut to a shorter timeout: that is the deadline's to tell, and the two would race.
+                timeout=httpx.Timeout(max(READ_TIMEOUT, timeout - 30), connect=min(timeout, CONNECT_TIMEOUT)),
                 headers={"Accept-Encoding": "identity", "User-Agent": f"exosms/{__version__}"},
                 cookies=CookieJar(DefaultCookiePolicy(netscape=False)),  # none: no request tells of another
             )
