@@ -46,11 +46,6 @@ class Finding:
         """The message's outcome, where it is known."""
         return self.delivery.outcome if self.delivery else None
 
-    @property
-    def is_missing(self) -> bool:
-        """Whether Exotel answered that it knows no such message."""
-        return self.problem is not None and self.problem.kind == "not_found"
-
 
 def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> Finding:
     """Return the finding that a delivery state makes."""

@@ -1,6 +1,5 @@
 """The form behind ``profile add``: what was given is checked first; what is missing is asked, or listed."""
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -229,11 +228,6 @@ class Form:
     def _warn(self, warnings: tuple[str, ...]) -> None:
         for warning in warnings:
             self._out.warn(warning)
-
-
-def can_ask(*, no_input: bool) -> bool:
-    """Whether a person is there to answer, and may be asked."""
-    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty()
 
 
 def _token_from_stdin() -> str:

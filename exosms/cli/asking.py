@@ -23,8 +23,13 @@ def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "
 
 
 def can_ask(out: Out, *, no_input: bool) -> bool:
+    """Whether a person is there to answer, may be asked, and sees the question."""
+    return can_answer(no_input=no_input) and out.stderr.isatty()
+
+
+def can_answer(*, no_input: bool) -> bool:
     """Whether a person is there to answer, and may be asked."""
-    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty() and out.stderr.isatty()
+    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty()
 
 
 def confirmed(question: str) -> bool:

@@ -10,7 +10,7 @@ from exosms import configfile, places
 from exosms.account import Region
 from exosms.cli import accountform, offers
 from exosms.cli import options as o
-from exosms.cli.asking import confirmed
+from exosms.cli.asking import can_answer, confirmed
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
 from exosms.cli.render import Format, Out, facts
@@ -94,7 +94,7 @@ def add(
         sender=sender,
         dlt_entity_id=dlt_entity_id,
     )
-    can_ask = accountform.can_ask(no_input=no_input)
+    can_ask = can_answer(no_input=no_input)
     form = accountform.Form(name, given, out, can_ask=can_ask)
     file = places.config_path_to_write(config, os.environ)
     before = _stored(file, name)
