@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from exosms.credentials import InlineToken, Secret, TokenSource, Warn
 from exosms.errors import ConfigError
@@ -32,8 +32,7 @@ class Region(StrEnum):
         return f"https://{self.host}" if self.host else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(NamedTuple):
     """An account that requests can be made with."""
 
     sid: str

@@ -10,7 +10,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError
@@ -47,24 +48,21 @@ _MOST_REFUSED = 5
 """Requests in a row, after their retries, that end the same way before a run stops."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(NamedTuple):
     """A row's outcome, committed."""
 
     item: Item
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(NamedTuple):
     """Why a run ended before its last row."""
 
     exit_code: int
     problem: Problem
 
 
-@dataclass(frozen=True, kw_only=True)
-class BulkDesk:
+class BulkDesk(NamedTuple):
     """Everything that a run needs on its way, for one command."""
 
     client: Client
@@ -382,7 +380,7 @@ class Sender:
     def _stop_after(self, receipt: Receipt, prefix: str = "") -> None:
         if self.stop is None and (problem := receipt.problem):
             said = prefix + (problem.message or f"HTTP {problem.http_status}")
-            self.stop = Stop(exit_code=receipt.exit_code, problem=replace(problem, message=said))
+            self.stop = Stop(exit_code=receipt.exit_code, problem=problem._replace(message=said))
 
 
 class _Fresh:
@@ -467,7 +465,7 @@ def stop_for(error: ExosmsError) -> Stop:
     receipt = refused_here(error)
     if receipt.problem is None:
         raise AssertionError
-    return Stop(exit_code=receipt.exit_code, problem=replace(receipt.problem, meaning=_REMAIN))
+    return Stop(exit_code=receipt.exit_code, problem=receipt.problem._replace(meaning=_REMAIN))
 
 
 def _broken(error: Exception) -> Receipt:

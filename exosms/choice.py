@@ -5,9 +5,8 @@ Whatever says sandbox stays the sandbox.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from exosms import configfile
 from exosms.account import Account, Region, flaw_of_sid, parse_base_url, parse_region, sandbox_account
@@ -39,8 +38,7 @@ _HOW_TO_COMPLETE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the command line says about account and settings; None is what it does not say."""
 
     profile: str | None = None
@@ -70,15 +68,13 @@ class _NoAccountError(ConfigError):
         return f"no account yet: {said[0].lower()}{said[1:]}. {self.remedy}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
+class _Address(NamedTuple):
     base_url: str
     region: Region | None
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(NamedTuple):
     """Where account and settings come from."""
 
     config: Path | None

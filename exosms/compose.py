@@ -1,7 +1,7 @@
 """From a number and a text to a message: what every text must pass before it may cost anything."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms import segments
 from exosms.errors import InputError
@@ -14,8 +14,7 @@ _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _UNFILLED = re.compile(r"\{#\w*#\}|\{\{\s*\w+\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letterhead:
+class Letterhead(NamedTuple):
     """What the messages of one command have in common."""
 
     sender: str

@@ -4,9 +4,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms.credentials import read_small
 from exosms.errors import ConfigError, GuardError
@@ -24,19 +23,22 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(NamedTuple):
     """What ``config.toml`` says.
 
     Each profile is checked when it is taken, so that one in use is never stopped by a slip in another.
     """
 
     path: Path
+    tables: Mapping[str, Mapping[str, object]]
     default: str | None = None
     """The profile used where none is named: ``default_profile``, or the only one there is."""
     warnings: tuple[str, ...] = ()
     home: str | None = None
-    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """Name the file; its tables may hold tokens."""
+        return f"Config({str(self.path)!r})"
 
     @property
     def names(self) -> tuple[str, ...]:

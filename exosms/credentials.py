@@ -4,9 +4,8 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
 
@@ -74,8 +73,7 @@ class TokenSource(Protocol):
         """Return the token; raises ConfigError with a sentence that quotes nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class InlineToken:
+class InlineToken(NamedTuple):
     """A token that stands in the configuration file or in a variable, whose name is the label."""
 
     token: Secret
@@ -86,8 +84,7 @@ class InlineToken:
         return _checked(self.token.reveal(), place=self.label)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFile:
+class TokenFile(NamedTuple):
     """A file with nothing but the token and perhaps a line break after it."""
 
     path: Path
@@ -131,8 +128,7 @@ class TokenFile:
         return _checked(text, place=self.label)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCommand:
+class TokenCommand(NamedTuple):
     """A program that prints the token as its first line; it runs without a shell."""
 
     argv: tuple[str, ...]
@@ -201,13 +197,16 @@ def split_command(text: str) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SmallFile:
+class SmallFile(NamedTuple):
     """A file's content, and who may do what with it."""
 
-    content: bytes = field(repr=False)
+    content: bytes
     owner: int
     mode: int
+
+    def __repr__(self) -> str:
+        """Leave the content out: it may be a token."""
+        return f"SmallFile(owner={self.owner}, mode={self.mode:04o})"
 
 
 def read_small(path: Path, *, limit: int) -> SmallFile:

@@ -1,7 +1,7 @@
 """The answer to one question about a message: its delivery, with a remedy if it failed, or why there is none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms import codes
 from exosms.errors import ExitCode
@@ -26,8 +26,7 @@ _MOST_TELLING = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """What one question brought. Asking changes nothing: without an answer the message is what it was."""
 
     sid: str

@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms import dlt, phone
 from exosms.compose import Letterhead, compose
@@ -66,8 +65,7 @@ class Columns:
         return f"; did you mean {self.written[near[0]]!r}?" if near else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A text with columns in it; what a cell holds is never read as a pattern again."""
 
     skeleton: str
@@ -415,7 +413,7 @@ class Recipe:
                 continue
             for warning in warnings:
                 self._wording.warnings.add(warning)
-        return replace(self._letterhead, **own) if own else self._letterhead
+        return self._letterhead._replace(**own) if own else self._letterhead
 
     def _flaw(self, row: Row, column: str, message: str, remedy: str) -> Flaw:
         return _flaw(row, self._written, column, message, remedy)

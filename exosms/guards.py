@@ -1,8 +1,8 @@
 """What keeps a correct message back until a person decides otherwise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from exosms.dlt import is_promotional
 from exosms.errors import GuardError
@@ -14,8 +14,7 @@ OPENS, CLOSES = 10, 21
 """Hours in India between which promotional SMS are delivered, the end exclusive (TRAI, October 2025)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guards:
+class Guards(NamedTuple):
     """The limits of one command and its profile; None is no limit."""
 
     any_hour: bool = False

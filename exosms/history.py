@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms.database import translated
 from exosms.journal import Journal, Run
@@ -19,8 +19,7 @@ _IN_BULK = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which entries are asked for; None leaves a condition out."""
 
     to: str | None = None

@@ -11,9 +11,8 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms.compose import Letterhead
 from exosms.database import Database, translated
@@ -44,8 +43,7 @@ _SETTLE = f"""
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """What a run was begun with and keeps when it is resumed."""
 
     letterhead: Letterhead
@@ -65,8 +63,7 @@ class Terms:
     """The pace that the command line asked for; None: the profile's, or the default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One run; times are seconds since the epoch."""
 
     id: int
@@ -88,8 +85,7 @@ class Run:
         return self.exit_code is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(NamedTuple):
     """One row that is to be sent."""
 
     number: int
@@ -98,8 +94,7 @@ class Item:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowEntry:
+class RowEntry(NamedTuple):
     """One row as the journal knows it; ``text`` is kept until the row is accepted."""
 
     number: int
@@ -122,8 +117,8 @@ class RowEntry:
     """What Exotel last said of it."""
 
 
-_RUN = tuple(Run.__slots__)
-_ROW = tuple(name for name in RowEntry.__slots__ if name != "delivery")
+_RUN = Run._fields
+_ROW = tuple(name for name in RowEntry._fields if name != "delivery")
 
 
 class Journal:
@@ -479,7 +474,7 @@ def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
 
 
 def _dump(terms: Terms) -> str:
-    return json.dumps(asdict(terms))
+    return json.dumps({**terms._asdict(), "letterhead": terms.letterhead._asdict()})
 
 
 def _load(text: str) -> Terms:

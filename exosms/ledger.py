@@ -8,10 +8,9 @@ Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come 
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms.account import is_of_sandbox
 from exosms.database import REPLACE, Database, LedgerError, translated
@@ -32,8 +31,7 @@ class State(StrEnum):
     """Of rows alone: nothing was to be done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One message in the ledger; times are seconds since the epoch."""
 
     id: int
@@ -67,15 +65,14 @@ class Entry:
         return is_of_sandbox(self.account)
 
 
-ENTRY = tuple(name for name in Entry.__slots__ if name not in {"run", "row", "delivery", "checked_at"})
+ENTRY = tuple(name for name in Entry._fields if name not in {"run", "row", "delivery", "checked_at"})
 """The columns of a message that are of its own table."""
 
-DELIVERY = tuple(Delivery.__slots__)
+DELIVERY = Delivery._fields
 """The columns of what became of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnceKey:
+class OnceKey(NamedTuple):
     """At most one accepted message per key, recipient and account, within ``within`` seconds if given."""
 
     key: str

@@ -5,9 +5,9 @@ makes a template useless here: it cannot be read, its id or header is none, or o
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from exosms import dlt
 from exosms.errors import InputError
@@ -49,8 +49,7 @@ WRONG = frozenset({Kind.INVALID, Kind.ID_INVALID, Kind.ID_CONFLICT, Kind.HEADER_
 """What has to be mended; everything else is a note."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Who says so and, where it is known, since when: ``YYYY-MM``."""
 
     source: str
@@ -87,8 +86,7 @@ RULES: Mapping[Kind, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One remark about one template; without a name about the file."""
 
     kind: Kind

@@ -1,8 +1,8 @@
 """A message, and what became of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from exosms.errors import ExitCode
 
@@ -51,8 +51,7 @@ class Retry(StrEnum):
     DECIDE = "decide"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One text to one recipient, checked and ready to be sent."""
 
     to: str
@@ -72,8 +71,7 @@ class Message:
     """The registered template's name in our registry; it never goes over the wire."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a message was not accepted, and what to do about it."""
 
     kind: str
@@ -98,8 +96,7 @@ class Then(StrEnum):
     """Whatever follows would fail for the same reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What Exotel says of a message that it accepted; ``status`` and ``detailed_status`` are its own words."""
 
     outcome: Outcome
@@ -129,8 +126,7 @@ class Delivery:
         return " ".join(filter(None, (self.status, code, self.detailed_status)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What is known of one message; ``status`` and ``detailed_status`` are Exotel's own words."""
 
     outcome: Outcome

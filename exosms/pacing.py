@@ -1,7 +1,7 @@
 """Rate and back-off as arithmetic; the clock and the chance are arguments."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_PAUSE = 300.0
 """Seconds to which a ``Retry-After`` is clamped."""
@@ -15,8 +15,7 @@ _SLACK = 0.99
 _RATE = re.compile(r"(\d{1,6})\s*/\s*(?:min|minute|m)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """Requests a minute; 0 is no limit at all."""
 
     per_minute: int

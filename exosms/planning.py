@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exosms import segments
 from exosms.drafts import Recipe
@@ -81,8 +82,7 @@ class Inspection:
         return Rejected(first.number, first.line, recipient, column + first.message)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """What would be sent."""
 
     totals: Totals

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from exosms import dlt
 from exosms.errors import InputError
@@ -87,8 +88,7 @@ class Kind(StrEnum):
     CLEANED = "cleaned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Remark(NamedTuple):
     """Something about one cell, or about the file."""
 
     kind: Kind
@@ -97,8 +97,7 @@ class Remark:
     column: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(NamedTuple):
     """One approved template."""
 
     row: int
@@ -180,8 +179,7 @@ def _statuses(export: Export) -> str:
 # Columns.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
+class _Columns(NamedTuple):
     """Where each field stands, and under which header."""
 
     places: Mapping[Field, int]

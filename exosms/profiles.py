@@ -1,9 +1,8 @@
 """Which settings a command works with: flag, environment, profile, default; and the source of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from exosms.account import Account, Region, parse_base_url, parse_region
 from exosms.choice import Choice, Options, account_of, choose
@@ -22,8 +21,7 @@ DEFAULT_RATE = Rate(200)
 SANDBOX_SENDER = "EXOTEL"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What a command works with."""
 
     profile: str | None
@@ -45,9 +43,9 @@ class Settings:
     """None where no home can be found."""
     config: Path | None
     """The configuration file, whether it exists or not."""
-    warnings: tuple[str, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str]
     """Where each setting came from, by the names of ``describe``."""
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_sandbox(self) -> bool:
@@ -55,8 +53,7 @@ class Settings:
         return self.account is not None and self.account.is_sandbox
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One setting as ``profile show`` prints it; None is not set."""
 
     name: str

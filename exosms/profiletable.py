@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from exosms.account import Region, flaw_of_sid, parse_base_url, parse_region
 from exosms.credentials import (
@@ -38,8 +37,7 @@ KEYS = (
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """One stored account, with what goes with it; None is what it does not say."""
 
     name: str

@@ -8,10 +8,9 @@ import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from exosms.errors import InputError
 
@@ -51,8 +50,7 @@ _BROKEN = (
 """What Python's ``csv.Error`` says, and what it means."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One record; its cells by folded header, exactly as they are."""
 
     number: int
@@ -62,8 +60,7 @@ class Row:
     cells: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
+class Flaw(NamedTuple):
     """What is wrong with one record, as a sentence that names the value."""
 
     number: int

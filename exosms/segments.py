@@ -1,7 +1,7 @@
 """How a text is encoded and how many parts it takes (3GPP TS 23.038 §6.2, TS 23.040 §9.2.3.24)."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms.errors import InputError
 from exosms.message import Encoding
@@ -27,16 +27,14 @@ FEW_FORCING = 5
 """Of so many different characters it is news that they force Unicode; a text in an Indian script is meant to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forcing:
+class Forcing(NamedTuple):
     """A character that forces Unicode, at a 0-based offset in code points."""
 
     offset: int
     character: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Measure(NamedTuple):
     """What a text costs. ``units`` are septets when plain, UTF-16 code units when Unicode."""
 
     encoding: Encoding

@@ -7,7 +7,7 @@ repeated only if it certainly did not reach Exotel.
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
@@ -26,8 +26,7 @@ _WORTH_TELLING = 2.0
 """Seconds of waiting that a person would wonder about."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desk:
+class Desk(NamedTuple):
     """Everything that a message needs on its way, for one account and one command."""
 
     client: Client
@@ -238,7 +237,7 @@ def _to_be_resolved(receipt: Receipt, once: OnceKey) -> Receipt:
     if problem is None:  # what is unknown has one
         return receipt
     remedy = f"{problem.remedy} Then: {_resolving(once.key)}"
-    return replace(receipt, problem=replace(problem, remedy=remedy))
+    return receipt._replace(problem=problem._replace(remedy=remedy))
 
 
 def _resolving(once_key: str | None) -> str:

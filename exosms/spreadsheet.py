@@ -6,10 +6,9 @@ XLSX is read as ECMA-376 Part 1, §18 describes it, in as far as cells hold text
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.errors import InputError
 
@@ -32,8 +31,7 @@ _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _UNREADABLE = "Open it in a spreadsheet, save it as CSV UTF-8 and import that."
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """What a cell holds, as text."""
 
     text: str
@@ -41,16 +39,14 @@ class Cell:
     """The workbook keeps it as a number, of which a spreadsheet holds 15 digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The cells by their column from 0; a row of a CSV is numbered by the physical line that it begins on."""
 
     number: int
     cells: Mapping[int, Cell]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read the file: a delimiter or a sheet."""
 
     label: str

@@ -10,7 +10,6 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -47,8 +46,7 @@ _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occur
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A row that makes a message; ``line`` is the physical line on which it begins."""
 
     number: int
@@ -56,8 +54,7 @@ class Draft:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A row that makes none, and why; ``recipient`` is what stands in the file."""
 
     number: int
@@ -76,8 +73,7 @@ class LeftOut(NamedTuple):
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(NamedTuple):
     """What is laid out; ``messages``, ``parts`` and ``unicode`` count what would be sent."""
 
     rows: int
@@ -88,16 +84,14 @@ class Totals:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True)
-class Envelopes:
+class Envelopes(NamedTuple):
     """How many messages may share requests: ``alone`` go one by one, the others by what a request says once."""
 
     alone: int
     shared: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class Before(NamedTuple):
     """How many rows were sent by earlier runs, or may have been."""
 
     accepted: int

@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from exosms.delivery import ASK_AGAIN, Finding, checked_when_sent, found, is_about_the_template
 from exosms.errors import ExitCode
@@ -35,8 +35,7 @@ _WORTH_TELLING = 2.0
 _PASSING = {Then.RETRY, Then.PAUSE}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asker:
+class Asker(NamedTuple):
     """Everything that a question about a message needs, for one account and one command."""
 
     client: Client
@@ -94,7 +93,7 @@ class Asker:
             found = checked_when_sent(sent.template) if sent and sent.template else None
         if found is None:
             return finding
-        return replace(finding, problem=replace(problem, remedy=f"{problem.remedy} {found}"))
+        return finding._replace(problem=problem._replace(remedy=f"{problem.remedy} {found}"))
 
 
 class Watch:
@@ -141,7 +140,7 @@ class Watch:
         for sid in self._open:
             finding = self.findings[sid]
             if finding.delivery and finding.problem is None:
-                self.findings[sid] = replace(finding, exit_code=ExitCode.PENDING)
+                self.findings[sid] = finding._replace(exit_code=ExitCode.PENDING)
 
     def _round(self, until: float, *, is_settled: Callable[[Finding], bool]) -> bool:
         """Ask about every open message once; return whether to ask no more at all."""
@@ -171,14 +170,14 @@ class Watch:
         last = next((finding for finding in reversed(self.findings.values()) if not finding.delivery), None)
         for sid in self._open:
             if last and sid not in self.findings:
-                self.findings[sid] = replace(last, sid=sid)
+                self.findings[sid] = last._replace(sid=sid)
 
 
 def _merged(before: Finding | None, now: Finding) -> Finding:
     """A question without an answer leaves what was known; one after which none can follow also says why."""
     if before is None or before.delivery is None or now.delivery:
         return now
-    return replace(now, delivery=before.delivery) if now.then is Then.STOP else before
+    return now._replace(delivery=before.delivery) if now.then is Then.STOP else before
 
 
 def _paused(sid: str, seconds: float) -> Finding:

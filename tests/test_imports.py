@@ -14,9 +14,11 @@ print(json.dumps([code, *sys.modules]))
 """
 
 
-def modules(exosms: Shell, *argv: str, env: dict[str, str] | None = None) -> set[str]:
+def modules(exosms: Shell, *argv: str, env: dict[str, str] | None = None, listing: str = LIST) -> set[str]:
     clean = {name: value for name, value in exosms.full_env(env).items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run([sys.executable, "-c", LIST, *argv], env=clean, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", listing, *argv], env=clean, capture_output=True, text=True, check=True
+    )
     code, *names = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr
     return {".".join(name.split(".")[:2]) for name in names} | {name.split(".")[0] for name in names}
@@ -50,3 +52,11 @@ def test_a_piped_send_imports_only_what_it_needs(exosms: Shell) -> None:
         "exosms.template", "exosms.delivery", "exosms.tracking",
     }  # fmt: skip
     assert set() == loaded & heavy
+
+
+def test_values_on_the_way_of_a_send_are_named_tuples(exosms: Shell) -> None:
+    """A frozen dataclass takes half a millisecond to define, a named tuple a tenth of that."""
+    listed = LIST.replace("*sys.modules", "*sorted(c.__name__ for c in object.__subclasses__() if is_ours(c))")
+    ours = "is_ours = lambda c: c.__module__.startswith('exosms') and hasattr(c, '__dataclass_fields__')\n"
+    argv = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hello", "--region", "sandbox")
+    assert modules(exosms, *argv, listing=ours + listed) == {"Out"}

@@ -6,7 +6,6 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,12 +97,8 @@ def test_no_text_comes_to_disk(ledger: Ledger, tmp_path: Path) -> None:
 
 
 def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Ledger, clock: Clock) -> None:
-    def used(**changes: object) -> State | None:
-        entry = ledger.used(
-            replace(KEY, **{k: v for k, v in changes.items() if k == "within"}),  # type: ignore[arg-type]  # a float
-            recipient=str(changes.get("to", MESSAGE.to)),
-            account=str(changes.get("account", ACCOUNT)),
-        )
+    def used(*, to: str = MESSAGE.to, account: str = ACCOUNT, within: float | None = KEY.within) -> State | None:
+        entry = ledger.used(KEY._replace(within=within), recipient=to, account=account)
         return entry.state if entry else None
 
     first = claim(ledger, once=KEY)
@@ -125,7 +120,7 @@ def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Le
 def test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end(
     ledger: Ledger, clock: Clock, state: str
 ) -> None:
-    once = replace(KEY, within=60.0)
+    once = KEY._replace(within=60.0)
     entry = claim(ledger, once=once)
     if state == "unknown":
         ledger.settle(entry, UNKNOWN)
@@ -283,9 +278,9 @@ def test_a_long_queue_is_no_reason_to_begin_another(ledger: Ledger) -> None:
 
 def test_parts_of_the_day_are_counted_from_midnight_in_india(ledger: Ledger, clock: Clock) -> None:
     clock.now = 1_764_008_999.0  # 2025-11-24 23:59:59 in India
-    ledger.settle(claim(ledger, replace(MESSAGE, segments=3)), ACCEPTED)
+    ledger.settle(claim(ledger, MESSAGE._replace(segments=3)), ACCEPTED)
     assert ledger.parts_today(ACCOUNT) == 3
-    ledger.settle(claim(ledger, replace(MESSAGE, segments=5)), REJECTED)
+    ledger.settle(claim(ledger, MESSAGE._replace(segments=5)), REJECTED)
     assert ledger.parts_today(ACCOUNT) == 3
     clock.now += 1
     assert ledger.parts_today(ACCOUNT) == 0

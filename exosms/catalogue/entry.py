@@ -1,7 +1,7 @@
 """What is known of one status or code."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from exosms.message import Outcome, Retry
 
@@ -40,22 +40,21 @@ class Charged(StrEnum):
         return "Exotel may charge for it; check the account's statement."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One status or code, or a range of them, and what a person can do about it."""
 
     family: Family
     code: int
-    last: int | None = None
-    """The last code of a range that begins at ``code``; None for a single code."""
     name: str
     outcome: Outcome | None
     """What becomes of a message whose sending, or whose delivery report, is answered so; None: undecided."""
     meaning: str
-    causes: tuple[str, ...] = ()
-    """Possible causes, the likelier first; empty where the code itself proves the cause."""
     who: Who
     remedy: str
+    last: int | None = None
+    """The last code of a range that begins at ``code``; None for a single code."""
+    causes: tuple[str, ...] = ()
+    """Possible causes, the likelier first; empty where the code itself proves the cause."""
     temporary: bool = False
     """An accepted message failed for a reason that may pass: the same text may get through later."""
     http_status: int | None = None

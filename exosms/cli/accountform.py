@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -61,8 +62,7 @@ class Given:
         return not self.of_account and (self.sender is not None or self.dlt_entity_id is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(NamedTuple):
     option: str
     prompt: str
     check: Callable[[str], tuple[str, ...]]

@@ -167,7 +167,7 @@ def _app(wanted: set[str]) -> typer.Typer:
     app.callback()(_root)
     for name, summary in _HELP.items():
         if name not in wanted:
-            app.command(name, help=summary, short_help=summary)(_root)
+            app.command(name, help=summary, short_help=summary)(_not_loaded)
             continue
         module = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}")
         if isinstance(module.command, typer.Typer):
@@ -216,6 +216,10 @@ def _root(
     ] = None,
 ) -> None:
     """Do nothing: the commands do."""
+
+
+def _not_loaded() -> None:
+    """Stand for a command that this command line does not name."""
 
 
 def _wanted(arguments: Sequence[str]) -> set[str]:

@@ -136,16 +136,14 @@ def run_of(journal: "Journal", name: str) -> "Run":
 
 def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
     """Return the settings with the account that the run began with; raises ConfigError for another one."""
-    from dataclasses import replace
-
     as_it_began = options.profile in {None, run.profile} and options.region is None and options.base_url is None
     if options.profile is None:
         in_sandbox = is_of_sandbox(run.account)
-        options = replace(options, region="sandbox") if in_sandbox else replace(options, profile=run.profile)
+        options = options._replace(region="sandbox") if in_sandbox else options._replace(profile=run.profile)
     if as_it_began and options.region is None:
-        options = replace(options, region=run.terms.region, base_url=run.terms.base_url)
+        options = options._replace(region=run.terms.region, base_url=run.terms.base_url)
     if options.rate is None and run.terms.rate is not None:
-        options = replace(options, rate=Rate.parse(run.terms.rate))
+        options = options._replace(rate=Rate.parse(run.terms.rate))
     settings = find_settings(out, options)
     if settings.account is None or settings.account.identity != run.account:
         other = settings.account.identity if settings.account else "none"

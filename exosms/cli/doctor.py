@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -131,7 +130,7 @@ class _Examination:
         try:
             token = account.fetch_token(environ=os.environ, warn=warnings.append)
             yield from (Check("token", Grade.WARNING, warning) for warning in warnings)
-            account = replace(account, token=InlineToken(token))
+            account = account._replace(token=InlineToken(token))
             receipt, reply = self._ask(account)
         except ConfigError as error:
             yield checkup.failure("credentials", error)
@@ -148,7 +147,7 @@ class _Examination:
             if not self._wants(other):
                 yield Check("other region", Grade.OK, f"{other} was not tried", "Try it: exosms doctor --try-regions")
                 continue
-            receipt, _ = self._ask(replace(account, base_url=other.base_url, region=other))
+            receipt, _ = self._ask(account._replace(base_url=other.base_url, region=other))
             if receipt.problem is None:
                 remedy = f"Set region = {str(other)!r} in the profile, or EXOTEL_REGION, or use --region {other}."
                 yield Check("other region", Grade.WARNING, f"{other} accepts key and token", remedy)
@@ -170,7 +169,7 @@ class _Examination:
 
 def _redacted(check: Check) -> Check:
     said, remedy = (checkup.without_home(text, os.environ) for text in (check.said, check.remedy))
-    return replace(check, said=said, remedy=remedy)
+    return check._replace(said=said, remedy=remedy)
 
 
 def _show(out: Out, check: Check) -> None:

@@ -1,7 +1,6 @@
 """What the messages of one command have in common: from the command line, the template, the profile."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms import dlt
 from exosms.cli.render import Out
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 _NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Heading:
+class Heading(NamedTuple):
     """What a command line says of all its messages, beside their texts: how they go out, and what keeps them back."""
 
     dlt_template_id: str | None
@@ -35,7 +33,7 @@ class Heading:
 
 
 def letterhead_for(
-    wish: Heading,
+    heading: Heading,
     options: Options,
     settings: Settings,
     registered: "Registered | None",
@@ -60,19 +58,19 @@ def letterhead_for(
         warn_of_no_sender(out)
     if own and sender and sender != own:
         out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
-    if template_id and wish.dlt_template_id and wish.dlt_template_id != template_id:
-        out.warn(f"the template is registered as {template_id}, not {wish.dlt_template_id}")
-    if sms_type and wish.type and wish.type != sms_type:
-        out.warn(f"the template is registered as {sms_type}, not {wish.type}")
+    if template_id and heading.dlt_template_id and heading.dlt_template_id != template_id:
+        out.warn(f"the template is registered as {template_id}, not {heading.dlt_template_id}")
+    if sms_type and heading.type and heading.type != sms_type:
+        out.warn(f"the template is registered as {sms_type}, not {heading.type}")
     letterhead = Letterhead(
         sender=sender or "",
         dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
-        dlt_template_id=wish.dlt_template_id or template_id,
-        type=wish.type or sms_type,
-        priority=wish.priority,
-        encoding=wish.encoding,
-        status_callback=wish.status_callback,
-        custom_field=wish.custom_field,
+        dlt_template_id=heading.dlt_template_id or template_id,
+        type=heading.type or sms_type,
+        priority=heading.priority,
+        encoding=heading.encoding,
+        status_callback=heading.status_callback,
+        custom_field=heading.custom_field,
         template=registered.name if registered else None,
     )
     shape = dlt.check_sender(sender) if sender else ()
@@ -102,12 +100,12 @@ def warn_of_no_sender(out: Out) -> None:
     out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
 
 
-def guards_for(wish: Heading, settings: Settings) -> Guards:
+def guards_for(heading: Heading, settings: Settings) -> Guards:
     """Return the limits of one command and its profile."""
     return Guards(
-        any_hour=wish.any_hour,
-        max_segments=wish.max_segments,
-        max_parts=wish.max_parts,
+        any_hour=heading.any_hour,
+        max_segments=heading.max_segments,
+        max_parts=heading.max_parts,
         max_parts_per_day=settings.max_parts_per_day,
         allow=settings.allow,
     )

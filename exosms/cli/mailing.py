@@ -4,11 +4,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exosms import dlt
 from exosms.bulk import exit_code_of_rows, size_for
@@ -41,10 +40,10 @@ _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish(Heading):
+class Wish(NamedTuple):
     """What the command line asks for, before any of it is checked."""
 
+    heading: Heading
     file: Path | None
     """None: standard input."""
     template: str | None
@@ -151,8 +150,10 @@ class _Mailing:
         self._journal = office.journal
         registered = find_template(self._settings, wish.template) if wish.template else None
         self._registered = registered
-        self._letterhead = letterhead_for(wish, options, self._settings, registered, self._out, sender_needed=False)
-        self._guards = guards_for(wish, self._settings)
+        self._letterhead = letterhead_for(
+            wish.heading, options, self._settings, registered, self._out, sender_needed=False
+        )
+        self._guards = guards_for(wish.heading, self._settings)
         account = self._settings.account
         self._account = account.identity if account else ""
         self._staging = Staging(office.ledger.database, account=self._account, letterhead=self._letterhead)
@@ -430,7 +431,7 @@ class _Mailing:
 
     def _begin(self, plan: Plan) -> int:
         wish = self._wish
-        client = client_for(self._office, timeout=wish.timeout)
+        client = client_for(self._office, timeout=wish.heading.timeout)
         run = self._journal.begin(
             wish.run or _free_name(self._journal, wish.file),
             account=self._account,
@@ -439,8 +440,8 @@ class _Mailing:
             digest=self._staging.digest,
             terms=Terms(
                 letterhead=self._letterhead,
-                any_hour=wish.any_hour,
-                timeout=wish.timeout,
+                any_hour=wish.heading.any_hour,
+                timeout=wish.heading.timeout,
                 batch=wish.batch,
                 resend=wish.sent_before is SentBefore.SEND,
                 within=wish.within,
@@ -466,7 +467,7 @@ class _Mailing:
     def _samples(self, number: str) -> Callable[[], int]:
         """Check the first and the longest text for one number, and ask; return what sends them, and nothing else."""
         to = parse(number, country=self._settings.country)
-        samples = [replace(message, to=to) for message in self._staging.samples()]
+        samples = [message._replace(to=to) for message in self._staging.samples()]
         self._guards.check_all(samples, now=time.time(), parts_today=self._parts_today())
         if not self._wish.dry_run:
             self._ask(f"Send {counted(len(samples), 'sample')} to {to}?")
@@ -496,7 +497,7 @@ class _Mailing:
 
         return Desk(
             client=open_client(
-                self._out, account, timeout=self._wish.timeout, must_leave=self._office.interrupts.must_leave
+                self._out, account, timeout=self._wish.heading.timeout, must_leave=self._office.interrupts.must_leave
             ),
             ledger=self._office.ledger,
             account=account.identity,

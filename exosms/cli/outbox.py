@@ -3,10 +3,9 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms import dlt, phone, places, segments
 from exosms.cli.context import (
@@ -44,10 +43,10 @@ if TYPE_CHECKING:
 _MANY_PARTS = 7
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wish(Heading):
+class Wish(NamedTuple):
     """What the command line asks for, before any of it is checked."""
 
+    heading: Heading
     recipients: Sequence[str]
     body: str | None
     body_file: str | None
@@ -100,7 +99,7 @@ def _compose_all(
 ) -> Sequence[Message]:
     """Return a message for every recipient, warning about what may be a mistake."""
     body = _body(wish, registered, out)
-    letterhead = letterhead_for(wish, options, settings, registered, out)
+    letterhead = letterhead_for(wish.heading, options, settings, registered, out)
     recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
     messages = [compose(to, body, letterhead) for to in recipients]
     if wish.body is not None or wish.body_file is not None:
@@ -200,7 +199,7 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
 
 def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
     """Check everything that a real run checks, and send nothing."""
-    guards = guards_for(wish, settings)
+    guards = guards_for(wish.heading, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
     yield from [_foreseen(message, wish, settings) for message in messages]
 
@@ -235,7 +234,7 @@ def _delivered(
     account = settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    guards = guards_for(wish, settings)
+    guards = guards_for(wish.heading, settings)
     limited = settings.max_parts_per_day is not None
     once = OnceKey(key=wish.once, within=wish.within) if wish.once else None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
@@ -243,7 +242,7 @@ def _delivered(
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
         with interrupts.at_once():  # a token command may take its time
-            client = open_client(out, account, timeout=wish.timeout, must_leave=interrupts.must_leave)
+            client = open_client(out, account, timeout=wish.heading.timeout, must_leave=interrupts.must_leave)
         desk = Desk(
             client=client,
             ledger=ledger,

@@ -30,7 +30,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Out:
     """The two output streams of a command, and how they are to be used."""
 

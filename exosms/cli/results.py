@@ -1,8 +1,7 @@
 """The result of sending, message by message: as lines, as tables, as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.cli.render import Format, Out, counted, error_document, facts
 from exosms.errors import ExitCode, ExosmsError, Interrupted
@@ -20,8 +19,7 @@ _SENT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(NamedTuple):
     """What became of the message to one recipient; ``message`` is None where none could be made."""
 
     to: str

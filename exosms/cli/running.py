@@ -3,9 +3,9 @@
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from exosms import bulk, resultfile
 from exosms.bulk import BulkDesk, Sender, Stop
@@ -26,8 +26,7 @@ from exosms.profiles import Settings
 _STOPPING = "stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handling:
+class Handling(NamedTuple):
     """How this command sends a run: nothing of it changes a message."""
 
     batch: int | None
@@ -41,8 +40,7 @@ class Handling:
     """Rows that were rejected before the first request and count for ``most_failures``."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Office:
+class Office(NamedTuple):
     """What every step of a run needs of this command."""
 
     settings: Settings

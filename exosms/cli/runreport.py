@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exosms.account import is_of_sandbox
@@ -128,7 +127,7 @@ class RunReport:
         if stop:
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.format in {Format.JSON, Format.JSONL}:
-            error = problem_document(replace(stop.problem, remedy=remedy)) if stop else None
+            error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
             more = {"sandbox": True} if self._sandbox else {}

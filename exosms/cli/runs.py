@@ -276,8 +276,6 @@ class _Handling:
 
 def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     """Take a run and send what is to be sent of it."""
-    from dataclasses import replace
-
     from exosms.cli.running import Office, carry_out, check_results, client_for
     from exosms.cli.runreport import counts_document, failure, interrupted_early
     from exosms.interrupts import Interrupts
@@ -308,7 +306,7 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                     raise
             if how.again:
                 journal.put_back(run, how.again)
-            handling = replace(how.handling, again=rows if how.again else None)
+            handling = how.handling._replace(again=rows if how.again else None)
             return carry_out(run, handling, office, client)
     except UsageError:
         raise

@@ -72,28 +72,31 @@ def command(
         )
     if within is not None and once is None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
+    from exosms.cli.letterheads import Heading
     from exosms.cli.outbox import Wish, send  # half of a help page's time
     from exosms.profiles import Options
 
     wish = Wish(
+        heading=Heading(
+            dlt_template_id=dlt_template_id,
+            type=sms_type,
+            priority=priority,
+            encoding=encoding,
+            status_callback=status_callback,
+            custom_field=custom_field,
+            any_hour=any_hour,
+            max_segments=max_segments,
+            max_parts=max_parts,
+            timeout=timeout,
+        ),
         recipients=_recipients(to),
         body=body,
         body_file=body_file,
         template=template,
         variables=values,
         fit=fit,
-        dlt_template_id=dlt_template_id,
-        type=sms_type,
-        priority=priority,
-        encoding=encoding,
-        status_callback=status_callback,
-        custom_field=custom_field,
         once=once,
         within=within,
-        any_hour=any_hour,
-        max_segments=max_segments,
-        max_parts=max_parts,
-        timeout=timeout,
         retry_for=retry_for,
         wait=wait,
         dry_run=dry_run,

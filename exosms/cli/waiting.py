@@ -4,7 +4,6 @@ import gc
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from exosms.cli.render import Out
 from exosms.cli.statusline import StatusLine
@@ -79,7 +78,7 @@ def awaited(
         raise
     sids = [receipt.sid for receipt in sent if receipt.sid and _is_followed(receipt)]
     ours = {receipt.sid: message for receipt, message in zip(sent, messages, strict=False) if _is_ours(receipt)}
-    asker = replace(asker_at(desk), check=lambda sid: check(ours[sid]) if sid in ours else None)
+    asker = asker_at(desk)._replace(check=lambda sid: check(ours[sid]) if sid in ours else None)
     watch = Watch(asker, sids, fresh=sids)
     stopped: Interrupted | ExosmsError | None = None
     try:
@@ -162,10 +161,9 @@ def _later(receipt: Receipt, finding: Finding | None) -> Receipt:
     """
     delivery = finding.delivery if finding else None
     if finding is None or delivery is None:
-        return replace(receipt, exit_code=ExitCode.PENDING)
+        return receipt._replace(exit_code=ExitCode.PENDING)
     done = receipt.outcome is Outcome.SKIPPED and delivery.outcome is Outcome.DELIVERED
-    return replace(
-        receipt,
+    return receipt._replace(
         outcome=receipt.outcome if done else delivery.outcome,
         exit_code=_EXIT_CODES[delivery.outcome],
         status=delivery.status or receipt.status,

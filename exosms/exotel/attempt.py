@@ -8,9 +8,8 @@ trace events: it was sent once its last byte was handed to the operating system,
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.interrupts import LOOK, leave_signals_to_main_thread, never
@@ -48,8 +47,7 @@ class Fault(StrEnum):
     THREAD = "this machine can start no more threads"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What the server said. ``body`` is None when it was cut off, too large or could not be decoded."""
 
     status: int
@@ -58,8 +56,7 @@ class Answer:
     date: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoAnswer:
+class NoAnswer(NamedTuple):
     """No status line arrived. ``written`` tells whether the request was completely written before that."""
 
     written: bool
@@ -67,8 +64,7 @@ class NoAnswer:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an attempt means."""
 
     outcome: Outcome

@@ -1,8 +1,7 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.compose import LONGEST_BODY
 from exosms.errors import ExitCode
@@ -41,8 +40,7 @@ _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What is known of the messages of one request, in their order."""
 
     receipts: tuple[Receipt, ...]
@@ -131,12 +129,10 @@ def _unchecked(receipt: Receipt) -> Receipt:
     if receipt.outcome is not Outcome.UNKNOWN or receipt.problem is None:
         return receipt
     said = receipt.problem.message or f"HTTP {receipt.http_status}"
-    return replace(
-        receipt,
+    return receipt._replace(
         outcome=Outcome.NOT_SENT,
         exit_code=ExitCode.UNAVAILABLE,
-        problem=replace(
-            receipt.problem,
+        problem=receipt.problem._replace(
             kind=Outcome.NOT_SENT,
             message=said,
             meaning="Exotel could not be asked; nothing was sent.",

@@ -4,7 +4,6 @@ import base64
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
@@ -148,7 +147,7 @@ class Https:
         reply = Exchange(exchange).result(timeout=self._timeout, must_leave=self._must_leave)
         took = time.monotonic() - started
         self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
-        return replace(reply, detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
+        return reply._replace(detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
 
     def hide(self, text: str) -> str:
         """Take key and token out of a text, however they are spelled in it."""

@@ -6,14 +6,13 @@ api/send-bulk-sms-with-dynamic-content), so whatever does not fit leaves its mes
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms.exotel.wire import Item, Refusal, Reply, e164
 from exosms.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(NamedTuple):
     """What was said of each message, in their order; None for one of which nothing was said."""
 
     said: tuple[Reply | Refusal | None, ...]

@@ -6,8 +6,7 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
 from exosms.message import Message, Priority
@@ -15,8 +14,7 @@ from exosms.message import Message, Priority
 _PRICE = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """One message as Exotel describes it."""
 
     sid: str
@@ -31,8 +29,7 @@ class Reply:
     date_updated: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Exotel's ``RestException``."""
 
     status: int | None = None
@@ -40,7 +37,6 @@ class Refusal:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An item that is neither a message nor a refusal; what it stands for is not known."""
 
@@ -174,9 +170,11 @@ def e164(number: str) -> str:
 
 
 def _hidden(item: Item, hide: Callable[[str], str]) -> Item:
-    texts = {name: text for name in item.__slots__ if isinstance(text := getattr(item, name), str)}
+    if isinstance(item, Unreadable):
+        return item
+    texts = {name: text for name, text in item._asdict().items() if isinstance(text, str)}
     hidden: dict[str, Any] = {name: hide(text) for name, text in texts.items()}
-    return item if hidden == texts else replace(item, **hidden)
+    return item if hidden == texts else item._replace(**hidden)
 
 
 def _items(node: Any) -> Iterator[Item]:

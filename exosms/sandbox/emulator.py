@@ -12,8 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -29,8 +28,7 @@ _CHOSEN = re.compile(r"\+9190000([0-9]{5})")
 _INDIA = 5.5 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer."""
 
     status: int
@@ -208,7 +206,7 @@ class Emulator:
 
     def callback_form(self, message: Stored) -> Mapping[str, str]:
         """Return what Exotel posts to a StatusCallback once the message has come to its end."""
-        ended = replace(message, created_at=message.created_at - self._delivery_after)
+        ended = message._replace(created_at=message.created_at - self._delivery_after)
         document = self.message_document(ended)["SMSMessage"]
         fields = {
             "SmsSid": message.sid,

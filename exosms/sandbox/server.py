@@ -12,8 +12,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from exosms.sandbox.emulator import LARGEST_REQUEST, Answer, Emulator, RefusedError
@@ -22,8 +22,7 @@ from exosms.sandbox.store import Store, Stored
 _GATEWAY = Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """How the server treats its clients; times are in seconds, ``faults`` is a share of requests from 0 to 1."""
 
     latency: float = 0.0

@@ -3,9 +3,8 @@
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,8 +14,7 @@ _COLUMNS = "sid, account, sender, recipient, body, ends_with, created_at, callba
 _TABLE = f"CREATE TABLE IF NOT EXISTS messages ({_COLUMNS}, PRIMARY KEY (sid)) WITHOUT ROWID"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(NamedTuple):
     """A message that the sandbox took; ``ends_with`` is the detailed status that it will end with."""
 
     sid: str
@@ -52,7 +50,7 @@ class Store:
         with self._connection() as connection:
             connection.executemany(
                 f"INSERT INTO messages VALUES ({', '.join('?' * 9)})",  # noqa: S608  # nothing but question marks
-                [tuple(getattr(message, name) for name in Stored.__slots__) for message in messages],
+                messages,
             )
 
     def get(self, account: str, sid: str) -> Stored | None:
@@ -65,7 +63,7 @@ class Store:
                 f"SELECT {_COLUMNS} FROM messages WHERE sid = ? AND account = ?",  # noqa: S608  # our own words only
                 (sid, account),
             ).fetchone()
-        return Stored(**dict(zip(Stored.__slots__, row, strict=True))) if row else None
+        return Stored(*row) if row else None
 
     def received(self) -> list[Stored]:
         """Return all messages that were taken, in the order of taking; for tests of what was sent twice."""
@@ -74,7 +72,7 @@ class Store:
                 return list(self._memory.values())
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
-        return [Stored(**dict(zip(Stored.__slots__, row, strict=True))) for row in rows]
+        return [Stored(*row) for row in rows]
 
     @contextmanager
     def _connection(self) -> "Iterator[sqlite3.Connection]":

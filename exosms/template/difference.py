@@ -1,7 +1,8 @@
 """One place where a body leaves its template, and the two texts in which it is found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exosms.template.fold import Cause, Mapped
 from exosms.template.kinds import Kind, holds_link
@@ -9,8 +10,7 @@ from exosms.template.match import Match, Move, Text, holds, is_marker, match, mo
 from exosms.template.syntax import Template, Variable, cut
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(NamedTuple):
     """``template[wanted]`` stands as ``body[seen]``; offsets of the folded texts."""
 
     cause: Cause
@@ -73,13 +73,13 @@ def _broken_value(scene: Scene, variable: Variable, span: tuple[int, int]) -> Di
         cause=Cause.WRONG_TYPE, wanted=(variable.start, variable.end), seen=span, variable=variable
     )
     if is_marker(value):
-        return replace(difference, cause=Cause.UNFILLED_MARKER)
+        return difference._replace(cause=Cause.UNFILLED_MARKER)
     if holds(variable, value):
         return None
     if variable.room is not None and holds(variable, value[: variable.room]):
         shorter = None if value.isdecimal() or holds_link(value) else cut(value, variable.room)
-        return replace(difference, cause=Cause.VALUE_TOO_LONG, replacement=shorter)
-    return replace(difference, replacement=_of_the_type(variable, value))
+        return difference._replace(cause=Cause.VALUE_TOO_LONG, replacement=shorter)
+    return difference._replace(replacement=_of_the_type(variable, value))
 
 
 def _of_the_type(variable: Variable, value: str) -> str | None:

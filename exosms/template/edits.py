@@ -5,7 +5,7 @@ The sets of reachable offsets are carried forward as in ``match``, one for each 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from exosms.template.difference import Difference, Scene, broken_values
 from exosms.template.fold import Cause
@@ -21,8 +21,7 @@ Rows = list[Levels]
 """The offsets reachable before a literal's first character and after each; for a variable before it and after."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """``template[wanted]`` against ``body[seen]``, one of them possibly empty."""
 
     wanted: tuple[int, int]
@@ -167,4 +166,4 @@ def _described(scene: Scene, edit: Edit) -> Difference:
     difference = Difference(cause=cause_of(wanted, seen), wanted=edit.wanted, seen=edit.seen, replacement=wanted)
     if difference.cause is not Cause.WORDING:
         return difference
-    return replace(difference, cause=tail_cause(scene, edit.wanted, edit.seen))
+    return difference._replace(cause=tail_cause(scene, edit.wanted, edit.seen))

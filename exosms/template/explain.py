@@ -7,9 +7,9 @@ furthest points reached from either end.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from exosms.template import wording
 from exosms.template.difference import Difference, Scene, broken_values
@@ -40,8 +40,7 @@ class ProblemKind(StrEnum):
     """A marker is still in the body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """One difference. Offsets are 0-based code points of the texts as given, ends exclusive."""
 
     kind: ProblemKind

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 
 class Cause(StrEnum):
@@ -34,8 +34,7 @@ class Cause(StrEnum):
     WRONG_TYPE = "wrong_type"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A text of which each character knows the span it came from in an original."""
 
     text: str
@@ -52,8 +51,7 @@ class Mapped:
         return Mapped(self.text[start:end], self.spans[start:end], self.original)
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """One kind of difference: two texts that differ only in it are equal once folded."""
 
     cause: Cause

@@ -1,7 +1,6 @@
 """The smallest set of foldings under which a body repeats its template, and the differences that they hide."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations, pairwise
 
 from exosms.template.difference import Difference, Scene, broken_values
@@ -204,7 +203,7 @@ def _belong(one: Difference, other: Difference) -> bool:
 
 def _joined(scene: Scene, one: Difference, other: Difference) -> Difference:
     wanted = (one.wanted[0], other.wanted[1])
-    return replace(one, wanted=wanted, seen=(one.seen[0], other.seen[1]), replacement=scene.wanted[slice(*wanted)])
+    return one._replace(wanted=wanted, seen=(one.seen[0], other.seen[1]), replacement=scene.wanted[slice(*wanted)])
 
 
 def _trimmed(scene: Scene, edit: Difference) -> Difference:
@@ -217,8 +216,7 @@ def _trimmed(scene: Scene, edit: Difference) -> Difference:
         wanted_start, seen_start = wanted_start + 1, seen_start + 1
     while wanted_start < wanted_end and seen_start < seen_end and wanted[wanted_end - 1] == seen[seen_end - 1]:
         wanted_end, seen_end = wanted_end - 1, seen_end - 1
-    return replace(
-        edit,
+    return edit._replace(
         wanted=(wanted_start, wanted_end),
         seen=(seen_start, seen_end),
         replacement=wanted[wanted_start:wanted_end],

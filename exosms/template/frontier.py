@@ -1,7 +1,7 @@
 """The furthest point to which a body follows its template, from the left and from the right."""
 
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from exosms.template.difference import Difference, Scene
 from exosms.template.fold import Cause
@@ -9,8 +9,7 @@ from exosms.template.kinds import Word
 from exosms.template.match import Move, Text, mirrored, sweep
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(NamedTuple):
     """The moves that were made, the characters of the next one that were, and the offsets they can have led to."""
 
     moves: int

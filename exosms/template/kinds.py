@@ -5,8 +5,8 @@ Exotel's dashboard (Exotel support 38686), whose exact rule is not published.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from exosms.errors import InputError
 
@@ -62,8 +62,7 @@ Chars = Callable[[str], bool]
 """Whether one character is legal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Between ``least`` and ``most`` characters of a sort, one after the other; without ``most`` any number."""
 
     chars: Chars
@@ -71,8 +70,7 @@ class Step:
     most: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """Exactly this text."""
 
     text: str
@@ -136,8 +134,7 @@ _MAIL = (Step(is_mail, 1, None), Word("@"), Step(is_mail, 1, None), Word("."), S
 _NUMBER = (Step(is_numberlike, 0, None), Step(is_digit, 1, 1), Step(is_numberlike, 0, None))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """What one variable of a kind holds."""
 
     shapes: tuple[Shape, ...]

@@ -7,7 +7,7 @@ times text, in words of the machine. Values are found from the last token back, 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from exosms.template.kinds import RULES, Chars, Shape, Step, Word, anything, cautions
 from exosms.template.syntax import Literal, Template, Token, Variable, fold_line_ends
@@ -16,8 +16,7 @@ _DLT_MARKER = re.compile(r"\{#[^\s{}#]+#\}")
 _ANY_MARKER = re.compile(r"\s*(?:\{\{\s*[\w.\- ]+\s*\}\}|\$?\{[\w.\- ]+\}|%[sd]|%\(\w+\)[sd]|\{#[\w ]+#\})\s*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """The body is what was registered."""
 
     values: tuple[str, ...]
@@ -36,8 +35,7 @@ class Match:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """The body is not what was registered; ``explain`` says why."""
 
     offset: int
@@ -93,8 +91,7 @@ def _origins(body: str) -> list[int]:
     return [*kept, len(body)]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """What a token does to the set of offsets: any of these shapes."""
 
     shapes: tuple[Shape, ...]
@@ -195,8 +192,7 @@ def _next_levels(text: Text, levels: Levels, move: Move) -> Levels:
     return reached
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """Where each token stands in the folded text."""
 
     spans: tuple[tuple[int, int], ...]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from exosms.errors import InputError
 from exosms.template.kinds import POOLED, RULES, SPELLINGS, Kind, kind_of
@@ -14,8 +15,7 @@ _BREAK = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _NEAR_MARKER = re.compile(r"\{\s*#?\s*var\s*#?\s*\}|\{#[^{}#]*#\}|\{#[^\s{}#]*#?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """Text that a body must repeat exactly, its line endings folded to LF."""
 
     text: str
@@ -24,7 +24,7 @@ class Literal:
     """Offsets in the template's folded text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)  # a tuple has a count and an index of its own
 class Variable:
     """A marker, or several side by side that share one room."""
 
