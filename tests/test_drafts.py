@@ -8,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exosms.compose import Letterhead
-from exosms.drafts import FURTHER, MOST_WARNINGS, Proof, Recipe
+from exosms.drafts import Recipe
 from exosms.errors import InputError, UsageError
 from exosms.message import Encoding, Message, MessageType, Priority
 from exosms.registry import Registered
+from exosms.rendering import Proof
 from exosms.rows import Flaw, Row, fold
 from exosms.template.kinds import LINK_STARTS
 from exosms.template.syntax import parse, render
 from exosms.verdict import against
+from exosms.wording import FURTHER, MOST_WARNINGS
 
 LETTERHEAD = Letterhead(sender="ACMEIN", dlt_entity_id="1101161234567890123")
 OTP = Registered(name="otp", text="{#numeric#} is your OTP for {#var#}. - Acme", variables=("code", "app"))
@@ -424,7 +426,7 @@ def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool,
 
 def test_most_rows_are_proved_and_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ordinary values of every kind; a comparison of whole texts would cost ten times as much."""
-    monkeypatch.setattr("exosms.drafts.against", None)
+    monkeypatch.setattr("exosms.rendering.against", None)
     chance = random.Random(1)
     registered = Registered(name="t", text="{#var#} {#numeric#} {#alp#} {#url#} {#cbn#} {#email#}. - Acme")
     made = recipe("to", *"123456", template=registered)

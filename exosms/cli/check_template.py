@@ -11,10 +11,10 @@ from exosms.cli.render import Format, Out, counted
 from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
-    from exosms.drafts import Wording
     from exosms.registry import Registered, Registry
     from exosms.rows import Flaw, Row, Sheet
     from exosms.verdict import Verdict
+    from exosms.wording import Wording
 
 
 def command(
@@ -170,8 +170,9 @@ def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> 
 
 def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wording":
     """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
-    from exosms.drafts import Columns, Wording
+    from exosms.drafts import wording_for
     from exosms.registry import Registered
+    from exosms.wording import Columns
 
     columns = Columns(sheet.headers)
     template = known if isinstance(known, Registered) else None
@@ -183,7 +184,7 @@ def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wordi
         else:
             template = None
     try:
-        return Wording.of(sheet.headers, template=template, variables={}, body=None, fit=False, allow_empty=False)
+        return wording_for(columns, template=template, variables={}, body=None, fit=False, allow_empty=False)
     except InputError as error:
         raise InputError(f"{sheet.name}: {error.message}", remedy="Name the columns as the variables.") from error
 
