@@ -190,12 +190,16 @@ class Bench:
 
     def pace(self, requests: int = 100, per_minute: int = 200) -> None:
         """Print how much of the allowed rate is used, by when the requests arrive."""
-        print(f"{requests} requests at {per_minute} a minute\nlatency s  of the rate  of a core")
+        print(f"{requests} requests at {per_minute} a minute\nlatency s  of the rate  of a core  after start-up")
         for latency in (0.0, 1.0, 2.0):
+            with exotel(latency) as (url, _):
+                start = cost(self.bulk(1, "--rate", f"{per_minute}/min"), self.env(url))
             with exotel(latency) as (url, arrived):
                 used = cost(self.bulk(requests, "--rate", f"{per_minute}/min"), self.env(url))
             reached = (arrived.requests - 2) / arrived.seconds * 60 / per_minute
-            print(f"{latency:>9}{100 * reached:>11.1f} %{100 * used.cpu_seconds / used.seconds:>9.1f} %")
+            whole = used.cpu_seconds / used.seconds
+            after = (used.cpu_seconds - start.cpu_seconds) / (used.seconds - start.seconds)
+            print(f"{latency:>9}{100 * reached:>11.1f} %{100 * whole:>9.1f} %{100 * after:>14.1f} %")
 
     def memory(self) -> None:
         """Print peak memory, and how cost grows with the file."""
