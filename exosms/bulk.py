@@ -407,12 +407,12 @@ class _Fresh:
         envelope, recipients = _envelope(first), set[str]()
         chosen: list[Item] = []
         rest: list[Item] = []
-        for item in self._buffer:
+        for place, item in enumerate(self._buffer):
+            if len(chosen) == size:
+                rest += self._buffer[place:]
+                break
             fits = not chosen or (
-                len(chosen) < size
-                and envelope is not None
-                and item.message.to not in recipients
-                and _envelope(item.message) == envelope
+                envelope is not None and item.message.to not in recipients and _envelope(item.message) == envelope
             )
             (chosen if fits else rest).append(item)
             if fits:

@@ -54,12 +54,12 @@ def check_text(body: str) -> None:
     if not body.strip():
         raise InputError("The text is empty", remedy="Give it with --body or --body-file.")
     check_length(body)
-    if marker := _UNFILLED.search(body):
+    if "{" in body and (marker := _UNFILLED.search(body)):
         raise InputError(
             f"The text still has the marker {marker[0]} at offset {marker.start()}",
             remedy="Replace it with its value before sending.",
         )
-    if wrong := _NO_CHARACTER.search(body):
+    if not body.isprintable() and (wrong := _NO_CHARACTER.search(body)):
         raise InputError(
             f"The text contains U+{ord(wrong[0]):04X} at offset {wrong.start()}, which is not a valid character",
             remedy="Save it as UTF-8 text.",

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,23 +25,9 @@ from exosms.staging import message_of
 
 _CHUNK = 1000
 
-_FOUND = (
-    "number INTEGER PRIMARY KEY, state TEXT, sid TEXT, status TEXT, http_status INTEGER, code INTEGER,"
-    " exit_code INTEGER, error TEXT"
-)
-"""The results of some requests, on their way into ``rows``.
-
-They go there in few statements: each step of one lets go of the interpreter's lock, and then waits for the threads
-that read answers.
-"""
-_FOUND_NAMES = [column.split()[0] for column in _FOUND.split(", ")]
-_SETTLE = f"""
-    UPDATE rows SET ({", ".join(_FOUND_NAMES[1:])}) =
-        (SELECT {", ".join(_FOUND_NAMES[1:])} FROM temp.found WHERE found.number = rows.number),
-      text = iif((SELECT state FROM temp.found WHERE found.number = rows.number) = 'accepted', NULL, text),
-      updated_at = ?
-    WHERE run = ? AND number IN (SELECT number FROM temp.found)
-"""
+_FOUND = ("number", "state", "sid", "status", "http_status", "code", "exit_code", "error")
+_MOST_FOUND = 100
+"""Rows that one statement settles: SQLite may be built to take no more than 999 values."""
 
 
 class Terms(NamedTuple):
@@ -277,9 +264,7 @@ class Journal:
                     (run.id, after, _CHUNK),
                 ).fetchall()
             for number, line, attempts, *message in chunk:
-                yield Item(
-                    number=number, line=line, attempts=attempts, message=message_of(message, run.terms.letterhead)
-                )
+                yield Item(number, line, message_of(message, run.terms.letterhead), attempts)
             if len(chunk) < _CHUNK:
                 return
             after = chunk[-1][0]
@@ -318,7 +303,8 @@ class Journal:
 
     def settle(self, run: Run, results: Iterable[tuple[Item, Receipt, State]]) -> None:
         """Record what became of rows; ``waiting`` is for those that will be tried again."""
-        found, unused = [], 0
+        found: list[tuple[object, ...]] = []
+        unused = 0
         for item, receipt, state in results:
             if state not in {State.ACCEPTED, State.UNKNOWN}:
                 unused += item.message.segments
@@ -326,21 +312,19 @@ class Journal:
             found.append(
                 (
                     item.number,
-                    state,
+                    str(state),
                     receipt.sid,
                     receipt.status,
                     receipt.http_status,
                     problem.code if problem else None,
-                    receipt.exit_code,
+                    int(receipt.exit_code),
                     (problem.message or problem.meaning) if problem else None,
                 )
             )
         with self._database.transaction() as connection:
-            columns = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_FOUND_NAMES)))
-            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS found ({_FOUND})")
-            connection.execute("DELETE FROM temp.found")
-            connection.execute(f"INSERT INTO temp.found SELECT {columns} FROM json_each(?)", (json.dumps(found),))
-            connection.execute(_SETTLE, (self._clock(), run.id))
+            for start in range(0, len(found), _MOST_FOUND):
+                some = found[start : start + _MOST_FOUND]
+                connection.execute(_settle(len(some)), (*chain.from_iterable(some), self._clock(), run.id))
             self._ledger.count_parts(run.account, -unused)
 
     def give_up(self, run: Run) -> int:
@@ -444,6 +428,21 @@ def already_on_its_way(run: Run) -> GuardError:
     return GuardError(
         f"This file already has an unfinished run, {run.name}{holder}",
         remedy=f"{begin} with: exosms runs resume {run.name}",
+    )
+
+
+def _settle(rows: int) -> str:
+    """Return the statement that records what was found of so many rows.
+
+    One for all of them: each step of a statement lets go of the interpreter's lock, and then waits for the threads
+    that read answers.
+    """
+    found = ", ".join(["(" + ", ".join("?" * len(_FOUND)) + ")"] * rows)
+    return (
+        f"WITH found ({', '.join(_FOUND)}) AS (VALUES {found})"
+        f" UPDATE rows SET {', '.join(f'{name} = found.{name}' for name in _FOUND[1:])},"
+        " text = iif(found.state = 'accepted', NULL, text), updated_at = ?"
+        " FROM found WHERE rows.run = ? AND rows.number = found.number"
     )
 
 

@@ -120,7 +120,7 @@ class Sheet:
             elif "\0" in text:
                 yield self._nul(number, line, cells)
             else:
-                yield Row(number=number, line=line, cells=dict(zip(self._folded, cells, strict=True)))
+                yield Row(number, line, dict(zip(self._folded, cells, strict=True)))
 
     def _begin(self, head: str, delimiter: str | None) -> tuple[str, str]:
         """Return the text from the header on, and the delimiter; whatever stands above it counts as lines only."""

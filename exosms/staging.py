@@ -19,7 +19,7 @@ from exosms.errors import ExitCode
 from exosms.message import Encoding, Message, MessageType, Priority
 
 VARYING = ("dlt_entity_id", "dlt_template_id", "type", "priority", "status_callback", "custom_field")
-"""What a row may have of its own beside recipient, sender, text and encoding."""
+"""What a row may have of its own beside recipient, sender, text and encoding, in the order of ``Message``."""
 
 _varying = attrgetter(*VARYING)
 
@@ -283,7 +283,7 @@ class Staging:
             self._digest.update(f"{message.encoding}{fields}\0".encode())
         return (
             draft.number, draft.line, message.to, message.sender, int.from_bytes(fingerprint, "big", signed=True),
-            message.segments, message.encoding.value, message.body, fields, "waiting", 0, None,
+            message.segments, str(message.encoding), message.body, fields, "waiting", 0, None,
         )  # fmt: skip
 
     def _fields(self, message: Message) -> str | None:
@@ -319,20 +319,15 @@ class Staging:
 def message_of(columns: Sequence[Any], letterhead: Letterhead) -> Message:
     """Return the message that recipient, sender, encoding, segments, text and fields of a row make."""
     to, sender, encoding, segments, text, fields = columns
-    own = dict(zip(VARYING, _varying(letterhead), strict=True))
-    if fields:
-        own.update(json.loads(fields))
-        own["type"] = MessageType(own["type"]) if own["type"] else None
-        own["priority"] = Priority(own["priority"])
-    return Message(
-        to=to,
-        sender=sender,
-        encoding=_ENCODINGS[encoding],
-        segments=segments,
-        body=text,
-        template=letterhead.template,
-        **own,
-    )
+    common = (*_varying(letterhead), letterhead.template)
+    message = Message._make((to, sender, text, _ENCODINGS[encoding], segments, *common))
+    if not fields:
+        return message
+    own = json.loads(fields)
+    for name, kind in (("type", MessageType), ("priority", Priority)):
+        if own.get(name) is not None:
+            own[name] = kind(own[name])
+    return message._replace(**own)
 
 
 def _storable(text: str) -> str:

@@ -30,7 +30,7 @@ _ERRORS = {
     "full": ("database or disk is full", sqlite3.SQLITE_FULL),
     "readonly": ("attempt to write a readonly database", sqlite3.SQLITE_READONLY),
 }
-_WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE", "DROP")
+_WRITES = ("BEGIN", "WITH", "INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE", "DROP")
 
 
 class Fate:
@@ -180,3 +180,4 @@ if __name__ == "__main__":
         struck, told = passed(home, manner, place)
         is_struck = struck is None if manner == "kill" else struck == 4
         stdout.write(json.dumps({"place": place, **told}) + "\n")
+        stdout.flush()  # nobody else does: it is not ``sys.stdout`` any more

@@ -225,6 +225,17 @@ def test_the_form_says_what_differs() -> None:
     assert "Messages[1][DltTemplateId]" not in parse_qs(own.decode())
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=2, max_size=2))
+def test_every_text_arrives_as_it_is(bodies: list[str]) -> None:
+    line = Recorded(Answer(status=200, body=b""))
+    Client(line, account_sid="acme1").send_batch(
+        [message(ONE, bodies[0]), message(TWO, bodies[1])._replace(sender="OTHERS")]
+    )
+    ((_, form, _),) = line.asked
+    fields = parse_qs(form.decode("ascii"))
+    assert [fields[f"Messages[{place}][Body]"] for place in range(2)] == [[body] for body in bodies]
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_the_sandbox_takes_both_forms(same: bool) -> None:
     line = InProcess(Emulator(Store()).answer, observe=lambda _: None)

@@ -61,6 +61,7 @@ def client_for(office: Office, *, timeout: float) -> Client:
 
 def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> int:
     """Send what is left of a run that is ours, show it, and return the exit code."""
+    gc.freeze()  # whatever was imported
     gc.enable()  # a run lives long
     counts = office.journal.counts(run)
     rows = counts.get("waiting", 0) if handling.again is None else handling.again

@@ -238,7 +238,8 @@ class Exchange(threading.Thread):
     def _wait(self, timeout: float, must_leave: Callable[[], bool]) -> Fault | None:
         """Wait for the end of the exchange; returns why it is to be given up, or None when it ended."""
         until = time.monotonic() + timeout
-        while not self._done.acquire(timeout=min(LOOK, max(0.0, until - time.monotonic()))):
+        look = timeout if must_leave is never else LOOK
+        while not self._done.acquire(timeout=min(look, max(0.0, until - time.monotonic()))):
             if must_leave():
                 return Fault.INTERRUPTED
             if time.monotonic() >= until:
