@@ -9,7 +9,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ _LOOKAHEAD = 4
 
 _WORTH_TELLING = 5.0
 """Seconds of waiting that are told."""
+
+_STATES: Mapping[str, State] = {state.value: state for state in State}
 
 _FREE_RETRIES = 20
 _RETRIES_PER_REQUEST = 0.25
@@ -78,7 +80,7 @@ class BulkDesk(NamedTuple):
     """Whether only rows that were put back are sent."""
     failed: int
     """Rows that failed before the first request and count for ``most_failures``."""
-    check: Callable[[Message], None]
+    check: Callable[[Iterable[Message]], None]
     """The guards that time and profile can change; raises GuardError."""
     within_limit: Callable[[int], None] | None
     """Refuses, by GuardError, the number of parts that the account would have used today."""
@@ -246,8 +248,7 @@ class Sender:
             return  # Exotel asked for a pause while we waited for our turn
         request = self._next_request()
         try:
-            for item in request.items:
-                self._desk.check(item.message)
+            self._desk.check(item.message for item in request.items)
             items, elsewhere = self._desk.journal.claim(
                 self._run, request.items, within_limit=self._desk.within_limit
             )
@@ -307,7 +308,7 @@ class Sender:
         results = []
         retrying = self._may_retry(request)
         for item, receipt in zip(request.items, batch.receipts, strict=True):
-            state = State(receipt.outcome)
+            state = _STATES[receipt.outcome]
             if receipt.then is Then.STOP:
                 self._stop_after(receipt)
                 state = State.WAITING if receipt.outcome is Outcome.NOT_SENT else state

@@ -7,7 +7,6 @@ from exosms.message import MessageType
 
 _DISPLAYED = re.compile(r"[A-Za-z]{2}-([A-Za-z0-9]{3,6})(?:-[A-Za-z])?")
 _USUAL = re.compile(r"[A-Za-z]{3,6}|[0-9]{6}|\+?[0-9]{8,13}")
-_NUMERIC_HEADER = re.compile(r"[0-9]{6}")
 
 
 def check_sender(sender: str) -> tuple[str, ...]:
@@ -67,4 +66,4 @@ def is_promotional(sender: str, sms_type: MessageType | None) -> bool:
     """Whether a message counts as promotional: it says so, or says nothing and comes from a numeric header."""
     if sms_type is not None:
         return sms_type is MessageType.PROMOTIONAL
-    return bool(_NUMERIC_HEADER.fullmatch(sender))
+    return len(sender) == 6 and sender.isascii() and sender.isdigit()

@@ -33,8 +33,17 @@ class Guards(NamedTuple):
 
     def check_message(self, message: Message) -> None:
         """Raise GuardError for a message that may not go out whatever the others are."""
-        self._check_allowed(message)
-        self._check_segments(message)
+        if self.allow is not None and message.to not in self.allow:
+            raise GuardError(
+                f"{message.to} is not on the allow list, so exosms does not send to it",
+                remedy="Add the number to the profile's allow list (or EXOSMS_ALLOW), or use another profile.",
+            )
+        if self.max_segments is not None and message.segments > self.max_segments:
+            raise GuardError(
+                f"The text to {message.to} takes {message.segments} parts, more than --max-segments"
+                f" {self.max_segments}",
+                remedy="Shorten the text or raise --max-segments.",
+            )
 
     def check_total(self, parts: int, *, parts_today: int) -> None:
         """Raise GuardError if a command may not send that many parts."""
@@ -56,7 +65,7 @@ class Guards(NamedTuple):
 
     def check_hour(self, message: Message, *, now: float) -> None:
         """Raise GuardError for a promotional message to India outside 10:00–21:00 there."""
-        if self.any_hour or not is_indian(message.to) or not is_promotional(message.sender, message.type):
+        if self.any_hour or not is_promotional(message.sender, message.type) or not is_indian(message.to):
             return
         moment = datetime.fromtimestamp(now, UTC).astimezone(INDIA)
         if not OPENS <= moment.hour < CLOSES:
@@ -64,19 +73,4 @@ class Guards(NamedTuple):
                 f"Promotional SMS to {message.to} go out from {OPENS}:00 to {CLOSES}:00 in India;"
                 f" it is {moment:%H:%M} there",
                 remedy="Run it again within these hours, or add --any-hour.",
-            )
-
-    def _check_allowed(self, message: Message) -> None:
-        if self.allow is not None and message.to not in self.allow:
-            raise GuardError(
-                f"{message.to} is not on the allow list, so exosms does not send to it",
-                remedy="Add the number to the profile's allow list (or EXOSMS_ALLOW), or use another profile.",
-            )
-
-    def _check_segments(self, message: Message) -> None:
-        if self.max_segments is not None and message.segments > self.max_segments:
-            raise GuardError(
-                f"The text to {message.to} takes {message.segments} parts, more than --max-segments"
-                f" {self.max_segments}",
-                remedy="Shorten the text or raise --max-segments.",
             )

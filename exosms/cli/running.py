@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -93,9 +93,11 @@ def _desk(
     settings = office.settings
     guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
 
-    def check(message: Message) -> None:
-        guards.check_message(message)
-        guards.check_hour(message, now=time.time())
+    def check(messages: Iterable[Message]) -> None:
+        now = time.time()
+        for message in messages:
+            guards.check_message(message)
+            guards.check_hour(message, now=now)
 
     return BulkDesk(
         client=client,

@@ -1,6 +1,7 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.compose import LONGEST_BODY
@@ -34,7 +35,7 @@ _REMEDIES = {
     Fault.THREAD: "Raise the limit on processes, or run it again later.",
 }
 _RETRY = {Outcome.REJECTED: Retry.NO, Outcome.NOT_SENT: Retry.SAFE, Outcome.UNKNOWN: Retry.DECIDE}
-
+_content = attrgetter("body", "sender", "type", "dlt_template_id")
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
@@ -75,7 +76,7 @@ class Client:
         """
         if len(messages) == 1:
             return Batch((self.send(messages[0]),), whole=True)
-        if len({(message.body, message.sender, message.type, message.dlt_template_id) for message in messages}) == 1:
+        if len(set(map(_content, messages))) == 1:
             path, form = wire.send_path(self._account_sid), wire.same_text_form(messages)
         else:
             path, form = wire.bulk_path(self._account_sid), wire.texts_form(messages)
