@@ -421,6 +421,15 @@ def test_a_whole_run_is_asked_about(exosms: Shell) -> None:
     ]
 
 
+@pytest.mark.parametrize("option", [("--region", "mumbai"), ("--base-url", "http://127.0.0.1:9")])
+def test_a_run_of_the_sandbox_says_that_no_other_address_is_asked(exosms: Shell, option: tuple[str, str]) -> None:
+    exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin="to,body\n9876543210,Hello\n")
+    result = exosms("status", "--run", "r1", *option)
+    assert (result.exit_code, result.stdout.count("delivered")) == (0, 1)
+    assert f"{option[0]} is ignored" in result.stderr
+    assert "ignored" not in exosms("status", "--run", "r1").stderr
+
+
 @pytest.mark.parametrize("argv", [(), ("--run", "r1", SID)])
 def test_either_sids_or_a_run(exosms: Shell, argv: tuple[str, ...]) -> None:
     result = exosms("status", *argv)

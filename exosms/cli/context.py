@@ -136,9 +136,10 @@ def run_of(journal: "Journal", name: str) -> "Run":
 
 def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
     """Return the settings with the account that the run began with; raises ConfigError for another one."""
-    as_it_began = options.profile in {None, run.profile} and options.region is None and options.base_url is None
+    moved = options.region is not None or options.base_url is not None
+    as_it_began = options.profile in {None, run.profile} and not moved
     if options.profile is None:
-        in_sandbox = is_of_sandbox(run.account)
+        in_sandbox = is_of_sandbox(run.account) and not moved
         options = options._replace(region="sandbox") if in_sandbox else options._replace(profile=run.profile)
     if as_it_began and options.region is None:
         options = options._replace(region=run.terms.region, base_url=run.terms.base_url)
