@@ -9,7 +9,7 @@ from exosms.compose import Letterhead, compose
 from exosms.errors import InputError, UsageError
 from exosms.message import Encoding, Message, MessageType, Priority
 from exosms.rows import Flaw, Row, fold, shown
-from exosms.wording import Columns, Pattern, Wording, flaw, lost
+from exosms.rowtexts import Columns, Pattern, Wording, flaw, lost
 
 if TYPE_CHECKING:
     from exosms.registry import Registered

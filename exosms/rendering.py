@@ -7,12 +7,12 @@ from functools import partial
 from exosms.errors import InputError
 from exosms.registry import Registered
 from exosms.rows import Flaw, Row, fold
+from exosms.rowtexts import Columns, Pattern, Wording, literal
 from exosms.template import syntax
 from exosms.template.kinds import RULES, Step, anything, cautions, is_digit
 from exosms.template.match import holds
 from exosms.template.syntax import Literal, Template, Variable
 from exosms.verdict import against
-from exosms.wording import Columns, Pattern, Wording, literal
 
 
 class Proof:

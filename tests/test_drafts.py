@@ -14,10 +14,10 @@ from exosms.message import Encoding, Message, MessageType, Priority
 from exosms.registry import Registered
 from exosms.rendering import Proof
 from exosms.rows import Flaw, Row, fold
+from exosms.rowtexts import FURTHER, MOST_WARNINGS
 from exosms.template.kinds import LINK_STARTS
 from exosms.template.syntax import parse, render
 from exosms.verdict import against
-from exosms.wording import FURTHER, MOST_WARNINGS
 
 LETTERHEAD = Letterhead(sender="ACMEIN", dlt_entity_id="1101161234567890123")
 OTP = Registered(name="otp", text="{#numeric#} is your OTP for {#var#}. - Acme", variables=("code", "app"))

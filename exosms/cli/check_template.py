@@ -13,8 +13,8 @@ from exosms.errors import ExitCode, InputError, UsageError
 if TYPE_CHECKING:
     from exosms.registry import Registered, Registry
     from exosms.rows import Flaw, Row, Sheet
+    from exosms.rowtexts import Wording
     from exosms.verdict import Verdict
-    from exosms.wording import Wording
 
 
 def command(
@@ -172,7 +172,7 @@ def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wordi
     """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
     from exosms.drafts import wording_for
     from exosms.registry import Registered
-    from exosms.wording import Columns
+    from exosms.rowtexts import Columns
 
     columns = Columns(sheet.headers)
     template = known if isinstance(known, Registered) else None
