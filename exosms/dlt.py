@@ -6,6 +6,8 @@ from exosms.errors import InputError
 from exosms.message import MessageType
 
 _DISPLAYED = re.compile(r"[A-Za-z]{2}-([A-Za-z0-9]{3,6})(?:-[A-Za-z])?")
+_NUMERIC_HEADER = 6
+"""Digits."""
 _USUAL = re.compile(r"[A-Za-z]{3,6}|[0-9]{6}|\+?[0-9]{8,13}")
 
 
@@ -66,4 +68,4 @@ def is_promotional(sender: str, sms_type: MessageType | None) -> bool:
     """Whether a message counts as promotional: it says so, or says nothing and comes from a numeric header."""
     if sms_type is not None:
         return sms_type is MessageType.PROMOTIONAL
-    return len(sender) == 6 and sender.isascii() and sender.isdigit()
+    return len(sender) == _NUMERIC_HEADER and sender.isascii() and sender.isdigit()

@@ -9,7 +9,7 @@ from exosms.compose import Letterhead, compose
 from exosms.errors import InputError, UsageError
 from exosms.message import Encoding, Message, MessageType, Priority
 from exosms.rows import Flaw, Row, fold, shown
-from exosms.rowtexts import Columns, Pattern, Wording, flaw, lost
+from exosms.rowtexts import Columns, Pattern, Wording, flaw, lost_characters
 
 if TYPE_CHECKING:
     from exosms.registry import Registered
@@ -108,7 +108,7 @@ class Recipe:
         for double_use in self._double_uses:
             self._wording.warnings.add(double_use)
         of_text = self._wording.flaws(row)
-        flaws = [*of_text, *lost(row, self._beside, self._written)]
+        flaws = [*of_text, *lost_characters(row, self._beside, self._written)]
         letterhead = self._headed(row, flaws) if self._own else self._letterhead
         to = self._number(row, flaws)
         body, is_certain = self._wording.write(row.cells)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.compose import Letterhead
-from exosms.database import Database, translated
+from exosms.database import REPLACE, Database, LedgerError, translated
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger import DELIVERY, Ledger, State, read_delivery, taken_for_dead
 from exosms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
@@ -27,7 +27,7 @@ _CHUNK = 1000
 
 _FOUND = ("number", "state", "sid", "status", "http_status", "code", "exit_code", "error")
 _MOST_FOUND = 100
-"""Rows that one statement settles: SQLite may be built to take no more than 999 values."""
+"""Rows that one statement settles: SQLite may be built to take no more than 999 values, and each row has eight."""
 
 
 class Terms(NamedTuple):
@@ -324,7 +324,11 @@ class Journal:
         with self._database.transaction() as connection:
             for start in range(0, len(found), _MOST_FOUND):
                 some = found[start : start + _MOST_FOUND]
-                connection.execute(_settle(len(some)), (*chain.from_iterable(some), self._clock(), run.id))
+                values = (self._clock(), *chain.from_iterable(some), run.id)
+                if connection.execute(_settle(len(some)), values).rowcount != len(some):
+                    raise LedgerError(
+                        "The ledger does not have the rows that were sent, each of them once", remedy=REPLACE
+                    )
             self._ledger.count_parts(run.account, -unused)
 
     def give_up(self, run: Run) -> int:
@@ -437,12 +441,12 @@ def _settle(rows: int) -> str:
     One for all of them: each step of a statement lets go of the interpreter's lock, and then waits for the threads
     that read answers.
     """
-    found = ", ".join(["(" + ", ".join("?" * len(_FOUND)) + ")"] * rows)
+    values = ", ".join(["(" + ", ".join("?" * len(_FOUND)) + ")"] * rows)
+    of = {name: f"found.column{place}" for place, name in enumerate(_FOUND, start=1)}
     return (
-        f"WITH found ({', '.join(_FOUND)}) AS (VALUES {found})"
-        f" UPDATE rows SET {', '.join(f'{name} = found.{name}' for name in _FOUND[1:])},"
-        " text = iif(found.state = 'accepted', NULL, text), updated_at = ?"
-        " FROM found WHERE rows.run = ? AND rows.number = found.number"
+        f"UPDATE rows SET {', '.join(f'{name} = {of[name]}' for name in _FOUND[1:])},"
+        f" text = iif({of['state']} = 'accepted', NULL, text), updated_at = ?"
+        f" FROM (VALUES {values}) AS found WHERE rows.run = ? AND rows.number = {of['number']}"
     )
 
 

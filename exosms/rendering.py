@@ -7,7 +7,7 @@ from functools import partial
 from exosms.errors import InputError
 from exosms.registry import Registered
 from exosms.rows import Flaw, Row, fold
-from exosms.rowtexts import Columns, Pattern, Wording, literal
+from exosms.rowtexts import Columns, Pattern, Wording, escaped
 from exosms.template import syntax
 from exosms.template.kinds import RULES, Step, anything, cautions, is_digit
 from exosms.template.match import holds
@@ -130,5 +130,5 @@ def bound(template: Registered, variables: Mapping[str, str], columns: Columns) 
 
 def _skeleton(template: Template) -> str:
     return "".join(
-        literal(token.text) if isinstance(token, Literal) else "%s" * token.count for token in template.tokens
+        escaped(token.text) if isinstance(token, Literal) else "%s" * token.count for token in template.tokens
     )

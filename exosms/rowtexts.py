@@ -65,7 +65,7 @@ class Pattern(NamedTuple):
         used: list[str] = []
         done = 0
         for found in _BRACE.finditer(text):
-            parts.append(literal(text[done : found.start()]))
+            parts.append(escaped(text[done : found.start()]))
             done = found.end()
             if found[0] in {"{{", "}}"}:
                 parts.append(found[0][0])
@@ -77,15 +77,15 @@ class Pattern(NamedTuple):
                     f"{name} has a brace at offset {found.start()} without a column name: {shown(text)!r}",
                     remedy="Write {Column}, and {{ or }} for a literal brace.",
                 )
-        return cls("".join((*parts, literal(text[done:]))), tuple(used))
+        return cls("".join((*parts, escaped(text[done:]))), tuple(used))
 
     def fill(self, cells: Mapping[str, str]) -> str:
         """Return the text with the cells in their places."""
         return self.skeleton % tuple([cells[column] for column in self.columns])
 
 
-def literal(text: str) -> str:
-    """Return a text as a pattern's skeleton has it."""
+def escaped(text: str) -> str:
+    """Return a fixed text as a pattern's skeleton has it."""
     return text.replace("%", "%%")
 
 
@@ -102,7 +102,7 @@ class Warnings:
 
 
 class Wording:
-    """Where the text of each row comes from: a pattern, the column ``body`` or a template."""
+    """Where the text of each row comes from: a pattern, the column ``body`` or, as a ``Rendering``, a template."""
 
     def __init__(self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool) -> None:
         self.columns = tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
@@ -122,7 +122,7 @@ class Wording:
 
     def flaws(self, row: Row) -> list[Flaw]:
         """Return a flaw for every cell of the text that lost a character or, unless these are allowed, is empty."""
-        return [*lost(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
+        return [*lost_characters(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
 
     def unsendable(self, row: Row, body: str, letterhead: Letterhead, error: InputError) -> Flaw:
         """Return the flaw of a text that ``compose`` refused, in the column whose cell is refused on its own."""
@@ -141,7 +141,7 @@ class Wording:
         return flaw(row, self._written, column, message, remedy, value=value)
 
 
-def lost(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[Flaw]:
+def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[Flaw]:
     """Return a flaw for every cell that lost a character before it came here."""
     if _LOST not in "".join([row.cells[column] for column in columns]):
         return []

@@ -30,7 +30,7 @@ _ERRORS = {
     "full": ("database or disk is full", sqlite3.SQLITE_FULL),
     "readonly": ("attempt to write a readonly database", sqlite3.SQLITE_READONLY),
 }
-_WRITES = ("BEGIN", "WITH", "INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE", "DROP")
+_WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE", "DROP")
 
 
 class Fate:

@@ -421,13 +421,22 @@ def test_a_whole_run_is_asked_about(exosms: Shell) -> None:
     ]
 
 
+@pytest.mark.parametrize("profile", ["none", "stored", "forgotten"])
 @pytest.mark.parametrize("option", [("--region", "mumbai"), ("--base-url", "http://127.0.0.1:9")])
-def test_a_run_of_the_sandbox_says_that_no_other_address_is_asked(exosms: Shell, option: tuple[str, str]) -> None:
+def test_a_run_of_the_sandbox_is_asked_about_there_and_nowhere_else(
+    exosms: Shell, option: tuple[str, str], profile: str
+) -> None:
+    if profile != "none":
+        account = ("--account-sid", "acme1", "--api-key", "key", "--token-stdin", "--region", "mumbai")
+        exosms("profile", "add", "prod", *account, stdin="token\n")
     exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin="to,body\n9876543210,Hello\n")
-    result = exosms("status", "--run", "r1", *option)
-    assert (result.exit_code, result.stdout.count("delivered")) == (0, 1)
-    assert f"{option[0]} is ignored" in result.stderr
-    assert "ignored" not in exosms("status", "--run", "r1").stderr
+    if profile == "forgotten":
+        assert exosms("profile", "remove", "prod").exit_code == 0
+    for argv in ((), ("--region", "sandbox"), option):
+        result = exosms("status", "--run", "r1", *argv)
+        assert (result.exit_code, result.stdout.count("delivered")) == (0, 1), result.stderr
+        is_told = f"{option[0]} is ignored, because the run r1 is the sandbox's" in result.stderr
+        assert is_told == (argv == option)
 
 
 @pytest.mark.parametrize("argv", [(), ("--run", "r1", SID)])

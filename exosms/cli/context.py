@@ -136,13 +136,15 @@ def run_of(journal: "Journal", name: str) -> "Run":
 
 def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
     """Return the settings with the account that the run began with; raises ConfigError for another one."""
-    moved = options.region is not None or options.base_url is not None
-    as_it_began = options.profile in {None, run.profile} and not moved
-    if options.profile is None:
-        in_sandbox = is_of_sandbox(run.account) and not moved
-        options = options._replace(region="sandbox") if in_sandbox else options._replace(profile=run.profile)
-    if as_it_began and options.region is None:
-        options = options._replace(region=run.terms.region, base_url=run.terms.base_url)
+    if options.profile is None and is_of_sandbox(run.account):
+        for option, value in (("--region", options.region), ("--base-url", options.base_url)):
+            if value not in {None, "sandbox"}:
+                out.warn(f"{option} is ignored, because the run {run.name} is the sandbox's")
+        options = options._replace(region="sandbox", base_url=None)
+    elif options.profile in {None, run.profile}:
+        options = options._replace(profile=run.profile)
+        if options.region is None and options.base_url is None:
+            options = options._replace(region=run.terms.region, base_url=run.terms.base_url)
     if options.rate is None and run.terms.rate is not None:
         options = options._replace(rate=Rate.parse(run.terms.rate))
     settings = find_settings(out, options)

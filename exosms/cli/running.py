@@ -61,8 +61,9 @@ def client_for(office: Office, *, timeout: float) -> Client:
 
 def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> int:
     """Send what is left of a run that is ours, show it, and return the exit code."""
-    gc.freeze()  # whatever was imported
-    gc.enable()  # a run lives long
+    if not gc.isenabled():  # the program switched it off while it started; a run lives long
+        gc.freeze()  # what is there now stays to the end
+        gc.enable()
     counts = office.journal.counts(run)
     rows = counts.get("waiting", 0) if handling.again is None else handling.again
     rows = min(rows, handling.limit or rows)

@@ -238,7 +238,7 @@ class Exchange(threading.Thread):
     def _wait(self, timeout: float, must_leave: Callable[[], bool]) -> Fault | None:
         """Wait for the end of the exchange; returns why it is to be given up, or None when it ended."""
         until = time.monotonic() + timeout
-        look = timeout if must_leave is never else LOOK
+        look = timeout if must_leave is never else LOOK  # eight requests in flight would look 80 times a second
         while not self._done.acquire(timeout=min(look, max(0.0, until - time.monotonic()))):
             if must_leave():
                 return Fault.INTERRUPTED

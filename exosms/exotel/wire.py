@@ -39,7 +39,7 @@ class Refusal(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """An item that is neither a message nor a refusal; what it stands for is not known."""
+    """An item that is neither a message nor a refusal; what it stands for is not known. An empty tuple: false."""
 
 
 Item = Reply | Refusal | Unreadable
@@ -95,7 +95,7 @@ def texts_form(messages: Sequence[Message]) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    """As ``quote_plus``, which takes three times as long for a text in Latin letters."""
+    """As ``quote_plus``, which takes three times as long for ASCII."""
     if not text.isascii():
         return quote_plus(text)
     return re.sub(r"[^A-Za-z0-9_.~ -]", lambda found: _escaped(found[0]), text).replace(" ", "+")
@@ -125,7 +125,7 @@ def _encoded(fields: Mapping[str, str | None]) -> str:
 def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:
     """Return what an answer says about messages, in its order; nothing if it is neither JSON nor XML.
 
-    ``hide`` is given every text of it, decoded, and takes out what nobody is to see.
+    ``hide`` is given the texts of it, decoded, several at once or each alone, and takes out what nobody is to see.
     """
     try:
         items = [*_items(_parse(body or b""))]
