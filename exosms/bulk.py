@@ -282,9 +282,8 @@ class Sender:
         try:
             self._desk.journal.settle(self._run, results)
         except ExosmsError as error:
-            self._desk.tell(
-                f"the results of {len(results)} rows could not be recorded, so they count as unknown from now on"
-            )
+            self._desk.journal.abandon(self._run)
+            self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
             self.stop = stop_for(error)
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)

@@ -30,6 +30,9 @@ _MOST_FOUND = 100
 """Rows that one statement settles: SQLite may be built to take no more than 999 values, and each row has eight."""
 
 
+_UNRECORDED = "its result could not be recorded"
+
+
 class Terms(NamedTuple):
     """What a run was begun with and keeps when it is resumed."""
 
@@ -116,6 +119,7 @@ class Journal:
         self._database: Database = ledger.database
         self._connection = ledger.database.connection
         self._clock = ledger.database.clock
+        self._abandoned: set[int] = set()
 
     def prepare(self) -> None:
         """Make sure that this installation has its key, before rows are laid out."""
@@ -218,6 +222,8 @@ class Journal:
         Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
         """
         with self._database.transaction() as connection:
+            if run.id in self._abandoned:
+                connection.execute(*_lost(run.id, self._clock(), _UNRECORDED))
             connection.execute(
                 "UPDATE runs SET owner = NULL, exit_code = ?, updated_at = ? WHERE id = ? AND owner = ?",
                 (exit_code, self._clock(), run.id, run.owner),
@@ -232,14 +238,17 @@ class Journal:
         """Return how many rows are in each state."""
         with translated():
             return dict(
-                self._connection.execute("SELECT state, count(*) FROM rows WHERE run = ? GROUP BY state", (run.id,))
+                self._connection.execute(
+                    f"SELECT state, count(*) FROM {self._rows(run)} WHERE run = ? GROUP BY state", (run.id,)
+                )
             )
 
     def outcomes(self, run: Run) -> Sequence[tuple[str, int]]:
         """Return every pair of state and exit code that its rows have, waiting ones left out."""
         with translated():
             return self._connection.execute(
-                "SELECT DISTINCT state, exit_code FROM rows WHERE run = ? AND state NOT IN ('waiting', 'in_flight')",
+                f"SELECT DISTINCT state, exit_code FROM {self._rows(run)} WHERE run = ?"
+                " AND state NOT IN ('waiting', 'in_flight')",
                 (run.id,),
             ).fetchall()
 
@@ -247,7 +256,8 @@ class Journal:
         """Return state, exit code, HTTP status, Exotel's code, error, rows and first line of what did not go out."""
         with translated():
             return self._connection.execute(
-                "SELECT state, exit_code, http_status, code, error, count(*), min(line) FROM rows WHERE run = ?"
+                "SELECT state, exit_code, http_status, code, error, count(*), min(line)"
+                f" FROM {self._rows(run)} WHERE run = ?"
                 " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
                 (run.id,),
             ).fetchall()
@@ -331,6 +341,21 @@ class Journal:
                     )
             self._ledger.count_parts(run.account, -unused)
 
+    def abandon(self, run: Run) -> None:
+        """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
+        self._abandoned.add(run.id)
+
+    def _rows(self, run: Run) -> str:
+        """Return the table in which the rows of a run are seen as they are."""
+        if run.id not in self._abandoned:
+            return "rows"
+        unknown = {"state": "'unknown'", "exit_code": str(int(ExitCode.UNKNOWN)), "error": f"'{_UNRECORDED}'"}
+        columns = [
+            f"iif(state = 'in_flight', {unknown[name]}, {name}) AS {name}" if name in unknown else name
+            for name in ("run", *_ROW)
+        ]
+        return f"(SELECT {', '.join(columns)} FROM rows)"
+
     def give_up(self, run: Run) -> int:
         """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
         with self._database.transaction() as connection:
@@ -373,7 +398,7 @@ class Journal:
         columns = ", ".join((*(f"r.{name}" for name in _ROW), *(f'd."{name}"' for name in DELIVERY)))
         with translated():
             cursor = self._connection.execute(
-                f"SELECT {columns} FROM rows r LEFT JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+                f"SELECT {columns} FROM {self._rows(run)} r LEFT JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
                 " WHERE r.run = ? ORDER BY r.number",
                 (run.account, run.id),
             )

@@ -23,6 +23,8 @@ from faulty import FaultyExotel
 from misbehaving import Misbehaving, answers
 
 from exosms import bulk as bulk_module
+from exosms.database import LedgerError
+from exosms.journal import Journal
 from exosms.ledger import Ledger
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
@@ -1129,3 +1131,41 @@ def test_no_run_begins_whose_token_does_not_come(exosms: Shell, exotel: FaultyEx
     token.write_text("token")
     assert exosms("runs", "resume", "june", "--yes", "--config", str(config)).exit_code == 0
     assert texts(exotel) == [("+919876543210", "Hello"), ("+919876543211", "Namaste")]
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, released: bool
+) -> None:
+    settle, settled = Journal.settle, 0
+
+    def failing(self: Journal, *args: Any) -> None:
+        nonlocal settled
+        settled += 1
+        if settled > 2:
+            raise LedgerError("The ledger cannot be used: database or disk is full")
+        settle(self, *args)
+
+    def unreleased(*_: object, **__: object) -> None:
+        raise LedgerError("The ledger cannot be used: database or disk is full")
+
+    monkeypatch.setattr(Journal, "settle", failing)
+    if not released:
+        monkeypatch.setattr(Journal, "release", unreleased)
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n" + "".join(f"98765432{row},Hello\n" for row in range(10, 40)))
+    options = ("--region", "sandbox", "--yes", "--run", "june", "--batch", "1", "--results", str(exosms.home / "out"))
+    result = exosms("bulk", str(file), *options, "--json")
+    assert result.exit_code == result.json["exit_code"] == 4
+    counts = result.json["counts"]
+    assert counts["accepted"] == 2
+    assert counts["unknown"] >= 1
+    assert counts["accepted"] + counts["unknown"] + counts["remaining"] == 30
+    outcomes = Counter(line.split(",")[3] for line in (exosms.home / "out").read_text().splitlines()[1:])
+    assert outcomes == Counter(accepted=2, unknown=counts["unknown"], waiting=counts["remaining"])
+    monkeypatch.undo()
+    if released:
+        assert exosms("runs", "show", "june", "--json").json["counts"] == counts
+    assert exosms("runs", "resume", "june", "--yes").exit_code == 10
+    after = exosms("runs", "show", "june", "--json").json["counts"]
+    assert (after["accepted"], after["unknown"], after["remaining"]) == (30 - counts["unknown"], counts["unknown"], 0)
