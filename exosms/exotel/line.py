@@ -6,23 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from exosms import __version__
 from exosms.errors import ConfigError
 from exosms.exotel.attempt import ANSWER_LIMIT, CONNECT_TIMEOUT, READ_TIMEOUT, Answer, Exchange, NoAnswer, Progress
+from exosms.exotel.redaction import Redactor
 from exosms.interrupts import never
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
-
-_SHORTEST_SECRET = 4
-"""A text shorter than this is a part of too many words to be taken out of answers."""
-
-_MARKUP = frozenset("&<>\"'")
-"""What HTML escapes; its module takes longer to import than all that is done with it."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -96,7 +91,7 @@ class Https:
         import httpx
 
         host = urlsplit(base_url)
-        self._secrets = _spellings(key, token)
+        self._redactor = Redactor(key, token)
         self._host = host.netloc
         self._base_url = base_url
         self._timeout = timeout
@@ -151,28 +146,7 @@ class Https:
 
     def hide(self, text: str) -> str:
         """Take key and token out of a text, however they are spelled in it."""
-        for secret in self._secrets:
-            text = text.replace(secret, "********")
-        return text
-
-
-def _spellings(key: str, token: str) -> tuple[str, ...]:
-    """Return how a server may repeat key and token in a text, the longest first."""
-    plain = [key, token, f"{key}:{token}"]
-    encoded = [base64.b64encode(secret.encode()).decode() for secret in plain]
-    quoted = [quote(secret, safe="") for secret in (*plain, *encoded)]
-    escaped = [_escaped(secret) for secret in plain]
-    spellings = {secret for secret in (*plain, *encoded, *quoted, *escaped) if len(secret) >= _SHORTEST_SECRET}
-    return tuple(sorted(spellings, key=len, reverse=True))
-
-
-def _escaped(text: str) -> str:
-    """Return a text as a page of HTML spells it."""
-    if _MARKUP.isdisjoint(text):
-        return text
-    import html
-
-    return html.escape(text)
+        return self._redactor.redact(text)
 
 
 def _outcome(reply: Answer | NoAnswer) -> str:
