@@ -54,6 +54,12 @@ def test_colour_can_be_turned_off(exosms: Shell, env: dict[str, str]) -> None:
     assert "400 Bad Request" in result.stdout
 
 
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_a_dumb_terminal_is_as_wide_as_it_says(exosms: Shell, columns: int) -> None:
+    result = exosms.on_terminal("codes", "23185", columns=columns, env={"TERM": "dumb"})
+    assert max(map(len, result.stdout.splitlines())) == columns
+
+
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("form", ["human", "plain", "json", "jsonl"])
 def test_a_hostile_answer_cannot_steer_a_terminal(exosms: Shell, status: int, form: str) -> None:

@@ -147,6 +147,7 @@ class Out:
     def _console(self) -> "Console":
         from rich.console import Console
 
+        width, height = _size_if_dumb(self.stdout)
         return Console(
             file=self.stdout,
             highlight=False,
@@ -154,6 +155,8 @@ class Out:
             emoji=False,
             color_system=None if os.environ.get("NO_COLOR") else "auto",  # with none, nothing is bold either
             legacy_windows=False,
+            width=width,
+            height=height,
         )
 
     def _write(self, stream: TextIO, text: str) -> None:
@@ -204,6 +207,14 @@ def lose(error: OSError, stdout: TextIO, stderr: TextIO) -> None:
             _detach(stream)
     if not isinstance(error, BrokenPipeError):
         Out(stdout, stderr).fail(f"the result could not be written: {error.strerror}")
+
+
+def _size_if_dumb(stream: TextIO) -> tuple[int | None, int | None]:
+    """Return columns and lines of a terminal that rich takes for 80 by 25; None leaves them to rich."""
+    if os.environ.get("TERM") != "dumb" or "COLUMNS" in os.environ or not stream.isatty():
+        return None, None
+    size = os.get_terminal_size(stream.fileno())
+    return size.columns or None, size.lines or None
 
 
 def _detach(stream: TextIO) -> None:

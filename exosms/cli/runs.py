@@ -14,6 +14,7 @@ from exosms.cli.asking import can_ask
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.render import Format, Out, counted
+from exosms.cli.tables import draw_table
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.journal import Journal
 from exosms.ledger import Ledger, State
@@ -59,11 +60,14 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
                 for run, counts in runs
             ]
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "runs": documents, "error": None})
-        else:
-            for run, counts in runs:
-                out.line(*listed(run, counts, started_at=local(run.started_at)))
-        if not runs and out.is_human:
+            return ExitCode.OK
+        lines = [listed(run, counts, started_at=local(run.started_at)) for run, counts in runs]
+        if out.is_human and lines:
+            draw_table(out, ("Run", "State", "Began", "Rows", "Accepted", "File"), lines, folding=1)
+        elif out.is_human:
             out.tell("no bulk run was started from this machine yet")
+        else:
+            out.lines(lines)
     return ExitCode.OK
 
 
@@ -200,7 +204,7 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; without it, standard output.")
     ] = None,
 ) -> int:
-    """Write the outcome of every row of a run as CSV.
+    """Write the outcome of every row of a run as CSV; what is not sent yet is waiting, or in_flight.
 
     exosms runs export customers-20261123-1 results.csv
 

@@ -1,7 +1,7 @@
 """``exosms template``: the registered texts in ``templates.toml``."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +10,12 @@ import typer
 from exosms.cli import offers
 from exosms.cli import options as o
 from exosms.cli.commands import group
-from exosms.cli.render import Format, Out, facts
+from exosms.cli.render import Format, Out
+from exosms.cli.tables import draw_table, stacked
 from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.message import MessageType
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from exosms.lint import Note
     from exosms.portal import Export, Field, Remark
     from exosms.registry import Registered, Registry
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 """Headings for people: beside the longer ones an id has no room in 40 columns."""
-
-_LEAST_TEXT = 24
-"""Columns in which a text may be folded; with less room than that beside names and ids, each row is a table."""
 
 Name = Annotated[
     str,
@@ -61,7 +57,7 @@ def list_(
     elif not found:
         out.tell(f"no templates in {known.path}")
     elif out.is_human:
-        _draw(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
+        draw_table(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
     else:
         for each in found:
             out.line(*_cells(each))
@@ -90,7 +86,7 @@ def show(
         return ExitCode.OK
     rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
     if out.is_human:
-        out.draw(_stacked((_SHORTER.get(key, key), value) for key, value in rows))
+        out.draw(stacked((_SHORTER.get(key, key), value) for key, value in rows))
     else:
         for row in rows:
             out.line(*row)
@@ -359,37 +355,6 @@ def _cells(registered: "Registered") -> Sequence[str]:
     return [str(cell or "") for cell in own]
 
 
-def _line_by_line(text: str) -> str:
-    from exosms.escaping import printable
-
-    return "\n".join(map(printable, text.split("\n")))
-
-
-def _draw(out: Out, headings: Sequence[str], rows: Sequence[Sequence[str]], *, folding: int) -> None:
-    """Draw a table whose last columns fold; nothing is cut, and names and ids, which are copied, are not broken."""
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
-    widths[-folding:] = [min(width, _LEAST_TEXT) for width in widths[-folding:]]
-    if sum(widths) + 3 * len(headings) + 1 > out.width:
-        out.draw(*(_stacked(zip(headings, row, strict=True)) for row in rows))
-        return
-    table = Table()
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, overflow="fold", min_width=width)
-    for row in rows:
-        table.add_row(*(Text(_line_by_line(cell)) for cell in row))
-    out.draw(table)
-
-
-def _stacked(rows: Iterable[tuple[str, str]]) -> "RenderableType":
-    """Return a table of names and values, in which every line of a text stands on a line of its own."""
-    lines = [(name, value.split("\n")) for name, value in rows if value]
-    return facts([(name * (not number), line) for name, own in lines for number, line in enumerate(own)])
-
-
 def _tell(out: Out, verb: str, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
     """Say what became of the templates."""
     for warning in saved.warnings:
@@ -453,7 +418,7 @@ def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
             out.document(_head("lint") | {"templates": count, "notes": documents, "error": None})
         return exit_code
     if out.is_human and notes:
-        _draw(out, ("", "Template", "Kind", "What", "Rule"), [*map(_note_cells, notes)], folding=2)
+        draw_table(out, ("", "Template", "Kind", "What", "Rule"), [*map(_note_cells, notes)], folding=2)
     for cells in () if out.is_human else map(_note_cells, notes):
         out.line(*cells)
     if wrong:
