@@ -97,6 +97,8 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
             obsolete = _obsolete(edit.tables.get(name, {}), tables[name])
             if obsolete:
                 saved.warnings.append(f"{name}: the text now has other variables, so their names were removed")
+            doubts = registry.check(path, name, tables[name]).template.warnings
+            saved.warnings += [f"{name}: {doubt}" for doubt in doubts]
             edit.put(name, tables[name], obsolete)
     return saved
 

@@ -1,11 +1,13 @@
 """``exosms send``: input, outcome, exit code and what is printed, in a pipe."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Shell
+from misbehaving import Misbehaving, answers
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 SID = re.compile(r"[0-9a-f]{32}")
@@ -306,3 +308,14 @@ def test_templates_that_nobody_asked_for_stop_nothing(exosms: Shell, content: st
         path.write_text(content)
     result = exosms("send", "--to", "9876543210", "--body", "x", "-n", env={"EXOSMS_TEMPLATES": str(path)})
     assert (result.exit_code, "template in" in result.stderr) == (0, False)
+
+
+def test_an_answer_that_says_already_that_it_failed_is_a_warning(exosms: Shell) -> None:
+    """Exotel gave a Sid, so it is accepted; what the operator did is the business of ``status``."""
+    said = {"Sid": "a" * 32, "Status": "failed-dnd", "DetailedStatusCode": 22001}
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    argv = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hello", "--rate", "off")
+    with Misbehaving(answers(200, json.dumps({"SMSMessage": said}))) as server:
+        result = exosms(*argv, "--base-url", server.url, env=env)
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (0, "accepted")
+    assert "accepted the message to +919876543210 and says already that it failed-dnd" in result.stderr

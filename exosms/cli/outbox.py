@@ -92,6 +92,8 @@ def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: In
         receipts = _delivered(wish, options, settings, messages, out, interrupts)
     for message, receipt in zip(messages, receipts, strict=True):
         report.add(Result(to=message.to, receipt=receipt, message=message))
+        if receipt.outcome is Outcome.ACCEPTED and (receipt.status or "").startswith("failed"):
+            out.warn(f"Exotel accepted the message to {message.to} and says already that it {receipt.status}")
 
 
 def _compose_all(
