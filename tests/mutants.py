@@ -297,6 +297,27 @@ LEDGER = (
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),
     Mutant(
+        "rows that are not there are settled",
+        "journal.py",
+        ".rowcount != len(some)",
+        ".rowcount > len(some)",
+        ("test_journal.py::test_results_that_are_not_one_for_each_row_are_not_recorded",),
+    ),
+    Mutant(
+        "what could not be recorded remains",
+        "journal.py",
+        "        if run.id not in self._abandoned:\n            return",
+        "        if run.id > 0:\n            return",
+        ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
+    ),
+    Mutant(
+        "what could not be recorded is let go as it is",
+        "journal.py",
+        "            if run.id in self._abandoned:\n",
+        "            if run.id < 0:\n",
+        ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
+    ),
+    Mutant(
         "rows are claimed as waiting",
         "journal.py",
         "UPDATE rows SET state = 'in_flight', attempts",
