@@ -29,7 +29,6 @@ _FOUND = ("number", "state", "sid", "status", "http_status", "code", "exit_code"
 _MOST_FOUND = 100
 """Rows that one statement settles: SQLite may be built to take no more than 999 values, and each row has eight."""
 
-
 _UNRECORDED = "its result could not be recorded"
 
 

@@ -201,6 +201,12 @@ def test_each_character_may_be_spelled_in_its_own_way(
     assert Redactor(key, token).redact(shown) == shown
 
 
+def test_a_sid_is_not_taken_for_the_digits_of_a_short_key() -> None:
+    sid = "4b12a1e1619b79c109d15f5676b6579a"  # with those of "key"; found by killing runs
+    assert Redactor("key", "token").redact(sid) == sid
+    assert Redactor("key", "a-long-token").redact(b"a-long-token".hex()) == MASK
+
+
 def test_what_only_looks_like_an_escape_stays() -> None:
     text = r"100 % of &amp; \o/ %zz &#9; &nothing; \u20ac %25"
     assert Redactor("some-key", "some-token").redact(text) == text

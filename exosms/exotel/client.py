@@ -35,6 +35,7 @@ _REMEDIES = {
     Fault.THREAD: "Raise the limit on processes, or run it again later.",
 }
 _RETRY = {Outcome.REJECTED: Retry.NO, Outcome.NOT_SENT: Retry.SAFE, Outcome.UNKNOWN: Retry.DECIDE}
+
 _content = attrgetter("body", "sender", "type", "dlt_template_id")
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000

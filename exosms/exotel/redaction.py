@@ -2,13 +2,16 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 MASK = "********"
 
 _SHORTEST = 4
 """A text shorter than this is a part of too many words to be taken out of answers."""
+
+_SHORTEST_IN_DIGITS = 8
+"""The hexadecimal digits of a shorter text may be a part of somebody's Sid."""
 
 _DEEPEST = 5
 """Escapes within escapes that are resolved."""
@@ -20,9 +23,9 @@ class Redactor:
     """Knows the credentials of one account, and how they may come back."""
 
     def __init__(self, key: str, token: str) -> None:
-        plain = [key, token, f"{key}:{token}"]
-        encoded = [spelled for text in plain for spelled in _encodings(text.encode())]
-        self._secrets = sorted({text for text in (*plain, *encoded) if len(text) >= _SHORTEST}, key=len, reverse=True)
+        plain = [secret for secret in (key, token, f"{key}:{token}") if len(secret) >= _SHORTEST]
+        encoded = [spelled for secret in plain for spelled in _encodings(secret.encode())]
+        self._secrets = sorted({*plain, *encoded}, key=len, reverse=True)
 
     def redact(self, text: str) -> str:
         """Return the text with a mask wherever key or token stand in it, also escaped and more than once so."""
@@ -50,10 +53,13 @@ class Redactor:
         return places
 
 
-def _encodings(text: bytes) -> tuple[str, ...]:
-    """Return Base64, which may lack its padding, and hexadecimal digits."""
-    usual, for_urls = base64.b64encode(text), base64.urlsafe_b64encode(text)
-    return usual.decode().rstrip("="), for_urls.decode().rstrip("="), text.hex(), text.hex().upper()
+def _encodings(text: bytes) -> Iterator[str]:
+    """Yield Base64, which may lack its padding, and hexadecimal digits."""
+    yield base64.b64encode(text).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(text).decode().rstrip("=")
+    if len(text) >= _SHORTEST_IN_DIGITS:
+        yield text.hex()
+        yield text.hex().upper()
 
 
 @cache
