@@ -111,7 +111,7 @@ class Recipe:
         flaws = [*of_text, *lost_characters(row, self._beside, self._written)]
         letterhead = self._headed(row, flaws) if self._own else self._letterhead
         to = self._number(row, flaws)
-        body, is_certain = self._wording.write(row.cells)
+        body, is_certain = self._wording.write(row.cells, is_counted=not flaws)
         try:
             message = compose(to, body, letterhead)
         except InputError as error:

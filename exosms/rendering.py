@@ -69,14 +69,14 @@ class Rendering(Wording):
         self._proof = Proof(template.template)
         self._variables = template.template.variables
 
-    def write(self, cells: Mapping[str, str]) -> tuple[str, bool]:
+    def write(self, cells: Mapping[str, str], *, is_counted: bool = True) -> tuple[str, bool]:
         """Return a row's text, and whether it is certain to be what was registered without being compared."""
         values = tuple([pattern.fill(cells) for pattern in self._patterns])
         is_certain = self._proof.holds_for(values)
         if self._fit and not (is_certain and all(map(str.isprintable, values))):
             values = self._fitted(values)
             is_certain = self._proof.holds_for(values)
-        for variable in self._variables:
+        for variable in self._variables if is_counted else ():
             for caution in cautions(variable.kind, _of(variable, values), count=variable.count):
                 self.warnings.add(f"{variable.label} {caution}")
         return self._skeleton % values, is_certain

@@ -112,8 +112,11 @@ class Wording:
         self._patterns = patterns
         self._allow_empty = allow_empty
 
-    def write(self, cells: Mapping[str, str]) -> tuple[str, bool]:
-        """Return a row's text, and whether it is certain to be what was registered without being compared."""
+    def write(self, cells: Mapping[str, str], *, is_counted: bool = True) -> tuple[str, bool]:  # noqa: ARG002 - a Rendering warns
+        """Return a row's text, and whether it is certain to be what was registered without being compared.
+
+        Without ``is_counted`` the row counts for no warning: it is left out.
+        """
         return self._patterns[0].fill(cells), False
 
     def mismatches(self, _row: Row, _body: str) -> list[Flaw]:

@@ -316,6 +316,17 @@ def test_warnings_about_many_rows_are_counted_and_few() -> None:
     assert disputed.warnings[FURTHER] == 300 - MOST_WARNINGS
 
 
+def test_a_row_that_is_left_out_counts_for_no_warning() -> None:
+    made = recipe(
+        "to", "code", "app", template=Registered(name="n", text="{#var#} {#var#}", variables=("code", "app"))
+    )
+    assert not isinstance(made.draft(row(to="9876543210", code="", app="x")), Message)
+    assert not isinstance(made.draft(row(to="12", code="x" * 30, app="x")), Message)
+    assert made.warnings == {}
+    assert isinstance(made.draft(row(to="9876543210", code="x" * 30, app="x")), Message)
+    assert list(made.warnings.values()) == [1]
+
+
 def test_a_row_of_unusual_ids_warns_once() -> None:
     made = recipe("to", "body", "from", "dlt_entity_id")
     for _ in range(9):

@@ -173,6 +173,17 @@ def test_a_full_disk_behind_standard_output_is_told(exosms: Shell, argv: tuple[s
     assert b"bug" not in err
 
 
+def test_lost_lines_of_many_rows_are_told_once(exosms: Shell) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n" + "".join(f"987654321{row},x\n" for row in range(5)))
+    with Path("/dev/full").open("wb") as full:
+        process = exosms.start("bulk", *SANDBOX, str(file), "--yes", stdout=full)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert err.count(b"could not be written: No space left on device") == 1
+    assert b"5 rows: 5 accepted" in err
+
+
 def test_an_error_of_usage_stays_one_without_standard_error(exosms: Shell) -> None:
     with Path("/dev/full").open("wb") as full:
         assert exosms.start("send", "--nothing", stdout=full, stderr=full).wait(30) == 2

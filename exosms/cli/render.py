@@ -41,6 +41,8 @@ class Out:
     verbose: bool = False
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
+    has_lost: bool = False
+    """Whether it was told that a result could not be printed."""
     unpaint: Callable[[], None] | None = None
     """Takes away the line that is painted on the terminal, if one is."""
 
@@ -177,7 +179,8 @@ class Out:
     def _lose(self, error: OSError) -> None:
         """Tell, once, that results are lost; raises OutputLostError where they were all that was wanted."""
         if self.goes_on:
-            lose(error, self.stdout, self.stderr)
+            lose(error, self.stdout, self.stderr, is_news=not self.has_lost)
+            self.has_lost = True
             return
         _detach(self.stdout)
         raise OutputLostError(error) from error
@@ -198,14 +201,14 @@ def _json(value: object) -> str:
     return json.dumps(value).replace("\x7f", "\\u007f")
 
 
-def lose(error: OSError, stdout: TextIO, stderr: TextIO) -> None:
+def lose(error: OSError, stdout: TextIO, stderr: TextIO, *, is_news: bool = True) -> None:
     """Take it that what was printed is lost, and say so to whoever can still be told and does not know it."""
     for stream in (stdout, stderr):
         try:
             stream.flush()
         except OSError:
             _detach(stream)
-    if not isinstance(error, BrokenPipeError):
+    if is_news and not isinstance(error, BrokenPipeError):
         Out(stdout, stderr).fail(f"the result could not be written: {error.strerror}")
 
 
