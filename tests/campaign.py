@@ -236,7 +236,7 @@ def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int, ru
 
 def fight_briefly(home: Path, *, runner: Sequence[str] = ()) -> Tally:
     """Run a campaign that is just long enough to notice a precaution that is missing."""
-    return fight(home, kills=15, messages=1000, faults=0.2, seed=5, runner=runner)
+    return fight(home, kills=40, messages=4000, faults=0.2, seed=5, runner=runner)
 
 
 def main() -> int:
