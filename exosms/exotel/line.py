@@ -4,6 +4,7 @@ import base64
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -93,7 +94,7 @@ class Https:
         host = urlsplit(base_url)
         self._redactor = Redactor(key, token)
         self._host = host.netloc
-        self._base_url = base_url
+        self._url = lru_cache(4)(lambda path: httpx.URL(base_url + path))  # for it is parsed slowly
         self._timeout = timeout
         self._observe = observe
         self._must_leave = must_leave
@@ -126,7 +127,7 @@ class Https:
         def exchange(progress: Progress) -> Answer:
             with self._client.stream(
                 method,
-                self._base_url + path,
+                self._url(path),
                 content=body or None,
                 headers={"Content-Type": _FORM} if body else None,
                 extensions={"trace": progress},

@@ -5,7 +5,7 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
@@ -128,7 +128,7 @@ def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:
     ``hide`` is given the texts of it, decoded, several at once or each alone, and takes out what nobody is to see.
     """
     try:
-        items = [*_items(_parse(body or b""))]
+        items = _items(_parse(body or b""))
     except RecursionError:  # nested beyond reason
         return []
     said = "\n".join([value for item in items for value in item if isinstance(value, str)])
@@ -191,24 +191,20 @@ def _hidden(item: Item, hide: Callable[[str], str]) -> Item:
     return item._replace(**hidden)
 
 
-def _items(node: Any) -> Iterator[Item]:
+def _items(node: Any) -> list[Item]:
     if isinstance(node, list):
-        for inner in node:
-            yield from [*_items(inner)] or [Unreadable()]
+        return [item for inner in node for item in _items(inner) or [Unreadable()]]
     if not isinstance(node, dict):
-        return
+        return []
     for wrapper in _WRAPPERS:
         if wrapper in node:
-            yield from _items(node[wrapper])
-            return
+            return _items(node[wrapper])
     if isinstance(refusal := node.get("RestException"), dict):
-        yield Refusal(
-            status=_number(refusal.get("Status")),
-            code=_number(refusal.get("Code")),
-            message=_text(refusal.get("Message")) or "",
-        )
-    elif sid := _text(node.get("Sid")):
-        yield Reply(sid=sid, **{field: taken(node[name]) for name, (field, taken) in _FIELDS.items() if name in node})
+        status, code = _number(refusal.get("Status")), _number(refusal.get("Code"))
+        return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "")]
+    if sid := _text(node.get("Sid")):
+        return [Reply(sid, **{field: taken(node[name]) for name, (field, taken) in _FIELDS.items() if name in node})]
+    return []
 
 
 def _text(value: Any) -> str | None:
