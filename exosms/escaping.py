@@ -11,7 +11,7 @@ _UNSAFE = re.compile(
 
 def printable(text: str) -> str:
     """Return text that cannot steer a terminal: what could is shown as an escape."""
-    return _UNSAFE.sub(_escape, text)
+    return text if text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -125,6 +125,9 @@ class Wording:
 
     def flaws(self, row: Row) -> list[Flaw]:
         """Return a flaw for every cell of the text that lost a character or, unless these are allowed, is empty."""
+        cells = [row.cells[column] for column in self.columns]
+        if all(map(str.strip, cells)) and _LOST not in "".join(cells):  # as in most rows
+            return []
         return [*lost_characters(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
 
     def unsendable(self, row: Row, body: str, letterhead: Letterhead, error: InputError) -> Flaw:

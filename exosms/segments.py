@@ -17,6 +17,7 @@ _BASIC = (
 _EXTENSION = "\f^{}\\[~]|€"
 """The extension table: an escape and a character, two septets."""
 
+_EACH_ONE_SEPTET = re.compile(f"[{re.escape(_BASIC)}]*+")
 _NOT_GSM = re.compile(f"[^{re.escape(_BASIC + _EXTENSION)}]")
 _EXTENDED = re.compile(f"[{re.escape(_EXTENSION)}]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -50,6 +51,8 @@ def measure(body: str, encoding: Encoding | None = None) -> Measure:
 
     ``encoding`` None chooses by content. Raises InputError where plain is asked for and the text is not GSM.
     """
+    if encoding is not Encoding.UNICODE and _EACH_ONE_SEPTET.fullmatch(body):  # as most texts are
+        return Measure(Encoding.PLAIN, len(body), _segments(body, Encoding.PLAIN, len(body)))
     if not _NOT_GSM.search(body):
         chosen = encoding or Encoding.PLAIN
         units = _units(body, chosen)

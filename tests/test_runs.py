@@ -426,7 +426,7 @@ def test_a_run_of_a_process_that_was_killed_is_gone_on_with(exosms: Shell, exote
     env = account_at(exotel)
     argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "300/min")
     process = exosms.start(*argv, env=env)
-    while exotel.requests < 3:
+    while exotel.requests < 3 and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.communicate()

@@ -53,7 +53,7 @@ def test_a_request_carries_them_and_nothing_else_does(exosms: Shell) -> None:
 
     with Misbehaving(does(awaits_all, wait, says(answer(200, GOOD)))) as server:
         process = exosms.start(*send(server.url, "-v"), env=ACCOUNT)
-        while not server.complete_requests:
+        while not server.complete_requests and process.poll() is None:
             pass
         assert_unseen(Path(f"/proc/{process.pid}/cmdline").read_text())
         go.set()

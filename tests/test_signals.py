@@ -85,7 +85,7 @@ def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
     with Misbehaving(answers(429, "", "Retry-After: 0"), hangs_after_all) as server:
         argv = ("send", "--from", "ACMEIN", "--body", "Hello", "--rate", "off", "--to", NUMBERS[0])
         process = exosms.start(*argv, "--base-url", server.url, env=ACCOUNT)
-        while server.complete_requests < 2:
+        while server.complete_requests < 2 and process.poll() is None:
             time.sleep(0.01)
         for signum in SIGNALS:
             process.send_signal(signum)

@@ -1,12 +1,15 @@
 """What a person sees on a real terminal, and that nobody else can paint on it."""
 
 import json
+import sys
 from pathlib import Path
 
 import pyte
 import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
+
+from exosms.escaping import _UNSAFE
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 HOSTILE = "[bold]\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[/foo] \x08\r\n\tend\U000e0041"
@@ -105,3 +108,10 @@ def test_a_full_disk_behind_standard_output_is_told_and_changes_nothing(exosms: 
         assert server.requests == 1
     assert process.returncode == 0
     assert b"could not be written" in err
+
+
+def test_no_character_that_could_steer_a_terminal_counts_as_printable() -> None:
+    """Texts of printable characters are passed on unread."""
+    steering = [chr(point) for point in range(sys.maxunicode + 1) if _UNSAFE.match(chr(point))]
+    assert len(steering) > 2000
+    assert not any(map(str.isprintable, steering))

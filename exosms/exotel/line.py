@@ -17,6 +17,7 @@ from exosms.interrupts import never
 
 if TYPE_CHECKING:
     import ssl
+    from http.cookiejar import CookieJar
 
     import httpx
 
@@ -87,8 +88,6 @@ class Https:
         observe: Observe,
         must_leave: Callable[[], bool] = never,
     ) -> None:
-        from http.cookiejar import CookieJar, DefaultCookiePolicy
-
         import httpx
 
         host = urlsplit(base_url)
@@ -108,7 +107,7 @@ class Https:
                 # Not cut to a shorter timeout: that is the deadline's to tell, and the two would race.
                 timeout=httpx.Timeout(max(READ_TIMEOUT, timeout - 30), connect=min(timeout, CONNECT_TIMEOUT)),
                 headers={"Accept-Encoding": "identity", "User-Agent": f"exosms/{__version__}"},
-                cookies=CookieJar(DefaultCookiePolicy(netscape=False)),  # none: no request tells of another
+                cookies=_no_cookies(),
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(
@@ -203,6 +202,17 @@ def _certificates() -> "ssl.SSLContext":
 
         context.load_verify_locations(certifi.where())
     return context
+
+
+def _no_cookies() -> "CookieJar":
+    """Return a jar that stays empty, and looks at no answer: no request tells of another."""
+    from http.cookiejar import CookieJar
+
+    class Closed(CookieJar):
+        def extract_cookies(self, response: object, request: object) -> None:
+            """Leave them."""
+
+    return Closed()
 
 
 def _no_certificates() -> "ssl.SSLContext":

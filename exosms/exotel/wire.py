@@ -203,7 +203,12 @@ def _items(node: Any) -> list[Item]:
         status, code = _number(refusal.get("Status")), _number(refusal.get("Code"))
         return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "")]
     if sid := _text(node.get("Sid")):
-        return [Reply(sid, **{field: taken(node[name]) for name, (field, taken) in _FIELDS.items() if name in node})]
+        said: dict[str, Any] = {}
+        for name, value in node.items():
+            if value is not None and name in _FIELDS:
+                field, taken = _FIELDS[name]
+                said[field] = taken(value)
+        return [Reply(sid, **said)]
     return []
 
 
