@@ -189,10 +189,8 @@ class Sender:
             when = self._next_start()
             if when is None and not self._carriers.flying:
                 return
-            yield from self._settle(self._carriers.arrived(timeout=self._until(when)))
-            if when is not None and self._desk.now() >= when and not self._is_stopping:
-                yield from self._start()
-        yield from self._settle(self._carriers.arrived(timeout=0.0))
+            yield from self._go_on(self._carriers.arrived(timeout=self._until(when)))
+        yield from self._go_on(self._carriers.arrived(timeout=0.0))
         self._desk.journal.give_up(self._run)
 
     @property
@@ -208,12 +206,12 @@ class Sender:
         most = WORKERS if self._proven else 1
         if self._is_stopping or self._is_proving or self._carriers.flying >= min(most, self._carriers.most):
             return None
-        if not self._fresh:
-            if not self._later:
-                return None
-            if self._later[0].due > self._desk.now():
-                return self._later[0].due
         try:
+            if not self._fresh:
+                if not self._later:
+                    return None
+                if self._later[0].due > self._desk.now():
+                    return self._later[0].due
             return self._turn()
         except LedgerError as error:  # what is in flight still gets its answer
             self.stop = stop_for(error)
@@ -241,27 +239,6 @@ class Sender:
                 )  # a pause of which we did not tell
         return self._slot
 
-    def _start(self) -> Iterator[Sequence[Settled]]:
-        """Claim the rows of the next request and send it, unless something forbids it now."""
-        self._slot = None
-        if self._desk.rate is not None and self._desk.ledger.blocked_for(self._run.account) > 0:
-            return  # Exotel asked for a pause while we waited for our turn
-        request = self._next_request()
-        try:
-            self._desk.check(item.message for item in request.items)
-            items, elsewhere = self._desk.journal.claim(
-                self._run, request.items, within_limit=self._desk.within_limit
-            )
-        except ExosmsError as error:
-            self.stop = stop_for(error)
-            return
-        if elsewhere:
-            yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
-        if items:
-            self._requests += 1
-            self._is_proving = len(items) > 1 and not self._is_proven
-            self._carriers.carry(_Request(due=request.due, place=request.place, items=items, retry=request.retry))
-
     def _next_request(self) -> _Request:
         size = self._size if self._is_proven else self._proven + 1
         if self._later and (self._later[0].due <= self._desk.now() or not self._fresh):
@@ -271,25 +248,64 @@ class Sender:
             return _Request(due=request.due, place=0, items=request.items[:size], retry=request.retry)
         return _Request(due=0.0, place=0, items=self._fresh.take(size))
 
-    def _settle(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
-        """Commit what came back, then show it."""
-        if not answers:
-            yield ()
-            return
-        results: list[tuple[Item, Receipt, State]] = []
-        for request, batch in answers:
-            results += self._judge(request, batch)
-        try:
-            self._desk.journal.settle(self._run, results)
-        except ExosmsError as error:
-            self._desk.journal.abandon(self._run)
-            self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
-            self.stop = stop_for(error)
+    def _go_on(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
+        """Commit what came back and the claim of what goes out next, then send the one and show the other."""
+        results = [result for request, batch in answers for result in self._judge(request, batch)]
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
-        if settled:
-            yield settled
         self._stop_if_too_many_failed()
+        request = self._due()
+        ours, elsewhere = self._record(results, request)
+        if request and ours:
+            request.items = ours
+            self._requests += 1
+            self._is_proving = len(ours) > 1 and not self._is_proven
+            self._carriers.carry(request)
+        yield settled
+        if elsewhere:
+            yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
+
+    def _due(self) -> _Request | None:
+        """Return the request whose time has come, unless something forbids it now."""
+        when = self._next_start()
+        if when is None or self._desk.now() < when:
+            return None
+        self._slot = None
+        try:
+            if self._desk.rate is not None and self._desk.ledger.blocked_for(self._run.account) > 0:
+                return None  # Exotel asked for a pause while we waited for our turn
+            request = self._next_request()
+            self._desk.check(item.message for item in request.items)
+        except ExosmsError as error:
+            self.stop = stop_for(error)
+            return None
+        return request
+
+    def _record(
+        self, results: Sequence[tuple[Item, Receipt, State]], request: _Request | None
+    ) -> tuple[Sequence[Item], Sequence[Item]]:
+        """Settle rows and claim a request's, in one commit; return what is claimed, and what was sent elsewhere."""
+        if not results and request is None:
+            return (), ()
+        try:
+            with self._desk.journal.one_commit():
+                if results:
+                    self._desk.journal.settle(self._run, results)
+                return self._claim(request) if request else ((), ())
+        except ExosmsError as error:
+            self.stop = stop_for(error)
+            if request:  # what its claim needs may be what is missing
+                return self._record(results, None)
+            self._desk.journal.abandon(self._run)
+            self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
+            return (), ()
+
+    def _claim(self, request: _Request) -> tuple[Sequence[Item], Sequence[Item]]:
+        try:
+            return self._desk.journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
+        except ExosmsError as error:  # what was found is recorded all the same
+            self.stop = stop_for(error)
+            return (), ()
 
     def _stop_if_too_many_failed(self) -> None:
         most = self._desk.most_failures
@@ -311,7 +327,7 @@ class Sender:
             if receipt.then is Then.STOP:
                 self._stop_after(receipt)
                 state = State.WAITING if receipt.outcome is Outcome.NOT_SENT else state
-            elif receipt.then in {Then.RETRY, Then.PAUSE} and retrying:
+            elif receipt.then is not Then.GO_ON and retrying:
                 state = State.WAITING
                 again.append(item)
             results.append((item, receipt, state))
@@ -357,8 +373,11 @@ class Sender:
         """Let everyone who sends for this account wait, tried again or not; return for how many seconds."""
         delay = back_off(retry, chance=self._desk.chance()) if receipt.retry_after is None else receipt.retry_after
         if self._desk.rate is not None:
-            self._desk.ledger.block(self._run.account, seconds=delay)
             self._slot = None
+            try:
+                self._desk.ledger.block(self._run.account, seconds=delay)
+            except LedgerError as error:  # what was found is recorded all the same
+                self.stop = stop_for(error)
         return delay
 
     def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
@@ -367,11 +386,12 @@ class Sender:
 
     def _watch(self, final: Sequence[Receipt]) -> None:
         """Count requests that end the same bad way one after another, and stop when there are too many."""
-        kinds = {_kind(receipt) for receipt in final}
-        kind = kinds.pop() if len(kinds) == 1 else None
-        if kind is None or any(receipt.outcome is Outcome.ACCEPTED for receipt in final):
+        accepted = any(receipt.outcome is Outcome.ACCEPTED for receipt in final)
+        kinds = set() if accepted else {_kind(receipt) for receipt in final}
+        if len(kinds) != 1:
             self._streak = (None, 0)
             return
+        kind = kinds.pop()
         self._streak = (kind, self._streak[1] + 1 if self._streak[0] == kind else 1)
         outcome = final[0].outcome
         if self._streak[1] >= _MOST[outcome]:

@@ -27,6 +27,10 @@ _REMEDIES = {
     sqlite3.SQLITE_CORRUPT: REPLACE,
     sqlite3.SQLITE_NOTADB: REPLACE,
 }
+_OUTERMOST = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+_WITHIN = ("SAVEPOINT inner", "RELEASE inner", "ROLLBACK TO inner")
+"""What begins, ends and undoes a transaction, and one within it."""
+
 _PRIMARY = 0xFF
 """The part of SQLite's extended codes that says which kind it is."""
 
@@ -96,7 +100,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and durable once it ends."""
+        """All or nothing, and durable once it ends; one within another is durable once that ends."""
         with translated(), _all_or_nothing(self.connection):
             self._require_in_place()
             yield self.connection
@@ -199,13 +203,14 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+    begin, commit, undo = _WITHIN if connection.in_transaction else _OUTERMOST
+    connection.execute(begin)
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute(commit)
     except BaseException:
         with suppress(sqlite3.Error):  # the first error is the one to tell
-            connection.execute("ROLLBACK")
+            connection.execute(undo)
         raise
 
 

@@ -10,8 +10,8 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from itertools import chain
+from contextlib import AbstractContextManager, closing
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,13 +21,12 @@ from exosms.errors import ExitCode, GuardError
 from exosms.ledger import DELIVERY, Ledger, State, read_delivery, taken_for_dead
 from exosms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
 from exosms.owners import process_of
-from exosms.staging import message_of
+from exosms.staging import reader_of_messages
 
 _CHUNK = 1000
 
-_FOUND = ("number", "state", "sid", "status", "http_status", "code", "exit_code", "error")
 _MOST_FOUND = 100
-"""Rows that one statement settles: SQLite may be built to take no more than 999 values, and each row has eight."""
+"""Rows that one statement settles: SQLite may be built to take no more than 999 values."""
 
 _UNRECORDED = "its result could not be recorded"
 
@@ -264,6 +263,7 @@ class Journal:
     def waiting(self, run: Run, *, again: bool = False) -> Iterator[Item]:
         """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""
         among = " AND number IN (SELECT number FROM temp.again)" if again else ""
+        message_of = reader_of_messages(run.terms.letterhead)
         after = 0
         while True:
             with translated():
@@ -273,10 +273,14 @@ class Journal:
                     (run.id, after, _CHUNK),
                 ).fetchall()
             for number, line, attempts, *message in chunk:
-                yield Item(number, line, message_of(message, run.terms.letterhead), attempts)
+                yield Item(number, line, message_of(message), attempts)
             if len(chunk) < _CHUNK:
                 return
             after = chunk[-1][0]
+
+    def one_commit(self) -> AbstractContextManager[object]:
+        """Let everything that is recorded within be committed together."""
+        return self._database.transaction()
 
     def claim(
         self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None
@@ -288,10 +292,16 @@ class Journal:
         """
         now = self._clock()
         with self._database.transaction() as connection:
-            (owner,) = connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
+            since = run.started_at - run.terms.within
+            owner, is_alone = connection.execute(
+                "SELECT owner, NOT EXISTS (SELECT 1 FROM runs WHERE id <> ?1"
+                " AND (exit_code IS NULL OR updated_at >= ?2)) FROM runs WHERE id = ?1",
+                (run.id, since),
+            ).fetchone()
             if owner != run.owner:
                 raise taken_for_dead()
-            elsewhere = set() if run.terms.resend else self._sent_elsewhere(run, items)
+            # Where no other run was touched since, there is none whose rows would have to be looked at.
+            elsewhere = set() if run.terms.resend or is_alone else self._sent_elsewhere(run, items, since=since)
             ours = [item for item in items if item.number not in elsewhere]
             parts = sum(item.message.segments for item in ours)
             if within_limit is not None:
@@ -312,32 +322,31 @@ class Journal:
 
     def settle(self, run: Run, results: Iterable[tuple[Item, Receipt, State]]) -> None:
         """Record what became of rows; ``waiting`` is for those that will be tried again."""
-        found: list[tuple[object, ...]] = []
+        alike: dict[tuple[object, ...], list[int | str | None]] = {}
         unused = 0
         for item, receipt, state in results:
             if state not in {State.ACCEPTED, State.UNKNOWN}:
                 unused += item.message.segments
             problem = receipt.problem
-            found.append(
-                (
-                    item.number,
-                    str(state),
-                    receipt.sid,
-                    receipt.status,
-                    receipt.http_status,
-                    problem.code if problem else None,
-                    int(receipt.exit_code),
-                    (problem.message or problem.meaning) if problem else None,
-                )
+            said = (
+                str(state),
+                receipt.status,
+                receipt.http_status,
+                problem.code if problem else None,
+                int(receipt.exit_code),
+                (problem.message or problem.meaning) if problem else None,
             )
+            alike.setdefault(said, []).extend((item.number, receipt.sid))
+        now = self._clock()
         with self._database.transaction() as connection:
-            for start in range(0, len(found), _MOST_FOUND):
-                some = found[start : start + _MOST_FOUND]
-                values = (self._clock(), *chain.from_iterable(some), run.id)
-                if connection.execute(_settle(len(some)), values).rowcount != len(some):
-                    raise LedgerError(
-                        "The ledger does not have the rows that were sent, each of them once", remedy=REPLACE
-                    )
+            for found, rows in alike.items():
+                for start in range(0, len(rows), 2 * _MOST_FOUND):
+                    some = rows[start : start + 2 * _MOST_FOUND]
+                    values = (*found, now, *some, run.id)
+                    if connection.execute(_settle(len(some) // 2), values).rowcount != len(some) // 2:
+                        raise LedgerError(
+                            "The ledger does not have the rows that were sent, each of them once", remedy=REPLACE
+                        )
             self._ledger.count_parts(run.account, -unused)
 
     def abandon(self, run: Run) -> None:
@@ -386,6 +395,7 @@ class Journal:
         with self._database.transaction() as connection:
             exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
             number = row and min(row, sys.maxsize)
+            connection.execute("UPDATE runs SET updated_at = ? WHERE id = ?", (self._clock(), run.id))
             return connection.execute(
                 "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
                 " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
@@ -417,13 +427,13 @@ class Journal:
                 )
             )
 
-    def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> set[int]:
+    def _sent_elsewhere(self, run: Run, items: Sequence[Item], *, since: float) -> set[int]:
         cursor = self._connection.execute(
             "SELECT s.number FROM rows s WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND EXISTS"
             " (SELECT 1 FROM rows r WHERE r.recipient = s.recipient AND r.fingerprint = s.fingerprint"
             " AND r.occurrence = s.occurrence AND r.run <> s.run AND r.updated_at >= ?"
             " AND r.state IN ('accepted', 'unknown', 'in_flight'))",
-            (run.id, json.dumps([item.number for item in items]), run.started_at - run.terms.within),
+            (run.id, json.dumps([item.number for item in items]), since),
         )
         return {number for (number,) in cursor}
 
@@ -459,18 +469,18 @@ def already_on_its_way(run: Run) -> GuardError:
     )
 
 
+@cache
 def _settle(rows: int) -> str:
-    """Return the statement that records what was found of so many rows.
+    """Return the statement that records of so many rows the same, but for their Sids.
 
     One for all of them: each step of a statement lets go of the interpreter's lock, and then waits for the threads
     that read answers.
     """
-    values = ", ".join(["(" + ", ".join("?" * len(_FOUND)) + ")"] * rows)
-    of = {name: f"found.column{place}" for place, name in enumerate(_FOUND, start=1)}
+    found = ", ".join(["(?, ?)"] * rows)
     return (
-        f"UPDATE rows SET {', '.join(f'{name} = {of[name]}' for name in _FOUND[1:])},"
-        f" text = iif({of['state']} = 'accepted', NULL, text), updated_at = ?"
-        f" FROM (VALUES {values}) AS found WHERE rows.run = ? AND rows.number = {of['number']}"
+        "UPDATE rows SET state = ?1, status = ?2, http_status = ?3, code = ?4, exit_code = ?5, error = ?6,"
+        " text = iif(?1 = 'accepted', NULL, text), updated_at = ?7, sid = found.column2"
+        f" FROM (VALUES {found}) AS found WHERE rows.run = ? AND rows.number = found.column1"
     )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -254,6 +254,7 @@ class Staging:
 
     def samples(self) -> Iterator[Message]:
         """Yield the first message and, if it is another, the longest."""
+        message_of = reader_of_messages(self._letterhead)
         seen: set[int] = set()
         for order in ("number", "length(text) DESC, number"):
             with translated():
@@ -263,7 +264,7 @@ class Staging:
                 ).fetchone()
             if row and row[0] not in seen:
                 seen.add(row[0])
-                yield message_of(row[1:], self._letterhead)
+                yield message_of(row[1:])
 
     def _row(self, draft: Draft | Rejected) -> tuple[object, ...]:
         if isinstance(draft, Rejected):
@@ -316,18 +317,22 @@ class Staging:
             self._connection.execute(sql, values)
 
 
-def message_of(columns: Sequence[Any], letterhead: Letterhead) -> Message:
-    """Return the message that recipient, sender, encoding, segments, text and fields of a row make."""
-    to, sender, encoding, segments, text, fields = columns
+def reader_of_messages(letterhead: Letterhead) -> Callable[[Sequence[Any]], Message]:
+    """Return what makes a message of a row's recipient, sender, encoding, segments, text and fields."""
     common = (*_varying(letterhead), letterhead.template)
-    message = Message._make((to, sender, text, _ENCODINGS[encoding], segments, *common))
-    if not fields:
-        return message
-    own = json.loads(fields)
-    for name, kind in (("type", MessageType), ("priority", Priority)):
-        if own.get(name) is not None:
-            own[name] = kind(own[name])
-    return message._replace(**own)
+
+    def message_of(columns: Sequence[Any]) -> Message:
+        to, sender, encoding, segments, text, fields = columns
+        message = Message._make((to, sender, text, _ENCODINGS[encoding], segments, *common))
+        if not fields:
+            return message
+        own = json.loads(fields)
+        for name, kind in (("type", MessageType), ("priority", Priority)):
+            if own.get(name) is not None:
+                own[name] = kind(own[name])
+        return message._replace(**own)
+
+    return message_of
 
 
 def _storable(text: str) -> str:

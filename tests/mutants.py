@@ -297,6 +297,55 @@ LEDGER = (
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),
     Mutant(
+        "what is recorded together is not",
+        "journal.py",
+        """        return self._database.transaction()
+
+    def claim(""",
+        """        return closing(self._connection.cursor())
+
+    def claim(""",
+        ("test_journal.py::test_what_is_recorded_together_is_one_commit",),
+    ),
+    Mutant(
+        "half a claim is committed",
+        "database.py",
+        "ROLLBACK TO inner",
+        "RELEASE inner",
+        (
+            "test_ledger.py::test_a_transaction_within_another_is_undone_alone_and_durable_with_it",
+            "test_journal.py::test_a_claim_that_fails_leaves_what_was_found_to_be_committed",
+        ),
+    ),
+    Mutant(
+        "what was found is given up with a claim",
+        "bulk.py",
+        "                return self._record(results, None)\n",
+        "                return (), ()\n",
+        ("test_bulk.py::test_where_no_claim_can_be_committed_what_was_found_is",),
+    ),
+    Mutant(
+        "unfinished runs of long ago send nothing",
+        "journal.py",
+        "(exit_code IS NULL OR updated_at >= ?2)",
+        "updated_at >= ?2",
+        ("test_journal.py::test_a_run_that_was_touched_long_ago_holds_what_it_did_lately",),
+    ),
+    Mutant(
+        "finished runs hold nothing",
+        "journal.py",
+        "(exit_code IS NULL OR updated_at >= ?2)",
+        "exit_code IS NULL",
+        ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
+    ),
+    Mutant(
+        "a decision is as old as its run",
+        "journal.py",
+        'connection.execute("UPDATE runs SET updated_at = ? WHERE id = ?"',
+        'connection.execute("UPDATE runs SET updated_at = min(?, 0) WHERE id = ?"',
+        ("test_journal.py::test_a_run_that_was_touched_long_ago_holds_what_it_did_lately",),
+    ),
+    Mutant(
         "rows that are not there are settled",
         "journal.py",
         ".rowcount != len(some)",

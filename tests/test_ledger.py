@@ -338,6 +338,63 @@ def test_an_older_ledger_is_brought_up_to_date(tmp_path: Path, version: int) -> 
         assert migrated.execute("SELECT state FROM messages").fetchall() == [("unknown",), ("in_flight",)]
 
 
+def test_the_rows_of_an_older_ledger_stay_what_they_were(tmp_path: Path) -> None:
+    rows = [(1, number, state, f"text {number}") for number, state in enumerate(ROW_STATES)]
+    path = tmp_path / "ledger.db"
+    with closing(sqlite3.connect(path)) as connection:
+        for script in MIGRATIONS[:4]:
+            connection.executescript(script)
+        connection.execute("PRAGMA user_version = 4")
+        connection.executemany(_ROW, rows)
+        connection.commit()
+        before = connection.execute("SELECT * FROM rows ORDER BY number").fetchall()
+    Ledger.open(tmp_path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM rows ORDER BY number").fetchall() == before
+
+
+ROW_STATES = ("waiting", "in_flight", "accepted", "rejected", "not_sent", "unknown", "skipped")
+_ROW = (
+    "INSERT INTO rows (run, number, line, recipient, sender, occurrence, segments, encoding, state, text, updated_at)"
+    " VALUES (?, ?, 1, '+919876543210', 'ACMEIN', 0, 1, 'plain', ?, ?, 1)"
+)
+
+
+def test_a_row_is_in_one_of_seven_states(ledger: Ledger) -> None:
+    connection = ledger.database.connection
+    connection.executemany(_ROW, [(1, number, state, None) for number, state in enumerate(ROW_STATES)])
+    assert {*ROW_STATES} == {*State, "skipped"}
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(_ROW, (1, 99, "sent", None))
+
+
+def test_a_transaction_within_another_is_undone_alone_and_durable_with_it(ledger: Ledger, tmp_path: Path) -> None:
+    def seen() -> list[str]:
+        with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as other:
+            return [account for (account,) in other.execute("SELECT account FROM parts ORDER BY 1")]
+
+    def count(account: str, *, fails: bool = False) -> None:
+        with ledger.database.transaction() as connection:
+            ledger.count_parts(account, 1)
+            if fails:
+                connection.execute("no statement")
+
+    def count_within(account: str) -> None:
+        with ledger.database.transaction() as connection:
+            count(account)
+            connection.execute("no statement")
+
+    with ledger.database.transaction():
+        count("kept")
+        with pytest.raises(LedgerError):
+            count("undone", fails=True)
+        assert seen() == []
+    assert seen() == ["kept"]
+    with pytest.raises(LedgerError):
+        count_within("undone")
+    assert seen() == ["kept"]
+
+
 def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").fetchall()
     return [(name, " ".join(sql.split())) for name, sql in found]
