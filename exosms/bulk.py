@@ -17,7 +17,7 @@ from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError
 from exosms.exotel.client import Batch, Client, no_thread
 from exosms.interrupts import LOOK, leave_signals_to_main_thread
-from exosms.journal import Item, Journal, Run
+from exosms.journal import Claim, Item, Journal, Run
 from exosms.ledger import Ledger, State
 from exosms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
 from exosms.pacing import MOST_RETRIES, Rate, back_off
@@ -34,6 +34,9 @@ SMALL_FILE = 200
 
 _LOOKAHEAD = 4
 """Batches' worth of rows among which those that fit into one request are looked for."""
+
+_BUSY = 1.0
+"""Seconds until rows are looked at again that another run is sending."""
 
 _WORTH_TELLING = 5.0
 """Seconds of waiting that are told."""
@@ -191,7 +194,10 @@ class Sender:
                 return
             yield from self._go_on(self._carriers.arrived(timeout=self._until(when)))
         yield from self._go_on(self._carriers.arrived(timeout=0.0))
-        self._desk.journal.give_up(self._run)
+        try:
+            self._desk.journal.give_up(self._run)
+        except LedgerError as error:
+            self.stop = stop_for(error)
 
     @property
     def _is_stopping(self) -> bool:
@@ -254,16 +260,23 @@ class Sender:
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
         self._stop_if_too_many_failed()
-        request = self._due()
-        ours, elsewhere = self._record(results, request)
-        if request and ours:
-            request.items = ours
+        try:
+            request = self._due()
+            claim = self._record(results, request)
+        except Exception:  # a bug: what is in hand is recorded and shown before it is told
+            self._record(results, None)
+            yield settled
+            raise
+        if request and claim.ours:
+            request.items = claim.ours
             self._requests += 1
-            self._is_proving = len(ours) > 1 and not self._is_proven
+            self._is_proving = len(claim.ours) > 1 and not self._is_proven
             self._carriers.carry(request)
+        if request and claim.busy:
+            self._queue(claim.busy, due=self._desk.now() + _BUSY, retry=request.retry)
         yield settled
-        if elsewhere:
-            yield [Settled(item=item, receipt=_ELSEWHERE) for item in elsewhere]
+        if claim.elsewhere:
+            yield [Settled(item=item, receipt=_ELSEWHERE) for item in claim.elsewhere]
 
     def _due(self) -> _Request | None:
         """Return the request whose time has come, unless something forbids it now."""
@@ -281,31 +294,24 @@ class Sender:
             return None
         return request
 
-    def _record(
-        self, results: Sequence[tuple[Item, Receipt, State]], request: _Request | None
-    ) -> tuple[Sequence[Item], Sequence[Item]]:
-        """Settle rows and claim a request's, in one commit; return what is claimed, and what was sent elsewhere."""
+    def _record(self, results: Sequence[tuple[Item, Receipt, State]], request: _Request | None) -> Claim:
+        """Settle rows and claim a request's, in one commit."""
         if not results and request is None:
-            return (), ()
+            return Claim()
+        journal = self._desk.journal
         try:
-            with self._desk.journal.one_commit():
+            with journal.one_commit():
                 if results:
-                    self._desk.journal.settle(self._run, results)
-                return self._claim(request) if request else ((), ())
+                    journal.settle(self._run, results)
+                if request is None:
+                    return Claim()
+                return journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
         except ExosmsError as error:
             self.stop = stop_for(error)
-            if request:  # what its claim needs may be what is missing
+            if request:  # it was the claim that was refused, or what it needs may be what is missing
                 return self._record(results, None)
-            self._desk.journal.abandon(self._run)
             self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
-            return (), ()
-
-    def _claim(self, request: _Request) -> tuple[Sequence[Item], Sequence[Item]]:
-        try:
-            return self._desk.journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
-        except ExosmsError as error:  # what was found is recorded all the same
-            self.stop = stop_for(error)
-            return (), ()
+            return Claim()
 
     def _stop_if_too_many_failed(self) -> None:
         most = self._desk.most_failures

@@ -8,9 +8,10 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from exosms.errors import ConfigError
 from exosms.migrations import MIGRATIONS
@@ -27,9 +28,7 @@ _REMEDIES = {
     sqlite3.SQLITE_CORRUPT: REPLACE,
     sqlite3.SQLITE_NOTADB: REPLACE,
 }
-_OUTERMOST = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
-_WITHIN = ("SAVEPOINT inner", "RELEASE inner", "ROLLBACK TO inner")
-"""What begins, ends and undoes a transaction, and one within it."""
+_OPTIONS: Mapping[str, Any] = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
 
 _PRIMARY = 0xFF
 """The part of SQLite's extended codes that says which kind it is."""
@@ -59,6 +58,7 @@ class Database:
         self.clock = clock
         self._path = path
         self._file = path and _identity(path)
+        self._in_transaction = False
 
     @classmethod
     def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Database":
@@ -78,18 +78,21 @@ class Database:
                 remedy="Name a writable one in EXOSMS_STATE_DIR.",
             ) from error
         owners = directory / "owners"
-        with translated(path):
-            connection = _connect(path)
+        with translated(path), ExitStack() as undo:
+            connection = undo.enter_context(closing(sqlite3.connect(path, **_OPTIONS)))
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
             if _version(connection) != len(MIGRATIONS):
                 with _one_at_a_time(directory / "migration.lock"):
                     _require_begun(connection, path, owners)
                     _migrate(connection, path)
+            undo.pop_all()
         return cls(connection, Owners(owners), clock=clock, path=path)
 
     @classmethod
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
         """Return one that this process alone knows and that ends with it."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(":memory:", **_OPTIONS)
         _migrate(connection, Path(":memory:"))
         return cls(connection, Owners(None), clock=clock)
 
@@ -100,10 +103,17 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and durable once it ends; one within another is durable once that ends."""
-        with translated(), _all_or_nothing(self.connection):
-            self._require_in_place()
+        """All or nothing, and durable once it ends; one within another is a part of that."""
+        if self._in_transaction:
             yield self.connection
+            return
+        with translated(), _all_or_nothing(self.connection):
+            self._in_transaction = True
+            try:
+                self._require_in_place()
+                yield self.connection
+            finally:
+                self._in_transaction = False
 
     def _require_in_place(self) -> None:
         """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""
@@ -168,13 +178,6 @@ def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> 
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-    return connection
-
-
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
@@ -203,14 +206,13 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
-    begin, commit, undo = _WITHIN if connection.in_transaction else _OUTERMOST
-    connection.execute(begin)
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
-        connection.execute(commit)
+        connection.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):  # the first error is the one to tell
-            connection.execute(undo)
+        with suppress(sqlite3.Error, MemoryError):  # the first error is the one to tell
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,17 @@ class Item(NamedTuple):
     line: int
     message: Message
     attempts: int
+
+
+class Claim(NamedTuple):
+    """What became of rows that were to be sent."""
+
+    ours: Sequence[Item] = ()
+    """In flight now: their request must leave."""
+    elsewhere: Sequence[Item] = ()
+    """Skipped, since another run sent them meanwhile, or may have."""
+    busy: Sequence[Item] = ()
+    """Waiting still, since another run is sending them: what comes of that decides."""
 
 
 class RowEntry(NamedTuple):
@@ -222,9 +233,10 @@ class Journal:
         with self._database.transaction() as connection:
             if run.id in self._abandoned:
                 connection.execute(*_lost(run.id, self._clock(), _UNRECORDED))
+            self._touch(run.id)
             connection.execute(
-                "UPDATE runs SET owner = NULL, exit_code = ?, updated_at = ? WHERE id = ? AND owner = ?",
-                (exit_code, self._clock(), run.id, run.owner),
+                "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
+                (exit_code, run.id, run.owner),
             )
         self._checkpoint()
 
@@ -279,33 +291,26 @@ class Journal:
             after = chunk[-1][0]
 
     def one_commit(self) -> AbstractContextManager[object]:
-        """Let everything that is recorded within be committed together."""
+        """Let everything that is recorded within be committed together, or nothing of it."""
         return self._database.transaction()
 
-    def claim(
-        self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None
-    ) -> tuple[Sequence[Item], Sequence[Item]]:
-        """Enter rows as in flight, before the first byte of their request; return them, and those sent elsewhere.
+    def claim(self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None) -> Claim:
+        """Enter rows as in flight, before the first byte of their request, unless another run has them.
 
-        A row that another run sent meanwhile, or may have sent, is skipped. ``within_limit`` may refuse as in
-        ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
+        ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
         """
         now = self._clock()
         with self._database.transaction() as connection:
-            since = run.started_at - run.terms.within
-            owner, is_alone = connection.execute(
-                "SELECT owner, NOT EXISTS (SELECT 1 FROM runs WHERE id <> ?1"
-                " AND (exit_code IS NULL OR updated_at >= ?2)) FROM runs WHERE id = ?1",
-                (run.id, since),
-            ).fetchone()
+            (owner,) = connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
             if owner != run.owner:
                 raise taken_for_dead()
-            # Where no other run was touched since, there is none whose rows would have to be looked at.
-            elsewhere = set() if run.terms.resend or is_alone else self._sent_elsewhere(run, items, since=since)
-            ours = [item for item in items if item.number not in elsewhere]
+            others = {} if run.terms.resend else self._sent_elsewhere(run, items)
+            elsewhere = [number for number, is_over in others.items() if is_over]
+            ours = [item for item in items if item.number not in others]
             parts = sum(item.message.segments for item in ours)
             if within_limit is not None:
                 within_limit(self._ledger.parts_today(run.account) + parts)
+            self._touch(run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
             connection.execute(
                 f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
@@ -315,13 +320,19 @@ class Journal:
                 connection.execute(
                     "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent by another run in the meantime',"
                     f" updated_at = ? WHERE {numbers}",
-                    (now, run.id, json.dumps([*elsewhere])),
+                    (now, run.id, json.dumps(elsewhere)),
                 )
             self._ledger.count_parts(run.account, parts)
-        return ours, [item for item in items if item.number in elsewhere]
+        return Claim(
+            ours,
+            elsewhere=[item for item in items if others.get(item.number) is True],
+            busy=[item for item in items if others.get(item.number) is False],
+        )
 
-    def settle(self, run: Run, results: Iterable[tuple[Item, Receipt, State]]) -> None:
+    def settle(self, run: Run, results: Sequence[tuple[Item, Receipt, State]]) -> None:
         """Record what became of rows; ``waiting`` is for those that will be tried again."""
+        if len({item.number for item, _, _ in results}) != len(results):
+            raise _strange_rows()
         alike: dict[tuple[object, ...], list[int | str | None]] = {}
         unused = 0
         for item, receipt, state in results:
@@ -339,14 +350,13 @@ class Journal:
             alike.setdefault(said, []).extend((item.number, receipt.sid))
         now = self._clock()
         with self._database.transaction() as connection:
+            self._touch(run.id)
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
                     some = rows[start : start + 2 * _MOST_FOUND]
                     values = (*found, now, *some, run.id)
                     if connection.execute(_settle(len(some) // 2), values).rowcount != len(some) // 2:
-                        raise LedgerError(
-                            "The ledger does not have the rows that were sent, each of them once", remedy=REPLACE
-                        )
+                        raise _strange_rows()
             self._ledger.count_parts(run.account, -unused)
 
     def abandon(self, run: Run) -> None:
@@ -357,7 +367,13 @@ class Journal:
         """Return the table in which the rows of a run are seen as they are."""
         if run.id not in self._abandoned:
             return "rows"
-        unknown = {"state": "'unknown'", "exit_code": str(int(ExitCode.UNKNOWN)), "error": f"'{_UNRECORDED}'"}
+        unknown = {
+            "state": "'unknown'",
+            "exit_code": str(int(ExitCode.UNKNOWN)),
+            "http_status": "NULL",
+            "code": "NULL",
+            "error": f"'{_UNRECORDED}'",
+        }
         columns = [
             f"iif(state = 'in_flight', {unknown[name]}, {name}) AS {name}" if name in unknown else name
             for name in ("run", *_ROW)
@@ -367,6 +383,7 @@ class Journal:
     def give_up(self, run: Run) -> int:
         """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
         with self._database.transaction() as connection:
+            self._touch(run.id)
             return connection.execute(*_lost(run.id, self._clock(), "stopped before the answer came")).rowcount
 
     def may_go_again(self, run: Run, states: Sequence[State]) -> int:
@@ -382,6 +399,7 @@ class Journal:
             connection.execute("DELETE FROM temp.again")
             rows, values = _again(run, states)
             connection.execute(f"INSERT INTO temp.again {rows}", values)
+            self._touch(run.id)
             changed = connection.execute(
                 "UPDATE rows SET state = 'waiting', updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
@@ -395,7 +413,7 @@ class Journal:
         with self._database.transaction() as connection:
             exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
             number = row and min(row, sys.maxsize)
-            connection.execute("UPDATE runs SET updated_at = ? WHERE id = ?", (self._clock(), run.id))
+            self._touch(run.id)
             return connection.execute(
                 "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
                 " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
@@ -427,15 +445,34 @@ class Journal:
                 )
             )
 
-    def _sent_elsewhere(self, run: Run, items: Sequence[Item], *, since: float) -> set[int]:
+    def _touch(self, run: int) -> None:
+        """Keep a run as new as the newest of its rows, wherever the clock is set, since rows are looked for by it."""
+        self._connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (self._clock(), run))
+
+    def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> dict[int, bool]:
+        """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
+        since = run.started_at - run.terms.within
+        (others,) = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR updated_at >= ?))",
+            (run.id, since),
+        ).fetchone()
+        if not others:  # no other run was touched since: their rows need not be looked at
+            return {}
+        found = self._twins(run, items, since)
+        if not all(found.values()):
+            self._bury_the_dead()  # what they had in flight is over, too
+            found = self._twins(run, items, since)
+        return found
+
+    def _twins(self, run: Run, items: Sequence[Item], since: float) -> dict[int, bool]:
         cursor = self._connection.execute(
-            "SELECT s.number FROM rows s WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND EXISTS"
-            " (SELECT 1 FROM rows r WHERE r.recipient = s.recipient AND r.fingerprint = s.fingerprint"
-            " AND r.occurrence = s.occurrence AND r.run <> s.run AND r.updated_at >= ?"
-            " AND r.state IN ('accepted', 'unknown', 'in_flight'))",
+            "SELECT s.number, max(r.state <> 'in_flight') FROM rows s JOIN rows r ON r.recipient = s.recipient"
+            " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
+            " WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND r.updated_at >= ?"
+            " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
             (run.id, json.dumps([item.number for item in items]), since),
         )
-        return {number for (number,) in cursor}
+        return {number: bool(is_over) for number, is_over in cursor}
 
     def _unfinished(self, condition: str, *values: object) -> Run | None:
         runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)
@@ -455,8 +492,13 @@ class Journal:
         owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
         for run, owner in owned:
             if not self._database.is_alive(owner):
+                self._touch(run)
                 self._connection.execute(*_lost(run, self._clock(), "the process ended before the answer came"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
+
+
+def _strange_rows() -> LedgerError:
+    return LedgerError("The ledger does not have the rows that were sent, each of them once", remedy=REPLACE)
 
 
 def already_on_its_way(run: Run) -> GuardError:
@@ -504,7 +546,7 @@ def names_of_runs(ledger: Path) -> Sequence[str]:
 
 def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
     sql = (
-        "UPDATE rows SET state = 'unknown', exit_code = ?, error = ?, updated_at = ?"
+        "UPDATE rows SET state = 'unknown', exit_code = ?, http_status = NULL, code = NULL, error = ?, updated_at = ?"
         " WHERE run = ? AND state = 'in_flight'"
     )
     return sql, (int(ExitCode.UNKNOWN), error, now, run)

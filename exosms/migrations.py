@@ -111,7 +111,7 @@ MIGRATIONS = (
     CREATE INDEX rows_by_sid ON rows (sid) WHERE sid IS NOT NULL;
     """,
     # The states are compared one by one: for a list SQLite builds an index, anew for every row that it checks, and
-    # then writing rows takes twice the time.
+    # then writing rows takes twice the time. From here on a run is as new as the newest of its rows.
     """
     CREATE TABLE compared_rows (
       run INTEGER NOT NULL,
@@ -143,6 +143,8 @@ MIGRATIONS = (
     ALTER TABLE compared_rows RENAME TO rows;
     CREATE INDEX rows_by_recipient ON rows (recipient, fingerprint);
     CREATE INDEX rows_by_sid ON rows (sid) WHERE sid IS NOT NULL;
+    UPDATE runs SET updated_at =
+      max(updated_at, coalesce((SELECT max(r.updated_at) FROM rows r WHERE r.run = runs.id), 0));
     """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

@@ -74,7 +74,7 @@ class Rendering(Wording):
         values = tuple([pattern.fill(cells) for pattern in self._patterns])
         is_certain = self._proof.holds_for(values)
         if self._fit and not (is_certain and all(map(str.isprintable, values))):
-            values = self._fitted(values)
+            values = self._fitted(values, is_counted=is_counted)
             is_certain = self._proof.holds_for(values)
         for variable in self._variables if is_counted else ():
             for caution in cautions(variable.kind, _of(variable, values), count=variable.count):
@@ -94,9 +94,11 @@ class Rendering(Wording):
             for problem in against(body, self._template).problems
         ]
 
-    def _fitted(self, values: tuple[str, ...]) -> tuple[str, ...]:
+    def _fitted(self, values: tuple[str, ...], *, is_counted: bool) -> tuple[str, ...]:
         """Return the values cut to what their variables hold, counting which were."""
         fitted, _ = syntax.fit(self._template.template, values)
+        if not is_counted:
+            return fitted
         for name, before, after in zip(self._template.names, values, fitted, strict=True):
             if not before.startswith(after):
                 self.warnings.add(f"line breaks in the value of {name} were changed to spaces")

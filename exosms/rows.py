@@ -357,8 +357,8 @@ class _Decoding:
         self._returns += text.count("\r")
 
     def _said(self, error: UnicodeError) -> str:
-        if not isinstance(error, UnicodeDecodeError):  # UTF-16 without its mark, and codecs that do not say where
-            return str(error)
+        if not isinstance(error, UnicodeDecodeError) or "BOM" in error.reason:
+            return str(error)  # UTF-16 without its mark, and codecs that do not say where
         self._count(error.object[: error.start].decode(self._codec, "ignore"))
         line = (self._feeds or self._returns) + 1
         offset = self._taken - len(error.object) + error.start

@@ -308,14 +308,18 @@ LEDGER = (
         ("test_journal.py::test_what_is_recorded_together_is_one_commit",),
     ),
     Mutant(
-        "half a claim is committed",
+        "a transaction that was left open is ours",
         "database.py",
-        "ROLLBACK TO inner",
-        "RELEASE inner",
-        (
-            "test_ledger.py::test_a_transaction_within_another_is_undone_alone_and_durable_with_it",
-            "test_journal.py::test_a_claim_that_fails_leaves_what_was_found_to_be_committed",
-        ),
+        "        if self._in_transaction:\n",
+        "        if self._in_transaction or self.connection.in_transaction:\n",
+        ("test_ledger.py::test_a_transaction_that_was_left_open_is_not_taken_for_ours",),
+    ),
+    Mutant(
+        "a bug in what comes next loses what came",
+        "bulk.py",
+        "        except Exception:  # a bug: what",
+        "        except ExosmsError:  # a bug: what",
+        ("test_bulk.py::test_a_bug_in_what_comes_next_loses_nothing_of_what_came",),
     ),
     Mutant(
         "what was found is given up with a claim",
@@ -327,23 +331,37 @@ LEDGER = (
     Mutant(
         "unfinished runs of long ago send nothing",
         "journal.py",
-        "(exit_code IS NULL OR updated_at >= ?2)",
-        "updated_at >= ?2",
-        ("test_journal.py::test_a_run_that_was_touched_long_ago_holds_what_it_did_lately",),
+        "(exit_code IS NULL OR updated_at >= ?)",
+        "updated_at >= ?",
+        ("test_journal.py::test_what_an_older_exosms_writes_meanwhile_holds",),
     ),
     Mutant(
         "finished runs hold nothing",
         "journal.py",
-        "(exit_code IS NULL OR updated_at >= ?2)",
-        "exit_code IS NULL",
+        "(exit_code IS NULL OR updated_at >= ?)",
+        "exit_code IS NULL AND updated_at < ? + 1e12",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
     ),
     Mutant(
-        "a decision is as old as its run",
+        "a run is as old as its end",
         "journal.py",
-        'connection.execute("UPDATE runs SET updated_at = ? WHERE id = ?"',
-        'connection.execute("UPDATE runs SET updated_at = min(?, 0) WHERE id = ?"',
-        ("test_journal.py::test_a_run_that_was_touched_long_ago_holds_what_it_did_lately",),
+        "SET updated_at = max(updated_at, ?) WHERE",
+        "SET updated_at = ? WHERE",
+        ("test_journal.py::test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then",),
+    ),
+    *(
+        Mutant(
+            f"a finished run is not touched by {what}",
+            "journal.py",
+            f"            self._touch(run.id)\n            {then}",
+            f"            {then}",
+            ("test_journal.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
+        )
+        for what, then in (
+            ("what is found", "for found, rows"),
+            ("giving up", "return connection.execute(*_lost"),
+            ("a decision", 'return connection.execute(\n                "UPDATE rows SET state = ?, exit_code'),
+        )
     ),
     Mutant(
         "rows that are not there are settled",
@@ -376,16 +394,23 @@ LEDGER = (
     Mutant(
         "the dead's rows go out again",
         "journal.py",
-        "UPDATE rows SET state = 'unknown', exit_code = ?, error = ?",
-        "UPDATE rows SET state = 'waiting', exit_code = ?, error = ?",
+        "UPDATE rows SET state = 'unknown', exit_code = ?, http_status",
+        "UPDATE rows SET state = 'waiting', exit_code = ?, http_status",
         (_BRIEFLY,),
     ),
     Mutant(
         "unknown rows go out again",
         "journal.py",
-        "r.state IN ('accepted', 'unknown', 'in_flight'))\"",
-        "r.state IN ('accepted', 'in_flight'))\"",
+        "r.state IN ('accepted', 'unknown', 'in_flight') GROUP",
+        "r.state IN ('accepted', 'in_flight') GROUP",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
+    ),
+    Mutant(
+        "what another run is sending counts as sent",
+        "journal.py",
+        "max(r.state <> 'in_flight')",
+        "max(1)",
+        ("test_journal.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),
     ),
     Mutant(
         "two processes have one run",

@@ -325,6 +325,9 @@ def test_a_row_that_is_left_out_counts_for_no_warning() -> None:
     assert made.warnings == {}
     assert isinstance(made.draft(row(to="9876543210", code="x" * 30, app="x")), Message)
     assert list(made.warnings.values()) == [1]
+    fitting = recipe("to", "code", "app", template=OTP, fit=True)
+    assert not isinstance(fitting.draft(row(to="12", code="1", app="x\n" * 40)), Message)
+    assert fitting.warnings == {}
 
 
 def test_a_row_of_unusual_ids_warns_once() -> None:

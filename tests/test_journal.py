@@ -1,7 +1,8 @@
 """The journal on its own, where no command can bring it."""
 
-import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -58,8 +59,7 @@ def begun(ledger: Ledger, rows: int) -> tuple[Journal, Run, list[Item]]:
     run = journal.begin(
         "r1", account="acme1", profile=None, file="-", digest=staging.digest, terms=Terms(letterhead=HEADED)
     )
-    ours, _ = journal.claim(run, list(journal.waiting(run)))
-    return journal, run, list(ours)
+    return journal, run, [*journal.claim(run, [*journal.waiting(run)]).ours]
 
 
 def test_a_row_makes_the_message_that_was_laid_out(ledger: Ledger) -> None:
@@ -83,11 +83,12 @@ def test_every_row_is_settled_whatever_their_number(ledger: Ledger, rows: int) -
 
 
 @pytest.mark.parametrize("strange", ["twice", "of no run"])
-def test_results_that_are_not_one_for_each_row_are_not_recorded(ledger: Ledger, strange: str) -> None:
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.UNKNOWN])
+def test_results_that_are_not_one_for_each_row_are_not_recorded(ledger: Ledger, strange: str, state: State) -> None:
     journal, run, (first, second) = begun(ledger, 2)
     other = first if strange == "twice" else second._replace(number=7)
     with pytest.raises(LedgerError):
-        journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (other, ACCEPTED, State.ACCEPTED)])
+        journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (other, ACCEPTED, state)])
     assert journal.counts(run) == {"in_flight": 2}
 
 
@@ -120,7 +121,7 @@ def test_what_is_recorded_together_is_one_commit(ledger: Ledger) -> None:
     ledger.database.connection.set_trace_callback(statements.append)
     with journal.one_commit():
         journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (second, ACCEPTED, State.WAITING)])
-        assert journal.claim(run, [second]) == ([second], [])
+        assert journal.claim(run, [second]) == ([second], [], [])
     assert statements.count("COMMIT") == 1
     assert [row.state for row in journal.rows(run)] == ["accepted", "in_flight", "in_flight"]
 
@@ -136,36 +137,140 @@ def _refusing(_parts: int) -> None:
         (2**70, None, OverflowError),  # more than SQLite has room for, found only once the row was changed
     ],
 )
-def test_a_claim_that_fails_leaves_what_was_found_to_be_committed(
+def test_with_a_claim_that_fails_nothing_is_committed(
     ledger: Ledger, segments: int, limit: Callable[[int], None] | None, error: type[Exception]
 ) -> None:
     journal, run, (first, second) = begun(ledger, 2)
-    changed = second._replace(message=second.message._replace(segments=segments))
-    with journal.one_commit():
-        journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (second, ACCEPTED, State.WAITING)])
-        with pytest.raises(error):
+
+    def go_on() -> None:
+        changed = second._replace(message=second.message._replace(segments=segments))
+        with journal.one_commit():
+            journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (second, ACCEPTED, State.WAITING)])
             journal.claim(run, [changed], within_limit=limit)
-    assert [row.state for row in journal.rows(run)] == ["accepted", "waiting"]
+
+    with pytest.raises(error):
+        go_on()
+    assert [row.state for row in journal.rows(run)] == ["in_flight", "in_flight"]
 
 
-@pytest.mark.parametrize("resolved", [True, False])
-def test_a_run_that_was_touched_long_ago_holds_what_it_did_lately(ledger: Ledger, resolved: bool) -> None:
-    """It may be unfinished and send again, or a person may have decided about its rows."""
-    journal, old, (row,) = begun(ledger, 1)
-    long_ago = time.time() - 1e6
-    if resolved:
-        journal.settle(old, [(row, ACCEPTED, State.UNKNOWN)])
-        journal.release(old, exit_code=10)
-    connection = ledger.database.connection
-    connection.execute("UPDATE runs SET updated_at = ?", (long_ago,))
-    connection.execute("UPDATE rows SET updated_at = ?", (long_ago,))
+HOUR = 3600.0
+
+
+class Clock:
+    """A wall clock that can be set."""
+
+    def __init__(self) -> None:
+        self.now = 1_764_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def begun_again(ledger: Ledger, item: Item) -> tuple[Run, Item]:
+    """Begin another run with the same message; what was sent more than an hour ago does not count."""
+    journal = Journal(ledger)
     staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
-    staging.lay_out([Draft(1, 2, row.message)])
-    terms = Terms(letterhead=HEADED)
-    new = journal.begin("r2", account="acme1", profile=None, file="-", digest=b"2", terms=terms)
-    (same,) = journal.waiting(new)
-    if resolved:
-        assert journal.resolve(old, outcome=Outcome.ACCEPTED, row=None) == 1
-    else:
-        journal.settle(old, [(row, ACCEPTED, State.ACCEPTED)])
-    assert journal.claim(new, [same]) == ([], [same])
+    staging.lay_out([Draft(1, 2, item.message)])
+    terms = Terms(letterhead=HEADED, within=HOUR)
+    run = journal.begin("r2", account="acme1", profile=None, file="-", digest=b"2", terms=terms)
+    (same,) = journal.waiting(run)
+    return run, same
+
+
+def _answered(journal: Journal, run: Run, item: Item) -> None:
+    journal.settle(run, [(item, ACCEPTED, State.ACCEPTED)])
+
+
+def _given_up(journal: Journal, run: Run, _item: Item) -> None:
+    assert journal.give_up(run) == 1
+
+
+def _resolved(journal: Journal, run: Run, item: Item) -> None:
+    journal.settle(run, [(item, ACCEPTED, State.UNKNOWN)])
+    journal._connection.execute("UPDATE runs SET updated_at = started_at")
+    assert journal.resolve(run, outcome=Outcome.ACCEPTED, row=None) == 1
+
+
+@pytest.mark.parametrize("changed", [_answered, _given_up, _resolved])
+def test_a_run_that_ended_long_ago_holds_what_became_of_it_lately(
+    changed: Callable[[Journal, Run, Item], None],
+) -> None:
+    """As where its process was taken for dead, or where a person decides."""
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        journal.release(old, exit_code=0)
+        clock.now += 9 * HOUR
+        new, same = begun_again(ledger, row)
+        changed(journal, old, row)
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then() -> None:
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        clock.now += 4 * HOUR
+        new, same = begun_again(ledger, row)
+        clock.now += HOUR
+        _answered(journal, old, row)
+        clock.now -= 6 * HOUR
+        journal.release(old, exit_code=0)
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_what_an_older_exosms_writes_meanwhile_holds() -> None:
+    """It does not keep its run as new as its rows."""
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        clock.now += 9 * HOUR
+        new, same = begun_again(ledger, row)
+        ledger.database.connection.execute(
+            "UPDATE rows SET state = 'accepted', updated_at = ? WHERE run = ?", (clock.now, old.id)
+        )
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_what_other_runs_sent_before_the_window_does_not_hold() -> None:
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        _answered(journal, old, row)
+        journal.release(old, exit_code=0)
+        clock.now += 2 * HOUR
+        new, same = begun_again(ledger, row)
+        assert journal.claim(new, [same]) == ([same], [], [])
+
+
+def test_what_another_run_is_sending_waits_for_what_comes_of_it(ledger: Ledger) -> None:
+    journal, old, (row,) = begun(ledger, 1)
+    new, same = begun_again(ledger, row)
+    assert journal.claim(new, [same]) == ([], [], [same])
+    assert [entry.text for entry in journal.rows(new)] == ["Hello"]
+    journal.settle(old, [(row, ACCEPTED._replace(outcome=Outcome.NOT_SENT), State.NOT_SENT)])
+    assert journal.claim(new, [same]) == ([same], [], [])
+
+
+def test_what_a_process_was_sending_that_died_is_over(tmp_path: Path) -> None:
+    with closing(Ledger.open(tmp_path)) as died, closing(Ledger.open(tmp_path)) as ours:
+        _, _, (row,) = begun(died, 1)
+        new, same = begun_again(ours, row)
+        assert Journal(ours).claim(new, [same]).busy == [same]
+        died.database.owners.leave()
+        assert Journal(ours).claim(new, [same]).elsewhere == [same]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_is_unknown_says_nothing_of_an_earlier_attempt(ledger: Ledger, recorded: bool) -> None:
+    journal, run, (row,) = begun(ledger, 1)
+    refused = Problem(kind="", message="slow down", meaning="", remedy="", retry=Retry.SAFE, code=42900)
+    again = Receipt(outcome=Outcome.NOT_SENT, exit_code=ExitCode.RATE_LIMITED, http_status=429, problem=refused)
+    journal.settle(run, [(row, again, State.WAITING)])
+    journal.claim(run, [row])
+    journal.abandon(run)
+    if recorded:
+        journal.release(run, exit_code=None)
+    (entry,) = journal.rows(run)
+    assert (entry.state, entry.http_status, entry.code, entry.exit_code) == ("unknown", None, None, 9)
+    assert entry.error == "its result could not be recorded"

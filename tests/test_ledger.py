@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -346,11 +346,16 @@ def test_the_rows_of_an_older_ledger_stay_what_they_were(tmp_path: Path) -> None
             connection.executescript(script)
         connection.execute("PRAGMA user_version = 4")
         connection.executemany(_ROW, rows)
+        connection.execute("UPDATE rows SET updated_at = number * 10")
+        connection.executemany(
+            "INSERT INTO runs VALUES (?, ?, '', '', '', x'', '', '', 0, 1, 20)", [(1, "a"), (2, "b")]
+        )
         connection.commit()
         before = connection.execute("SELECT * FROM rows ORDER BY number").fetchall()
     Ledger.open(tmp_path).close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM rows ORDER BY number").fetchall() == before
+        assert connection.execute("SELECT updated_at FROM runs").fetchall() == [(60,), (20,)]
 
 
 ROW_STATES = ("waiting", "in_flight", "accepted", "rejected", "not_sent", "unknown", "skipped")
@@ -368,31 +373,52 @@ def test_a_row_is_in_one_of_seven_states(ledger: Ledger) -> None:
         connection.execute(_ROW, (1, 99, "sent", None))
 
 
-def test_a_transaction_within_another_is_undone_alone_and_durable_with_it(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_transaction_within_another_is_a_part_of_it(ledger: Ledger, tmp_path: Path) -> None:
     def seen() -> list[str]:
         with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as other:
             return [account for (account,) in other.execute("SELECT account FROM parts ORDER BY 1")]
 
-    def count(account: str, *, fails: bool = False) -> None:
+    def count(*accounts: str, fails: bool = False) -> None:
         with ledger.database.transaction() as connection:
-            ledger.count_parts(account, 1)
+            for account in accounts:
+                with ledger.database.transaction():
+                    ledger.count_parts(account, 1)
+                assert seen() == ["kept"] * (account != "kept")
             if fails:
                 connection.execute("no statement")
 
-    def count_within(account: str) -> None:
-        with ledger.database.transaction() as connection:
-            count(account)
-            connection.execute("no statement")
+    count("kept")
+    assert seen() == ["kept"]
+    with pytest.raises(LedgerError, match="syntax error"):
+        count("undone", "undone too", fails=True)
+    assert seen() == ["kept"]
+    count("another")
+    assert seen() == ["another", "kept"]
 
-    with ledger.database.transaction():
-        count("kept")
+
+def test_a_transaction_that_was_left_open_is_not_taken_for_ours(ledger: Ledger) -> None:
+    """As after a ROLLBACK that failed: what comes next would seem to be committed and be lost."""
+    ledger.database.connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerError, match="within a transaction"):
+        ledger.bury_the_dead()
+    ledger.bury_the_dead()
+
+
+def test_an_unreadable_ledger_is_let_go_of(tmp_path: Path) -> None:
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3_connect(*args, **options))
+        return opened[-1]
+
+    sqlite3_connect = sqlite3.connect
+    (tmp_path / "ledger.db").write_bytes(b"not a database at all, but long enough to look at" * 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
         with pytest.raises(LedgerError):
-            count("undone", fails=True)
-        assert seen() == []
-    assert seen() == ["kept"]
-    with pytest.raises(LedgerError):
-        count_within("undone")
-    assert seen() == ["kept"]
+            Ledger.open(tmp_path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -86,7 +86,11 @@ def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> i
     except LedgerError as error:  # what was sent is told all the same
         stop = stop or bulk.stop_for(error)
         exit_code = stop.exit_code
-    report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
+    try:
+        report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
+    except LedgerError as error:
+        exit_code = stop.exit_code if stop else error.exit_code
+        report.conclude_blindly(run, error, exit_code=exit_code)
     if handling.results:
         hand_out_results(run, office.journal, handling.results, office.out)
     return exit_code
@@ -125,7 +129,9 @@ def _desk(
 def _released(run: Run, journal: Journal, stop: Stop | None) -> tuple[Run, int]:
     """Let go of the run and return it with the exit code of this command."""
     counts = journal.counts(run)
-    left = counts.get("waiting", 0) + counts.get("in_flight", 0)
+    if counts.get("in_flight"):  # nobody waits any more for what became of them
+        journal.abandon(run)
+    left = counts.get("waiting", 0)
     exit_code = int(bulk.exit_code_of_rows(journal.outcomes(run)))
     journal.release(run, exit_code=None if left else exit_code)
     return journal.run(run.name), stop.exit_code if left and stop else exit_code

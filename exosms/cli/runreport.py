@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.account import is_of_sandbox
-from exosms.bulk import Settled, Stop
+from exosms.bulk import Settled, Stop, stop_for
 from exosms.cli.render import Document, Format, Out, counted, facts
 from exosms.cli.results import Result, detail, entry_for, message_document, problem_document
 from exosms.cli.statusline import StatusLine
+from exosms.database import LedgerError
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.journal import Journal, Run
 from exosms.message import Outcome, Problem, Receipt, Retry
@@ -144,6 +145,15 @@ class RunReport:
             self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
         elif remedy:
             self._out.tell(remedy)
+
+    def conclude_blindly(self, run: Run, error: LedgerError, *, exit_code: int) -> None:
+        """Say that the ledger cannot be read any more, lest somebody takes that for nothing sent."""
+        problem = stop_for(error).problem._replace(
+            meaning="Messages were sent; what became of each is in the ledger.", retry=Retry.DECIDE
+        )
+        if self._out.format in {Format.JSON, Format.JSONL}:
+            self._out.document(run_document(run, {}, exit_code=exit_code, error=problem_document(problem)))
+        self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
 
 
 def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
