@@ -1,5 +1,6 @@
 """``exosms bulk``: file and options, what is printed, exit code, and what was requested."""
 
+import _thread
 import csv
 import errno
 import json
@@ -12,9 +13,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from exosms import bulk as bulk_module
 from exosms import journal
 from exosms.database import LedgerError
 from exosms.errors import ExosmsError, GuardError
+from exosms.exotel import attempt
 from exosms.journal import Claim, Item, Journal, Run
 from exosms.ledger import Ledger
 
@@ -905,17 +908,30 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     """A carrier and its exchange are two; with less than that nothing can be sent, and nothing is unknown."""
-    ours = ("carrier", "probe", "exotel")
-    start = threading.Thread.start
+    start, start_exchange = threading.Thread.start, _thread.start_new_thread
+    exchanges: list[object] = []
+
+    def ours() -> int:
+        return sum(thread.name.startswith(("carrier", "probe")) for thread in threading.enumerate()) + len(exchanges)
 
     def starting(self: threading.Thread) -> None:
-        before = sum(thread.name.startswith(ours) for thread in threading.enumerate()) - lingering
-        if self.name.startswith(ours) and before >= threads:
+        if self.name.startswith(("carrier", "probe")) and ours() - lingering >= threads:
             raise RuntimeError("can't start new thread")
         start(self)
 
-    lingering = sum(thread.name.startswith(ours) for thread in threading.enumerate())
+    def starting_exchange(run: Callable[[], None], _: object) -> None:
+        def tracked() -> None:
+            run()
+            exchanges.remove(run)
+
+        if ours() - lingering >= threads:
+            raise RuntimeError("can't start new thread")
+        exchanges.append(run)
+        start_exchange(tracked, ())
+
+    lingering = ours()
     monkeypatch.setattr(threading.Thread, "start", starting)
+    monkeypatch.setattr(attempt, "_thread", SimpleNamespace(start_new_thread=starting_exchange))
     monkeypatch.setattr(bulk_module, "back_off", lambda _retry, *, chance: 0.01 * chance)
     text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(12))
     with FaultyExotel(faults=0, seed=1, latency=0.02) as server:
