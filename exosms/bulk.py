@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exosms.database import LedgerError
-from exosms.errors import ExitCode, ExosmsError
+from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client, no_thread
 from exosms.interrupts import LOOK, leave_signals_to_main_thread
 from exosms.journal import Claim, Item, Journal, Run
@@ -36,7 +36,10 @@ _LOOKAHEAD = 4
 """Batches' worth of rows among which those that fit into one request are looked for."""
 
 _BUSY = 1.0
-"""Seconds until rows are looked at again that another run is sending."""
+"""Seconds between two looks at rows that another run is sending."""
+
+_MOST_LOOKS = 120
+"""A request takes 90 s at most, unless its process was stopped or asked to wait longer."""
 
 _WORTH_TELLING = 5.0
 """Seconds of waiting that are told."""
@@ -178,6 +181,9 @@ class Sender:
         self._size = desk.batch
         self._failures = desk.failed
         self._streak: tuple[object, int] = (None, 0)
+        self._busy: list[Item] = []
+        self._looks = 0
+        self._bug: Exception | None = None
 
     def send(self) -> Iterator[Sequence[Settled]]:
         """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
@@ -191,17 +197,27 @@ class Sender:
         while not self._desk.must_leave():
             when = self._next_start()
             if when is None and not self._carriers.flying:
-                return
+                break
             yield from self._go_on(self._carriers.arrived(timeout=self._until(when)))
-        yield from self._go_on(self._carriers.arrived(timeout=0.0))
-        try:
-            self._desk.journal.give_up(self._run)
-        except LedgerError as error:
+        else:
+            yield from self._go_on(self._carriers.arrived(timeout=0.0))
+            try:
+                self._desk.journal.give_up(self._run)
+            except LedgerError as error:
+                self._halt(error)
+        if self._bug:
+            raise self._bug
+
+    def _halt(self, error: Exception) -> None:
+        """Let nothing more begin; what is in flight still gets its answer, and a bug is raised after that."""
+        if isinstance(error, ExosmsError):
             self.stop = stop_for(error)
+        else:
+            self._bug = error
 
     @property
     def _is_stopping(self) -> bool:
-        return self.stop is not None or self._desk.asked_to_stop()
+        return self.stop is not None or self._bug is not None or self._desk.asked_to_stop()
 
     def _until(self, when: float | None) -> float:
         """Return the seconds for which answers are waited for before looking around again."""
@@ -214,14 +230,28 @@ class Sender:
             return None
         try:
             if not self._fresh:
+                self._look_again_at_busy()
                 if not self._later:
                     return None
                 if self._later[0].due > self._desk.now():
                     return self._later[0].due
             return self._turn()
-        except LedgerError as error:  # what is in flight still gets its answer
-            self.stop = stop_for(error)
+        except Exception as error:  # noqa: BLE001  # or answers would be lost with a bug
+            self._halt(error)
             return None
+
+    def _look_again_at_busy(self) -> None:
+        """Once nothing else is left, see in a second what came of the rows that another run was sending."""
+        if self._later or not self._busy:
+            return
+        if self._looks == _MOST_LOOKS:
+            self._halt(_still_busy(len(self._busy)))
+            return
+        if not self._looks:
+            self._desk.tell(f"waiting for what comes of rows that another run is sending: {len(self._busy)}")
+        self._looks += 1
+        self._queue(self._busy, due=self._desk.now() + _BUSY)
+        self._busy = []
 
     @property
     def _is_proven(self) -> bool:
@@ -260,20 +290,16 @@ class Sender:
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
         self._stop_if_too_many_failed()
-        try:
-            request = self._due()
-            claim = self._record(results, request)
-        except Exception:  # a bug: what is in hand is recorded and shown before it is told
-            self._record(results, None)
-            yield settled
-            raise
+        request = self._due()
+        claim = self._record(results, request)
         if request and claim.ours:
             request.items = claim.ours
             self._requests += 1
             self._is_proving = len(claim.ours) > 1 and not self._is_proven
             self._carriers.carry(request)
-        if request and claim.busy:
-            self._queue(claim.busy, due=self._desk.now() + _BUSY, retry=request.retry)
+        elif request:
+            self._slot = self._desk.now()  # our turn was not used
+        self._busy += claim.busy
         yield settled
         if claim.elsewhere:
             yield [Settled(item=item, receipt=_ELSEWHERE) for item in claim.elsewhere]
@@ -289,8 +315,8 @@ class Sender:
                 return None  # Exotel asked for a pause while we waited for our turn
             request = self._next_request()
             self._desk.check(item.message for item in request.items)
-        except ExosmsError as error:
-            self.stop = stop_for(error)
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
             return None
         return request
 
@@ -306,8 +332,8 @@ class Sender:
                 if request is None:
                     return Claim()
                 return journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
-        except ExosmsError as error:
-            self.stop = stop_for(error)
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
             if request:  # it was the claim that was refused, or what it needs may be what is missing
                 return self._record(results, None)
             self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
@@ -383,7 +409,7 @@ class Sender:
             try:
                 self._desk.ledger.block(self._run.account, seconds=delay)
             except LedgerError as error:  # what was found is recorded all the same
-                self.stop = stop_for(error)
+                self._halt(error)
         return delay
 
     def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
@@ -506,6 +532,13 @@ def _broken(error: Exception) -> Receipt:
             remedy="Please report it, with the command that you ran.",
             retry=Retry.DECIDE,
         ),
+    )
+
+
+def _still_busy(rows: int) -> GuardError:
+    return GuardError(
+        f"{rows} row{' is' if rows == 1 else 's are'} being sent by another run for more than {_MOST_LOOKS} s",
+        remedy="See which with `runs list`.",
     )
 
 

@@ -231,9 +231,9 @@ class Journal:
         Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
         """
         with self._database.transaction() as connection:
-            if run.id in self._abandoned:
-                connection.execute(*_lost(run.id, self._clock(), _UNRECORDED))
-            self._touch(run.id)
+            now = self._touch(run.id)
+            if run.id in self._abandoned and self._is_ours(run):
+                connection.execute(*_lost(run.id, now, _UNRECORDED))
             connection.execute(
                 "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
                 (exit_code, run.id, run.owner),
@@ -299,18 +299,18 @@ class Journal:
 
         ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
         """
-        now = self._clock()
         with self._database.transaction() as connection:
-            (owner,) = connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
-            if owner != run.owner:
+            if not self._is_ours(run):
                 raise taken_for_dead()
             others = {} if run.terms.resend else self._sent_elsewhere(run, items)
             elsewhere = [number for number, is_over in others.items() if is_over]
             ours = [item for item in items if item.number not in others]
+            if not ours and not elsewhere:
+                return Claim(busy=items)
             parts = sum(item.message.segments for item in ours)
             if within_limit is not None:
                 within_limit(self._ledger.parts_today(run.account) + parts)
-            self._touch(run.id)
+            now = self._touch(run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
             connection.execute(
                 f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
@@ -348,9 +348,8 @@ class Journal:
                 (problem.message or problem.meaning) if problem else None,
             )
             alike.setdefault(said, []).extend((item.number, receipt.sid))
-        now = self._clock()
         with self._database.transaction() as connection:
-            self._touch(run.id)
+            now = self._touch(run.id)
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
                     some = rows[start : start + 2 * _MOST_FOUND]
@@ -361,7 +360,9 @@ class Journal:
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
-        self._abandoned.add(run.id)
+        with translated():
+            if self._is_ours(run):
+                self._abandoned.add(run.id)
 
     def _rows(self, run: Run) -> str:
         """Return the table in which the rows of a run are seen as they are."""
@@ -383,8 +384,10 @@ class Journal:
     def give_up(self, run: Run) -> int:
         """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
         with self._database.transaction() as connection:
-            self._touch(run.id)
-            return connection.execute(*_lost(run.id, self._clock(), "stopped before the answer came")).rowcount
+            if not self._is_ours(run):
+                return 0
+            now = self._touch(run.id)
+            return connection.execute(*_lost(run.id, now, "stopped before the answer came")).rowcount
 
     def may_go_again(self, run: Run, states: Sequence[State]) -> int:
         """Count the rows that ``put_back`` would let be sent again."""
@@ -399,11 +402,10 @@ class Journal:
             connection.execute("DELETE FROM temp.again")
             rows, values = _again(run, states)
             connection.execute(f"INSERT INTO temp.again {rows}", values)
-            self._touch(run.id)
             changed = connection.execute(
                 "UPDATE rows SET state = 'waiting', updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
-                (self._clock(), run.id),
+                (self._touch(run.id), run.id),
             ).rowcount
             if changed:
                 connection.execute("UPDATE runs SET exit_code = NULL WHERE id = ?", (run.id,))
@@ -413,11 +415,11 @@ class Journal:
         with self._database.transaction() as connection:
             exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
             number = row and min(row, sys.maxsize)
-            self._touch(run.id)
+            now = self._touch(run.id)
             return connection.execute(
                 "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
                 " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
-                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, self._clock(), run.id, number, number),
+                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, now, run.id, number, number),
             ).rowcount
 
     def rows(self, run: Run) -> Iterator[RowEntry]:
@@ -445,9 +447,16 @@ class Journal:
                 )
             )
 
-    def _touch(self, run: int) -> None:
-        """Keep a run as new as the newest of its rows, wherever the clock is set, since rows are looked for by it."""
-        self._connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (self._clock(), run))
+    def _touch(self, run: int) -> float:
+        """Keep a run as new as its rows, which are looked for by it; return the moment for those that change now."""
+        now = self._clock()
+        self._connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run))
+        return now
+
+    def _is_ours(self, run: Run) -> bool:
+        """Whether no other process took the run over, having taken us for dead: then its rows are that one's."""
+        (owner,) = self._connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
+        return bool(owner == run.owner)
 
     def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> dict[int, bool]:
         """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
@@ -492,8 +501,8 @@ class Journal:
         owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
         for run, owner in owned:
             if not self._database.is_alive(owner):
-                self._touch(run)
-                self._connection.execute(*_lost(run, self._clock(), "the process ended before the answer came"))
+                now = self._touch(run)
+                self._connection.execute(*_lost(run, now, "the process ended before the answer came"))
                 self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
 
 

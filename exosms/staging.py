@@ -44,6 +44,8 @@ _COLUMNS = "number, line, recipient, sender, fingerprint, segments, encoding, te
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
+_IS_OVER = "r.state <> 'in_flight'"
+"""What is not over is looked at again when its turn comes, since it may come to nothing."""
 
 
 class Draft(NamedTuple):
@@ -237,7 +239,8 @@ class Staging:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
         self._execute(
             "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or possibly sent before'"
-            f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT})",
+            f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT}"
+            f" AND {_IS_OVER})",
             since,
         )
 

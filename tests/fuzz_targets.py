@@ -26,7 +26,7 @@ from exosms.message import Encoding, Message, Outcome, Receipt
 from exosms.profiletable import read_profile, table_of
 from exosms.template.explain import explain, mend
 from exosms.template.kinds import Kind
-from exosms.template.match import Match, is_marker, match
+from exosms.template.match import _ANY_MARKER, Match, is_marker, match
 from exosms.template.search import best
 from exosms.template.syntax import Template, fit, fold_line_ends, parse, render
 
@@ -774,6 +774,7 @@ def _check_fit(template: Template, values: Sequence[str]) -> None:
         only_text
         and not _makes_markers(body)
         and not any(map(is_marker, ("", *fitted)))
+        and not any(map(_ANY_MARKER.search, fitted))  # side by side, one may get nothing but that
         and all(variable.count == 1 for variable in template.variables)
     ):
         hold(isinstance(match(template, body), Match), "what is cut to fit fits", template.text, fitted)

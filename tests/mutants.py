@@ -315,11 +315,25 @@ LEDGER = (
         ("test_ledger.py::test_a_transaction_that_was_left_open_is_not_taken_for_ours",),
     ),
     Mutant(
-        "a bug in what comes next loses what came",
+        "a bug in what comes next loses what is on its way",
         "bulk.py",
-        "        except Exception:  # a bug: what",
-        "        except ExosmsError:  # a bug: what",
-        ("test_bulk.py::test_a_bug_in_what_comes_next_loses_nothing_of_what_came",),
+        "            self._bug = error\n",
+        "            raise error\n",
+        ("test_bulk.py::test_a_bug_in_what_comes_next_loses_nothing_of_what_is_on_its_way",),
+    ),
+    Mutant(
+        "looking at another run's rows takes turns",
+        "bulk.py",
+        "            self._slot = self._desk.now()  # our",
+        "            self._slot = None  # our",
+        ("test_bulk.py::test_rows_that_another_run_is_sending_come_last_and_take_no_turn",),
+    ),
+    Mutant(
+        "another process's rows are given up",
+        "journal.py",
+        "        return bool(owner == run.owner)",
+        "        return bool(owner)",
+        ("test_journal.py::test_the_rows_of_whoever_took_a_run_over_are_left_to_it",),
     ),
     Mutant(
         "what was found is given up with a claim",
@@ -353,13 +367,12 @@ LEDGER = (
         Mutant(
             f"a finished run is not touched by {what}",
             "journal.py",
-            f"            self._touch(run.id)\n            {then}",
-            f"            {then}",
+            f"            now = self._touch(run.id)\n            {then}",
+            f"            now = self._clock()\n            {then}",
             ("test_journal.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
         )
         for what, then in (
             ("what is found", "for found, rows"),
-            ("giving up", "return connection.execute(*_lost"),
             ("a decision", 'return connection.execute(\n                "UPDATE rows SET state = ?, exit_code'),
         )
     ),
@@ -380,8 +393,8 @@ LEDGER = (
     Mutant(
         "what could not be recorded is let go as it is",
         "journal.py",
-        "            if run.id in self._abandoned:\n",
-        "            if run.id < 0:\n",
+        "            if run.id in self._abandoned and ",
+        "            if run.id < 0 and ",
         ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
     ),
     Mutant(

@@ -181,17 +181,13 @@ def _answered(journal: Journal, run: Run, item: Item) -> None:
     journal.settle(run, [(item, ACCEPTED, State.ACCEPTED)])
 
 
-def _given_up(journal: Journal, run: Run, _item: Item) -> None:
-    assert journal.give_up(run) == 1
-
-
 def _resolved(journal: Journal, run: Run, item: Item) -> None:
     journal.settle(run, [(item, ACCEPTED, State.UNKNOWN)])
     journal._connection.execute("UPDATE runs SET updated_at = started_at")
     assert journal.resolve(run, outcome=Outcome.ACCEPTED, row=None) == 1
 
 
-@pytest.mark.parametrize("changed", [_answered, _given_up, _resolved])
+@pytest.mark.parametrize("changed", [_answered, _resolved])
 def test_a_run_that_ended_long_ago_holds_what_became_of_it_lately(
     changed: Callable[[Journal, Run, Item], None],
 ) -> None:
@@ -246,7 +242,7 @@ def test_what_other_runs_sent_before_the_window_does_not_hold() -> None:
 def test_what_another_run_is_sending_waits_for_what_comes_of_it(ledger: Ledger) -> None:
     journal, old, (row,) = begun(ledger, 1)
     new, same = begun_again(ledger, row)
-    assert journal.claim(new, [same]) == ([], [], [same])
+    assert journal.claim(new, [same]).busy == [same]
     assert [entry.text for entry in journal.rows(new)] == ["Hello"]
     journal.settle(old, [(row, ACCEPTED._replace(outcome=Outcome.NOT_SENT), State.NOT_SENT)])
     assert journal.claim(new, [same]) == ([same], [], [])
@@ -274,3 +270,32 @@ def test_what_is_unknown_says_nothing_of_an_earlier_attempt(ledger: Ledger, reco
     (entry,) = journal.rows(run)
     assert (entry.state, entry.http_status, entry.code, entry.exit_code) == ("unknown", None, None, 9)
     assert entry.error == "its result could not be recorded"
+
+
+def test_the_rows_of_whoever_took_a_run_over_are_left_to_it(ledger: Ledger) -> None:
+    """As where the file that marks its process as alive was deleted."""
+    journal, run, (row,) = begun(ledger, 1)
+    ledger.database.connection.execute("UPDATE runs SET owner = 'another'")
+    journal.abandon(run)
+    assert journal.give_up(run) == 0
+    journal.release(run, exit_code=None)
+    assert journal.counts(run) == {"in_flight": 1}
+    with pytest.raises(LedgerError, match="treated this one as ended"):
+        journal.claim(run, [row])
+    journal.settle(run, [(row, ACCEPTED, State.ACCEPTED)])  # that is the truth all the same
+    assert journal.counts(run) == {"accepted": 1}
+
+
+def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Ledger) -> None:
+    journal, old, (row,) = begun(ledger, 1)
+
+    def waiting() -> int:
+        staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
+        staging.lay_out([Draft(1, 2, row.message)])
+        assert staging.sent_before(0.0).rows == 1
+        staging.skip_sent_before(0.0)
+        return staging.totals().messages
+
+    assert waiting() == 1
+    journal.settle(old, [(row, ACCEPTED, State.UNKNOWN)])
+    assert waiting() == 0

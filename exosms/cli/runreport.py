@@ -1,6 +1,7 @@
 """What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,15 @@ class Progress:
         self._out = out
         self._line = StatusLine(out)
         self._rows = rows
-        self._done = self._accepted = self._told_done = 0
+        self.ended: Counter[str] = Counter()
+        """Rows by what became of them."""
+        self._done = self._told_done = 0
         self._started = self._shown = time.monotonic()
 
     def count(self, settled: Sequence[Settled]) -> None:
         """Take more rows that are settled."""
         self._done += len(settled)
-        self._accepted += sum(one.receipt.outcome is Outcome.ACCEPTED for one in settled)
+        self.ended.update([one.receipt.outcome for one in settled])
         now = time.monotonic()
         if self._line.is_seen:
             if now - self._shown >= _REDRAW:
@@ -84,8 +87,8 @@ class Progress:
         pace = f"{rate:.0f}/s" if rate >= 1 else f"{60 * rate:.0f}/min"
         left = clock((self._rows - self._done) / rate) if rate else "unknown time"
         return (
-            f"{self._done} of {self._rows} ({100 * self._done // max(self._rows, 1)} %), {self._accepted} accepted,"
-            f" {pace}, {left} left"
+            f"{self._done} of {self._rows} ({100 * self._done // max(self._rows, 1)} %),"
+            f" {self.ended[Outcome.ACCEPTED]} accepted, {pace}, {left} left"
         )
 
 
@@ -147,12 +150,17 @@ class RunReport:
             self._out.tell(remedy)
 
     def conclude_blindly(self, run: Run, error: LedgerError, *, exit_code: int) -> None:
-        """Say that the ledger cannot be read any more, lest somebody takes that for nothing sent."""
+        """Say what was shown, where the ledger cannot be read any more, lest somebody takes that for nothing sent."""
         problem = stop_for(error).problem._replace(
-            meaning="Messages were sent; what became of each is in the ledger.", retry=Retry.DECIDE
+            meaning="Messages may have been sent; the counts are of those whose outcome was shown.",
+            retry=Retry.DECIDE,
         )
         if self._out.format in {Format.JSON, Format.JSONL}:
-            self._out.document(run_document(run, {}, exit_code=exit_code, error=problem_document(problem)))
+            self._out.document(
+                run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
+            )
+        else:
+            self._out.tell(sentence(run, self._progress.ended))
         self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
 
 
