@@ -5,6 +5,7 @@ that it stands for. So it only takes note, and whoever waits looks ten times a s
 """
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,12 +41,14 @@ class Interrupts:
             yield
             return
         before: dict[signal.Signals, Any] = {}
+        hook, sys.unraisablehook = sys.unraisablehook, _silent_of_signals(sys.unraisablehook)
         for signum in _SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 before[signum] = signal.signal(signum, self._receive)
         try:
             yield
         finally:
+            sys.unraisablehook = hook
             for signum, handler in before.items():
                 signal.signal(signum, signal.SIG_IGN if self.nothing_follows else handler)
 
@@ -104,6 +107,19 @@ class Interrupts:
         self._signals += 1
         if self._at_once:
             raise Interrupted(signum)
+
+
+_Hook = Callable[["sys.UnraisableHookArgs"], object]
+
+
+def _silent_of_signals(hook: _Hook) -> _Hook:
+    """Return a hook that says nothing of a signal within a finalizer: ``at_once`` looks for it at its end."""
+
+    def silent(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not Interrupted:
+            hook(unraisable)
+
+    return silent
 
 
 def never() -> bool:

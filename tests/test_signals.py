@@ -3,7 +3,9 @@
 import random
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,29 @@ def test_a_handler_raises_only_where_nothing_is_on_its_way() -> None:
 def hangs_after_all(connection: Connection) -> None:
     awaits_all(connection)
     connection.stopping.wait(20)
+
+
+def test_a_signal_within_a_finalizer_is_heard_and_paints_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python raises nothing there: it prints what it ignores."""
+
+    class Dying:
+        def __init__(self, death: Callable[[], object]) -> None:
+            self.death = death
+
+        def __del__(self) -> None:
+            self.death()
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    interrupts = Interrupts()
+    with interrupts.installed():
+        with pytest.raises(Interrupted), interrupts.at_once():
+            Dying(lambda: signal.raise_signal(signal.SIGINT))
+        assert capsys.readouterr().err == ""
+        Dying(lambda: 1 / 0)
+        assert "ZeroDivisionError" in capsys.readouterr().err
+    assert sys.unraisablehook is sys.__unraisablehook__
 
 
 def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
