@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pyte
@@ -182,7 +183,7 @@ def test_asking_needs_no_network_no_token_and_leaves_nothing_behind(exosms: Shel
 def test_a_ledger_in_use_is_not_waited_for(stocked: Shell) -> None:
     import sqlite3
 
-    with sqlite3.connect(stocked.home / "state" / "ledger.db", isolation_level=None) as holder:
+    with closing(sqlite3.connect(stocked.home / "state" / "ledger.db", isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         assert offered(stocked, "exosms runs show j") == ["july", "june"]
 
