@@ -353,7 +353,7 @@ class Journal:
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
                     some = rows[start : start + 2 * _MOST_FOUND]
-                    values = (*found, now, *some, run.id)
+                    values = (*found, found[0], now, *some, run.id)  # the state is needed twice
                     if connection.execute(_settle(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
             self._ledger.count_parts(run.account, -unused)
@@ -529,8 +529,8 @@ def _settle(rows: int) -> str:
     """
     found = ", ".join(["(?, ?)"] * rows)
     return (
-        "UPDATE rows SET state = ?1, status = ?2, http_status = ?3, code = ?4, exit_code = ?5, error = ?6,"
-        " text = iif(?1 = 'accepted', NULL, text), updated_at = ?7, sid = found.column2"
+        "UPDATE rows SET state = ?, status = ?, http_status = ?, code = ?, exit_code = ?, error = ?,"
+        " text = iif(? = 'accepted', NULL, text), updated_at = ?, sid = found.column2"
         f" FROM (VALUES {found}) AS found WHERE rows.run = ? AND rows.number = found.column1"
     )
 
