@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from exosms.bulk import stop_for
+from exosms.cli.running import _released
 from exosms.compose import Letterhead
 from exosms.database import LedgerError
 from exosms.errors import ExitCode, GuardError
 from exosms.journal import Item, Journal, Run, Terms
-from exosms.ledger import Ledger, State
+from exosms.ledger import Ledger, State, taken_for_dead
 from exosms.message import Encoding, Message, MessageType, Outcome, Priority, Problem, Receipt, Retry
 from exosms.staging import VARYING, Draft, Staging, reader_of_messages
 
@@ -299,3 +301,16 @@ def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Le
     assert waiting() == 1
     journal.settle(old, [(row, ACCEPTED, State.UNKNOWN)])
     assert waiting() == 0
+
+
+@pytest.mark.parametrize(("owner", "exit_code", "state"), [("another", 4, "in_flight"), (None, 10, "unknown")])
+def test_a_command_whose_run_was_taken_over_ends_with_what_stopped_it(
+    ledger: Ledger, owner: str | None, exit_code: int, state: str
+) -> None:
+    """What is in flight at the other process is left; what nobody waits for any more is unknown."""
+    journal, run, (first, _) = begun(ledger, 2)
+    journal.settle(run, [(first, ACCEPTED, State.ACCEPTED)])
+    if owner:
+        ledger.database.connection.execute("UPDATE runs SET owner = ?", (owner,))
+    assert _released(run, journal, stop_for(taken_for_dead()))[1] == exit_code
+    assert journal.counts(run) == {"accepted": 1, state: 1}

@@ -131,7 +131,8 @@ def _released(run: Run, journal: Journal, stop: Stop | None) -> tuple[Run, int]:
     counts = journal.counts(run)
     if counts.get("in_flight"):  # nobody waits any more for what became of them
         journal.abandon(run)
-    left = counts.get("waiting", 0)
+        counts = journal.counts(run)
+    left = counts.get("waiting", 0) + counts.get("in_flight", 0)  # where another process has the run, in flight there
     exit_code = int(bulk.exit_code_of_rows(journal.outcomes(run)))
     journal.release(run, exit_code=None if left else exit_code)
     return journal.run(run.name), stop.exit_code if left and stop else exit_code
