@@ -17,18 +17,22 @@ from typing import Any
 
 from fuzzing import Target, chance_of, hold
 
-from exosms import configfile, pacing, phone, portal, registry, rows, templatefile
+from exosms.config import config_file
+from exosms.config.profile import read_profile, table_of
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError
 from exosms.exotel import wire
-from exosms.exotel.attempt import Answer
 from exosms.exotel.client import Batch, Client
-from exosms.message import Encoding, Message, Outcome, Receipt
-from exosms.profiletable import read_profile, table_of
-from exosms.template.explain import explain, mend
-from exosms.template.kinds import Kind
-from exosms.template.match import _ANY_MARKER, Match, is_marker, match
-from exosms.template.search import best
-from exosms.template.syntax import Template, fit, fold_line_ends, parse, render
+from exosms.exotel.exchange import Answer
+from exosms.sms import phone
+from exosms.sms.message import Encoding, Message, Outcome, Receipt
+from exosms.sms.rate import Rate, retry_after
+from exosms.tables import csv_rows
+from exosms.templates import edit_file, portal_export, registry
+from exosms.templates.explain.explain import explain, mend
+from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
+from exosms.templates.search import best
+from exosms.templates.syntax import Template, fit, fold_line_ends, parse, render
+from exosms.templates.variables import Kind
 
 CANARY = "canarytoken0815"
 SID = "5eed" * 8
@@ -268,19 +272,19 @@ _ANSWER_WORDS = [
 
 def _retry_after(data: bytes, _home: Path) -> Hashable:
     value, _, date = _decoded(data).partition("\n")
-    said = pacing.retry_after(value, date=date or None)
+    said = retry_after(value, date=date or None)
     hold(said is None or 0 <= said <= 300, "a pause lasts from 0 to 300 s", said)
     if re.fullmatch(r"[0-9]{1,9}", value.strip()):
         hold(said == min(int(value.strip()), 300), "seconds are seconds", said)
-    same = pacing.retry_after(value, date=value)
+    same = retry_after(value, date=value)
     hold(same is None or same == 0 or value.strip().isdigit(), "from a moment to itself it is nothing", same)
-    hold(pacing.retry_after(value, date=None) in {None, said}, "without a date a date says nothing", said)
+    hold(retry_after(value, date=None) in {None, said}, "without a date a date says nothing", said)
     try:
-        rate = pacing.Rate.parse(value)
+        rate = Rate.parse(value)
     except ValueError:
         return said is None, said in {0.0, 300.0}
     hold(0 <= rate.per_minute < 10**6, "a rate is a number", rate)
-    hold(pacing.Rate.parse(str(rate)) == rate, "a rate is read back", rate)
+    hold(Rate.parse(str(rate)) == rate, "a rate is read back", rate)
     return "rate", rate.per_minute == 0
 
 
@@ -315,14 +319,14 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
     encoding = chance.choice((None, None, None, None, "utf-8", "windows-1252", "utf-16", "ascii", "utf-8-sig"))
     stdin, sys.stdin = sys.stdin, SimpleNamespace(buffer=io.BytesIO(data))
     try:
-        with rows.open_sheet(None, delimiter=delimiter, encoding=encoding) as sheet:
+        with csv_rows.open_sheet(None, delimiter=delimiter, encoding=encoding) as sheet:
             headers, items = sheet.headers, list(sheet.rows())
     except InputError as error:
         _check_error(error)
         headers, items = None, []
     finally:
         sys.stdin = stdin
-    flaws = [item for item in items if isinstance(item, rows.Flaw)]
+    flaws = [item for item in items if isinstance(item, csv_rows.Flaw)]
     hold([item.number for item in items] == [*range(1, len(items) + 1)], "rows are counted", items)
     hold(not any(item.is_last for item in flaws if item is not items[-1]), "the last flaw is the last", flaws)
     hold(all(one.line < other.line for one, other in pairwise(items)), "lines grow", items)
@@ -332,7 +336,7 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
 
 
 def _check_records(
-    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[rows.Row | rows.Flaw]
+    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[csv_rows.Row | csv_rows.Flaw]
 ) -> None:
     """Compare with a second reader, where line ends leave no doubt."""
     if b"\r" in data or b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"} or len(data) > 100_000:
@@ -340,7 +344,7 @@ def _check_records(
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:  # behind a broken quote nothing was read
-        hold(isinstance(items[-1], rows.Flaw) and items[-1].is_last, "what is no text is no row", items)
+        hold(isinstance(items[-1], csv_rows.Flaw) and items[-1].is_last, "what is no text is no row", items)
         return
     first = next(line for line in text.split("\n") if line)
     if re.fullmatch(r'"?sep=[^"\r\n]"?', first, re.IGNORECASE):
@@ -349,10 +353,16 @@ def _check_records(
     hold(tuple(records[0]) == headers, "the first record names the columns", headers)
     hold(len(items) == len(records) - is_whole, "no rows are merged", len(items), len(records))
     for cells, item in zip(records[1:], items, strict=False):
-        is_row = isinstance(item, rows.Row)
+        is_row = isinstance(item, csv_rows.Row)
         hold(is_row == (len(cells) == len(headers)), "a record of another width is none", item)
-        hold(not isinstance(item, rows.Row) or [*item.cells.values()] == cells, "cells are as they stand there", item)
-    hold(is_whole or (isinstance(items[-1], rows.Flaw) and items[-1].is_last), "a broken quote ends it", items[-1:])
+        hold(
+            not isinstance(item, csv_rows.Row) or [*item.cells.values()] == cells,
+            "cells are as they stand there",
+            item,
+        )
+    hold(
+        is_whole or (isinstance(items[-1], csv_rows.Flaw) and items[-1].is_last), "a broken quote ends it", items[-1:]
+    )
 
 
 def _records(text: str, delimiter: str) -> tuple[list[list[str]], bool]:
@@ -429,7 +439,7 @@ _SHEET_WORDS = [
 def _configurations(data: bytes, home: Path) -> Hashable:
     path = _written(home / "config.toml", data)
     try:
-        config = configfile.read(path, home="/home/asha")
+        config = config_file.read(path, home="/home/asha")
     except ConfigError as error:
         _check_secret(error, data)
         return error.message.rpartition(":")[2][:20]
@@ -458,18 +468,18 @@ def _configurations(data: bytes, home: Path) -> Hashable:
     return tuple(shape)
 
 
-def _check_edit(path: Path, config: configfile.Config) -> None:
+def _check_edit(path: Path, config: config_file.Config) -> None:
     before = path.read_bytes()
     names = config.names
     try:
         if names:
-            configfile.use_profile(path, names[-1])
-            hold(configfile.read(path).default == names[-1], "the profile in use is the one that was asked for")
-            configfile.remove_profile(path, names[0])
+            config_file.use_profile(path, names[-1])
+            hold(config_file.read(path).default == names[-1], "the profile in use is the one that was asked for")
+            config_file.remove_profile(path, names[0])
     except ConfigError as error:
         hold(path.read_bytes() == before, "what cannot be changed stays as it is", error.message)
         return
-    hold(configfile.read(path).names == names[1:], "the others stay", names)
+    hold(config_file.read(path).names == names[1:], "the others stay", names)
 
 
 def _check_secret(error: ExosmsError, data: bytes) -> None:
@@ -565,9 +575,9 @@ def _check_changes(path: Path, found: registry.Registry) -> None:
     name = next(iter(found.templates), "new")
     table = {"text": 'Dear {#var#},\n "\\ \u200d" \x7f', "dlt_template_id": "1107161234567890123"}
     for change, expected in (
-        (lambda: templatefile.add(path, "neu", table), {**tables, "neu": table}),
-        (lambda: templatefile.add(path, name, table, replace=True), None),
-        (lambda: templatefile.remove(path, name), None),
+        (lambda: edit_file.add(path, "neu", table), {**tables, "neu": table}),
+        (lambda: edit_file.add(path, name, table, replace=True), None),
+        (lambda: edit_file.remove(path, name), None),
     ):
         try:
             change()
@@ -615,10 +625,10 @@ def _exports(data: bytes, home: Path) -> Hashable:
 
 def _export(path: Path, data: bytes | None) -> Hashable:
     try:
-        export = portal.read(path)
+        export = portal_export.read(path)
     except InputError as error:
         _check_error(error)
-        problems = error.problems if isinstance(error, portal.ExportError) else ()
+        problems = error.problems if isinstance(error, portal_export.ExportError) else ()
         return error.message.rpartition(":")[2][:12], tuple({problem.kind for problem in problems})
     counted = len(export.templates) + export.repeated + sum(export.not_approved.values())
     hold(export.rows == counted, "every row comes to something", export)

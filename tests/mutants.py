@@ -87,15 +87,15 @@ def _failure(tests: Sequence[str], changed: dict[str, str]) -> str:
 
 
 def _classifier(name: str, old: str, new: str, *tests: str) -> Mutant:
-    return Mutant(name, "exotel/attempt.py", old, new, tests or ("test_attempt.py::test_verdicts",))
+    return Mutant(name, "exotel/exchange.py", old, new, tests or ("test_exchange.py::test_verdicts",))
 
 
-def _matcher(name: str, old: str, new: str, *tests: str, file: str = "template/match.py") -> Mutant:
+def _matcher(name: str, old: str, new: str, *tests: str, file: str = "templates/match.py") -> Mutant:
     usual = ("test_a_value_passes_within_the_limits_of_its_variable", "test_values_are_recovered")
     return Mutant(name, file, old, new, tuple(f"test_template_matching.py::{test}" for test in tests or usual))
 
 
-_SILENCE = "test_attempt.py::test_silence_is_unknown_exactly_if_the_request_was_written"
+_SILENCE = "test_exchange.py::test_silence_is_unknown_exactly_if_the_request_was_written"
 _MENDED = "test_misbehaviour.py::test_what_was_certainly_not_sent_is_tried_again_and_accepted_once"
 _REASON = "test_misbehaviour.py::test_the_reason_of_a_silence_is_told"
 _MISBEHAVIOUR = "test_misbehaviour.py::test_a_misbehaviour_is_told_truthfully_and_costs_one_request"
@@ -189,187 +189,187 @@ CLASSIFIER = (
         "a status whose body is missing is silence",
         "if self.progress.status is not None:",
         "if False:",
-        "test_attempt.py::test_a_status_stands_though_its_exchange_never_ends",
+        "test_exchange.py::test_a_status_stands_though_its_exchange_never_ends",
     ),
     _classifier(
         "what was given up leaves late",
         "            if self.abandoned:\n                raise AbandonedError\n            self.begun",
         "            self.begun",
-        "test_attempt.py::test_a_request_that_was_given_up_during_the_handshake_never_leaves",
+        "test_exchange.py::test_a_request_that_was_given_up_during_the_handshake_never_leaves",
     ),
 )
 
 _KILLED = "test_never_twice.py::test_a_key_whose_owner_was_killed_waits_for_a_person"
-_DEAD = "test_ledger.py::test_what_a_dead_process_had_in_flight_is_unknown"
+_DEAD = "test_ledger_messages.py::test_what_a_dead_process_had_in_flight_is_unknown"
 _BRIEFLY = "test_campaign.py::test_the_campaign_notices_nothing_where_nothing_is_missing"
-_HELD = "test_ledger.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
+_HELD = "test_ledger_messages.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
 
 LEDGER = (
     Mutant(
         "a claim is no claim",
-        "ledger.py",
+        "ledger/messages.py",
         "?, ?, ?, ?, ?, ?, ?, 'in_flight'",
         "?, ?, ?, ?, ?, ?, ?, 'waiting'",
         (_KILLED,),
     ),
     Mutant(
         "the dead sent nothing",
-        "ledger.py",
+        "ledger/messages.py",
         "iif(state = 'in_flight', 'unknown', 'not_sent')",
         "'not_sent'",
         (_DEAD,),
     ),
     Mutant(
         "the dead sent everything",
-        "ledger.py",
+        "ledger/messages.py",
         "iif(state = 'in_flight', 'unknown', 'not_sent')",
         "'unknown'",
         (_DEAD,),
     ),
     Mutant(
         "the dead are alive",
-        "owners.py",
+        "ledger/process_locks.py",
         "path.unlink(missing_ok=True)\n            return False",
         "return True",
         (_DEAD,),
     ),
     Mutant(
         "the living are dead",
-        "owners.py",
+        "ledger/process_locks.py",
         "except BlockingIOError:\n            return True",
         "except BlockingIOError:\n            return False",
         ("test_never_twice.py::test_of_racing_processes_one_sends_and_the_others_wait_for_its_result",),
     ),
     Mutant(
         "a key is free while it is used",
-        "ledger.py",
+        "ledger/messages.py",
         "('unknown', 'in_flight', 'waiting'))\"",
         "('unknown'))\"",
         (_HELD,),
     ),
     Mutant(
         "an unknown message frees its key",
-        "ledger.py",
+        "ledger/messages.py",
         "('unknown', 'in_flight', 'waiting'))\"",
         "('in_flight', 'waiting'))\"",
         (_HELD,),
     ),
     Mutant(
         "commits are lost with the power",
-        "database.py",
+        "ledger/database.py",
         "synchronous = FULL",
         "synchronous = NORMAL",
-        ("test_ledger.py::test_every_commit_is_synchronous_and_deleted_text_is_overwritten",),
+        ("test_ledger_messages.py::test_every_commit_is_synchronous_and_deleted_text_is_overwritten",),
     ),
     Mutant(
         "transactions overlap",
-        "database.py",
+        "ledger/database.py",
         "BEGIN IMMEDIATE",
         "BEGIN",
-        ("test_ledger.py::test_a_transaction_keeps_others_out_from_its_beginning",),
+        ("test_ledger_messages.py::test_a_transaction_keeps_others_out_from_its_beginning",),
     ),
     Mutant(
         "a limit is checked after the claim",
-        "ledger.py",
+        "ledger/messages.py",
         "            if within_limit is not None:\n                within_limit(self._parts",
         "            if within_limit is None:\n                within_limit(self._parts",
-        ("test_ledger.py::test_the_limit_is_checked_within_the_claim",),
+        ("test_ledger_messages.py::test_the_limit_is_checked_within_the_claim",),
     ),
     Mutant(
         "a second attempt is not claimed",
-        "sending.py",
+        "send/one.py",
         "                self.ledger.claim_again(entry_id)\n",
         "",
         ("test_never_twice.py::test_a_second_attempt_is_claimed_before_it_leaves",),
     ),
     Mutant(
         "a wait is an attempt",
-        "sending.py",
+        "send/one.py",
         "                self.ledger.wait_for_retry(entry_id)\n",
         "",
         ("test_never_twice.py::test_a_signal_while_waiting_to_retry_leaves_nothing_behind",),
     ),
     Mutant(
         "a result is not settled",
-        "sending.py",
+        "send/one.py",
         "        self._settle(entry_id, receipt)\n        return receipt",
         "        return receipt",
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),
     Mutant(
         "what is recorded together is not",
-        "journal.py",
+        "ledger/runs.py",
         """        return self._database.transaction()
 
     def claim(""",
         """        return closing(self._connection.cursor())
 
     def claim(""",
-        ("test_journal.py::test_what_is_recorded_together_is_one_commit",),
+        ("test_ledger_runs.py::test_what_is_recorded_together_is_one_commit",),
     ),
     Mutant(
         "a transaction that was left open is ours",
-        "database.py",
+        "ledger/database.py",
         "        if self._in_transaction:\n",
         "        if self._in_transaction or self.connection.in_transaction:\n",
-        ("test_ledger.py::test_a_transaction_that_was_left_open_is_not_taken_for_ours",),
+        ("test_ledger_messages.py::test_a_transaction_that_was_left_open_is_not_taken_for_ours",),
     ),
     Mutant(
         "a bug in what comes next loses what is on its way",
-        "bulk.py",
+        "bulk/run.py",
         "            self._bug = error\n",
         "            raise error\n",
         ("test_bulk.py::test_a_bug_in_what_comes_next_loses_nothing_of_what_is_on_its_way",),
     ),
     Mutant(
         "looking at another run's rows takes turns",
-        "bulk.py",
+        "bulk/run.py",
         "            self._slot = self._desk.now()  # our",
         "            self._slot = None  # our",
         ("test_bulk.py::test_rows_that_another_run_is_sending_come_last_and_take_no_turn",),
     ),
     Mutant(
         "another process's rows are given up",
-        "journal.py",
+        "ledger/runs.py",
         "        return bool(owner == run.owner)",
         "        return bool(owner)",
-        ("test_journal.py::test_the_rows_of_whoever_took_a_run_over_are_left_to_it",),
+        ("test_ledger_runs.py::test_the_rows_of_whoever_took_a_run_over_are_left_to_it",),
     ),
     Mutant(
         "what was found is given up with a claim",
-        "bulk.py",
+        "bulk/run.py",
         "                return self._record(results, None)\n",
         "                return (), ()\n",
         ("test_bulk.py::test_where_no_claim_can_be_committed_what_was_found_is",),
     ),
     Mutant(
         "unfinished runs of long ago send nothing",
-        "journal.py",
+        "ledger/runs.py",
         "(exit_code IS NULL OR updated_at >= ?)",
         "updated_at >= ?",
-        ("test_journal.py::test_what_an_older_exosms_writes_meanwhile_holds",),
+        ("test_ledger_runs.py::test_what_an_older_exosms_writes_meanwhile_holds",),
     ),
     Mutant(
         "finished runs hold nothing",
-        "journal.py",
+        "ledger/runs.py",
         "(exit_code IS NULL OR updated_at >= ?)",
         "exit_code IS NULL AND updated_at < ? + 1e12",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
     ),
     Mutant(
         "a run is as old as its end",
-        "journal.py",
+        "ledger/runs.py",
         "SET updated_at = max(updated_at, ?) WHERE",
         "SET updated_at = ? WHERE",
-        ("test_journal.py::test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then",),
+        ("test_ledger_runs.py::test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then",),
     ),
     *(
         Mutant(
             f"a finished run is not touched by {what}",
-            "journal.py",
+            "ledger/runs.py",
             f"            now = self._touch(run.id)\n            {then}",
             f"            now = self._clock()\n            {then}",
-            ("test_journal.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
+            ("test_ledger_runs.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
         )
         for what, then in (
             ("what is found", "for found, rows"),
@@ -378,56 +378,56 @@ LEDGER = (
     ),
     Mutant(
         "rows that are not there are settled",
-        "journal.py",
+        "ledger/runs.py",
         ".rowcount != len(some)",
         ".rowcount > len(some)",
-        ("test_journal.py::test_results_that_are_not_one_for_each_row_are_not_recorded",),
+        ("test_ledger_runs.py::test_results_that_are_not_one_for_each_row_are_not_recorded",),
     ),
     Mutant(
         "what could not be recorded remains",
-        "journal.py",
+        "ledger/runs.py",
         "        if run.id not in self._abandoned:\n            return",
         "        if run.id > 0:\n            return",
         ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
     ),
     Mutant(
         "what could not be recorded is let go as it is",
-        "journal.py",
+        "ledger/runs.py",
         "            if run.id in self._abandoned and ",
         "            if run.id < 0 and ",
         ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
     ),
     Mutant(
         "rows are claimed as waiting",
-        "journal.py",
+        "ledger/runs.py",
         "UPDATE rows SET state = 'in_flight', attempts",
         "UPDATE rows SET state = 'waiting', attempts",
         (_BRIEFLY,),
     ),
     Mutant(
         "the dead's rows go out again",
-        "journal.py",
+        "ledger/runs.py",
         "UPDATE rows SET state = 'unknown', exit_code = ?, http_status",
         "UPDATE rows SET state = 'waiting', exit_code = ?, http_status",
         (_BRIEFLY,),
     ),
     Mutant(
         "unknown rows go out again",
-        "journal.py",
+        "ledger/runs.py",
         "r.state IN ('accepted', 'unknown', 'in_flight') GROUP",
         "r.state IN ('accepted', 'in_flight') GROUP",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
     ),
     Mutant(
         "what another run is sending counts as sent",
-        "journal.py",
+        "ledger/runs.py",
         "max(r.state <> 'in_flight')",
         "max(1)",
-        ("test_journal.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),
+        ("test_ledger_runs.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),
     ),
     Mutant(
         "two processes have one run",
-        "journal.py",
+        "ledger/runs.py",
         "if holder not in {None, owner}:",
         "if holder is owner:",
         ("test_bulk.py::test_one_process_at_a_time_sends_a_run",),
@@ -475,66 +475,68 @@ MATCHER = (
         "an untyped variable holds 31",
         "Step(anything, 0, 30),),), most=30",
         "Step(anything, 0, 31),),), most=31",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "an untyped variable holds 29",
         "Step(anything, 0, 30),),), most=30",
         "Step(anything, 0, 29),),), most=29",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "a number holds 41",
         "Step(is_digit, 0, 40),),), most=40",
         "Step(is_digit, 0, 41),),), most=41",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "a text holds 41",
         "Step(anything, 0, 40),),), most=40",
         "Step(anything, 0, 41),),), most=41",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "any script's digits",
         'return "0" <= character <= "9"',
         "return character.isdigit()",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "a link holds spaces",
         "Step(is_visible, 1, None)) for start",
         "Step(anything, 1, None)) for start",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "a link may be empty",
         "Step(is_visible, 1, None)) for start",
         "Step(is_visible, 0, None)) for start",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
-    _matcher("an address without a point", ', Word("."), Step(is_mail, 1, None))', ")", file="template/kinds.py"),
+    _matcher(
+        "an address without a point", ', Word("."), Step(is_mail, 1, None))', ")", file="templates/variables.py"
+    ),
     _matcher(
         "an address with two @",
         'return character != "@" and is_visible(character)',
         "return is_visible(character)",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
-    _matcher("a phone number may be empty", "_PHONE = (\n", "_PHONE = () and (\n", file="template/kinds.py"),
+    _matcher("a phone number may be empty", "_PHONE = (\n", "_PHONE = () and (\n", file="templates/variables.py"),
     _matcher(
         "%s may be empty",
         'Step(anything, 1, None),),), most=None, words="one',
         'Step(anything, 0, None),),), most=None, words="one',
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
-        "%d needs no digit", "Step(is_numberlike, 0, None), Step(is_digit, 1, 1), ", "", file="template/kinds.py"
+        "%d needs no digit", "Step(is_numberlike, 0, None), Step(is_digit, 1, 1), ", "", file="templates/variables.py"
     ),
     _matcher(
         "nothing is pooled",
         "POOLED = frozenset({Kind.UNTYPED, Kind.NUMERIC, Kind.ALPHANUMERIC})",
         "POOLED = frozenset({Kind.NUMERIC})",
-        file="template/kinds.py",
+        file="templates/variables.py",
     ),
     _matcher(
         "limits are one too wide",
@@ -602,7 +604,10 @@ MATCHER = (
         "values are of the folded text", "values=tuple(text.body[start:end]", "values=tuple(text.text[start:end]"
     ),
     _matcher(
-        "line ends differ", '_LINE_END.sub("\\n", text) if "\\r" in text else text', "text", file="template/syntax.py"
+        "line ends differ",
+        '_LINE_END.sub("\\n", text) if "\\r" in text else text',
+        "text",
+        file="templates/syntax.py",
     ),
 )
 

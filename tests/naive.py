@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from exosms import journal
 from exosms.cli.app import entry_point
-from exosms.exotel import attempt, client, matching
+from exosms.exotel import client, exchange, matching
+from exosms.ledger import runs
 
 
 def resends_what_was_in_flight() -> None:
@@ -18,22 +18,22 @@ def resends_what_was_in_flight() -> None:
             (error, now, run),
         )
 
-    journal._lost = lost
+    runs._lost = lost
 
 
 def claims_too_late() -> None:
     """Write down what is sent only once the answer is there."""
 
-    def claim(_self: object, _run: object, items: Sequence[Any], **_: object) -> journal.Claim:
-        return journal.Claim(items)
+    def claim(_self: object, _run: object, items: Sequence[Any], **_: object) -> runs.Claim:
+        return runs.Claim(items)
 
-    journal.Journal.claim = claim  # type: ignore[method-assign, assignment]  # that is the point
+    runs.Journal.claim = claim  # type: ignore[method-assign, assignment]  # that is the point
 
 
 def retries_without_an_answer() -> None:
     """Take no answer for not sent, as most retry libraries do."""
-    client.judge_silence = lambda silence: attempt.judge_silence(  # type: ignore[attr-defined]  # that is the point
-        attempt.NoAnswer(written=False, fault=silence.fault)
+    client.judge_silence = lambda silence: exchange.judge_silence(  # type: ignore[attr-defined]  # that is the point
+        exchange.NoAnswer(written=False, fault=silence.fault)
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exosms.exotel.attempt import Answer, Fault, NoAnswer
 from exosms.exotel.client import Batch, Client
-from exosms.exotel.line import InProcess
-from exosms.message import Encoding, Message, Outcome
+from exosms.exotel.exchange import Answer, Fault, NoAnswer
+from exosms.exotel.transport import InProcess
 from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.store import Store
+from exosms.sms.message import Encoding, Message, Outcome
 
 A, U, R, N = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.REJECTED, Outcome.NOT_SENT
 

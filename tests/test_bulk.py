@@ -24,13 +24,13 @@ from conftest import Result, Shell
 from faulty import FaultyExotel
 from misbehaving import Misbehaving, answers
 
-from exosms import bulk as bulk_module
-from exosms import journal
-from exosms.database import LedgerError
+from exosms.bulk import run as bulk_module
 from exosms.errors import ExosmsError, GuardError
-from exosms.exotel import attempt
-from exosms.journal import Claim, Item, Journal, Run
-from exosms.ledger import Ledger
+from exosms.exotel import exchange
+from exosms.ledger import runs
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger
+from exosms.ledger.runs import Claim, Item, Journal, Run
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 ACCOUNT = {
@@ -608,7 +608,7 @@ def test_rows_that_repeat_others_are_told_before_any_guard(exosms: Shell, exotel
 def test_a_pause_that_exotel_asks_for_is_kept_where_nothing_is_tried_again(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exosms.bulk.MOST_RETRIES", 0)
+    monkeypatch.setattr("exosms.bulk.run.MOST_RETRIES", 0)
     (exosms.home / "people.csv").write_text(TWO)
     with Misbehaving(answers(429, "", "Retry-After: 1"), answers(200, '{"SMSMessage": {"Sid": "5"}}')) as server:
         began = time.monotonic()
@@ -797,7 +797,7 @@ def test_results_that_cannot_be_written_leave_nothing_half_written(
         file.write("row,line")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("exosms.resultfile.write", fill_up)
+    monkeypatch.setattr("exosms.bulk.results_csv.write", fill_up)
     assert exosms("runs", "export", "june", str(exosms.home / "results.csv")).exit_code == 3
     assert sorted(exosms.home.iterdir()) == before
 
@@ -931,7 +931,7 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
 
     lingering = ours()
     monkeypatch.setattr(threading.Thread, "start", starting)
-    monkeypatch.setattr(attempt, "_thread", SimpleNamespace(start_new_thread=starting_exchange))
+    monkeypatch.setattr(exchange, "_thread", SimpleNamespace(start_new_thread=starting_exchange))
     monkeypatch.setattr(bulk_module, "back_off", lambda _retry, *, chance: 0.01 * chance)
     text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(12))
     with FaultyExotel(faults=0, seed=1, latency=0.02) as server:
@@ -1063,7 +1063,7 @@ def test_progress_is_told_of_few_rows_and_of_none(
     rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
     told = [line for line in through(exosms, exotel, "to,body\n" + rows).stderr.splitlines() if " of 40 (" in line]
     assert 1 <= len(told) <= 4
-    monkeypatch.setattr("exosms.cli.runreport._QUIET_SECONDS", 0.1)
+    monkeypatch.setattr("exosms.cli.output.runs._QUIET_SECONDS", 0.1)
     with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
         result = through(exosms, slow, TWO, "--sent-before", "send")
     assert "exosms: 0 of 2 (0 %), 0 accepted, 0/min, unknown time left\n" in result.stderr
@@ -1385,7 +1385,7 @@ def test_a_pause_that_cannot_be_recorded_loses_no_answer(exosms: Shell, monkeypa
 def test_rows_that_cannot_be_read_lose_no_answer(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "_CHUNK", 10)
+    monkeypatch.setattr(runs, "_CHUNK", 10)
     waiting = Journal.waiting
 
     def failing(self: Journal, *args: Any, **options: Any) -> Iterator[Item]:

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from exosms import codes
-from exosms.codes import Charged, Entry, Family, Who
-from exosms.message import Outcome, Retry
+from exosms.codes import lookup
+from exosms.codes.lookup import Charged, Entry, Family, Who
+from exosms.sms.message import Outcome, Retry
 
 ACCEPTED, REJECTED, NOT_SENT, UNKNOWN = Outcome.ACCEPTED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN
 PENDING, DELIVERED, FAILED = Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED
@@ -189,7 +189,7 @@ BARE_OPTIONS = {
     "--as",
 }
 
-EVERYTHING = codes.everything()
+EVERYTHING = lookup.everything()
 every_entry = pytest.mark.parametrize("entry", EVERYTHING, ids=lambda entry: f"{entry.family}-{entry.label}")
 
 
@@ -199,25 +199,25 @@ def texts(entry: Entry) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("status", "name", "outcome"), [(s, *rest) for s, rest in HTTP.items()])
 def test_every_documented_http_status_has_its_own_entry(status: int, name: str, outcome: Outcome) -> None:
-    entry = codes.http(status)
+    entry = lookup.http(status)
     assert (entry.family, entry.label, entry.name) == (Family.HTTP, str(status), name)
     assert entry.outcome is outcome
 
 
 @pytest.mark.parametrize(("status", "label", "outcome"), HTTP_RANGES)
 def test_any_other_http_status_is_classed_by_its_range(status: int, label: str, outcome: Outcome) -> None:
-    entry = codes.http(status)
+    entry = lookup.http(status)
     assert (entry.label, entry.outcome) == (label, outcome)
 
 
 def test_http_is_total_and_only_2xx_counts_as_accepted() -> None:
-    accepted = [status for status in range(100, 600) if codes.http(status).outcome is ACCEPTED]
+    accepted = [status for status in range(100, 600) if lookup.http(status).outcome is ACCEPTED]
     assert accepted == list(range(200, 300))
 
 
 @pytest.mark.parametrize(("code", "status", "outcome"), [(c, *rest) for c, rest in EXOTEL.items()])
 def test_every_documented_exotel_code_is_known(code: int, status: int, outcome: Outcome) -> None:
-    entry = codes.exotel(code)
+    entry = lookup.exotel(code)
     assert entry is not None
     assert (entry.family, entry.label, entry.http_status) == (Family.EXOTEL, str(code), status)
     assert entry.outcome is outcome
@@ -225,12 +225,12 @@ def test_every_documented_exotel_code_is_known(code: int, status: int, outcome: 
 
 @pytest.mark.parametrize("code", [0, 400, 40004, 20005, 340031])
 def test_an_unknown_exotel_code_is_not_guessed(code: int) -> None:
-    assert codes.exotel(code) is None
+    assert lookup.exotel(code) is None
 
 
 @pytest.mark.parametrize(("code", "name", "outcome", "retry"), [(c, *rest) for c, rest in DELIVERY.items()])
 def test_every_documented_delivery_code_is_known(code: int, name: str, outcome: Outcome, retry: Retry) -> None:
-    entry = codes.delivery(code)
+    entry = lookup.delivery(code)
     assert (entry.family, entry.label, entry.name) == (Family.DELIVERY, str(code), name)
     assert (entry.outcome, entry.retry) == (outcome, retry)
 
@@ -239,7 +239,7 @@ def test_every_documented_delivery_code_is_known(code: int, name: str, outcome: 
 def test_a_new_delivery_code_is_classed_by_its_range_and_says_that_it_is_new(
     code: int, label: str, outcome: Outcome, retry: Retry
 ) -> None:
-    entry = codes.delivery(code)
+    entry = lookup.delivery(code)
     assert (entry.label, entry.outcome, entry.retry) == (label, outcome, retry)
     assert "version of exosms does not know" in entry.meaning
 
@@ -247,13 +247,13 @@ def test_a_new_delivery_code_is_classed_by_its_range_and_says_that_it_is_new(
 def test_delivery_is_total_and_never_answers_outside_pending_delivered_failed() -> None:
     outcomes = {code // 1000: set[Outcome | None]() for code in range(20000, 25000, 1000)}
     for code in range(20000, 25000):
-        outcomes[code // 1000].add(codes.delivery(code).outcome)
+        outcomes[code // 1000].add(lookup.delivery(code).outcome)
     assert outcomes == {20: {DELIVERED}, 21: {PENDING}, 22: {PENDING}, 23: {FAILED}, 24: {FAILED}}
 
 
 @pytest.mark.parametrize(("code", "label", "name"), OPERATOR)
 def test_every_operator_code_is_found_by_its_closest_entry(code: int, label: str, name: str) -> None:
-    (entry,) = codes.find(code)
+    (entry,) = lookup.find(code)
     assert (entry.family, entry.label, entry.name) == (Family.OPERATOR, label, name)
     assert entry.outcome is None
 
@@ -279,11 +279,11 @@ def test_every_operator_code_is_found_by_its_closest_entry(code: int, label: str
     ],
 )
 def test_find_looks_through_every_family_and_invents_nothing(code: int, found: list[str]) -> None:
-    assert [f"{entry.family} {entry.label}" for entry in codes.find(code)] == found
+    assert [f"{entry.family} {entry.label}" for entry in lookup.find(code)] == found
 
 
 def test_every_entry_of_the_tables_can_be_found_by_its_own_code() -> None:
-    lost = [entry for entry in EVERYTHING if entry.last is None and entry not in codes.find(entry.code)]
+    lost = [entry for entry in EVERYTHING if entry.last is None and entry not in lookup.find(entry.code)]
     assert lost == []
 
 
@@ -342,7 +342,7 @@ def test_the_remedy_suits_the_outcome(entry: Entry) -> None:
         assert not re.search(r"\bsend (it )?again\b|\bwait\b", entry.remedy, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("entry", [codes.http(401), codes.exotel(34010)])
+@pytest.mark.parametrize("entry", [lookup.http(401), lookup.exotel(34010)])
 def test_every_explanation_of_a_401_mentions_the_region(entry: Entry) -> None:
     assert "region" in entry.meaning
     assert any("region" in cause for cause in entry.causes)
@@ -350,14 +350,14 @@ def test_every_explanation_of_a_401_mentions_the_region(entry: Entry) -> None:
 
 
 def test_a_403_names_several_possible_causes_and_claims_none() -> None:
-    entry = codes.http(403)
+    entry = lookup.http(403)
     for word in ("balance", "not active", "validity", "trial", "country", "SID"):
         assert any(word in cause for cause in entry.causes)
         assert word not in entry.meaning
 
 
 def test_the_trial_limit_does_not_advise_to_wait() -> None:
-    entry = codes.exotel(40404)
+    entry = lookup.exotel(40404)
     assert entry is not None
     assert not entry.remedy.startswith("Wait")
 
@@ -449,11 +449,11 @@ def test_every_command_and_option_named_is_one_that_exists(entry: Entry) -> None
 def test_word_and_code_together_tell_what_became_of_a_message(
     status: str | None, code: int | None, outcome: Outcome
 ) -> None:
-    assert codes.outcome_of_delivery(status, code) is outcome
+    assert lookup.outcome_of_delivery(status, code) is outcome
 
 
 def test_the_catalogue_loads_without_anything_heavy() -> None:
     heavy = "httpx httpcore rich typer sqlite3 csv json xml asyncio ssl phonenumbers platformdirs"
-    probe = f"import sys, exosms.codes; print(*sorted(sys.modules.keys() & set({heavy.split()})))"
+    probe = f"import sys, exosms.codes.lookup; print(*sorted(sys.modules.keys() & set({heavy.split()})))"
     ran = subprocess.run([sys.executable, "-c", probe], env={}, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""

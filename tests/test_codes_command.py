@@ -81,9 +81,9 @@ def test_a_number_of_any_length_is_a_code_that_is_not_known(exosms: Shell, code:
 
 @pytest.mark.parametrize("columns", ["40", "80", "119", "120"])
 def test_the_tables_never_tear_a_name_apart(exosms: Shell, columns: str) -> None:
-    from exosms import codes
+    from exosms.codes import lookup
 
     shown = exosms("codes", "-o", "human", env={"COLUMNS": columns}).stdout
-    long_names = [entry.name for entry in codes.everything() if "_" in entry.name]
+    long_names = [entry.name for entry in lookup.everything() if "_" in entry.name]
     assert [name for name in long_names if name not in shown] == []
     assert max(map(len, shown.splitlines())) <= int(columns)

@@ -10,7 +10,7 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, answers, does, reads_all, resets
 
-from exosms.account import Region
+from exosms.config.account import Region
 from exosms.sandbox.server import Behaviour, Server
 
 KEY, TOKEN, PROXY_PASSWORD = "canarykey1234", "canarytoken5678", "canaryproxy90"

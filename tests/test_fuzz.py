@@ -7,9 +7,10 @@ import pytest
 from fuzz_targets import TARGETS
 from fuzzing import fuzz
 
-from exosms import pacing, registry, rows
 from exosms.exotel import wire
-from exosms.template import match
+from exosms.sms import rate
+from exosms.tables import csv_rows
+from exosms.templates import match, registry
 
 BY_NAME = {target.name: target for target in TARGETS}
 
@@ -40,16 +41,16 @@ def secrets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pauses_are_endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "LONGEST_PAUSE", 1e9)
+    monkeypatch.setattr(rate, "LONGEST_PAUSE", 1e9)
 
 
 def years_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "OverflowError", KeyError, raising=False)
-    monkeypatch.setattr(pacing, "ValueError", KeyError, raising=False)
+    monkeypatch.setattr(rate, "OverflowError", KeyError, raising=False)
+    monkeypatch.setattr(rate, "ValueError", KeyError, raising=False)
 
 
 def stray_quotes_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows.Sheet, "_has_stray_quote", lambda _self: False)
+    monkeypatch.setattr(csv_rows.Sheet, "_has_stray_quote", lambda _self: False)
 
 
 def files_are_toml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,14 +84,14 @@ def test_a_weakness_is_noticed(
 
 
 def test_an_input_that_costs_more_than_its_size_allows_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = rows.open_sheet
+    parse = csv_rows.open_sheet
 
     def squared(*args: object, **options: object) -> object:
         for _ in range(10_000):
             len(args)
         return parse(*args, **options)  # type: ignore[arg-type]  # whatever they are
 
-    monkeypatch.setattr(rows, "open_sheet", squared)
+    monkeypatch.setattr(csv_rows, "open_sheet", squared)
     found = fuzz(BY_NAME["CSV"], executions=200, seed=1)
     assert found.crashes
     assert "SlowError" in found.complaints[0]

@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pytest
 
-from exosms.dlt import check_ids, check_sender, is_promotional, missing_ids
 from exosms.errors import GuardError, InputError
-from exosms.guards import INDIA, Guards
-from exosms.message import Encoding, Message, MessageType
-from exosms.pacing import Rate, back_off, retry_after
+from exosms.sms.dlt import check_ids, check_sender, is_promotional, missing_ids
+from exosms.sms.guards import INDIA, Guards
+from exosms.sms.message import Encoding, Message, MessageType
+from exosms.sms.rate import Rate, back_off, retry_after
 
 PROMOTIONAL = MessageType.PROMOTIONAL
 

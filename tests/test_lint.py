@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
-from exosms.lint import RULES, WRONG, Kind
+from exosms.templates.lint import RULES, WRONG, Kind
 
 ID = "1107160000000012345"
 OTHER = "1107160000000054321"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import Shell
 
-from exosms.history import History, Wanted
-from exosms.ledger import Ledger
+from exosms.ledger.history import History, Wanted
+from exosms.ledger.messages import Ledger
 
 SANDBOX = ("--region", "sandbox")
 
@@ -192,7 +192,7 @@ def test_an_unknown_run_is_refused_with_the_nearest_name(exosms: Shell) -> None:
 def test_a_ledger_that_fails_on_the_way_still_makes_one_document(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from exosms.database import LedgerError
+    from exosms.ledger.database import LedgerError
 
     send(exosms, "20005")
     send(exosms, "20006")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exosms.errors import ConfigError, InputError
-from exosms.phone import is_indian, parse
+from exosms.sms.phone import is_indian, parse
 
 INDIAN = "+919876543210"
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from exosms import configfile
-from exosms.account import Region, parse_base_url, parse_region
-from exosms.configfile import remove_profile, save_profile, use_profile
-from exosms.credentials import InlineToken, Secret, TokenCommand, TokenFile, read_small, split_command
+from exosms.config import config_file
+from exosms.config.account import Region, parse_base_url, parse_region
+from exosms.config.config_file import remove_profile, save_profile, use_profile
+from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, read_small, split_command
+from exosms.config.paths import config_path, config_path_to_write, state_directory
+from exosms.config.profile import Profile
+from exosms.config.settings import Options, Settings, describe, resolve
 from exosms.errors import ConfigError, ExosmsError, GuardError, UsageError
-from exosms.pacing import Rate
-from exosms.places import config_path, config_path_to_write, state_directory
-from exosms.profiles import Options, Settings, describe, resolve
-from exosms.profiletable import Profile
+from exosms.sms.rate import Rate
 
 KEY = "keyCANARYkey"
 TOKEN = "tokenCANARYtoken"
@@ -556,10 +556,10 @@ def test_who_else_may_touch_the_configuration(
     else:  # only root can give files away: let the same relation hold between other numbers
         euid = path.stat().st_uid if owner == euid else path.stat().st_uid + 1
     if refused is None:
-        assert configfile.read(path, euid=euid).names == ("prod",)
+        assert config_file.read(path, euid=euid).names == ("prod",)
         return
     with pytest.raises(ConfigError) as caught:
-        configfile.read(path, euid=euid)
+        config_file.read(path, euid=euid)
     assert f"{refused} '{path}'" in caught.value.remedy
     assert f"{mode:04o}" in caught.value.message
 
@@ -590,7 +590,7 @@ def test_a_file_that_cannot_be_read_is_described_without_being_quoted(
     path = write(tmp_path / "config.toml", "")
     path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
-        configfile.read(path)
+        config_file.read(path)
     assert words in f"{caught.value.message} {caught.value.remedy}"
     assert str(path) in caught.value.message
     assert CANARY not in whole_text(caught.value)
@@ -598,7 +598,7 @@ def test_a_file_that_cannot_be_read_is_described_without_being_quoted(
 
 def test_a_directory_in_the_place_of_the_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Is a directory"):
-        configfile.read(tmp_path)
+        config_file.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -642,7 +642,7 @@ def test_a_directory_in_the_place_of_the_configuration(tmp_path: Path) -> None:
 def test_a_wrong_value_names_profile_and_key(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "config.toml", f"[profiles.prod]\n{line}")
     with pytest.raises(ConfigError, match=f"profile 'prod': {line.split(maxsplit=1)[0]} ") as caught:
-        configfile.read(path).profile("prod")
+        config_file.read(path).profile("prod")
     assert CANARY not in whole_text(caught.value)
 
 
@@ -713,7 +713,7 @@ def test_each_kind_of_token_is_stored(tmp_path: Path, token: TokenFile | TokenCo
     save_profile(
         path, Profile(name="x", base_url="http://[::1]:1", account_sid="a", api_key=Secret("k"), token=token)
     )
-    stored = configfile.read(path).profile("x")
+    stored = config_file.read(path).profile("x")
     assert not stored.missing
     assert type(stored.token) is type(token)
     assert isinstance(token, InlineToken) or stored.token == token
@@ -723,9 +723,9 @@ def test_the_first_profile_is_the_default_and_the_second_is_not(tmp_path: Path) 
     path = tmp_path / "config.toml"
     assert save_profile(path, named("one"))
     assert not save_profile(path, named("two"))
-    assert (configfile.read(path).default, configfile.read(path).names) == ("one", ("one", "two"))
+    assert (config_file.read(path).default, config_file.read(path).names) == ("one", ("one", "two"))
     use_profile(path, "two")
-    assert configfile.read(path).default == "two"
+    assert config_file.read(path).default == "two"
     use_profile(path, "sandbox")
     assert settle(path).is_sandbox
 
@@ -735,11 +735,11 @@ def test_removing_the_default_leaves_none_unless_one_is_left(tmp_path: Path) -> 
     for name in ("one", "two", "three"):
         save_profile(path, named(name))
     remove_profile(path, "one")
-    assert configfile.read(path).default is None
+    assert config_file.read(path).default is None
     remove_profile(path, "two")
-    assert configfile.read(path).default == "three"
+    assert config_file.read(path).default == "three"
     remove_profile(path, "three")
-    assert configfile.read(path).names == ()
+    assert config_file.read(path).names == ()
     assert save_profile(path, named("four"))
 
 
@@ -750,7 +750,7 @@ def test_replacing_takes_the_account_and_keeps_guards_and_strangers(config: Path
     token = TokenCommand(("pass", "exotel"))
     profile = Profile(name="prod", base_url="https://new.example", account_sid="b", api_key=Secret("k"), token=token)
     save_profile(config, profile, replace=True)
-    stored = configfile.read(config).profile("prod")
+    stored = config_file.read(config).profile("prod")
     assert (stored.region, stored.base_url, stored.token) == (None, "https://new.example", token)
     assert (stored.sender, stored.allow, stored.max_parts_per_day) == ("ACMEIN", frozenset({"+919876543210"}), 5000)
     text = config.read_text()
@@ -759,13 +759,13 @@ def test_replacing_takes_the_account_and_keeps_guards_and_strangers(config: Path
 
 
 def test_replacing_without_an_account_keeps_the_stored_one(config: Path) -> None:
-    before = configfile.read(config).tables["prod"]
+    before = config_file.read(config).tables["prod"]
     save_profile(config, Profile(name="prod", sender="NEWSND"), replace=True)
-    assert configfile.read(config).tables["prod"] == {**before, "from": "NEWSND"}
+    assert config_file.read(config).tables["prod"] == {**before, "from": "NEWSND"}
     save_profile(config, Profile(name="prod", region=Region.SANDBOX), replace=True)
     account = {"account_sid", "api_key", "api_token"}
     kept = {key: value for key, value in before.items() if key not in account}
-    assert configfile.read(config).tables["prod"] == {**kept, "region": "sandbox", "from": "NEWSND"}
+    assert config_file.read(config).tables["prod"] == {**kept, "region": "sandbox", "from": "NEWSND"}
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", ".x", "ünder", "a/b", "x\n", "a" * 65, "sandbox"])
@@ -807,7 +807,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     save_profile(link, named("one"))
     save_profile(link, named("two"))
     assert link.is_symlink()
-    assert configfile.read(tmp_path / "dotfiles" / "exosms.toml").names == ("one", "two")
+    assert config_file.read(tmp_path / "dotfiles" / "exosms.toml").names == ("one", "two")
 
 
 def test_a_configuration_that_is_too_open_is_not_changed_either(config: Path) -> None:
@@ -845,7 +845,7 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    assert len(configfile.read(path).names) == 60
+    assert len(config_file.read(path).names) == 60
     assert [p.name for p in path.parent.iterdir()] == ["config.toml"]
 
 
@@ -942,7 +942,7 @@ def test_a_token_command_that_takes_too_long_leaves_nothing_running() -> None:
     """What it waits for would hold our standard error, and whoever reads that would wait on."""
     script = "import subprocess; subprocess.run(['sleep', '60'])"
     source = f"""
-from exosms.credentials import TokenCommand
+from exosms.config.credentials import TokenCommand
 from exosms.errors import ConfigError
 try:
     TokenCommand(({sys.executable!r}, "-c", {script!r}), timeout=2).fetch(environ={{}}, warn=print)
@@ -991,7 +991,7 @@ def test_a_token_command_is_split_as_a_shell_would() -> None:
 
 def test_no_representation_shows_a_secret(config: Path) -> None:
     settings = settle(config)
-    loaded = configfile.read(config)
+    loaded = config_file.read(config)
     assert not loaded.profile("staging").missing
     shown = [
         settings,
@@ -1008,7 +1008,7 @@ def test_no_representation_shows_a_secret(config: Path) -> None:
 def test_what_is_not_needed_is_not_imported(config: Path) -> None:
     script = f"""
 import sys
-from exosms.profiles import Options, resolve
+from exosms.config.settings import Options, resolve
 resolve(Options(), {{"EXOSMS_CONFIG": {str(config)!r}, "EXOSMS_STATE_DIR": "/x", **{WHOLE_ENVIRONMENT!r}}})
 print(*{{"platformdirs", "tomllib", "tomli_w", "subprocess", "tempfile", "difflib", "shlex"}} & {{*sys.modules}})
 """

@@ -49,7 +49,7 @@ def test_a_mutant_is_one(mutant: Mutant) -> None:
 
 
 def test_every_row_of_the_classifier_has_a_mutant() -> None:
-    source = (PACKAGE / "exotel/attempt.py").read_text()
+    source = (PACKAGE / "exotel/exchange.py").read_text()
     tables = source[source.index("_BY_STATUS = {") : source.index("_THROTTLED =")]
     rows = [line for line in tables.splitlines() if re.match(r" +[(\d]", line)]
     faults = re.findall(

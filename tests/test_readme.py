@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
-from exosms import configfile, resultfile
-from exosms.drafts import _OWN_FIELDS, RECIPIENT_COLUMNS
+from exosms.bulk import results_csv
+from exosms.bulk.row_message import _OWN_FIELDS, RECIPIENT_COLUMNS
+from exosms.config import config_file
+from exosms.config.profile import KEYS, TOKEN_KEYS
 from exosms.errors import ExitCode
-from exosms.message import Outcome
-from exosms.profiletable import KEYS, TOKEN_KEYS
+from exosms.sms.message import Outcome
 
 README = Path(__file__).parent.parent / "README.md"
 PACKAGE = README.parent / "exosms"
@@ -59,7 +60,7 @@ def test_the_configuration_is_one_and_names_every_key(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(block)
     path.chmod(0o600)
-    config = configfile.read(path)
+    config = config_file.read(path)
     assert (config.default, config.warnings, config.unknown_keys("prod")) == ("prod", (), ())
     assert config.profile("prod").missing == ()
     named = set(re.findall(r"(?:^|# or |, or )(\w+) =", block, re.MULTILINE))
@@ -78,7 +79,7 @@ def test_the_variables_are_those_of_the_program() -> None:
 
 def test_the_columns_are_those_of_the_program() -> None:
     text = README.read_text()
-    assert f"`{','.join(resultfile.COLUMNS)}`" in text
+    assert f"`{','.join(results_csv.COLUMNS)}`" in text
     own = text.partition("If a row has cells ")[2].partition("they win")[0]
     assert set(re.findall(r"`(\w+)`", own)) == set(_OWN_FIELDS)
     recipients = text.partition("Recipients are in a column ")[2].partition(".")[0]

@@ -11,8 +11,8 @@ import pytest
 from conftest import Shell
 from tomlkit.exceptions import ParseError
 
-from exosms import registry, templatefile
 from exosms.errors import ConfigError, InputError
+from exosms.templates import edit_file, registry
 
 ID = "1107160000000012345"
 
@@ -158,21 +158,21 @@ def written(tmp_path: Path, content: str) -> Path:
 
 def test_adding_changes_nothing_else(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
-    templatefile.add(path, "offer", {"text": "Sale! - Acme"})
+    edit_file.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == HAND_MADE + ADDED
 
 
 def test_replacing_changes_the_lines_that_differ(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
     table = {"text": "{#num#} is your OTP. - Acme", "variables": ["code"], "from": "ACMEIN"}
-    templatefile.add(path, "otp", table, replace=True)
+    edit_file.add(path, "otp", table, replace=True)
     expected = HAND_MADE.replace("{#var#}", "{#num#}").replace(f'dlt_template_id = "{ID}"\n', "")
     assert path.read_text() == expected
 
 
 def test_removing_takes_its_own_lines_only(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
-    templatefile.remove(path, "otp")
+    edit_file.remove(path, "otp")
     start, end = HAND_MADE.index("[templates.otp]"), HAND_MADE.index("[templates.thanks]")
     kept = path.read_text()
     assert HAND_MADE[:start] in kept
@@ -202,10 +202,10 @@ TEXTS = [
 def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str, before: str) -> None:
     path = written(tmp_path, before)
     for _ in range(2):  # as a new template, then in the place of another
-        templatefile.add(path, "offer", {"text": text, "dlt_template_id": ID}, replace=True)
+        edit_file.add(path, "offer", {"text": text, "dlt_template_id": ID}, replace=True)
         assert registry.read(path).get("offer").text == text
         assert registry.read(path).get("offer").dlt_template_id == ID
-        templatefile.add(path, "offer", {"text": "other"}, replace=True)
+        edit_file.add(path, "offer", {"text": "other"}, replace=True)
     content = path.read_bytes().decode()
     assert not {"\x1b", "\x07", "\u202e", "\u200b"} & set(content)
     assert ("\r\n" in before) == ("\r\n" in content)
@@ -228,7 +228,7 @@ def test_other_layouts_are_changed_rightly_or_not_at_all(tmp_path: Path, before:
     meant = tomllib.loads(before)
     for name, text in (("new", "n"), ("otp", "o")):
         try:
-            templatefile.add(path, name, {"text": text}, replace=True)
+            edit_file.add(path, name, {"text": text}, replace=True)
         except InputError as error:
             assert "cannot change safely" in error.message  # noqa: PT017  # either outcome is right, a third is not
         else:
@@ -240,14 +240,14 @@ def test_other_layouts_are_changed_rightly_or_not_at_all(tmp_path: Path, before:
 def test_a_name_that_nobody_can_type_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.toml"
     with pytest.raises(InputError, match="is not a valid template name"):
-        templatefile.add(path, name, {"text": "a"})
+        edit_file.add(path, name, {"text": "a"})
     assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["otp", "OTP_2", "v1.otp", "ओटीपी", "a-b", "x" * 64])
 def test_other_names_are_taken(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.toml"
-    templatefile.add(path, name, {"text": "a"})
+    edit_file.add(path, name, {"text": "a"})
     assert list(registry.read(path).templates) == [name]
 
 
@@ -258,7 +258,7 @@ def test_the_mode_stays_and_a_link_stays_a_link(tmp_path: Path) -> None:
     path.chmod(0o664)
     link = tmp_path / "t.toml"
     link.symlink_to(path)
-    templatefile.add(link, "offer", {"text": "Sale! - Acme"})
+    edit_file.add(link, "offer", {"text": "Sale! - Acme"})
     assert link.is_symlink()
     assert path.read_text() == HAND_MADE + ADDED
     assert stat.S_IMODE(path.stat().st_mode) == 0o664
@@ -267,7 +267,7 @@ def test_the_mode_stays_and_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_a_new_file_can_be_read_by_the_team(tmp_path: Path) -> None:
     path = tmp_path / "sms" / "t.toml"
-    templatefile.add(path, "offer", {"text": "Sale! - Acme"})
+    edit_file.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == "version = 1\n" + ADDED
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -275,7 +275,7 @@ def test_a_new_file_can_be_read_by_the_team(tmp_path: Path) -> None:
 def test_nothing_to_change_writes_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
     before = path.stat()
-    saved = templatefile.add(path, "thanks", {"text": "Thank you. - Acme"})
+    saved = edit_file.add(path, "thanks", {"text": "Thank you. - Acme"})
     assert (saved.added, saved.updated, saved.unchanged) == ([], [], ["thanks"])
     assert path.stat().st_ino == before.st_ino
 
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
-        templatefile.add(path, "offer", {"text": "Sale! - Acme"})
+        edit_file.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == HAND_MADE
     assert list(tmp_path.iterdir()) == [path]
 
@@ -296,14 +296,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_broken_neighbour_is_named_before_anything_changes(tmp_path: Path) -> None:
     path = written(tmp_path, "[templates]\notp = 1\n")
     with pytest.raises(InputError, match="template 'otp' is not a table"):
-        templatefile.add(path, "offer", {"text": "Sale! - Acme"})
+        edit_file.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == "[templates]\notp = 1\n"
 
 
 def test_removing_what_is_gone_is_an_error(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
     with pytest.raises(InputError, match="no template 'offer'"):
-        templatefile.remove(path, "offer")
+        edit_file.remove(path, "offer")
     assert path.read_text() == HAND_MADE
 
 
@@ -314,7 +314,7 @@ def test_what_the_editor_of_toml_cannot_read_stays(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tomlkit.parse", fails)
     path = written(tmp_path, HAND_MADE)
     with pytest.raises(InputError, match="has a layout that exosms cannot change safely"):
-        templatefile.remove(path, "otp")
+        edit_file.remove(path, "otp")
     assert path.read_text() == HAND_MADE
 
 
@@ -322,7 +322,7 @@ def test_what_the_editor_of_toml_loses_its_way_in_stays(tmp_path: Path) -> None:
     dotted = 'a.text = "x"\n[templates]\na.variables = ["name"]\na.text = "Hi {#name#}"\n'
     path = written(tmp_path, dotted)
     with pytest.raises(InputError, match="has a layout that exosms cannot change safely"):
-        templatefile.add(path, "a", {"text": "Hi {#var#}", "from": "ACMEIN"}, replace=True)
+        edit_file.add(path, "a", {"text": "Hi {#var#}", "from": "ACMEIN"}, replace=True)
     assert path.read_text() == dotted
 
 
@@ -331,9 +331,9 @@ def test_two_processes_lose_nothing_of_each_other(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from exosms import templatefile
+from exosms.templates import edit_file
 for number in range(15):
-    templatefile.add(Path(sys.argv[1]), f"{sys.argv[2]}{number}", {"text": "a"})
+    edit_file.add(Path(sys.argv[1]), f"{sys.argv[2]}{number}", {"text": "a"})
 """
     writers = [subprocess.Popen([sys.executable, "-c", script, str(path), letter]) for letter in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exosms.errors import InputError
-from exosms.message import Encoding
-from exosms.segments import describe, measure
+from exosms.sms.message import Encoding
+from exosms.sms.segments import describe, measure
 
 VECTORS = Path(__file__).parent / "data" / "segments_vectors.json"
 """What npm's split-sms says of texts made from a seed; a text is ``character, count`` runs between tabs."""

@@ -13,7 +13,7 @@ from conftest import Shell
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
 
 from exosms.errors import Interrupted
-from exosms.interrupts import Interrupts
+from exosms.system.signals import Interrupts
 
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}

@@ -10,10 +10,10 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, Step, answer, answers, does, hangs, reads_all, resets, says
 
-from exosms import codes
-from exosms.delivery import Finding, decisive
+from exosms.codes import lookup
 from exosms.errors import ExitCode
-from exosms.message import Delivery, Outcome
+from exosms.exotel.delivery_report import Finding, decisive
+from exosms.sms.message import Delivery, Outcome
 
 SID = "0f477d60517e6e6a0f6d9a7e9af8630e"
 OTHER = "5" * 32
@@ -28,7 +28,7 @@ FAILED, CONFIG, REFUSED, LIMITED, DOWN, PENDING, OK = (
     ExitCode.PENDING,
     ExitCode.OK,
 )
-PUBLISHED = [entry for entry in codes.everything() if entry.family is codes.Family.DELIVERY and entry.last is None]
+PUBLISHED = [entry for entry in lookup.everything() if entry.family is lookup.Family.DELIVERY and entry.last is None]
 EXIT_CODES = {Outcome.DELIVERED: 0, Outcome.PENDING: 0, Outcome.FAILED: 12}
 
 
@@ -69,7 +69,7 @@ def test_the_worst_news_that_is_certain_decides(exit_codes: list[ExitCode], expe
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code(exosms: Shell, entry: codes.Entry) -> None:
+def test_every_published_code(exosms: Shell, entry: lookup.Entry) -> None:
     assert entry.outcome is not None
     word = {20: "sent", 21: "submitted"}.get(entry.code // 1000, "failed")
     word = {21010: "queued", 21015: "sending", 23005: "failed_dnd"}.get(entry.code, word)
@@ -243,7 +243,7 @@ def test_what_an_answer_means(exosms: Shell, step: Step, exit_code: int, word: s
 def test_a_question_without_an_answer_is_asked_again(
     exosms: Shell, step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
+    monkeypatch.setattr("exosms.send.track.back_off", lambda *_args, **_more: 0.0)
     with Misbehaving(step, answers(200, details(Status="sent"))) as server:
         result = status(exosms, server, SID)
         assert server.requests == 2
@@ -263,7 +263,7 @@ def test_a_question_without_an_answer_is_asked_again(
 def test_without_any_answer_nothing_becomes_unknown(
     exosms: Shell, step: Step, exit_code: int, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
+    monkeypatch.setattr("exosms.send.track.back_off", lambda *_args, **_more: 0.0)
     with Misbehaving(step) as server:
         result = status(exosms, server, SID, "--json")
     (message,) = result.json["messages"]
@@ -272,8 +272,8 @@ def test_without_any_answer_nothing_becomes_unknown(
 
 
 def test_a_deadline_is_no_answer(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exosms.tracking.back_off", lambda *_args, **_more: 0.0)
-    monkeypatch.setattr("exosms.tracking.MOST_RETRIES", 0)
+    monkeypatch.setattr("exosms.send.track.back_off", lambda *_args, **_more: 0.0)
+    monkeypatch.setattr("exosms.send.track.MOST_RETRIES", 0)
     with Misbehaving(does(reads_all, hangs)) as server:
         result = status(exosms, server, SID, "--timeout", "0.1")
     assert (result.exit_code, result.stdout.split("\t")[0]) == (7, "unavailable")
@@ -392,7 +392,7 @@ def test_what_a_hostile_server_says_cannot_steer_a_terminal(exosms: Shell) -> No
 
 
 def test_what_was_learned_is_in_the_ledger_and_final_states_stay(exosms: Shell) -> None:
-    from exosms.ledger import Ledger
+    from exosms.ledger.messages import Ledger
 
     state = exosms.home / "state"
     ledger = Ledger.open(state, clock=lambda: 5.0)
@@ -469,7 +469,7 @@ SHOWN_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+05:30")
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: codes.Entry) -> None:
+def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: lookup.Entry) -> None:
     sid, to = send(exosms, str(entry.code)), f"+9190000{entry.code}"
     shown = exosms("status", *SANDBOX, sid, "-o", "human", env={"COLUMNS": "400"}).stdout.splitlines()
     lines = [SHOWN_MOMENT.sub("MOMENT", line) for line in shown]
@@ -562,8 +562,8 @@ def test_without_an_account_jsonl_says_why_as_well(exosms: Shell) -> None:
 def test_a_ledger_that_fails_on_the_way_hides_nothing_that_was_found(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from exosms.database import LedgerError
-    from exosms.ledger import Ledger
+    from exosms.ledger.database import LedgerError
+    from exosms.ledger.messages import Ledger
 
     keep = Ledger.keep_delivery
 

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from functools import cache
 
-from exosms.template.match import Match, match
-from exosms.template.syntax import parse, render
+from exosms.templates.match import Match, match
+from exosms.templates.syntax import parse, render
 
 PAIRS = 100_000
 

@@ -4,9 +4,9 @@ from itertools import accumulate
 
 import pytest
 
-from exosms.template.explain import Problem, explain, mend
-from exosms.template.match import Match, match
-from exosms.template.syntax import parse
+from exosms.templates.explain.explain import Problem, explain, mend
+from exosms.templates.match import Match, match
+from exosms.templates.syntax import parse
 
 OTP = "Dear {#var#}, your OTP is {#var#}. Do not share it with anyone. - Acme"
 BILL = "Rs. {#numeric#} is due on {#alphanumeric#}. Pay at {#url#} - Acme"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exosms.template.explain import explain, mend
-from exosms.template.kinds import Kind
-from exosms.template.match import Match, Mismatch, match
-from exosms.template.syntax import parse, render
+from exosms.templates.explain.explain import explain, mend
+from exosms.templates.match import Match, Mismatch, match
+from exosms.templates.syntax import parse, render
+from exosms.templates.variables import Kind
 
 VALUES = [
     # marker, value, whether it passes, words of the warnings

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from exosms.template.match import Match, match
-from exosms.template.search import Index, best
-from exosms.template.syntax import Template, parse
+from exosms.templates.match import Match, match
+from exosms.templates.search import Index, best
+from exosms.templates.syntax import Template, parse
 
 KNOWN = {
     "anything": parse("{#var#}{#var#}{#var#}"),
@@ -85,7 +85,7 @@ def test_of_a_thousand_templates_only_the_likely_ones_are_compared(monkeypatch: 
         compared.append(template)
         return bool(body)
 
-    monkeypatch.setattr("exosms.template.search._possible", counted)
+    monkeypatch.setattr("exosms.templates.search._possible", counted)
     templates = {f"t{n}": parse(f"Dear {{#var#}}, your order {n:04} has {{#var#}}. - Acme") for n in range(1000)}
     assert best(templates, "Dear Ravi, your order 0500 has shipped. - Acme").name == "t500"
     assert compared == [templates["t500"]]

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from exosms.errors import InputError
-from exosms.template.syntax import Literal, Variable, fit, parse, render
+from exosms.templates.syntax import Literal, Variable, fit, parse, render
 
 SPELLINGS = [
     ("{#var#}", "var"),

@@ -9,7 +9,7 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
 
-from exosms.escaping import _UNSAFE
+from exosms.system.escaping import _UNSAFE
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 HOSTILE = "[bold]\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[/foo] \x08\r\n\tend\U000e0041"

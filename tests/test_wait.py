@@ -14,15 +14,15 @@ from conftest import Shell
 from misbehaving import Misbehaving, answer, answers, does, reads_all, resets, says
 
 from exosms.errors import ExitCode, Interrupted
-from exosms.exotel.attempt import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.client import Client
-from exosms.exotel.line import InProcess
-from exosms.ledger import Ledger
-from exosms.message import Encoding, Message, Outcome, Receipt, exit_code_of
-from exosms.pacing import Rate
+from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
+from exosms.exotel.transport import InProcess
+from exosms.ledger.messages import Ledger
 from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.store import Store
-from exosms.tracking import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Asker, Watch
+from exosms.send.track import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Asker, Watch
+from exosms.sms.message import Encoding, Message, Outcome, Receipt, exit_code_of
+from exosms.sms.rate import Rate
 
 SANDBOX = ("--region", "sandbox")
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -484,8 +484,8 @@ def test_a_failed_send_has_its_sid_and_names_who_must_act(exosms: Shell) -> None
 def test_a_line_that_is_painted_makes_room_for_others() -> None:
     import io
 
-    from exosms.cli.render import Out
-    from exosms.cli.statusline import StatusLine
+    from exosms.cli.output.out import Out
+    from exosms.cli.output.status_line import StatusLine
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -1,1 +1,0 @@
-"""Declares options, renders, exits; the only rooms that know typer and rich."""

@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
     if arguments in (["--version"], ["-V"]):  # answered before typer is imported: a third of the time
         return _tell_version()
     from exosms.cli.commands import run
-    from exosms.interrupts import Interrupts
+    from exosms.system.signals import Interrupts
 
     if is_program:
         Interrupts.nothing_follows = True
@@ -29,7 +29,7 @@ def _tell_version() -> int:
         sys.stdout.write(f"exosms {__version__}\n")
         sys.stdout.flush()
     except OSError as error:
-        from exosms.cli.render import lose
+        from exosms.cli.output.out import lose
 
         lose(error, sys.stdout, sys.stderr)
         return 4  # ExitCode.CONFIG; its module is not imported for this

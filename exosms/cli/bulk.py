@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from exosms.cli import offers
+from exosms.bulk.policies import Duplicates, SentBefore
+from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.policies import Duplicates, SentBefore
-from exosms.cli.render import Format
+from exosms.cli.output.out import Format
+from exosms.config.settings import Options
 from exosms.errors import UsageError
-from exosms.message import Priority
-from exosms.profiles import Options
+from exosms.sms.message import Priority
 
 
 def run_name(text: str) -> str:
@@ -103,7 +103,7 @@ def command(
             "--run",
             metavar="NAME",
             parser=run_name,
-            autocompletion=offers.runs,
+            autocompletion=completion_values.runs,
             help="Start or continue the run with this name; a finished run sends nothing.",
             show_default=False,
         ),
@@ -145,8 +145,8 @@ def command(
         ("--dlt-entity-id", dlt_entity_id),
         ("--dlt-template-id", dlt_template_id),
     )
-    from exosms.cli.letterheads import Heading
     from exosms.cli.mailing import Wish, mail
+    from exosms.cli.message_options import Heading
 
     wish = Wish(
         heading=Heading(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.render import Format, Out, counted
+from exosms.cli.output.out import Format, Out, counted
 from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
-    from exosms.registry import Registered, Registry
-    from exosms.rows import Flaw, Row, Sheet
-    from exosms.rowtexts import Wording
-    from exosms.verdict import Verdict
+    from exosms.bulk.row_text import Wording
+    from exosms.tables.csv_rows import Flaw, Row, Sheet
+    from exosms.templates.check import Verdict
+    from exosms.templates.registry import Registered, Registry
 
 
 def command(
@@ -69,7 +69,7 @@ def _known(
     out: Out, template: str | None, text: str | None, file: Path | None, profile: str | None, config: Path | None
 ) -> "Registered | Registry":
     """Return what to compare with: one template, or all that are known."""
-    from exosms.registry import LONGEST_TEXT, Registered
+    from exosms.templates.registry import LONGEST_TEXT, Registered
 
     if text is not None:
         if not text:
@@ -80,7 +80,7 @@ def _known(
             )
         return Registered(name="", text=text)
     from exosms.cli.context import find_settings, open_registry
-    from exosms.profiles import Options
+    from exosms.config.settings import Options
 
     options = Options(profile=profile, config=config, templates=file)
     registry = open_registry(find_settings(out, options, account_needed=False))
@@ -88,30 +88,30 @@ def _known(
 
 
 def _verdict(body: str, known: "Registered | Registry") -> "Verdict":
-    from exosms.registry import Registered
-    from exosms.verdict import against, against_all
+    from exosms.templates.check import against, against_all
+    from exosms.templates.registry import Registered
 
     return against(body, known) if isinstance(known, Registered) else against_all(body, known)
 
 
 def _check_one(out: Out, body: str | None, body_file: str | None, known: "Registered | Registry") -> int:
-    from exosms.cli import verdicts
-    from exosms.cli.texts import read_text
+    from exosms.cli.body_text import read_text
+    from exosms.cli.output import template_check
 
     verdict = _verdict(body if body is not None else read_text(body_file or "-"), known)
     exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document({**_head(exit_code), **verdicts.document(verdict), "error": None})
+        out.document({**_head(exit_code), **template_check.document(verdict), "error": None})
     else:
-        verdicts.show(out, verdict)
+        template_check.show(out, verdict)
     return exit_code
 
 
 def _check_rows(
     out: Out, file: Path, known: "Registered | Registry", *, delimiter: str | None, encoding: str | None
 ) -> int:
-    from exosms.registry import Registered
-    from exosms.rows import open_sheet
+    from exosms.tables.csv_rows import open_sheet
+    from exosms.templates.registry import Registered
 
     checked = matched = 0
     problems: list[Mapping[str, Any]] = []
@@ -150,14 +150,14 @@ def _findings(
     sheet: "Sheet", wording: "Wording", known: "Registered | Registry"
 ) -> "Iterator[tuple[int, Verdict | Sequence[Flaw]]]":
     """Yield for each record its physical line and what was found: a verdict, or flaws; none if it matches."""
-    from exosms.rows import Flaw
+    from exosms.tables.csv_rows import Flaw
 
     for row in sheet.rows():
         yield row.line, [row] if isinstance(row, Flaw) else _finding(row, wording, known)
 
 
 def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> "Verdict | Sequence[Flaw]":
-    from exosms.compose import Letterhead, check_length
+    from exosms.sms.compose import Letterhead, check_length
 
     flaws = wording.flaws(row)
     body, is_certain = wording.write(row.cells)
@@ -170,9 +170,9 @@ def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> 
 
 def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wording":
     """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
-    from exosms.drafts import wording_for
-    from exosms.registry import Registered
-    from exosms.rowtexts import Columns
+    from exosms.bulk.row_message import wording_for
+    from exosms.bulk.row_text import Columns
+    from exosms.templates.registry import Registered
 
     columns = Columns(sheet.headers)
     template = known if isinstance(known, Registered) else None
@@ -191,11 +191,11 @@ def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wordi
 
 def _problems(finding: "Verdict | Sequence[Flaw]") -> Sequence[Mapping[str, Any]]:
     """Return what is wrong as documents."""
-    from exosms.cli import verdicts
-    from exosms.verdict import Verdict
+    from exosms.cli.output import template_check
+    from exosms.templates.check import Verdict
 
     if isinstance(finding, Verdict):
-        return verdicts.problem_documents(finding)
+        return template_check.problem_documents(finding)
     return [
         {
             "kind": "row",
@@ -211,8 +211,8 @@ def _problems(finding: "Verdict | Sequence[Flaw]") -> Sequence[Mapping[str, Any]
 
 
 def _name(finding: "Verdict | Sequence[Flaw]", known: "Registered | Registry") -> str:
-    from exosms.registry import Registered
-    from exosms.verdict import Verdict
+    from exosms.templates.check import Verdict
+    from exosms.templates.registry import Registered
 
     template = finding.template if isinstance(finding, Verdict) else known
     return template.name if isinstance(template, Registered) else ""

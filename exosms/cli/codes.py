@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from exosms import codes as catalogue
 from exosms.cli import options as o
-from exosms.cli.render import Format, Out, facts
+from exosms.cli.output.out import Format, Out, facts
+from exosms.codes import lookup as catalogue
 from exosms.errors import ExitCode, InputError, UsageError
 
 _WIDE = 120

@@ -15,7 +15,7 @@ import typer
 from exosms import __version__
 from exosms.cli import completion
 from exosms.cli import options as o
-from exosms.cli.render import Format, Out, lose
+from exosms.cli.output.out import Format, Out, lose
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
 _HELP = {

@@ -7,28 +7,28 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exosms import places, profiles
-from exosms.account import is_of_sandbox
-from exosms.cli.render import Out
-from exosms.database import LedgerUnavailableError
+from exosms.cli.output.out import Out
+from exosms.config import paths
+from exosms.config.account import is_of_sandbox
+from exosms.config.settings import Account, Options, Settings, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
-from exosms.exotel.line import Https, InProcess, Line
-from exosms.interrupts import Interrupts, never
-from exosms.ledger import Ledger
-from exosms.message import Receipt
-from exosms.pacing import Rate
-from exosms.profiles import Account, Options, Settings
+from exosms.exotel.transport import Https, InProcess, Line
+from exosms.ledger.database import LedgerUnavailableError
+from exosms.ledger.messages import Ledger
+from exosms.sms.message import Receipt
+from exosms.sms.rate import Rate
+from exosms.system.signals import Interrupts, never
 
 if TYPE_CHECKING:
-    from exosms.journal import Journal, Run
-    from exosms.registry import Registered, Registry
+    from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
+    from exosms.templates.registry import Registered, Registry
 
 
 def find_settings(out: Out, options: Options, *, account_needed: bool = True) -> Settings:
     """Return the settings, telling what is odd about them."""
-    settings = profiles.resolve(options, os.environ, account_needed=account_needed)
+    settings = resolve(options, os.environ, account_needed=account_needed)
     for warning in settings.warnings:
         out.warn(warning)
     return settings
@@ -36,14 +36,14 @@ def find_settings(out: Out, options: Options, *, account_needed: bool = True) ->
 
 def open_registry(settings: Settings) -> "Registry":
     """Return the templates that these settings name."""
-    from exosms import registry
+    from exosms.templates import registry
 
     path = settings.templates
     if path is None:
         raise ConfigError(
             "There is no home directory to look for templates in", remedy="Name a file with --templates."
         )
-    if settings.sources.get("templates") == "--templates" and not places.is_there(path):
+    if settings.sources.get("templates") == "--templates" and not paths.is_there(path):
         raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
     return registry.read(path)
 
@@ -87,7 +87,7 @@ def _emulator(out: Out) -> "Emulator":
     from exosms.sandbox.emulator import Emulator
     from exosms.sandbox.store import Store
 
-    directory = places.state_directory(os.environ)
+    directory = paths.state_directory(os.environ)
     if directory is not None:
         try:
             return Emulator(Store(directory / "sandbox.db"))
@@ -159,12 +159,12 @@ def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
 
 def ledger_exists() -> bool:
     """Tell whether anything was ever sent from here; looking must not create a ledger."""
-    directory = places.state_directory(os.environ)
-    return directory is not None and places.is_there(directory / "ledger.db")
+    directory = paths.state_directory(os.environ)
+    return directory is not None and paths.is_there(directory / "ledger.db")
 
 
 def _state_directory() -> Path:
-    directory = places.state_directory(os.environ)
+    directory = paths.state_directory(os.environ)
     if directory is None:
         raise LedgerUnavailableError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
     return directory

@@ -7,19 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from exosms import checkup, places, profiles
-from exosms.checkup import Check, Grade, Noting
+from exosms import doctor
 from exosms.cli import options as o
-from exosms.cli.asking import confirmed
 from exosms.cli.context import open_line
-from exosms.cli.render import Format, Out
-from exosms.credentials import InlineToken
+from exosms.cli.output.out import Format, Out
+from exosms.cli.prompts import confirmed
+from exosms.config import paths
+from exosms.config.credentials import InlineToken
+from exosms.config.settings import Account, Options, Region, Settings, resolve
+from exosms.doctor import Check, Grade, Noting
 from exosms.errors import ConfigError
-from exosms.exotel.attempt import Answer, NoAnswer
 from exosms.exotel.client import Client
-from exosms.ledger import Ledger
-from exosms.message import Receipt
-from exosms.profiles import Account, Options, Region, Settings
+from exosms.exotel.exchange import Answer, NoAnswer
+from exosms.ledger.messages import Ledger
+from exosms.sms.message import Receipt
 
 
 def command(
@@ -66,7 +67,7 @@ def command(
             continue  # the same cause, met again by what needs it
         checks.append(check)
         _show(out, check)
-    exit_code = checkup.worst(checks)
+    exit_code = doctor.worst(checks)
     if out.format is Format.JSON:
         out.document(
             {
@@ -94,34 +95,34 @@ class _Examination:
 
     def checks(self) -> Iterator[Check]:
         """Yield every check as it is made."""
-        yield from checkup.of_program()
-        yield from checkup.of_configuration(places.config_path(self._options.config, os.environ), os.environ)
+        yield from doctor.of_program()
+        yield from doctor.of_configuration(paths.config_path(self._options.config, os.environ), os.environ)
         settings = yield from self._settings()
         account = settings.account if settings else None
-        yield from checkup.of_state(places.state_directory(os.environ), Ledger, account)
+        yield from doctor.of_state(paths.state_directory(os.environ), Ledger, account)
         if settings:
-            yield from checkup.of_sender(settings)
-            yield from checkup.of_templates(settings)
+            yield from doctor.of_sender(settings)
+            yield from doctor.of_templates(settings)
         reply = None
         if account and account.is_sandbox:
             yield Check("credentials", Grade.OK, "the sandbox answers in this process and accepts any")
         elif account:
-            yield from checkup.of_network(account, os.environ)
+            yield from doctor.of_network(account, os.environ)
             reply = yield from self._credentials(account)
-        yield from checkup.of_clock(time.time(), reply)
+        yield from doctor.of_clock(time.time(), reply)
 
     def _settings(self) -> Generator[Check, None, Settings | None]:
         """Return the settings, if need be without an account."""
         try:
-            settings = profiles.resolve(self._options, os.environ)
+            settings = resolve(self._options, os.environ)
         except ConfigError as error:
-            yield checkup.failure("account", error)
+            yield doctor.failure("account", error)
             try:
-                settings = profiles.resolve(self._options, os.environ, account_needed=False)
+                settings = resolve(self._options, os.environ, account_needed=False)
             except ConfigError:  # the same once more: nothing can be said of settings
                 return None
         self.profile = settings.profile
-        yield from checkup.of_settings(settings)
+        yield from doctor.of_settings(settings)
         return settings
 
     def _credentials(self, account: Account) -> Generator[Check, None, Answer | NoAnswer | None]:
@@ -133,9 +134,9 @@ class _Examination:
             account = account._replace(token=InlineToken(token))
             receipt, reply = self._ask(account)
         except ConfigError as error:
-            yield checkup.failure("credentials", error)
+            yield doctor.failure("credentials", error)
             return None
-        yield from checkup.of_credentials(receipt, reply, where=f"by {account.base_url}")
+        yield from doctor.of_credentials(receipt, reply, where=f"by {account.base_url}")
         if receipt.http_status == 401 and account.region:
             yield from self._other_regions(account)
         return reply
@@ -157,7 +158,7 @@ class _Examination:
 
     def _wants(self, other: Region) -> bool:
         """Whether key and token may be shown to another host."""
-        if self._try_regions or not self._may_ask or not checkup.is_interactive():
+        if self._try_regions or not self._may_ask or not doctor.is_interactive():
             return self._try_regions
         return confirmed(f"Also send key and token to {other} ({other.host})?")
 
@@ -168,7 +169,7 @@ class _Examination:
 
 
 def _redacted(check: Check) -> Check:
-    said, remedy = (checkup.without_home(text, os.environ) for text in (check.said, check.remedy))
+    said, remedy = (doctor.without_home(text, os.environ) for text in (check.said, check.remedy))
     return check._replace(said=said, remedy=remedy)
 
 

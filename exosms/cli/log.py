@@ -5,16 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from exosms.cli import offers
+from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import open_ledger, run_of
-from exosms.cli.render import Format, Out, error_document
+from exosms.cli.output.out import Format, Out, error_document
 from exosms.errors import ExitCode, ExosmsError
-from exosms.history import History, Wanted
-from exosms.journal import Journal
-from exosms.ledger import Entry
-from exosms.message import Outcome
-from exosms.times import local
+from exosms.ledger.history import History, Wanted
+from exosms.ledger.messages import Entry
+from exosms.ledger.runs import Journal
+from exosms.sms.message import Outcome
+from exosms.system.times import local
 
 
 def command(
@@ -32,7 +32,7 @@ def command(
         typer.Option(
             "--run",
             metavar="RUN",
-            autocompletion=offers.runs,
+            autocompletion=completion_values.runs,
             help="Only the rows of this run.",
             show_default=False,
         ),
@@ -48,7 +48,7 @@ def command(
 
     exosms log --to 9876543210 --json
     """
-    from exosms.phone import parse
+    from exosms.sms.phone import parse
 
     out = o.out(output, json=json)
     with open_ledger() as ledger:

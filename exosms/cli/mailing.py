@@ -9,32 +9,32 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms import dlt
-from exosms.bulk import exit_code_of_rows, size_for
-from exosms.cli.asking import agree
+from exosms.bulk.plan import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
+from exosms.bulk.policies import Duplicates, SentBefore
+from exosms.bulk.row_message import Recipe
+from exosms.bulk.run import exit_code_of_rows, size_for
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
-from exosms.cli.letterheads import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
+from exosms.cli.message_options import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
 from exosms.cli.options import MostFailures
-from exosms.cli.plans import plan_document, plan_rows, sample_rows
-from exosms.cli.policies import Duplicates, SentBefore
-from exosms.cli.render import Format, Out, counted, facts
-from exosms.cli.results import Report, Result
-from exosms.cli.running import Handling, Office, carry_out, check_results, client_for, hand_out_results
-from exosms.cli.runreport import RunReport, counts_document, failure, interrupted_early, show_left_out
-from exosms.database import LedgerError
-from exosms.drafts import Recipe
+from exosms.cli.output.messages import Report, Result
+from exosms.cli.output.out import Format, Out, counted, facts
+from exosms.cli.output.plan import plan_document, plan_rows, sample_rows
+from exosms.cli.output.runs import RunReport, counts_document, failure, interrupted_early, show_left_out
+from exosms.cli.prompts import agree
+from exosms.cli.run_bulk import Handling, Office, carry_out, check_results, client_for, hand_out_results
+from exosms.config.settings import Options
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
-from exosms.interrupts import Interrupts
-from exosms.journal import Journal, Run, Terms, already_on_its_way
-from exosms.ledger import Ledger
-from exosms.message import Message, Outcome, Receipt
-from exosms.phone import parse
-from exosms.planning import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
-from exosms.profiles import Options
-from exosms.rows import Flaw, open_sheet
-from exosms.segments import FEW_FORCING
-from exosms.sending import Desk
-from exosms.staging import Staging
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger
+from exosms.ledger.runs import Journal, Run, Terms, already_on_its_way
+from exosms.ledger.staging import Staging
+from exosms.send.one import Desk
+from exosms.sms import dlt
+from exosms.sms.message import Message, Outcome, Receipt
+from exosms.sms.phone import parse
+from exosms.sms.segments import FEW_FORCING
+from exosms.system.signals import Interrupts
+from exosms.tables.csv_rows import Flaw, open_sheet
 
 _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""

@@ -9,11 +9,11 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from exosms.cli import offers
-from exosms.cli.render import Format, Out
+from exosms.cli import completion_values
+from exosms.cli.output.out import Format, Out
 from exosms.errors import InputError, UsageError
-from exosms.message import Encoding, MessageType, Priority
-from exosms.pacing import Rate
+from exosms.sms.message import Encoding, MessageType, Priority
+from exosms.sms.rate import Rate
 
 _REGIONS = ("singapore", "mumbai", "sandbox")
 _ENCODINGS = ("auto", *Encoding)
@@ -80,7 +80,7 @@ def choice(
         *names,
         metavar="|".join(words),
         parser=read,
-        autocompletion=offers.words(*words),
+        autocompletion=completion_values.words(*words),
         help=about,
         show_default=show_default,
         callback=callback,
@@ -98,7 +98,7 @@ def _nearest(text: str, words: Iterable[str]) -> str:
 
 def region(text: str) -> str:
     """Read a region, or the host that Exotel's pages print for it."""
-    from exosms.account import parse_region
+    from exosms.config.account import parse_region
     from exosms.errors import ConfigError
 
     try:
@@ -187,14 +187,14 @@ def failures(text: "str | MostFailures") -> MostFailures:
 
 def delimiter(text: str) -> str:
     """Read what separates the cells, a tab also as people write it."""
-    from exosms.rows import check_delimiter
+    from exosms.tables.csv_rows import check_delimiter
 
     return _checked("\t" if text == r"\t" else text, check_delimiter)
 
 
 def csv_encoding(text: str) -> str:
     """Read the name of an encoding."""
-    from exosms.rows import check_encoding
+    from exosms.tables.csv_rows import check_encoding
 
     return _checked(text, check_encoding)
 
@@ -226,7 +226,7 @@ Profile = Annotated[
         "-p",
         "--profile",
         metavar="NAME",
-        autocompletion=offers.profiles,
+        autocompletion=completion_values.profiles,
         help="The stored account to use.",
         show_default=False,
     ),
@@ -236,7 +236,7 @@ Region = Annotated[
     typer.Option(
         metavar="|".join(_REGIONS),
         parser=region,
-        autocompletion=offers.words(*_REGIONS),
+        autocompletion=completion_values.words(*_REGIONS),
         help="Where the account is hosted; sandbox needs no account and sends nothing.",
         show_default=False,
     ),
@@ -286,7 +286,7 @@ Template = Annotated[
         "-t",
         "--template",
         metavar="NAME",
-        autocompletion=offers.templates,
+        autocompletion=completion_values.templates,
         help="A registered template, by name or 19-digit id.",
         show_default=False,
     ),
@@ -348,7 +348,7 @@ EncodingOption = Annotated[
         "--encoding",
         metavar="|".join(_ENCODINGS),
         parser=encoding,
-        autocompletion=offers.words(*_ENCODINGS),
+        autocompletion=completion_values.words(*_ENCODINGS),
         help="auto uses unicode only if the text needs it.  [default: auto]",
         show_default=False,
     ),

@@ -6,25 +6,29 @@ from typing import Annotated
 
 import typer
 
-from exosms import configfile, places
-from exosms.account import Region
-from exosms.cli import accountform, offers
+from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
-from exosms.cli.asking import can_answer, confirmed
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
-from exosms.cli.render import Format, Out, facts
-from exosms.cli.results import problem_document
+from exosms.cli.output.messages import problem_document
+from exosms.cli.output.out import Format, Out, facts
+from exosms.cli.prompts import can_answer, confirmed
+from exosms.config import config_file, paths
+from exosms.config.account import Region
+from exosms.config.profile import BUILT_IN, Profile
+from exosms.config.settings import Options, describe
 from exosms.errors import ConfigError, ExitCode, UsageError
-from exosms.message import Outcome
-from exosms.profiles import Options, describe
-from exosms.profiletable import BUILT_IN, Profile
+from exosms.sms.message import Outcome
 
-Name = Annotated[str, typer.Argument(metavar="NAME", autocompletion=offers.profiles, help="The profile's name.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
+]
 OptionalName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME]", autocompletion=offers.profiles, help="The profile's name; without it the one in use."
+        metavar="[NAME]",
+        autocompletion=completion_values.profiles,
+        help="The profile's name; without it the one in use.",
     ),
 ]
 
@@ -79,11 +83,11 @@ def add(
     exosms profile add ci --region mumbai --token-command "pass show exotel"
     """
     out = o.out(output, json=json)
-    configfile.check_name(name)
+    config_file.check_name(name)
     o.refuse_empty(("--token-file", token_file), ("--from", sender), ("--dlt-entity-id", dlt_entity_id))
     if token_stdin + (token_file is not None) + (token_command is not None) > 1:
         raise UsageError("Give one of --token-stdin, --token-file and --token-command")
-    given = accountform.Given(
+    given = profile_form.Given(
         region=region,
         base_url=base_url,
         account_sid=account_sid,
@@ -95,12 +99,12 @@ def add(
         dlt_entity_id=dlt_entity_id,
     )
     can_ask = can_answer(no_input=no_input)
-    form = accountform.Form(name, given, out, can_ask=can_ask)
-    file = places.config_path_to_write(config, os.environ)
+    form = profile_form.Form(name, given, out, can_ask=can_ask)
+    file = paths.config_path_to_write(config, os.environ)
     before = _stored(file, name)
     replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
     profile = form.fill_in(before)
-    is_default = configfile.save_profile(file, profile, replace=replaces)
+    is_default = config_file.save_profile(file, profile, replace=replaces)
     _done(out, "profile add", name, f"stored in {file}" + (", the default" if is_default else ""))
     if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
         out.tell(f"to send from it without --from: exosms profile add {name} --yes --from SENDER")
@@ -110,7 +114,7 @@ def add(
 
 def _stored(file: Path, name: str) -> Profile | None:
     """Return the profile of that name, if there is one; one that cannot be used says nothing."""
-    config = configfile.read(file, home=os.environ.get("HOME"))
+    config = config_file.read(file, home=os.environ.get("HOME"))
     if name not in config.names:
         return None
     try:
@@ -122,7 +126,7 @@ def _stored(file: Path, name: str) -> Profile | None:
 def _agreed_to_replace(name: str) -> bool:
     """Return True once a person agreed; raises GuardError otherwise."""
     if not confirmed(f"The profile {name!r} already exists. Replace it?"):
-        raise configfile.already_there(name)
+        raise config_file.already_there(name)
     return True
 
 
@@ -134,8 +138,8 @@ def list_(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json 
     exosms profile list --json
     """
     out = o.out(output, json=json)
-    path = places.config_path(config, os.environ)
-    stored = configfile.read(path, home=os.environ.get("HOME")) if path else None
+    path = paths.config_path(config, os.environ)
+    stored = config_file.read(path, home=os.environ.get("HOME")) if path else None
     profiles = [*map(stored.profile, stored.names), BUILT_IN] if stored else [BUILT_IN]
     rows = [
         {
@@ -205,7 +209,7 @@ def use(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, jso
     exosms profile use staging --json
     """
     out = o.out(output, json=json)
-    configfile.use_profile(places.config_path_to_write(config, os.environ), name)
+    config_file.use_profile(paths.config_path_to_write(config, os.environ), name)
     _done(out, "profile use", name, "now the default")
     return ExitCode.OK
 
@@ -218,7 +222,7 @@ def remove(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, 
     exosms profile remove old --json
     """
     out = o.out(output, json=json)
-    configfile.remove_profile(places.config_path_to_write(config, os.environ), name)
+    config_file.remove_profile(paths.config_path_to_write(config, os.environ), name)
     _done(out, "profile remove", name, "removed")
     return ExitCode.OK
 
@@ -280,7 +284,7 @@ def path(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json =
     $EDITOR "$(exosms profile path)"
     """
     out = o.out(output, json=json)
-    where = str(places.config_path_to_write(config, os.environ))
+    where = str(paths.config_path_to_write(config, os.environ))
     if out.format in {Format.JSON, Format.JSONL}:
         out.document({"schema": 1, "command": "profile path", "exit_code": 0, "path": where, "error": None})
     else:

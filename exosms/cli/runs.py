@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from exosms.cli import offers
+from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.asking import can_ask
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
-from exosms.cli.render import Format, Out, counted
-from exosms.cli.tables import draw_table
+from exosms.cli.output.out import Format, Out, counted
+from exosms.cli.output.tables import draw_table
+from exosms.cli.prompts import can_ask
+from exosms.config.settings import Options
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
-from exosms.journal import Journal
-from exosms.ledger import Ledger, State
-from exosms.message import Outcome
-from exosms.profiles import Options
-from exosms.times import local
+from exosms.ledger.messages import Ledger, State
+from exosms.ledger.runs import Journal
+from exosms.sms.message import Outcome
+from exosms.system.times import local
 
 
 class _Decision(StrEnum):
@@ -32,7 +32,9 @@ class _Decision(StrEnum):
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="RUN", autocompletion=offers.runs, help="The run's name, as `runs list` shows it."),
+    typer.Argument(
+        metavar="RUN", autocompletion=completion_values.runs, help="The run's name, as `runs list` shows it."
+    ),
 ]
 
 
@@ -43,7 +45,7 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
 
     exosms runs list --json
     """
-    from exosms.cli.runreport import counts_document, listed
+    from exosms.cli.output.runs import counts_document, listed
 
     out = o.out(output, json=json)
     with _journal() as (journal, _):
@@ -78,7 +80,7 @@ def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet
 
     exosms runs show customers-20261123-1 --json
     """
-    from exosms.cli.runreport import show_run
+    from exosms.cli.output.runs import show_run
 
     out = o.out(output, json=json, quiet=quiet)
     with _journal() as (journal, _):
@@ -158,7 +160,7 @@ def resolve(
     decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What happened to them, as you found out.")],
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", autocompletion=offers.runs, help="The run with the unknown rows."),
+        typer.Argument(metavar="[RUN]", autocompletion=completion_values.runs, help="The run with the unknown rows."),
     ] = None,
     once: Annotated[
         str | None,
@@ -210,8 +212,8 @@ def export(
 
     exosms runs export customers-20261123-1 | grep ',unknown,'
     """
-    from exosms import resultfile
-    from exosms.cli.running import check_results, write_results
+    from exosms.bulk import results_csv
+    from exosms.cli.run_bulk import check_results, write_results
 
     with _journal() as (journal, _):
         run = run_of(journal, name)
@@ -219,7 +221,7 @@ def export(
             check_results(file, source=Path(run.file))
             write_results(run, journal, file)
         else:
-            o.out().copy(lambda stream: resultfile.write(journal.rows(run), stream))
+            o.out().copy(lambda stream: results_csv.write(journal.rows(run), stream))
     return ExitCode.OK
 
 
@@ -270,7 +272,7 @@ class _Handling:
         no_input: bool,
         again: list[State] | None = None,
     ) -> None:
-        from exosms.cli.running import Handling
+        from exosms.cli.run_bulk import Handling
 
         self.handling = Handling(batch=batch or None, most_failures=max_failures, limit=limit, results=results)
         self.yes = yes
@@ -280,9 +282,9 @@ class _Handling:
 
 def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
     """Take a run and send what is to be sent of it."""
-    from exosms.cli.running import Office, carry_out, check_results, client_for
-    from exosms.cli.runreport import counts_document, failure, interrupted_early
-    from exosms.interrupts import Interrupts
+    from exosms.cli.output.runs import counts_document, failure, interrupted_early
+    from exosms.cli.run_bulk import Office, carry_out, check_results, client_for
+    from exosms.system.signals import Interrupts
 
     interrupts = Interrupts()
     file, counts = "", counts_document({})
@@ -341,7 +343,7 @@ def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, abou
 
 def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:
     """Ask a person; where nobody can be asked, --yes must have said so."""
-    from exosms.cli.asking import agree
+    from exosms.cli.prompts import agree
 
     agree(out, question, yes=yes, no_input=no_input)
 

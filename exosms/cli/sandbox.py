@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.render import Out
+from exosms.cli.output.out import Out
 from exosms.errors import ConfigError, ExitCode, Interrupted
-from exosms.interrupts import Interrupts
+from exosms.system.signals import Interrupts
 
 
 def share(text: str | float) -> float:

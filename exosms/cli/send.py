@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exosms.cli import options as o
-from exosms.cli.render import Format, Out
+from exosms.cli.output.out import Format, Out
 from exosms.errors import ExosmsError, UsageError
-from exosms.message import Priority
+from exosms.sms.message import Priority
 
 
 def command(
@@ -72,9 +72,9 @@ def command(
         )
     if within is not None and once is None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
-    from exosms.cli.letterheads import Heading
-    from exosms.cli.outbox import Wish, send  # half of a help page's time
-    from exosms.profiles import Options
+    from exosms.cli.message_options import Heading
+    from exosms.cli.send_request import Wish, send  # half of a help page's time
+    from exosms.config.settings import Options
 
     wish = Wish(
         heading=Heading(
@@ -117,7 +117,7 @@ def command(
 
 def tell_failure(out: Out, name: str, error: ExosmsError, options: Mapping[str, Any]) -> None:
     """Tell why nobody can be sent anything, recipient by recipient."""
-    from exosms.cli.results import Report
+    from exosms.cli.output.messages import Report
 
     report = Report(out, name, recipients=_recipients(options["to"]))
     report.fail(error)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from exosms.cli import offers
+from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
@@ -17,19 +17,19 @@ from exosms.cli.context import (
     run_of,
     settings_of_run,
 )
-from exosms.cli.findings import document, show
-from exosms.cli.render import Format, Out, error_document
-from exosms.cli.waiting import follow, how_to_go_on
-from exosms.database import LedgerError
-from exosms.delivery import Finding, decisive
+from exosms.cli.output.delivery_reports import document, show
+from exosms.cli.output.out import Format, Out, error_document
+from exosms.cli.wait import follow, how_to_go_on
+from exosms.config.settings import Options, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
-from exosms.history import History
-from exosms.interrupts import Interrupts
-from exosms.journal import Journal
-from exosms.ledger import Entry, Ledger
-from exosms.message import Problem, Retry
-from exosms.profiles import Options, Settings
-from exosms.tracking import Asker, Watch
+from exosms.exotel.delivery_report import Finding, decisive
+from exosms.ledger.database import LedgerError
+from exosms.ledger.history import History
+from exosms.ledger.messages import Entry, Ledger
+from exosms.ledger.runs import Journal
+from exosms.send.track import Asker, Watch
+from exosms.sms.message import Problem, Retry
+from exosms.system.signals import Interrupts
 
 _SID = re.compile(r"[!-~]{1,200}")
 
@@ -44,7 +44,7 @@ def command(
         typer.Option(
             "--run",
             metavar="RUN",
-            autocompletion=offers.runs,
+            autocompletion=completion_values.runs,
             help="The accepted messages of this bulk run.",
             show_default=False,
         ),

@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exosms.cli import offers
+from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.commands import group
-from exosms.cli.render import Format, Out
-from exosms.cli.tables import draw_table, stacked
+from exosms.cli.output.out import Format, Out
+from exosms.cli.output.tables import draw_table, stacked
 from exosms.errors import ConfigError, ExitCode, InputError, UsageError
-from exosms.message import MessageType
+from exosms.sms.message import MessageType
 
 if TYPE_CHECKING:
-    from exosms.lint import Note
-    from exosms.portal import Export, Field, Remark
-    from exosms.registry import Registered, Registry
-    from exosms.templatefile import Saved
+    from exosms.templates.edit_file import Saved
+    from exosms.templates.lint import Note
+    from exosms.templates.portal_export import Export, Field, Remark
+    from exosms.templates.registry import Registered, Registry
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 """Headings for people: beside the longer ones an id has no room in 40 columns."""
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", autocompletion=offers.templates, help="The template's name, or its 19-digit id."),
+    typer.Argument(
+        metavar="NAME", autocompletion=completion_values.templates, help="The template's name, or its 19-digit id."
+    ),
 ]
 
 
@@ -146,8 +148,8 @@ def add(
         raise UsageError("Give one of --text and --text-file")
     out = o.out(output, json=json)
 
-    from exosms import templatefile
-    from exosms.cli.texts import read_text
+    from exosms.cli.body_text import read_text
+    from exosms.templates import edit_file
 
     path = _path(templates, profile, config)
     said = {
@@ -159,12 +161,12 @@ def add(
         "from": sender,
         "type": type_ and type_.value,
     }
-    kept = templatefile.stored(path, name) if yes else {}
+    kept = edit_file.stored(path, name) if yes else {}
     table = {**kept, **{key: value for key, value in said.items() if value is not None}}
     table = {key: value for key, value in table.items() if value}
     for warning in _checked(path, name, table):
         out.warn(warning)
-    saved = templatefile.add(path, name, table, replace=yes)
+    saved = edit_file.add(path, name, table, replace=yes)
     _tell(out, "add", path, saved)
     return ExitCode.OK
 
@@ -185,11 +187,11 @@ def remove(
     """
     out = o.out(output, json=json)
 
-    from exosms import templatefile
+    from exosms.templates import edit_file
 
     known = _registry(templates, profile, config)
     own = known.get(name).name
-    templatefile.remove(known.path, own)
+    edit_file.remove(known.path, own)
     if out.format in {Format.JSON, Format.JSONL}:
         out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
     else:
@@ -233,16 +235,16 @@ def import_(
     columns = _columns(column)
     out = o.out(output, json=json)
 
-    from exosms import portal, templatefile
+    from exosms.templates import edit_file, portal_export
 
     path = _path(templates, profile, config)
     try:
-        export = portal.read(file, columns=columns, default=type_)
-    except portal.ExportError as error:
+        export = portal_export.read(file, columns=columns, default=type_)
+    except portal_export.ExportError as error:
         return _refuse(out, error)
     for note in export.notes:
         out.warn(_placed(note, export.label))
-    saved = templatefile.store(path, export.templates, replace=yes)
+    saved = edit_file.store(path, export.templates, replace=yes)
     _tell(out, "import", path, saved, export=export)
     return ExitCode.OK
 
@@ -265,8 +267,8 @@ def lint(
     """
     out = o.out(output, json=json)
 
-    from exosms import registry
-    from exosms.lint import lint as lint_registry
+    from exosms.templates import registry
+    from exosms.templates.lint import lint as lint_registry
 
     path = _path(templates, profile, config, must_exist=True)
     known, flaws = registry.examine(path)
@@ -278,8 +280,8 @@ def lint(
 
 def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
-    from exosms.places import is_there
-    from exosms.profiles import Options, resolve
+    from exosms.config.paths import is_there
+    from exosms.config.settings import Options, resolve
 
     settings = resolve(Options(profile=profile, config=config, templates=file), os.environ, account_needed=False)
     path = settings.templates
@@ -294,7 +296,7 @@ def _path(file: Path | None, profile: str | None, config: Path | None, *, must_e
 
 
 def _registry(file: Path | None, profile: str | None, config: Path | None) -> "Registry":
-    from exosms import registry
+    from exosms.templates import registry
 
     return registry.read(_path(file, profile, config, must_exist=True))
 
@@ -307,7 +309,7 @@ def _columns(items: Sequence[str] | None) -> "Mapping[Field, str]":
     """Read ``FIELD=HEADER`` items."""
     if not items:
         return {}
-    from exosms.portal import Field
+    from exosms.templates.portal_export import Field
 
     columns: dict[Field, str] = {}
     for item in items:
@@ -323,7 +325,8 @@ def _columns(items: Sequence[str] | None) -> "Mapping[Field, str]":
 
 def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
     """Return warnings about a template to be added; raises InputError for what cannot be meant."""
-    from exosms import dlt, registry
+    from exosms.sms import dlt
+    from exosms.templates import registry
 
     registered = registry.check(path, name, dict(table))
     return (

@@ -1,1 +1,0 @@
-"""The only rooms that know httpx and Exotel's field names."""

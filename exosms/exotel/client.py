@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from exosms.compose import LONGEST_BODY
 from exosms.errors import ExitCode
 from exosms.exotel import wire
-from exosms.exotel.attempt import (
+from exosms.exotel.exchange import (
     ANSWER_LIMIT,
     Answer,
     Fault,
@@ -16,12 +15,13 @@ from exosms.exotel.attempt import (
     judge_silence,
     judge_status,
 )
-from exosms.exotel.line import Line
-from exosms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
-from exosms.pacing import retry_after
+from exosms.exotel.transport import Line
+from exosms.sms.compose import LONGEST_BODY
+from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.sms.rate import retry_after
 
 if TYPE_CHECKING:
-    from exosms.delivery import Finding
+    from exosms.exotel.delivery_report import Finding
 
 _REMEDIES = {
     Fault.RESOLVE_OR_CONNECT: "Check the network, DNS and HTTPS_PROXY, then run it again.",
@@ -95,7 +95,7 @@ class Client:
 
         A Sid that does not exist is answered 200 without a message; source: Exotel's api/sms-details.
         """
-        from exosms import delivery
+        from exosms.exotel import delivery_report
 
         reply = self._line.exchange("GET", wire.details_path(self._account_sid, sid), b"")
         if isinstance(reply, NoAnswer):
@@ -104,8 +104,8 @@ class Client:
         if said and reply.body is not None:
             about = wire.reply_about(sid, self._read(reply))
             if about is None:
-                return delivery.missing(sid, http_status=reply.status)
-            return delivery.found(sid, _delivery(about), http_status=reply.status)
+                return delivery_report.missing(sid, http_status=reply.status)
+            return delivery_report.found(sid, _delivery(about), http_status=reply.status)
         if said:
             return _unanswered(sid, _accepted(reply, None))
         return _unanswered(sid, _refused(reply, wire.refusal_in(self._read(reply))))
@@ -183,10 +183,10 @@ def _refused_in_place(answer: Answer, refusal: wire.Refusal) -> Receipt:
 
 
 def _delivery(about: wire.Reply) -> Delivery:
-    from exosms import codes
+    from exosms.codes import lookup
 
     return Delivery(
-        outcome=codes.outcome_of_delivery(about.status, about.detailed_status_code),
+        outcome=lookup.outcome_of_delivery(about.status, about.detailed_status_code),
         status=about.status,
         detailed_status_code=about.detailed_status_code,
         detailed_status=about.detailed_status,
@@ -200,7 +200,7 @@ def _delivery(about: wire.Reply) -> Delivery:
 
 def _unanswered(sid: str, receipt: Receipt) -> "Finding":
     """Return the finding of a question without an answer; what would be unknown of a message is not so here."""
-    from exosms.delivery import ASK_AGAIN, Finding
+    from exosms.exotel.delivery_report import ASK_AGAIN, Finding
 
     problem = receipt.problem
     if problem is None:  # only what was not accepted comes here
@@ -233,10 +233,10 @@ def _unanswered(sid: str, receipt: Receipt) -> "Finding":
 
 
 def _refused(answer: Answer, refusal: wire.Refusal | None) -> Receipt:
-    from exosms import codes  # only a refusal needs the catalogue
+    from exosms.codes import lookup  # only a refusal needs the catalogue
 
     code = refusal.code if refusal else None
-    entry = codes.refusal(answer.status, code, from_exotel=refusal is not None)
+    entry = lookup.refusal(answer.status, code, from_exotel=refusal is not None)
     return _receipt(
         answer,
         judge_status(answer.status, code=code, from_exotel=refusal is not None),
@@ -248,7 +248,7 @@ def _refused(answer: Answer, refusal: wire.Refusal | None) -> Receipt:
 
 
 def _look_first() -> str:
-    from exosms.catalogue.http_statuses import LOOK_FIRST
+    from exosms.codes.http import LOOK_FIRST
 
     return LOOK_FIRST
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.exotel.wire import Item, Refusal, Reply, e164
-from exosms.message import Message
+from exosms.sms.message import Message
 
 
 class Matching(NamedTuple):

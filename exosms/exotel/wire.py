@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
-from exosms.message import Message, Priority
+from exosms.sms.message import Message, Priority
 
 _PRICE = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 
-from exosms.template.explain import explain
-from exosms.template.match import match
-from exosms.template.search import Index
-from exosms.template.syntax import parse
+from exosms.templates.explain.explain import explain
+from exosms.templates.match import match
+from exosms.templates.search import Index
+from exosms.templates.syntax import parse
 
 MARKERS = ["{#var#}", "{#num#}", "{#alp#}", "{#url#}", "{#cbn#}", "{#email#}", "%s", "%d"]
 BETWEEN = ["", " ", "a", "1", "a1", "www."]

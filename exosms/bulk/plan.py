@@ -1,0 +1,114 @@
+"""What a run would do, before it does it: rows, parts, requests, time and cost."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from exosms.bulk.row_message import Recipe
+from exosms.errors import GuardError
+from exosms.ledger.staging import Draft, Envelopes, Rejected, Totals
+from exosms.sms import segments
+from exosms.sms.guards import Guards
+from exosms.sms.message import Encoding, Message
+from exosms.sms.rate import Rate
+from exosms.tables.csv_rows import Flaw, Row
+
+MOST_FLAWS = 1000
+"""Flaws that are told one by one; the others are counted."""
+
+MANY_PARTS = 7
+"""A text of more is worth a warning, since each is charged."""
+
+_MOST_CHARACTERS = 1000
+
+
+@dataclass(kw_only=True)
+class Inspection:
+    """Goes through a file once and remembers what is wrong with it, and what a guard says."""
+
+    recipe: Recipe
+    guards: Guards
+    now: float
+    """Seconds since the epoch: some guards look at the clock."""
+    flaws: list[Flaw] = field(default_factory=list)
+    flawed: int = 0
+    """Rows with a flaw."""
+    broken: bool = False
+    """Whether the rest of the file could not be read."""
+    long: int = 0
+    """Texts of more than ``MANY_PARTS`` parts."""
+    refused: GuardError | None = None
+    forcing: Counter[str] = field(default_factory=Counter)
+    """The characters that make texts Unicode, with the number of texts."""
+
+    def drafts(self, rows: Iterable[Row | Flaw]) -> Iterator[Draft | Rejected]:
+        """Yield what each row makes."""
+        for row in rows:
+            if isinstance(row, Flaw):
+                self.broken = self.broken or row.is_last
+                yield self._rejected((row,), recipient="")  # nobody can tell where it stands
+                continue
+            made = self.recipe.draft(row)
+            if isinstance(made, Message):
+                self._look_at(made)
+                yield Draft(row.number, row.line, made)
+            else:
+                yield self._rejected(made, recipient=self.recipe.recipient_in(row))
+
+    def most_forcing(self, count: int) -> tuple[tuple[str, int], ...]:
+        """Return the characters that make most texts Unicode, each with their number."""
+        return tuple(sorted(self.forcing.items(), key=lambda found: (-found[1], found[0]))[:count])
+
+    def _look_at(self, message: Message) -> None:
+        if message.encoding is Encoding.UNICODE:
+            for character in segments.forcing_characters(message.body):
+                if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
+                    self.forcing[character] += 1
+        self.long += message.segments > MANY_PARTS
+        if self.refused is None:
+            try:
+                self.guards.check_message(message)
+                self.guards.check_hour(message, now=self.now)
+            except GuardError as error:
+                self.refused = error
+
+    def _rejected(self, flaws: tuple[Flaw, ...], *, recipient: str) -> Rejected:
+        self.flawed += 1
+        self.flaws += flaws[: max(0, MOST_FLAWS - len(self.flaws))]
+        first = flaws[0]
+        column = f"{first.column}: " if first.column else ""
+        return Rejected(first.number, first.line, recipient, column + first.message)
+
+
+class Plan(NamedTuple):
+    """What would be sent."""
+
+    totals: Totals
+    duplicates: int
+    sent_before: int
+    requests: int
+    seconds: float | None
+    """At the allowed rate; None without one."""
+    cost: float | None
+    """In the currency of the profile's ``price_per_part``."""
+    forcing: tuple[tuple[str, int], ...]
+    """The most frequent characters that make texts Unicode, with the number of texts."""
+
+
+def requests_for(envelopes: Envelopes, *, size: int) -> int:
+    """Return the requests of at most ``size`` texts that messages take at least.
+
+    The first carries one message, the second two; only messages with the same envelope share one.
+    """
+    if size == 1:
+        return envelopes.alone + sum(envelopes.shared)
+    most, *others = sorted(envelopes.shared, reverse=True) or [0]
+    proving = min(most, 2) + math.ceil(max(most - 3, 0) / size)
+    return envelopes.alone + proving + sum(math.ceil(messages / size) for messages in others)
+
+
+def seconds_for(requests: int, rate: Rate | None) -> float | None:
+    """Return how long requests take at a rate; None where there is none."""
+    return requests * rate.interval if rate and rate.per_minute else None

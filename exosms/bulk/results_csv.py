@@ -1,0 +1,66 @@
+"""A run's rows as a CSV that a spreadsheet can open: what became of each of them."""
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from exosms.ledger.runs import RowEntry
+from exosms.sms.message import Outcome
+from exosms.system.escaping import printable
+from exosms.system.times import local
+
+COLUMNS = (
+    "row",
+    "line",
+    "to",
+    "outcome",
+    "sid",
+    "http_status",
+    "code",
+    "error",
+    "segments",
+    "attempts",
+    "updated_at",
+)
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection)."""
+
+
+def write(rows: Iterable[RowEntry], file: TextIO) -> None:
+    """Write the rows with their header."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(
+            (
+                row.number, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
+                _code(row), _harmless(_error(row)), row.segments, row.attempts, local(row.updated_at),
+            )
+        )  # fmt: skip
+
+
+def _outcome(row: RowEntry) -> str:
+    """Return the later truth about an accepted row, where Exotel was asked."""
+    return row.delivery.outcome if row.delivery else row.state
+
+
+def _code(row: RowEntry) -> int | None:
+    return row.delivery.detailed_status_code if row.delivery else row.code
+
+
+def _error(row: RowEntry) -> str | None:
+    if row.delivery is None:
+        return row.error
+    return row.delivery.said if row.delivery.outcome is Outcome.FAILED else None
+
+
+def _number(text: str) -> str:
+    """Return a recipient so that it reads as a number; what is in the file instead of one may be anything."""
+    return text if text[:1] == "+" and text[1:].isdigit() and text.isascii() else _harmless(text)
+
+
+def _harmless(text: str | None) -> str:
+    """Return a cell that no spreadsheet runs and no terminal obeys: a leading apostrophe makes it text."""
+    text = printable(text or "")
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,271 @@
+"""Rows to messages, by a recipe that was checked against the file's columns before its first row."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exosms.bulk.row_text import Columns, Pattern, Wording, flaw, lost_characters
+from exosms.errors import InputError, UsageError
+from exosms.sms import dlt, phone
+from exosms.sms.compose import Letterhead, compose
+from exosms.sms.message import Encoding, Message, MessageType, Priority
+from exosms.tables.csv_rows import Flaw, Row, fold, shown
+
+if TYPE_CHECKING:
+    from exosms.templates.registry import Registered
+
+RECIPIENT_COLUMNS = ("to", "phone", "mobile")
+"""Where numbers are looked for, in this order."""
+
+_SCIENTIFIC = re.compile(r"\+?[0-9]+(?:[.,][0-9]*)?[eE]\+?[0-9]+")
+_DECIMAL = re.compile(r"\+?[0-9]{8,}[.,]0+")
+_SENDER = "Fill it, or add --from SENDER for such rows."
+
+
+class Recipe:
+    """How each row of one file becomes a message."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        wording: Wording,
+        letterhead: Letterhead,
+        recipient: str,
+        country: str,
+        sender_needed: bool,
+    ) -> None:
+        self._written = columns.written
+        self._sender_needed = sender_needed
+        self._wording = wording
+        self._letterhead = letterhead
+        self._recipient = recipient
+        self._country = country
+        self._own = [
+            (column, field, read)
+            for name, (field, read) in _OWN_FIELDS.items()
+            if (column := fold(name)) in columns.written and column != recipient
+        ]
+        self._beside = (recipient, *(column for column, _, _ in self._own))
+        self._double_uses = [self._double_use(column) for column in self._beside if column in wording.columns]
+
+    @classmethod
+    def of(  # noqa: PLR0913 - every one of them is an option of a command
+        cls,
+        headers: Sequence[str],
+        *,
+        letterhead: Letterhead,
+        country: str,
+        to_column: str | None,
+        template: "Registered | None",
+        variables: Mapping[str, str],
+        body: str | None,
+        fit: bool,
+        allow_empty: bool,
+        sender_needed: bool = False,
+    ) -> "Recipe":
+        """Return the recipe for a file with these columns; raises InputError for a column that is missing.
+
+        The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
+        from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
+        numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing gives a sender.
+        """
+        columns = Columns(headers)
+        wording = wording_for(
+            columns, template=template, variables=variables, body=body, fit=fit, allow_empty=allow_empty
+        )
+        recipient = _recipient_column(columns, to_column)
+        return cls(
+            columns,
+            wording=wording,
+            letterhead=letterhead,
+            recipient=recipient,
+            country=country,
+            sender_needed=sender_needed and not letterhead.sender,
+        )
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns that nothing uses, as the file writes them."""
+        used = {*self._beside, *self._wording.columns}
+        return tuple(header for column, header in self._written.items() if column not in used)
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """Sentences about the rows so far, and how many rows each is true of."""
+        return self._wording.warnings.counts
+
+    def reads(self, name: str) -> bool:
+        """Whether the rows have that field of the message of their own."""
+        return any(column == fold(name) for column, _, _ in self._own)
+
+    def recipient_in(self, row: Row) -> str:
+        """Return what stands in the file in the place of the recipient."""
+        return row.cells[self._recipient]
+
+    def draft(self, row: Row) -> Message | tuple[Flaw, ...]:
+        """Return a row's message, or everything that is wrong with the row."""
+        for double_use in self._double_uses:
+            self._wording.warnings.add(double_use)
+        of_text = self._wording.flaws(row)
+        flaws = [*of_text, *lost_characters(row, self._beside, self._written)]
+        letterhead = self._headed(row, flaws) if self._own else self._letterhead
+        to = self._number(row, flaws)
+        body, is_certain = self._wording.write(row.cells, is_counted=not flaws)
+        try:
+            message = compose(to, body, letterhead)
+        except InputError as error:
+            if body.strip() or not of_text:  # else it is empty because a cell is
+                flaws.append(self._wording.unsendable(row, body, letterhead, error))
+            return tuple(flaws)
+        if not is_certain:
+            flaws += self._wording.mismatches(row, body)
+        return tuple(flaws) if flaws else message
+
+    def _double_use(self, column: str) -> str:
+        what = "the recipient" if column == self._recipient else "a field of the message"
+        return f"the column {self._written[column]!r} is {what} and also part of the text"
+
+    def _number(self, row: Row, flaws: list[Flaw]) -> str:
+        """Return the recipient in E.164, or nothing and one more flaw."""
+        cell = row.cells[self._recipient]
+        try:
+            if not cell.isdigit():
+                _check_undamaged(cell)
+            return phone.parse(cell, country=self._country)
+        except InputError as error:
+            flaws.append(self._flaw(row, self._recipient, error.message, error.remedy))
+            return ""
+
+    def _headed(self, row: Row, flaws: list[Flaw]) -> Letterhead:
+        """Return the letterhead with what the row has of its own; what is wrong there is one more flaw."""
+        own: dict[str, Any] = {}
+        for column, field, read in self._own:
+            cell = row.cells[column]
+            if not cell.strip():
+                if field == "sender" and self._sender_needed:
+                    flaws.append(self._flaw(row, column, "The cell is empty, and no other sender is set", _SENDER))
+                continue
+            try:
+                own[field], warnings = read(cell)
+            except InputError as error:
+                flaws.append(self._flaw(row, column, error.message, error.remedy))
+                continue
+            for warning in warnings:
+                self._wording.warnings.add(warning)
+        return self._letterhead._replace(**own) if own else self._letterhead
+
+    def _flaw(self, row: Row, column: str, message: str, remedy: str) -> Flaw:
+        return flaw(row, self._written, column, message, remedy)
+
+
+def wording_for(
+    columns: Columns,
+    *,
+    template: "Registered | None",
+    variables: Mapping[str, str],
+    body: str | None,
+    fit: bool,
+    allow_empty: bool,
+) -> Wording:
+    """Return the wording for a file with these columns; raises InputError for a column that is missing.
+
+    ``variables`` has patterns for variables of the template; the others are columns of the same name.
+    """
+    if template is not None:
+        if body is not None:
+            raise UsageError("Give the text with a template or with --body, not both")
+        from exosms.bulk.row_template import Rendering, bound  # and with it all that compares texts
+
+        return Rendering(columns, bound(template, variables, columns), template, fit=fit, allow_empty=allow_empty)
+    if body is not None:
+        return Wording(columns, [Pattern.parse(body, columns, name="The text")], allow_empty=allow_empty)
+    if "body" in columns:
+        return Wording(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty)
+    raise InputError(
+        "The file has no column 'body', and no text was given for its rows",
+        remedy=f"Give --template or --body, or add that column. {columns.listed}",
+    )
+
+
+def _recipient_column(columns: Columns, name: str | None) -> str:
+    if name is not None:
+        return columns.find(name, wanted_by="--to-column")
+    for usual in RECIPIENT_COLUMNS:
+        if usual in columns:
+            return usual
+    raise InputError(
+        f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
+        remedy=f"Give the column of phone numbers with --to-column. {columns.listed}",
+    )
+
+
+def _check_undamaged(cell: str) -> None:
+    """Raise InputError for a number that went through a spreadsheet's arithmetic."""
+    number = cell.strip()
+    if _SCIENTIFIC.fullmatch(number):
+        raise InputError(
+            f"{number!r} is a phone number that a spreadsheet changed; its digits are lost",
+            remedy="Format the column as text in the spreadsheet and enter the numbers again.",
+        )
+    if _DECIMAL.fullmatch(number):
+        raise InputError(
+            f"{number!r} is a phone number that a spreadsheet or script changed to a decimal",
+            remedy="Export the column as text.",
+        )
+
+
+_Read = Callable[[str], tuple[object, Iterable[str]]]
+"""From a cell that is not empty to a field of the letterhead and warnings; raises InputError."""
+
+
+def _read_sender(cell: str) -> tuple[str, tuple[str, ...]]:
+    sender = cell.strip()
+    return sender, dlt.check_sender(sender)
+
+
+def _read_entity(cell: str) -> tuple[str, tuple[str, ...]]:
+    entity = cell.strip()
+    return entity, dlt.check_ids(entity, None)
+
+
+def _read_template_id(cell: str) -> tuple[str, tuple[str, ...]]:
+    template = cell.strip()
+    return template, dlt.check_ids(None, template)
+
+
+def _read_word(name: str, words: Mapping[str, object]) -> _Read:
+    def read(cell: str) -> tuple[object, tuple[str, ...]]:
+        word = cell.strip().casefold()
+        if word not in words:
+            raise InputError(f"{shown(cell)!r} is not a valid {name}", remedy=f"Write one of: {', '.join(words)}.")
+        return words[word], ()
+
+    return read
+
+
+def _read_address(cell: str) -> tuple[str, tuple[str, ...]]:
+    address = cell.strip()
+    if not re.fullmatch(r"https?://[^\s/]+\S*", address):
+        raise InputError(f"{shown(cell)!r} is not a valid URL", remedy="Write http://… or https://….")
+    return address, ()
+
+
+def _read_text(cell: str) -> tuple[str, tuple[str, ...]]:
+    return cell, ()
+
+
+_OWN_FIELDS: Mapping[str, tuple[str, _Read]] = {
+    "from": ("sender", _read_sender),
+    "dlt_entity_id": ("dlt_entity_id", _read_entity),
+    "dlt_template_id": ("dlt_template_id", _read_template_id),
+    "type": ("type", _read_word("type", {word.value: word for word in MessageType})),
+    "priority": ("priority", _read_word("priority", {word.value: word for word in Priority})),
+    "encoding": (
+        "encoding",
+        _read_word("encoding", {"auto": None, **{word.value: word for word in Encoding}}),
+    ),
+    "status_callback": ("status_callback", _read_address),
+    "custom_field": ("custom_field", _read_text),
+}
+"""Columns whose cells win over the letterhead, the field that each fills, and how it is read."""

@@ -1,0 +1,188 @@
+"""The text of each row: a pattern with columns in it, or the column ``body``."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from exosms.errors import InputError
+from exosms.sms.compose import Letterhead, compose
+from exosms.tables.csv_rows import Flaw, Row, fold, shown
+
+MOST_WARNINGS = 50
+"""Different sentences that are counted one by one."""
+
+FURTHER = "further warnings"
+"""Under which the others are counted."""
+
+_BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_LOST = "\N{REPLACEMENT CHARACTER}"
+_FILL = "Fill it; bulk --allow-empty sends such rows as they are."
+
+
+class Columns:
+    """The columns of a file, found as people write them."""
+
+    def __init__(self, headers: Sequence[str]) -> None:
+        self.written: Mapping[str, str] = {fold(header): header for header in headers}
+
+    def __contains__(self, name: str) -> bool:
+        return fold(name) in self.written
+
+    def find(self, name: str, *, wanted_by: str) -> str:
+        """Return a column's folded name; raises InputError naming the nearest one."""
+        if name in self:
+            return fold(name)
+        raise InputError(
+            f"{wanted_by} needs the column {name!r}, which the file does not have{self._near(name)}",
+            remedy=self.listed,
+        )
+
+    @property
+    def listed(self) -> str:
+        """A sentence with the columns there are."""
+        return f"Its columns are: {', '.join(self.written.values())}."
+
+    def _near(self, name: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(fold(name), list(self.written), n=1)
+        return f"; did you mean {self.written[near[0]]!r}?" if near else ""
+
+
+class Pattern(NamedTuple):
+    """A text with columns in it; what a cell holds is never read as a pattern again."""
+
+    skeleton: str
+    """In the notation of Python's ``%``."""
+    columns: tuple[str, ...]
+    """Folded; in order, once for each place."""
+
+    @classmethod
+    def parse(cls, text: str, columns: Columns, *, name: str) -> "Pattern":
+        """Read ``Dear {name}``, where ``{{`` and ``}}`` are braces; raises InputError with the offset of others."""
+        parts: list[str] = []
+        used: list[str] = []
+        done = 0
+        for found in _BRACE.finditer(text):
+            parts.append(escaped(text[done : found.start()]))
+            done = found.end()
+            if found[0] in {"{{", "}}"}:
+                parts.append(found[0][0])
+            elif found[1]:
+                used.append(columns.find(found[1], wanted_by=name))
+                parts.append("%s")
+            else:
+                raise InputError(
+                    f"{name} has a brace at offset {found.start()} without a column name: {shown(text)!r}",
+                    remedy="Write {Column}, and {{ or }} for a literal brace.",
+                )
+        return cls("".join((*parts, escaped(text[done:]))), tuple(used))
+
+    def fill(self, cells: Mapping[str, str]) -> str:
+        """Return the text with the cells in their places."""
+        return self.skeleton % tuple([cells[column] for column in self.columns])
+
+
+def escaped(text: str) -> str:
+    """Return a fixed text as a pattern's skeleton has it."""
+    return text.replace("%", "%%")
+
+
+class Warnings:
+    """Counts of the sentences about many rows, so that a million of them make one line."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, sentence: str) -> None:
+        """Count a sentence, of its own or with the others."""
+        is_known = sentence in self.counts or len(self.counts) < MOST_WARNINGS
+        self.counts[sentence if is_known else FURTHER] += 1
+
+
+class Wording:
+    """Where the text of each row comes from: a pattern, the column ``body`` or, as a ``Rendering``, a template."""
+
+    def __init__(self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool) -> None:
+        self.columns = tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
+        """Folded, each once."""
+        self.warnings = Warnings()
+        self._written = columns.written
+        self._patterns = patterns
+        self._allow_empty = allow_empty
+
+    def write(self, cells: Mapping[str, str], *, is_counted: bool = True) -> tuple[str, bool]:  # noqa: ARG002 - a Rendering warns
+        """Return a row's text, and whether it is certain to be what was registered without being compared.
+
+        Without ``is_counted`` the row counts for no warning: it is left out.
+        """
+        return self._patterns[0].fill(cells), False
+
+    def mismatches(self, _row: Row, _body: str) -> list[Flaw]:
+        """Return a flaw for everything that makes a row's text differ from its template."""
+        return []
+
+    def flaws(self, row: Row) -> list[Flaw]:
+        """Return a flaw for every cell of the text that lost a character or, unless these are allowed, is empty."""
+        cells = [row.cells[column] for column in self.columns]
+        if all(map(str.strip, cells)) and _LOST not in "".join(cells):  # as in most rows
+            return []
+        return [*lost_characters(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
+
+    def unsendable(self, row: Row, body: str, letterhead: Letterhead, error: InputError) -> Flaw:
+        """Return the flaw of a text that ``compose`` refused, in the column whose cell is refused on its own."""
+        guilty = [column for column in self.columns if _is_refused(row.cells[column], letterhead)]
+        column = guilty[0] if guilty else self.columns[0] if len(self.columns) == 1 else None
+        return self._flaw(row, column, error.message, error.remedy, value=body)
+
+    def _empty(self, row: Row) -> list[Flaw]:
+        return [
+            self._flaw(row, column, "The cell is empty, and the text uses it", _FILL)
+            for column in self.columns
+            if not row.cells[column].strip()
+        ]
+
+    def _flaw(self, row: Row, column: str | None, message: str, remedy: str, *, value: str = "") -> Flaw:
+        return flaw(row, self._written, column, message, remedy, value=value)
+
+
+def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[Flaw]:
+    """Return a flaw for every cell that lost a character before it came here."""
+    if _LOST not in "".join([row.cells[column] for column in columns]):
+        return []
+    return [
+        flaw(
+            row,
+            written,
+            column,
+            f"The cell {shown(row.cells[column])!r} contains U+FFFD, which replaces a character that was lost",
+            "Export the file again as CSV UTF-8.",
+        )
+        for column in columns
+        if _LOST in row.cells[column]
+    ]
+
+
+def _is_refused(cell: str, letterhead: Letterhead) -> bool:
+    if not cell.strip():
+        return False
+    try:
+        compose("", cell, letterhead)
+    except InputError:
+        return True
+    return False
+
+
+def flaw(
+    row: Row, written: Mapping[str, str], column: str | None, message: str, remedy: str, *, value: str = ""
+) -> Flaw:
+    """Return what is wrong with a row; ``value`` is what is shown where no column is at fault."""
+    return Flaw(
+        number=row.number,
+        line=row.line,
+        column=None if column is None else written[column],
+        value=shown(value if column is None else row.cells[column]),
+        message=message,
+        remedy=remedy,
+    )

@@ -1,0 +1,557 @@
+"""A run on its way: claim, send, settle, until no row is left or something says stop.
+
+One thread, the caller's, keeps the journal and decides; others only carry requests. The first request carries one
+message, to prove account, sender and template, and the second two, to prove that replies can be matched.
+"""
+
+import heapq
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from exosms.errors import ExitCode, ExosmsError, GuardError
+from exosms.exotel.client import Batch, Client, no_thread
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger, State
+from exosms.ledger.runs import Claim, Item, Journal, Run
+from exosms.send.one import refused_here
+from exosms.sms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
+from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+from exosms.system.signals import LOOK, leave_signals_to_main_thread
+
+WORKERS = 8
+"""Requests in flight: at 200 a minute and a latency of 2.4 s."""
+
+LARGEST_BATCH = 100
+"""Texts that Exotel takes in one request (40400, 40406)."""
+
+SMALL_FILE = 200
+"""Rows up to which one text a request costs nobody time."""
+
+_LOOKAHEAD = 4
+"""Batches' worth of rows among which those that fit into one request are looked for."""
+
+_BUSY = 1.0
+"""Seconds between two looks at rows that another run is sending."""
+
+_MOST_LOOKS = 120
+"""A request takes 90 s at most, unless its process was stopped or asked to wait longer."""
+
+_WORTH_TELLING = 5.0
+"""Seconds of waiting that are told."""
+
+_STATES: Mapping[str, State] = {state.value: state for state in State}
+
+_FREE_RETRIES = 20
+_RETRIES_PER_REQUEST = 0.25
+"""Retries that a run may make in all: a service that is failing is not helped by more requests."""
+
+_MOST_NOT_SENT = 10
+_MOST_UNKNOWN = 3
+_MOST_REFUSED = 5
+"""Requests in a row, after their retries, that end the same way before a run stops."""
+
+
+class Settled(NamedTuple):
+    """A row's outcome, committed."""
+
+    item: Item
+    receipt: Receipt
+
+
+class Stop(NamedTuple):
+    """Why a run ended before its last row."""
+
+    exit_code: int
+    problem: Problem
+
+
+class BulkDesk(NamedTuple):
+    """Everything that a run needs on its way, for one command."""
+
+    client: Client
+    ledger: Ledger
+    journal: Journal
+    rate: Rate | None
+    """None: no pace at all, not even another process's pause, since nobody is reached."""
+    batch: int
+    """Texts a request, at most."""
+    most_failures: int | None
+    most_messages: int | None
+    again: bool
+    """Whether only rows that were put back are sent."""
+    failed: int
+    """Rows that failed before the first request and count for ``most_failures``."""
+    check: Callable[[Iterable[Message]], None]
+    """The guards that time and profile can change; raises GuardError."""
+    within_limit: Callable[[int], None] | None
+    """Refuses, by GuardError, the number of parts that the account would have used today."""
+    asked_to_stop: Callable[[], bool]
+    """Whether nothing more is to begin."""
+    must_leave: Callable[[], bool]
+    """Whether what is in flight is to be given up too."""
+    tell: Callable[[str], None]
+    now: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+
+@dataclass(order=True, slots=True)
+class _Request:
+    """Rows that go out together, when it is their time (on the monotonic clock); of equal times, by place."""
+
+    due: float
+    place: int
+    items: Sequence[Item] = field(compare=False)
+    retry: int = field(compare=False, default=0)
+
+
+class Carriers:
+    """Threads that carry requests and bring answers; they know neither journal nor pace."""
+
+    def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
+        self.flying = 0
+        self.most = most
+        """Requests at a time: fewer than asked for once this machine has no more threads."""
+        self._answers: queue.SimpleQueue[tuple[_Request, Batch]] = queue.SimpleQueue()
+        self._send = send
+        self._jobs: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        self._threads = 0
+
+    def carry(self, request: _Request) -> None:
+        """Send a request in some thread; its answer comes by ``arrived``."""
+        self.flying += 1
+        if self._threads < min(self.flying, self.most):
+            self._employ()
+        if self._threads:
+            self._jobs.put(request)
+        else:
+            self._answers.put((request, Batch((no_thread(),) * len(request.items), whole=True)))
+
+    def _employ(self) -> None:
+        """Start one more carrier, if there is also a thread for the exchange that it will make."""
+        try:
+            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads + 1}").start()
+            self._threads += 1
+            threading.Thread(target=leave_signals_to_main_thread, daemon=True, name="probe").start()
+        except RuntimeError:  # the system has no thread left
+            self.most = max(1, self.flying - 1)
+
+    def arrived(self, *, timeout: float) -> list[tuple[_Request, Batch]]:
+        """Return the answers that are there; with none, wait for the first, at most so many seconds."""
+        answers: list[tuple[_Request, Batch]] = []
+        try:
+            answers.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
+            while True:
+                answers.append(self._answers.get_nowait())
+        except queue.Empty:
+            self.flying -= len(answers)
+            return answers
+
+    def _work(self) -> None:
+        leave_signals_to_main_thread()
+        while True:
+            request = self._jobs.get()
+            self._answers.put((request, self._carried([item.message for item in request.items])))
+
+    def _carried(self, messages: Sequence[Message]) -> Batch:
+        try:
+            return self._send(messages)
+        except Exception as error:  # noqa: BLE001  # a bug: its messages may be on their way, and their rows must not wait for ever
+            return Batch((_broken(error),) * len(messages), whole=True)
+
+
+class Sender:
+    """Sends what is left of a run that is ours."""
+
+    def __init__(self, run: Run, desk: "BulkDesk") -> None:
+        self.stop: Stop | None = None
+        self._run = run
+        self._desk = desk
+        self._carriers = Carriers(desk.client.send_batch, most=WORKERS)
+        self._fresh = _Fresh(desk.journal.waiting(run, again=desk.again), most=desk.most_messages)
+        self._later: list[_Request] = []
+        self._slot: float | None = None
+        self._requests = self._retries = self._queued = 0
+        self._proven = 0
+        self._is_proving = False
+        self._size = desk.batch
+        self._failures = desk.failed
+        self._streak: tuple[object, int] = (None, 0)
+        self._busy: list[Item] = []
+        self._looks = 0
+        self._bug: Exception | None = None
+
+    def send(self) -> Iterator[Sequence[Settled]]:
+        """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
+
+        Some yields are empty: they say that time passes.
+
+        When asked to stop it ends once whatever is in flight has its answer; when it must leave, at once, and then
+        that is unknown.
+        """
+        self._stop_if_too_many_failed()
+        while not self._desk.must_leave():
+            when = self._next_start()
+            if when is None and not self._carriers.flying:
+                break
+            yield from self._go_on(self._carriers.arrived(timeout=self._until(when)))
+        else:
+            yield from self._go_on(self._carriers.arrived(timeout=0.0))
+            try:
+                self._desk.journal.give_up(self._run)
+            except LedgerError as error:
+                self._halt(error)
+        if self._bug:
+            raise self._bug
+
+    def _halt(self, error: Exception) -> None:
+        """Let nothing more begin; what is in flight still gets its answer, and a bug is raised after that."""
+        if isinstance(error, ExosmsError):
+            self.stop = stop_for(error)
+        else:
+            self._bug = error
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self.stop is not None or self._bug is not None or self._desk.asked_to_stop()
+
+    def _until(self, when: float | None) -> float:
+        """Return the seconds for which answers are waited for before looking around again."""
+        return LOOK if when is None else min(LOOK, max(0.0, when - self._desk.now()))
+
+    def _next_start(self) -> float | None:
+        """Return the moment at which another request may begin; None: not before an answer came, or never."""
+        most = WORKERS if self._proven else 1
+        if self._is_stopping or self._is_proving or self._carriers.flying >= min(most, self._carriers.most):
+            return None
+        try:
+            if not self._fresh:
+                self._look_again_at_busy()
+                if not self._later:
+                    return None
+                if self._later[0].due > self._desk.now():
+                    return self._later[0].due
+            return self._turn()
+        except Exception as error:  # noqa: BLE001  # or answers would be lost with a bug
+            self._halt(error)
+            return None
+
+    def _look_again_at_busy(self) -> None:
+        """Once nothing else is left, see in a second what came of the rows that another run was sending."""
+        if self._later or not self._busy:
+            return
+        if self._looks == _MOST_LOOKS:
+            self._halt(_still_busy(len(self._busy)))
+            return
+        if not self._looks:
+            self._desk.tell(f"waiting for what comes of rows that another run is sending: {len(self._busy)}")
+        self._looks += 1
+        self._queue(self._busy, due=self._desk.now() + _BUSY)
+        self._busy = []
+
+    @property
+    def _is_proven(self) -> bool:
+        """Whether one message was accepted, and then two in one request."""
+        return self._proven >= min(self._size, 2)
+
+    def _turn(self) -> float:
+        """Return the moment of our turn in the account's pace, taking the next one if we have none."""
+        if self._desk.rate is None:
+            return self._desk.now()
+        if self._slot is None:
+            wait = (
+                self._desk.ledger.reserve(self._run.account, self._desk.rate)
+                if self._desk.rate.per_minute
+                else self._desk.ledger.blocked_for(self._run.account)
+            )
+            self._slot = self._desk.now() + wait
+            if wait >= _WORTH_TELLING and wait > 2 * self._desk.rate.interval and not self._later:
+                self._desk.tell(
+                    f"waiting {wait:.0f} s to keep to this account's rate"
+                )  # a pause of which we did not tell
+        return self._slot
+
+    def _next_request(self) -> _Request:
+        size = self._size if self._is_proven else self._proven + 1
+        if self._later and (self._later[0].due <= self._desk.now() or not self._fresh):
+            request = heapq.heappop(self._later)
+            if len(request.items) > size:
+                self._queue(request.items[size:], due=request.due, retry=request.retry)
+            return _Request(due=request.due, place=0, items=request.items[:size], retry=request.retry)
+        return _Request(due=0.0, place=0, items=self._fresh.take(size))
+
+    def _go_on(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
+        """Commit what came back and the claim of what goes out next, then send the one and show the other."""
+        results = [result for request, batch in answers for result in self._judge(request, batch)]
+        settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
+        self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
+        self._stop_if_too_many_failed()
+        request = self._due()
+        claim = self._record(results, request)
+        if request and claim.ours:
+            request.items = claim.ours
+            self._requests += 1
+            self._is_proving = len(claim.ours) > 1 and not self._is_proven
+            self._carriers.carry(request)
+        elif request:
+            self._slot = self._desk.now()  # our turn was not used
+        self._busy += claim.busy
+        yield settled
+        if claim.elsewhere:
+            yield [Settled(item=item, receipt=_ELSEWHERE) for item in claim.elsewhere]
+
+    def _due(self) -> _Request | None:
+        """Return the request whose time has come, unless something forbids it now."""
+        when = self._next_start()
+        if when is None or self._desk.now() < when:
+            return None
+        self._slot = None
+        try:
+            if self._desk.rate is not None and self._desk.ledger.blocked_for(self._run.account) > 0:
+                return None  # Exotel asked for a pause while we waited for our turn
+            request = self._next_request()
+            self._desk.check(item.message for item in request.items)
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
+            return None
+        return request
+
+    def _record(self, results: Sequence[tuple[Item, Receipt, State]], request: _Request | None) -> Claim:
+        """Settle rows and claim a request's, in one commit."""
+        if not results and request is None:
+            return Claim()
+        journal = self._desk.journal
+        try:
+            with journal.one_commit():
+                if results:
+                    journal.settle(self._run, results)
+                if request is None:
+                    return Claim()
+                return journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
+            if request:  # it was the claim that was refused, or what it needs may be what is missing
+                return self._record(results, None)
+            self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
+            return Claim()
+
+    def _stop_if_too_many_failed(self) -> None:
+        most = self._desk.most_failures
+        if most is not None and self._failures >= most and self.stop is None:
+            self.stop = Stop(exit_code=ExitCode.PARTIAL, problem=_too_many_failed(self._failures))
+
+    def _judge(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+        """Return what becomes of each row, and plan what follows from it."""
+        self._learn(request, batch)
+        if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
+            return self._split(request, batch)
+        pause = next((receipt for receipt in batch.receipts if receipt.then is Then.PAUSE), None)
+        delay = self._pause(pause, request.retry) if pause else back_off(request.retry, chance=self._desk.chance())
+        again: list[Item] = []
+        results = []
+        retrying = self._may_retry(request)
+        for item, receipt in zip(request.items, batch.receipts, strict=True):
+            state = _STATES[receipt.outcome]
+            if receipt.then is Then.STOP:
+                self._stop_after(receipt)
+                state = State.WAITING if receipt.outcome is Outcome.NOT_SENT else state
+            elif receipt.then is not Then.GO_ON and retrying:
+                state = State.WAITING
+                again.append(item)
+            results.append((item, receipt, state))
+        final = [receipt for _, receipt, state in results if state is not State.WAITING]
+        if again:
+            self._try_again(request, again, next(r for _, r, s in results if s is State.WAITING), delay=delay)
+        if final:
+            self._watch(final)
+        return results
+
+    def _learn(self, request: _Request, batch: Batch) -> None:
+        """Note what an answer says about how many texts a request may carry."""
+        self._is_proving = self._is_proving and len(request.items) == 1
+        if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
+            self._proven = max(self._proven, min(2, len(request.items)))
+        if not batch.matched and self._size > 1:
+            self._size = 1
+            self._desk.tell("the reply could not be matched to the request; continuing with one text per request")
+
+    def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+        """Send the halves of a request that was refused as a whole: some row in it is at fault.
+
+        They come before all others, the latest first: where every row is at fault, the first ones that went alone say
+        so after a few requests.
+        """
+        half = len(request.items) // 2
+        for items in (request.items[half:], request.items[:half]):
+            self._queued += 1
+            heapq.heappush(self._later, _Request(due=0.0, place=-self._queued, items=items))
+        return [(item, receipt, State.WAITING) for item, receipt in zip(request.items, batch.receipts, strict=True)]
+
+    def _may_retry(self, request: _Request) -> bool:
+        allowed = _FREE_RETRIES + _RETRIES_PER_REQUEST * self._requests
+        return request.retry < MOST_RETRIES and self._retries < allowed
+
+    def _try_again(self, request: _Request, items: Sequence[Item], receipt: Receipt, *, delay: float) -> None:
+        self._retries += 1
+        reason = f"HTTP {receipt.http_status}" if receipt.http_status else receipt.problem and receipt.problem.message
+        self._desk.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
+        self._queue(items, due=self._desk.now() + delay, retry=request.retry + 1)
+
+    def _pause(self, receipt: Receipt, retry: int) -> float:
+        """Let everyone who sends for this account wait, tried again or not; return for how many seconds."""
+        delay = back_off(retry, chance=self._desk.chance()) if receipt.retry_after is None else receipt.retry_after
+        if self._desk.rate is not None:
+            self._slot = None
+            try:
+                self._desk.ledger.block(self._run.account, seconds=delay)
+            except LedgerError as error:  # what was found is recorded all the same
+                self._halt(error)
+        return delay
+
+    def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
+        self._queued += 1
+        heapq.heappush(self._later, _Request(due=due, place=self._queued, items=items, retry=retry))
+
+    def _watch(self, final: Sequence[Receipt]) -> None:
+        """Count requests that end the same bad way one after another, and stop when there are too many."""
+        accepted = any(receipt.outcome is Outcome.ACCEPTED for receipt in final)
+        kinds = set() if accepted else {_kind(receipt) for receipt in final}
+        if len(kinds) != 1:
+            self._streak = (None, 0)
+            return
+        kind = kinds.pop()
+        self._streak = (kind, self._streak[1] + 1 if self._streak[0] == kind else 1)
+        outcome = final[0].outcome
+        if self._streak[1] >= _MOST[outcome]:
+            self._stop_after(final[0], f"{self._streak[1]} requests in a row ended like this: ")
+
+    def _stop_after(self, receipt: Receipt, prefix: str = "") -> None:
+        if self.stop is None and (problem := receipt.problem):
+            said = prefix + (problem.message or f"HTTP {problem.http_status}")
+            self.stop = Stop(exit_code=receipt.exit_code, problem=problem._replace(message=said))
+
+
+class _Fresh:
+    """Rows that were not tried yet, put together as requests allow."""
+
+    def __init__(self, items: Iterator[Item], *, most: int | None) -> None:
+        self._items = items
+        self._left = most
+        self._buffer: list[Item] = []
+
+    def __bool__(self) -> bool:
+        """Whether there is one more row to be sent."""
+        if self._left == 0:
+            return False
+        self._fill(1)
+        return bool(self._buffer)
+
+    def take(self, size: int) -> Sequence[Item]:
+        """Return at most ``size`` rows that one request may carry, the first one among them."""
+        if self._left is not None:
+            size = min(size, self._left)
+        self._fill(size * _LOOKAHEAD if size > 1 else 1)
+        first = self._buffer[0].message
+        envelope, recipients = _envelope(first), set[str]()
+        chosen: list[Item] = []
+        rest: list[Item] = []
+        for place, item in enumerate(self._buffer):
+            if len(chosen) == size:
+                rest += self._buffer[place:]
+                break
+            fits = not chosen or (
+                envelope is not None and item.message.to not in recipients and _envelope(item.message) == envelope
+            )
+            (chosen if fits else rest).append(item)
+            if fits:
+                recipients.add(item.message.to)
+        self._buffer = rest
+        if self._left is not None:
+            self._left -= len(chosen)
+        return chosen
+
+    def _fill(self, wanted: int) -> None:
+        while len(self._buffer) < wanted:
+            item = next(self._items, None)
+            if item is None:
+                return
+            self._buffer.append(item)
+
+
+def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
+    """Return the exit code of a finished run whose rows have these states and exit codes, each pair once.
+
+    Any unknown, or accepted beside what was not, is 10; so 3, 6, 7 and 11 mean that nobody was accepted.
+    """
+    pairs = [pair for pair in outcomes if pair[0] != Outcome.SKIPPED]
+    states = {state for state, _ in pairs}
+    if Outcome.UNKNOWN in states or (Outcome.ACCEPTED in states and len(states) > 1):
+        return ExitCode.PARTIAL
+    return most_telling(exit_code for _, exit_code in pairs)
+
+
+def size_for(rows: int, *, asked: int) -> int:
+    """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
+    return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
+
+
+def _envelope(message: Message) -> tuple[object, ...] | None:
+    """Return what a request says once for all its messages; None for one that must go alone."""
+    if message.priority is not Priority.NORMAL or message.custom_field is not None:
+        return None
+    return message.dlt_entity_id, message.encoding, message.status_callback
+
+
+def _kind(receipt: Receipt) -> object:
+    if receipt.outcome is Outcome.REJECTED:
+        return receipt.outcome, receipt.http_status, receipt.problem and receipt.problem.code
+    return receipt.outcome
+
+
+def stop_for(error: ExosmsError) -> Stop:
+    """Return the stop that one of our own errors makes."""
+    receipt = refused_here(error)
+    if receipt.problem is None:
+        raise AssertionError
+    return Stop(exit_code=receipt.exit_code, problem=receipt.problem._replace(meaning=_REMAIN))
+
+
+def _broken(error: Exception) -> Receipt:
+    return Receipt(
+        outcome=Outcome.UNKNOWN,
+        exit_code=ExitCode.UNKNOWN,
+        then=Then.STOP,
+        problem=Problem(
+            kind=Outcome.UNKNOWN,
+            message=f"a bug in exosms: {type(error).__name__}",
+            meaning="It may have been sent.",
+            remedy="Please report it, with the command that you ran.",
+            retry=Retry.DECIDE,
+        ),
+    )
+
+
+def _still_busy(rows: int) -> GuardError:
+    return GuardError(
+        f"{rows} row{' is' if rows == 1 else 's are'} being sent by another run for more than {_MOST_LOOKS} s",
+        remedy="See which with `runs list`.",
+    )
+
+
+def _too_many_failed(rows: int) -> Problem:
+    return Problem(
+        kind="max_failures",
+        message=f"{rows} row{'' if rows == 1 else 's'} failed, and --max-failures stopped the run",
+        meaning=_REMAIN,
+        remedy="See why with `runs show`.",
+        retry=Retry.DECIDE,
+    )
+
+
+_REMAIN = "The remaining rows were not sent."
+_MOST = {Outcome.NOT_SENT: _MOST_NOT_SENT, Outcome.UNKNOWN: _MOST_UNKNOWN, Outcome.REJECTED: _MOST_REFUSED}
+_ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent by another run in the meantime")

@@ -1,1 +1,0 @@
-"""Statuses and codes as data, one module for each family; ``exosms.codes`` looks them up."""

@@ -1,0 +1,111 @@
+"""What the messages of one command have in common: from the command line, the template, the profile."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from exosms.cli.output.out import Out
+from exosms.config.config_file import is_name
+from exosms.config.settings import Options, Settings
+from exosms.errors import ConfigError
+from exosms.sms import dlt
+from exosms.sms.compose import Letterhead
+from exosms.sms.guards import Guards
+from exosms.sms.message import Encoding, MessageType, Priority
+
+if TYPE_CHECKING:
+    from exosms.templates.registry import Registered
+
+_NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
+
+
+class Heading(NamedTuple):
+    """What a command line says of all its messages, beside their texts: how they go out, and what keeps them back."""
+
+    dlt_template_id: str | None
+    type: MessageType | None
+    priority: Priority
+    encoding: Encoding | None
+    status_callback: str | None
+    custom_field: str | None
+    any_hour: bool
+    max_segments: int | None
+    max_parts: int | None
+    timeout: float
+
+
+def letterhead_for(
+    heading: Heading,
+    options: Options,
+    settings: Settings,
+    registered: "Registered | None",
+    out: Out,
+    *,
+    sender_needed: bool = True,
+) -> Letterhead:
+    """Return what goes out beside the text; what is registered with a template outranks profile and environment.
+
+    Without ``sender_needed`` the sender may be empty: whoever asks still has to look for one in a file.
+    """
+    own = registered.sender if registered else None
+    entity = registered.dlt_entity_id if registered else None
+    template_id = registered.dlt_template_id if registered else None
+    sms_type = registered.type if registered else None
+    sender = options.sender or own or settings.sender
+    if sender_needed:
+        require_sender(sender, settings)
+    if settings.account is None:
+        out.warn(settings.no_account or _NO_ACCOUNT)
+    if sender_needed and not sender:
+        warn_of_no_sender(out)
+    if own and sender and sender != own:
+        out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
+    if template_id and heading.dlt_template_id and heading.dlt_template_id != template_id:
+        out.warn(f"the template is registered as {template_id}, not {heading.dlt_template_id}")
+    if sms_type and heading.type and heading.type != sms_type:
+        out.warn(f"the template is registered as {sms_type}, not {heading.type}")
+    letterhead = Letterhead(
+        sender=sender or "",
+        dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
+        dlt_template_id=heading.dlt_template_id or template_id,
+        type=heading.type or sms_type,
+        priority=heading.priority,
+        encoding=heading.encoding,
+        status_callback=heading.status_callback,
+        custom_field=heading.custom_field,
+        template=registered.name if registered else None,
+    )
+    shape = dlt.check_sender(sender) if sender else ()
+    for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
+        out.warn(warning)
+    return letterhead
+
+
+def require_sender(sender: str | None, settings: Settings) -> None:
+    """Raise ConfigError where there is an account to send from and no sender."""
+    if not sender and settings.account is not None:
+        raise ConfigError(
+            "No sender: Exotel needs the header or ExoPhone that sends the text",
+            remedy=f"Add --from SENDER, or {_how_to_store_a_sender(settings)}set EXOTEL_FROM.",
+        )
+
+
+def _how_to_store_a_sender(settings: Settings) -> str:
+    """Return the command that stores one, as a part of a sentence; without a profile there is no place for it."""
+    if settings.profile is None or not is_name(settings.profile):
+        return ""
+    return f"store one with `exosms profile add {settings.profile} --yes --from SENDER`, or "
+
+
+def warn_of_no_sender(out: Out) -> None:
+    """Tell that only a dry run can do without a sender."""
+    out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
+
+
+def guards_for(heading: Heading, settings: Settings) -> Guards:
+    """Return the limits of one command and its profile."""
+    return Guards(
+        any_hour=heading.any_hour,
+        max_segments=heading.max_segments,
+        max_parts=heading.max_parts,
+        max_parts_per_day=settings.max_parts_per_day,
+        allow=settings.allow,
+    )

@@ -1,0 +1,265 @@
+"""The result of sending, message by message: as lines, as tables, as JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exosms.cli.output.out import Format, Out, counted, error_document, facts
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.send.one import not_attempted, refused_here
+from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
+
+if TYPE_CHECKING:
+    from exosms.codes.lookup import Entry
+
+_SENT = {
+    Outcome.REJECTED: "no",
+    Outcome.NOT_SENT: "no",
+    Outcome.UNKNOWN: "maybe: exosms cannot know",
+    Outcome.FAILED: "yes: Exotel accepted it, and it failed on its way",
+}
+
+
+class Result(NamedTuple):
+    """What became of the message to one recipient; ``message`` is None where none could be made."""
+
+    to: str
+    receipt: Receipt
+    message: Message | None = None
+    template: str | None = None
+    """What was to be sent, where no message could be made of it."""
+
+
+class Report:
+    """Collects what became of each recipient's message, shows it as it comes, and ends with the exit code."""
+
+    def __init__(self, out: Out, command: str, *, recipients: Sequence[str]) -> None:
+        self._out = out
+        self._command = command
+        self._expected: list[str | Message] = list(recipients)
+        self._results: list[Result] = []
+        self._error: ExosmsError | None = None
+        self._exit_code: int | None = None
+        self.profile: str | None = None
+        self.template: str | None = None
+        self.sandbox = False
+
+    def expect(self, messages: Sequence[Message]) -> None:
+        """Take the messages, now that they are known: checked, and one for each recipient."""
+        self._expected = list(messages)
+
+    def add(self, result: Result) -> None:
+        """Take one result and show it at once; JSON waits for the whole."""
+        self._results.append(result)
+        self._show(result)
+
+    def fail(self, error: ExosmsError) -> None:
+        """Take the error that ended the command: whoever has no result yet gets it as theirs."""
+        self._error = error
+        self._exit_code = error.exit_code
+        self._out.fail(error.message, remedy=error.remedy)
+        for result in self._left(lambda to: refused_here(error.about(to))):
+            self._results.append(result)
+            self._show(result, explain=False)
+
+    def interrupt(self, interrupted: Interrupted) -> None:
+        """Take the signal that ended the command; an unknown message outranks it, as 130 invites to run again."""
+        left = self._left(lambda _: not_attempted("interrupted"))
+        known = all(result.receipt.outcome is not Outcome.UNKNOWN for result in self._results)
+        self._exit_code = interrupted.exit_code if known else ExitCode.UNKNOWN
+        not_attempted_yet = f"; not attempted: {', '.join(result.to for result in left)}" if left else ""
+        self._out.fail(f"interrupted by {interrupted.name}{not_attempted_yet}", remedy=interrupted.remedy)
+        for result in left:
+            self._results.append(result)
+            self._show(result, explain=False)
+
+    def conclude(self) -> int:
+        """Print the one JSON document, if that is the format, and return the exit code."""
+        receipts = [result.receipt for result in self._results]
+        exit_code = int(exit_code_of(receipts) if self._exit_code is None else self._exit_code)
+        receipt = decisive(receipts)
+        if self._out.format is Format.JSON:
+            self._out.document(
+                {
+                    "schema": 1,
+                    "command": self._command,
+                    "profile": self.profile,
+                    **({"sandbox": True} if self.sandbox else {}),
+                    "exit_code": exit_code,
+                    "outcome": receipt.outcome if receipt else None,
+                    "messages": [message_document(result) for result in self._results],
+                    "error": error_document(self._error) if self._error else None,
+                }
+            )
+        return exit_code
+
+    def _left(self, receipt_of: Callable[[str], Receipt]) -> list[Result]:
+        """Return a result for everybody who has none yet; the message is there where it was made."""
+        return [
+            Result(to=one, receipt=receipt_of(one), template=self.template)
+            if isinstance(one, str)
+            else Result(to=one.to, receipt=receipt_of(one.to), message=one)
+            for one in self._expected[len(self._results) :]
+        ]
+
+    def _show(self, result: Result, *, explain: bool = True) -> None:
+        _show(self._out, result, explain=explain, sandbox=self.sandbox)
+
+
+def _show(out: Out, result: Result, *, explain: bool, sandbox: bool) -> None:
+    match out.format:
+        case Format.JSON:
+            return
+        case Format.JSONL:
+            out.document({**message_document(result), **({"sandbox": True} if sandbox else {})})
+        case _ if out.quiet:
+            if result.receipt.sid:
+                out.line(result.receipt.sid)
+        case Format.HUMAN:
+            _draw(out, result)
+            return
+        case _:
+            out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
+    if result.receipt.problem and explain:
+        _explain(out, result, result.receipt.problem)
+
+
+def message_document(result: Result) -> Mapping[str, Any]:
+    """Return one message with the keys that scripts rely on."""
+    receipt, message = result.receipt, result.message
+    return {
+        "to": result.to,
+        "outcome": receipt.outcome,
+        "sid": receipt.sid,
+        "status": receipt.status,
+        "http_status": receipt.http_status,
+        "detailed_status_code": receipt.detailed_status_code,
+        "detailed_status": receipt.detailed_status,
+        "encoding": message.encoding if message else None,
+        "segments": message.segments if message else None,
+        "template": message.template if message else result.template,
+        **({"note": receipt.note} if receipt.note else {}),
+        **(delivery_document(receipt.delivery) if receipt.delivery else {}),
+        "error": problem_document(receipt.problem) if receipt.problem else None,
+    }
+
+
+def delivery_document(delivery: Delivery) -> Mapping[str, Any]:
+    """Return what only delivery brings."""
+    return {"price": delivery.price, "sent_at": delivery.sent_at, "updated_at": delivery.updated_at}
+
+
+def problem_document(problem: Problem) -> Mapping[str, Any]:
+    """Return an error of a message with the keys that every error has."""
+    return {
+        "kind": problem.kind,
+        "http_status": problem.http_status,
+        "code": problem.code,
+        "message": problem.message,
+        "meaning": problem.meaning,
+        "remedy": problem.remedy,
+        "retry": problem.retry,
+    }
+
+
+def delivery_facts(delivery: Delivery) -> list[str]:
+    """Return what Exotel says of a message, its parts, price and time, as far as they are known."""
+    parts = delivery.segments
+    return [
+        f"Exotel says {delivery.said}",
+        *([counted(parts, "part")] if parts is not None else []),
+        *([f"price {delivery.price:.12g}"] if delivery.price is not None else []),
+        *filter(None, [delivery.sent_at or delivery.updated_at]),
+    ]
+
+
+def causes(entry: "Entry | None") -> list[tuple[str, str]]:
+    """Return the rows of a table that name possible causes, the likelier first."""
+    return [
+        (("", "Possible causes")[number == 0], f"- {it}") for number, it in enumerate(entry.causes if entry else ())
+    ]
+
+
+def detail(result: Result) -> str:
+    """Return the last cell of a plain line: Exotel's status word, or what went wrong."""
+    receipt = result.receipt
+    if receipt.delivery:
+        return receipt.delivery.said
+    if receipt.outcome is Outcome.PLANNED:
+        return _size(result.message)
+    if receipt.problem is None:
+        return receipt.note or receipt.status or ""
+    status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
+    return ": ".join(filter(None, (status, receipt.problem.message or receipt.problem.meaning)))
+
+
+def _explain(out: Out, result: Result, problem: Problem) -> None:
+    """Print, for the reader of a log, what a plain line has no room for; when quiet, all that is ever said of it."""
+    if out.quiet:
+        said = ": ".join(filter(None, (result.receipt.outcome, detail(result))))
+        out.fail(f"{result.to}: {said}", remedy=problem.remedy)
+    else:
+        out.tell(f"{result.to}: {problem.meaning} {problem.remedy}".rstrip())
+
+
+def _draw(out: Out, result: Result) -> None:
+    receipt, message = result.receipt, result.message
+    size = _size(message)
+    out.line(f"{receipt.outcome}  {result.to}")
+    if receipt.sid:
+        out.line(f"  {receipt.sid}")
+    if receipt.problem is None:
+        said = [f"Exotel says {receipt.status}"] if receipt.status else []
+        known = delivery_facts(receipt.delivery) if receipt.delivery else said
+        out.line("  " + "; ".join(filter(None, (receipt.note, *known, "" if receipt.delivery else size))))
+        return
+    out.draw(facts(_rows(receipt, receipt.problem)))
+
+
+def _rows(receipt: Receipt, problem: Problem) -> list[tuple[str, str]]:
+    if receipt.delivery:
+        from exosms.exotel.delivery_report import entry_of
+
+        entry = entry_of(receipt.delivery)
+    else:
+        entry = entry_for(receipt.outcome, problem.http_status, problem.code)
+    said = "Exotel said" if receipt.http_status else "What happened"
+    rows = [
+        ("HTTP status", _status_line(receipt)),
+        (said, receipt.delivery.said if receipt.delivery else problem.message),
+        ("Exotel's code", "" if problem.code is None or receipt.delivery else str(problem.code)),
+        ("Parts, price, time", "; ".join(delivery_facts(receipt.delivery)[1:]) if receipt.delivery else ""),
+        ("What it means", problem.meaning),
+        *causes(entry),
+        ("Was it sent?", _SENT.get(receipt.outcome, "no")),
+        ("Who must act", entry.who if entry else ""),
+        ("What to do now", problem.remedy),
+        ("Send again?", problem.retry if entry else ""),
+        ("Charged?", entry.charged if entry else ""),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def entry_for(outcome: str, http_status: int | None, code: int | None) -> "Entry | None":
+    """Return what the catalogue knows of an answer; None where none came, or where its words would not fit."""
+    from exosms.codes import lookup
+
+    if http_status is None:
+        return None
+    entry = lookup.refusal(http_status, code, from_exotel=outcome == Outcome.NOT_SENT)
+    return entry if entry.outcome == outcome else None
+
+
+def _size(message: Message | None) -> str:
+    return f"{counted(message.segments, 'part')}, {message.encoding}" if message else ""
+
+
+def _status_line(receipt: Receipt) -> str:
+    if receipt.http_status is None:
+        asked = receipt.problem is None or receipt.problem.kind in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+        return "none: there was no answer" if asked else "none: nothing was requested"
+    from http import HTTPStatus
+
+    try:
+        return f"{receipt.http_status} {HTTPStatus(receipt.http_status).phrase}"
+    except ValueError:  # a number without a name
+        return str(receipt.http_status)

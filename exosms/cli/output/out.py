@@ -1,0 +1,261 @@
+"""What a person or a script gets to see.
+
+Standard output carries results, standard error everything else. Foreign text is escaped on its way out, so that
+neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, never as markup.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TextIO
+
+from exosms.errors import ConfigError, ExosmsError, InputError
+from exosms.sms.message import Retry
+from exosms.system.escaping import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Document = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    AUTO = "auto"
+    HUMAN = "human"
+    PLAIN = "plain"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+@dataclass(eq=False, repr=False)  # each method takes a tenth of a millisecond to define
+class Out:
+    """The two output streams of a command, and how they are to be used."""
+
+    stdout: TextIO
+    stderr: TextIO
+    format: Format = Format.PLAIN
+    quiet: bool = False
+    verbose: bool = False
+    goes_on: bool = False
+    """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
+    has_lost: bool = False
+    """Whether it was told that a result could not be printed."""
+    unpaint: Callable[[], None] | None = None
+    """Takes away the line that is painted on the terminal, if one is."""
+
+    def __post_init__(self) -> None:
+        for stream in (self.stdout, self.stderr):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:  # a stream that a caller put in place may have none
+                reconfigure(errors="backslashreplace")
+        if self.format is Format.AUTO:
+            self.format = Format.HUMAN if self.stdout.isatty() else Format.PLAIN
+
+    @property
+    def is_human(self) -> bool:
+        """Whether a person reads standard output."""
+        return self.format is Format.HUMAN
+
+    def line(self, *cells: str) -> None:
+        """Print one line of results, its cells separated by tabs."""
+        self._write(self.stdout, "\t".join(map(printable, cells)))
+
+    def lines(self, lines: Iterable[Sequence[str]]) -> None:
+        """Print lines of results at once; a line without cells is none."""
+        texts = ["\t".join(map(printable, cells)) for cells in lines if cells]
+        if texts:
+            self._write(self.stdout, "\n".join(texts))
+
+    def copy(self, write: Callable[[TextIO], None]) -> None:
+        """Let a whole file be written to standard output."""
+        try:
+            write(self.stdout)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _detach(self.stdout)
+        except OSError as error:
+            self._lose(error)
+
+    def document(self, document: Document) -> None:
+        """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
+        self._write(self.stdout, _json(document))
+
+    def long_document(
+        self, first: Document, name: str, items: Iterable[Document], rest: Callable[[], Document]
+    ) -> None:
+        """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
+        opening = f"{_json(first)[:-1]}, {_json(name)}: ["
+
+        def write(stream: TextIO) -> None:
+            stream.write(opening)
+            stream.writelines(", " * (place > 0) + _json(item) for place, item in enumerate(items))
+            stream.write(f"], {_json(rest())[1:]}\n")
+
+        self.copy(write)
+
+    def draw(self, *renderables: "RenderableType") -> None:
+        """Print what rich draws."""
+        console = self._console()
+        with console.capture() as capture:
+            for renderable in renderables:
+                console.print(renderable)
+        self._write(self.stdout, capture.get().rstrip("\n"))
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        self._say(f"warning: {text}")
+
+    def tell(self, text: str) -> None:
+        """Print progress or a hint."""
+        self._say(text)
+
+    def trace(self, text: str) -> None:
+        """Print one line of what ``--verbose`` shows."""
+        if self.verbose:
+            self._write(self.stderr, f"exosms: {printable(text)}")
+
+    def fail(self, text: str, *, remedy: str = "") -> None:
+        """Print an error and its next step, also when quiet."""
+        self._write(self.stderr, f"exosms: error: {printable(text)}")
+        if remedy:
+            self._write(self.stderr, f"  {printable(remedy)}")
+
+    def failure(self, command: str, error: ExosmsError, **more: Any) -> None:
+        """Print what made a whole command fail: a sentence, and with JSON the document as well."""
+        self.fail(error.message, remedy=error.remedy)
+        if self.format in {Format.JSON, Format.JSONL}:
+            self.document(
+                {
+                    "schema": 1,
+                    "command": command,
+                    "exit_code": int(error.exit_code),
+                    **more,
+                    "error": error_document(error),
+                }
+            )
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            self._write(self.stderr, f"exosms: {printable(text)}")
+
+    @property
+    def width(self) -> int:
+        """The columns that a table may take."""
+        return self._console().width
+
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        width, height = _size_if_dumb(self.stdout)
+        return Console(
+            file=self.stdout,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            color_system=None if os.environ.get("NO_COLOR") else "auto",  # with none, nothing is bold either
+            legacy_windows=False,
+            width=width,
+            height=height,
+        )
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        """Write whole lines; a reader that went away or a full disk changes nothing about what was sent."""
+        if self.unpaint is not None and (stream is self.stderr or stream.isatty()):
+            self.unpaint()
+        try:
+            stream.write(text + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            _detach(stream)
+        except OSError as error:
+            if stream is self.stderr:
+                _detach(stream)
+            else:
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        """Tell, once, that results are lost; raises OutputLostError where they were all that was wanted."""
+        if self.goes_on:
+            lose(error, self.stdout, self.stderr, is_news=not self.has_lost)
+            self.has_lost = True
+            return
+        _detach(self.stdout)
+        raise OutputLostError(error) from error
+
+
+class OutputLostError(ConfigError):
+    """What a command found out could not be written to standard output."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"the result could not be written: {error.strerror}", remedy="Free some disk space, then run it again."
+        )
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
+def lose(error: OSError, stdout: TextIO, stderr: TextIO, *, is_news: bool = True) -> None:
+    """Take it that what was printed is lost, and say so to whoever can still be told and does not know it."""
+    for stream in (stdout, stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _detach(stream)
+    if is_news and not isinstance(error, BrokenPipeError):
+        Out(stdout, stderr).fail(f"the result could not be written: {error.strerror}")
+
+
+def _size_if_dumb(stream: TextIO) -> tuple[int | None, int | None]:
+    """Return columns and lines of a terminal that rich takes for 80 by 25; None leaves them to rich."""
+    if os.environ.get("TERM") != "dumb" or "COLUMNS" in os.environ or not stream.isatty():
+        return None, None
+    size = os.get_terminal_size(stream.fileno())
+    return size.columns or None, size.lines or None
+
+
+def _detach(stream: TextIO) -> None:
+    """Point a dead stream at nothing, or the interpreter would complain about it on its way out."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def error_document(error: ExosmsError) -> Document:
+    """Return an error of our own with the keys that every error has."""
+    return {
+        "kind": error.kind,
+        "http_status": None,
+        "code": None,
+        "message": error.message,
+        "meaning": "Nothing was sent.",
+        "remedy": error.remedy,
+        "retry": Retry.NO if isinstance(error, InputError) else Retry.SAFE,
+    }
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun in the right form."""
+    return f"{count} {noun}{'s'[: count != 1]}"
+
+
+def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":
+    """Return a table of names and values whose values fold, but are never cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(printable(title)) if title else None, title_justify="left", box=box.ROUNDED, show_header=False
+    )
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(Text(name), Text(printable(value)))
+    return table

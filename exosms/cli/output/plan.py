@@ -1,0 +1,60 @@
+"""A plan for people and for scripts: what a file would send, take and cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from exosms.bulk.plan import Plan
+from exosms.cli.output.runs import clock
+from exosms.sms.message import Message
+from exosms.sms.segments import FEW_FORCING, describe
+
+
+def plan_document(plan: Plan) -> Mapping[str, Any]:
+    """Return a plan with the keys that scripts rely on."""
+    return {
+        "messages": plan.totals.messages,
+        "parts": plan.totals.parts,
+        "unicode": plan.totals.unicode,
+        "requests": plan.requests,
+        "seconds": None if plan.seconds is None else round(plan.seconds),
+        "duplicates": plan.duplicates,
+        "sent_before": plan.sent_before,
+        "cost": None if plan.cost is None else round(plan.cost, 2),
+    }
+
+
+def plan_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Return a plan as names and values."""
+    totals = plan.totals
+    rows = [
+        ("rows", str(totals.rows)),
+        ("messages", str(totals.messages)),
+        ("parts", str(totals.parts)),
+        ("requests", str(plan.requests)),
+    ]
+    if plan.seconds is not None:
+        rows.append(("time at the allowed rate", clock(plan.seconds)))
+    if totals.unicode:
+        shown = ", ".join(f"{describe(character)} in {count}" for character, count in plan.forcing[:FEW_FORCING])
+        is_meant = len(plan.forcing) > FEW_FORCING and 2 * totals.unicode > totals.messages  # written in a script
+        why = f"; because of {shown}" if shown and not is_meant else ""  # without any they were asked to be
+        rows.append(("unicode messages", f"{totals.unicode}{why}"))
+    for name, count in (
+        ("rejected rows", totals.rejected),
+        ("skipped rows", totals.skipped),
+        ("duplicates", plan.duplicates),
+        ("sent before", plan.sent_before),
+    ):
+        if count:
+            rows.append((name, str(count)))
+    if plan.cost is not None:
+        rows.append(("cost", f"{plan.cost:.2f}"))
+    return rows
+
+
+def sample_rows(samples: Sequence[Message]) -> list[tuple[str, str]]:
+    """Return the first message, and the longest if it is another, as names and values."""
+    rows = [
+        (name, f"{message.to}: {message.body}") for name, message in zip(("first", "longest"), samples, strict=False)
+    ]
+    return [*(("from", message.sender) for message in samples[:1] if message.sender), *rows]

@@ -1,0 +1,321 @@
+"""What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exosms.bulk.run import Settled, Stop, stop_for
+from exosms.cli.output.messages import Result, detail, entry_for, message_document, problem_document
+from exosms.cli.output.out import Document, Format, Out, counted, facts
+from exosms.cli.output.status_line import StatusLine
+from exosms.config.account import is_of_sandbox
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
+from exosms.ledger.database import LedgerError
+from exosms.ledger.runs import Journal, Run
+from exosms.ledger.staging import LeftOut
+from exosms.send.one import refused_here
+from exosms.sms.message import Outcome, Problem, Receipt, Retry
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+STATES = ("accepted", "rejected", "not_sent", "unknown", "skipped")
+_REDRAW = 0.25
+"""Seconds between two paintings of the progress."""
+_QUIET_SECONDS, _QUIET_SHARE, _QUIET_ROWS = 10.0, 0.1, 10
+"""Where nothing can be painted: a line so often, in seconds or as a share of the rows, though not for a few rows."""
+
+
+def counts_document(counts: Mapping[str, int]) -> Document:
+    """Return how many rows ended how; ``remaining`` are those that are still to be sent."""
+    ended = {state: counts.get(state, 0) for state in STATES}
+    rows = sum(counts.values())
+    return {"rows": rows, **ended, "remaining": rows - sum(ended.values())}
+
+
+def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: Document | None) -> Document:
+    """Return a run with the keys that scripts rely on; it is the same wherever it is printed."""
+    return {
+        "schema": 1,
+        "command": "bulk",
+        "run": run.name,
+        "file": run.file,
+        "exit_code": exit_code,
+        "profile": run.profile,
+        "account": run.account,
+        "state": "finished" if run.is_finished else "unfinished",
+        "counts": counts_document(counts),
+        "error": error,
+    }
+
+
+class Progress:
+    """How far a run is, with its rate and the time that is left."""
+
+    def __init__(self, out: Out, *, rows: int) -> None:
+        self._out = out
+        self._line = StatusLine(out)
+        self._rows = rows
+        self.ended: Counter[str] = Counter()
+        """Rows by what became of them."""
+        self._done = self._told_done = 0
+        self._started = self._shown = time.monotonic()
+
+    def count(self, settled: Sequence[Settled]) -> None:
+        """Take more rows that are settled."""
+        self._done += len(settled)
+        self.ended.update([one.receipt.outcome for one in settled])
+        now = time.monotonic()
+        if self._line.is_seen:
+            if now - self._shown >= _REDRAW:
+                self._shown = now
+                self._line.show(self._sentence(now))
+        elif now - self._shown >= _QUIET_SECONDS or self._done - self._told_done >= max(
+            self._rows * _QUIET_SHARE, _QUIET_ROWS
+        ):
+            self._shown, self._told_done = now, self._done
+            self._out.tell(self._sentence(now))
+
+    def clear(self) -> None:
+        """Make room for other lines."""
+        self._line.clear()
+
+    def _sentence(self, now: float) -> str:
+        seconds = max(now - self._started, 0.001)
+        rate = self._done / seconds
+        pace = f"{rate:.0f}/s" if rate >= 1 else f"{60 * rate:.0f}/min"
+        left = clock((self._rows - self._done) / rate) if rate else "unknown time"
+        return (
+            f"{self._done} of {self._rows} ({100 * self._done // max(self._rows, 1)} %),"
+            f" {self.ended[Outcome.ACCEPTED]} accepted, {pace}, {left} left"
+        )
+
+
+class RunReport:
+    """Shows a run from its first message to its summary."""
+
+    def __init__(self, out: Out, *, rows: int, sandbox: bool) -> None:
+        self._out = out
+        self._progress = Progress(out, rows=rows)
+        self._sandbox = sandbox
+
+    def show(self, settled: Sequence[Settled]) -> None:
+        """Show what became of some rows."""
+        match self._out.format:
+            case Format.JSONL:
+                for one in settled:
+                    self._out.document(
+                        _row_document(one.item.number, one.item.line, _result(one), sandbox=self._sandbox)
+                    )
+            case Format.PLAIN:
+                self._out.lines(map(self._cells, settled))
+        self._progress.count(settled)
+
+    def _cells(self, settled: Settled) -> Sequence[str]:
+        sid = settled.receipt.sid or ""
+        if self._out.quiet:
+            return (sid,) if sid else ()
+        return settled.receipt.outcome, settled.item.message.to, sid, detail(_result(settled))
+
+    def tell(self, text: str) -> None:
+        """Print a hint between two paintings of the progress."""
+        self._progress.clear()
+        self._out.tell(text)
+
+    def conclude(self, run: Run, journal: Journal, *, exit_code: int, stop: Stop | None) -> None:
+        """Print the summary or the document; why the run stopped, and what to do now, come last."""
+        self._progress.clear()
+        counts = journal.counts(run)
+        remedy = next_step(run, counts)
+        if stop:
+            remedy = f"{stop.problem.remedy} {remedy}".strip()
+        if self._out.format in {Format.JSON, Format.JSONL}:
+            error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
+            document = run_document(run, counts, exit_code=exit_code, error=error)
+            later = journal.deliveries(run)
+            more = {"sandbox": True} if self._sandbox else {}
+            self._out.document({**document, **({"deliveries": later} if later else {}), **more})
+        elif self._out.is_human:
+            self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
+        else:
+            self._out.tell(sentence(run, counts))
+            for row in journal.reasons(run)[:_MOST_REASONS]:
+                self._out.tell("  " + reason(row))
+        if stop:
+            status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
+            said = ": ".join(filter(None, (status, stop.problem.message)))
+            self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
+        elif remedy:
+            self._out.tell(remedy)
+
+    def conclude_blindly(self, run: Run, error: LedgerError, *, exit_code: int) -> None:
+        """Say what was shown, where the ledger cannot be read any more, lest somebody takes that for nothing sent."""
+        problem = stop_for(error).problem._replace(
+            meaning="Messages may have been sent; the counts are of those whose outcome was shown.",
+            retry=Retry.DECIDE,
+        )
+        if self._out.format in {Format.JSON, Format.JSONL}:
+            self._out.document(
+                run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
+            )
+        else:
+            self._out.tell(sentence(run, self._progress.ended))
+        self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
+
+
+def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
+    """Show the rows of a file that no request is made for: each of them has an outcome, too."""
+    if out.quiet or out.format not in {Format.PLAIN, Format.JSONL}:
+        return
+    for row in rows:
+        result = Result(to=row.recipient, receipt=_left_out(row))
+        if out.format is Format.JSONL:
+            out.document(_row_document(row.number, row.line, result, sandbox=sandbox))
+        else:
+            out.line(row.state, row.recipient, "", detail(result))
+
+
+def _left_out(row: LeftOut) -> Receipt:
+    if row.state == Outcome.SKIPPED:
+        return Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note=row.error)
+    return refused_here(InputError(row.error, remedy="Fix the row, and send it again."))
+
+
+def _row_document(number: int, line: int, result: Result, *, sandbox: bool) -> Document:
+    return {"row": number, "line": line, **message_document(result), **({"sandbox": True} if sandbox else {})}
+
+
+def show_run(run: Run, journal: Journal, out: Out) -> None:
+    """Show a run as it stands."""
+    if out.format is not Format.PLAIN:
+        report = RunReport(out, rows=0, sandbox=is_of_sandbox(run.account))
+        report.conclude(run, journal, exit_code=0, stop=None)
+        return
+    counts = journal.counts(run)
+    out.line("run", run.name)
+    out.line("file", run.file)
+    out.line("state", "finished" if run.is_finished else "unfinished")
+    for name, count in counts_document(counts).items():
+        out.line(name, str(count))
+    for outcome, count in journal.deliveries(run).items():
+        out.line(outcome, str(count))
+    for row in journal.reasons(run)[:_MOST_REASONS]:
+        out.line("reason", reason(row))
+    if remedy := next_step(run, counts):
+        out.tell(remedy)
+
+
+def listed(run: Run, counts: Mapping[str, int], *, started_at: str) -> tuple[str, ...]:
+    """Return a run as one line: name, state, when it began, rows, accepted ones, file."""
+    state = "finished" if run.is_finished else "unfinished"
+    return run.name, state, started_at, str(sum(counts.values())), str(counts.get("accepted", 0)), run.file
+
+
+def _result(settled: Settled) -> Result:
+    return Result(to=settled.item.message.to, receipt=settled.receipt, message=settled.item.message)
+
+
+_MOST_REASONS = 20
+
+
+def summary(run: Run, counts: Mapping[str, int], later: Mapping[str, int]) -> "RenderableType":
+    """Return a table of how many rows ended how, and what became of the accepted ones."""
+    document = counts_document(counts)
+    rows = [("run", run.name), ("file", run.file)]  # in the table, since a title is broken where the table is narrow
+    rows += [(str(name), str(count)) for name, count in document.items() if count or name == "rows"]
+    rows += [(f"of these {outcome}", str(count)) for outcome, count in later.items()]
+    return facts(rows)
+
+
+def reasons(journal: Journal, run: Run) -> Sequence["RenderableType"]:
+    """Return a table of why rows were not accepted, equal reasons together; nothing if all were."""
+    found = journal.reasons(run)
+    if not found:
+        return ()
+    rows = [line for row in found[:_MOST_REASONS] for line in _explained(row)]
+    return (facts(rows, title="why" if len(found) <= _MOST_REASONS else f"why (the {_MOST_REASONS} most frequent)"),)
+
+
+def _explained(row: tuple[Any, ...]) -> Sequence[tuple[str, str]]:
+    """Return why rows ended alike, and what the catalogue knows about that."""
+    outcome, _, http_status, code, *_ = row
+    why = (f"{row[5]} {outcome}", reason(row).partition(": ")[2])
+    entry = entry_for(outcome, http_status, code)
+    if entry is None:
+        return (why,)
+    return why, ("", entry.meaning), ("who must act", entry.who), ("", entry.remedy)
+
+
+def reason(row: tuple[Any, ...]) -> str:
+    """Return one line about rows that ended alike: how many, why, and where the first one is."""
+    state, _, http_status, code, error, rows, line = row
+    status = f"HTTP {http_status}" if http_status else ""
+    known = f"code {code}" if code is not None else ""
+    why = " ".join(filter(None, (status, known, error)))
+    return f"{rows} {state}: {why} (first in line {line})"
+
+
+def sentence(run: Run, counts: Mapping[str, int]) -> str:
+    """Return the counts as one line."""
+    document = counts_document(counts)
+    ended = ", ".join(f"{count} {name}" for name, count in document.items() if count and name != "rows")
+    return f"run {run.name}: {counted(sum(counts.values()), 'row')}: {ended or 'nothing to do'}"
+
+
+def next_step(run: Run, counts: Mapping[str, int]) -> str:
+    """Return what a person would do now; nothing where all is done."""
+    import shlex
+
+    name = shlex.quote(run.name)
+    document = counts_document(counts)
+    if document["remaining"]:
+        return f"Continue with: exosms runs resume {name}"
+    if document["unknown"]:
+        return (
+            f"{document['unknown']} may have been sent: look for them in Exotel's dashboard, then: exosms runs"
+            f" resolve {name} --as accepted (or --as not_sent)"
+        )
+    if document["not_sent"]:
+        return f"Send what was not sent with: exosms runs retry {name}"
+    return ""
+
+
+def failure(out: Out, error: ExosmsError, *, file: str, run: str | None = None, **more: Any) -> int:
+    """Print what kept a whole run back, and return its exit code."""
+    counts = more.pop("counts", counts_document({}))
+    out.failure("bulk", error, run=run, file=file, counts=counts, **more)
+    return error.exit_code
+
+
+def interrupted_early(
+    out: Out, interrupted: Interrupted, *, file: str, run: str | None, counts: Document | None = None
+) -> int:
+    """Print that a signal ended the command before its first request, and return the exit code."""
+    out.fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
+    if out.format in {Format.JSON, Format.JSONL}:
+        document = {"schema": 1, "command": "bulk", "exit_code": interrupted.exit_code, "run": run, "file": file}
+        counts = counts or counts_document({})
+        error = problem_document(interruption(interrupted, "Nothing was sent."))
+        out.document({**document, "counts": counts, "error": error})
+    return interrupted.exit_code
+
+
+def interruption(interrupted: Interrupted, meaning: str) -> Problem:
+    """Return the problem that a signal makes."""
+    return Problem(
+        kind="interrupted",
+        message=f"interrupted by {interrupted.name}",
+        meaning=meaning,
+        remedy=interrupted.remedy,
+        retry=Retry.SAFE,
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people say it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

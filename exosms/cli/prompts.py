@@ -1,0 +1,58 @@
+"""Questions that only a person can answer."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+import typer
+
+from exosms.cli.output.out import Out
+from exosms.errors import GuardError, Interrupted
+
+
+def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "Add --yes.") -> None:
+    """Return if the answer is yes; raises GuardError if it is no, or if nobody can be asked."""
+    if yes:
+        return
+    if not can_ask(out, no_input=no_input):
+        raise GuardError(f"{question} This needs the answer yes", remedy=f"Nothing was done. {remedy}")
+    if not confirmed(question):
+        raise GuardError("The answer was no; nothing was done")
+
+
+def can_ask(out: Out, *, no_input: bool) -> bool:
+    """Whether a person is there to answer, may be asked, and sees the question."""
+    return can_answer(no_input=no_input) and out.stderr.isatty()
+
+
+def can_answer(*, no_input: bool) -> bool:
+    """Whether a person is there to answer, and may be asked."""
+    return not no_input and not os.environ.get("EXOSMS_NO_INPUT") and sys.stdin.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Return the answer of a person; the end of the input is a no, and Ctrl-C ends the command."""
+    try:
+        with beside_results():
+            return typer.confirm(question, err=True)
+    except typer.Abort as abort:
+        raise_if_interrupted(abort)
+        return False
+
+
+@contextmanager
+def beside_results() -> Iterator[None]:
+    """Keep off standard output the blank that click prints there, behind a question on standard error."""
+    if sys.stdout.isatty():  # there it does no harm, and lines can be edited
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def raise_if_interrupted(abort: typer.Abort) -> None:
+    """Raise Interrupted for a question that Ctrl-C answered; return for one that the end of the input did."""
+    if isinstance(abort.__context__, KeyboardInterrupt):
+        raise Interrupted(signal.SIGINT) from abort

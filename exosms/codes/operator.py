@@ -1,0 +1,120 @@
+"""The Indian operators' own DLT codes, which sometimes appear in delivery reports (Exotel support 3000120944).
+
+They name the check that stopped the message; the outcome comes from Exotel's status beside them.
+"""
+
+from functools import partial
+
+from exosms.codes.entry import Entry, Family, Who
+
+_code = partial(Entry, family=Family.OPERATOR, outcome=None)
+
+CODES: tuple[Entry, ...] = (
+    _code(
+        code=633,
+        name="Template not matched",
+        meaning="The text differs from the template registered under its id.",
+        causes=("a space, line break, quote or letter case that differs", "the id of another template"),
+        who=Who.YOU,
+        remedy="See where they differ with `exosms check-template -t NAME -b TEXT`, and correct the text or the "
+        "template id.",
+    ),
+    _code(
+        code=635,
+        name="Variable too long",
+        meaning="A value in the template is longer than its variable allows, usually 30 characters.",
+        who=Who.YOU,
+        remedy="Shorten the value, or let `--fit` cut it; `exosms check-template -t NAME -b TEXT` shows which.",
+    ),
+    _code(
+        code=600,
+        last=604,
+        name="Entity",
+        meaning="The operator's check failed at the entity id, the id of your company on the DLT portal.",
+        causes=(
+            "an entity id that is missing or wrong",
+            "an entity that is not registered, not active or blocked",
+        ),
+        who=Who.DLT_PORTAL,
+        remedy="Compare the entity id in `exosms profile show` with the portal, and check there that it is active.",
+    ),
+    _code(
+        code=610,
+        last=618,
+        name="Telemarketer",
+        meaning="The operator's check failed at the telemarketer, the company that passes your messages on.",
+        causes=(
+            "a chain between your entity and the telemarketer that is not registered",
+            "a telemarketer that is not active or blocked",
+        ),
+        who=Who.DLT_PORTAL,
+        remedy="Check on the portal that the chain from your entity to Exotel is active; ask Exotel for the "
+        "right telemarketer id.",
+    ),
+    _code(
+        code=620,
+        last=625,
+        name="Header",
+        meaning="The operator's check failed at the header (sender ID).",
+        causes=(
+            "a header that is not registered, or has different letter case",
+            "a header of another entity",
+            "a header that is not active or blocked",
+        ),
+        who=Who.DLT_PORTAL,
+        remedy="Compare the sender, letter by letter, with the headers registered on the portal, and check there "
+        "that it is active.",
+    ),
+    _code(
+        code=630,
+        last=637,
+        name="Template (any other)",
+        meaning="The operator's check failed at the template.",
+        causes=(
+            "a template id that is wrong or not registered",
+            "a template that is not active or blocked",
+            "a template that is registered for another header",
+        ),
+        who=Who.DLT_PORTAL,
+        remedy="Compare the id in `exosms template show NAME` with the portal, and check there that the template "
+        "is active and linked to the header.",
+    ),
+    _code(
+        code=642,
+        name="Address not whitelisted",
+        meaning="The text contains an address (a link) that is not on your list on the DLT portal.",
+        who=Who.DLT_PORTAL,
+        remedy="Add the address to the list, or remove it from the text, then send the message again.",
+    ),
+    _code(
+        code=650,
+        name="Preference",
+        meaning="The recipient has chosen not to receive messages of this kind.",
+        who=Who.RECIPIENT,
+        remedy="Send no promotions to this number. For a message that the customer needs, such as an OTP, use "
+        "`--type transactional` and a template registered for it.",
+    ),
+    _code(
+        code=651,
+        name="Outside hours",
+        meaning="A promotional message came at an hour when operators in India do not deliver such messages.",
+        who=Who.YOU,
+        remedy="Send it between 10:00 and 21:00 Indian time.",
+        temporary=True,
+    ),
+    _code(
+        code=660,
+        name="Consent",
+        meaning="No consent of this recipient is registered for this message.",
+        who=Who.DLT_PORTAL,
+        remedy="Register the recipient's consent on the portal before sending to this number.",
+    ),
+    _code(
+        code=670,
+        name="Scrubbing",
+        meaning="The operator's check of the message against the DLT register failed without an exact reason.",
+        causes=("a fault in the operator's check", "a registration that has not reached every operator yet"),
+        who=Who.OPERATOR,
+        remedy="Check header, entity and template on the portal; if all are active, give Exotel the Sid and ask.",
+    ),
+)

@@ -1,0 +1,180 @@
+"""An Exotel account: where it lives, who it is, and how it is told from others."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from typing import NamedTuple
+
+from exosms.config.credentials import InlineToken, Secret, TokenSource, Warn
+from exosms.errors import ConfigError
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
+_SID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+
+
+class Region(StrEnum):
+    """Where an account lives; each account lives in one region only (Exotel's API documentation)."""
+
+    SINGAPORE = "singapore"
+    MUMBAI = "mumbai"
+    SANDBOX = "sandbox"
+
+    @property
+    def host(self) -> str:
+        """The API's host; the sandbox, which answers inside the process, has none."""
+        return {Region.SINGAPORE: "api.exotel.com", Region.MUMBAI: "api.in.exotel.com"}.get(self, "")
+
+    @property
+    def base_url(self) -> str:
+        """The API's address; empty for the sandbox."""
+        return f"https://{self.host}" if self.host else ""
+
+
+class Account(NamedTuple):
+    """An account that requests can be made with."""
+
+    sid: str
+    key: Secret
+    """The user name of HTTP Basic."""
+    token: TokenSource
+    base_url: str
+    """Without a final slash; empty for the sandbox."""
+    region: Region | None
+    """None where an address was given instead."""
+    source: str
+    """Where the account was found, such as ``profile prod``."""
+    address_source: str
+    """Where its address was found: the same place, or a flag."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the emulator in this process answers, so that nothing is sent."""
+        return self.region is Region.SANDBOX
+
+    @property
+    def identity(self) -> str:
+        """Host and account SID: what once keys, pace and earlier runs belong to.
+
+        The sandbox is a host of its own; a host that is not Exotel's is named with its port.
+        """
+        if self.is_sandbox:
+            return f"{Region.SANDBOX}/{self.sid}"
+        from urllib.parse import urlsplit
+
+        address = urlsplit(self.base_url)
+        exotel = address.netloc in {region.host for region in Region}
+        host = address.netloc if exotel or address.port else f"{address.netloc}:{_DEFAULT_PORTS[address.scheme]}"
+        return f"{host}/{self.sid}"
+
+    def fetch_token(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:
+        """Return the token, reading its file or running its command now; raises ConfigError."""
+        return self.token.fetch(environ=environ, warn=warn)
+
+
+def sandbox_account(*, source: str) -> Account:
+    """The one account of the emulator in this process, which takes any credentials."""
+    return Account(
+        sid=Region.SANDBOX,
+        key=Secret("sandbox"),
+        token=InlineToken(Secret("sandbox")),
+        base_url="",
+        region=Region.SANDBOX,
+        source=source,
+        address_source=source,
+    )
+
+
+def is_of_sandbox(identity: str) -> bool:
+    """Whether an account's identity is that of the sandbox, which sends nothing."""
+    return identity == f"{Region.SANDBOX}/{Region.SANDBOX}"
+
+
+def flaw_of_sid(text: str) -> str | None:
+    """What makes a text useless as an account SID, which becomes a part of each path; None if nothing does."""
+    return None if _SID.fullmatch(text) else "contains something other than letters, digits, '-', '_' and '.'"
+
+
+def parse_region(text: str) -> Region:
+    """Read a region's name, or its host as Exotel's pages print it (``@api.in.exotel.com``).
+
+    Raises ConfigError with a sentence that names the value, unless that may hold credentials.
+    """
+    wanted = text.strip().lower()
+    host = re.sub(r"^https://", "", wanted).removeprefix("@").split("/", 1)[0]
+    for region in Region:
+        if wanted == region.value or (host and host == region.host):
+            return region
+    shown = "This" if "@" in wanted else repr(text)
+    raise ConfigError(
+        f"{shown} is not a valid region: write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox",
+        remedy="Each account belongs to one region: look at the host name in the examples that Exotel shows you.",
+    )
+
+
+def parse_base_url(text: str) -> str:
+    """Read an address of the API and return it without a final slash and without its scheme's own port.
+
+    ``http`` is accepted for a loopback address only, since key and token travel with every request. Raises
+    ConfigError; user info, queries and whatever may be a password in the place of a port are never repeated.
+    """
+    from urllib.parse import urlsplit
+
+    text = text.strip()
+    if "@" in text:
+        raise _unusable("The base URL contains an @, so it may contain a key and a token")
+    if "?" in text or "#" in text:
+        raise _unusable("The base URL contains a query or a fragment")
+    if any(not "!" <= character <= "~" for character in text):
+        raise _unusable("The base URL contains a space or a character that is not printable ASCII")
+    shown = repr(text) if ":" not in text.replace("://", "") else "The given text"
+    host, port = _host_and_port(text)
+    scheme, _, path = urlsplit(text)[:3] if host else ("", "", "")
+    if scheme not in _DEFAULT_PORTS or not _is_host(host) or port == 0:
+        raise _unusable(f"{shown} is not a valid base URL")
+    if scheme == "http" and not _is_loopback(host):
+        raise _unusable(f"The base URL {shown} would send key and token unencrypted")
+    shown_host = f"[{host}]" if ":" in host else host
+    shown_port = "" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}"
+    return f"{scheme}://{shown_host}{shown_port}{path.rstrip('/')}"
+
+
+def _host_and_port(url: str) -> tuple[str, int | None]:
+    """Return the host in lower case, and the port if there is one; an empty host where they are malformed."""
+    from urllib.parse import urlsplit
+
+    with suppress(ValueError):
+        address = urlsplit(url)
+        return address.hostname or "", address.port
+    return "", None
+
+
+def _unusable(message: str) -> ConfigError:
+    return ConfigError(
+        message,
+        remedy="Write https://HOST, or http:// with a loopback address such as http://127.0.0.1:8080, without"
+        " credentials.",
+    )
+
+
+def _is_host(host: str) -> bool:
+    from ipaddress import IPv6Address
+
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None and ".." not in host
+    try:
+        return IPv6Address(host).scope_id is None
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,337 @@
+"""Which account: where it comes from, and what is ignored for its sake.
+
+It comes whole from one place: a profile that was named, else a complete set of variables, else the default profile.
+Whatever says sandbox stays the sandbox.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from exosms.config import config_file
+from exosms.config.account import Account, Region, flaw_of_sid, parse_base_url, parse_region, sandbox_account
+from exosms.config.credentials import InlineToken, Secret, TokenFile, TokenSource, flaw_of_key
+from exosms.config.paths import config_path, config_path_to_write
+from exosms.config.profile import BUILT_IN, Profile, expand
+from exosms.errors import ConfigError, UsageError
+from exosms.sms.rate import Rate
+
+T = TypeVar("T")
+
+_ACCOUNT_VARIABLES = (
+    "EXOTEL_ACCOUNT_SID",
+    "EXOTEL_API_KEY",
+    "EXOTEL_API_TOKEN",
+    "EXOTEL_API_TOKEN_FILE",
+    "EXOTEL_REGION",
+    "EXOSMS_BASE_URL",
+)
+
+_HOW_TO_HAVE_AN_ACCOUNT = (
+    "Store one with `exosms profile add NAME`, or set {}, or try it without one: --region sandbox."
+)
+_HOW_TO_COMPLETE = {
+    "region": "its region (singapore or mumbai; there is no default)",
+    "account_sid": "account_sid",
+    "api_key": "api_key",
+    "api_token": "a token (api_token, token_file or token_command)",
+}
+
+
+class Options(NamedTuple):
+    """What the command line says about account and settings; None is what it does not say."""
+
+    profile: str | None = None
+    region: str | None = None
+    base_url: str | None = None
+    config: Path | None = None
+    sender: str | None = None
+    dlt_entity_id: str | None = None
+    rate: Rate | None = None
+    templates: Path | None = None
+
+
+class _NoAccountError(ConfigError):
+    """There is no account, or not all of one: what a dry run does without."""
+
+    def __init__(self, message: str, *, remedy: str, is_begun: bool = True) -> None:
+        super().__init__(message, remedy=remedy)
+        self.is_begun = is_begun
+        """Whether somebody has begun to give one."""
+
+    @property
+    def for_a_dry_run(self) -> str:
+        """What a dry run is to tell of it; empty where nobody has begun to give an account."""
+        if not self.is_begun:
+            return ""
+        said = self.message.removeprefix("No account: ")
+        return f"no account yet: {said[0].lower()}{said[1:]}. {self.remedy}"
+
+
+class _Address(NamedTuple):
+    base_url: str
+    region: Region | None
+    source: str
+
+
+class Choice(NamedTuple):
+    """Where account and settings come from."""
+
+    config: Path | None
+    profile: Profile | None = None
+    named_by: str = ""
+    """How the profile was named; empty for the default one."""
+    missing_variables: tuple[str, ...] = ()
+    """What the environment lacks to be an account."""
+    nameless: tuple[str, ...] = ()
+    """The stored profiles, where none was named and none is the default."""
+    slips: tuple[str, ...] = ()
+    """What the profile's table holds that means nothing."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether the account is the environment's."""
+        return self.profile is None and not self.missing_variables
+
+    @property
+    def source(self) -> str:
+        """Where the account comes from, as it is called in sentences."""
+        return f"profile {self.profile.name}" if self.profile else "environment"
+
+
+def choose(options: Options, env: Mapping[str, str]) -> Choice:
+    """Decide between the profile that was named, the environment and the default profile.
+
+    Raises ConfigError if the profile does not exist or its file cannot be used; the file is read only for a profile.
+    """
+    path = config_path(options.config, env)
+    if options.config is not None:
+        _check_exists(options.config)
+    missing = _missing_variables(options, env)
+    name, named_by = options.profile, "--profile"
+    if name is None and "EXOSMS_PROFILE" in env:
+        name, named_by = env["EXOSMS_PROFILE"], "EXOSMS_PROFILE"
+    if name == BUILT_IN.name:
+        return Choice(config=path, profile=BUILT_IN, named_by=named_by, missing_variables=missing)
+    if name is None and (not missing or path is None):
+        return Choice(config=path, missing_variables=missing)
+    config = config_file.read(config_path_to_write(options.config, env), home=env.get("HOME"))
+    if name is None:
+        name, named_by = config.default, ""
+    if name is None:
+        return Choice(config=path, missing_variables=missing, nameless=config.names, warnings=config.warnings)
+    slips = config.unknown_keys(name)
+    return Choice(
+        config=path,
+        profile=config.profile(name),
+        named_by=named_by,
+        missing_variables=missing,
+        slips=slips,
+        warnings=(*config.warnings, *(f"profile {name!r} in {config.path}: {slip}" for slip in slips)),
+    )
+
+
+def _check_exists(path: Path) -> None:
+    try:
+        path.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration {path} cannot be read: {error.strerror}",
+            remedy="Check --config, or create it with `exosms profile add`.",
+        ) from error
+
+
+def _missing_variables(options: Options, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the environment lacks to be a whole account; the sandbox has an address already."""
+    lacking = [name for name in ("EXOTEL_ACCOUNT_SID", "EXOTEL_API_KEY") if name not in env]
+    if not {"EXOTEL_API_TOKEN", "EXOTEL_API_TOKEN_FILE"} & env.keys():
+        lacking.append("EXOTEL_API_TOKEN")
+    if not (options.region or options.base_url or {"EXOTEL_REGION", "EXOSMS_BASE_URL"} & env.keys()):
+        lacking.append("EXOTEL_REGION")
+    return tuple(lacking)
+
+
+# The sandbox.
+
+
+def _who_says_sandbox(options: Options, env: Mapping[str, str], choice: Choice) -> str:
+    """Return what asks for the sandbox; empty if nothing does."""
+    if options.region is not None and from_flag(parse_region, options.region, "--region") is Region.SANDBOX:
+        return "--region"
+    if choice.profile is not None and choice.profile.region is Region.SANDBOX:
+        return choice.source
+    if choice.named_by:  # a profile that was named takes nothing of its account from the environment
+        return ""
+    return "EXOTEL_REGION" if env.get("EXOTEL_REGION", "").strip().lower() == Region.SANDBOX else ""
+
+
+def _ignored_in_the_sandbox(options: Options, env: Mapping[str, str], choice: Choice, *, by: str) -> list[str]:
+    """Return a warning about whatever else would have led to a real account."""
+    given = {
+        "--base-url": options.base_url,
+        "--region": options.region if by != "--region" else None,
+        "EXOSMS_BASE_URL": env.get("EXOSMS_BASE_URL") if by == "EXOTEL_REGION" else None,
+        f"base_url of {choice.source}": choice.profile and choice.profile.base_url if by == choice.source else None,
+    }
+    warnings = [f"{name} is ignored, because {by} says sandbox" for name, value in given.items() if value]
+    if by == "EXOTEL_REGION" and choice.profile:
+        warnings.append(f"{choice.source} stays in the sandbox, because EXOTEL_REGION says sandbox; unset it to send")
+    return warnings
+
+
+# The account.
+
+
+def account_of(
+    options: Options, env: Mapping[str, str], choice: Choice, *, needed: bool
+) -> tuple[Account | None, tuple[str, ...], str]:
+    """Return the account, all warnings about the choice, and why there is no account where none is needed.
+
+    Raises ConfigError and, for a malformed option, UsageError.
+    """
+    by = _who_says_sandbox(options, env, choice)
+    if by:
+        ignored = _ignored_in_the_sandbox(options, env, choice, by=by)
+        return sandbox_account(source=by), (*choice.warnings, *ignored), ""
+    warnings = (*choice.warnings, *_left_aside(env, choice))
+    try:
+        return _account(options, env, choice), warnings, ""
+    except _NoAccountError as error:
+        if needed:
+            raise
+        return None, warnings, error.for_a_dry_run
+
+
+def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Account:
+    flag = _address_from_flags(options)
+    if choice.profile is not None:
+        return _stored_account(choice.profile, flag, choice, remedy=_how_to_mend(choice.profile, options))
+    if choice.is_environment:
+        return _environment_account(env, flag or _address_from_environment(env))
+    raise _no_account(env, choice)
+
+
+def _no_account(env: Mapping[str, str], choice: Choice) -> _NoAccountError:
+    present = ", ".join(name for name in _ACCOUNT_VARIABLES if name in env)
+    *others, last = choice.missing_variables
+    missing = f"{', '.join(others)} and {last}" if others else last
+    environment = f"the environment has {present} but not {missing}, and " if present else ""
+    if choice.nameless:
+        or_complete = f", or set {missing}" if present else ""
+        return _NoAccountError(
+            f"No account: {environment}none of the profiles {', '.join(choice.nameless)} is the default",
+            remedy=f"Name one with -p NAME, or make it the default: exosms profile use NAME{or_complete}",
+        )
+    where = f" in {choice.config}" if choice.config else ""
+    return _NoAccountError(
+        f"No account: {environment}no profile is stored{where}",
+        remedy=_HOW_TO_HAVE_AN_ACCOUNT.format(missing),
+        is_begun=bool(present),
+    )
+
+
+def _stored_account(profile: Profile, flag: _Address | None, choice: Choice, *, remedy: str) -> Account:
+    stored = None
+    if profile.base_url or profile.region:
+        base_url = profile.base_url or (profile.region.base_url if profile.region else "")
+        stored = _Address(base_url, None if profile.base_url else profile.region, f"profile {profile.name}")
+    address = flag or stored
+    if address and profile.account_sid and profile.api_key and profile.token:
+        return Account(
+            sid=profile.account_sid,
+            key=profile.api_key,
+            token=profile.token,
+            base_url=address.base_url,
+            region=address.region,
+            source=f"profile {profile.name}",
+            address_source=address.source,
+        )
+    missing = [_HOW_TO_COMPLETE[key] for key in profile.missing if not (key == "region" and flag)]
+    slips = "".join(f"; {slip}" for slip in choice.slips)
+    raise _NoAccountError(
+        f"The profile {profile.name!r} in {choice.config} lacks {', '.join(missing)}{slips}",
+        remedy=remedy,
+    )
+
+
+def _how_to_mend(profile: Profile, options: Options) -> str:
+    """Return the remedy for a stored account that is not whole; some names can only be mended by hand."""
+    from shlex import quote
+
+    if not config_file.is_name(profile.name):
+        return "Fix it there."
+    again = f"exosms profile add {profile.name} --yes"
+    where = f" --config {quote(str(options.config))}" if options.config else ""
+    return f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}{where}"
+
+
+def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
+    token: TokenSource
+    if "EXOTEL_API_TOKEN" in env:
+        token = InlineToken(Secret(env["EXOTEL_API_TOKEN"]), "EXOTEL_API_TOKEN")
+    else:
+        path = expand(env["EXOTEL_API_TOKEN_FILE"], home=env.get("HOME"), beside=Path())
+        token = TokenFile(path, "EXOTEL_API_TOKEN_FILE")
+    return Account(
+        sid=_checked(env, "EXOTEL_ACCOUNT_SID", flaw_of_sid),
+        key=Secret(_checked(env, "EXOTEL_API_KEY", flaw_of_key)),
+        token=token,
+        base_url=address.base_url,
+        region=address.region,
+        source="environment",
+        address_source=address.source,
+    )
+
+
+def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | None]) -> str:
+    flaw = flaw_of(env[name])
+    if flaw:
+        raise ConfigError(f"{name} {flaw}", remedy="Copy it again from Exotel's dashboard.")
+    return env[name]
+
+
+def _address_from_flags(options: Options) -> _Address | None:
+    """The address that outranks the account's own; of the two flags the more exact one counts."""
+    if options.base_url is not None:
+        return _Address(from_flag(parse_base_url, options.base_url, "--base-url"), None, "--base-url")
+    if options.region is not None:
+        region = from_flag(parse_region, options.region, "--region")
+        return _Address(region.base_url, region, "--region")
+    return None
+
+
+def _address_from_environment(env: Mapping[str, str]) -> _Address:
+    try:
+        if "EXOSMS_BASE_URL" in env:
+            return _Address(parse_base_url(env["EXOSMS_BASE_URL"]), None, "EXOSMS_BASE_URL")
+        region = parse_region(env["EXOTEL_REGION"])
+    except ConfigError as error:
+        name = "EXOSMS_BASE_URL" if "EXOSMS_BASE_URL" in env else "EXOTEL_REGION"
+        raise ConfigError(f"{name} cannot be used. {error.message}", remedy=error.remedy) from error
+    return _Address(region.base_url, region, "EXOTEL_REGION")
+
+
+def from_flag(parse: Callable[[str], T], text: str, flag: str) -> T:
+    """Read a flag's value; raises UsageError where a setting of that value would be a ConfigError."""
+    try:
+        return parse(text)
+    except ConfigError as error:
+        raise UsageError(f"{flag}: {error.message}", remedy=error.remedy) from error
+
+
+def _left_aside(env: Mapping[str, str], choice: Choice) -> list[str]:
+    """Return a warning about variables that seem to name an account and do not count."""
+    if choice.profile is None:
+        return []
+    if choice.named_by:
+        ours = f"{choice.source} takes no account settings from the environment"
+        ignored = ["EXOSMS_BASE_URL"] if "EXOSMS_BASE_URL" in env else []
+        if env.get("EXOTEL_REGION", "").strip().lower() == Region.SANDBOX:
+            ignored.append("EXOTEL_REGION=sandbox")
+        return [f"{name} is ignored: {ours}" for name in ignored]
+    present = ", ".join(name for name in _ACCOUNT_VARIABLES if name in env)
+    missing = ", ".join(choice.missing_variables)
+    if not present:
+        return []
+    return [f"without {missing} the environment's {present} has no effect: the default {choice.source} is used"]

@@ -1,0 +1,362 @@
+"""What may keep messages from going out, subject by subject: each ok, a warning or a failure, with its remedy.
+
+Nothing secret is said and no recipient's number, so that a page of these can be pasted into a support ticket.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from exosms import __version__
+from exosms.config import config_file
+from exosms.config.paths import is_file, is_there
+from exosms.config.settings import Account, Settings, describe
+from exosms.errors import ConfigError, ExitCode, ExosmsError
+from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
+from exosms.exotel.transport import Line
+from exosms.sms import dlt
+from exosms.sms.message import Receipt
+
+if TYPE_CHECKING:
+    from exosms.ledger.messages import Ledger
+
+_RESOLVING = 10.0
+"""Seconds that name resolution may take."""
+
+_SKEW = 60.0
+"""Seconds that our clock may be off before it matters to pace, once keys and quiet hours."""
+
+_INDIA = 5.5 * 3600
+
+_ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
+
+_MOST_TELLING = (
+    ExitCode.CONFIG,
+    ExitCode.REFUSED,
+    ExitCode.RATE_LIMITED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.INPUT,
+    ExitCode.OK,
+)
+
+
+class Grade(StrEnum):
+    """How a subject stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+class Check(NamedTuple):
+    """One subject, and how it stands."""
+
+    subject: str
+    grade: Grade
+    said: str
+    remedy: str = ""
+    exit_code: ExitCode = ExitCode.OK
+    """With which a command that needs this would end."""
+
+
+def worst(checks: Sequence[Check]) -> ExitCode:
+    """Return the exit code of the worst: what a person has to mend before what time mends. Warnings are 0."""
+    return min((check.exit_code for check in checks), key=_MOST_TELLING.index, default=ExitCode.OK)
+
+
+def failure(subject: str, error: ExosmsError) -> Check:
+    """Return the check that one of our own errors makes."""
+    return Check(subject, Grade.FAILURE, error.message, error.remedy, error.exit_code)
+
+
+class Noting:
+    """A line that remembers what came back, for what a receipt does not tell."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.reply: Answer | NoAnswer | None = None
+
+    def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
+        """Pass the request on."""
+        self.reply = self._line.exchange(method, path, body, limit=limit)
+        return self.reply
+
+    def hide(self, text: str) -> str:
+        """Hide what the line hides."""
+        return self._line.hide(text)
+
+
+def of_program() -> Iterator[Check]:
+    """Say what runs, which a support ticket needs."""
+    import platform
+    import sqlite3
+    import ssl
+    from importlib.metadata import version
+
+    parts = (f"httpx {version('httpx')}", ssl.OPENSSL_VERSION, f"SQLite {sqlite3.sqlite_version}")
+    yield Check(
+        "program",
+        Grade.OK,
+        f"exosms {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        + ", ".join(parts),
+    )
+
+
+def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Check config.toml and who can read it."""
+    if path is None:
+        yield Check(
+            "configuration", Grade.WARNING, "there is no home directory for one", "Set HOME, or EXOSMS_CONFIG."
+        )
+        return
+    if not is_there(path):
+        yield Check("configuration", Grade.OK, f"{path} does not exist; `exosms profile add NAME` writes it")
+        return
+    try:
+        config = config_file.read(path, home=environ.get("HOME"))
+    except ConfigError as error:
+        yield failure("configuration", error)
+        return
+    names = ", ".join(config.names) or "none"
+    yield Check("configuration", Grade.OK, f"{path} (mode {path.stat().st_mode & 0o777:04o}); profiles: {names}")
+    yield from _of_directory("configuration", path.parent, writable_by_others=0o022)
+
+
+def _of_directory(subject: str, directory: Path, *, writable_by_others: int) -> Iterator[Check]:
+    from shlex import quote
+
+    status = directory.stat()
+    if status.st_uid == os.geteuid() and status.st_mode & writable_by_others:
+        said = f"others can use the directory {directory} (mode {status.st_mode & 0o777:04o})"
+        yield Check(subject, Grade.WARNING, said, f"Run: chmod 700 {quote(str(directory))}")
+
+
+def of_settings(settings: Settings) -> Iterator[Check]:
+    """Say every setting that is set and where it came from; the numbers of the allow list are only counted."""
+    for row in describe(settings):
+        if row.value is None or row.name == "config":
+            continue
+        value = row.value
+        if row.name == "allow":
+            value = f"{len(settings.allow or ())} numbers"
+        yield Check(f"setting {row.name}", Grade.OK, f"{value} ({row.source})")
+    for warning in settings.warnings:
+        yield Check("settings", Grade.WARNING, warning)
+
+
+def of_sender(settings: Settings) -> Iterator[Check]:
+    """Check sender and DLT entity by their shape."""
+    sender, entity = settings.sender, settings.dlt_entity_id
+    if sender is None:
+        yield Check("sender", Grade.WARNING, "none is set", "Set from in the profile, or EXOTEL_FROM, or use --from.")
+    if entity is None and not settings.is_sandbox:
+        said = "no DLT entity id is set; Indian operators may drop texts without one"
+        yield Check("DLT entity", Grade.WARNING, said, "Set dlt_entity_id in the profile, or EXOTEL_DLT_ENTITY_ID.")
+    try:
+        warnings = [*(dlt.check_sender(sender) if sender else ()), *dlt.check_ids(entity, None)]
+    except ExosmsError as error:
+        yield failure("sender", error)
+        return
+    for warning in warnings:
+        yield Check("sender", Grade.WARNING, warning, "Compare it with the DLT portal.")
+    if sender and not warnings:
+        yield Check("sender", Grade.OK, f"{sender} looks like a valid sender")
+
+
+def of_templates(settings: Settings) -> Iterator[Check]:
+    """Check templates.toml by what `template lint` says of it."""
+    path = settings.templates
+    if path is None or not is_there(path):
+        yield Check(
+            "templates",
+            Grade.OK,
+            f"{path or 'templates.toml'} does not exist, so no text can be checked with a template name",
+        )
+        return
+    from exosms.templates.lint import lint
+    from exosms.templates.registry import examine
+
+    try:
+        registry, flaws = examine(path)
+        notes = lint(registry, flaws)
+    except ExosmsError as error:
+        yield failure("templates", error)
+        return
+    wrong = [note for note in notes if note.is_wrong]
+    for note in wrong:
+        said = f"{note.template}: {note.message}" if note.template else note.message
+        yield Check("templates", Grade.FAILURE, said, "See: exosms template lint", ExitCode.INPUT)
+    if not wrong:
+        notes_told = f"; notes: {len(notes)}, see `exosms template lint`" if notes else ""
+        yield Check("templates", Grade.OK, f"{len(registry.templates)} in {path}{notes_told}")
+
+
+def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Account | None) -> Iterator[Check]:
+    """Check the state directory and the ledger in it; looking creates neither."""
+    if directory is None:
+        yield Check("ledger", Grade.FAILURE, "no home directory", "Set EXOSMS_STATE_DIR.", ExitCode.CONFIG)
+        return
+    try:
+        if not (directory / "ledger.db").exists():
+            yield _of_place(directory)
+            return
+        _try_to_write(directory)
+    except OSError as error:
+        said = f"{directory} cannot be used: {error.strerror}"
+        yield Check("ledger", Grade.FAILURE, said, _ELSEWHERE, ExitCode.CONFIG)
+        return
+    yield from _of_directory("ledger", directory, writable_by_others=0o077)
+    try:
+        ledger = open_ledger.open(directory)
+    except ConfigError as error:
+        yield failure("ledger", error)
+        return
+    try:
+        messages, unknown = ledger.examine()
+        paused = ledger.blocked_for(account.identity) if account else 0.0
+    except ConfigError as error:
+        yield failure("ledger", error)
+        return
+    finally:
+        ledger.close()
+    yield Check("ledger", Grade.OK, f"{directory / 'ledger.db'} is sound; messages: {messages}")
+    if unknown:
+        said = f"{unknown} of its messages may have been sent: their outcome is unknown"
+        yield Check("ledger", Grade.WARNING, said, "See: exosms log --outcome unknown")
+    if paused:
+        said = f"Exotel asked this account to pause; {paused:.0f} s left"
+        yield Check("pace", Grade.WARNING, said, "Wait until then, or send with a lower --rate.")
+
+
+def _of_place(directory: Path) -> Check:
+    there = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Check("ledger", Grade.OK, f"nothing was sent from this machine yet; the ledger will be in {directory}")
+    return Check(
+        "ledger",
+        Grade.FAILURE,
+        f"{directory} cannot be created in {there}",
+        _ELSEWHERE,
+        ExitCode.CONFIG,
+    )
+
+
+def _try_to_write(directory: Path) -> None:
+    """Raise OSError if no file can be made there: what permissions promise, a full or read-only disk may not keep."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        file.write(b"exosms")
+
+
+def of_clock(now: float, reply: Answer | NoAnswer | None) -> Iterator[Check]:
+    """Say the time here and in India, and compare it with the server's, where it told."""
+    from email.utils import parsedate_to_datetime
+
+    india = time.gmtime(now + _INDIA)
+    may = "may" if 10 <= india.tm_hour < 21 else "may not"
+    here = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(now))
+    said = f"{here}; {time.strftime('%H:%M', india)} in India, where promotional texts {may} go out now"
+    date = reply.date if isinstance(reply, Answer) else None
+    try:
+        skew = now - parsedate_to_datetime(date).timestamp() if date else 0.0
+    except (ValueError, OverflowError):  # what the server calls a date
+        skew = 0.0
+    if abs(skew) > _SKEW:
+        direction = "ahead of" if skew > 0 else "behind"
+        said = f"{said}; {abs(skew):.0f} s {direction} the server's"
+        yield Check("clock", Grade.WARNING, said, "Set the clock, for example: timedatectl set-ntp true.")
+        return
+    yield Check("clock", Grade.OK, said)
+
+
+def of_network(account: Account, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Check proxy, name resolution and certificates on the way to the account's address."""
+    address = urlsplit(account.base_url)
+    host = address.hostname or ""
+    proxy = None if address.scheme == "http" else _proxy(host)
+    yield Check("proxy", Grade.OK, proxy or "none")
+    yield Check("DNS", Grade.OK, "the proxy resolves names") if proxy else _of_name(host)
+    yield _of_certificates(environ) if address.scheme == "https" else Check("TLS", Grade.OK, "none: loopback")
+
+
+def _proxy(host: str) -> str | None:
+    """Return scheme, host and port of the proxy in use."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    url = proxies.get("https") or proxies.get("all")
+    if not url or proxy_bypass(host):
+        return None
+    try:
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        port = f":{address.port}" if address.port else ""
+    except ValueError:  # whatever stands there may be a part of a password
+        return "set, but not a valid address"
+    return f"{address.scheme}://{address.hostname}{port}"
+
+
+def _of_name(host: str) -> Check:
+    import socket
+    import threading
+
+    found: list[str] = []
+
+    def resolve() -> None:
+        try:
+            found.extend({str(info[4][0]) for info in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)})
+        except OSError:  # nothing is found then
+            return
+
+    thread = threading.Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(_RESOLVING)
+    if found:
+        return Check("DNS", Grade.OK, f"{host}: {', '.join(sorted(found))}")
+    remedy = "Check the network and its DNS server, or set HTTPS_PROXY."
+    return Check("DNS", Grade.FAILURE, f"{host} cannot be resolved", remedy, ExitCode.UNAVAILABLE)
+
+
+def _of_certificates(environ: Mapping[str, str]) -> Check:
+    import ssl
+
+    paths = ssl.get_default_verify_paths()
+    named = environ.get(paths.openssl_cafile_env)
+    if named:
+        if is_file(Path(named)):
+            return Check("certificates", Grade.OK, f"{named} (SSL_CERT_FILE)")
+        remedy = "Correct it, or unset it."
+        said = f"SSL_CERT_FILE names {named}, which is not a file"
+        return Check("certificates", Grade.FAILURE, said, remedy, ExitCode.CONFIG)
+    return Check("certificates", Grade.OK, paths.cafile or paths.capath or "certifi's, because the system has none")
+
+
+def of_credentials(receipt: Receipt, reply: Answer | NoAnswer | None, *, where: str) -> Iterator[Check]:
+    """Say what came of asking for a message that cannot exist."""
+    if isinstance(reply, NoAnswer) and reply.fault in {Fault.CERTIFICATE, Fault.TLS}:
+        subject = "TLS"
+    else:
+        subject = "credentials" if isinstance(reply, Answer) else "connection"
+    problem = receipt.problem
+    if problem is None:
+        yield Check(subject, Grade.OK, f"accepted {where}")
+        return
+    status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
+    said = ": ".join(filter(None, (status, problem.message)))
+    exit_code = ExitCode.UNAVAILABLE if receipt.exit_code is ExitCode.UNKNOWN else receipt.exit_code
+    yield Check(subject, Grade.FAILURE, f"{said}. {problem.meaning}", problem.remedy, exit_code)
+
+
+def without_home(text: str, environ: Mapping[str, str]) -> str:
+    """Return text with the home directory, and so the user's name, as ``~``."""
+    home = environ.get("HOME", "").rstrip("/")
+    return text.replace(home, "~") if home else text
+
+
+def is_interactive() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("EXOSMS_NO_INPUT")

@@ -1,0 +1,124 @@
+"""The answer to one question about a message: its delivery, with a remedy if it failed, or why there is none."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from exosms.codes import lookup
+from exosms.errors import ExitCode
+from exosms.sms.message import Delivery, Outcome, Problem, Retry, Then
+
+ASK_AGAIN = "Ask again later, with `exosms status`."
+"""The remedy of a question that brought no answer for a reason that passes."""
+
+_ABOUT_THE_TEMPLATE = {23082, 23182, 23185, 633, 635}
+"""Exotel's codes, and the operators' own for the same."""
+
+_DO_NOT_DISTURB = 23005
+
+_MOST_TELLING = (
+    ExitCode.FAILED,
+    ExitCode.CONFIG,
+    ExitCode.REFUSED,
+    ExitCode.RATE_LIMITED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.PENDING,
+    ExitCode.OK,
+)
+
+
+class Finding(NamedTuple):
+    """What one question brought. Asking changes nothing: without an answer the message is what it was."""
+
+    sid: str
+    exit_code: ExitCode
+    delivery: Delivery | None = None
+    """None: Exotel does not know the Sid, or did not say."""
+    http_status: int | None = None
+    problem: Problem | None = None
+    """Why it failed, or why there is no answer."""
+    then: Then = Then.GO_ON
+    retry_after: float | None = None
+    """Seconds that Exotel asked us to wait, already clamped."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The message's outcome, where it is known."""
+        return self.delivery.outcome if self.delivery else None
+
+
+def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> Finding:
+    """Return the finding that a delivery state makes."""
+    failed = delivery.outcome is Outcome.FAILED
+    return Finding(
+        sid=sid,
+        exit_code=ExitCode.FAILED if failed else ExitCode.OK,
+        delivery=delivery,
+        http_status=http_status,
+        problem=_failure(delivery) if failed else None,
+    )
+
+
+def missing(sid: str, *, http_status: int) -> Finding:
+    """Return the finding for a Sid that Exotel does not know."""
+    return Finding(
+        sid=sid,
+        exit_code=ExitCode.REFUSED,
+        http_status=http_status,
+        problem=Problem(
+            kind="not_found",
+            message="not found",
+            meaning="Exotel knows no message of this account under this Sid.",
+            remedy="Compare the Sid with `exosms log`, and account and region with `exosms profile show`.",
+            retry=Retry.NO,
+            http_status=http_status,
+        ),
+    )
+
+
+def decisive(findings: Sequence[Finding]) -> Finding | None:
+    """Return the finding that decides a command's exit code; None if there are none.
+
+    A failed message comes first: it is certain, and asking again does not mend it. Then whatever kept an answer back,
+    what a person has to mend before what time mends; then what is still pending when a wait is over.
+    """
+    return min(findings, key=lambda finding: _MOST_TELLING.index(finding.exit_code), default=None)
+
+
+def entry_of(delivery: Delivery) -> lookup.Entry | None:
+    """Return what the catalogue says of a delivery; None where it would contradict Exotel's own word."""
+    word = (delivery.status or "").lower().replace("-", "_")
+    code = delivery.detailed_status_code
+    if code is None and word == "failed_dnd":
+        code = _DO_NOT_DISTURB
+    entry = lookup.delivery(code or 0)
+    if entry.outcome is delivery.outcome:
+        return entry
+    return lookup.operator(code or 0) if delivery.outcome is Outcome.FAILED else None
+
+
+def is_about_the_template(problem: Problem) -> bool:
+    """Whether a message failed with a code that the text of its template may explain."""
+    return problem.kind == Outcome.FAILED and problem.code in _ABOUT_THE_TEMPLATE
+
+
+def checked_when_sent(template: str) -> str:
+    """Return what is known of a message that went out with a template, and so matched it, though its text is gone."""
+    import shlex
+
+    return (
+        f"It matched the template {template!r} as stored here then, so compare that template's text and id with the"
+        f" DLT portal. The message's text is not stored; to check it again, give it: exosms check-template -t"
+        f" {shlex.quote(template)} --body TEXT"
+    )
+
+
+def _failure(delivery: Delivery) -> Problem:
+    entry = entry_of(delivery)
+    return Problem(
+        kind=Outcome.FAILED,
+        message=delivery.detailed_status or delivery.status or "",
+        meaning=entry.meaning if entry else "The message failed; Exotel's code does not say why.",
+        remedy=entry.remedy if entry else "Give Exotel the Sid and ask.",
+        retry=entry.retry if entry else Retry.DECIDE,
+        code=delivery.detailed_status_code,
+    )

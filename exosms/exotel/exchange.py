@@ -1,0 +1,286 @@
+"""How far a request got, and what that means.
+
+httpx's exception classes do not tell sent from not sent: the same ``RemoteProtocolError`` comes from a
+server that read nothing and from one that read everything. So a request is watched through httpcore's
+trace events: it was sent once its last byte was handed to the operating system, and not before.
+"""
+
+import _thread
+import threading
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exosms.errors import ExitCode
+from exosms.sms.message import Outcome, Then
+from exosms.system.signals import LOOK, leave_signals_to_main_thread, never
+
+if TYPE_CHECKING:
+    import socket
+
+    import httpcore
+    import httpx
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer, decoded, beyond which it is not read."""
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+"""Seconds; a short read timeout makes unknowns out of slow answers."""
+
+_LEAVING = 1.0
+"""Seconds that an abandoned exchange gets to say how far it came."""
+
+
+class Fault(StrEnum):
+    """Why there is no answer."""
+
+    RESOLVE_OR_CONNECT = "no connection"
+    TLS = "the TLS handshake failed"
+    CERTIFICATE = "the certificate did not verify"
+    PROXY = "the proxy refused"
+    PROXY_AUTHENTICATION = "the proxy asks for authentication"
+    WRITE = "the connection broke before the request was written"
+    READ = "no usable answer came"
+    DEADLINE = "the time limit was reached"
+    INTERRUPTED = "interrupted"
+    THREAD = "this machine can start no more threads"
+
+
+class Answer(NamedTuple):
+    """What the server said. ``body`` is None when it was cut off, too large or could not be decoded."""
+
+    status: int
+    body: bytes | None
+    retry_after: str | None = None
+    date: str | None = None
+
+
+class NoAnswer(NamedTuple):
+    """No status line arrived. ``written`` tells whether the request was completely written before that."""
+
+    written: bool
+    fault: Fault
+    detail: str = ""
+
+
+class Verdict(NamedTuple):
+    """What an attempt means."""
+
+    outcome: Outcome
+    exit_code: ExitCode
+    then: Then = Then.GO_ON
+
+
+_REJECTED = Verdict(Outcome.REJECTED, ExitCode.REFUSED)
+_UNKNOWN = Verdict(Outcome.UNKNOWN, ExitCode.UNKNOWN)
+_UNAVAILABLE = Verdict(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.RETRY)
+_MISCONFIGURED = Verdict(Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)
+_ACCOUNT = Verdict(Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
+
+_BY_STATUS = {
+    401: _MISCONFIGURED,
+    402: _ACCOUNT,
+    403: _ACCOUNT,
+    408: _UNKNOWN,
+    409: _UNKNOWN,
+    429: Verdict(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),
+}
+_BY_CLASS = {3: _ACCOUNT, 4: _REJECTED}
+_BY_CODE = {
+    # These two concern one recipient: country not enabled, number not whitelisted.
+    (403, 40003): _REJECTED,
+    (403, 340030): _REJECTED,
+    # The ten messages of a trial account are used up: waiting does not help.
+    (429, 40404): _ACCOUNT,
+}
+_THROTTLED = Verdict(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)
+
+
+def judge_status(status: int, *, code: int | None, from_exotel: bool) -> Verdict:
+    """Return what an HTTP status other than 2xx means for the message; message text decides nothing.
+
+    ``code`` is Exotel's numeric code, which may refine 403 and 429. ``from_exotel`` tells whether the body
+    carried Exotel's ``RestException``: throttling is the only documented meaning of a 503 with one.
+    """
+    if status == 503 and from_exotel:
+        return _THROTTLED
+    if code is not None and (status, code) in _BY_CODE:
+        return _BY_CODE[status, code]
+    return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _UNKNOWN)
+
+
+def judge_silence(silence: NoAnswer) -> Verdict:
+    """Return what an attempt without an answer means: once written, the message may have been sent."""
+    if silence.written:
+        return _UNKNOWN
+    if silence.fault in {Fault.CERTIFICATE, Fault.PROXY_AUTHENTICATION}:
+        return _MISCONFIGURED
+    return _UNAVAILABLE
+
+
+class AbandonedError(Exception):
+    """The exchange was given up before its first byte; raised inside it so that the byte never leaves."""
+
+
+class Progress:
+    """Follows one request through httpcore's trace events."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.written = False
+        self.tunnel_status: int | None = None
+        self.status: int | None = None
+        self.abandoned = False
+        self._lock = threading.Lock()
+        self._tunnelling = False
+        self._socket: socket.socket | None = None
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take one trace event, as httpcore's ``trace`` extension passes it."""
+        match event.partition(".")[2]:
+            case "connect_tcp.complete" | "start_tls.complete":
+                self._connected(info["return_value"])
+            case "send_request_headers.started":
+                self._begin(info["request"])
+            case "send_request_body.complete":
+                self.written = not self._tunnelling
+            case "receive_response_headers.complete":
+                self._answered(info["return_value"])
+
+    def abandon(self) -> None:
+        """Make sure that no further byte leaves, and wake whoever waits on the socket."""
+        with self._lock:
+            self.abandoned = True
+            if self._socket is not None:
+                _shut(self._socket)
+
+    def _connected(self, stream: "httpcore.NetworkStream") -> None:
+        with self._lock:
+            self._socket = stream.get_extra_info("socket")
+            if self.abandoned:
+                stream.close()
+                raise AbandonedError
+
+    def _begin(self, request: "httpcore.Request") -> None:
+        self._tunnelling = request.method == b"CONNECT"
+        with self._lock:
+            if self.abandoned:
+                raise AbandonedError
+            self.begun = not self._tunnelling
+
+    def _answered(self, head: tuple[bytes, int, bytes, object]) -> None:
+        _version, status, _reason, _headers = head
+        if self._tunnelling:
+            self.tunnel_status = status
+        else:
+            self.status = status
+
+
+def _shut(sock: "socket.socket") -> None:
+    import socket
+
+    try:
+        # Not SSLSocket's own: it would drop the TLS state under the thread that is reading.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:  # it is closed already
+        return
+
+
+class Exchange:
+    """One request and its answer, in a thread of its own.
+
+    httpx has no total deadline (a server that drips keeps every single read alive) and no bound on name
+    resolution, so somebody else must be able to stop waiting; nor must a signal cut through httpx's code.
+
+    The thread is one of ``_thread``: whoever starts one of ``threading`` waits until it runs, and that is 3 % of an
+    unpaced bulk run. Like a daemon it does not hold up the end of the process.
+    """
+
+    def __init__(self, exchange: Callable[[Progress], Answer]) -> None:
+        self.progress = Progress()
+        self._exchange = exchange
+        self._answer: Answer | None = None
+        self._error: BaseException | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def _run(self) -> None:
+        """Exchange, keeping the answer or the error for ``result``."""
+        leave_signals_to_main_thread()
+        try:
+            self._answer = self._exchange(self.progress)
+        except BaseException as error:  # noqa: BLE001  # kept for the thread that waits, which raises it
+            self._error = error
+        finally:
+            self._done.release()
+
+    def result(self, *, timeout: float, must_leave: Callable[[], bool] = never) -> Answer | NoAnswer:
+        """Wait at most ``timeout`` seconds in total, or until we must leave, and return what is known then."""
+        try:
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError as error:  # the system has no thread left; nothing began
+            return NoAnswer(written=False, fault=Fault.THREAD, detail=str(error))
+        fault = self._wait(timeout, must_leave)
+        has_ended = fault is None
+        if not has_ended:
+            self.progress.abandon()
+            has_ended = self._done.acquire(timeout=_LEAVING)
+        if self._answer is not None:
+            return self._answer
+        if self.progress.status is not None:
+            return Answer(status=self.progress.status, body=None)
+        if fault is None and self._error is not None:
+            return explain(self._error, self.progress)
+        # Whoever does not say in time that the request was not written may just have written it.
+        written = self.progress.written or (self.progress.begun and not has_ended)
+        return NoAnswer(written=written, fault=fault or Fault.DEADLINE)
+
+    def _wait(self, timeout: float, must_leave: Callable[[], bool]) -> Fault | None:
+        """Wait for the end of the exchange; returns why it is to be given up, or None when it ended."""
+        until = time.monotonic() + timeout
+        look = timeout if must_leave is never else LOOK  # eight requests in flight would look 80 times a second
+        while not self._done.acquire(timeout=min(look, max(0.0, until - time.monotonic()))):
+            if must_leave():
+                return Fault.INTERRUPTED
+            if time.monotonic() >= until:
+                return Fault.DEADLINE
+        return None
+
+
+def explain(error: BaseException, progress: Progress) -> NoAnswer:
+    """Translate httpx's exception; one that this table does not know is a bug and is raised."""
+    import httpx
+
+    if not isinstance(error, httpx.TransportError):
+        raise error
+    return NoAnswer(written=progress.written, fault=_fault_of(error, progress), detail=str(error))
+
+
+def _fault_of(error: "httpx.TransportError", progress: Progress) -> Fault:
+    import httpx
+
+    if progress.written:
+        return Fault.READ
+    if isinstance(error, httpx.ProxyError):
+        return Fault.PROXY_AUTHENTICATION if progress.tunnel_status == 407 else Fault.PROXY
+    causes = _causes(error)
+    import ssl
+
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return Fault.CERTIFICATE
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return Fault.TLS
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return Fault.RESOLVE_OR_CONNECT
+    return Fault.WRITE
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return causes

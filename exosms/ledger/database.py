@@ -1,0 +1,233 @@
+"""The ledger's file: SQLite in the state directory, durable at every commit, private, and never recreated.
+
+``synchronous=FULL``, since with NORMAL a power failure loses what was committed last.
+"""
+
+import errno
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from exosms.errors import ConfigError
+from exosms.ledger.migrations import MIGRATIONS
+from exosms.ledger.process_locks import Owners
+
+BUSY_TIMEOUT = 30.0
+"""Seconds to wait for another process's transaction."""
+
+MEND = "Free some disk space or fix the permissions, then run it again."
+REPLACE = "Restore a copy, or start again without the state directory; once keys and runs are then forgotten."
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "Another process is using it: run it again later.",
+    sqlite3.SQLITE_CORRUPT: REPLACE,
+    sqlite3.SQLITE_NOTADB: REPLACE,
+}
+_OPTIONS: Mapping[str, Any] = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
+
+_PRIMARY = 0xFF
+"""The part of SQLite's extended codes that says which kind it is."""
+
+
+class LedgerUnavailableError(ConfigError):
+    """There is no place for a ledger: the state directory is missing or cannot be written."""
+
+
+class LedgerError(ConfigError):
+    """The ledger is there but cannot be trusted or written; nothing may leave."""
+
+
+class Database:
+    """One process's connection, its clock, and the lock that marks it as alive."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        owners: Owners,
+        *,
+        clock: Callable[[], float],
+        path: Path | None = None,
+    ) -> None:
+        self.connection = connection
+        self.owners = owners
+        self.clock = clock
+        self._path = path
+        self._file = path and _identity(path)
+        self._in_transaction = False
+
+    @classmethod
+    def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Database":
+        """Open the ledger in ``directory``, creating both where they are missing.
+
+        Raises LedgerUnavailableError where nothing can be written, LedgerError where the ledger is corrupt or was
+        written by a newer exosms.
+        """
+        path = directory / "ledger.db"
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create_private(path)
+            _require_writable(directory, path)
+        except OSError as error:
+            raise LedgerUnavailableError(
+                f"The state directory {directory} cannot be written: {error.strerror}",
+                remedy="Name a writable one in EXOSMS_STATE_DIR.",
+            ) from error
+        owners = directory / "owners"
+        with translated(path), ExitStack() as undo:
+            connection = undo.enter_context(closing(sqlite3.connect(path, **_OPTIONS)))
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+            if _version(connection) != len(MIGRATIONS):
+                with _one_at_a_time(directory / "migration.lock"):
+                    _require_begun(connection, path, owners)
+                    _migrate(connection, path)
+            undo.pop_all()
+        return cls(connection, Owners(owners), clock=clock, path=path)
+
+    @classmethod
+    def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
+        """Return one that this process alone knows and that ends with it."""
+        connection = sqlite3.connect(":memory:", **_OPTIONS)
+        _migrate(connection, Path(":memory:"))
+        return cls(connection, Owners(None), clock=clock)
+
+    def close(self) -> None:
+        """Let go of the file and of the lock that marks us as alive."""
+        self.connection.close()
+        self.owners.leave()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and durable once it ends; one within another is a part of that."""
+        if self._in_transaction:
+            yield self.connection
+            return
+        with translated(), _all_or_nothing(self.connection):
+            self._in_transaction = True
+            try:
+                self._require_in_place()
+                yield self.connection
+            finally:
+                self._in_transaction = False
+
+    def _require_in_place(self) -> None:
+        """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""
+        if self._path is not None and _identity(self._path) != self._file:
+            raise LedgerError(
+                f"The ledger {self._path} was removed or replaced while this command used it", remedy=REPLACE
+            )
+
+    def me(self) -> str:
+        """Return this process's name as an owner; its lock dies with it."""
+        try:
+            return self.owners.mine()
+        except OSError as error:
+            raise _unlocked(error) from error
+
+    def is_alive(self, owner: str) -> bool:
+        """Tell whether the process of that name still runs; raises LedgerError where nobody can tell."""
+        try:
+            return self.owners.is_alive(owner)
+        except OSError as error:
+            raise _unlocked(error) from error
+
+
+def _unlocked(error: OSError) -> LedgerError:
+    return LedgerError(f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _create_private(path: Path) -> None:
+    """Create the file before SQLite does, which would use the umask.
+
+    Never open one that exists: closing it again would drop the locks that SQLite holds on it in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _require_writable(directory: Path, path: Path) -> None:
+    """Raise OSError where nothing can be written: SQLite would find out in the middle of a command."""
+    for needed in (directory, path):
+        if not os.access(needed, os.W_OK):
+            raise OSError(errno.EACCES, "no permission to write", str(needed))
+
+
+def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> None:
+    """Refuse to begin a ledger anew where one was used: once keys and runs would be forgotten in silence."""
+    if _version(connection) == 0 and owners.is_dir():
+        raise LedgerError(
+            f"The ledger {path} is empty or missing, although messages were sent from this machine",
+            remedy=REPLACE,
+        )
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unlocked(error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables up to date; a ledger from the future is refused."""
+    if _version(connection) > len(MIGRATIONS):
+        raise LedgerError(f"The ledger {path} was written by a newer exosms", remedy="Upgrade exosms.")
+    connection.execute("PRAGMA journal_mode = WAL")
+    with _all_or_nothing(connection):
+        for number, script in enumerate(MIGRATIONS[_version(connection) :], start=_version(connection) + 1):
+            for statement in filter(str.strip, script.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+@contextmanager
+def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error, MemoryError):  # the first error is the one to tell
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def translated(path: Path | None = None) -> Iterator[None]:
+    """Tell SQLite's errors as our own."""
+    try:
+        yield
+    except (sqlite3.Error, MemoryError) as error:  # MemoryError is how SQLITE_NOMEM comes
+        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, MEND)
+        raise LedgerError(
+            f"The ledger {path or ''} cannot be used: {str(error) or 'out of memory'}".replace("  ", " "),
+            remedy=remedy,
+        ) from error

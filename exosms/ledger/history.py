@@ -1,0 +1,119 @@
+"""What was sent from here, single messages and rows of bulk runs alike, with what became of each."""
+
+import heapq
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from exosms.ledger.database import translated
+from exosms.ledger.messages import DELIVERY, ENTRY, Entry, Ledger, State, read_delivery
+from exosms.ledger.runs import Journal, Run
+from exosms.sms.message import Outcome
+
+_SINGLY = "(SELECT *, NULL AS run_id, NULL AS run, NULL AS row FROM messages) m"
+_IN_BULK = """
+    (SELECT r.number AS id, u.account, u.profile, NULL AS once_key, r.recipient, r.sender,
+       json_extract(u.settings, '$.letterhead.template') AS template, r.segments, r.state, NULL AS owner, r.attempts,
+       r.sid, r.status, r.http_status, r.code, r.error, r.updated_at AS created_at, r.updated_at,
+       r.run AS run_id, u.name AS run, r.number AS row
+     FROM rows r JOIN runs u ON u.id = r.run) m
+"""
+
+
+class Wanted(NamedTuple):
+    """Which entries are asked for; None leaves a condition out."""
+
+    to: str | None = None
+    since: float | None = None
+    """Seconds before now."""
+    once_key: str | None = None
+    outcome: str | None = None
+    run: str | None = None
+
+
+class History:
+    """What a ledger knows, for reading."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._journal = Journal(ledger)
+        self._connection = ledger.database.connection
+
+    def log(self, wanted: Wanted) -> Iterator[Entry]:
+        """Yield what fits, oldest first, the rows of a run together where it began; KeyError for an unknown run.
+
+        What became of an accepted message outranks ``accepted``. Entries are read as they are asked for, however
+        many.
+        """
+        self._ledger.bury_the_dead()
+        if wanted.run is not None:
+            yield from self._rows(self._journal.run(wanted.run), wanted)
+            return
+        runs = self._journal.runs() if wanted.once_key is None else ()
+        singly = ((entry.created_at, entry) for entry in self._messages(wanted))
+        in_bulk = ((run.started_at, entry) for run in runs for entry in self._rows(run, wanted))
+        for _, entry in heapq.merge(singly, in_bulk, key=lambda dated: dated[0]):
+            yield entry
+
+    def sent_as(self, account: str, sid: str) -> Entry | None:
+        """Return the message that Exotel gave this Sid when it was sent from here."""
+        conditions = {"m.account = ?": account, "m.sid = ?": sid}
+        found = (entry for source in (_SINGLY, _IN_BULK) for entry in self._select(source, conditions, order="m.id"))
+        return next(found, None)
+
+    def _messages(self, wanted: Wanted) -> Iterator[Entry]:
+        conditions = {
+            "m.recipient = ?": wanted.to,
+            "m.created_at >= ?": self._moment(wanted.since),
+            "m.once_key = ?": wanted.once_key,
+        }
+        return self._select(_SINGLY, _with(conditions, wanted.outcome), order="m.created_at, m.id")
+
+    def _rows(self, run: Run, wanted: Wanted) -> Iterator[Entry]:
+        """Yield the rows of a run that were sent or settled; what waits was not sent yet."""
+        since = self._moment(wanted.since)
+        if wanted.once_key is not None or (since is not None and run.is_finished and run.updated_at < since):
+            return iter(())
+        # The plus keeps SQLite from walking through every run where the recipient has an index.
+        conditions = {
+            "m.run_id = ?" if wanted.to is None else "+m.run_id = ?": run.id,
+            "m.state <> ?": State.WAITING.value,
+            "m.recipient = ?": wanted.to,
+            "m.created_at >= ?": since,
+        }
+        return self._select(_IN_BULK, _with(conditions, wanted.outcome), order="m.id")
+
+    def _moment(self, since: float | None) -> float | None:
+        return None if since is None else self._ledger.database.clock() - since
+
+    def _select(self, source: str, conditions: Mapping[str, object], *, order: str) -> Iterator[Entry]:
+        own = (*ENTRY, "run", "row", "checked_at")
+        columns = ", ".join(
+            (*(f"m.{name}" for name in own[:-1]), "d.checked_at", *(f'd."{name}"' for name in DELIVERY))
+        )
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        with translated():
+            cursor = self._connection.execute(
+                f"SELECT {columns} FROM {source} LEFT JOIN deliveries d ON d.account = m.account AND d.sid = m.sid"
+                f" {where} ORDER BY {order}",
+                tuple(conditions.values()),
+            )
+            for row in cursor:
+                values = dict(zip(own, row, strict=False))
+                delivery = read_delivery(row[len(own) :]) if values["checked_at"] is not None else None
+                yield Entry(**{**values, "state": State(values["state"])}, delivery=delivery)
+
+
+def _with(conditions: Mapping[str, object], outcome: str | None) -> dict[str, object]:
+    """Return the conditions that are asked for, with that for an outcome in the words of the index that serves it.
+
+    Beside other conditions, which are narrower, SQLite must not begin with the deliveries: a million times a day's
+    messages took it five minutes.
+    """
+    given = {sql: value for sql, value in conditions.items() if value is not None}
+    if outcome in {Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED}:
+        given["coalesce(d.outcome, '') = ?" if given else "d.outcome = ?"] = outcome
+    elif outcome == State.ACCEPTED:
+        given["m.state = ? AND d.outcome IS NULL"] = outcome
+    elif outcome is not None:
+        given["m.state = ? AND m.state <> 'accepted'"] = outcome
+    return given

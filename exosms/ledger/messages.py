@@ -1,0 +1,391 @@
+"""What this machine sent, message by message, and what it is allowed to send next.
+
+The order that holds at every instant: a claim is committed before the first byte of its request leaves, the
+result is committed before it is shown. Whatever a process that died had in flight is unknown.
+
+Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come here.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from exosms.config.account import is_of_sandbox
+from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.sms.message import Delivery, Message, Outcome, Receipt
+from exosms.sms.rate import LONGEST_PAUSE, Rate
+
+
+class State(StrEnum):
+    """Where a message stands: an outcome, or on its way to one."""
+
+    WAITING = "waiting"
+    IN_FLIGHT = "in_flight"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    """Of rows alone: nothing was to be done."""
+
+
+class Entry(NamedTuple):
+    """One message in the ledger; times are seconds since the epoch."""
+
+    id: int
+    account: str
+    profile: str | None
+    once_key: str | None
+    recipient: str
+    sender: str
+    template: str | None
+    segments: int
+    state: State
+    owner: str | None
+    attempts: int
+    sid: str | None
+    status: str | None
+    http_status: int | None
+    code: int | None
+    error: str | None
+    created_at: float
+    updated_at: float
+    run: str | None = None
+    """The bulk run that it belongs to, and the number of its row; None for a single message."""
+    row: int | None = None
+    delivery: Delivery | None = None
+    """What Exotel last said of it, in answers that bring this along."""
+    checked_at: float | None = None
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the emulator took it, so that nothing was sent."""
+        return is_of_sandbox(self.account)
+
+
+ENTRY = tuple(name for name in Entry._fields if name not in {"run", "row", "delivery", "checked_at"})
+"""The columns of a message that are of its own table."""
+
+DELIVERY = Delivery._fields
+"""The columns of what became of one."""
+
+
+class OnceKey(NamedTuple):
+    """At most one accepted message per key, recipient and account, within ``within`` seconds if given."""
+
+    key: str
+    within: float | None = None
+
+
+class Ledger:
+    """One process's hold on the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._connection = database.connection
+        self._clock = database.clock
+
+    @classmethod
+    def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
+        """Open the ledger in ``directory``; raises as ``Database.open`` does."""
+        return cls(Database.open(directory, clock=clock))
+
+    @classmethod
+    def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Ledger":
+        """Return a ledger that this process alone knows and that ends with it."""
+        return cls(Database.in_memory(clock=clock))
+
+    def close(self) -> None:
+        """Let go of the ledger and of the lock that marks us as alive."""
+        self.database.close()
+
+    def claim(
+        self,
+        message: Message,
+        *,
+        account: str,
+        profile: str | None,
+        once: OnceKey | None = None,
+        within_limit: Callable[[int], None] | None = None,
+    ) -> "Entry | int":
+        """Enter the message as in flight and return its id; or the entry that already uses the once key.
+
+        ``within_limit`` is told, in the same transaction, how many parts the account will have used today, and may
+        refuse by raising; so two processes cannot both take the last one.
+        """
+        now = self._clock()
+        with self.database.transaction():
+            used = self._using(once, message.to, account, now) if once else None
+            if used is not None:
+                return used
+            if within_limit is not None:
+                within_limit(self._parts_since_midnight(account, now) + message.segments)
+            cursor = self._connection.execute(
+                "INSERT INTO messages (account, profile, once_key, recipient, sender, template, segments, state,"
+                " owner, attempts, created_at, updated_at, expires_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'in_flight', ?, 1, ?, ?, ?)",
+                (
+                    account,
+                    profile,
+                    once.key if once else None,
+                    message.to,
+                    message.sender,
+                    message.template,
+                    message.segments,
+                    self.database.me(),
+                    now,
+                    now,
+                    now + once.within if once and once.within is not None else None,
+                ),
+            )
+            return cursor.lastrowid or 0
+
+    def wait_for_retry(self, entry_id: int) -> None:
+        """Record that an attempt certainly did not reach Exotel and will be made again."""
+        self._update("state = 'waiting'", (), entry_id)
+
+    def claim_again(self, entry_id: int) -> None:
+        """Record another attempt, before its first byte; raises LedgerError if others may have made one by now."""
+        with self.database.transaction():
+            claimed = self._connection.execute(
+                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, updated_at = ?"
+                " WHERE id = ? AND owner = ?",
+                (self._clock(), entry_id, self.database.me()),
+            ).rowcount
+            if not claimed:
+                raise taken_for_dead()
+
+    def settle(self, entry_id: int, receipt: Receipt) -> None:
+        """Record what became of the message."""
+        problem = receipt.problem
+        self._update(
+            "state = ?, owner = NULL, sid = ?, status = ?, http_status = ?, code = ?, error = ?",
+            (
+                str(receipt.outcome),
+                receipt.sid,
+                receipt.status,
+                receipt.http_status,
+                problem.code if problem else None,
+                (problem.message or problem.meaning) if problem else None,
+            ),
+            entry_id,
+        )
+
+    def parts_today(self, account: str) -> int:
+        """Return the parts that the account used since midnight in India, those that may have been sent included."""
+        with translated():
+            return self._parts_since_midnight(account, self._clock())
+
+    def count_parts(self, account: str, parts: int) -> None:
+        """Add to what the rows of bulk runs used today, or take back what was not used after all."""
+        if parts:
+            self._connection.execute(
+                "INSERT INTO parts VALUES (?, ?, max(0, ?)) ON CONFLICT DO UPDATE SET parts = max(0, parts + ?)",
+                (account, _day_in_india(self._clock()), parts, parts),
+            )
+
+    def examine(self) -> tuple[int, int]:
+        """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
+        with self.database.transaction():
+            self._bury_the_dead()
+        with translated():
+            (flaw,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+            if flaw != "ok":
+                raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=REPLACE)
+            (unknown,) = self._connection.execute(
+                "SELECT count(*) FROM messages WHERE state = 'unknown' AND account NOT LIKE 'sandbox/%'"
+            ).fetchone()
+            (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
+        return messages, unknown
+
+    def entry(self, entry_id: int) -> Entry:
+        """Return one entry, as unknown if the process that had it in flight died."""
+        with self.database.transaction():
+            self._bury_the_dead()
+            return self._entries("WHERE id = ?", (entry_id,))[0]
+
+    def used(self, once: OnceKey, *, recipient: str, account: str) -> Entry | None:
+        """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
+        with self.database.transaction():
+            return self._using(once, recipient, account, self._clock())
+
+    def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
+        """Record what Exotel says of a message; a final state stays."""
+        columns = (*DELIVERY, "account", "sid", "checked_at")
+        row = [*(getattr(delivery, name) for name in DELIVERY), account, sid, self._clock()]
+        new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
+        with self.database.transaction():
+            self._connection.execute(
+                f"INSERT INTO deliveries ({_quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"
+                f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",
+                [str(value) if isinstance(value, StrEnum) else value for value in row],
+            )
+
+    def delivery(self, account: str, sid: str) -> Delivery | None:
+        """Return what Exotel last said of a message."""
+        with translated():
+            row = self._connection.execute(
+                f"SELECT {_quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
+                (account, sid),
+            ).fetchone()
+        return read_delivery(row) if row else None
+
+    def bury_the_dead(self) -> None:
+        """Make the entries true before they are read: whatever a process that died had in flight is unknown."""
+        with self.database.transaction():
+            self._bury_the_dead()
+
+    def has_key(self, once_key: str) -> bool:
+        """Tell whether a message was ever sent with this once key."""
+        with translated():
+            return bool(self._entries("WHERE once_key = ?", (once_key,)))
+
+    def resolve(self, once_key: str, *, outcome: Outcome) -> int:
+        """Record a person's decision about the unknown messages of a once key; return how many there were."""
+        with self.database.transaction():
+            self._bury_the_dead()
+            return self._connection.execute(
+                "UPDATE messages SET state = ?, error = 'resolved by hand', updated_at = ?"
+                " WHERE once_key = ? AND state = 'unknown'",
+                (str(outcome), self._clock(), once_key),
+            ).rowcount
+
+    def purge(self, seconds: float) -> int:
+        """Forget messages that were settled longer ago, with what became of them; return how many there were.
+
+        Unknown ones stay, and those whose once key still holds, which one without an end always does.
+        """
+        now = self._clock()
+        with self.database.transaction():
+            self._bury_the_dead()
+            purged = self._connection.execute(
+                "DELETE FROM messages WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
+                " AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted')",
+                (now - seconds, now),
+            ).rowcount
+            self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
+            self._connection.execute("DELETE FROM parts WHERE day < ?", (_day_in_india(now - seconds),))
+        return purged
+
+    def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
+        """Take the next slot of the account's pace and return the seconds to wait for it.
+
+        One that is more than ``at_most`` seconds away is left to others.
+        """
+        now = self._clock()
+        with self.database.transaction():
+            next_at, blocked_until = self._pace(account, now)
+            slot = max(now, next_at, blocked_until)
+            if at_most is None or slot - now <= at_most:
+                self._set_pace(account, now, next_at=slot + rate.interval, blocked_until=blocked_until)
+        return slot - now
+
+    def block(self, account: str, *, seconds: float) -> None:
+        """Pause every process that sends for the account: Exotel said that it has had enough for now."""
+        now = self._clock()
+        with self.database.transaction():
+            next_at, blocked_until = self._pace(account, now)
+            longest = min(
+                max(now + seconds, blocked_until), now + LONGEST_PAUSE
+            )  # of several pauses the longest holds
+            self._set_pace(account, now, next_at=next_at, blocked_until=longest)
+
+    def blocked_for(self, account: str) -> float:
+        """Return the seconds that are left of a pause; 0 if there is none."""
+        now = self._clock()
+        with translated():
+            _, blocked_until = self._pace(account, now)
+        return max(0.0, blocked_until - now)
+
+    def _pace(self, account: str, now: float) -> tuple[float, float]:
+        """Return when the next slot and the end of a pause are; both mean nothing once the clock was set back."""
+        row = self._connection.execute(
+            "SELECT next_at, blocked_until FROM pace WHERE account = ? AND written_at <= ?",
+            (account, now + _SET_BACK),
+        ).fetchone()
+        return row or (0.0, 0.0)
+
+    def _set_pace(self, account: str, now: float, *, next_at: float, blocked_until: float) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO pace (account, next_at, blocked_until, written_at) VALUES (?, ?, ?, ?)",
+            (account, next_at, blocked_until, now),
+        )
+
+    def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> Entry | None:
+        self._bury_the_dead()
+        entries = self._entries(
+            "WHERE once_key = ? AND recipient = ? AND account = ? AND (state = 'accepted' AND updated_at >= ?"
+            " OR state IN ('unknown', 'in_flight', 'waiting'))",
+            (once.key, recipient, account, 0.0 if once.within is None else now - once.within),
+        )
+        return max(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), default=None)
+
+    def _bury_the_dead(self) -> None:
+        """Mark what processes that died had in flight as unknown, and what they had waiting as not sent."""
+        rows = self._connection.execute("SELECT DISTINCT owner FROM messages WHERE owner IS NOT NULL").fetchall()
+        for (owner,) in rows:
+            if not self.database.is_alive(owner):
+                self._connection.execute(
+                    "UPDATE messages SET state = iif(state = 'in_flight', 'unknown', 'not_sent'), owner = NULL,"
+                    " error = 'the process ended before the answer came', updated_at = ? WHERE owner = ?",
+                    (self._clock(), owner),
+                )
+
+    def _parts_since_midnight(self, account: str, now: float) -> int:
+        (singly,) = self._connection.execute(
+            "SELECT coalesce(sum(segments), 0) FROM messages WHERE account = ? AND created_at >= ?"
+            " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+            (account, _day_in_india(now) * 86400 - _INDIA),
+        ).fetchone()
+        (in_bulk,) = self._connection.execute(
+            "SELECT coalesce(sum(parts), 0) FROM parts WHERE account = ? AND day = ?", (account, _day_in_india(now))
+        ).fetchone()
+        return int(singly) + int(in_bulk)
+
+    def _entries(self, where: str, values: tuple[object, ...]) -> list[Entry]:
+        columns = ", ".join(ENTRY)
+        cursor = self._connection.execute(f"SELECT {columns} FROM messages {where} ORDER BY id", values)
+        names = [column[0] for column in cursor.description]
+        return [
+            Entry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
+            for row in cursor
+        ]
+
+    def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
+        with self.database.transaction():
+            self._connection.execute(
+                f"UPDATE messages SET {assignments}, updated_at = ? WHERE id = ?",
+                (*values, self._clock(), entry_id),
+            )
+
+
+def taken_for_dead() -> LedgerError:
+    """Return what keeps two processes from sending the same: a lock is lost where its file is deleted."""
+    return LedgerError(
+        "Another command treated this one as ended, because its lock in the state directory was gone",
+        remedy="See what the other command did: exosms log. Then run it again.",
+    )
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def read_delivery(row: Sequence[Any]) -> Delivery:
+    """Return what its columns say."""
+    values = dict(zip(DELIVERY, row, strict=True))
+    return Delivery(**{**values, "outcome": Outcome(values["outcome"])})
+
+
+_SET_BACK = 1.0
+"""Seconds by which the wall clock may go back as a mere correction."""
+
+_INDIA = 5.5 * 3600
+"""Seconds by which India is ahead of UTC, the whole year."""
+
+
+def _day_in_india(now: float) -> int:
+    """Return the number of the day in India, where the limits count."""
+    return int((now + _INDIA) // 86400)

@@ -1,0 +1,573 @@
+"""Bulk runs: every row of a file, from before its first message until a person has decided about the last.
+
+The order that holds at every instant: the whole file is committed, then the claim of a request's rows, then its
+first byte leaves, then what came of it is committed, then it is shown. Whatever a process that died had in flight is
+unknown.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from exosms.errors import ExitCode, GuardError
+from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.messages import DELIVERY, Ledger, State, read_delivery, taken_for_dead
+from exosms.ledger.process_locks import process_of
+from exosms.ledger.staging import reader_of_messages
+from exosms.sms.compose import Letterhead
+from exosms.sms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
+
+_CHUNK = 1000
+
+_MOST_FOUND = 100
+"""Rows that one statement settles: SQLite may be built to take no more than 999 values."""
+
+_UNRECORDED = "its result could not be recorded"
+
+
+class Terms(NamedTuple):
+    """What a run was begun with and keeps when it is resumed."""
+
+    letterhead: Letterhead
+    any_hour: bool = False
+    timeout: float = 90.0
+    """Seconds that one request may take."""
+    batch: int = 0
+    """Texts a request; 0 chooses by the number of rows."""
+    resend: bool = False
+    """Whether rows that other runs sent are sent again."""
+    within: float = 12 * 3600.0
+    """Seconds before its beginning in which other runs' rows count as sent before."""
+    region: str | None = None
+    base_url: str | None = None
+    """Where the command line said that the account lives, so that the run is gone on with by its name alone."""
+    rate: str | None = None
+    """The pace that the command line asked for; None: the profile's, or the default."""
+
+
+class Run(NamedTuple):
+    """One run; times are seconds since the epoch."""
+
+    id: int
+    name: str
+    account: str
+    profile: str | None
+    file: str
+    digest: bytes
+    terms: Terms
+    owner: str | None
+    exit_code: int | None
+    """None: it is unfinished."""
+    started_at: float
+    updated_at: float
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no row is left to be sent."""
+        return self.exit_code is not None
+
+
+class Item(NamedTuple):
+    """One row that is to be sent."""
+
+    number: int
+    line: int
+    message: Message
+    attempts: int
+
+
+class Claim(NamedTuple):
+    """What became of rows that were to be sent."""
+
+    ours: Sequence[Item] = ()
+    """In flight now: their request must leave."""
+    elsewhere: Sequence[Item] = ()
+    """Skipped, since another run sent them meanwhile, or may have."""
+    busy: Sequence[Item] = ()
+    """Waiting still, since another run is sending them: what comes of that decides."""
+
+
+class RowEntry(NamedTuple):
+    """One row as the journal knows it; ``text`` is kept until the row is accepted."""
+
+    number: int
+    line: int
+    recipient: str
+    sender: str
+    segments: int
+    encoding: str
+    text: str | None
+    state: str
+    attempts: int
+    sid: str | None
+    status: str | None
+    http_status: int | None
+    code: int | None
+    exit_code: int
+    error: str | None
+    updated_at: float
+    delivery: Delivery | None = None
+    """What Exotel last said of it."""
+
+
+_RUN = Run._fields
+_ROW = tuple(name for name in RowEntry._fields if name != "delivery")
+
+
+class Journal:
+    """The runs in a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._database: Database = ledger.database
+        self._connection = ledger.database.connection
+        self._clock = ledger.database.clock
+        self._abandoned: set[int] = set()
+
+    def prepare(self) -> None:
+        """Make sure that this installation has its key, before rows are laid out."""
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM installation").fetchone() is None:
+                connection.execute("INSERT INTO installation VALUES (?)", (os.urandom(32),))
+
+    def begin(self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: Terms) -> Run:
+        """Take over everything that is laid out, in one transaction, and return the run, which is ours."""
+        now = self._clock()
+        owner = self._database.me()
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            if same := self._unfinished("digest = ?", digest):  # another process was quicker
+                raise already_on_its_way(same)
+            if self._runs("WHERE name = ?", name):
+                raise GuardError(
+                    f"Another process has just begun a run {name}", remedy="Nothing was sent. Run it again."
+                )
+            run = connection.execute(
+                "INSERT INTO runs (name, account, profile, file, digest, settings, owner, started_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (name, account, profile, file, digest, _dump(terms), owner, now, now),
+            ).fetchone()[0]
+            columns = (
+                "number, line, recipient, sender, fingerprint, occurrence, segments, encoding, text, fields, state,"
+                " exit_code, error"
+            )
+            connection.execute(
+                f"INSERT INTO main.rows (run, {columns}, updated_at)"
+                f" SELECT ?, {columns}, ? FROM temp.staged ORDER BY number",
+                (run, now),
+            )
+        return self.run(name)
+
+    def run(self, name: str) -> Run:
+        """Return the run of that name; raises KeyError for a stranger's."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            runs = self._runs("WHERE name = ?", name)
+        if not runs:
+            raise KeyError(name)
+        return runs[0]
+
+    def runs(self) -> Sequence[Run]:
+        """Return all runs, oldest first."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._runs("ORDER BY started_at, id")
+
+    def unfinished(self, *, digest: bytes) -> Run | None:
+        """Return an unfinished run of the same content."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._unfinished("digest = ?", digest)
+
+    def unfinished_of(self, file: str, *, account: str) -> Run | None:
+        """Return an unfinished run of a file of that path, whatever was in it."""
+        with self._database.transaction():
+            self._bury_the_dead()
+            return self._unfinished("file = ? AND account = ?", file, account)
+
+    def take(self, run: Run) -> Run:
+        """Make the run ours; raises GuardError naming the process that has it."""
+        owner = self._database.me()
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            holder = self._runs("WHERE id = ?", run.id)[0].owner
+            if holder not in {None, owner}:
+                raise GuardError(
+                    f"The run {run.name} is being sent by process {process_of(holder or '')}",
+                    remedy="Wait for it, or stop it first.",
+                )
+            connection.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run.id))
+        return self.run(run.name)
+
+    def let_go(self, run: Run) -> None:
+        """Let go of a run of which nothing was sent after all."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE runs SET owner = NULL WHERE id = ? AND owner = ?", (run.id, run.owner))
+
+    def purge(self, seconds: float) -> int:
+        """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
+        before = self._clock() - seconds
+        old = "run IN (SELECT id FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?)"
+        with self._database.transaction() as connection:
+            self._bury_the_dead()
+            purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
+            connection.execute(
+                "DELETE FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
+                " AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
+                (before,),
+            )
+        self._checkpoint()
+        return purged
+
+    def release(self, run: Run, *, exit_code: int | None) -> None:
+        """Let go of the run, if it is still ours; an exit code says that it is finished.
+
+        Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
+        """
+        with self._database.transaction() as connection:
+            now = self._touch(run.id)
+            if run.id in self._abandoned and self._is_ours(run):
+                connection.execute(*_lost(run.id, now, _UNRECORDED))
+            connection.execute(
+                "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
+                (exit_code, run.id, run.owner),
+            )
+        self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        with translated():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def counts(self, run: Run) -> Mapping[str, int]:
+        """Return how many rows are in each state."""
+        with translated():
+            return dict(
+                self._connection.execute(
+                    f"SELECT state, count(*) FROM {self._rows(run)} WHERE run = ? GROUP BY state", (run.id,)
+                )
+            )
+
+    def outcomes(self, run: Run) -> Sequence[tuple[str, int]]:
+        """Return every pair of state and exit code that its rows have, waiting ones left out."""
+        with translated():
+            return self._connection.execute(
+                f"SELECT DISTINCT state, exit_code FROM {self._rows(run)} WHERE run = ?"
+                " AND state NOT IN ('waiting', 'in_flight')",
+                (run.id,),
+            ).fetchall()
+
+    def reasons(self, run: Run) -> Sequence[tuple[str, int, int | None, int | None, str | None, int, int]]:
+        """Return state, exit code, HTTP status, Exotel's code, error, rows and first line of what did not go out."""
+        with translated():
+            return self._connection.execute(
+                "SELECT state, exit_code, http_status, code, error, count(*), min(line)"
+                f" FROM {self._rows(run)} WHERE run = ?"
+                " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
+                (run.id,),
+            ).fetchall()
+
+    def waiting(self, run: Run, *, again: bool = False) -> Iterator[Item]:
+        """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""
+        among = " AND number IN (SELECT number FROM temp.again)" if again else ""
+        message_of = reader_of_messages(run.terms.letterhead)
+        after = 0
+        while True:
+            with translated():
+                chunk = self._connection.execute(
+                    "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
+                    f" WHERE run = ? AND number > ? AND state = 'waiting'{among} ORDER BY number LIMIT ?",
+                    (run.id, after, _CHUNK),
+                ).fetchall()
+            for number, line, attempts, *message in chunk:
+                yield Item(number, line, message_of(message), attempts)
+            if len(chunk) < _CHUNK:
+                return
+            after = chunk[-1][0]
+
+    def one_commit(self) -> AbstractContextManager[object]:
+        """Let everything that is recorded within be committed together, or nothing of it."""
+        return self._database.transaction()
+
+    def claim(self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None) -> Claim:
+        """Enter rows as in flight, before the first byte of their request, unless another run has them.
+
+        ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
+        """
+        with self._database.transaction() as connection:
+            if not self._is_ours(run):
+                raise taken_for_dead()
+            others = {} if run.terms.resend else self._sent_elsewhere(run, items)
+            elsewhere = [number for number, is_over in others.items() if is_over]
+            ours = [item for item in items if item.number not in others]
+            if not ours and not elsewhere:
+                return Claim(busy=items)
+            parts = sum(item.message.segments for item in ours)
+            if within_limit is not None:
+                within_limit(self._ledger.parts_today(run.account) + parts)
+            now = self._touch(run.id)
+            numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
+            connection.execute(
+                f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
+                (now, run.id, json.dumps([item.number for item in ours])),
+            )
+            if elsewhere:
+                connection.execute(
+                    "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent by another run in the meantime',"
+                    f" updated_at = ? WHERE {numbers}",
+                    (now, run.id, json.dumps(elsewhere)),
+                )
+            self._ledger.count_parts(run.account, parts)
+        return Claim(
+            ours,
+            elsewhere=[item for item in items if others.get(item.number) is True],
+            busy=[item for item in items if others.get(item.number) is False],
+        )
+
+    def settle(self, run: Run, results: Sequence[tuple[Item, Receipt, State]]) -> None:
+        """Record what became of rows; ``waiting`` is for those that will be tried again."""
+        if len({item.number for item, _, _ in results}) != len(results):
+            raise _strange_rows()
+        alike: dict[tuple[object, ...], list[int | str | None]] = {}
+        unused = 0
+        for item, receipt, state in results:
+            if state not in {State.ACCEPTED, State.UNKNOWN}:
+                unused += item.message.segments
+            problem = receipt.problem
+            said = (
+                str(state),
+                receipt.status,
+                receipt.http_status,
+                problem.code if problem else None,
+                int(receipt.exit_code),
+                (problem.message or problem.meaning) if problem else None,
+            )
+            alike.setdefault(said, []).extend((item.number, receipt.sid))
+        with self._database.transaction() as connection:
+            now = self._touch(run.id)
+            for found, rows in alike.items():
+                for start in range(0, len(rows), 2 * _MOST_FOUND):
+                    some = rows[start : start + 2 * _MOST_FOUND]
+                    values = (*found, found[0], now, *some, run.id)  # the state is needed twice
+                    if connection.execute(_settle(len(some) // 2), values).rowcount != len(some) // 2:
+                        raise _strange_rows()
+            self._ledger.count_parts(run.account, -unused)
+
+    def abandon(self, run: Run) -> None:
+        """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
+        with translated():
+            if self._is_ours(run):
+                self._abandoned.add(run.id)
+
+    def _rows(self, run: Run) -> str:
+        """Return the table in which the rows of a run are seen as they are."""
+        if run.id not in self._abandoned:
+            return "rows"
+        unknown = {
+            "state": "'unknown'",
+            "exit_code": str(int(ExitCode.UNKNOWN)),
+            "http_status": "NULL",
+            "code": "NULL",
+            "error": f"'{_UNRECORDED}'",
+        }
+        columns = [
+            f"iif(state = 'in_flight', {unknown[name]}, {name}) AS {name}" if name in unknown else name
+            for name in ("run", *_ROW)
+        ]
+        return f"(SELECT {', '.join(columns)} FROM rows)"
+
+    def give_up(self, run: Run) -> int:
+        """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
+        with self._database.transaction() as connection:
+            if not self._is_ours(run):
+                return 0
+            now = self._touch(run.id)
+            return connection.execute(*_lost(run.id, now, "stopped before the answer came")).rowcount
+
+    def may_go_again(self, run: Run, states: Sequence[State]) -> int:
+        """Count the rows that ``put_back`` would let be sent again."""
+        with translated():
+            rows, values = _again(run, states)
+            return int(self._connection.execute(f"SELECT count(*) FROM ({rows})", values).fetchone()[0])
+
+    def put_back(self, run: Run, states: Sequence[State]) -> None:
+        """Let rows in these states be sent again, where their text is known; ``waiting`` can tell them apart."""
+        with self._database.transaction() as connection:
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS again (number INTEGER PRIMARY KEY)")
+            connection.execute("DELETE FROM temp.again")
+            rows, values = _again(run, states)
+            connection.execute(f"INSERT INTO temp.again {rows}", values)
+            changed = connection.execute(
+                "UPDATE rows SET state = 'waiting', updated_at = ?"
+                " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
+                (self._touch(run.id), run.id),
+            ).rowcount
+            if changed:
+                connection.execute("UPDATE runs SET exit_code = NULL WHERE id = ?", (run.id,))
+
+    def resolve(self, run: Run, *, outcome: Outcome, row: int | None) -> int:
+        """Record a person's decision about unknown rows, or one of them; return how many there were."""
+        with self._database.transaction() as connection:
+            exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
+            number = row and min(row, sys.maxsize)
+            now = self._touch(run.id)
+            return connection.execute(
+                "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
+                " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
+                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, now, run.id, number, number),
+            ).rowcount
+
+    def rows(self, run: Run) -> Iterator[RowEntry]:
+        """Yield every row of a run, in order, with what became of the accepted ones."""
+        columns = ", ".join((*(f"r.{name}" for name in _ROW), *(f'd."{name}"' for name in DELIVERY)))
+        with translated():
+            cursor = self._connection.execute(
+                f"SELECT {columns} FROM {self._rows(run)} r LEFT JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+                " WHERE r.run = ? ORDER BY r.number",
+                (run.account, run.id),
+            )
+            for values in cursor:
+                own, later = values[: len(_ROW)], values[len(_ROW) :]
+                delivery = read_delivery(later) if any(later) else None
+                yield RowEntry(**dict(zip(_ROW, own, strict=True)), delivery=delivery)
+
+    def deliveries(self, run: Run) -> Mapping[str, int]:
+        """Return how many of a run's accepted rows ended how, as far as Exotel was asked."""
+        with translated():
+            return dict(
+                self._connection.execute(
+                    "SELECT d.outcome, count(*) FROM rows r JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+                    " WHERE r.run = ? GROUP BY 1 ORDER BY 1",
+                    (run.account, run.id),
+                )
+            )
+
+    def _touch(self, run: int) -> float:
+        """Keep a run as new as its rows, which are looked for by it; return the moment for those that change now."""
+        now = self._clock()
+        self._connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run))
+        return now
+
+    def _is_ours(self, run: Run) -> bool:
+        """Whether no other process took the run over, having taken us for dead: then its rows are that one's."""
+        (owner,) = self._connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
+        return bool(owner == run.owner)
+
+    def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> dict[int, bool]:
+        """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
+        since = run.started_at - run.terms.within
+        (others,) = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR updated_at >= ?))",
+            (run.id, since),
+        ).fetchone()
+        if not others:  # no other run was touched since: their rows need not be looked at
+            return {}
+        found = self._twins(run, items, since)
+        if not all(found.values()):
+            self._bury_the_dead()  # what they had in flight is over, too
+            found = self._twins(run, items, since)
+        return found
+
+    def _twins(self, run: Run, items: Sequence[Item], since: float) -> dict[int, bool]:
+        cursor = self._connection.execute(
+            "SELECT s.number, max(r.state <> 'in_flight') FROM rows s JOIN rows r ON r.recipient = s.recipient"
+            " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
+            " WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND r.updated_at >= ?"
+            " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
+            (run.id, json.dumps([item.number for item in items]), since),
+        )
+        return {number: bool(is_over) for number, is_over in cursor}
+
+    def _unfinished(self, condition: str, *values: object) -> Run | None:
+        runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)
+        return runs[0] if runs else None
+
+    def _runs(self, where: str, *values: object) -> list[Run]:
+        columns = ", ".join(name if name != "terms" else "settings" for name in _RUN)
+        cursor = self._connection.execute(f"SELECT {columns} FROM runs {where}", values)
+        runs = []
+        for row in cursor:
+            record = dict(zip(_RUN, row, strict=True))
+            runs.append(Run(**{**record, "terms": _load(record["terms"])}))
+        return runs
+
+    def _bury_the_dead(self) -> None:
+        """Mark what runs of dead processes had in flight as unknown, and let others take these runs."""
+        owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
+        for run, owner in owned:
+            if not self._database.is_alive(owner):
+                now = self._touch(run)
+                self._connection.execute(*_lost(run, now, "the process ended before the answer came"))
+                self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
+
+
+def _strange_rows() -> LedgerError:
+    return LedgerError("The ledger does not have the rows that were sent, each of them once", remedy=REPLACE)
+
+
+def already_on_its_way(run: Run) -> GuardError:
+    """Return what keeps the same messages from being begun twice."""
+    holder = f", being sent by process {process_of(run.owner)}" if run.owner else ""
+    begin = "Wait for it, or after it has stopped continue" if holder else "Continue"
+    return GuardError(
+        f"This file already has an unfinished run, {run.name}{holder}",
+        remedy=f"{begin} with: exosms runs resume {run.name}",
+    )
+
+
+@cache
+def _settle(rows: int) -> str:
+    """Return the statement that records of so many rows the same, but for their Sids.
+
+    One for all of them: each step of a statement lets go of the interpreter's lock, and then waits for the threads
+    that read answers.
+    """
+    found = ", ".join(["(?, ?)"] * rows)
+    return (
+        "UPDATE rows SET state = ?, status = ?, http_status = ?, code = ?, exit_code = ?, error = ?,"
+        " text = iif(? = 'accepted', NULL, text), updated_at = ?, sid = found.column2"
+        f" FROM (VALUES {found}) AS found WHERE rows.run = ? AND rows.number = found.column1"
+    )
+
+
+def _again(run: Run, states: Sequence[State]) -> tuple[str, tuple[object, ...]]:
+    marks = ", ".join("?" * len(states))
+    sql = f"SELECT number FROM rows WHERE run = ? AND state IN ({marks}) AND text IS NOT NULL"
+    return sql, (run.id, *map(str, states))
+
+
+def names_of_runs(ledger: Path) -> Sequence[str]:
+    """Return the names of the runs in a ledger, the newest first, without waiting for it or changing it.
+
+    Raises LedgerError if it cannot be read at once.
+    """
+    with (
+        translated(ledger),
+        closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection,
+    ):
+        return [name for (name,) in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, id DESC")]
+
+
+def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
+    sql = (
+        "UPDATE rows SET state = 'unknown', exit_code = ?, http_status = NULL, code = NULL, error = ?, updated_at = ?"
+        " WHERE run = ? AND state = 'in_flight'"
+    )
+    return sql, (int(ExitCode.UNKNOWN), error, now, run)
+
+
+def _dump(terms: Terms) -> str:
+    return json.dumps({**terms._asdict(), "letterhead": terms.letterhead._asdict()})
+
+
+def _load(text: str) -> Terms:
+    values: dict[str, Any] = json.loads(text)
+    head = values["letterhead"]
+    for name, kind in (("type", MessageType), ("priority", Priority), ("encoding", Encoding)):
+        head[name] = None if head[name] is None else kind(head[name])
+    return Terms(**{**values, "letterhead": Letterhead(**head)})

@@ -1,0 +1,353 @@
+"""The rows of a file before a run begins: laid out in a temporary table, so that a dry run leaves nothing behind.
+
+Nothing here stays: the table is private to its connection and SQLite removes its file at once. Duplicates and what
+was sent before are found by SQL, since a set of a million texts would not fit the memory that a command may take.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from exosms.errors import ExitCode
+from exosms.ledger.database import Database, translated
+from exosms.sms.compose import Letterhead
+from exosms.sms.message import Encoding, Message, MessageType, Priority
+
+VARYING = ("dlt_entity_id", "dlt_template_id", "type", "priority", "status_callback", "custom_field")
+"""What a row may have of its own beside recipient, sender, text and encoding, in the order of ``Message``."""
+
+_varying = attrgetter(*VARYING)
+
+_TABLE = """
+    CREATE TEMP TABLE staged (
+      number INTEGER PRIMARY KEY,
+      line INTEGER NOT NULL,
+      recipient TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      fingerprint INTEGER,
+      occurrence INTEGER NOT NULL DEFAULT 0,
+      segments INTEGER NOT NULL,
+      encoding TEXT NOT NULL,
+      text TEXT,
+      fields TEXT,
+      state TEXT NOT NULL,
+      exit_code INTEGER NOT NULL DEFAULT 0,
+      error TEXT
+    ) STRICT
+"""
+_COLUMNS = "number, line, recipient, sender, fingerprint, segments, encoding, text, fields, state, exit_code, error"
+_ENCODINGS = {encoding.value: encoding for encoding in Encoding}
+_SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
+_MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
+_IS_OVER = "r.state <> 'in_flight'"
+"""What is not over is looked at again when its turn comes, since it may come to nothing."""
+
+
+class Draft(NamedTuple):
+    """A row that makes a message; ``line`` is the physical line on which it begins."""
+
+    number: int
+    line: int
+    message: Message
+
+
+class Rejected(NamedTuple):
+    """A row that makes none, and why; ``recipient`` is what stands in the file."""
+
+    number: int
+    line: int
+    recipient: str
+    error: str
+
+
+class LeftOut(NamedTuple):
+    """A row that is not to be sent: rejected or skipped, and why."""
+
+    number: int
+    line: int
+    recipient: str
+    state: str
+    error: str
+
+
+class Totals(NamedTuple):
+    """What is laid out; ``messages``, ``parts`` and ``unicode`` count what would be sent."""
+
+    rows: int
+    messages: int
+    parts: int
+    unicode: int
+    rejected: int
+    skipped: int
+
+
+class Envelopes(NamedTuple):
+    """How many messages may share requests: ``alone`` go one by one, the others by what a request says once."""
+
+    alone: int
+    shared: tuple[int, ...]
+
+
+class Before(NamedTuple):
+    """How many rows were sent by earlier runs, or may have been."""
+
+    accepted: int
+    unknown: int
+    run: str
+    """One of these runs, by name."""
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.accepted + self.unknown
+
+
+class Staging:
+    """The rows of one file for one account."""
+
+    def __init__(self, database: Database, *, account: str, letterhead: Letterhead) -> None:
+        self._database = database
+        self._connection = database.connection
+        self._letterhead = letterhead
+        self._own = _varying(letterhead)
+        key = _fingerprint_key(self._connection)
+        with translated():
+            self._connection.execute("DROP TABLE IF EXISTS temp.staged")
+            self._connection.execute(_TABLE)
+        self._fingerprint = hashlib.blake2b(account.encode() + b"\0", key=key, digest_size=8)
+        common = json.dumps(self._own)  # what the rows have in common, so that `_fields` leaves it out
+        self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
+
+    def lay_out(self, drafts: Iterable[Draft | Rejected]) -> None:
+        """Take the rows of the file, in order."""
+        insert = f"INSERT INTO temp.staged ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"
+        with translated():
+            self._connection.execute("BEGIN")  # of the temporary table alone: nobody else is kept waiting
+            try:
+                self._connection.executemany(insert, map(self._row, drafts))
+            finally:
+                self._connection.execute("COMMIT")
+            self._connection.execute(
+                "CREATE INDEX temp.staged_by_recipient ON staged (recipient, fingerprint, number)"
+            )
+            self._number_occurrences()
+
+    @property
+    def digest(self) -> bytes:
+        """What tells one content from another: account, rows in their order, and whatever changes a message."""
+        return self._digest.digest()
+
+    def totals(self) -> Totals:
+        """Count what is laid out."""
+        row = self._one(
+            "SELECT count(*), total(state = 'waiting'), total(iif(state = 'waiting', segments, 0)),"
+            " total(state = 'waiting' AND encoding = 'unicode'), total(state = 'rejected'), total(state = 'skipped')"
+            " FROM temp.staged"
+        )
+        names = ("rows", "messages", "parts", "unicode", "rejected", "skipped")
+        return Totals(**dict(zip(names, map(int, row), strict=True)))
+
+    def parts_of_first(self, messages: int) -> int:
+        """Return the parts of so many messages, from the first one on."""
+        row = self._one(
+            "SELECT total(segments) FROM (SELECT segments FROM temp.staged WHERE state = 'waiting'"
+            " ORDER BY number LIMIT ?)",
+            min(messages, sys.maxsize),
+        )
+        return int(row[0])
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """Yield the rows that are not to be sent, in order."""
+        with translated():
+            yield from map(
+                LeftOut._make,
+                self._connection.execute(
+                    "SELECT number, line, recipient, state, error FROM temp.staged"
+                    " WHERE state IN ('rejected', 'skipped') ORDER BY number"
+                ),
+            )
+
+    def envelopes(self) -> Envelopes:
+        """Count the messages that may share requests, as ``bulk`` puts them together."""
+        own = dict(zip(VARYING, self._own, strict=True))
+        with translated():
+            groups = self._connection.execute(
+                "SELECT coalesce(json_extract(fields, '$.priority'), ?) <> 'normal'"
+                " OR coalesce(json_extract(fields, '$.custom_field'), ?) IS NOT NULL, count(*) FROM temp.staged"
+                " WHERE state = 'waiting' GROUP BY 1, encoding, json_extract(fields, '$.dlt_entity_id'),"
+                " json_extract(fields, '$.status_callback')",
+                (own["priority"], own["custom_field"]),
+            ).fetchall()
+        alone = sum(count for is_alone, count in groups if is_alone)
+        return Envelopes(alone, tuple(count for is_alone, count in groups if not is_alone))
+
+    def missing_ids(self) -> Sequence[tuple[tuple[str | None, str | None], int]]:
+        """Return DLT entity and template id, as far as they are there, of messages without both, and their number."""
+        own = dict(zip(VARYING, self._own, strict=True))
+        if own["dlt_entity_id"] and own["dlt_template_id"]:  # no row can be without
+            return ()
+        with translated():
+            return [
+                (("given" if entity else None, "given" if template else None), count)
+                for entity, template, count in self._connection.execute(
+                    "SELECT coalesce(json_extract(fields, '$.dlt_entity_id'), ?) IS NOT NULL AS entity,"
+                    " coalesce(json_extract(fields, '$.dlt_template_id'), ?) IS NOT NULL AS template, count(*)"
+                    " FROM temp.staged WHERE state = 'waiting' GROUP BY 1, 2 HAVING NOT (entity AND template)"
+                    " ORDER BY 1, 2",
+                    (own["dlt_entity_id"], own["dlt_template_id"]),
+                )
+            ]
+
+    def duplicates(self) -> int:
+        """Count the rows that repeat recipient, text and sender of an earlier one."""
+        return int(self._one("SELECT count(*) FROM temp.staged WHERE occurrence > 0 AND state = 'waiting'")[0])
+
+    def first_duplicates(self, most: int) -> Sequence[tuple[int, int, int, str]]:
+        """Return number, line, line of the first, and recipient of the first repeated rows."""
+        with translated():
+            return self._connection.execute(
+                "SELECT number, line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
+                " AND f.fingerprint = s.fingerprint), recipient FROM temp.staged s WHERE occurrence > 0"
+                " ORDER BY number LIMIT ?",
+                (most,),
+            ).fetchall()
+
+    def skip_duplicates(self) -> None:
+        """Leave out the rows that repeat an earlier one."""
+        self._execute(
+            "UPDATE temp.staged SET state = 'skipped', error = 'the same message as in an earlier row'"
+            " WHERE occurrence > 0 AND state = 'waiting'"
+        )
+
+    def sent_before(self, since: float) -> Before:
+        """Count the rows that earlier runs sent, or may have sent, since that moment."""
+        row = self._one(
+            "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), '') FROM"
+            " (SELECT max(r.state = 'accepted') AS accepted, max(u.name) AS name FROM temp.staged s"
+            f" JOIN main.rows r ON {_SENT} JOIN main.runs u ON u.id = r.run"
+            f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} GROUP BY s.number)",
+            since,
+        )
+        return Before(accepted=row[0], unknown=row[1], run=row[2])
+
+    def skip_sent_before(self, since: float) -> None:
+        """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
+        self._execute(
+            "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or possibly sent before'"
+            f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT}"
+            f" AND {_IS_OVER})",
+            since,
+        )
+
+    def changed_since(self, run: int) -> tuple[int, int, int]:
+        """Return how many rows are as in that run, how many are new, and how many of the run's are gone."""
+        (same,) = self._one(
+            "SELECT count(*) FROM temp.staged s WHERE EXISTS"
+            f" (SELECT 1 FROM main.rows r WHERE r.run = ? AND {_SENT})",
+            run,
+        )
+        (then,) = self._one("SELECT count(*) FROM main.rows WHERE run = ?", run)
+        (now,) = self._one("SELECT count(*) FROM temp.staged")
+        return same, now - same, max(0, then - same)
+
+    def samples(self) -> Iterator[Message]:
+        """Yield the first message and, if it is another, the longest."""
+        message_of = reader_of_messages(self._letterhead)
+        seen: set[int] = set()
+        for order in ("number", "length(text) DESC, number"):
+            with translated():
+                row = self._connection.execute(
+                    "SELECT number, recipient, sender, encoding, segments, text, fields FROM temp.staged"
+                    f" WHERE state = 'waiting' ORDER BY {order} LIMIT 1"
+                ).fetchone()
+            if row and row[0] not in seen:
+                seen.add(row[0])
+                yield message_of(row[1:])
+
+    def _row(self, draft: Draft | Rejected) -> tuple[object, ...]:
+        if isinstance(draft, Rejected):
+            self._digest.update(f"{draft.number}\0{draft.recipient}\0{draft.error}\0".encode(errors="replace"))
+            recipient, error = _storable(draft.recipient), _storable(draft.error)
+            return (
+                draft.number, draft.line, recipient, "", None, 0, Encoding.PLAIN.value, None, None, "rejected",
+                int(ExitCode.INPUT), error,
+            )  # fmt: skip
+        message = draft.message
+        hasher = self._fingerprint.copy()
+        hasher.update(f"{message.to}\0{message.sender}\0{message.body}".encode())
+        fingerprint = hasher.digest()
+        fields = self._fields(message)
+        self._digest.update(fingerprint)
+        if fields or message.encoding is not Encoding.PLAIN:
+            self._digest.update(f"{message.encoding}{fields}\0".encode())
+        return (
+            draft.number, draft.line, message.to, message.sender, int.from_bytes(fingerprint, "big", signed=True),
+            message.segments, str(message.encoding), message.body, fields, "waiting", 0, None,
+        )  # fmt: skip
+
+    def _fields(self, message: Message) -> str | None:
+        """Return what this message has of its own, as JSON; None for nothing."""
+        values = _varying(message)
+        if values == self._own:
+            return None
+        return json.dumps(
+            {name: value for name, value, own in zip(VARYING, values, self._own, strict=True) if value != own}
+        )
+
+    def _number_occurrences(self) -> None:
+        (repeated,) = self._one(
+            "SELECT EXISTS (SELECT 1 FROM temp.staged WHERE fingerprint IS NOT NULL"
+            " GROUP BY recipient, fingerprint HAVING count(*) > 1)"
+        )
+        if repeated:
+            self._execute(
+                "UPDATE temp.staged SET occurrence = d.place - 1 FROM (SELECT number, row_number() OVER"
+                " (PARTITION BY recipient, fingerprint ORDER BY number) AS place FROM temp.staged"
+                " WHERE fingerprint IS NOT NULL) d WHERE d.number = staged.number AND d.place > 1"
+            )
+
+    def _one(self, sql: str, *values: object) -> Any:
+        with translated():
+            return self._connection.execute(sql, values).fetchone()
+
+    def _execute(self, sql: str, *values: object) -> None:
+        with translated():
+            self._connection.execute(sql, values)
+
+
+def reader_of_messages(letterhead: Letterhead) -> Callable[[Sequence[Any]], Message]:
+    """Return what makes a message of a row's recipient, sender, encoding, segments, text and fields."""
+    common = (*_varying(letterhead), letterhead.template)
+
+    def message_of(columns: Sequence[Any]) -> Message:
+        to, sender, encoding, segments, text, fields = columns
+        message = Message._make((to, sender, text, _ENCODINGS[encoding], segments, *common))
+        if not fields:
+            return message
+        own = json.loads(fields)
+        for name, kind in (("type", MessageType), ("priority", Priority)):
+            if own.get(name) is not None:
+                own[name] = kind(own[name])
+        return message._replace(**own)
+
+    return message_of
+
+
+def _storable(text: str) -> str:
+    """Return text that UTF-8 can hold: what a CSV in a wrong encoding has may be no character."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _fingerprint_key(connection: sqlite3.Connection) -> bytes:
+    """Return this installation's key, or one for this command alone where there is none yet.
+
+    A plain hash of a phone number is reversed in an hour; one with a key is not without the key.
+    """
+    with translated():
+        row = connection.execute("SELECT fingerprint_key FROM main.installation").fetchone()
+    return row[0] if row else os.urandom(32)

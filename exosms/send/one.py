@@ -1,0 +1,252 @@
+"""One message on its way: wait for its turn, check, claim, attempt, settle.
+
+The claim is committed before the first byte leaves and the result before anybody hears of it; an attempt is
+repeated only if it certainly did not reach Exotel.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
+from exosms.exotel.client import Client
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Entry, Ledger, OnceKey, State
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+
+_POLL = 0.1
+"""Seconds between looks at a once key that a living process is using."""
+
+_SHORT_PAUSE = 5.0
+"""Seconds of a pause that a first attempt waits for whatever --retry-for says."""
+
+_WORTH_TELLING = 2.0
+"""Seconds of waiting that a person would wonder about."""
+
+
+class Desk(NamedTuple):
+    """Everything that a message needs on its way, for one account and one command."""
+
+    client: Client
+    ledger: Ledger
+    account: str
+    profile: str | None
+    rate: Rate | None
+    """None: no pace at all, not even another process's pause, since nobody is reached."""
+    retry_until: float
+    """On the monotonic clock; no retry and no wait for one begins that would end later."""
+    check: Callable[[Message], None]
+    """The guards that time can change; raises GuardError."""
+    within_limit: Callable[[int], None] | None
+    """Refuses, by GuardError, the number of parts that the account would have used today."""
+    pause: Callable[[float], None]
+    """Sleeps; raises Interrupted when asked to stop."""
+    warn: Callable[[str], None]
+    tell: Callable[[str], None]
+    now: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+    def deliver_all(self, messages: Sequence[Message], *, once: OnceKey | None = None) -> Iterator[Receipt]:
+        """Yield a receipt for every message, in order; after one that stops, the others were not attempted."""
+        stopped: Receipt | None = None
+        for message in messages:
+            if stopped is not None:
+                yield not_attempted("not attempted", because=stopped)
+                continue
+            receipt = self.deliver(message, once=once)
+            if receipt.then is Then.STOP:
+                stopped = receipt
+            yield receipt
+
+    def deliver(self, message: Message, *, once: OnceKey | None = None) -> Receipt:
+        """Send one message at most once and return what is known of it."""
+        try:
+            if once and (used := self._wait_for_key(message, once)):
+                return used_before(used)
+            if blocked := self._blocked():
+                return blocked
+            self._take_turn()
+            self.check(message)
+            claim = self.ledger.claim(
+                message, account=self.account, profile=self.profile, once=once, within_limit=self.within_limit
+            )
+        except (GuardError, LedgerError) as error:
+            return refused_here(error)
+        if isinstance(claim, Entry):
+            return self.deliver(message, once=once)
+        receipt = self._attempt(claim, message)
+        return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
+
+    def _attempt(self, entry_id: int, message: Message) -> Receipt:
+        receipt = self.client.send(message)
+        try:
+            for retry in range(MOST_RETRIES):
+                delay = self._delay(receipt, retry)
+                if delay is None:
+                    break
+                self.ledger.wait_for_retry(entry_id)
+                self.pause(delay)
+                if not self._take_turn(until=self.retry_until):
+                    break
+                self.check(message)
+                self.ledger.claim_again(entry_id)
+                receipt = self.client.send(message)
+        except (GuardError, LedgerError) as error:
+            self.warn(f"{message.to} is not tried again: {error.message}")
+        except Interrupted:
+            self._settle(entry_id, receipt)
+            raise
+        self._settle(entry_id, receipt)
+        return receipt
+
+    def _delay(self, receipt: Receipt, retry: int) -> float | None:
+        """Return the seconds to wait before a retry, or None if there is to be none."""
+        if receipt.then not in {Then.RETRY, Then.PAUSE}:
+            return None
+        delay = back_off(retry, chance=self.chance())
+        if receipt.then is Then.PAUSE:
+            delay = delay if receipt.retry_after is None else receipt.retry_after
+            if self.rate is not None:
+                self.ledger.block(self.account, seconds=delay)
+        if self.now() + delay > self.retry_until:
+            return None
+        self.tell(f"not sent yet ({_reason(receipt)}); trying again in {delay:.1f} s")
+        return delay
+
+    def _blocked(self) -> Receipt | None:
+        """Return a refusal if the pause that Exotel asked for, of whichever process, is longer than we may wait."""
+        seconds = self.ledger.blocked_for(self.account) if self.rate is not None else 0.0
+        if seconds <= _SHORT_PAUSE or self.now() + seconds <= self.retry_until:
+            return None
+        return Receipt(
+            outcome=Outcome.NOT_SENT,
+            exit_code=ExitCode.RATE_LIMITED,
+            then=Then.STOP,
+            problem=Problem(
+                kind=Outcome.NOT_SENT,
+                message=f"Exotel asked this account to pause (429); {seconds:.0f} s left",
+                meaning="Nothing was sent: the pause is longer than --retry-for allows.",
+                remedy="Run it again later, or with a longer --retry-for.",
+                retry=Retry.SAFE,
+            ),
+        )
+
+    def _take_turn(self, *, until: float | None = None) -> bool:
+        """Wait for this account's turn and return whether it came; one later than ``until`` is left to others."""
+        self.pause(0)  # whoever was asked to stop meanwhile does so here
+        if self.rate is None:
+            return True
+        at_most = None if until is None else until - self.now()
+        seconds = (
+            self.ledger.reserve(self.account, self.rate, at_most=at_most)
+            if self.rate.per_minute
+            else self.ledger.blocked_for(self.account)
+        )
+        if at_most is not None and seconds > at_most:
+            self.tell(
+                f"not tried again: this account's rate ({self.rate}) allows a request only after --retry-for ends"
+            )
+            return False
+        if seconds >= _WORTH_TELLING:
+            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({self.rate})")
+        if seconds > 0:
+            self.pause(seconds)
+        return True
+
+    def _wait_for_key(self, message: Message, once: OnceKey) -> Entry | None:
+        """Return the settled entry that uses the key, having waited for a living process that is using it."""
+        told = False
+        while used := self.ledger.used(once, recipient=message.to, account=self.account):
+            if used.state not in {State.IN_FLIGHT, State.WAITING}:
+                return used
+            if not told:
+                self.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
+                told = True
+            self.pause(_POLL)
+        return None
+
+    def _settle(self, entry_id: int, receipt: Receipt) -> None:
+        try:
+            self.ledger.settle(entry_id, receipt)
+        except LedgerError as error:
+            self.warn(f"the result could not be recorded, so it counts as unknown from now on: {error.message}")
+
+
+def refused_here(error: ExosmsError) -> Receipt:
+    """Return the receipt of a message that one of our own errors kept back; it stops the command."""
+    refused = isinstance(error, InputError)
+    return Receipt(
+        outcome=Outcome.REJECTED if refused else Outcome.NOT_SENT,
+        exit_code=error.exit_code,
+        then=Then.STOP,
+        problem=Problem(
+            kind=error.kind,
+            message=error.message,
+            meaning="Nothing was sent.",
+            remedy=error.remedy,
+            retry=Retry.NO if refused else Retry.SAFE,
+        ),
+    )
+
+
+def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
+    """Return the receipt of a message that the command did not get to, since it stopped before."""
+    return Receipt(
+        outcome=Outcome.NOT_SENT,
+        exit_code=because.exit_code if because else ExitCode.UNAVAILABLE,
+        problem=Problem(
+            kind=Outcome.NOT_SENT,
+            message=reason,
+            meaning="Nothing was sent: the command stopped before this message.",
+            remedy=because.problem.remedy if because and because.problem else "Run it again.",
+            retry=Retry.SAFE,
+        ),
+    )
+
+
+def used_before(entry: Entry) -> Receipt:
+    """Return what a message comes to whose once key another one used, which is known to be settled."""
+    from exosms.system.times import local
+
+    moment = local(entry.updated_at)
+    if entry.state is State.ACCEPTED:
+        return Receipt(
+            outcome=Outcome.SKIPPED,
+            exit_code=ExitCode.OK,
+            sid=entry.sid,
+            note=f"once key {entry.once_key!r} was used at {moment}: accepted",
+        )
+    return Receipt(
+        outcome=Outcome.UNKNOWN,
+        exit_code=ExitCode.UNKNOWN,
+        problem=Problem(
+            kind=Outcome.UNKNOWN,
+            message=f"once key {entry.once_key!r} was used at {moment}, and whether that message was sent is unknown",
+            meaning="Not attempted now: it may already have been sent.",
+            remedy=f"Look for it in Exotel's dashboard, then: {_resolving(entry.once_key)}",
+            retry=Retry.DECIDE,
+        ),
+    )
+
+
+def _to_be_resolved(receipt: Receipt, once: OnceKey) -> Receipt:
+    """Return the receipt of an unknown message with what sets its once key free."""
+    problem = receipt.problem
+    if problem is None:  # what is unknown has one
+        return receipt
+    remedy = f"{problem.remedy} Then: {_resolving(once.key)}"
+    return receipt._replace(problem=problem._replace(remedy=remedy))
+
+
+def _resolving(once_key: str | None) -> str:
+    import shlex
+
+    return f"exosms runs resolve --once {shlex.quote(once_key or '')} --as accepted (or --as not_sent)"
+
+
+def _reason(receipt: Receipt) -> str:
+    if receipt.http_status is not None:
+        return f"HTTP {receipt.http_status}"
+    return receipt.problem.message if receipt.problem else "no answer"

@@ -1,0 +1,199 @@
+"""What became of messages that Exotel accepted: asked about in rounds, within the account's pace.
+
+Asking changes nothing, so a question without an answer is simply asked again. Every answer is kept in the ledger.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from exosms.errors import ExitCode
+from exosms.exotel.client import Client
+from exosms.exotel.delivery_report import ASK_AGAIN, Finding, checked_when_sent, found, is_about_the_template
+from exosms.ledger.history import History
+from exosms.ledger.messages import Ledger
+from exosms.sms.message import Problem, Retry, Then
+from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+
+FIRST_INTERVAL = 2.0
+LONGEST_INTERVAL = 30.0
+_GROWTH = 1.5
+
+PATIENCE = 30.0
+"""Seconds for which a question without an answer is repeated where nobody asked to wait."""
+
+_GRACE = 1.0
+"""Seconds by which the last round of a wait may begin late."""
+
+_ENOUGH = 3
+"""Questions in a row without an answer after which a round is given up."""
+
+_WORTH_TELLING = 2.0
+
+_PASSING = {Then.RETRY, Then.PAUSE}
+
+
+class Asker(NamedTuple):
+    """Everything that a question about a message needs, for one account and one command."""
+
+    client: Client
+    ledger: Ledger
+    account: str
+    rate: Rate | None
+    """None: no pace at all, since nobody is reached."""
+    pause: Callable[[float], None]
+    """Sleeps; raises Interrupted when asked to stop."""
+    tell: Callable[[str], None]
+    check: Callable[[str], str | None] = lambda _sid: None
+    """What comparing a message's text with its template finds, for a Sid whose text is still at hand."""
+    now: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
+
+    def known(self, sid: str) -> Finding | None:
+        """Return what was found earlier, if it was final: nothing more can come."""
+        delivery = self.ledger.delivery(self.account, sid)
+        return self._with_check(found(sid, delivery)) if delivery and delivery.is_final else None
+
+    def ask(self, sid: str, *, until: float) -> Finding:
+        """Ask once and keep the answer; no wait for our turn begins that would end after ``until``."""
+        self.pause(0)  # whoever was asked to stop meanwhile does so here
+        blocked = self.ledger.blocked_for(self.account) if self.rate else 0.0
+        if blocked and self.now() + blocked > until:
+            return _paused(sid, blocked)
+        if self.rate:
+            self._take_turn(self.rate)
+        finding = self.client.details(sid)
+        self.pause(0)
+        if finding.delivery:
+            self.ledger.keep_delivery(self.account, sid, finding.delivery)
+        if finding.then is Then.PAUSE and self.rate:
+            seconds = back_off(0, chance=self.chance()) if finding.retry_after is None else finding.retry_after
+            self.ledger.block(self.account, seconds=seconds)
+        return self._with_check(finding)
+
+    def _take_turn(self, rate: Rate) -> None:
+        seconds = (
+            self.ledger.reserve(self.account, rate) if rate.per_minute else self.ledger.blocked_for(self.account)
+        )
+        if seconds >= _WORTH_TELLING:
+            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({rate})")
+        if seconds > 0:
+            self.pause(seconds)
+
+    def _with_check(self, finding: Finding) -> Finding:
+        """Say in the remedy what the check of the template finds, where it failed for that and one is known."""
+        problem = finding.problem
+        if problem is None or not is_about_the_template(problem):
+            return finding
+        found = self.check(finding.sid)
+        if found is None:
+            sent = History(self.ledger).sent_as(self.account, finding.sid)
+            found = checked_when_sent(sent.template) if sent and sent.template else None
+        if found is None:
+            return finding
+        return finding._replace(problem=problem._replace(remedy=f"{problem.remedy} {found}"))
+
+
+class Watch:
+    """Messages that are asked about in rounds; ``findings`` holds at any moment what is known of each."""
+
+    def __init__(self, asker: Asker, sids: Sequence[str], *, fresh: Collection[str] = ()) -> None:
+        """``fresh``: Sids that Exotel gave us, so that whatever else it answers about one means not yet."""
+        self.findings: dict[str, Finding] = {}
+        self.asked: Callable[[int], None] = lambda _place: None
+        """Told after each question which one of the round it was, from 1."""
+        self._asker = asker
+        self._fresh = fresh
+        self._open = list(sids)
+
+    @property
+    def open(self) -> Sequence[str]:
+        """The messages that another round would ask about."""
+        return tuple(self._open)
+
+    def ask_all(self) -> Iterator[float]:
+        """Ask until every question has an answer, for a while; yields the seconds before each further round."""
+        until = self._asker.now() + PATIENCE
+        for retry in range(MOST_RETRIES + 1):
+            stop = self._round(until, is_settled=lambda finding: finding.then not in _PASSING)
+            delay = back_off(retry, chance=self._asker.chance())
+            if stop or not self._open or retry == MOST_RETRIES or self._asker.now() + delay > until:
+                break
+            yield delay
+            self._asker.pause(delay)
+        self._give_up()
+
+    def wait(self, seconds: float) -> Iterator[float]:
+        """Ask until every message is final or the time is over; yields the seconds before each further round."""
+        until = self._asker.now() + seconds
+        interval = FIRST_INTERVAL
+        while not self._round(until, is_settled=self._is_final) and self._open:
+            left = until - self._asker.now()
+            if left <= 0:
+                break
+            yield min(interval, left)
+            self._asker.pause(min(interval, left))
+            interval = min(LONGEST_INTERVAL, interval * _GROWTH)
+        self._give_up()
+        for sid in self._open:
+            finding = self.findings[sid]
+            if finding.delivery and finding.problem is None:
+                self.findings[sid] = finding._replace(exit_code=ExitCode.PENDING)
+
+    def _round(self, until: float, *, is_settled: Callable[[Finding], bool]) -> bool:
+        """Ask about every open message once; return whether to ask no more at all."""
+        silent = 0
+        finding: Finding | None = None
+        for place, sid in enumerate(self._open, start=1):
+            if sid in self.findings and self._asker.now() > until + _GRACE:
+                break
+            finding = self._asker.known(sid) or self._asker.ask(sid, until=until)
+            self.findings[sid] = _merged(self.findings.get(sid), finding)
+            self.asked(place)
+            silent = silent + 1 if finding.then in _PASSING else 0
+            if silent == 1 and finding.problem:
+                self._asker.tell(f"the delivery state of {sid} is not known yet ({_reason(finding.problem)})")
+            if finding.then is Then.STOP or silent == _ENOUGH:
+                break
+        self._open = [sid for sid in self._open if sid not in self.findings or not is_settled(self.findings[sid])]
+        return finding is not None and finding.then is Then.STOP
+
+    def _is_final(self, finding: Finding) -> bool:
+        if finding.delivery:
+            return finding.delivery.is_final
+        return finding.then not in _PASSING and finding.sid not in self._fresh
+
+    def _give_up(self) -> None:
+        """Whoever was not asked, because others were not answered, has the same reason."""
+        last = next((finding for finding in reversed(self.findings.values()) if not finding.delivery), None)
+        for sid in self._open:
+            if last and sid not in self.findings:
+                self.findings[sid] = last._replace(sid=sid)
+
+
+def _merged(before: Finding | None, now: Finding) -> Finding:
+    """A question without an answer leaves what was known; one after which none can follow also says why."""
+    if before is None or before.delivery is None or now.delivery:
+        return now
+    return now._replace(delivery=before.delivery) if now.then is Then.STOP else before
+
+
+def _paused(sid: str, seconds: float) -> Finding:
+    return Finding(
+        sid=sid,
+        exit_code=ExitCode.RATE_LIMITED,
+        then=Then.PAUSE,
+        problem=Problem(
+            kind=ExitCode.RATE_LIMITED.name.lower(),
+            message=f"Exotel asked this account to pause (429); {math.ceil(seconds)} s left",
+            meaning="Exotel was not asked about the message.",
+            remedy=ASK_AGAIN,
+            retry=Retry.SAFE,
+        ),
+    )
+
+
+def _reason(problem: Problem) -> str:
+    return f"HTTP {problem.http_status}" if problem.http_status else problem.message

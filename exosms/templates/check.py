@@ -1,0 +1,89 @@
+"""A body held against registered templates: does it match, with which values, and if not, where and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from exosms.errors import InputError
+from exosms.sms.compose import check_length
+from exosms.templates import syntax
+from exosms.templates.explain.explain import Problem, explain
+from exosms.templates.match import Match, match
+from exosms.templates.registry import Registered, Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found. ``template`` is the one compared with; None if none has a word in common with the body."""
+
+    body: str
+    template: Registered | None
+    matches: bool
+    values: Mapping[str, str] = field(default_factory=dict)
+    ambiguous: bool = False
+    """Other values would make the same body."""
+    warnings: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    others: tuple[str, ...] = ()
+    """Further templates that match just as specifically."""
+
+
+class MismatchError(InputError):
+    """The text does not match its template; the operator would drop it after it was paid for."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        first, name = verdict.problems[0], verdict.template.name if verdict.template else ""
+        more = f" (and {len(verdict.problems) - 1} more)" if len(verdict.problems) > 1 else ""
+        super().__init__(
+            f"The text does not match the template {name!r}: at offset {first.offset}, {first.explanation}{more}",
+            remedy=first.change,
+        )
+        self.verdict = verdict
+
+
+def rendered(registered: Registered, given: Mapping[str, str], *, fit: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the text that the values make, and warnings; ``fit`` cuts the values to what their variables hold."""
+    values = registered.values(given)
+    fitted, warnings = syntax.fit(registered.template, values) if fit else (values, ())
+    return syntax.render(registered.template, fitted), warnings
+
+
+def against(body: str, registered: Registered) -> Verdict:
+    """Hold a body against one template; raises InputError for one that is longer than any message."""
+    check_length(body)
+    found = match(registered.template, body)
+    warnings = registered.template.warnings
+    if not isinstance(found, Match):
+        problems = explain(registered.template, body)
+        return Verdict(body=body, template=registered, matches=False, warnings=warnings, problems=problems)
+    return Verdict(
+        body=body,
+        template=registered,
+        matches=True,
+        values=found.named(registered.names),
+        ambiguous=found.ambiguous,
+        warnings=(*warnings, *found.warnings),
+    )
+
+
+def against_all(body: str, registry: Registry) -> Verdict:
+    """Hold a body against every template known; the most specific match wins, else the nearest is explained."""
+    if not registry.templates:
+        raise InputError(
+            f"There are no templates in {registry.path}",
+            remedy="Add one with exosms template add, or give the text with --text.",
+        )
+    check_length(body)
+    best = registry.index.best(body)
+    if best.name is None:
+        return Verdict(body=body, template=None, matches=False)
+    verdict = against(body, registry.templates[best.name])
+    return Verdict(
+        body=body,
+        template=verdict.template,
+        matches=verdict.matches,
+        values=verdict.values,
+        ambiguous=verdict.ambiguous,
+        warnings=verdict.warnings,
+        problems=verdict.problems,
+        others=best.others,
+    )

@@ -1,0 +1,212 @@
+"""What a DLT portal or an operator may object to in registered templates.
+
+Rules of registration have exceptions, and most are not published with a date: they are notes. Wrong is only what
+makes a template useless here: it cannot be read, its id or header is none, or one id has two texts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from exosms.errors import InputError
+from exosms.sms import dlt
+from exosms.templates.registry import Registered, Registry
+from exosms.templates.syntax import Variable
+from exosms.templates.variables import Kind as VariableKind
+
+LEAST_FIXED = 30
+"""Per cent of a text that is not variables."""
+
+
+class Kind(StrEnum):
+    """What sort of remark it is; the words are stable."""
+
+    INVALID = "invalid"
+    ID_INVALID = "id_invalid"
+    ID_CONFLICT = "id_conflict"
+    HEADER_INVALID = "header_invalid"
+    ID_SHARED = "id_shared"
+    ID_UNUSUAL = "id_unusual"
+    HEADER_UNUSUAL = "header_unusual"
+    MISSING_ID = "missing_id"
+    MISSING_FROM = "missing_from"
+    MISSING_TYPE = "missing_type"
+    TEXT_SHARED = "text_shared"
+    MARKER = "marker"
+    UNTYPED = "untyped_variable"
+    UNNAMED = "unnamed_variables"
+    ADJACENT = "adjacent_variables"
+    AT_END = "variable_at_end"
+    LITTLE_FIXED = "little_fixed_text"
+    FORBIDDEN = "forbidden_character"
+    SPACES = "double_space"
+    EDGE = "space_at_end"
+    UNKNOWN_KEY = "unknown_key"
+
+
+WRONG = frozenset({Kind.INVALID, Kind.ID_INVALID, Kind.ID_CONFLICT, Kind.HEADER_INVALID})
+"""What has to be mended; everything else is a note."""
+
+
+class Rule(NamedTuple):
+    """Who says so and, where it is known, since when: ``YYYY-MM``."""
+
+    source: str
+    since: str | None = None
+
+
+_PORTALS = Rule("a rule of registration on DLT portals, which has exceptions")
+_OPERATORS = Rule("operators find a text by its header and its 19-digit template id")
+_OURS = Rule("exosms")
+_TYPED = Rule("TRAI direction of 2025-11-18: variables are registered with their type", "2026-01")
+
+RULES: Mapping[Kind, Rule] = {
+    Kind.INVALID: _OURS,
+    Kind.ID_INVALID: _OPERATORS,
+    Kind.ID_CONFLICT: _OPERATORS,
+    Kind.HEADER_INVALID: _OPERATORS,
+    Kind.ID_SHARED: _OPERATORS,
+    Kind.ID_UNUSUAL: _OPERATORS,
+    Kind.HEADER_UNUSUAL: _OPERATORS,
+    Kind.MISSING_ID: _OPERATORS,
+    Kind.MISSING_FROM: _OPERATORS,
+    Kind.MISSING_TYPE: Rule("without SmsType Exotel decides what a message is (Exotel support 38686)"),
+    Kind.TEXT_SHARED: _OURS,
+    Kind.MARKER: _OURS,
+    Kind.UNTYPED: _TYPED,
+    Kind.UNNAMED: _OURS,
+    Kind.ADJACENT: _PORTALS,
+    Kind.AT_END: _PORTALS,
+    Kind.LITTLE_FIXED: _PORTALS,
+    Kind.FORBIDDEN: _PORTALS,
+    Kind.SPACES: _PORTALS,
+    Kind.EDGE: Rule("operators compare exactly, spaces included"),
+    Kind.UNKNOWN_KEY: _OURS,
+}
+
+
+class Note(NamedTuple):
+    """One remark about one template; without a name about the file."""
+
+    kind: Kind
+    template: str | None
+    message: str
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it has to be mended."""
+        return self.kind in WRONG
+
+    @property
+    def rule(self) -> Rule:
+        """Who says so, and since when."""
+        return RULES[self.kind]
+
+
+def lint(registry: Registry, flaws: Mapping[str, InputError]) -> tuple[Note, ...]:
+    """Return what is to be said of the templates that could be read, and of those that could not (``flaws``)."""
+    notes = [Note(Kind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
+    notes += [Note(Kind.INVALID, name, _sentence(flaw)) for name, flaw in flaws.items()]
+    for registered in registry.templates.values():
+        notes += [Note(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)]
+    return (*notes, *_shared(registry))
+
+
+def _sentence(error: InputError) -> str:
+    return f"{error.message}. {error.remedy}" if error.remedy else error.message
+
+
+Found = Iterator[tuple[Kind, str]]
+
+
+def _ids(registered: Registered) -> Found:
+    if registered.dlt_template_id is None:
+        yield Kind.MISSING_ID, "it has no dlt_template_id, so Indian operators may drop its messages"
+    for entity, template in ((registered.dlt_entity_id, None), (None, registered.dlt_template_id)):
+        try:
+            for warning in dlt.check_ids(entity, template):
+                yield Kind.ID_UNUSUAL, warning
+        except InputError as error:
+            yield Kind.ID_INVALID, _sentence(error)
+
+
+def _header(registered: Registered) -> Found:
+    if registered.sender is None:
+        yield Kind.MISSING_FROM, "it has no header (from), so the profile's is used, which must be registered with it"
+        return
+    try:
+        for warning in dlt.check_sender(registered.sender):
+            yield Kind.HEADER_UNUSUAL, warning
+    except InputError as error:
+        yield Kind.HEADER_INVALID, _sentence(error)
+
+
+def _type(registered: Registered) -> Found:
+    if registered.type is None:
+        yield Kind.MISSING_TYPE, "it has no type, so Exotel decides whether it is promotional"
+
+
+def _markers(registered: Registered) -> Found:
+    for warning in registered.template.warnings:
+        yield Kind.MARKER, warning
+    untyped = sum(each.count for each in registered.template.variables if each.kind is VariableKind.UNTYPED)
+    if untyped:
+        what = "1 variable has" if untyped == 1 else f"{untyped} variables have"
+        yield (
+            Kind.UNTYPED,
+            f"{what} no type; a newly registered template needs {{#numeric#}}, {{#alphanumeric#}} and the like",
+        )
+
+
+def _names(registered: Registered) -> Found:
+    count, named = registered.template.marker_count, len(registered.variables)
+    if named < count:
+        unnamed = ", ".join(registered.names[named:])
+        yield Kind.UNNAMED, f"variables without a name: {count - named} of {count}; --var takes {unnamed}"
+
+
+def _shape(registered: Registered) -> Found:
+    tokens = registered.template.tokens
+    pooled = any(each.count > 1 for each in registered.template.variables)
+    if pooled or any(isinstance(one, Variable) and isinstance(other, Variable) for one, other in pairwise(tokens)):
+        yield Kind.ADJACENT, "variables are side by side, with no fixed text between them"
+    ends = {"begins": tokens[0], "ends": tokens[-1]}
+    at = [verb for verb, token in ends.items() if isinstance(token, Variable)]
+    if at:
+        yield Kind.AT_END, f"the text {' and '.join(at)} with a variable"
+    share = 100 * registered.template.literal_length // len(registered.template.folded)
+    if share < LEAST_FIXED:
+        yield Kind.LITTLE_FIXED, f"{share} % of the text is fixed, less than {LEAST_FIXED} %"
+
+
+def _characters(registered: Registered) -> Found:
+    text = registered.template.folded
+    for character in "<>":
+        if character in text:
+            yield Kind.FORBIDDEN, f"the text has {character!r} at offset {text.index(character)}"
+    if "  " in text:
+        yield Kind.SPACES, f"the text has two spaces in a row at offset {text.index('  ')}"
+    if text != text.strip():
+        yield Kind.EDGE, "the text begins or ends with a space or a line break, which a body must repeat"
+
+
+_CHECKS: tuple[Callable[[Registered], Found], ...] = (_ids, _header, _type, _markers, _names, _shape, _characters)
+
+
+def _shared(registry: Registry) -> Iterator[Note]:
+    """Yield what several templates have in common."""
+    by_id: dict[str, Registered] = {}
+    by_text: dict[str, Registered] = {}
+    for registered in registry.templates.values():
+        own_id, text = registered.dlt_template_id, registered.template.folded
+        first = by_id.setdefault(own_id, registered) if own_id else registered
+        if first.template.folded != text:
+            yield Note(
+                Kind.ID_CONFLICT, registered.name, f"{first.name!r} has the id {own_id} too, with a different text"
+            )
+        elif first is not registered:
+            yield Note(Kind.ID_SHARED, registered.name, f"{first.name!r} has the id {own_id} too, with the same text")
+        same = by_text.setdefault(text, registered)
+        if same is not registered and first is registered:
+            yield Note(Kind.TEXT_SHARED, registered.name, f"{same.name!r} has the same text")

@@ -1,0 +1,266 @@
+"""``templates.toml``: the texts registered on the DLT portal, under names of our own.
+
+Made for version control: it holds no secrets, and ids of 19 digits stay text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from exosms.errors import InputError
+from exosms.sms.message import MessageType
+from exosms.system.toml import loads
+from exosms.templates.search import Index
+from exosms.templates.syntax import Template, parse
+
+VERSION = 1
+LARGEST = 16 * 1024 * 1024
+"""Bytes; ten thousand templates take a third of that."""
+LONGEST_TEXT = 2000
+"""Characters of a registered text (TRAI)."""
+
+_TEXTS = ("text", "dlt_template_id", "dlt_entity_id", "from", "type")
+_LISTS = ("variables", "types")
+KEYS = (*_TEXTS, *_LISTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A registered template, with what goes out beside its text."""
+
+    name: str
+    text: str
+    variables: tuple[str, ...] = ()
+    """Names for ``--var`` and CSV columns, in order; those without one are called ``1``, ``2``, …."""
+    types: tuple[str, ...] = ()
+    """Types beside the text, as some portals keep them, in order."""
+    dlt_template_id: str | None = None
+    dlt_entity_id: str | None = None
+    sender: str | None = None
+    type: MessageType | None = None
+
+    @cached_property
+    def template(self) -> Template:
+        """The text, parsed; raises InputError for types that are none."""
+        return parse(self.text, types=self.types or None)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for every marker."""
+        count = self.template.marker_count
+        return (*self.variables, *(str(number + 1) for number in range(len(self.variables), count)))[:count]
+
+    def values(self, given: Mapping[str, str]) -> tuple[str, ...]:
+        """Return a value for every marker from values by name; raises InputError for what is missing or unknown."""
+        for name in given:
+            if name not in self.names:
+                raise InputError(
+                    f"The template {self.name!r} has no variable {name!r}{_did_you_mean(name, self.names)}",
+                    remedy=f"Its variables are: {', '.join(self.names) or 'none'}.",
+                )
+        missing = [name for name in self.names if name not in given]
+        if missing:
+            raise InputError(
+                f"The template {self.name!r} needs a value for {', '.join(missing)}",
+                remedy=" ".join(f"--var {name}=…" for name in missing),
+            )
+        return tuple(given[name] for name in self.names)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The templates of one file, by name, in its order."""
+
+    path: Path
+    templates: Mapping[str, Registered] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def get(self, name: str) -> Registered:
+        """Return a template by its name or its 19-digit id; raises InputError naming the nearest one."""
+        if name in self.templates:
+            return self.templates[name]
+        having = [registered for registered in self.templates.values() if registered.dlt_template_id == name]
+        if having:
+            return _only(self.path, name, having)
+        if not self.templates:
+            raise InputError(
+                f"There is no template {name!r}: {self.path} has none",
+                remedy="Add it with exosms template add, or name another file with --templates.",
+            )
+        raise InputError(
+            f"There is no template {name!r} in {self.path}{_did_you_mean(name, self.templates)}",
+            remedy="exosms template list shows them.",
+        )
+
+    @cached_property
+    def index(self) -> Index:
+        """The templates made ready to be searched."""
+        return Index({name: registered.template for name, registered in self.templates.items()})
+
+
+def _only(path: Path, own_id: str, having: Sequence[Registered]) -> Registered:
+    """Return the template that an id means; raises InputError where several differ in more than their names."""
+    first = having[0]
+    if any(replace(other, name=first.name) != first for other in having):
+        raise InputError(
+            f"The id {own_id} belongs to several templates in {path}: {', '.join(each.name for each in having)}",
+            remedy="Give one of their names, and fix the file: exosms template lint.",
+        )
+    return first
+
+
+def read(path: Path) -> Registry:
+    """Read ``templates.toml``; one that does not exist has no templates.
+
+    Raises InputError naming the template and the key for what is wrong with it.
+    """
+    registry, flaws = examine(path)
+    for flaw in flaws.values():
+        raise flaw
+    return registry
+
+
+def examine(path: Path) -> tuple[Registry, Mapping[str, InputError]]:
+    """Return the templates that can be read and, by name, what is wrong with each of the others.
+
+    Raises InputError for a file that is no ``templates.toml`` at all.
+    """
+    document = load(path)
+    templates: dict[str, Registered] = {}
+    flaws: dict[str, InputError] = {}
+    for name, table in document.get("templates", {}).items():
+        try:
+            templates[name] = check(path, name, table)
+        except InputError as error:
+            flaws[name] = error
+    warnings = tuple(f"{path}: unknown key {key}; it has no effect" for key in _unknown(document))
+    return Registry(path, templates, warnings), flaws
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return the file as a document, nothing if there is none; raises InputError as ``parse_document`` does."""
+    content = content_of(path)
+    return {} if content is None else parse_document(path, content)
+
+
+def content_of(path: Path) -> bytes | None:
+    """Return what is in the file, cut behind what ``parse_document`` refuses as too large; None if there is none.
+
+    Raises InputError for a file that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(
+            f"The templates {path} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
+        ) from error
+
+
+def parse_document(path: Path, content: bytes) -> dict[str, Any]:
+    """Return what the file says; raises InputError if it is no TOML that this version knows."""
+    if len(content) > LARGEST:
+        raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is not a templates.toml")
+    try:
+        document = loads(content)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+        raise InputError(
+            f"{path} is not valid TOML: {error}", remedy="Fix that line; write texts in quotes."
+        ) from error
+    _check_version(path, document.get("version", VERSION))
+    if not isinstance(document.get("templates", {}), dict):
+        raise InputError(f"{path}: templates is not a table", remedy="Write [templates.NAME] above each one.")
+    return document
+
+
+def _check_version(path: Path, version: object) -> None:
+    if type(version) is not int or version < 1:
+        raise InputError(f"{path} has version {version!r}, which is not valid", remedy=f"Write version = {VERSION}.")
+    if version > VERSION:
+        raise InputError(f"{path} has version {version}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
+
+
+def check(path: Path, name: str, table: object) -> Registered:
+    """Return the template that a table of the file describes; raises InputError naming the key."""
+    where = f"{path}: template {name!r}"
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is not a table", remedy=f"Write [templates.{name}] above it.")
+    for key in _TEXTS:
+        if key in table and not isinstance(table[key], str):
+            raise InputError(f"{where}: {key} must be a text in quotes", remedy=f'Write {key} = "…".')
+    for key in _LISTS:
+        items = table.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise InputError(f"{where}: {key} must be a list of texts", remedy=f'Write {key} = ["…", "…"].')
+    if not table.get("text"):
+        raise InputError(f"{where} has no text", remedy='Write text = "…", exactly as it is registered.')
+    if len(table["text"]) > LONGEST_TEXT:
+        raise InputError(
+            f"{where}: the text has {len(table['text'])} characters, more than {LONGEST_TEXT}",
+            remedy="Compare it with the DLT portal, which does not register longer texts.",
+        )
+    registered = Registered(
+        name=name,
+        text=table["text"],
+        variables=tuple(table.get("variables", ())),
+        types=tuple(table.get("types", ())),
+        dlt_template_id=table.get("dlt_template_id") or None,
+        dlt_entity_id=table.get("dlt_entity_id") or None,
+        sender=table.get("from") or None,
+        type=_type(where, table.get("type") or None),
+    )
+    _check_names(where, registered)
+    return registered
+
+
+def _check_names(where: str, registered: Registered) -> None:
+    try:
+        count = registered.template.marker_count
+    except InputError as error:
+        raise InputError(f"{where}: {error.message}", remedy=error.remedy) from error
+    if len(registered.variables) > count:
+        raise InputError(
+            f"{where} names {len(registered.variables)} variables, and its text has {count}",
+            remedy="Compare variables with the markers of the text, one name for each.",
+        )
+    for name in registered.variables:
+        if not name or "=" in name:
+            raise InputError(
+                f"{where}: {name!r} is not a valid variable name", remedy="--var NAME=VALUE needs a name without '='."
+            )
+    if len(set(registered.names)) < len(registered.names):
+        raise InputError(f"{where} gives the same name to two variables", remedy="Each variable needs its own name.")
+
+
+def _type(where: str, text: str | None) -> MessageType | None:
+    if text is None:
+        return None
+    try:
+        return MessageType(text)
+    except ValueError:
+        raise InputError(
+            f"{where}: {text!r} is not a valid type", remedy=f"Write one of: {', '.join(MessageType)}."
+        ) from None
+
+
+def _unknown(document: Mapping[str, Any]) -> Sequence[str]:
+    unknown = [key for key in document if key not in {"version", "templates"}]
+    for name, table in document.get("templates", {}).items():
+        if isinstance(table, dict):
+            unknown += [f"templates.{name}.{key}" for key in table if key not in KEYS]
+    return unknown
+
+
+def _did_you_mean(word: str, words: Mapping[str, Any] | Sequence[str]) -> str:
+    import difflib
+
+    folded = {each.casefold(): each for each in words}
+    near = difflib.get_close_matches(word.casefold(), list(folded), n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""

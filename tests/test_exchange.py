@@ -1,0 +1,192 @@
+"""What decides sent from not sent: the trace events of httpcore, and the table of verdicts."""
+
+import inspect
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from exosms.errors import ExitCode
+from exosms.exotel import exchange
+from exosms.exotel.exchange import (
+    AbandonedError,
+    Answer,
+    Exchange,
+    Fault,
+    NoAnswer,
+    Progress,
+    judge_silence,
+    judge_status,
+)
+from exosms.exotel.transport import Https
+from exosms.sms.message import Outcome, Then
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def serve(handle: Callable[[socket.socket], None]) -> str:
+    """Let ``handle`` have the first connection; return the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with listener, listener.accept()[0] as connection:
+            handle(connection)
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def read_request(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(65536)
+    return head
+
+
+def test_httpcore_still_tells_how_far_a_request_got() -> None:
+    """An event that vanished, or came in another order, would turn sent into not sent."""
+    seen: list[tuple[str, list[str]]] = []
+
+    def answer(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK)
+
+    with httpx.Client(trust_env=False) as client:
+        client.post(
+            serve(answer),
+            content=b"From=A",
+            extensions={"trace": lambda event, info: seen.append((event, sorted(info)))},
+        )
+    names = [name for name, _ in seen]
+    wanted = [
+        "connection.connect_tcp.complete",
+        "http11.send_request_headers.started",
+        "http11.send_request_body.complete",
+        "http11.receive_response_headers.complete",
+    ]
+    assert [name for name in names if name in wanted] == wanted
+    details = dict(seen)
+    assert "return_value" in details["connection.connect_tcp.complete"]
+    assert "request" in details["http11.send_request_headers.started"]
+    assert "return_value" in details["http11.receive_response_headers.complete"]
+
+
+def test_a_request_whose_body_could_not_be_written_was_not_sent() -> None:
+    release = threading.Event()
+
+    def never_read(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        release.wait(10)
+
+    line = Https(serve(never_read), key="k", token="t", timeout=0.5, observe=lambda _: None)
+    try:
+        reply = line.exchange("POST", "/", b"x" * 64_000_000)
+    finally:
+        release.set()
+    assert isinstance(reply, NoAnswer)
+    assert (reply.written, reply.fault) == (False, Fault.DEADLINE)
+
+
+def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name resolution has no time limit of its own; the request must not go out when it comes back late."""
+    arrived = threading.Event()
+    late = threading.Event()
+    url = serve(lambda connection: arrived.set() if connection.recv(1) else None)
+    resolve = socket.getaddrinfo
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        late.wait(10)
+        return resolve(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr(exchange, "_LEAVING", 0.05)
+    reply = Https(url, key="k", token="t", timeout=0.1, observe=lambda _: None).exchange("POST", "/", b"From=A")
+    late.set()
+    assert isinstance(reply, NoAnswer)
+    assert not reply.written
+    assert judge_silence(reply).outcome is Outcome.NOT_SENT
+    assert not arrived.wait(0.5)
+
+
+def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None:
+    progress = Progress()
+    progress.abandon()
+    with pytest.raises(AbandonedError):
+        progress("http11.send_request_headers.started", {"request": httpcore.Request("POST", "https://127.0.0.1/")})
+    assert not progress.begun
+
+
+def test_a_status_stands_though_its_exchange_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = threading.Event()
+
+    def stuck(progress: Progress) -> Answer:
+        progress.written, progress.status = True, 401
+        enough.wait(10)
+        raise AssertionError("nobody waited for it")
+
+    monkeypatch.setattr(exchange, "_LEAVING", 0.05)
+    try:
+        assert Exchange(stuck).result(timeout=0.05, must_leave=lambda: False) == Answer(status=401, body=None)
+    finally:
+        enough.set()
+
+
+def test_every_transport_error_of_httpx_is_translated() -> None:
+    """A new exception class of httpx must be looked at before it is classified."""
+    known = {
+        "TransportError", "TimeoutException", "ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout",
+        "NetworkError", "ConnectError", "ReadError", "WriteError", "CloseError", "ProxyError", "UnsupportedProtocol",
+        "ProtocolError", "LocalProtocolError", "RemoteProtocolError",
+    }  # fmt: skip
+    classes = {
+        name for name, item in inspect.getmembers(httpx, inspect.isclass) if issubclass(item, httpx.TransportError)
+    }
+    assert classes == known
+
+
+@pytest.mark.parametrize("written", [True, False])
+@pytest.mark.parametrize("fault", Fault)
+def test_silence_is_unknown_exactly_if_the_request_was_written(fault: Fault, written: bool) -> None:
+    verdict = judge_silence(NoAnswer(written=written, fault=fault))
+    assert (verdict.outcome is Outcome.UNKNOWN) == written
+    assert (verdict.then in {Then.RETRY, Then.PAUSE}) <= (verdict.outcome is Outcome.NOT_SENT)
+
+
+REJECTED = (Outcome.REJECTED, ExitCode.REFUSED, Then.GO_ON)
+UNKNOWN = (Outcome.UNKNOWN, ExitCode.UNKNOWN, Then.GO_ON)
+ACCOUNT = (Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "from_exotel", "verdict"),
+    [
+        (400, 40202, True, REJECTED),
+        (401, 34010, True, (Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)),
+        (402, None, True, ACCOUNT),
+        (403, None, True, ACCOUNT),
+        (403, 40001, True, ACCOUNT),
+        (403, 40003, True, REJECTED),
+        (403, 340030, True, REJECTED),
+        (400, 40404, True, REJECTED),
+        (404, None, False, REJECTED),
+        (408, None, False, UNKNOWN),
+        (409, None, True, UNKNOWN),
+        (429, None, False, (Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE)),
+        (429, 40402, True, (Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE)),
+        (429, 40404, True, ACCOUNT),
+        (500, 35000, True, UNKNOWN),
+        (503, 40405, True, (Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)),
+        (503, None, True, (Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)),
+        (503, None, False, UNKNOWN),
+        (307, None, False, ACCOUNT),
+        (101, None, False, UNKNOWN),
+        (600, None, False, UNKNOWN),
+    ],
+)
+def test_verdicts(status: int, code: int | None, from_exotel: bool, verdict: tuple[Outcome, ExitCode, Then]) -> None:
+    judged = judge_status(status, code=code, from_exotel=from_exotel)
+    assert (judged.outcome, judged.exit_code, judged.then) == verdict

@@ -1,0 +1,316 @@
+"""The journal on its own, where no command can bring it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from exosms.bulk.run import stop_for
+from exosms.cli.run_bulk import _released
+from exosms.errors import ExitCode, GuardError
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger, State, taken_for_dead
+from exosms.ledger.runs import Item, Journal, Run, Terms
+from exosms.ledger.staging import VARYING, Draft, Staging, reader_of_messages
+from exosms.sms.compose import Letterhead
+from exosms.sms.message import Encoding, Message, MessageType, Outcome, Priority, Problem, Receipt, Retry
+
+HEADED = Letterhead(
+    sender="ACMEIN",
+    dlt_entity_id="1" * 19,
+    dlt_template_id="2" * 19,
+    type=MessageType.TRANSACTIONAL,
+    priority=Priority.HIGH,
+    status_callback="https://example.com/report",
+    custom_field="order 7",
+    template="otp",
+)
+ACCEPTED = Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, sid="5" * 32)
+
+
+def message(to: str) -> Message:
+    return Message(
+        to=to,
+        sender="OTHERS",
+        body="Hello",
+        encoding=Encoding.PLAIN,
+        segments=1,
+        dlt_entity_id=HEADED.dlt_entity_id,
+        dlt_template_id=HEADED.dlt_template_id,
+        type=HEADED.type,
+        priority=HEADED.priority,
+        status_callback=HEADED.status_callback,
+        custom_field=HEADED.custom_field,
+        template=HEADED.template,
+    )
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    with_rows = Ledger.in_memory()
+    yield with_rows
+    with_rows.close()
+
+
+def begun(ledger: Ledger, rows: int) -> tuple[Journal, Run, list[Item]]:
+    journal = Journal(ledger)
+    journal.prepare()
+    staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
+    staging.lay_out(Draft(row, row + 1, message(f"+91{9800000000 + row}")) for row in range(1, rows + 1))
+    run = journal.begin(
+        "r1", account="acme1", profile=None, file="-", digest=staging.digest, terms=Terms(letterhead=HEADED)
+    )
+    return journal, run, [*journal.claim(run, [*journal.waiting(run)]).ours]
+
+
+def test_a_row_makes_the_message_that_was_laid_out(ledger: Ledger) -> None:
+    assert Message._fields == ("to", "sender", "body", "encoding", "segments", *VARYING, "template")
+    _, _, items = begun(ledger, 2)
+    assert [item.message for item in items] == [message("+919800000001"), message("+919800000002")]
+    own = '{"dlt_entity_id": null, "type": null, "priority": "normal"}'
+    changed = reader_of_messages(HEADED)(("+919800000001", "OTHERS", "plain", 1, "Hello", own))
+    assert changed == message("+919800000001")._replace(dlt_entity_id=None, type=None, priority=Priority.NORMAL)
+    assert isinstance(changed.priority, Priority)
+
+
+@pytest.mark.parametrize("rows", [1, 99, 100, 101, 250])
+def test_every_row_is_settled_whatever_their_number(ledger: Ledger, rows: int) -> None:
+    journal, run, items = begun(ledger, rows)
+    journal.settle(run, [(item, ACCEPTED._replace(sid=f"{item.number:032}"), State.ACCEPTED) for item in items])
+    entries = list(journal.rows(run))
+    assert [(entry.number, entry.state, entry.sid, entry.text) for entry in entries] == [
+        (number, "accepted", f"{number:032}", None) for number in range(1, rows + 1)
+    ]
+
+
+@pytest.mark.parametrize("strange", ["twice", "of no run"])
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.UNKNOWN])
+def test_results_that_are_not_one_for_each_row_are_not_recorded(ledger: Ledger, strange: str, state: State) -> None:
+    journal, run, (first, second) = begun(ledger, 2)
+    other = first if strange == "twice" else second._replace(number=7)
+    with pytest.raises(LedgerError):
+        journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (other, ACCEPTED, state)])
+    assert journal.counts(run) == {"in_flight": 2}
+
+
+def test_rows_of_which_different_things_are_known_are_settled_each_as_it_is(ledger: Ledger) -> None:
+    journal, run, items = begun(ledger, 4)
+    refused = Problem(kind="rejected", message="Invalid", meaning="", remedy="", retry=Retry.NO, code=40203)
+    receipts = [
+        ACCEPTED._replace(status="queued", http_status=200),
+        ACCEPTED._replace(status="sent", http_status=200, sid="6" * 32),
+        Receipt(outcome=Outcome.REJECTED, exit_code=ExitCode.REFUSED, http_status=400, problem=refused),
+        Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN),
+    ]
+    journal.settle(
+        run, [(item, said, State(said.outcome.value)) for item, said in zip(items, receipts, strict=True)][::-1]
+    )
+    assert [
+        (row.state, row.sid, row.status, row.http_status, row.code, row.exit_code, row.error, row.text)
+        for row in journal.rows(run)
+    ] == [
+        ("accepted", "5" * 32, "queued", 200, None, 0, None, None),
+        ("accepted", "6" * 32, "sent", 200, None, 0, None, None),
+        ("rejected", None, None, 400, 40203, 6, "Invalid", "Hello"),
+        ("unknown", None, None, None, None, 9, None, "Hello"),
+    ]
+
+
+def test_what_is_recorded_together_is_one_commit(ledger: Ledger) -> None:
+    journal, run, (first, second, _) = begun(ledger, 3)
+    statements: list[str] = []
+    ledger.database.connection.set_trace_callback(statements.append)
+    with journal.one_commit():
+        journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (second, ACCEPTED, State.WAITING)])
+        assert journal.claim(run, [second]) == ([second], [], [])
+    assert statements.count("COMMIT") == 1
+    assert [row.state for row in journal.rows(run)] == ["accepted", "in_flight", "in_flight"]
+
+
+def _refusing(_parts: int) -> None:
+    raise GuardError("too many parts", remedy="")
+
+
+@pytest.mark.parametrize(
+    ("segments", "limit", "error"),
+    [
+        (1, _refusing, GuardError),
+        (2**70, None, OverflowError),  # more than SQLite has room for, found only once the row was changed
+    ],
+)
+def test_with_a_claim_that_fails_nothing_is_committed(
+    ledger: Ledger, segments: int, limit: Callable[[int], None] | None, error: type[Exception]
+) -> None:
+    journal, run, (first, second) = begun(ledger, 2)
+
+    def go_on() -> None:
+        changed = second._replace(message=second.message._replace(segments=segments))
+        with journal.one_commit():
+            journal.settle(run, [(first, ACCEPTED, State.ACCEPTED), (second, ACCEPTED, State.WAITING)])
+            journal.claim(run, [changed], within_limit=limit)
+
+    with pytest.raises(error):
+        go_on()
+    assert [row.state for row in journal.rows(run)] == ["in_flight", "in_flight"]
+
+
+HOUR = 3600.0
+
+
+class Clock:
+    """A wall clock that can be set."""
+
+    def __init__(self) -> None:
+        self.now = 1_764_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def begun_again(ledger: Ledger, item: Item) -> tuple[Run, Item]:
+    """Begin another run with the same message; what was sent more than an hour ago does not count."""
+    journal = Journal(ledger)
+    staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
+    staging.lay_out([Draft(1, 2, item.message)])
+    terms = Terms(letterhead=HEADED, within=HOUR)
+    run = journal.begin("r2", account="acme1", profile=None, file="-", digest=b"2", terms=terms)
+    (same,) = journal.waiting(run)
+    return run, same
+
+
+def _answered(journal: Journal, run: Run, item: Item) -> None:
+    journal.settle(run, [(item, ACCEPTED, State.ACCEPTED)])
+
+
+def _resolved(journal: Journal, run: Run, item: Item) -> None:
+    journal.settle(run, [(item, ACCEPTED, State.UNKNOWN)])
+    journal._connection.execute("UPDATE runs SET updated_at = started_at")
+    assert journal.resolve(run, outcome=Outcome.ACCEPTED, row=None) == 1
+
+
+@pytest.mark.parametrize("changed", [_answered, _resolved])
+def test_a_run_that_ended_long_ago_holds_what_became_of_it_lately(
+    changed: Callable[[Journal, Run, Item], None],
+) -> None:
+    """As where its process was taken for dead, or where a person decides."""
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        journal.release(old, exit_code=0)
+        clock.now += 9 * HOUR
+        new, same = begun_again(ledger, row)
+        changed(journal, old, row)
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then() -> None:
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        clock.now += 4 * HOUR
+        new, same = begun_again(ledger, row)
+        clock.now += HOUR
+        _answered(journal, old, row)
+        clock.now -= 6 * HOUR
+        journal.release(old, exit_code=0)
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_what_an_older_exosms_writes_meanwhile_holds() -> None:
+    """It does not keep its run as new as its rows."""
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        clock.now += 9 * HOUR
+        new, same = begun_again(ledger, row)
+        ledger.database.connection.execute(
+            "UPDATE rows SET state = 'accepted', updated_at = ? WHERE run = ?", (clock.now, old.id)
+        )
+        assert journal.claim(new, [same]) == ([], [same], [])
+
+
+def test_what_other_runs_sent_before_the_window_does_not_hold() -> None:
+    clock = Clock()
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, old, (row,) = begun(ledger, 1)
+        _answered(journal, old, row)
+        journal.release(old, exit_code=0)
+        clock.now += 2 * HOUR
+        new, same = begun_again(ledger, row)
+        assert journal.claim(new, [same]) == ([same], [], [])
+
+
+def test_what_another_run_is_sending_waits_for_what_comes_of_it(ledger: Ledger) -> None:
+    journal, old, (row,) = begun(ledger, 1)
+    new, same = begun_again(ledger, row)
+    assert journal.claim(new, [same]).busy == [same]
+    assert [entry.text for entry in journal.rows(new)] == ["Hello"]
+    journal.settle(old, [(row, ACCEPTED._replace(outcome=Outcome.NOT_SENT), State.NOT_SENT)])
+    assert journal.claim(new, [same]) == ([same], [], [])
+
+
+def test_what_a_process_was_sending_that_died_is_over(tmp_path: Path) -> None:
+    with closing(Ledger.open(tmp_path)) as died, closing(Ledger.open(tmp_path)) as ours:
+        _, _, (row,) = begun(died, 1)
+        new, same = begun_again(ours, row)
+        assert Journal(ours).claim(new, [same]).busy == [same]
+        died.database.owners.leave()
+        assert Journal(ours).claim(new, [same]).elsewhere == [same]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_is_unknown_says_nothing_of_an_earlier_attempt(ledger: Ledger, recorded: bool) -> None:
+    journal, run, (row,) = begun(ledger, 1)
+    refused = Problem(kind="", message="slow down", meaning="", remedy="", retry=Retry.SAFE, code=42900)
+    again = Receipt(outcome=Outcome.NOT_SENT, exit_code=ExitCode.RATE_LIMITED, http_status=429, problem=refused)
+    journal.settle(run, [(row, again, State.WAITING)])
+    journal.claim(run, [row])
+    journal.abandon(run)
+    if recorded:
+        journal.release(run, exit_code=None)
+    (entry,) = journal.rows(run)
+    assert (entry.state, entry.http_status, entry.code, entry.exit_code) == ("unknown", None, None, 9)
+    assert entry.error == "its result could not be recorded"
+
+
+def test_the_rows_of_whoever_took_a_run_over_are_left_to_it(ledger: Ledger) -> None:
+    """As where the file that marks its process as alive was deleted."""
+    journal, run, (row,) = begun(ledger, 1)
+    ledger.database.connection.execute("UPDATE runs SET owner = 'another'")
+    journal.abandon(run)
+    assert journal.give_up(run) == 0
+    journal.release(run, exit_code=None)
+    assert journal.counts(run) == {"in_flight": 1}
+    with pytest.raises(LedgerError, match="treated this one as ended"):
+        journal.claim(run, [row])
+    journal.settle(run, [(row, ACCEPTED, State.ACCEPTED)])  # that is the truth all the same
+    assert journal.counts(run) == {"accepted": 1}
+
+
+def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Ledger) -> None:
+    journal, old, (row,) = begun(ledger, 1)
+
+    def waiting() -> int:
+        staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
+        staging.lay_out([Draft(1, 2, row.message)])
+        assert staging.sent_before(0.0).rows == 1
+        staging.skip_sent_before(0.0)
+        return staging.totals().messages
+
+    assert waiting() == 1
+    journal.settle(old, [(row, ACCEPTED, State.UNKNOWN)])
+    assert waiting() == 0
+
+
+@pytest.mark.parametrize(("owner", "exit_code", "state"), [("another", 4, "in_flight"), (None, 10, "unknown")])
+def test_a_command_whose_run_was_taken_over_ends_with_what_stopped_it(
+    ledger: Ledger, owner: str | None, exit_code: int, state: str
+) -> None:
+    """What is in flight at the other process is left; what nobody waits for any more is unknown."""
+    journal, run, (first, _) = begun(ledger, 2)
+    journal.settle(run, [(first, ACCEPTED, State.ACCEPTED)])
+    if owner:
+        ledger.database.connection.execute("UPDATE runs SET owner = ?", (owner,))
+    assert _released(run, journal, stop_for(taken_for_dead()))[1] == exit_code
+    assert journal.counts(run) == {"accepted": 1, state: 1}

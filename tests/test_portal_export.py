@@ -1,0 +1,519 @@
+"""What DLT portals export becomes templates, or is refused with the row, the column and the reason."""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from conftest import Result, Shell
+from openpyxl import Workbook
+
+from exosms.errors import InputError
+from exosms.sms.message import MessageType
+from exosms.templates import portal_export, registry
+
+ID = "1107160000000012345"
+OTHER = "1107160000000054321"
+HEAD = "TEMPLATE_ID,TEMPLATE_NAME,TEMPLATE_CONTENT\n"
+
+
+def file(tmp_path: Path, content: str | bytes, name: str = "export.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def workbook(*rows: Sequence[object], title_sheet: bool = False) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    if title_sheet:
+        sheet["B2"] = "Exported by ACME"
+        sheet = book.create_sheet("Templates")
+    for row in rows:
+        sheet.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def texts(tmp_path: Path, content: str | bytes, **options: object) -> list[str]:
+    return [each.text for each in portal_export.read(file(tmp_path, content), **options).templates]  # type: ignore[arg-type]  # options are of many types
+
+
+ROW = f"{ID},OTP,Dear customer\n"
+READABLE = {
+    "as Jio names the columns": HEAD + ROW,
+    "folded headers": f"DLT Template-Id,Template Title,Message\n{ROW}",
+    "the other folded headers": f"ct id,NAME,Template.Body\n{ROW}",
+    "with semicolons": (HEAD + ROW).replace(",", ";"),
+    "with tabs": (HEAD + ROW).replace(",", "\t"),
+    "with bars": (HEAD + ROW).replace(",", "|"),
+    "with Excel's hint": "sep=;\n" + (HEAD + ROW).replace(",", ";"),
+    "with CRLF": (HEAD + ROW).replace("\n", "\r\n"),
+    "with a UTF-8 BOM": "\ufeff" + HEAD + ROW,
+    "UTF-16 with a BOM": (HEAD + ROW).encode("utf-16"),
+    "UTF-16 big-endian with a BOM": b"\xfe\xff" + (HEAD + ROW).encode("utf-16-be"),
+    "UTF-16 without a BOM": (HEAD + ROW).encode("utf-16-le"),
+    "UTF-16 big-endian without a BOM": (HEAD + ROW).encode("utf-16-be"),
+    "under a title": "Templates of ACME\n\nas of today,,\n" + HEAD + ROW,
+    "empty lines between": HEAD + "\n\n" + ROW + "\n",
+    "quoted": HEAD + f'"{ID}","OTP","Dear customer"\n',
+    "an apostrophe that keeps the id text": HEAD + f"'{ID},'OTP,Dear customer\n",
+    "a formula that keeps the id text": HEAD + f'"=""{ID}""",OTP,Dear customer\n',
+    "spaces around the id": HEAD + f" {ID}\xa0,OTP,Dear customer\n",
+    "an invisible mark before the id": HEAD + f"\u200e{ID},OTP,Dear customer\n",
+    "the same row twice": HEAD + ROW + ROW,
+    "a column that nobody knows": f"TEMPLATE_ID,TEMPLATE_CONTENT,VARIABLE_COUNT\n{ID},Dear customer,0\n",
+    "a workbook": workbook(["TEMPLATE_ID", "TEMPLATE_CONTENT"], [ID, "Dear customer"]),
+    "a workbook's second sheet": workbook(["TEMPLATE_ID", "BODY"], [ID, "Dear customer"], title_sheet=True),
+}
+
+
+@pytest.mark.parametrize("content", READABLE.values(), ids=READABLE)
+def test_an_export_is_read_however_it_was_saved(tmp_path: Path, content: str | bytes) -> None:
+    export = portal_export.read(file(tmp_path, content))
+    assert [(each.id, each.text) for each in export.templates] == [(ID, "Dear customer")]
+    assert portal_export.Kind.CLEANED not in {note.kind for note in export.notes}
+
+
+TEXTS = {
+    "Jio's line breaks": ("Dear A<br/>B<BR>C<br />D", "Dear A\nB\nC\nD"),
+    "entities": ("A&amp;B &lt;3 &quot;x&quot; &#39;y&#39;", "A&B <3 \"x\" 'y'"),
+    "an entity of an entity stays one": ("A &amp;nbsp; B", "A &nbsp; B"),
+    "a link is no entity": ("http://a.in/?a=1&copy=2", "http://a.in/?a=1&copy=2"),
+    "a space that HTML must not break": ("A&nbsp;B", "A B"),
+    "spaces at the ends are registered": (" A  B ", " A  B "),
+    "CRLF": ("A\r\nB\rC", "A\nB\nC"),
+    "a leading apostrophe": ("'Dear A's", "Dear A's"),
+    "markers": ("{#var#} और {#num#} 😀", "{#var#} और {#num#} 😀"),
+}
+
+
+@pytest.mark.parametrize(("raw", "read"), TEXTS.values(), ids=TEXTS)
+def test_texts_are_those_of_the_portal(tmp_path: Path, raw: str, read: str) -> None:
+    doubled = raw.replace('"', '""')
+    assert texts(tmp_path, f'{HEAD}{ID},OTP,"{doubled}"\n') == [read]
+
+
+def test_texts_of_a_workbook_are_those_of_the_portal(tmp_path: Path) -> None:
+    book = workbook(["TEMPLATE_ID", "BODY"], [ID, " A_x000D_\nB <br/>é😀 "])
+    assert texts(tmp_path, book) == [" A\nB \né😀 "]
+
+
+REFUSED = {
+    "a text without its quotes": (f"{ID},OTP,Dear A, hello", 2, None, "column"),
+    "an id as a float": ("1.10716E+18,OTP,A", 2, "TEMPLATE_ID", "id_destroyed"),
+    "an id as a float with a comma": ('"1,10716E+18",OTP,A', 2, "TEMPLATE_ID", "id_destroyed"),
+    "an id with trailing zeros": ("1107160000000120000,OTP,A", 2, "TEMPLATE_ID", "id_destroyed"),
+    "is not valid": (",OTP,A", 2, "TEMPLATE_ID", "missing"),
+    "an id that is a word": ("pending,OTP,A", 2, "TEMPLATE_ID", "id_invalid"),
+    "no text": (f"{ID},OTP,", 2, "TEMPLATE_CONTENT", "missing"),
+    "a blank text": (f"{ID},OTP,&nbsp; ", 2, "TEMPLATE_CONTENT", "missing"),
+    "a text too long": (f"{ID},OTP,{'a' * 2001}", 2, "TEMPLATE_CONTENT", "too_long"),
+    "a text that was damaged before": (f"{ID},OTP,Dear \ufffd", 2, "TEMPLATE_CONTENT", "damaged"),
+    "an id with two texts": (f'{ID},OTP,"A\nB"\n{ID},OTP,C', 4, "TEMPLATE_CONTENT", "conflict"),
+}
+
+
+@pytest.mark.parametrize(("rows", "line", "column", "kind"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_row_is_refused_with_its_place(
+    tmp_path: Path, rows: str, line: int, column: str | None, kind: str
+) -> None:
+    with pytest.raises(portal_export.ExportError) as raised:
+        portal_export.read(file(tmp_path, HEAD + rows + "\n"))
+    assert [(each.row, each.column, each.kind) for each in raised.value.problems] == [(line, column, kind)]
+
+
+@pytest.mark.parametrize("number", [1107160000000000000, 1.10716e18, 1107160000000012288, float(ID)])
+def test_an_id_that_a_workbook_rounded_is_refused(tmp_path: Path, number: float) -> None:
+    book = workbook(["TEMPLATE_ID", "BODY"], [ID, "A"], [number, "B"])
+    with pytest.raises(portal_export.ExportError) as raised:
+        portal_export.read(file(tmp_path, book))
+    assert [(each.row, each.kind) for each in raised.value.problems] == [(3, "id_destroyed")]
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    content = f"ID,x\nTEMPLATE_ID,Header,Category,Message\n1E+18,VM-ACMEIN-S,Banking,\n{ID},ACMEIN,Promotional,A\n"
+    with pytest.raises(portal_export.ExportError) as raised:
+        portal_export.read(file(tmp_path, content))
+    told = [(each.row, each.column, each.kind) for each in raised.value.problems]
+    assert told == [
+        (3, "TEMPLATE_ID", "id_destroyed"),
+        (3, "Message", "missing"),
+        (3, "Header", "header"),
+        (3, "Category", "type"),
+    ]
+
+
+CATEGORIES = {
+    "Transactional": "transactional",
+    "Service Implicit": "transactional",
+    "SERVICE-IMPLICIT": "transactional",
+    "service_explicit": "transactional_opt_in",
+    "transactional_opt_in": "transactional_opt_in",
+    "Promotional": "promotional",
+    "": None,
+}
+
+
+@pytest.mark.parametrize(("category", "kind"), CATEGORIES.items())
+def test_categories_are_what_exotel_calls_them(tmp_path: Path, category: str, kind: str | None) -> None:
+    path = file(tmp_path, f"TEMPLATE_ID,BODY,TEMPLATE_TYPE\n{ID},A,{category}\n")
+    assert portal_export.read(path).templates[0].type == kind
+
+
+def test_the_type_given_is_for_rows_that_do_not_say(tmp_path: Path) -> None:
+    path = file(tmp_path, f"TEMPLATE_ID,BODY,CATEGORY\n{ID},A,Banking\n{OTHER},B,Service explicit\n")
+    found = portal_export.read(path, default=MessageType.PROMOTIONAL).templates
+    assert [each.type for each in found] == ["promotional", "transactional_opt_in"]
+
+
+def test_only_approved_rows_are_taken_and_the_others_counted(tmp_path: Path) -> None:
+    rows = f"{ID},A,APPROVED\nx,B,Rejected\n1E+18,,Rejected\n,,\n{OTHER},D,Pending for approval\n"
+    export = portal_export.read(file(tmp_path, "TEMPLATE_ID,BODY,STATUS\n" + rows))
+    assert [each.text for each in export.templates] == ["A"]
+    assert export.not_approved == {"Rejected": 2, "Pending for approval": 1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "senders", "noted"),
+    [
+        ("ACMEIN", ("ACMEIN",), False),
+        ("ACMEIN;ACMEOT", ("ACMEIN", "ACMEOT"), True),
+        ('"ACMEIN, ACMEOT"', ("ACMEIN", "ACMEOT"), True),
+        ('"ACMEIN\nACMEOT"', ("ACMEIN", "ACMEOT"), True),
+        ("", (), False),
+    ],
+)
+def test_several_headers_are_noted(tmp_path: Path, cell: str, senders: tuple[str, ...], noted: bool) -> None:
+    export = portal_export.read(file(tmp_path, f"TEMPLATE_ID,BODY,HEADER\n{ID},A,{cell}\n"))
+    assert export.templates[0].senders == senders
+    assert [note.kind for note in export.notes] == ["header"] * noted
+
+
+def test_a_column_can_be_named(tmp_path: Path) -> None:
+    columns = {portal_export.Field.ID: "dlt ref", portal_export.Field.TEXT: "SMS"}
+    content = f"TEMPLATE_ID,DLT Ref.,sms,body\nx,{ID},A,B\n"
+    export = portal_export.read(file(tmp_path, content), columns=columns)
+    assert [(each.id, each.text) for each in export.templates] == [(ID, "A")]
+
+
+def test_a_column_that_is_left_aside_is_told(tmp_path: Path) -> None:
+    export = portal_export.read(file(tmp_path, f"TEMPLATE_ID,Message,Body\n{ID},A,B\n"))
+    assert [note.message for note in export.notes] == ["the column 'Body' is not read: 'Message' is the text"]
+
+
+ODD = {
+    "a swapped id": ("1101160000000012345,A,ACMEIN", "id_unusual"),
+    "18 digits": (f"{ID[:-1]},A,ACMEIN", "id_unusual"),
+    "a long header": (f"{ID},A,ACMEINDIA", "header"),
+}
+
+
+@pytest.mark.parametrize(("row", "kind"), ODD.values(), ids=ODD)
+def test_what_looks_odd_is_taken_and_noted(tmp_path: Path, row: str, kind: str) -> None:
+    export = portal_export.read(file(tmp_path, f"TEMPLATE_ID,BODY,HEADER\n{row}\n"))
+    assert [(note.row, note.kind) for note in export.notes] == [(2, kind)]
+
+
+def test_windows_1252_is_read_and_told(tmp_path: Path) -> None:
+    export = portal_export.read(file(tmp_path, f"{HEAD}{ID},OTP,It’s café\n".encode("cp1252")))
+    assert [each.text for each in export.templates] == ["It’s café"]
+    assert [note.kind for note in export.notes] == ["encoding"]
+
+
+def packed(**parts: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return stream.getvalue()
+
+
+def workbook_with(sheet: bytes, strings: bytes | None = None) -> bytes:
+    """A workbook written by hand: one sheet, with its cells as XML."""
+    relation = b'<Relationships><Relationship Id="a" Target="/xl/s.xml"/></Relationships>'
+    parts = {
+        "xl/workbook.xml": b'<workbook xmlns:r="r"><sheets><sheet name="S" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relation,
+        "xl/s.xml": sheet,
+    }
+    return packed(**parts, **({"xl/sharedStrings.xml": strings} if strings else {}))
+
+
+HAND_MADE = f"""<worksheet><sheetData>
+<row><c t="inlineStr"><is><r><t>TEMPLATE</t></r><r><t>_ID</t></r><rPh><t>no</t></rPh></is></c>
+<c t="s"><v>0</v></c></row>
+<row r="7"><c r="A7" t="str"><f>x</f><v>{ID}</v></c><c r="B7" t="s"><v>1</v></c><c r="C7"/></row>
+</sheetData></worksheet>""".encode()
+STRINGS = b"<sst><si><t>BODY</t></si><si><r><t>Dear </t></r><r><t xml:space='preserve'> A</t></r></si></sst>"
+
+
+def test_every_kind_of_cell_is_read(tmp_path: Path) -> None:
+    export = portal_export.read(file(tmp_path, workbook_with(HAND_MADE, STRINGS)))
+    assert [(each.row, each.id, each.text) for each in export.templates] == [(7, ID, "Dear  A")]
+
+
+def test_a_number_that_never_was_a_float_is_taken(tmp_path: Path) -> None:
+    export = portal_export.read(file(tmp_path, workbook_with(HAND_MADE.replace(b't="str"', b""), STRINGS)))
+    assert [each.id for each in export.templates] == [ID]
+
+
+def test_a_number_that_was_rounded_to_a_float_is_refused(tmp_path: Path) -> None:
+    rounded = HAND_MADE.replace(b't="str"', b"").replace(ID.encode(), str(int(float(ID))).encode())
+    with pytest.raises(portal_export.ExportError, match="as a number and was rounded"):
+        portal_export.read(file(tmp_path, workbook_with(rounded, STRINGS)))
+
+
+DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+UNREADABLE = {
+    "empty": (b"", "is empty"),
+    "nothing but zeros": (b"\0" * 50, "is empty"),
+    "too large": (b"a" * (16 * 1024 * 1024 + 1), "is larger than 16 MiB"),
+    "an old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old XLS workbook"),
+    "a page that says it is a workbook": (b"<html><table>", "is HTML or XML"),
+    "bytes of no encoding": (b"TEMPLATE_ID,BODY\n\x81\n", "is neither UTF-8 nor cp1252: byte 0x81 at offset 17"),
+    "quotes that never close": (HEAD.encode() + b'1,"2,3\n4,5,6\n', "line 2: unexpected end of data"),
+    "no such columns": (b"a,b\n1,2\n", "has no column for id and text; its columns are 'a', 'b'"),
+    "no column for the text": (b"TEMPLATE_ID,b\n1,2\n", "has no column for text; its columns are 'TEMPLATE_ID', 'b'"),
+    "one column twice": (b"TEMPLATE_ID,BODY,Body\n1,2,3\n", "has two columns called 'BODY'"),
+    "nothing below the header": (HEAD.encode(), "has no approved template"),
+    "nothing approved": (b"TEMPLATE_ID,BODY,STATUS\n1,2,Rejected\n", "no approved template; its rows are 'Rejected'"),
+    "a broken archive": (b"PK\x03\x04rest", "cannot be read as an XLSX workbook"),
+    "an archive of something else": (packed(a=b"b"), "cannot be read as an XLSX workbook"),
+    "a workbook without rows": (workbook(), "has no column for id and text; its columns are none"),
+    "broken XML": (workbook_with(b"<worksheet><row>"), "cannot be read as an XLSX workbook"),
+    "entities that grow": (workbook_with(DOCTYPE + b"<x>&b;</x>"), "it has a document type declaration"),
+    "entities that grow, among the strings": (
+        workbook_with(HAND_MADE, DOCTYPE + b"<sst><si><t>&b;</t></si></sst>"),
+        "it has a document type declaration",
+    ),
+    "a string that is not there": (workbook_with(HAND_MADE), "cannot be read as an XLSX workbook"),
+    "a cell beyond the last column": (
+        workbook_with(b'<x><row r="1"><c r="ZZZ1"><v>1</v></c></row></x>'),
+        "'ZZZ1' is not a cell",
+    ),
+    "gigabytes in a nutshell": (
+        workbook_with(b"<x>" + b" " * (65 * 1024 * 1024) + b"</x>"),
+        "unpacks to more than 64 MiB",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_export_is_refused_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        portal_export.read(file(tmp_path, content))
+    assert said in raised.value.message
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"export\.csv cannot be read: No such file or directory"):
+        portal_export.read(tmp_path / "export.csv")
+
+
+@pytest.mark.parametrize("content", [HEAD + ROW * 4, workbook(*[["TEMPLATE_ID", "BODY"]] * 6)])
+def test_more_cells_than_anyone_registers_are_refused(
+    tmp_path: Path, content: str | bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.tables.spreadsheet._MOST_CELLS", 10)
+    with pytest.raises(InputError, match="has more than 10 cells"):
+        portal_export.read(file(tmp_path, content))
+
+
+def test_a_password_is_not_guessed(tmp_path: Path) -> None:
+    content = bytearray(workbook(["TEMPLATE_ID"]))
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := content.find(signature, at + 1)) >= 0:
+            content[at + flags] |= 1
+    with pytest.raises(InputError, match=r"password|encrypted"):
+        portal_export.read(file(tmp_path, bytes(content)))
+
+
+# The command.
+
+
+def imported(exosms: Shell, tmp_path: Path, content: str | bytes, *options: str) -> Result:
+    return exosms(
+        "template", "import", str(file(tmp_path, content)), "--templates", str(tmp_path / "t.toml"), *options
+    )
+
+
+EXPORT = f"""HEADER,TEMPLATE_ID,TEMPLATE_NAME,TEMPLATE_CONTENT,CATEGORY,STATUS
+ACMEIN,{ID},OTP Login!,{{#var#}} is your OTP.<br/>- Acme,Service Implicit,Approved
+612345,{OTHER},otp login,Sale! - Acme,Promotional,Approved
+ACMEIN,1107160000000099999,Old,x,Promotional,Rejected
+"""
+
+
+def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
+    result = imported(exosms, tmp_path, EXPORT)
+    assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")
+    assert result.stderr == "exosms: left out, because they are not approved: 1 Rejected\n"
+    assert (
+        (tmp_path / "t.toml").read_text()
+        == f'''version = 1
+
+[templates.otp-login]
+text = """
+{{#var#}} is your OTP.
+- Acme"""
+dlt_template_id = "{ID}"
+from = "ACMEIN"
+type = "transactional"
+
+[templates.otp-login-2]
+text = "Sale! - Acme"
+dlt_template_id = "{OTHER}"
+from = "612345"
+type = "promotional"
+'''
+    )
+
+
+def test_what_only_looks_like_a_marker_is_told_once(exosms: Shell, tmp_path: Path) -> None:
+    export = EXPORT.replace("Sale! - Acme", "Sale of {#var# - Acme")
+    first, again = imported(exosms, tmp_path, export), imported(exosms, tmp_path, export)
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert "warning: otp-login-2: {#var# looks like a marker" in first.stderr
+    assert "marker" not in again.stderr
+
+
+def test_the_same_export_again_changes_nothing(exosms: Shell, tmp_path: Path) -> None:
+    imported(exosms, tmp_path, EXPORT)
+    before = (tmp_path / "t.toml").stat()
+    result = imported(exosms, tmp_path, EXPORT, "--json")
+    assert result.json == {
+        "schema": 1,
+        "command": "template import",
+        "exit_code": 0,
+        "file": str(tmp_path / "t.toml"),
+        "added": [],
+        "updated": [],
+        "unchanged": ["otp-login", "otp-login-2"],
+        "rows": 3,
+        "not_approved": {"Rejected": 1},
+        "repeated": 0,
+        "notes": [],
+        "error": None,
+    }
+    assert (tmp_path / "t.toml").stat().st_ino == before.st_ino
+
+
+def test_what_is_there_is_updated_only_with_yes_and_keeps_its_name(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f"""# ours
+[templates.login]
+text = "{{#var#}} is your code."   # old
+variables = ["code"]
+dlt_template_id = "{ID}"
+""")
+    before = path.read_text()
+    refused = imported(exosms, tmp_path, EXPORT)
+    assert (refused.exit_code, refused.stdout) == (5, "")
+    assert "1 template would change: login (text, from, type)" in refused.stderr
+    assert path.read_text() == before
+    done = imported(exosms, tmp_path, EXPORT, "--yes")
+    assert (done.exit_code, done.stdout) == (0, "added\totp-login\nupdated\tlogin\n")
+    login = registry.read(path).get("login")
+    assert (login.text, login.variables, login.sender) == ("{#var#} is your OTP.\n- Acme", ("code",), "ACMEIN")
+    assert path.read_text().startswith("# ours\n[templates.login]\n")
+
+
+def test_names_of_variables_go_with_the_variables(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f'[templates.a]\ntext = "{{#var#}}{{#var#}}"\nvariables = ["x", "y"]\ndlt_template_id = "{ID}"\n')
+    done = imported(exosms, tmp_path, EXPORT, "--yes")
+    assert done.exit_code == 0
+    assert "a: the text now has other variables, so their names were removed" in done.stderr
+    assert registry.read(path).get("a").names == ("1",)
+
+
+def test_a_name_in_use_under_another_id_is_asked_about(exosms: Shell, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text('[templates.otp-login]\ntext = "x"\ndlt_template_id = "1107160000000077777"\n')
+    refused = imported(exosms, tmp_path, EXPORT)
+    assert refused.exit_code == 5
+    assert "otp-login (text, dlt_template_id, from, type)" in refused.stderr
+
+
+def test_of_several_headers_the_one_in_use_stays(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f'[templates.a]\ntext = "A"\ndlt_template_id = "{ID}"\nfrom = "ACMEOT"\n')
+    result = imported(exosms, tmp_path, f'TEMPLATE_ID,BODY,HEADER\n{ID},A,"ACMEIN,ACMEOT"\n')
+    assert (result.exit_code, registry.read(path).get("a").sender) == (0, "ACMEOT")
+
+
+def test_a_row_said_twice_is_taken_once_and_told(exosms: Shell, tmp_path: Path) -> None:
+    result = imported(exosms, tmp_path, HEAD + ROW + ROW)
+    assert result == Result(0, "added\totp\n", "exosms: 1 repeated with the same text, imported once\n")
+
+
+def test_the_file_s_place_is_told_with_each_note(exosms: Shell, tmp_path: Path) -> None:
+    result = imported(exosms, tmp_path, f"TEMPLATE_ID,BODY,HEADER\n{ID},A,ACMEIN/ACMEOT\n")
+    assert result == Result(
+        0,
+        f"added\ttemplate-{ID}\n",
+        "exosms: warning: line 2, column HEADER: of several headers the first one is used: 'ACMEIN'\n",
+    )
+
+
+def test_a_refused_file_changes_nothing_and_tells_everything(exosms: Shell, tmp_path: Path) -> None:
+    content = f"{HEAD}1.1E+18,A,B\n{ID},A,\n{OTHER},A,B\n"
+    result = imported(exosms, tmp_path, content)
+    assert result.exit_code == 3
+    assert [line.split("\t")[:3] for line in result.stdout.splitlines()] == [
+        ["refused", "line 2", "TEMPLATE_ID"],
+        ["refused", "line 3", "TEMPLATE_CONTENT"],
+    ]
+    assert not (tmp_path / "t.toml").exists()
+    document = imported(exosms, tmp_path, content, "--json").json
+    assert [(each["row"], each["kind"]) for each in document["problems"]] == [(2, "id_destroyed"), (3, "missing")]
+    assert (document["exit_code"], document["error"]["kind"]) == (3, "rejected")
+
+
+@pytest.mark.parametrize("column", ["id", "sms=Body", "id=", "=x", "id=A"])
+def test_a_mapping_that_says_nothing_is_a_usage_error(exosms: Shell, tmp_path: Path, column: str) -> None:
+    result = imported(exosms, tmp_path, EXPORT, "--column", "id=A", "--column", column, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (["id=Nowhere"], "has no column for id ('Nowhere')"),
+        (["id=CATEGORY", "text=CATEGORY"], "The column 'CATEGORY' cannot be two fields"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_an_input_error(
+    exosms: Shell, tmp_path: Path, columns: list[str], said: str
+) -> None:
+    options = [word for column in columns for word in ("--column", column)]
+    result = imported(exosms, tmp_path, EXPORT, *options)
+    assert result.exit_code == 3
+    assert said in result.stderr
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[/foo]\x08"
+
+
+@pytest.mark.parametrize("form", ["human", "plain", "json", "jsonl"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEAD}{ID},{HOSTILE},{HOSTILE}\n",
+        f"{HEAD}{HOSTILE},{HOSTILE},\n",
+        f"{HOSTILE},{HOSTILE}x\n1,2\n",
+        f"TEMPLATE_ID,BODY,STATUS,HEADER\n{ID},A,{HOSTILE},{HOSTILE}\n",
+        f"TEMPLATE_ID,BODY,CATEGORY,HEADER\n{ID},A,{HOSTILE},{HOSTILE}\n",
+    ],
+)
+def test_a_hostile_file_cannot_steer_a_terminal(exosms: Shell, tmp_path: Path, content: str, form: str) -> None:
+    results = [imported(exosms, tmp_path, content, "-o", form)]
+    path = str(tmp_path / "t.toml")
+    results += [exosms("template", verb, "--templates", path, "-o", form) for verb in ("list", "lint")]
+    for result in results:
+        assert result.exit_code in {0, 3}
+        assert not set("\x1b\x07\x9b\u202e\x08") & set(result.stdout + result.stderr)
