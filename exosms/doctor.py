@@ -19,7 +19,7 @@ from exosms.config.paths import is_file, is_there
 from exosms.config.settings import Account, Settings, describe
 from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
-from exosms.exotel.transport import Line
+from exosms.exotel.transport import Transport
 from exosms.sms import dlt
 from exosms.sms.message import Receipt
 
@@ -75,10 +75,10 @@ def failure(subject: str, error: ExosmsError) -> Check:
     return Check(subject, Grade.FAILURE, error.message, error.remedy, error.exit_code)
 
 
-class Noting:
+class RecordingTransport:
     """A line that remembers what came back, for what a receipt does not tell."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Transport) -> None:
         self._line = line
         self.reply: Answer | NoAnswer | None = None
 

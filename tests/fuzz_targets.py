@@ -32,7 +32,7 @@ from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
 from exosms.templates.search import best
 from exosms.templates.syntax import Template, fit, fold_line_ends, parse, render
-from exosms.templates.variables import Kind
+from exosms.templates.variables import VariableType
 
 CANARY = "canarytoken0815"
 SID = "5eed" * 8
@@ -86,14 +86,14 @@ def _answers(data: bytes, _home: Path) -> Hashable:
         sent = client.send_batch(MESSAGES)
         _check_batch(sent, status, items)
         return status // 100, *shape, *(receipt.outcome for receipt in sent.receipts), sent.matched
-    finding = client.details(SID)
-    if finding.delivery is not None:
+    report = client.details(SID)
+    if report.delivery is not None:
         mine = [item for item in items if isinstance(item, wire.Reply) and item.sid.casefold() == SID]
-        hold(mine, "no other message's state is told", finding)
-        hold(status < 300 or status == 404, "an error says nothing of a message", finding)
-        _check_moment(finding.delivery.sent_at)
-        _check_moment(finding.delivery.updated_at)
-    return status // 100, *shape, finding.exit_code
+        hold(mine, "no other message's state is told", report)
+        hold(status < 300 or status == 404, "an error says nothing of a message", report)
+        _check_moment(report.delivery.sent_at)
+        _check_moment(report.delivery.updated_at)
+    return status // 100, *shape, report.exit_code
 
 
 def _check_item(item: wire.Item, data: bytes) -> None:
@@ -326,7 +326,7 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
         headers, items = None, []
     finally:
         sys.stdin = stdin
-    flaws = [item for item in items if isinstance(item, csv_rows.Flaw)]
+    flaws = [item for item in items if isinstance(item, csv_rows.RowError)]
     hold([item.number for item in items] == [*range(1, len(items) + 1)], "rows are counted", items)
     hold(not any(item.is_last for item in flaws if item is not items[-1]), "the last flaw is the last", flaws)
     hold(all(one.line < other.line for one, other in pairwise(items)), "lines grow", items)
@@ -336,7 +336,7 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
 
 
 def _check_records(
-    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[csv_rows.Row | csv_rows.Flaw]
+    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[csv_rows.Row | csv_rows.RowError]
 ) -> None:
     """Compare with a second reader, where line ends leave no doubt."""
     if b"\r" in data or b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"} or len(data) > 100_000:
@@ -344,7 +344,7 @@ def _check_records(
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:  # behind a broken quote nothing was read
-        hold(isinstance(items[-1], csv_rows.Flaw) and items[-1].is_last, "what is no text is no row", items)
+        hold(isinstance(items[-1], csv_rows.RowError) and items[-1].is_last, "what is no text is no row", items)
         return
     first = next(line for line in text.split("\n") if line)
     if re.fullmatch(r'"?sep=[^"\r\n]"?', first, re.IGNORECASE):
@@ -361,7 +361,9 @@ def _check_records(
             item,
         )
     hold(
-        is_whole or (isinstance(items[-1], csv_rows.Flaw) and items[-1].is_last), "a broken quote ends it", items[-1:]
+        is_whole or (isinstance(items[-1], csv_rows.RowError) and items[-1].is_last),
+        "a broken quote ends it",
+        items[-1:],
     )
 
 
@@ -702,16 +704,16 @@ _WORKBOOK_WORDS = [
 
 # Templates and bodies.
 
-_VALUES: Mapping[Kind, str] = {
-    Kind.UNTYPED: "Asha",
-    Kind.NUMERIC: "4711",
-    Kind.ALPHANUMERIC: "Flat 12",
-    Kind.URL: "https://a.in/x",
-    Kind.APP_LINK: "www.a.in",
-    Kind.CALLBACK: "1800 123 4567",
-    Kind.EMAIL: "a.b@c.in",
-    Kind.EXOTEL_TEXT: "Ravi",
-    Kind.EXOTEL_NUMBER: "42",
+_VALUES: Mapping[VariableType, str] = {
+    VariableType.UNTYPED: "Asha",
+    VariableType.NUMERIC: "4711",
+    VariableType.ALPHANUMERIC: "Flat 12",
+    VariableType.URL: "https://a.in/x",
+    VariableType.APP_LINK: "www.a.in",
+    VariableType.CALLBACK: "1800 123 4567",
+    VariableType.EMAIL: "a.b@c.in",
+    VariableType.EXOTEL_TEXT: "Ravi",
+    VariableType.EXOTEL_NUMBER: "42",
 }
 
 
@@ -736,7 +738,7 @@ def _templates(data: bytes, _home: Path) -> Hashable:
     chance = chance_of(data)
     text, _, body = data.decode(errors="replace").partition("\0")
     try:
-        types = [chance.choice([*Kind, "number", "nosuch"]) for _ in range(text.count("{#"))]
+        types = [chance.choice([*VariableType, "number", "nosuch"]) for _ in range(text.count("{#"))]
         template = parse(text, types=types if types and chance.random() < 0.2 else None)
     except InputError as error:
         _check_error(error)
@@ -778,7 +780,9 @@ def _check_fit(template: Template, values: Sequence[str]) -> None:
         "what is cut is shorter",
         fitted,
     )
-    only_text = all(variable.kind in {Kind.UNTYPED, Kind.ALPHANUMERIC} for variable in template.variables)
+    only_text = all(
+        variable.kind in {VariableType.UNTYPED, VariableType.ALPHANUMERIC} for variable in template.variables
+    )
     body = render(template, fitted)
     if (
         only_text

@@ -111,7 +111,9 @@ CLASSIFIER = (
     _classifier("403 is one message's", "    403: _ACCOUNT,\n", ""),
     _classifier("408 was not sent", "    408: _UNKNOWN,\n", ""),
     _classifier("409 was not sent", "    409: _UNKNOWN,\n", ""),
-    _classifier("429 is final", "    429: Verdict(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),\n", ""),
+    _classifier(
+        "429 is final", "    429: AttemptMeaning(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),\n", ""
+    ),
     _classifier("429 pauses nobody", "ExitCode.RATE_LIMITED, Then.PAUSE", "ExitCode.RATE_LIMITED, Then.RETRY"),
     _classifier("3xx is unknown", "{3: _ACCOUNT, 4", "{4"),
     _classifier("3xx is one message's", "{3: _ACCOUNT", "{3: _REJECTED"),
@@ -324,7 +326,7 @@ LEDGER = (
     Mutant(
         "looking at another run's rows takes turns",
         "bulk/run.py",
-        "            self._slot = self._desk.now()  # our",
+        "            self._slot = self._setup.now()  # our",
         "            self._slot = None  # our",
         ("test_bulk.py::test_rows_that_another_run_is_sending_come_last_and_take_no_turn",),
     ),
@@ -534,8 +536,8 @@ MATCHER = (
     ),
     _matcher(
         "nothing is pooled",
-        "POOLED = frozenset({Kind.UNTYPED, Kind.NUMERIC, Kind.ALPHANUMERIC})",
-        "POOLED = frozenset({Kind.NUMERIC})",
+        "POOLED = frozenset({VariableType.UNTYPED, VariableType.NUMERIC, VariableType.ALPHANUMERIC})",
+        "POOLED = frozenset({VariableType.NUMERIC})",
         file="templates/variables.py",
     ),
     _matcher(

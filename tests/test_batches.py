@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from exosms.exotel.client import Batch, Client
 from exosms.exotel.exchange import Answer, Fault, NoAnswer
-from exosms.exotel.transport import InProcess
+from exosms.exotel.transport import InProcessTransport
 from exosms.sandbox.emulator import Emulator
-from exosms.sandbox.store import Store
+from exosms.sandbox.store import MessageStore
 from exosms.sms.message import Encoding, Message, Outcome
 
 A, U, R, N = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.REJECTED, Outcome.NOT_SENT
@@ -238,7 +238,7 @@ def test_every_text_arrives_as_it_is(bodies: list[str]) -> None:
 
 @pytest.mark.parametrize("same", [True, False])
 def test_the_sandbox_takes_both_forms(same: bool) -> None:
-    line = InProcess(Emulator(Store()).answer, observe=lambda _: None)
+    line = InProcessTransport(Emulator(MessageStore()).answer, observe=lambda _: None)
     client = Client(line, account_sid="sandbox")
     numbers = [f"+9198765432{place:02}" for place in range(99)] + ["+919000000400"]
     sent = client.send_batch([message(to, "Hello" if same else f"Hello {to}") for to in numbers])

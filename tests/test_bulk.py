@@ -30,7 +30,7 @@ from exosms.exotel import exchange
 from exosms.ledger import runs
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
-from exosms.ledger.runs import Claim, Item, Journal, Run
+from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 ACCOUNT = {
@@ -1259,7 +1259,7 @@ def _busy(monkeypatch: pytest.MonkeyPatch, *, looks: int) -> list[int]:
     """Let the first three rows be another run's for so many looks; return which rows are claimed, in order."""
     claim, claimed = Journal.claim, list[int]()
 
-    def claiming(self: Journal, run: Run, items: Sequence[Item], **options: Any) -> Claim:
+    def claiming(self: Journal, run: Run, items: Sequence[ClaimedRow], **options: Any) -> Claim:
         claimed.extend(item.number for item in items)
         busy = [item for item in items if item.number <= 3 and claimed.count(item.number) <= looks]
         free = [item for item in items if item not in busy]
@@ -1352,10 +1352,10 @@ def test_a_bug_in_what_comes_next_loses_nothing_of_what_is_on_its_way(
 ) -> None:
     claim, waiting = Journal.claim, Journal.waiting
 
-    def claiming(self: Journal, run: Run, items: Sequence[Item], **options: Any) -> Claim:
+    def claiming(self: Journal, run: Run, items: Sequence[ClaimedRow], **options: Any) -> Claim:
         return claim(self, run, items, **options) if items[0].number < 9 else len(None)  # type: ignore[arg-type, return-value]  # the bug
 
-    def reading(self: Journal, run: Run, **options: Any) -> Iterator[Item]:
+    def reading(self: Journal, run: Run, **options: Any) -> Iterator[ClaimedRow]:
         for item in waiting(self, run, **options):
             yield item if item.number < 9 else len(None)  # type: ignore[arg-type, misc]  # the bug
 
@@ -1388,7 +1388,7 @@ def test_rows_that_cannot_be_read_lose_no_answer(
     monkeypatch.setattr(runs, "_CHUNK", 10)
     waiting = Journal.waiting
 
-    def failing(self: Journal, *args: Any, **options: Any) -> Iterator[Item]:
+    def failing(self: Journal, *args: Any, **options: Any) -> Iterator[ClaimedRow]:
         for item in waiting(self, *args, **options):
             if item.number == 25:
                 _full()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from exosms.codes import lookup
-from exosms.codes.lookup import Charged, Entry, Family, Who
+from exosms.codes.lookup import Charged, CodeEntry, Family, Who
 from exosms.sms.message import Outcome, Retry
 
 ACCEPTED, REJECTED, NOT_SENT, UNKNOWN = Outcome.ACCEPTED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN
@@ -193,7 +193,7 @@ EVERYTHING = lookup.everything()
 every_entry = pytest.mark.parametrize("entry", EVERYTHING, ids=lambda entry: f"{entry.family}-{entry.label}")
 
 
-def texts(entry: Entry) -> tuple[str, ...]:
+def texts(entry: CodeEntry) -> tuple[str, ...]:
     return entry.name, entry.meaning, *entry.causes, entry.remedy
 
 
@@ -299,7 +299,7 @@ def test_the_tables_hold_what_is_documented_and_nothing_else() -> None:
 
 
 @every_entry
-def test_only_what_was_certainly_not_taken_is_safe_to_send_again(entry: Entry) -> None:
+def test_only_what_was_certainly_not_taken_is_safe_to_send_again(entry: CodeEntry) -> None:
     expected = {
         ACCEPTED: {Retry.NO},
         REJECTED: {Retry.NO},
@@ -314,24 +314,24 @@ def test_only_what_was_certainly_not_taken_is_safe_to_send_again(entry: Entry) -
 
 
 @every_entry
-def test_free_of_charge_is_promised_only_where_no_message_came_into_being(entry: Entry) -> None:
+def test_free_of_charge_is_promised_only_where_no_message_came_into_being(entry: CodeEntry) -> None:
     assert (entry.charged is Charged.NO) == (entry.outcome in {REJECTED, NOT_SENT})
     assert ("nothing to charge" in entry.charged.reason) == (entry.charged is Charged.NO)
 
 
 @every_entry
-def test_who_must_act_is_nobody_only_if_nothing_went_wrong(entry: Entry) -> None:
+def test_who_must_act_is_nobody_only_if_nothing_went_wrong(entry: CodeEntry) -> None:
     assert (entry.who is Who.NOBODY) == (entry.outcome in {ACCEPTED, PENDING, DELIVERED})
 
 
 @every_entry
-def test_accepted_and_pending_are_never_called_sent_or_delivered(entry: Entry) -> None:
+def test_accepted_and_pending_are_never_called_sent_or_delivered(entry: CodeEntry) -> None:
     if entry.outcome in {ACCEPTED, PENDING}:
         assert not re.search(r"\b(sent|delivered)\b", " ".join(texts(entry)), re.IGNORECASE)
 
 
 @every_entry
-def test_the_remedy_suits_the_outcome(entry: Entry) -> None:
+def test_the_remedy_suits_the_outcome(entry: CodeEntry) -> None:
     if entry.outcome is UNKNOWN:
         assert entry.remedy.startswith("Do not send again yet")
     if entry.outcome is PENDING:
@@ -343,7 +343,7 @@ def test_the_remedy_suits_the_outcome(entry: Entry) -> None:
 
 
 @pytest.mark.parametrize("entry", [lookup.http(401), lookup.exotel(34010)])
-def test_every_explanation_of_a_401_mentions_the_region(entry: Entry) -> None:
+def test_every_explanation_of_a_401_mentions_the_region(entry: CodeEntry) -> None:
     assert "region" in entry.meaning
     assert any("region" in cause for cause in entry.causes)
     assert "region" in entry.remedy
@@ -363,7 +363,7 @@ def test_the_trial_limit_does_not_advise_to_wait() -> None:
 
 
 @every_entry
-def test_texts_are_plain_short_sentences(entry: Entry) -> None:
+def test_texts_are_plain_short_sentences(entry: CodeEntry) -> None:
     for text in texts(entry):
         assert text == " ".join(text.split())
         assert not re.search(r"[\[\]<>{}*_]{2}|\[|\]|\\", text)
@@ -380,20 +380,20 @@ def test_texts_are_plain_short_sentences(entry: Entry) -> None:
 
 
 @every_entry
-def test_causes_are_things_that_may_be_not_statements(entry: Entry) -> None:
+def test_causes_are_things_that_may_be_not_statements(entry: CodeEntry) -> None:
     for cause in entry.causes:
         assert re.match(r"(a|an|the|too|no|many|other|several|words|complaints|congestion|characters|if)\b", cause)
 
 
 @every_entry
-def test_the_remedy_does_not_repeat_the_meaning(entry: Entry) -> None:
+def test_the_remedy_does_not_repeat_the_meaning(entry: CodeEntry) -> None:
     meaning, remedy = (re.findall(r"[a-z]+", text.lower()) for text in (entry.meaning, entry.remedy))
     phrases = {tuple(meaning[at : at + 6]) for at in range(len(meaning) - 5)}
     assert not [at for at in range(len(remedy)) if tuple(remedy[at : at + 6]) in phrases]
 
 
 @every_entry
-def test_every_command_and_option_named_is_one_that_exists(entry: Entry) -> None:
+def test_every_command_and_option_named_is_one_that_exists(entry: CodeEntry) -> None:
     for span in re.findall(r"`([^`]*)`", entry.remedy):
         words = span.split()
         options = {word for word in words if word.startswith("-")}

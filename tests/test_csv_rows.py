@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 
 from exosms.errors import InputError
-from exosms.tables.csv_rows import LONGEST_RECORD, Flaw, Row, Sheet, fold, open_sheet
+from exosms.tables.csv_rows import LONGEST_RECORD, Row, RowError, Sheet, fold, open_sheet
 
 R = tuple[object, ...]
 
@@ -23,8 +23,8 @@ def row(line: int, *cells: str) -> R:
     return (line, *cells)
 
 
-def flaw(line: int, words: str, column: str | None = None) -> R:
-    return ("flaw", line, column, words)
+def row_error(line: int, words: str, column: str | None = None) -> R:
+    return ("row_error", line, column, words)
 
 
 def last(line: int, words: str, column: str | None = None) -> R:
@@ -43,7 +43,7 @@ def _seen(sheet: Sheet) -> Iterator[R]:
         if isinstance(item, Row):
             yield row(item.line, *item.cells.values())
         else:
-            yield ("last" if item.is_last else "flaw", item.line, item.column, item.message)
+            yield ("last" if item.is_last else "row_error", item.line, item.column, item.message)
 
 
 def agree(seen: list[R], expected: list[R]) -> bool:
@@ -84,20 +84,20 @@ FILES: list[tuple[bytes, list[R]]] = [
     (b"to\n\n1\n", [row(3, "1")]),
     (b'to\n""\n1\n', [row(2, ""), row(3, "1")]),
     (b"to\n \n1\n", [row(2, " "), row(3, "1")]),
-    (b"to,body\n \n1,a\n", [flaw(2, "' ' has 1 cell instead of 2"), row(3, "1", "a")]),
+    (b"to,body\n \n1,a\n", [row_error(2, "' ' has 1 cell instead of 2"), row(3, "1", "a")]),
     (b"to,body\n,\n1,a\n", [row(2, "", ""), row(3, "1", "a")]),
     (b"to,body\n", []),
     (b"to,body", []),
     (b"to,body\n\n\n", []),
     # widths
-    (b"to,body\n1\n2,b\n", [flaw(2, "'1' has 1 cell instead of 2"), row(3, "2", "b")]),
-    (b"to,body\n1,a,x\n2,b\n", [flaw(2, "'1,a,x' has 3 cells instead of 2"), row(3, "2", "b")]),
-    (b"to,body\n1,a,\n2,b\n", [flaw(2, "3 cells"), row(3, "2", "b")]),
-    (b"to,body\n1,Dear Ravi, hello\n", [flaw(2, "3 cells")]),
+    (b"to,body\n1\n2,b\n", [row_error(2, "'1' has 1 cell instead of 2"), row(3, "2", "b")]),
+    (b"to,body\n1,a,x\n2,b\n", [row_error(2, "'1,a,x' has 3 cells instead of 2"), row(3, "2", "b")]),
+    (b"to,body\n1,a,\n2,b\n", [row_error(2, "3 cells"), row(3, "2", "b")]),
+    (b"to,body\n1,Dear Ravi, hello\n", [row_error(2, "3 cells")]),
     (b"to;body\n1;Dear Ravi, hello\n", [row(2, "1", "Dear Ravi, hello")]),
-    (b"to;body\n1,a\n", [flaw(2, "1 cell ")]),
-    (b"to\n1,2\n3\n", [flaw(2, "2 cells instead of 1"), row(3, "3")]),
-    (b"to,body\n1\n\n2\n3,c\n", [flaw(2, "1 cell"), flaw(4, "1 cell"), row(5, "3", "c")]),
+    (b"to;body\n1,a\n", [row_error(2, "1 cell ")]),
+    (b"to\n1,2\n3\n", [row_error(2, "2 cells instead of 1"), row(3, "3")]),
+    (b"to,body\n1\n\n2\n3,c\n", [row_error(2, "1 cell"), row_error(4, "1 cell"), row(5, "3", "c")]),
     # cells exactly as they are
     (b"to,body\n 1 , a \n", [row(2, " 1 ", " a ")]),
     (b"to,body\n1,\ta\t\n", [row(2, "1", "\ta\t")]),
@@ -141,7 +141,7 @@ FILES: list[tuple[bytes, list[R]]] = [
     (b'to,body\n1,"', [last(2, NEVER)]),
     (b'to,body\n"1,a\n2,b\n', [last(2, NEVER)]),
     (b'to,body\n\n1,"a\n', [last(3, NEVER)]),
-    ("to,body\n1,“a, b”\n".encode(), [flaw(2, "3 cells")]),
+    ("to,body\n1,“a, b”\n".encode(), [row_error(2, "3 cells")]),
     # quoted line breaks
     (b'to,body\n1,"a\nb"\n2,c\n', [row(2, "1", "a\nb"), row(4, "2", "c")]),
     (b'to,body\n1,"a\r\nb"\n2,c\n', [row(2, "1", "a\r\nb"), row(4, "2", "c")]),
@@ -156,12 +156,12 @@ FILES: list[tuple[bytes, list[R]]] = [
     (b'"to\r\n",body\r\n1,a\r\n', [row(3, "1", "a")]),
     (b'"to\n",body\r1,a\r', [row(2, "1", "a")]),
     (b'to,body\n1,"a\n2,b', [last(2, NEVER)]),
-    (b'to,body\n1,"a\n"\n2\n', [row(2, "1", "a\n"), flaw(4, "1 cell")]),
+    (b'to,body\n1,"a\n"\n2\n', [row(2, "1", "a\n"), row_error(4, "1 cell")]),
     # delimiters
     (b"to;body\n1;a\n", [row(2, "1", "a")]),
     (b"to\tbody\n1\ta\n", [row(2, "1", "a")]),
     (b"to|body\n1|a\n", [row(2, "1", "a")]),
-    (b"to;body,x\n1;a\n", [flaw(2, "'1;a' has 1 cell")]),
+    (b"to;body,x\n1;a\n", [row_error(2, "'1;a' has 1 cell")]),
     (b"to;body;x,y\n1;a;b\n", [row(2, "1", "a", "b")]),
     (b'"a,b,c";to\n1;2\n', [row(2, "1", "2")]),
     (b"sep=;\nto;body\n1;a\n", [row(3, "1", "a")]),
@@ -185,15 +185,15 @@ FILES: list[tuple[bytes, list[R]]] = [
     (bom16("to,body\n1,\u0a0d\u0d0a\n", "utf-16-le"), [row(2, "1", "\u0a0d\u0d0a")]),
     (codecs.BOM_UTF32_LE + "to,body\n1,a\n".encode("utf-32-le"), [row(2, "1", "a")]),
     # NUL
-    (b"to,body\n1,a\0b\n2,c\n", [flaw(2, "U+0000", "body"), row(3, "2", "c")]),
-    (b"to,body\n\0,a\n2,c\n", [flaw(2, "U+0000", "to"), row(3, "2", "c")]),
-    (b"to,body\n1,a\n" + b"\0" * 64, [row(2, "1", "a"), flaw(3, "1 cell")]),
+    (b"to,body\n1,a\0b\n2,c\n", [row_error(2, "U+0000", "body"), row(3, "2", "c")]),
+    (b"to,body\n\0,a\n2,c\n", [row_error(2, "U+0000", "to"), row(3, "2", "c")]),
+    (b"to,body\n1,a\n" + b"\0" * 64, [row(2, "1", "a"), row_error(3, "1 cell")]),
     # size
     (b"to,body\n1," + b"x" * 131072 + b"\n2,c\n", [row(2, "1", "x" * 131072), row(3, "2", "c")]),
     (b"to,body\n1," + b"x" * 131073 + b"\n2,c\n", [last(2, "too long")]),
     (b'to,body\n1,"a\n' + b"2,b\n" * 40000, [last(2, "too long")]),
     (b"to,body\n1," + b"x," * LONGEST_RECORD + b"\n2,c\n", [last(2, "more than 524288 characters")]),
-    (b"to,body\n" + b"1\n" * 3, [flaw(2, "1 cell"), flaw(3, "1 cell"), flaw(4, "1 cell")]),
+    (b"to,body\n" + b"1\n" * 3, [row_error(2, "1 cell"), row_error(3, "1 cell"), row_error(4, "1 cell")]),
 ]
 
 
@@ -411,7 +411,7 @@ def test_a_flaw_says_what_to_do_with_which_value(tmp_path: Path) -> None:
     file.write_text("to,body\n1,a\n2," + "x" * 100 + ",y\n")
     with open_sheet(file) as sheet:
         _, wrong = sheet.rows()
-    assert wrong == Flaw(
+    assert wrong == RowError(
         number=2,
         line=3,
         column=None,
@@ -459,7 +459,15 @@ class Made:
         (b"to,name,body\n1,a,", b"x," * 8000, 5000, (0, 1), 8),
         (b'to,name,body\n"', b'\n","' * 2000, 5000, (0, 1), 24),
     ],
-    ids=["rows", "flaws", "unclosed", "unclosed-one-line", "one-line", "one-line-of-cells", "quotes-out-of-step"],
+    ids=[
+        "rows",
+        "row_errors",
+        "unclosed",
+        "unclosed-one-line",
+        "one-line",
+        "one-line-of-cells",
+        "quotes-out-of-step",
+    ],
 )
 def test_memory_does_not_grow_with_the_file(
     monkeypatch: pytest.MonkeyPatch,
@@ -475,7 +483,7 @@ def test_memory_does_not_grow_with_the_file(
     try:
         with open_sheet(None) as sheet:
             for item in sheet.rows():
-                counts[isinstance(item, Flaw)] += 1
+                counts[isinstance(item, RowError)] += 1
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -18,11 +18,11 @@ from exosms.exotel.exchange import (
     Exchange,
     Fault,
     NoAnswer,
-    Progress,
+    RequestProgress,
     judge_silence,
     judge_status,
 )
-from exosms.exotel.transport import Https
+from exosms.exotel.transport import HttpsTransport
 from exosms.sms.message import Outcome, Then
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -82,7 +82,7 @@ def test_a_request_whose_body_could_not_be_written_was_not_sent() -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
         release.wait(10)
 
-    line = Https(serve(never_read), key="k", token="t", timeout=0.5, observe=lambda _: None)
+    line = HttpsTransport(serve(never_read), key="k", token="t", timeout=0.5, observe=lambda _: None)
     try:
         reply = line.exchange("POST", "/", b"x" * 64_000_000)
     finally:
@@ -104,7 +104,9 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     monkeypatch.setattr(exchange, "_LEAVING", 0.05)
-    reply = Https(url, key="k", token="t", timeout=0.1, observe=lambda _: None).exchange("POST", "/", b"From=A")
+    reply = HttpsTransport(url, key="k", token="t", timeout=0.1, observe=lambda _: None).exchange(
+        "POST", "/", b"From=A"
+    )
     late.set()
     assert isinstance(reply, NoAnswer)
     assert not reply.written
@@ -113,7 +115,7 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
 
 
 def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None:
-    progress = Progress()
+    progress = RequestProgress()
     progress.abandon()
     with pytest.raises(AbandonedError):
         progress("http11.send_request_headers.started", {"request": httpcore.Request("POST", "https://127.0.0.1/")})
@@ -123,7 +125,7 @@ def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None
 def test_a_status_stands_though_its_exchange_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     enough = threading.Event()
 
-    def stuck(progress: Progress) -> Answer:
+    def stuck(progress: RequestProgress) -> Answer:
         progress.written, progress.status = True, 401
         enough.wait(10)
         raise AssertionError("nobody waited for it")

@@ -13,8 +13,8 @@ import pytest
 
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError, LedgerUnavailableError
-from exosms.ledger.history import History, Wanted
-from exosms.ledger.messages import Entry, Ledger, OnceKey, State
+from exosms.ledger.history import History, HistoryFilter
+from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.sms.message import Encoding, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
@@ -103,7 +103,7 @@ def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Le
 
     first = claim(ledger, once=KEY)
     assert used() is State.IN_FLIGHT
-    assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY), Entry)
+    assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY), LedgerEntry)
     ledger.settle(first, REJECTED)
     assert used() is None
     ledger.settle(claim(ledger, once=KEY), ACCEPTED)
@@ -295,7 +295,7 @@ def test_the_limit_is_checked_within_the_claim(ledger: Ledger) -> None:
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
     with pytest.raises(GuardError):
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None, within_limit=two_at_most)
-    assert len([*History(ledger).log(Wanted())]) == 2
+    assert len([*History(ledger).log(HistoryFilter())]) == 2
 
 
 def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -400,8 +400,8 @@ def test_a_transaction_that_was_left_open_is_not_taken_for_ours(ledger: Ledger) 
     """As after a ROLLBACK that failed: what comes next would seem to be committed and be lost."""
     ledger.database.connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match="within a transaction"):
-        ledger.bury_the_dead()
-    ledger.bury_the_dead()
+        ledger.reclaim_from_dead_processes()
+    ledger.reclaim_from_dead_processes()
 
 
 def test_an_unreadable_ledger_is_let_go_of(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_a_lock_that_is_no_file_is_no_bug(tmp_path: Path) -> None:
         (tmp_path / "owners" / ledger.database.me()).unlink()
         (tmp_path / "owners" / ledger.database.me()).mkdir()
         with pytest.raises(LedgerError, match=r"cannot be locked: .*: Is a directory"):
-            other.bury_the_dead()
+            other.reclaim_from_dead_processes()
         (tmp_path / "owners" / ledger.database.me()).rmdir()
 
 

@@ -11,12 +11,12 @@ from exosms.cli.run_bulk import _released
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State, taken_for_dead
-from exosms.ledger.runs import Item, Journal, Run, Terms
-from exosms.ledger.staging import VARYING, Draft, Staging, reader_of_messages
-from exosms.sms.compose import Letterhead
+from exosms.ledger.runs import ClaimedRow, Journal, Run, RunTerms
+from exosms.ledger.staging import VARYING, RowMessage, Staging, reader_of_messages
+from exosms.sms.compose import MessageFields
 from exosms.sms.message import Encoding, Message, MessageType, Outcome, Priority, Problem, Receipt, Retry
 
-HEADED = Letterhead(
+HEADED = MessageFields(
     sender="ACMEIN",
     dlt_entity_id="1" * 19,
     dlt_template_id="2" * 19,
@@ -53,13 +53,13 @@ def ledger() -> Iterator[Ledger]:
     with_rows.close()
 
 
-def begun(ledger: Ledger, rows: int) -> tuple[Journal, Run, list[Item]]:
+def begun(ledger: Ledger, rows: int) -> tuple[Journal, Run, list[ClaimedRow]]:
     journal = Journal(ledger)
     journal.prepare()
-    staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
-    staging.lay_out(Draft(row, row + 1, message(f"+91{9800000000 + row}")) for row in range(1, rows + 1))
+    staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
+    staging.lay_out(RowMessage(row, row + 1, message(f"+91{9800000000 + row}")) for row in range(1, rows + 1))
     run = journal.begin(
-        "r1", account="acme1", profile=None, file="-", digest=staging.digest, terms=Terms(letterhead=HEADED)
+        "r1", account="acme1", profile=None, file="-", digest=staging.digest, terms=RunTerms(message_fields=HEADED)
     )
     return journal, run, [*journal.claim(run, [*journal.waiting(run)]).ours]
 
@@ -168,22 +168,22 @@ class Clock:
         return self.now
 
 
-def begun_again(ledger: Ledger, item: Item) -> tuple[Run, Item]:
+def begun_again(ledger: Ledger, item: ClaimedRow) -> tuple[Run, ClaimedRow]:
     """Begin another run with the same message; what was sent more than an hour ago does not count."""
     journal = Journal(ledger)
-    staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
-    staging.lay_out([Draft(1, 2, item.message)])
-    terms = Terms(letterhead=HEADED, within=HOUR)
+    staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
+    staging.lay_out([RowMessage(1, 2, item.message)])
+    terms = RunTerms(message_fields=HEADED, within=HOUR)
     run = journal.begin("r2", account="acme1", profile=None, file="-", digest=b"2", terms=terms)
     (same,) = journal.waiting(run)
     return run, same
 
 
-def _answered(journal: Journal, run: Run, item: Item) -> None:
+def _answered(journal: Journal, run: Run, item: ClaimedRow) -> None:
     journal.settle(run, [(item, ACCEPTED, State.ACCEPTED)])
 
 
-def _resolved(journal: Journal, run: Run, item: Item) -> None:
+def _resolved(journal: Journal, run: Run, item: ClaimedRow) -> None:
     journal.settle(run, [(item, ACCEPTED, State.UNKNOWN)])
     journal._connection.execute("UPDATE runs SET updated_at = started_at")
     assert journal.resolve(run, outcome=Outcome.ACCEPTED, row=None) == 1
@@ -191,7 +191,7 @@ def _resolved(journal: Journal, run: Run, item: Item) -> None:
 
 @pytest.mark.parametrize("changed", [_answered, _resolved])
 def test_a_run_that_ended_long_ago_holds_what_became_of_it_lately(
-    changed: Callable[[Journal, Run, Item], None],
+    changed: Callable[[Journal, Run, ClaimedRow], None],
 ) -> None:
     """As where its process was taken for dead, or where a person decides."""
     clock = Clock()
@@ -292,8 +292,8 @@ def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Le
     journal, old, (row,) = begun(ledger, 1)
 
     def waiting() -> int:
-        staging = Staging(ledger.database, account="acme1", letterhead=HEADED)
-        staging.lay_out([Draft(1, 2, row.message)])
+        staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
+        staging.lay_out([RowMessage(1, 2, row.message)])
         assert staging.sent_before(0.0).rows == 1
         staging.skip_sent_before(0.0)
         return staging.totals().messages

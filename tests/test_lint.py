@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
-from exosms.templates.lint import RULES, WRONG, Kind
+from exosms.templates.lint import RULES, WRONG, LintKind
 
 ID = "1107160000000012345"
 OTHER = "1107160000000054321"
@@ -160,4 +160,4 @@ def test_a_file_that_is_no_templates_file_is_one_error(exosms: Shell, tmp_path: 
 
 
 def test_every_kind_has_a_rule() -> None:
-    assert RULES.keys() == set(Kind)
+    assert RULES.keys() == set(LintKind)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import Shell
 
-from exosms.ledger.history import History, Wanted
+from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import Ledger
 
 SANDBOX = ("--region", "sandbox")
@@ -140,7 +140,7 @@ def test_no_question_reads_the_whole_ledger(exosms: Shell, conditions: dict[str,
     statements: list[str] = []
     with closing(Ledger.open(state)) as ledger:
         ledger._connection.set_trace_callback(statements.append)
-        assert [*History(ledger).log(Wanted(**conditions))] == []
+        assert [*History(ledger).log(HistoryFilter(**conditions))] == []
     with closing(sqlite3.connect(state / "ledger.db")) as other:
         plans = [
             row[3]
@@ -198,7 +198,7 @@ def test_a_ledger_that_fails_on_the_way_still_makes_one_document(
     send(exosms, "20006")
     log = History.log
 
-    def failing(self: History, wanted: Wanted) -> Any:
+    def failing(self: History, wanted: HistoryFilter) -> Any:
         yield next(log(self, wanted))
         raise LedgerError("The ledger cannot be used: disk I/O error")
 
@@ -217,7 +217,7 @@ def test_a_document_is_printed_as_its_messages_are_read(exosms: Shell, monkeypat
     log = History.log
     alive = []
 
-    def many(self: History, wanted: Wanted) -> Any:
+    def many(self: History, wanted: HistoryFilter) -> Any:
         (entry,) = log(self, wanted)
         for number in range(300):
             if number % 100 == 99:

@@ -75,7 +75,7 @@ READABLE = {
 def test_an_export_is_read_however_it_was_saved(tmp_path: Path, content: str | bytes) -> None:
     export = portal_export.read(file(tmp_path, content))
     assert [(each.id, each.text) for each in export.templates] == [(ID, "Dear customer")]
-    assert portal_export.Kind.CLEANED not in {note.kind for note in export.notes}
+    assert portal_export.ExportNoticeKind.CLEANED not in {note.kind for note in export.notes}
 
 
 TEXTS = {

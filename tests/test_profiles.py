@@ -17,7 +17,7 @@ from exosms.config.config_file import remove_profile, save_profile, use_profile
 from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, read_small, split_command
 from exosms.config.paths import config_path, config_path_to_write, state_directory
 from exosms.config.profile import Profile
-from exosms.config.settings import Options, Settings, describe, resolve
+from exosms.config.settings import AccountOptions, Settings, describe, resolve
 from exosms.errors import ConfigError, ExosmsError, GuardError, UsageError
 from exosms.sms.rate import Rate
 
@@ -69,7 +69,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def settle(config: Path, env: Mapping[str, str] | None = None, /, **options: str) -> Settings:
-    return resolve(Options(**options), {"EXOSMS_CONFIG": str(config), **(env or {})})  # type: ignore[arg-type] # tables
+    return resolve(AccountOptions(**options), {"EXOSMS_CONFIG": str(config), **(env or {})})  # type: ignore[arg-type] # tables
 
 
 def whole_text(error: BaseException) -> str:
@@ -294,7 +294,7 @@ def test_an_incomplete_profile_is_refused_but_not_in_a_dry_run(config: Path, dro
     with pytest.raises(ConfigError, match="'prod'") as caught:
         settle(config, WHOLE_ENVIRONMENT, profile="prod")
     assert named in caught.value.message
-    dry = resolve(Options(profile="prod", config=config), {}, account_needed=False)
+    dry = resolve(AccountOptions(profile="prod", config=config), {}, account_needed=False)
     assert (dry.account, dry.sender, dry.is_sandbox) == (None, "ACMEIN", False)
     assert ("from", "ACMEIN") in [(row.name, row.value) for row in describe(dry)]
 
@@ -327,14 +327,14 @@ def test_a_broken_configuration_is_refused_in_a_dry_run_too(
 ) -> None:
     write(config, text, mode)
     with pytest.raises(ConfigError) as caught:
-        resolve(Options(config=config, profile=profile), {}, account_needed=needed)
+        resolve(AccountOptions(config=config, profile=profile), {}, account_needed=needed)
     assert words in f"{caught.value.message} {caught.value.remedy}"
     assert CANARY not in whole_text(caught.value)
 
 
 def test_a_configuration_that_was_named_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml"):
-        resolve(Options(config=tmp_path / "none.toml"), WHOLE_ENVIRONMENT)
+        resolve(AccountOptions(config=tmp_path / "none.toml"), WHOLE_ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_profile(config:
     assert (settings.sender, settings.dlt_entity_id, settings.templates) == ("ENVIRN", "1102", Path("env.toml"))
     assert settings.allow == frozenset({"+14155550100", "+919876543211"})
     assert settings.state_dir == Path("/somewhere")
-    flags = Options(
+    flags = AccountOptions(
         config=config,
         sender="FLAGGD",
         dlt_entity_id="1103",
@@ -513,12 +513,12 @@ def test_where_the_configuration_and_the_state_are(monkeypatch: pytest.MonkeyPat
 def test_without_a_home_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a container's user that has no entry
-    settings = resolve(Options(), WHOLE_ENVIRONMENT)
+    settings = resolve(AccountOptions(), WHOLE_ENVIRONMENT)
     assert (settings.config, settings.templates, settings.state_dir) == (None, None, None)
-    assert resolve(Options(region="sandbox"), {}).is_sandbox
+    assert resolve(AccountOptions(region="sandbox"), {}).is_sandbox
     with pytest.raises(ConfigError, match="No account"):
-        resolve(Options(), {})
-    for fails in (lambda: config_path_to_write(None, {}), lambda: resolve(Options(profile="prod"), {})):
+        resolve(AccountOptions(), {})
+    for fails in (lambda: config_path_to_write(None, {}), lambda: resolve(AccountOptions(profile="prod"), {})):
         with pytest.raises(ConfigError) as caught:
             fails()
         assert "EXOSMS_CONFIG" in caught.value.remedy
@@ -1008,8 +1008,8 @@ def test_no_representation_shows_a_secret(config: Path) -> None:
 def test_what_is_not_needed_is_not_imported(config: Path) -> None:
     script = f"""
 import sys
-from exosms.config.settings import Options, resolve
-resolve(Options(), {{"EXOSMS_CONFIG": {str(config)!r}, "EXOSMS_STATE_DIR": "/x", **{WHOLE_ENVIRONMENT!r}}})
+from exosms.config.settings import AccountOptions, resolve
+resolve(AccountOptions(), {{"EXOSMS_CONFIG": {str(config)!r}, "EXOSMS_STATE_DIR": "/x", **{WHOLE_ENVIRONMENT!r}}})
 print(*{{"platformdirs", "tomllib", "tomli_w", "subprocess", "tempfile", "difflib", "shlex"}} & {{*sys.modules}})
 """
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)

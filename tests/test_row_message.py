@@ -1,4 +1,4 @@
-"""Rows become messages by a recipe: exactly the text that was meant, or everything that is wrong with the row."""
+"""Rows become messages by a mapper: exactly the text that was meant, or everything that is wrong with the row."""
 
 import random
 from typing import Any
@@ -7,25 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exosms.bulk.row_message import Recipe
+from exosms.bulk.row_message import RowMapper
 from exosms.bulk.row_template import Proof
 from exosms.bulk.row_text import FURTHER, MOST_WARNINGS
 from exosms.errors import InputError, UsageError
-from exosms.sms.compose import Letterhead
+from exosms.sms.compose import MessageFields
 from exosms.sms.message import Encoding, Message, MessageType, Priority
-from exosms.tables.csv_rows import Flaw, Row, fold
+from exosms.tables.csv_rows import Row, RowError, fold
 from exosms.templates.check import against
 from exosms.templates.registry import Registered
 from exosms.templates.syntax import parse, render
 from exosms.templates.variables import LINK_STARTS
 
-LETTERHEAD = Letterhead(sender="ACMEIN", dlt_entity_id="1101161234567890123")
+LETTERHEAD = MessageFields(sender="ACMEIN", dlt_entity_id="1101161234567890123")
 OTP = Registered(name="otp", text="{#numeric#} is your OTP for {#var#}. - Acme", variables=("code", "app"))
 
 
-def recipe(*headers: str, **options: Any) -> Recipe:
+def mapper(*headers: str, **options: Any) -> RowMapper:
     defaults: dict[str, Any] = {
-        "letterhead": LETTERHEAD,
+        "message_fields": LETTERHEAD,
         "country": "IN",
         "to_column": None,
         "template": None,
@@ -34,27 +34,27 @@ def recipe(*headers: str, **options: Any) -> Recipe:
         "fit": False,
         "allow_empty": False,
     }
-    return Recipe.of(headers, **{**defaults, **options})
+    return RowMapper.of(headers, **{**defaults, **options})
 
 
 def row(**cells: str) -> Row:
     return Row(number=3, line=7, cells={fold(name): cell for name, cell in cells.items()})
 
 
-def message(made: Message | tuple[Flaw, ...]) -> Message:
+def message(made: Message | tuple[RowError, ...]) -> Message:
     assert isinstance(made, Message), made
     return made
 
 
-def flaws(made: Message | tuple[Flaw, ...]) -> list[tuple[str | None, str]]:
+def row_errors(made: Message | tuple[RowError, ...]) -> list[tuple[str | None, str]]:
     """Return column and value of each flaw, all of which say where they are and what to do."""
     assert not isinstance(made, Message), made
     assert made
-    for flaw in made:
-        assert (flaw.number, flaw.line) == (3, 7)
-        assert flaw.message
-        assert flaw.remedy
-    return [(flaw.column, flaw.value) for flaw in made]
+    for row_error in made:
+        assert (row_error.number, row_error.line) == (3, 7)
+        assert row_error.message
+        assert row_error.remedy
+    return [(row_error.column, row_error.value) for row_error in made]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def flaws(made: Message | tuple[Flaw, ...]) -> list[tuple[str | None, str]]:
 def test_the_text_comes_from_where_the_recipe_says(
     options: dict[str, Any], cells: dict[str, str], text: str | None
 ) -> None:
-    made = message(recipe("To", *cells, **options).draft(row(to="98765 43210", **cells)))
+    made = message(mapper("To", *cells, **options).draft(row(to="98765 43210", **cells)))
     expected = "1 is your OTP for a b" + "x" * 27 + ". - Acme" if text is None else text
     assert (made.to, made.body, made.sender) == ("+919876543210", expected, "ACMEIN")
 
@@ -132,14 +132,14 @@ def test_a_column_that_does_not_exist_is_named_with_its_nearest(
     headers: tuple[str, ...], options: dict[str, Any], words: tuple[str, ...]
 ) -> None:
     with pytest.raises(InputError) as caught:
-        recipe(*headers, **options)
+        mapper(*headers, **options)
     said = f"{caught.value.message} {caught.value.remedy}"
     assert all(word in said for word in words), said
 
 
 def test_a_template_and_a_body_do_not_go_together() -> None:
     with pytest.raises(UsageError):
-        recipe("to", "code", "app", template=OTP, body="Hello")
+        mapper("to", "code", "app", template=OTP, body="Hello")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_template_and_a_body_do_not_go_together() -> None:
 )
 def test_the_recipients_column_is_found(headers: tuple[str, ...], to_column: str | None, used: str) -> None:
     cells = dict.fromkeys(headers, "1") | {"body": "x", used: "+919876543210"}
-    made = recipe(*headers, to_column=to_column)
+    made = mapper(*headers, to_column=to_column)
     assert message(made.draft(row(**cells))).to == "+919876543210"
     assert made.recipient_in(row(**cells)) == "+919876543210"
     assert set(made.unused) == set(headers) - {used, "body"}
@@ -161,7 +161,7 @@ def test_the_recipients_column_is_found(headers: tuple[str, ...], to_column: str
 
 def test_what_nothing_uses_is_named_as_written() -> None:
     headers = ("To", "Name", "Notes ", "DLT-Entity-ID", "body", "phone", "1")
-    assert recipe(*headers, body="Dear {name}").unused == ("Notes ", "body", "phone", "1")
+    assert mapper(*headers, body="Dear {name}").unused == ("Notes ", "body", "phone", "1")
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ def test_what_nothing_uses_is_named_as_written() -> None:
 def test_a_column_of_a_fields_name_wins_where_it_says_something(
     column: str, cell: str, field: str, value: object
 ) -> None:
-    made = recipe("to", "body", column)
+    made = mapper("to", "body", column)
     assert getattr(message(made.draft(row(to="9876543210", body="x", **{column: cell}))), field) == value
     assert made.unused == ()
 
 
 def test_what_a_row_has_of_its_own_is_not_the_next_rows() -> None:
-    made = recipe("to", "body", "from", "priority")
+    made = mapper("to", "body", "from", "priority")
     first = message(made.draft(row(to="9876543210", body="x", **{"from": "OTHERS", "priority": "high"})))
     second = message(made.draft(row(to="9876543210", body="x", **{"from": "", "priority": ""})))
     assert (first.sender, first.priority) == ("OTHERS", Priority.HIGH)
@@ -200,7 +200,7 @@ def test_what_a_row_has_of_its_own_is_not_the_next_rows() -> None:
 
 
 def test_a_recipients_column_is_no_field_of_the_message() -> None:
-    made = recipe("from", "body", to_column="from")
+    made = mapper("from", "body", to_column="from")
     assert message(made.draft(row(**{"from": "9876543210", "body": "x"}))).sender == "ACMEIN"
 
 
@@ -242,38 +242,38 @@ def test_a_bad_cell_is_a_flaw_with_column_value_and_remedy(column: str, cell: st
     ids = ("dlt_entity_id", "dlt_template_id")
     headers = ("to", "body", "from", *ids, "type", "priority", "encoding", "status_callback", "custom_field")
     cells = dict.fromkeys(headers, "") | {"to": "9876543210", "body": "x", column: cell}
-    made = recipe(*headers).draft(row(**cells))
+    made = mapper(*headers).draft(row(**cells))
     shown = cell if len(cell) <= 60 else cell[:60] + "…"
-    assert set(flaws(made)) == {(column, shown)}
+    assert set(row_errors(made)) == {(column, shown)}
     assert not isinstance(made, Message)
-    assert any(words in f"{flaw.message} {flaw.remedy}" for flaw in made), made
+    assert any(words in f"{row_error.message} {row_error.remedy}" for row_error in made), made
 
 
 def test_all_that_is_wrong_with_a_row_is_said_at_once() -> None:
-    made = recipe("Phone", "Name", "TYPE", "Order", body="{name} {order}")
-    found = flaws(made.draft(row(phone="1", name="", type="spam", order="{#var#}")))
+    made = mapper("Phone", "Name", "TYPE", "Order", body="{name} {order}")
+    found = row_errors(made.draft(row(phone="1", name="", type="spam", order="{#var#}")))
     assert sorted(found, key=str) == [("Name", ""), ("Order", "{#var#}"), ("Phone", "1"), ("TYPE", "spam")]
 
 
 def test_an_empty_text_is_said_once() -> None:
-    made = recipe("to", "body")
-    assert flaws(made.draft(row(to="9876543210", body=""))) == [("body", "")]
-    assert sorted(flaws(made.draft(row(to="1", body="")))) == [("body", ""), ("to", "1")]
-    allowed = recipe("to", "body", allow_empty=True)
-    assert sorted(flaws(allowed.draft(row(to="1", body="")))) == [("body", ""), ("to", "1")]
+    made = mapper("to", "body")
+    assert row_errors(made.draft(row(to="9876543210", body=""))) == [("body", "")]
+    assert sorted(row_errors(made.draft(row(to="1", body="")))) == [("body", ""), ("to", "1")]
+    allowed = mapper("to", "body", allow_empty=True)
+    assert sorted(row_errors(allowed.draft(row(to="1", body="")))) == [("body", ""), ("to", "1")]
 
 
 def test_a_text_is_blamed_on_the_cell_that_spoils_it() -> None:
-    plain = recipe("to", "a", "b", body="{a} {b}", letterhead=Letterhead(sender="X", encoding=Encoding.PLAIN))
-    assert flaws(plain.draft(row(to="9876543210", a="x", b="ñ – ü"))) == [("b", "ñ – ü")]
-    long = recipe("to", "a", "b", body="{a} {b}")
-    assert flaws(long.draft(row(to="9876543210", a="x" * 1500, b="y" * 1500))) == [(None, "x" * 60 + "…")]
-    alone = recipe("to", "a", body="{a}" + "x" * 1999)
-    assert flaws(alone.draft(row(to="9876543210", a="yy"))) == [("a", "yy")]
+    plain = mapper("to", "a", "b", body="{a} {b}", message_fields=MessageFields(sender="X", encoding=Encoding.PLAIN))
+    assert row_errors(plain.draft(row(to="9876543210", a="x", b="ñ – ü"))) == [("b", "ñ – ü")]
+    long = mapper("to", "a", "b", body="{a} {b}")
+    assert row_errors(long.draft(row(to="9876543210", a="x" * 1500, b="y" * 1500))) == [(None, "x" * 60 + "…")]
+    alone = mapper("to", "a", body="{a}" + "x" * 1999)
+    assert row_errors(alone.draft(row(to="9876543210", a="yy"))) == [("a", "yy")]
 
 
 def test_a_column_that_nothing_uses_may_hold_anything() -> None:
-    made = recipe("to", "body", "notes")
+    made = mapper("to", "body", "notes")
     assert isinstance(made.draft(row(to="9876543210", body="x", notes="\ufffd \0 {#var#}")), Message)
 
 
@@ -291,15 +291,15 @@ def test_a_column_that_nothing_uses_may_hold_anything() -> None:
 def test_a_value_that_its_variable_does_not_hold_is_explained(
     template: Registered, variables: dict[str, str], cells: dict[str, str], column: str | None, words: str
 ) -> None:
-    made = recipe("to", *cells, template=template, variables=variables).draft(row(to="9876543210", **cells))
-    assert [name for name, _ in flaws(made)] == [column]
+    made = mapper("to", *cells, template=template, variables=variables).draft(row(to="9876543210", **cells))
+    assert [name for name, _ in row_errors(made)] == [column]
     assert not isinstance(made, Message)
     assert repr(template.name) in made[0].message
     assert words in f"{made[0].message} {made[0].remedy}"
 
 
 def test_warnings_about_many_rows_are_counted_and_few() -> None:
-    made = recipe("to", "code", "app", template=OTP, fit=True)
+    made = mapper("to", "code", "app", template=OTP, fit=True)
     for number in range(1000):
         made.draft(row(to="9876543210", code="1", app=f"{number}\n" + "x" * 40))
     made.draft(row(to="9876543210", code="1", app="short"))
@@ -309,7 +309,7 @@ def test_warnings_about_many_rows_are_counted_and_few() -> None:
         "variable 2 ({#var#}) has 30 characters, the maximum": 1000,
     }
     typed = Registered(name="n", text="{#alp#} - A")
-    disputed = recipe("to", "1", template=typed)
+    disputed = mapper("to", "1", template=typed)
     for number in range(300):  # as many mathematical signs
         assert isinstance(disputed.draft(row(to="9876543210", **{"1": f"a{chr(0x2200 + number)}"})), Message)
     assert len(disputed.warnings) == MOST_WARNINGS + 1
@@ -317,7 +317,7 @@ def test_warnings_about_many_rows_are_counted_and_few() -> None:
 
 
 def test_a_row_that_is_left_out_counts_for_no_warning() -> None:
-    made = recipe(
+    made = mapper(
         "to", "code", "app", template=Registered(name="n", text="{#var#} {#var#}", variables=("code", "app"))
     )
     assert not isinstance(made.draft(row(to="9876543210", code="", app="x")), Message)
@@ -325,13 +325,13 @@ def test_a_row_that_is_left_out_counts_for_no_warning() -> None:
     assert made.warnings == {}
     assert isinstance(made.draft(row(to="9876543210", code="x" * 30, app="x")), Message)
     assert list(made.warnings.values()) == [1]
-    fitting = recipe("to", "code", "app", template=OTP, fit=True)
+    fitting = mapper("to", "code", "app", template=OTP, fit=True)
     assert not isinstance(fitting.draft(row(to="12", code="1", app="x\n" * 40)), Message)
     assert fitting.warnings == {}
 
 
 def test_a_row_of_unusual_ids_warns_once() -> None:
-    made = recipe("to", "body", "from", "dlt_entity_id")
+    made = mapper("to", "body", "from", "dlt_entity_id")
     for _ in range(9):
         own = {"from": "TOOLONGHEADER", "dlt_entity_id": "123"}
         assert isinstance(made.draft(row(to="9876543210", body="x", **own)), Message)
@@ -340,20 +340,20 @@ def test_a_row_of_unusual_ids_warns_once() -> None:
 
 def test_a_column_that_is_text_and_field_at_once_is_pointed_out() -> None:
     trip = Registered(name="trip", text="Bus from {#var#} to {#var#} - A", variables=("from", "to"))
-    made = recipe("to", "from", template=trip)
+    made = mapper("to", "from", template=trip)
     for _ in range(5):
         made.draft(row(to="9876543210", **{"from": "Pune"}))
     assert made.warnings == {
         "the column 'from' is a field of the message and also part of the text": 5,
         "the column 'to' is the recipient and also part of the text": 5,
     }
-    other = recipe("to", "name", body="{name}")
+    other = mapper("to", "name", body="{name}")
     other.draft(row(to="9876543210", name="x"))
     assert other.warnings == {}
 
 
 def test_numbers_without_plus_belong_to_the_profiles_country() -> None:
-    made = recipe("to", "body", country="DE")
+    made = mapper("to", "body", country="DE")
     assert message(made.draft(row(to="0151 12345678", body="x"))).to == "+4915112345678"
 
 
@@ -427,7 +427,7 @@ def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool,
     values = data.draw(st.lists(VALUES, min_size=count, max_size=count))
     given_values = dict(zip(registered.names, values, strict=True))
     body, _ = rendered(registered, given_values, fit=fit)
-    made = recipe("to", *registered.names, template=registered, fit=fit, allow_empty=True).draft(
+    made = mapper("to", *registered.names, template=registered, fit=fit, allow_empty=True).draft(
         row(to="9876543210", **given_values)
     )
     refused = "\ufffd" in "".join(values) or "\0" in body or not body.strip() or "{#" in body or "{{" in body
@@ -443,7 +443,7 @@ def test_most_rows_are_proved_and_never_compared(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("exosms.bulk.row_template.against", None)
     chance = random.Random(1)
     registered = Registered(name="t", text="{#var#} {#numeric#} {#alp#} {#url#} {#cbn#} {#email#}. - Acme")
-    made = recipe("to", *"123456", template=registered)
+    made = mapper("to", *"123456", template=registered)
     for _ in range(50):
         cells = {"1": "Ravi\n& Söhne", "2": str(chance.randrange(10**9)), "3": "नमस्ते", "4": "https://a.example/x?y=1"}
         cells |= {"5": "+91 98765-43210", "6": "ravi@a.example"}

@@ -19,9 +19,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from conftest import Shell
 
-from exosms.sandbox.emulator import Answer, Emulator
+from exosms.sandbox.emulator import Emulator, SandboxAnswer
 from exosms.sandbox.server import Behaviour, Server
-from exosms.sandbox.store import Store
+from exosms.sandbox.store import MessageStore
 
 SEND = "/v1/Accounts/acme1/Sms/send"
 BULK = "/v1/Accounts/acme1/Sms/bulksend"
@@ -32,7 +32,9 @@ def basic(token: str = "token") -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"key:{token}".encode()).decode()}
 
 
-def post(emulator: Emulator, path: str, form: dict[str, str], *, headers: dict[str, str] | None = None) -> Answer:
+def post(
+    emulator: Emulator, path: str, form: dict[str, str], *, headers: dict[str, str] | None = None
+) -> SandboxAnswer:
     return emulator.answer("POST", path, basic() if headers is None else headers, urlencode(form).encode())
 
 
@@ -49,7 +51,7 @@ def different(messages: list[tuple[str, str]]) -> dict[str, str]:
 
 @pytest.fixture
 def emulator() -> Emulator:
-    return Emulator(Store())
+    return Emulator(MessageStore())
 
 
 def test_a_message_is_queued_in_exotels_shape(emulator: Emulator) -> None:
@@ -168,7 +170,7 @@ class Clock:
 )
 def test_delivery_advances_with_time(last: str, word: str, code: int) -> None:
     clock = Clock()
-    emulator = Emulator(Store(), clock=clock, delivery_after=30)
+    emulator = Emulator(MessageStore(), clock=clock, delivery_after=30)
     sid = json.loads(post(emulator, SEND + ".json", {**GOOD, "To": f"+9190000{last}"}).body)["SMSMessage"]["Sid"]
     seen = []
     message: dict[str, Any] = {}
@@ -190,12 +192,12 @@ def test_a_file_is_found_again_by_another_process(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "sandbox.db"
     before = os.umask(0)
     try:
-        first = Emulator(Store(path))
+        first = Emulator(MessageStore(path))
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     sid = json.loads(post(first, SEND + ".json", GOOD).body)["SMSMessage"]["Sid"]
-    second = Store(path)
+    second = MessageStore(path)
     found = second.get("acme1", sid)
     assert found is not None
     assert found.recipient == "+919876543210"

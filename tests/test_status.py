@@ -12,7 +12,7 @@ from misbehaving import Misbehaving, Step, answer, answers, does, hangs, reads_a
 
 from exosms.codes import lookup
 from exosms.errors import ExitCode
-from exosms.exotel.delivery_report import Finding, decisive
+from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.sms.message import Delivery, Outcome
 
 SID = "0f477d60517e6e6a0f6d9a7e9af8630e"
@@ -64,12 +64,12 @@ def details(**fields: Any) -> str:
     ],
 )
 def test_the_worst_news_that_is_certain_decides(exit_codes: list[ExitCode], expected: ExitCode | None) -> None:
-    finding = decisive([Finding(sid=SID, exit_code=code) for code in exit_codes])
-    assert (finding.exit_code if finding else None) == expected
+    report = decisive([DeliveryReport(sid=SID, exit_code=code) for code in exit_codes])
+    assert (report.exit_code if report else None) == expected
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code(exosms: Shell, entry: lookup.Entry) -> None:
+def test_every_published_code(exosms: Shell, entry: lookup.CodeEntry) -> None:
     assert entry.outcome is not None
     word = {20: "sent", 21: "submitted"}.get(entry.code // 1000, "failed")
     word = {21010: "queued", 21015: "sending", 23005: "failed_dnd"}.get(entry.code, word)
@@ -469,7 +469,7 @@ SHOWN_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+05:30")
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: lookup.Entry) -> None:
+def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: lookup.CodeEntry) -> None:
     sid, to = send(exosms, str(entry.code)), f"+9190000{entry.code}"
     shown = exosms("status", *SANDBOX, sid, "-o", "human", env={"COLUMNS": "400"}).stdout.splitlines()
     lines = [SHOWN_MOMENT.sub("MOMENT", line) for line in shown]

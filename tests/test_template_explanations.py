@@ -4,7 +4,7 @@ from itertools import accumulate
 
 import pytest
 
-from exosms.templates.explain.explain import Problem, explain, mend
+from exosms.templates.explain.explain import Explanation, explain, mend
 from exosms.templates.match import Match, match
 from exosms.templates.syntax import parse
 
@@ -202,7 +202,7 @@ MISMATCHES = [
 ]
 
 
-def first_problem(registered: str, marked: str) -> tuple[Problem, str]:
+def first_problem(registered: str, marked: str) -> tuple[Explanation, str]:
     body = marked.replace("¦", "")
     problems = explain(parse(registered), body)
     assert problems

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import Match, Mismatch, match
 from exosms.templates.syntax import parse, render
-from exosms.templates.variables import Kind
+from exosms.templates.variables import VariableType
 
 VALUES = [
     # marker, value, whether it passes, words of the warnings
@@ -201,7 +201,7 @@ def test_a_single_edit_of_the_fixed_text_never_matches_and_is_mended(case: tuple
 
 
 @settings(max_examples=400, deadline=None)
-@given(SMALL.filter(bool), SMALL, SMALL, st.sampled_from([kind.value for kind in Kind]))
+@given(SMALL.filter(bool), SMALL, SMALL, st.sampled_from([kind.value for kind in VariableType]))
 def test_every_mismatch_has_problems_that_point_into_both_texts(head: str, tail: str, body: str, kind: str) -> None:
     marker = kind if kind.startswith("%") else f"{{#{kind}#}}"
     template = parse(head + marker + tail)

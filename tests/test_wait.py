@@ -16,11 +16,11 @@ from misbehaving import Misbehaving, answer, answers, does, reads_all, resets, s
 from exosms.errors import ExitCode, Interrupted
 from exosms.exotel.client import Client
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
-from exosms.exotel.transport import InProcess
+from exosms.exotel.transport import InProcessTransport
 from exosms.ledger.messages import Ledger
 from exosms.sandbox.emulator import Emulator
-from exosms.sandbox.store import Store
-from exosms.send.track import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Asker, Watch
+from exosms.sandbox.store import MessageStore
+from exosms.send.track import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Poller, Watch
 from exosms.sms.message import Encoding, Message, Outcome, Receipt, exit_code_of
 from exosms.sms.rate import Rate
 
@@ -59,7 +59,7 @@ class Weather:
         self.bad: Callable[[float], Answer | NoAnswer | None] = lambda _now: None
         self.asked: list[float] = []
         self._clock = clock
-        self._line = InProcess(emulator.answer, observe=lambda _: None)
+        self._line = InProcessTransport(emulator.answer, observe=lambda _: None)
 
     def hide(self, text: str) -> str:
         return self._line.hide(text)
@@ -77,11 +77,11 @@ class World:
 
     def __init__(self, *, delivery_after: float = 0.0, rate: Rate | None = None) -> None:
         self.clock = Clock()
-        emulator = Emulator(Store(), clock=self.clock, delivery_after=delivery_after)
+        emulator = Emulator(MessageStore(), clock=self.clock, delivery_after=delivery_after)
         self.line = Weather(self.clock, emulator)
         self.told: list[str] = []
         self.ledger = Ledger.in_memory(clock=self.clock)
-        self.asker = Asker(
+        self.poller = Poller(
             client=Client(self.line, account_sid="acme1"),
             ledger=self.ledger,
             account="host/acme1",
@@ -93,11 +93,11 @@ class World:
         )
 
     def send(self, *codes: str) -> list[str]:
-        receipts = [self.asker.client.send(message_to(f"+9190000{code}")) for code in codes]
+        receipts = [self.poller.client.send(message_to(f"+9190000{code}")) for code in codes]
         return [receipt.sid for receipt in receipts if receipt.sid]
 
     def wait(self, sids: Sequence[str], seconds: float, *, fresh: bool = True) -> tuple[Watch, list[float]]:
-        watch = Watch(self.asker, sids, fresh=sids if fresh else ())
+        watch = Watch(self.poller, sids, fresh=sids if fresh else ())
         return watch, [*watch.wait(seconds)]
 
 
@@ -113,7 +113,7 @@ def message_to(number: str) -> Message:
 
 
 def outcomes(watch: Watch) -> list[tuple[Outcome | None, ExitCode]]:
-    return [(finding.outcome, finding.exit_code) for finding in watch.findings.values()]
+    return [(report.outcome, report.exit_code) for report in watch.reports.values()]
 
 
 def test_intervals_grow_and_the_wait_ends_at_the_first_final_state() -> None:
@@ -167,9 +167,9 @@ def test_a_bad_time_at_the_end_leaves_what_was_known(bad: Answer | NoAnswer) -> 
     world = World(rate=Rate(200))
     world.line.bad = lambda now: bad if now > 10 else None
     watch, _ = world.wait(world.send("21020"), 120)
-    (finding,) = watch.findings.values()
-    assert finding.outcome is Outcome.PENDING
-    assert finding.exit_code is (ExitCode.CONFIG if bad is NO_KEY else ExitCode.PENDING)
+    (report,) = watch.reports.values()
+    assert report.outcome is Outcome.PENDING
+    assert report.exit_code is (ExitCode.CONFIG if bad is NO_KEY else ExitCode.PENDING)
     world.ledger.close()
 
 
@@ -195,7 +195,7 @@ def test_a_network_that_is_down_is_not_tried_for_each_of_many(world: World) -> N
     watch, _ = world.wait(sids, 0)
     assert len(world.line.asked) == 3
     assert outcomes(watch) == [(None, ExitCode.UNAVAILABLE)] * 50
-    assert [*watch.findings] == sids
+    assert [*watch.reports] == sids
 
 
 def test_a_sid_that_nobody_gave_us_is_not_waited_for(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_sid_that_nobody_gave_us_is_not_waited_for(world: World) -> None:
 def test_without_waiting_a_silent_network_is_given_up_in_the_end(world: World) -> None:
     sids = world.send("20005")
     world.line.bad = lambda _now: DOWN
-    watch = Watch(world.asker, sids)
+    watch = Watch(world.poller, sids)
     delays = [*watch.ask_all()]
     assert delays == [1, 2, 4, 8]
     assert sum(delays) <= PATIENCE
@@ -381,7 +381,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_in_a_pipe(exosms: Shell)
 
 def test_an_interruption_leaves_the_watch_with_what_it_found(world: World) -> None:
     sids = world.send("20005", "21020")
-    watch = Watch(world.asker, sids, fresh=sids)
+    watch = Watch(world.poller, sids, fresh=sids)
 
     def wait() -> None:
         for _ in watch.wait(60):
@@ -390,7 +390,7 @@ def test_an_interruption_leaves_the_watch_with_what_it_found(world: World) -> No
     with pytest.raises(Interrupted):
         wait()
     assert watch.open == (sids[1],)
-    assert [finding.outcome for finding in watch.findings.values()] == [Outcome.DELIVERED, Outcome.PENDING]
+    assert [report.outcome for report in watch.reports.values()] == [Outcome.DELIVERED, Outcome.PENDING]
 
 
 def test_a_state_that_cannot_be_kept_ends_the_wait_and_keeps_the_send(exosms: Shell, tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from exosms.bulk.row_message import Recipe
+from exosms.bulk.row_message import RowMapper
 from exosms.errors import GuardError
-from exosms.ledger.staging import Draft, Envelopes, Rejected, Totals
+from exosms.ledger.staging import Envelopes, RejectedRow, RowMessage, Totals
 from exosms.sms import segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message
 from exosms.sms.rate import Rate
-from exosms.tables.csv_rows import Flaw, Row
+from exosms.tables.csv_rows import Row, RowError
 
 MOST_FLAWS = 1000
 """Flaws that are told one by one; the others are counted."""
@@ -28,11 +28,11 @@ _MOST_CHARACTERS = 1000
 class Inspection:
     """Goes through a file once and remembers what is wrong with it, and what a guard says."""
 
-    recipe: Recipe
+    mapper: RowMapper
     guards: Guards
     now: float
     """Seconds since the epoch: some guards look at the clock."""
-    flaws: list[Flaw] = field(default_factory=list)
+    row_errors: list[RowError] = field(default_factory=list)
     flawed: int = 0
     """Rows with a flaw."""
     broken: bool = False
@@ -43,19 +43,19 @@ class Inspection:
     forcing: Counter[str] = field(default_factory=Counter)
     """The characters that make texts Unicode, with the number of texts."""
 
-    def drafts(self, rows: Iterable[Row | Flaw]) -> Iterator[Draft | Rejected]:
+    def drafts(self, rows: Iterable[Row | RowError]) -> Iterator[RowMessage | RejectedRow]:
         """Yield what each row makes."""
         for row in rows:
-            if isinstance(row, Flaw):
+            if isinstance(row, RowError):
                 self.broken = self.broken or row.is_last
                 yield self._rejected((row,), recipient="")  # nobody can tell where it stands
                 continue
-            made = self.recipe.draft(row)
+            made = self.mapper.draft(row)
             if isinstance(made, Message):
                 self._look_at(made)
-                yield Draft(row.number, row.line, made)
+                yield RowMessage(row.number, row.line, made)
             else:
-                yield self._rejected(made, recipient=self.recipe.recipient_in(row))
+                yield self._rejected(made, recipient=self.mapper.recipient_in(row))
 
     def most_forcing(self, count: int) -> tuple[tuple[str, int], ...]:
         """Return the characters that make most texts Unicode, each with their number."""
@@ -74,12 +74,12 @@ class Inspection:
             except GuardError as error:
                 self.refused = error
 
-    def _rejected(self, flaws: tuple[Flaw, ...], *, recipient: str) -> Rejected:
+    def _rejected(self, row_errors: tuple[RowError, ...], *, recipient: str) -> RejectedRow:
         self.flawed += 1
-        self.flaws += flaws[: max(0, MOST_FLAWS - len(self.flaws))]
-        first = flaws[0]
+        self.row_errors += row_errors[: max(0, MOST_FLAWS - len(self.row_errors))]
+        first = row_errors[0]
         column = f"{first.column}: " if first.column else ""
-        return Rejected(first.number, first.line, recipient, column + first.message)
+        return RejectedRow(first.number, first.line, recipient, column + first.message)
 
 
 class Plan(NamedTuple):

@@ -1,15 +1,15 @@
-"""Rows to messages, by a recipe that was checked against the file's columns before its first row."""
+"""Rows to messages, by a mapper that was checked against the file's columns before its first row."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from exosms.bulk.row_text import Columns, Pattern, Wording, flaw, lost_characters
+from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
 from exosms.errors import InputError, UsageError
 from exosms.sms import dlt, phone
-from exosms.sms.compose import Letterhead, compose
+from exosms.sms.compose import MessageFields, compose
 from exosms.sms.message import Encoding, Message, MessageType, Priority
-from exosms.tables.csv_rows import Flaw, Row, fold, shown
+from exosms.tables.csv_rows import Row, RowError, fold, shown
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -22,15 +22,15 @@ _DECIMAL = re.compile(r"\+?[0-9]{8,}[.,]0+")
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
 
-class Recipe:
+class RowMapper:
     """How each row of one file becomes a message."""
 
     def __init__(
         self,
         columns: Columns,
         *,
-        wording: Wording,
-        letterhead: Letterhead,
+        wording: RowText,
+        message_fields: MessageFields,
         recipient: str,
         country: str,
         sender_needed: bool,
@@ -38,7 +38,7 @@ class Recipe:
         self._written = columns.written
         self._sender_needed = sender_needed
         self._wording = wording
-        self._letterhead = letterhead
+        self._message_fields = message_fields
         self._recipient = recipient
         self._country = country
         self._own = [
@@ -54,7 +54,7 @@ class Recipe:
         cls,
         headers: Sequence[str],
         *,
-        letterhead: Letterhead,
+        message_fields: MessageFields,
         country: str,
         to_column: str | None,
         template: "Registered | None",
@@ -63,8 +63,8 @@ class Recipe:
         fit: bool,
         allow_empty: bool,
         sender_needed: bool = False,
-    ) -> "Recipe":
-        """Return the recipe for a file with these columns; raises InputError for a column that is missing.
+    ) -> "RowMapper":
+        """Return the mapper for a file with these columns; raises InputError for a column that is missing.
 
         The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
         from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
@@ -78,10 +78,10 @@ class Recipe:
         return cls(
             columns,
             wording=wording,
-            letterhead=letterhead,
+            message_fields=message_fields,
             recipient=recipient,
             country=country,
-            sender_needed=sender_needed and not letterhead.sender,
+            sender_needed=sender_needed and not message_fields.sender,
         )
 
     @property
@@ -103,30 +103,30 @@ class Recipe:
         """Return what stands in the file in the place of the recipient."""
         return row.cells[self._recipient]
 
-    def draft(self, row: Row) -> Message | tuple[Flaw, ...]:
+    def draft(self, row: Row) -> Message | tuple[RowError, ...]:
         """Return a row's message, or everything that is wrong with the row."""
         for double_use in self._double_uses:
             self._wording.warnings.add(double_use)
-        of_text = self._wording.flaws(row)
-        flaws = [*of_text, *lost_characters(row, self._beside, self._written)]
-        letterhead = self._headed(row, flaws) if self._own else self._letterhead
-        to = self._number(row, flaws)
-        body, is_certain = self._wording.write(row.cells, is_counted=not flaws)
+        of_text = self._wording.row_errors(row)
+        row_errors = [*of_text, *lost_characters(row, self._beside, self._written)]
+        message_fields = self._headed(row, row_errors) if self._own else self._message_fields
+        to = self._number(row, row_errors)
+        body, is_certain = self._wording.write(row.cells, is_counted=not row_errors)
         try:
-            message = compose(to, body, letterhead)
+            message = compose(to, body, message_fields)
         except InputError as error:
             if body.strip() or not of_text:  # else it is empty because a cell is
-                flaws.append(self._wording.unsendable(row, body, letterhead, error))
-            return tuple(flaws)
+                row_errors.append(self._wording.unsendable(row, body, message_fields, error))
+            return tuple(row_errors)
         if not is_certain:
-            flaws += self._wording.mismatches(row, body)
-        return tuple(flaws) if flaws else message
+            row_errors += self._wording.mismatches(row, body)
+        return tuple(row_errors) if row_errors else message
 
     def _double_use(self, column: str) -> str:
         what = "the recipient" if column == self._recipient else "a field of the message"
         return f"the column {self._written[column]!r} is {what} and also part of the text"
 
-    def _number(self, row: Row, flaws: list[Flaw]) -> str:
+    def _number(self, row: Row, row_errors: list[RowError]) -> str:
         """Return the recipient in E.164, or nothing and one more flaw."""
         cell = row.cells[self._recipient]
         try:
@@ -134,29 +134,31 @@ class Recipe:
                 _check_undamaged(cell)
             return phone.parse(cell, country=self._country)
         except InputError as error:
-            flaws.append(self._flaw(row, self._recipient, error.message, error.remedy))
+            row_errors.append(self._row_error(row, self._recipient, error.message, error.remedy))
             return ""
 
-    def _headed(self, row: Row, flaws: list[Flaw]) -> Letterhead:
-        """Return the letterhead with what the row has of its own; what is wrong there is one more flaw."""
+    def _headed(self, row: Row, row_errors: list[RowError]) -> MessageFields:
+        """Return the message fields with what the row has of its own; what is wrong there is one more flaw."""
         own: dict[str, Any] = {}
         for column, field, read in self._own:
             cell = row.cells[column]
             if not cell.strip():
                 if field == "sender" and self._sender_needed:
-                    flaws.append(self._flaw(row, column, "The cell is empty, and no other sender is set", _SENDER))
+                    row_errors.append(
+                        self._row_error(row, column, "The cell is empty, and no other sender is set", _SENDER)
+                    )
                 continue
             try:
                 own[field], warnings = read(cell)
             except InputError as error:
-                flaws.append(self._flaw(row, column, error.message, error.remedy))
+                row_errors.append(self._row_error(row, column, error.message, error.remedy))
                 continue
             for warning in warnings:
                 self._wording.warnings.add(warning)
-        return self._letterhead._replace(**own) if own else self._letterhead
+        return self._message_fields._replace(**own) if own else self._message_fields
 
-    def _flaw(self, row: Row, column: str, message: str, remedy: str) -> Flaw:
-        return flaw(row, self._written, column, message, remedy)
+    def _row_error(self, row: Row, column: str, message: str, remedy: str) -> RowError:
+        return row_error(row, self._written, column, message, remedy)
 
 
 def wording_for(
@@ -167,7 +169,7 @@ def wording_for(
     body: str | None,
     fit: bool,
     allow_empty: bool,
-) -> Wording:
+) -> RowText:
     """Return the wording for a file with these columns; raises InputError for a column that is missing.
 
     ``variables`` has patterns for variables of the template; the others are columns of the same name.
@@ -175,13 +177,13 @@ def wording_for(
     if template is not None:
         if body is not None:
             raise UsageError("Give the text with a template or with --body, not both")
-        from exosms.bulk.row_template import Rendering, bound  # and with it all that compares texts
+        from exosms.bulk.row_template import RowTemplate, bound  # and with it all that compares texts
 
-        return Rendering(columns, bound(template, variables, columns), template, fit=fit, allow_empty=allow_empty)
+        return RowTemplate(columns, bound(template, variables, columns), template, fit=fit, allow_empty=allow_empty)
     if body is not None:
-        return Wording(columns, [Pattern.parse(body, columns, name="The text")], allow_empty=allow_empty)
+        return RowText(columns, [Pattern.parse(body, columns, name="The text")], allow_empty=allow_empty)
     if "body" in columns:
-        return Wording(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty)
+        return RowText(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty)
     raise InputError(
         "The file has no column 'body', and no text was given for its rows",
         remedy=f"Give --template or --body, or add that column. {columns.listed}",
@@ -216,7 +218,7 @@ def _check_undamaged(cell: str) -> None:
 
 
 _Read = Callable[[str], tuple[object, Iterable[str]]]
-"""From a cell that is not empty to a field of the letterhead and warnings; raises InputError."""
+"""From a cell that is not empty to a field of the message fields and warnings; raises InputError."""
 
 
 def _read_sender(cell: str) -> tuple[str, tuple[str, ...]]:
@@ -268,4 +270,4 @@ _OWN_FIELDS: Mapping[str, tuple[str, _Read]] = {
     "status_callback": ("status_callback", _read_address),
     "custom_field": ("custom_field", _read_text),
 }
-"""Columns whose cells win over the letterhead, the field that each fills, and how it is read."""
+"""Columns whose cells win over the message fields, the field that each fills, and how it is read."""

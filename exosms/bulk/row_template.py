@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from exosms.bulk.row_text import Columns, Pattern, Wording, escaped
+from exosms.bulk.row_text import Columns, Pattern, RowText, escaped
 from exosms.errors import InputError
-from exosms.tables.csv_rows import Flaw, Row, fold
+from exosms.tables.csv_rows import Row, RowError, fold
 from exosms.templates import syntax
 from exosms.templates.check import against
 from exosms.templates.match import holds
 from exosms.templates.registry import Registered
 from exosms.templates.syntax import Literal, Template, Variable
-from exosms.templates.variables import RULES, Step, anything, cautions, is_digit
+from exosms.templates.variables import RULES, Step, anything, is_digit, warnings
 
 
 class Proof:
@@ -56,7 +56,7 @@ def _legal(variable: Variable) -> Callable[[str], bool]:
     return partial(holds, variable)
 
 
-class Rendering(Wording):
+class RowTemplate(RowText):
     """Texts rendered from a template, checked to be what was registered."""
 
     def __init__(
@@ -77,14 +77,14 @@ class Rendering(Wording):
             values = self._fitted(values, is_counted=is_counted)
             is_certain = self._proof.holds_for(values)
         for variable in self._variables if is_counted else ():
-            for caution in cautions(variable.kind, _of(variable, values), count=variable.count):
+            for caution in warnings(variable.kind, _of(variable, values), count=variable.count):
                 self.warnings.add(f"{variable.label} {caution}")
         return self._skeleton % values, is_certain
 
-    def mismatches(self, row: Row, body: str) -> list[Flaw]:
+    def mismatches(self, row: Row, body: str) -> list[RowError]:
         """Return a flaw for everything that makes a row's text differ from its template."""
         return [
-            self._flaw(
+            self._row_error(
                 row,
                 self._column_of(problem.variable),
                 f"The text does not match the template {self._template.name!r}: {problem.explanation}",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.sms.compose import Letterhead, compose
-from exosms.tables.csv_rows import Flaw, Row, fold, shown
+from exosms.sms.compose import MessageFields, compose
+from exosms.tables.csv_rows import Row, RowError, fold, shown
 
 MOST_WARNINGS = 50
 """Different sentences that are counted one by one."""
@@ -101,7 +101,7 @@ class Warnings:
         self.counts[sentence if is_known else FURTHER] += 1
 
 
-class Wording:
+class RowText:
     """Where the text of each row comes from: a pattern, the column ``body`` or, as a ``Rendering``, a template."""
 
     def __init__(self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool) -> None:
@@ -119,40 +119,40 @@ class Wording:
         """
         return self._patterns[0].fill(cells), False
 
-    def mismatches(self, _row: Row, _body: str) -> list[Flaw]:
+    def mismatches(self, _row: Row, _body: str) -> list[RowError]:
         """Return a flaw for everything that makes a row's text differ from its template."""
         return []
 
-    def flaws(self, row: Row) -> list[Flaw]:
+    def row_errors(self, row: Row) -> list[RowError]:
         """Return a flaw for every cell of the text that lost a character or, unless these are allowed, is empty."""
         cells = [row.cells[column] for column in self.columns]
         if all(map(str.strip, cells)) and _LOST not in "".join(cells):  # as in most rows
             return []
         return [*lost_characters(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
 
-    def unsendable(self, row: Row, body: str, letterhead: Letterhead, error: InputError) -> Flaw:
+    def unsendable(self, row: Row, body: str, message_fields: MessageFields, error: InputError) -> RowError:
         """Return the flaw of a text that ``compose`` refused, in the column whose cell is refused on its own."""
-        guilty = [column for column in self.columns if _is_refused(row.cells[column], letterhead)]
+        guilty = [column for column in self.columns if _is_refused(row.cells[column], message_fields)]
         column = guilty[0] if guilty else self.columns[0] if len(self.columns) == 1 else None
-        return self._flaw(row, column, error.message, error.remedy, value=body)
+        return self._row_error(row, column, error.message, error.remedy, value=body)
 
-    def _empty(self, row: Row) -> list[Flaw]:
+    def _empty(self, row: Row) -> list[RowError]:
         return [
-            self._flaw(row, column, "The cell is empty, and the text uses it", _FILL)
+            self._row_error(row, column, "The cell is empty, and the text uses it", _FILL)
             for column in self.columns
             if not row.cells[column].strip()
         ]
 
-    def _flaw(self, row: Row, column: str | None, message: str, remedy: str, *, value: str = "") -> Flaw:
-        return flaw(row, self._written, column, message, remedy, value=value)
+    def _row_error(self, row: Row, column: str | None, message: str, remedy: str, *, value: str = "") -> RowError:
+        return row_error(row, self._written, column, message, remedy, value=value)
 
 
-def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[Flaw]:
+def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[RowError]:
     """Return a flaw for every cell that lost a character before it came here."""
     if _LOST not in "".join([row.cells[column] for column in columns]):
         return []
     return [
-        flaw(
+        row_error(
             row,
             written,
             column,
@@ -164,21 +164,21 @@ def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]
     ]
 
 
-def _is_refused(cell: str, letterhead: Letterhead) -> bool:
+def _is_refused(cell: str, message_fields: MessageFields) -> bool:
     if not cell.strip():
         return False
     try:
-        compose("", cell, letterhead)
+        compose("", cell, message_fields)
     except InputError:
         return True
     return False
 
 
-def flaw(
+def row_error(
     row: Row, written: Mapping[str, str], column: str | None, message: str, remedy: str, *, value: str = ""
-) -> Flaw:
+) -> RowError:
     """Return what is wrong with a row; ``value`` is what is shown where no column is at fault."""
-    return Flaw(
+    return RowError(
         number=row.number,
         line=row.line,
         column=None if column is None else written[column],

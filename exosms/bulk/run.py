@@ -17,7 +17,7 @@ from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client, no_thread
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
-from exosms.ledger.runs import Claim, Item, Journal, Run
+from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
 from exosms.send.one import refused_here
 from exosms.sms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off
@@ -59,7 +59,7 @@ _MOST_REFUSED = 5
 class Settled(NamedTuple):
     """A row's outcome, committed."""
 
-    item: Item
+    item: ClaimedRow
     receipt: Receipt
 
 
@@ -70,7 +70,7 @@ class Stop(NamedTuple):
     problem: Problem
 
 
-class BulkDesk(NamedTuple):
+class RunSetup(NamedTuple):
     """Everything that a run needs on its way, for one command."""
 
     client: Client
@@ -105,7 +105,7 @@ class _Request:
 
     due: float
     place: int
-    items: Sequence[Item] = field(compare=False)
+    items: Sequence[ClaimedRow] = field(compare=False)
     retry: int = field(compare=False, default=0)
 
 
@@ -164,24 +164,24 @@ class Carriers:
             return Batch((_broken(error),) * len(messages), whole=True)
 
 
-class Sender:
+class RunDispatcher:
     """Sends what is left of a run that is ours."""
 
-    def __init__(self, run: Run, desk: "BulkDesk") -> None:
+    def __init__(self, run: Run, setup: "RunSetup") -> None:
         self.stop: Stop | None = None
         self._run = run
-        self._desk = desk
-        self._carriers = Carriers(desk.client.send_batch, most=WORKERS)
-        self._fresh = _Fresh(desk.journal.waiting(run, again=desk.again), most=desk.most_messages)
+        self._setup = setup
+        self._carriers = Carriers(setup.client.send_batch, most=WORKERS)
+        self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
         self._later: list[_Request] = []
         self._slot: float | None = None
         self._requests = self._retries = self._queued = 0
         self._proven = 0
         self._is_proving = False
-        self._size = desk.batch
-        self._failures = desk.failed
+        self._size = setup.batch
+        self._failures = setup.failed
         self._streak: tuple[object, int] = (None, 0)
-        self._busy: list[Item] = []
+        self._busy: list[ClaimedRow] = []
         self._looks = 0
         self._bug: Exception | None = None
 
@@ -194,7 +194,7 @@ class Sender:
         that is unknown.
         """
         self._stop_if_too_many_failed()
-        while not self._desk.must_leave():
+        while not self._setup.must_leave():
             when = self._next_start()
             if when is None and not self._carriers.flying:
                 break
@@ -202,7 +202,7 @@ class Sender:
         else:
             yield from self._go_on(self._carriers.arrived(timeout=0.0))
             try:
-                self._desk.journal.give_up(self._run)
+                self._setup.journal.give_up(self._run)
             except LedgerError as error:
                 self._halt(error)
         if self._bug:
@@ -217,11 +217,11 @@ class Sender:
 
     @property
     def _is_stopping(self) -> bool:
-        return self.stop is not None or self._bug is not None or self._desk.asked_to_stop()
+        return self.stop is not None or self._bug is not None or self._setup.asked_to_stop()
 
     def _until(self, when: float | None) -> float:
         """Return the seconds for which answers are waited for before looking around again."""
-        return LOOK if when is None else min(LOOK, max(0.0, when - self._desk.now()))
+        return LOOK if when is None else min(LOOK, max(0.0, when - self._setup.now()))
 
     def _next_start(self) -> float | None:
         """Return the moment at which another request may begin; None: not before an answer came, or never."""
@@ -233,7 +233,7 @@ class Sender:
                 self._look_again_at_busy()
                 if not self._later:
                     return None
-                if self._later[0].due > self._desk.now():
+                if self._later[0].due > self._setup.now():
                     return self._later[0].due
             return self._turn()
         except Exception as error:  # noqa: BLE001  # or answers would be lost with a bug
@@ -248,9 +248,9 @@ class Sender:
             self._halt(_still_busy(len(self._busy)))
             return
         if not self._looks:
-            self._desk.tell(f"waiting for what comes of rows that another run is sending: {len(self._busy)}")
+            self._setup.tell(f"waiting for what comes of rows that another run is sending: {len(self._busy)}")
         self._looks += 1
-        self._queue(self._busy, due=self._desk.now() + _BUSY)
+        self._queue(self._busy, due=self._setup.now() + _BUSY)
         self._busy = []
 
     @property
@@ -260,24 +260,24 @@ class Sender:
 
     def _turn(self) -> float:
         """Return the moment of our turn in the account's pace, taking the next one if we have none."""
-        if self._desk.rate is None:
-            return self._desk.now()
+        if self._setup.rate is None:
+            return self._setup.now()
         if self._slot is None:
             wait = (
-                self._desk.ledger.reserve(self._run.account, self._desk.rate)
-                if self._desk.rate.per_minute
-                else self._desk.ledger.blocked_for(self._run.account)
+                self._setup.ledger.reserve(self._run.account, self._setup.rate)
+                if self._setup.rate.per_minute
+                else self._setup.ledger.blocked_for(self._run.account)
             )
-            self._slot = self._desk.now() + wait
-            if wait >= _WORTH_TELLING and wait > 2 * self._desk.rate.interval and not self._later:
-                self._desk.tell(
+            self._slot = self._setup.now() + wait
+            if wait >= _WORTH_TELLING and wait > 2 * self._setup.rate.interval and not self._later:
+                self._setup.tell(
                     f"waiting {wait:.0f} s to keep to this account's rate"
                 )  # a pause of which we did not tell
         return self._slot
 
     def _next_request(self) -> _Request:
         size = self._size if self._is_proven else self._proven + 1
-        if self._later and (self._later[0].due <= self._desk.now() or not self._fresh):
+        if self._later and (self._later[0].due <= self._setup.now() or not self._fresh):
             request = heapq.heappop(self._later)
             if len(request.items) > size:
                 self._queue(request.items[size:], due=request.due, retry=request.retry)
@@ -298,7 +298,7 @@ class Sender:
             self._is_proving = len(claim.ours) > 1 and not self._is_proven
             self._carriers.carry(request)
         elif request:
-            self._slot = self._desk.now()  # our turn was not used
+            self._slot = self._setup.now()  # our turn was not used
         self._busy += claim.busy
         yield settled
         if claim.elsewhere:
@@ -307,51 +307,51 @@ class Sender:
     def _due(self) -> _Request | None:
         """Return the request whose time has come, unless something forbids it now."""
         when = self._next_start()
-        if when is None or self._desk.now() < when:
+        if when is None or self._setup.now() < when:
             return None
         self._slot = None
         try:
-            if self._desk.rate is not None and self._desk.ledger.blocked_for(self._run.account) > 0:
+            if self._setup.rate is not None and self._setup.ledger.blocked_for(self._run.account) > 0:
                 return None  # Exotel asked for a pause while we waited for our turn
             request = self._next_request()
-            self._desk.check(item.message for item in request.items)
+            self._setup.check(item.message for item in request.items)
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)
             return None
         return request
 
-    def _record(self, results: Sequence[tuple[Item, Receipt, State]], request: _Request | None) -> Claim:
+    def _record(self, results: Sequence[tuple[ClaimedRow, Receipt, State]], request: _Request | None) -> Claim:
         """Settle rows and claim a request's, in one commit."""
         if not results and request is None:
             return Claim()
-        journal = self._desk.journal
+        journal = self._setup.journal
         try:
             with journal.one_commit():
                 if results:
                     journal.settle(self._run, results)
                 if request is None:
                     return Claim()
-                return journal.claim(self._run, request.items, within_limit=self._desk.within_limit)
+                return journal.claim(self._run, request.items, within_limit=self._setup.within_limit)
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)
             if request:  # it was the claim that was refused, or what it needs may be what is missing
                 return self._record(results, None)
-            self._desk.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
+            self._setup.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
             return Claim()
 
     def _stop_if_too_many_failed(self) -> None:
-        most = self._desk.most_failures
+        most = self._setup.most_failures
         if most is not None and self._failures >= most and self.stop is None:
             self.stop = Stop(exit_code=ExitCode.PARTIAL, problem=_too_many_failed(self._failures))
 
-    def _judge(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+    def _judge(self, request: _Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
         """Return what becomes of each row, and plan what follows from it."""
         self._learn(request, batch)
         if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
             return self._split(request, batch)
         pause = next((receipt for receipt in batch.receipts if receipt.then is Then.PAUSE), None)
-        delay = self._pause(pause, request.retry) if pause else back_off(request.retry, chance=self._desk.chance())
-        again: list[Item] = []
+        delay = self._pause(pause, request.retry) if pause else back_off(request.retry, chance=self._setup.chance())
+        again: list[ClaimedRow] = []
         results = []
         retrying = self._may_retry(request)
         for item, receipt in zip(request.items, batch.receipts, strict=True):
@@ -377,9 +377,9 @@ class Sender:
             self._proven = max(self._proven, min(2, len(request.items)))
         if not batch.matched and self._size > 1:
             self._size = 1
-            self._desk.tell("the reply could not be matched to the request; continuing with one text per request")
+            self._setup.tell("the reply could not be matched to the request; continuing with one text per request")
 
-    def _split(self, request: _Request, batch: Batch) -> list[tuple[Item, Receipt, State]]:
+    def _split(self, request: _Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
         """Send the halves of a request that was refused as a whole: some row in it is at fault.
 
         They come before all others, the latest first: where every row is at fault, the first ones that went alone say
@@ -395,24 +395,24 @@ class Sender:
         allowed = _FREE_RETRIES + _RETRIES_PER_REQUEST * self._requests
         return request.retry < MOST_RETRIES and self._retries < allowed
 
-    def _try_again(self, request: _Request, items: Sequence[Item], receipt: Receipt, *, delay: float) -> None:
+    def _try_again(self, request: _Request, items: Sequence[ClaimedRow], receipt: Receipt, *, delay: float) -> None:
         self._retries += 1
         reason = f"HTTP {receipt.http_status}" if receipt.http_status else receipt.problem and receipt.problem.message
-        self._desk.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
-        self._queue(items, due=self._desk.now() + delay, retry=request.retry + 1)
+        self._setup.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
+        self._queue(items, due=self._setup.now() + delay, retry=request.retry + 1)
 
     def _pause(self, receipt: Receipt, retry: int) -> float:
         """Let everyone who sends for this account wait, tried again or not; return for how many seconds."""
-        delay = back_off(retry, chance=self._desk.chance()) if receipt.retry_after is None else receipt.retry_after
-        if self._desk.rate is not None:
+        delay = back_off(retry, chance=self._setup.chance()) if receipt.retry_after is None else receipt.retry_after
+        if self._setup.rate is not None:
             self._slot = None
             try:
-                self._desk.ledger.block(self._run.account, seconds=delay)
+                self._setup.ledger.block(self._run.account, seconds=delay)
             except LedgerError as error:  # what was found is recorded all the same
                 self._halt(error)
         return delay
 
-    def _queue(self, items: Sequence[Item], *, due: float, retry: int = 0) -> None:
+    def _queue(self, items: Sequence[ClaimedRow], *, due: float, retry: int = 0) -> None:
         self._queued += 1
         heapq.heappush(self._later, _Request(due=due, place=self._queued, items=items, retry=retry))
 
@@ -438,10 +438,10 @@ class Sender:
 class _Fresh:
     """Rows that were not tried yet, put together as requests allow."""
 
-    def __init__(self, items: Iterator[Item], *, most: int | None) -> None:
+    def __init__(self, items: Iterator[ClaimedRow], *, most: int | None) -> None:
         self._items = items
         self._left = most
-        self._buffer: list[Item] = []
+        self._buffer: list[ClaimedRow] = []
 
     def __bool__(self) -> bool:
         """Whether there is one more row to be sent."""
@@ -450,15 +450,15 @@ class _Fresh:
         self._fill(1)
         return bool(self._buffer)
 
-    def take(self, size: int) -> Sequence[Item]:
+    def take(self, size: int) -> Sequence[ClaimedRow]:
         """Return at most ``size`` rows that one request may carry, the first one among them."""
         if self._left is not None:
             size = min(size, self._left)
         self._fill(size * _LOOKAHEAD if size > 1 else 1)
         first = self._buffer[0].message
         envelope, recipients = _envelope(first), set[str]()
-        chosen: list[Item] = []
-        rest: list[Item] = []
+        chosen: list[ClaimedRow] = []
+        rest: list[ClaimedRow] = []
         for place, item in enumerate(self._buffer):
             if len(chosen) == size:
                 rest += self._buffer[place:]

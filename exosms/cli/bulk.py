@@ -10,7 +10,7 @@ from exosms.bulk.policies import Duplicates, SentBefore
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Format
-from exosms.config.settings import Options
+from exosms.config.settings import AccountOptions
 from exosms.errors import UsageError
 from exosms.sms.message import Priority
 
@@ -145,11 +145,11 @@ def command(
         ("--dlt-entity-id", dlt_entity_id),
         ("--dlt-template-id", dlt_template_id),
     )
-    from exosms.cli.mailing import Wish, mail
-    from exosms.cli.message_options import Heading
+    from exosms.cli.mailing import BulkRequest, mail
+    from exosms.cli.message_options import MessageOptions
 
-    wish = Wish(
-        heading=Heading(
+    request = BulkRequest(
+        message_options=MessageOptions(
             dlt_template_id=dlt_template_id,
             type=type_,
             priority=priority,
@@ -184,7 +184,7 @@ def command(
         yes=yes,
         no_input=no_input,
     )
-    options = Options(
+    options = AccountOptions(
         profile=profile,
         region=region,
         base_url=base_url,
@@ -194,4 +194,4 @@ def command(
         dlt_entity_id=dlt_entity_id,
         rate=rate,
     )
-    return mail(wish, options, o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True))
+    return mail(request, options, o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True))

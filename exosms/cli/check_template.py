@@ -11,9 +11,9 @@ from exosms.cli.output.out import Format, Out, counted
 from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
-    from exosms.bulk.row_text import Wording
-    from exosms.tables.csv_rows import Flaw, Row, Sheet
-    from exosms.templates.check import Verdict
+    from exosms.bulk.row_text import RowText
+    from exosms.tables.csv_rows import Row, RowError, Sheet
+    from exosms.templates.check import TemplateCheck
     from exosms.templates.registry import Registered, Registry
 
 
@@ -80,14 +80,14 @@ def _known(
             )
         return Registered(name="", text=text)
     from exosms.cli.context import find_settings, open_registry
-    from exosms.config.settings import Options
+    from exosms.config.settings import AccountOptions
 
-    options = Options(profile=profile, config=config, templates=file)
+    options = AccountOptions(profile=profile, config=config, templates=file)
     registry = open_registry(find_settings(out, options, account_needed=False))
     return registry if template is None else registry.get(template)
 
 
-def _verdict(body: str, known: "Registered | Registry") -> "Verdict":
+def _verdict(body: str, known: "Registered | Registry") -> "TemplateCheck":
     from exosms.templates.check import against, against_all
     from exosms.templates.registry import Registered
 
@@ -117,11 +117,11 @@ def _check_rows(
     problems: list[Mapping[str, Any]] = []
     with open_sheet(None if str(file) == "-" else file, delimiter=delimiter, encoding=encoding) as sheet:
         wording = _wording(out, sheet, known)
-        for line, finding in _findings(sheet, wording, known):
-            found = _problems(finding)
+        for line, row_check in _row_checks(sheet, wording, known):
+            found = _problems(row_check)
             checked += 1
             matched += not found
-            name = _name(finding, known)
+            name = _name(row_check, known)
             for problem in found:
                 problems.append({"line": line, "template": name or None, **problem})
                 if out.format not in {Format.JSON, Format.JSONL}:
@@ -146,29 +146,31 @@ def _check_rows(
     return exit_code
 
 
-def _findings(
-    sheet: "Sheet", wording: "Wording", known: "Registered | Registry"
-) -> "Iterator[tuple[int, Verdict | Sequence[Flaw]]]":
+def _row_checks(
+    sheet: "Sheet", wording: "RowText", known: "Registered | Registry"
+) -> "Iterator[tuple[int, TemplateCheck | Sequence[RowError]]]":
     """Yield for each record its physical line and what was found: a verdict, or flaws; none if it matches."""
-    from exosms.tables.csv_rows import Flaw
+    from exosms.tables.csv_rows import RowError
 
     for row in sheet.rows():
-        yield row.line, [row] if isinstance(row, Flaw) else _finding(row, wording, known)
+        yield row.line, [row] if isinstance(row, RowError) else _row_check(row, wording, known)
 
 
-def _finding(row: "Row", wording: "Wording", known: "Registered | Registry") -> "Verdict | Sequence[Flaw]":
-    from exosms.sms.compose import Letterhead, check_length
+def _row_check(
+    row: "Row", wording: "RowText", known: "Registered | Registry"
+) -> "TemplateCheck | Sequence[RowError]":
+    from exosms.sms.compose import MessageFields, check_length
 
-    flaws = wording.flaws(row)
+    row_errors = wording.row_errors(row)
     body, is_certain = wording.write(row.cells)
     try:
         check_length(body)
     except InputError as error:
-        flaws.append(wording.unsendable(row, body, Letterhead(sender=""), error))
-    return flaws if flaws or is_certain else _verdict(body, known)
+        row_errors.append(wording.unsendable(row, body, MessageFields(sender=""), error))
+    return row_errors if row_errors or is_certain else _verdict(body, known)
 
 
-def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wording":
+def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "RowText":
     """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
     from exosms.bulk.row_message import wording_for
     from exosms.bulk.row_text import Columns
@@ -189,32 +191,32 @@ def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "Wordi
         raise InputError(f"{sheet.name}: {error.message}", remedy="Name the columns as the variables.") from error
 
 
-def _problems(finding: "Verdict | Sequence[Flaw]") -> Sequence[Mapping[str, Any]]:
+def _problems(row_check: "TemplateCheck | Sequence[RowError]") -> Sequence[Mapping[str, Any]]:
     """Return what is wrong as documents."""
     from exosms.cli.output import template_check
-    from exosms.templates.check import Verdict
+    from exosms.templates.check import TemplateCheck
 
-    if isinstance(finding, Verdict):
-        return template_check.problem_documents(finding)
+    if isinstance(row_check, TemplateCheck):
+        return template_check.problem_documents(row_check)
     return [
         {
             "kind": "row",
-            "column": flaw.column,
+            "column": row_error.column,
             "offset": None,
             "expected": None,
-            "found": flaw.value,
-            "explanation": f"{flaw.message}.",
-            "change": flaw.remedy,
+            "found": row_error.value,
+            "explanation": f"{row_error.message}.",
+            "change": row_error.remedy,
         }
-        for flaw in finding
+        for row_error in row_check
     ]
 
 
-def _name(finding: "Verdict | Sequence[Flaw]", known: "Registered | Registry") -> str:
-    from exosms.templates.check import Verdict
+def _name(row_check: "TemplateCheck | Sequence[RowError]", known: "Registered | Registry") -> str:
+    from exosms.templates.check import TemplateCheck
     from exosms.templates.registry import Registered
 
-    template = finding.template if isinstance(finding, Verdict) else known
+    template = row_check.template if isinstance(row_check, TemplateCheck) else known
     return template.name if isinstance(template, Registered) else ""
 
 

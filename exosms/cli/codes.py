@@ -51,7 +51,7 @@ def command(
     return ExitCode.OK
 
 
-def _find(code: str) -> Sequence[catalogue.Entry]:
+def _find(code: str) -> Sequence[catalogue.CodeEntry]:
     """Return what is known of a number, or of a name whose letter case does not matter."""
     wanted = code.strip().upper().removeprefix("HTTP").strip()
     if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
@@ -66,7 +66,7 @@ def _find(code: str) -> Sequence[catalogue.Entry]:
     )
 
 
-def _rows(entry: catalogue.Entry) -> Sequence[tuple[str, str]]:
+def _rows(entry: catalogue.CodeEntry) -> Sequence[tuple[str, str]]:
     rows = [
         ("Kind", entry.family),
         ("exosms says", entry.outcome or ""),
@@ -80,7 +80,7 @@ def _rows(entry: catalogue.Entry) -> Sequence[tuple[str, str]]:
     return [(name, str(value)) for name, value in rows if value]
 
 
-def _draw_all(out: Out, entries: Sequence[catalogue.Entry]) -> None:
+def _draw_all(out: Out, entries: Sequence[catalogue.CodeEntry]) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -101,7 +101,7 @@ def _draw_all(out: Out, entries: Sequence[catalogue.Entry]) -> None:
         out.draw(table)
 
 
-def _document(entry: catalogue.Entry) -> Mapping[str, Any]:
+def _document(entry: catalogue.CodeEntry) -> Mapping[str, Any]:
     return {
         "family": entry.family,
         "code": entry.code,

@@ -48,12 +48,14 @@ def profiles(ctx: typer.Context) -> Iterable[str]:
 @_names
 def templates(ctx: typer.Context) -> Iterable[str]:
     """Offer the templates of the settings as far as the line says them."""
-    from exosms.config.settings import Options, resolve
+    from exosms.config.settings import AccountOptions, resolve
     from exosms.templates import registry
 
     _config(ctx)  # not one that keeps its readers waiting
     said = ctx.params.get
-    options = Options(profile=said("profile"), config=_path(said("config")), templates=_path(said("templates")))
+    options = AccountOptions(
+        profile=said("profile"), config=_path(said("config")), templates=_path(said("templates"))
+    )
     path = _regular(resolve(options, os.environ, account_needed=False).templates)
     return registry.load(path).get("templates", {}) if path else ()
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
-from exosms.config.settings import Account, Options, Settings, resolve
+from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
-from exosms.exotel.transport import Https, InProcess, Line
+from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.database import LedgerUnavailableError
 from exosms.ledger.messages import Ledger
 from exosms.sms.message import Receipt
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exosms.templates.registry import Registered, Registry
 
 
-def find_settings(out: Out, options: Options, *, account_needed: bool = True) -> Settings:
+def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
     """Return the settings, telling what is odd about them."""
     settings = resolve(options, os.environ, account_needed=account_needed)
     for warning in settings.warnings:
@@ -58,12 +58,12 @@ def open_client(out: Out, account: Account, *, timeout: float, must_leave: Calla
     return Client(open_line(out, account, timeout=timeout, must_leave=must_leave), account_sid=account.sid)
 
 
-def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Line:
+def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Transport:
     """Return what carries the account's requests."""
     if account.is_sandbox:
         out.tell("the sandbox answers; nothing is sent")
-        return InProcess(_emulator(out).answer, observe=out.trace)
-    return Https(
+        return InProcessTransport(_emulator(out).answer, observe=out.trace)
+    return HttpsTransport(
         account.base_url,
         key=account.key.reveal(),
         token=account.fetch_token(environ=os.environ, warn=out.warn).reveal(),
@@ -85,15 +85,15 @@ def _emulator(out: Out) -> "Emulator":
     import sqlite3
 
     from exosms.sandbox.emulator import Emulator
-    from exosms.sandbox.store import Store
+    from exosms.sandbox.store import MessageStore
 
     directory = paths.state_directory(os.environ)
     if directory is not None:
         try:
-            return Emulator(Store(directory / "sandbox.db"))
+            return Emulator(MessageStore(directory / "sandbox.db"))
         except (OSError, sqlite3.Error):
             out.warn("the sandbox has no place to remember this message, so later commands will not know it")
-    return Emulator(Store())
+    return Emulator(MessageStore())
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def run_of(journal: "Journal", name: str) -> "Run":
         raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
 
 
-def settings_of_run(out: Out, run: "Run", options: Options) -> Settings:
+def settings_of_run(out: Out, run: "Run", options: AccountOptions) -> Settings:
     """Return the settings with the account that the run began with; raises ConfigError for another one."""
     if options.profile is None and is_of_sandbox(run.account):
         for option, value in (("--region", options.region), ("--base-url", options.base_url)):

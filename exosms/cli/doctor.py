@@ -14,8 +14,8 @@ from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import confirmed
 from exosms.config import paths
 from exosms.config.credentials import InlineToken
-from exosms.config.settings import Account, Options, Region, Settings, resolve
-from exosms.doctor import Check, Grade, Noting
+from exosms.config.settings import Account, AccountOptions, Region, Settings, resolve
+from exosms.doctor import Check, Grade, RecordingTransport
 from exosms.errors import ConfigError
 from exosms.exotel.client import Client
 from exosms.exotel.exchange import Answer, NoAnswer
@@ -51,7 +51,7 @@ def command(
     exosms doctor -p prod --try-regions --json
     """
     out = o.out(output, json=json, verbose=verbose)
-    options = Options(
+    options = AccountOptions(
         profile=profile,
         region=region,
         base_url=base_url,
@@ -85,7 +85,9 @@ def command(
 class _Examination:
     """Goes from what is nearest to what is farthest; what one check finds, the next ones need."""
 
-    def __init__(self, out: Out, options: Options, *, timeout: float, may_ask: bool, try_regions: bool) -> None:
+    def __init__(
+        self, out: Out, options: AccountOptions, *, timeout: float, may_ask: bool, try_regions: bool
+    ) -> None:
         self._out = out
         self._options = options
         self._timeout = timeout
@@ -163,7 +165,7 @@ class _Examination:
         return confirmed(f"Also send key and token to {other} ({other.host})?")
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
-        line = Noting(open_line(self._out, account, timeout=self._timeout))
+        line = RecordingTransport(open_line(self._out, account, timeout=self._timeout))
         receipt = Client(line, account_sid=account.sid).check_credentials()
         return receipt, line.reply
 

@@ -10,8 +10,8 @@ from exosms.cli import options as o
 from exosms.cli.context import open_ledger, run_of
 from exosms.cli.output.out import Format, Out, error_document
 from exosms.errors import ExitCode, ExosmsError
-from exosms.ledger.history import History, Wanted
-from exosms.ledger.messages import Entry
+from exosms.ledger.history import History, HistoryFilter
+from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.times import local
@@ -54,7 +54,7 @@ def command(
     with open_ledger() as ledger:
         if run is not None:
             run = run_of(Journal(ledger), run).name
-        wanted = Wanted(to=parse(to) if to else None, since=since, once_key=once, outcome=outcome, run=run)
+        wanted = HistoryFilter(to=parse(to) if to else None, since=since, once_key=once, outcome=outcome, run=run)
         entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
             return _show_document(out, entries)
@@ -63,7 +63,7 @@ def command(
     return ExitCode.OK
 
 
-def _show_document(out: Out, entries: Iterable[Entry]) -> int:
+def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
     """Print one document as its messages come, however many; an error on the way ends it as a document, too."""
     error: ExosmsError | None = None
 
@@ -86,7 +86,7 @@ def _exit_code(error: ExosmsError | None) -> int:
     return int(error.exit_code if error else ExitCode.OK)
 
 
-def _show_all(out: Out, entries: Iterable[Entry]) -> int:
+def _show_all(out: Out, entries: Iterable[LedgerEntry]) -> int:
     """Print entries as they come, however many, and return how many there were."""
     count = 0
     for count, entry in enumerate(entries, start=1):  # noqa: B007  # returned when the loop is done
@@ -101,7 +101,7 @@ def _show_all(out: Out, entries: Iterable[Entry]) -> int:
     return count
 
 
-def _document(entry: Entry) -> Mapping[str, Any]:
+def _document(entry: LedgerEntry) -> Mapping[str, Any]:
     delivery = entry.delivery
     return {
         "at": local(entry.created_at),
@@ -131,19 +131,19 @@ def _document(entry: Entry) -> Mapping[str, Any]:
     }
 
 
-def _draw(out: Out, entry: Entry) -> None:
+def _draw(out: Out, entry: LedgerEntry) -> None:
     out.line(f"{local(entry.created_at)}  {_outcome(entry)}  {entry.recipient}")
     about = "  ".join(filter(None, (entry.sid, _about(entry))))
     if about:
         out.line(f"  {about}")
 
 
-def _outcome(entry: Entry) -> str:
+def _outcome(entry: LedgerEntry) -> str:
     """Return the later truth about an accepted message, where `status` or `--wait` learned it."""
     return entry.delivery.outcome if entry.delivery else entry.state
 
 
-def _about(entry: Entry) -> str:
+def _about(entry: LedgerEntry) -> str:
     status = f"HTTP {entry.http_status}" if entry.http_status and entry.error else ""
     origin = f"once {entry.once_key}" if entry.once_key else f"run {entry.run} row {entry.row}" if entry.run else ""
     said = entry.delivery.said if entry.delivery else entry.error or entry.status

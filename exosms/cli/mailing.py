@@ -11,39 +11,39 @@ from typing import Any, NamedTuple
 
 from exosms.bulk.plan import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
 from exosms.bulk.policies import Duplicates, SentBefore
-from exosms.bulk.row_message import Recipe
+from exosms.bulk.row_message import RowMapper
 from exosms.bulk.run import exit_code_of_rows, size_for
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
-from exosms.cli.message_options import Heading, guards_for, letterhead_for, require_sender, warn_of_no_sender
+from exosms.cli.message_options import MessageOptions, fields_for, guards_for, require_sender, warn_of_no_sender
 from exosms.cli.options import MostFailures
-from exosms.cli.output.messages import Report, Result
+from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Format, Out, counted, facts
 from exosms.cli.output.plan import plan_document, plan_rows, sample_rows
 from exosms.cli.output.runs import RunReport, counts_document, failure, interrupted_early, show_left_out
 from exosms.cli.prompts import agree
-from exosms.cli.run_bulk import Handling, Office, carry_out, check_results, client_for, hand_out_results
-from exosms.config.settings import Options
+from exosms.cli.run_bulk import RunContext, RunOptions, carry_out, check_results, client_for, hand_out_results
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
-from exosms.ledger.runs import Journal, Run, Terms, already_on_its_way
+from exosms.ledger.runs import Journal, Run, RunTerms, already_on_its_way
 from exosms.ledger.staging import Staging
-from exosms.send.one import Desk
+from exosms.send.one import Dispatcher
 from exosms.sms import dlt
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.sms.segments import FEW_FORCING
 from exosms.system.signals import Interrupts
-from exosms.tables.csv_rows import Flaw, open_sheet
+from exosms.tables.csv_rows import RowError, open_sheet
 
 _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
 
 
-class Wish(NamedTuple):
+class BulkRequest(NamedTuple):
     """What the command line asks for, before any of it is checked."""
 
-    heading: Heading
+    message_options: MessageOptions
     file: Path | None
     """None: standard input."""
     template: str | None
@@ -75,26 +75,26 @@ class Wish(NamedTuple):
         return "-" if self.file is None else str(self.file.absolute())
 
 
-class FlawsError(InputError):
+class BadRowsError(InputError):
     """Rows of the file cannot be sent as they are."""
 
-    def __init__(self, message: str, *, remedy: str, flaws: Sequence[Flaw]) -> None:
+    def __init__(self, message: str, *, remedy: str, row_errors: Sequence[RowError]) -> None:
         super().__init__(message, remedy=remedy)
-        self.flaws = sorted(flaws, key=attrgetter("number"))
+        self.row_errors = sorted(row_errors, key=attrgetter("number"))
 
 
-def mail(wish: Wish, options: Options, out: Out) -> int:
+def mail(request: BulkRequest, options: AccountOptions, out: Out) -> int:
     """Send the file, or say what would be sent, and return the exit code."""
     interrupts = Interrupts()
     try:
         with interrupts.installed():
-            check_results(None if wish.dry_run else wish.results, source=wish.file)
-            settings = find_settings(out, options, account_needed=not wish.dry_run)
-            with _ledger(wish) as ledger:
-                office = Office(
+            check_results(None if request.dry_run else request.results, source=request.file)
+            settings = find_settings(out, options, account_needed=not request.dry_run)
+            with _ledger(request) as ledger:
+                context = RunContext(
                     settings=settings, journal=Journal(ledger), ledger=ledger, out=out, interrupts=interrupts
                 )
-                mailing = _Mailing(wish, options, office)
+                mailing = _Mailing(request, options, context)
                 try:
                     with interrupts.at_once():
                         send = mailing.prepare()
@@ -102,32 +102,32 @@ def mail(wish: Wish, options: Options, out: Out) -> int:
                 except UsageError:
                     raise
                 except ExosmsError as error:
-                    return _refused(out, error, wish, mailing.counts())
+                    return _refused(out, error, request, mailing.counts())
     except UsageError:
         raise  # standard output stays empty
     except ExosmsError as error:
-        return _refused(out, error, wish, {})
+        return _refused(out, error, request, {})
     except Interrupted as interrupted:
-        return interrupted_early(out, interrupted, file=wish.file_name, run=wish.run)
+        return interrupted_early(out, interrupted, file=request.file_name, run=request.run)
 
 
-def _refused(out: Out, error: ExosmsError, wish: Wish, counts: Mapping[str, int]) -> int:
+def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Mapping[str, int]) -> int:
     """Say why nothing was sent, row by row where rows are the reason."""
     document = counts_document(counts)
-    if isinstance(error, FlawsError):
-        for flaw in error.flaws:
-            out.fail(_said(flaw))
-        if len(error.flaws) >= MOST_FLAWS:
+    if isinstance(error, BadRowsError):
+        for row_error in error.row_errors:
+            out.fail(_said(row_error))
+        if len(error.row_errors) >= MOST_FLAWS:
             out.fail("and more")
-        problems = [*map(_flaw_document, error.flaws)]
-        return failure(out, error, file=wish.file_name, run=wish.run, counts=document, problems=problems)
-    return failure(out, error, file=wish.file_name, run=wish.run, counts=document)
+        problems = [*map(_row_error_document, error.row_errors)]
+        return failure(out, error, file=request.file_name, run=request.run, counts=document, problems=problems)
+    return failure(out, error, file=request.file_name, run=request.run, counts=document)
 
 
 @contextmanager
-def _ledger(wish: Wish) -> Iterator[Ledger]:
+def _ledger(request: BulkRequest) -> Iterator[Ledger]:
     """Hand out the ledger; a dry run does not create one."""
-    if wish.dry_run and not ledger_exists():
+    if request.dry_run and not ledger_exists():
         ledger = Ledger.in_memory()
         try:
             yield ledger
@@ -141,29 +141,29 @@ def _ledger(wish: Wish) -> Iterator[Ledger]:
 class _Mailing:
     """One file on its way from CSV to run."""
 
-    def __init__(self, wish: Wish, options: Options, office: Office) -> None:
-        self._wish = wish
+    def __init__(self, request: BulkRequest, options: AccountOptions, context: RunContext) -> None:
+        self._request = request
         self._options = options
-        self._office = office
-        self._out = office.out
-        self._settings = office.settings
-        self._journal = office.journal
-        registered = find_template(self._settings, wish.template) if wish.template else None
+        self._context = context
+        self._out = context.out
+        self._settings = context.settings
+        self._journal = context.journal
+        registered = find_template(self._settings, request.template) if request.template else None
         self._registered = registered
-        self._letterhead = letterhead_for(
-            wish.heading, options, self._settings, registered, self._out, sender_needed=False
+        self._message_fields = fields_for(
+            request.message_options, options, self._settings, registered, self._out, sender_needed=False
         )
-        self._guards = guards_for(wish.heading, self._settings)
+        self._guards = guards_for(request.message_options, self._settings)
         account = self._settings.account
         self._account = account.identity if account else ""
-        self._staging = Staging(office.ledger.database, account=self._account, letterhead=self._letterhead)
+        self._staging = Staging(context.ledger.database, account=self._account, message_fields=self._message_fields)
 
     def prepare(self) -> Callable[[], int]:
         """Check, plan and ask; return what sends, or does whatever else was asked for, and gives the exit code."""
-        wish = self._wish
+        request = self._request
         inspection = self._inspect()
-        if wish.sample_to is not None:
-            return self._samples(wish.sample_to)
+        if request.sample_to is not None:
+            return self._samples(request.sample_to)
         named = self._named_run()
         if named is not None and named.digest == self._staging.digest:
             return self._go_on(named)
@@ -172,7 +172,7 @@ class _Mailing:
         self._guards_refuse(inspection)
         before = self._compare_with_earlier()
         plan = self._plan(inspection, before)
-        if wish.dry_run:
+        if request.dry_run:
             return partial(self._show, plan)
         self._agree(plan)
         return partial(self._begin, plan)
@@ -186,38 +186,40 @@ class _Mailing:
         return {"waiting": totals.messages, "rejected": totals.rejected, "skipped": totals.skipped}
 
     def _inspect(self) -> Inspection:
-        """Lay the whole file out; raises FlawsError for rows that cannot be sent and were not given up."""
-        wish = self._wish
-        if not wish.dry_run and wish.sample_to is None:
+        """Lay the whole file out; raises BadRowsError for rows that cannot be sent and were not given up."""
+        request = self._request
+        if not request.dry_run and request.sample_to is None:
             self._journal.prepare()
-            self._staging = Staging(self._office.ledger.database, account=self._account, letterhead=self._letterhead)
-        with open_sheet(wish.file, delimiter=wish.delimiter, encoding=wish.csv_encoding) as sheet:
-            how = Recipe.of(
+            self._staging = Staging(
+                self._context.ledger.database, account=self._account, message_fields=self._message_fields
+            )
+        with open_sheet(request.file, delimiter=request.delimiter, encoding=request.csv_encoding) as sheet:
+            how = RowMapper.of(
                 sheet.headers,
-                letterhead=self._letterhead,
+                message_fields=self._message_fields,
                 country=self._settings.country,
-                to_column=wish.to_column,
+                to_column=request.to_column,
                 template=self._registered,
-                variables=wish.variables,
-                body=wish.body,
-                fit=wish.fit,
-                allow_empty=wish.allow_empty,
+                variables=request.variables,
+                body=request.body,
+                fit=request.fit,
+                allow_empty=request.allow_empty,
                 sender_needed=self._settings.account is not None,
             )
-            if not (self._letterhead.sender or how.reads("from")):
+            if not (self._message_fields.sender or how.reads("from")):
                 require_sender(None, self._settings)
                 warn_of_no_sender(self._out)
-            inspection = Inspection(recipe=how, guards=self._guards, now=time.time())
+            inspection = Inspection(mapper=how, guards=self._guards, now=time.time())
             self._staging.lay_out(inspection.drafts(sheet.rows()))
         rows = self._staging.totals().rows
         if not rows:
-            raise InputError(f"{wish.file_name} has a header but no rows", remedy="Add a row for each message.")
-        if inspection.flawed and (inspection.broken or not wish.skip_invalid):
-            raise self._flaws_error(inspection, rows=rows)
+            raise InputError(f"{request.file_name} has a header but no rows", remedy="Add a row for each message.")
+        if inspection.flawed and (inspection.broken or not request.skip_invalid):
+            raise self._bad_rows(inspection, rows=rows)
         self._mention(inspection)
         return inspection
 
-    def _flaws_error(self, inspection: Inspection, *, rows: int) -> FlawsError:
+    def _bad_rows(self, inspection: Inspection, *, rows: int) -> BadRowsError:
         """Return everything that is wrong with the file, rows that repeat earlier ones included."""
         message = f"{counted(inspection.flawed, 'bad row')} in a file of {counted(rows, 'row')}"
         fix = "the quotes first." if inspection.broken else "or leave these rows out with --skip-invalid."
@@ -226,14 +228,14 @@ class _Mailing:
         if repeated:
             message += f", and {counted(self._staging.duplicates(), 'row')} with the same message as an earlier one"
             remedy += " For repeated rows, choose --duplicates first (or all)."
-        return FlawsError(message, remedy=remedy, flaws=[*inspection.flaws, *repeated])
+        return BadRowsError(message, remedy=remedy, row_errors=[*inspection.row_errors, *repeated])
 
-    def _repeated(self) -> Sequence[Flaw]:
+    def _repeated(self) -> Sequence[RowError]:
         """Return a flaw for each row that repeats an earlier one, where that is not to be."""
-        if self._wish.duplicates is not Duplicates.REFUSE:
+        if self._request.duplicates is not Duplicates.REFUSE:
             return ()
         return [
-            Flaw(
+            RowError(
                 number=number,
                 line=line,
                 column=None,
@@ -246,11 +248,11 @@ class _Mailing:
 
     def _mention(self, inspection: Inspection) -> None:
         out = self._out
-        for flaw in inspection.flaws:
-            out.warn(f"left out: {_said(flaw)}")
-        if inspection.recipe.unused:
-            out.tell(f"columns that are not used: {', '.join(inspection.recipe.unused)}")
-        for warning, count in inspection.recipe.warnings.items():
+        for row_error in inspection.row_errors:
+            out.warn(f"left out: {_said(row_error)}")
+        if inspection.mapper.unused:
+            out.tell(f"columns that are not used: {', '.join(inspection.mapper.unused)}")
+        for warning, count in inspection.mapper.warnings.items():
             out.warn(f"{warning} ({counted(count, 'row')})")
         if inspection.long:
             out.warn(f"{counted(inspection.long, 'text')} of more than {MANY_PARTS} parts, and each part is charged")
@@ -263,13 +265,13 @@ class _Mailing:
     def _named_run(self) -> Run | None:
         """Return the run that ``--run`` names, if there is one, whatever is in it."""
         try:
-            return self._journal.run(self._wish.run) if self._wish.run is not None else None
+            return self._journal.run(self._request.run) if self._request.run is not None else None
         except KeyError:
             return None
 
     def _refuse_what_is_on_its_way(self, named: Run | None) -> None:
         """Raise GuardError for a name that is taken, and for a file already on its way, changed or not."""
-        wish = self._wish
+        request = self._request
         if named is not None:
             raise GuardError(
                 f"The run {named.name} was started with other messages: {self._changes(named)}",
@@ -278,9 +280,9 @@ class _Mailing:
         same = self._journal.unfinished(digest=self._staging.digest)
         if same is not None:
             raise already_on_its_way(same)
-        if wish.sent_before is SentBefore.REFUSE:
-            other = self._journal.unfinished_of(wish.file_name, account=self._account)
-            if other is not None and wish.file is not None:
+        if request.sent_before is SentBefore.REFUSE:
+            other = self._journal.unfinished_of(request.file_name, account=self._account)
+            if other is not None and request.file is not None:
                 raise GuardError(
                     f"The file has changed since its unfinished run {other.name}: {self._changes(other)}",
                     remedy=f"Nothing was sent. Continue with the old content: `exosms runs resume {other.name}`, or"
@@ -293,7 +295,7 @@ class _Mailing:
 
     def _go_on(self, run: Run) -> Callable[[], int]:
         """Continue the run that was named, or say again how it ended."""
-        if self._wish.dry_run:
+        if self._request.dry_run:
             return partial(self._say_it_exists, run)
         if run.is_finished:
             return partial(self._say_again, run)
@@ -305,14 +307,14 @@ class _Mailing:
         return ExitCode.OK
 
     def _resume(self, run: Run) -> int:
-        client = client_for(self._office, timeout=run.terms.timeout)
-        return carry_out(self._journal.take(run), self._handling(), self._office, client)
+        client = client_for(self._context, timeout=run.terms.timeout)
+        return carry_out(self._journal.take(run), self._handling(), self._context, client)
 
     def _say_again(self, run: Run) -> int:
         exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
         self._conclude(run, f"the run {run.name} is finished; nothing was sent", exit_code=exit_code)
-        if self._wish.results:  # the command that finished it may have been killed before it wrote them
-            hand_out_results(run, self._journal, self._wish.results, self._out)
+        if self._request.results:  # the command that finished it may have been killed before it wrote them
+            hand_out_results(run, self._journal, self._request.results, self._out)
         return exit_code
 
     def _conclude(self, run: Run, text: str, *, exit_code: int) -> None:
@@ -321,29 +323,29 @@ class _Mailing:
         report.conclude(run, self._journal, exit_code=exit_code, stop=None)
 
     def _refuse_duplicates(self) -> None:
-        if self._wish.duplicates is Duplicates.FIRST:
+        if self._request.duplicates is Duplicates.FIRST:
             self._staging.skip_duplicates()
         if repeated := self._repeated():
-            raise FlawsError(
+            raise BadRowsError(
                 f"{counted(self._staging.duplicates(), 'row')} with the same recipient, text and sender as an earlier"
                 " one",
                 remedy="Nothing was sent. Remove them, or choose --duplicates first (or all).",
-                flaws=repeated,
+                row_errors=repeated,
             )
 
     def _guards_refuse(self, inspection: Inspection) -> None:
         if inspection.refused is not None:
             raise inspection.refused
         totals = self._staging.totals()
-        parts = totals.parts if self._wish.limit is None else self._staging.parts_of_first(self._wish.limit)
+        parts = totals.parts if self._request.limit is None else self._staging.parts_of_first(self._request.limit)
         self._guards.check_total(parts, parts_today=self._parts_today())
 
     def _parts_today(self) -> int:
-        return self._office.ledger.parts_today(self._account) if self._account else 0
+        return self._context.ledger.parts_today(self._account) if self._account else 0
 
     def _compare_with_earlier(self) -> int:
         """Return how many rows earlier runs sent or may have sent; by the policy they are refused or left out."""
-        policy, since = self._wish.sent_before, time.time() - self._wish.within
+        policy, since = self._request.sent_before, time.time() - self._request.within
         before = self._staging.sent_before(since)
         if before.rows and policy is SentBefore.REFUSE:
             perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
@@ -360,7 +362,7 @@ class _Mailing:
 
     def _plan(self, inspection: Inspection, sent_before: int) -> Plan:
         totals = self._staging.totals()
-        size = size_for(totals.rows, asked=self._wish.batch)
+        size = size_for(totals.rows, asked=self._request.batch)
         requests = requests_for(self._staging.envelopes(), size=size)
         price = self._settings.price_per_part
         return Plan(
@@ -385,8 +387,8 @@ class _Mailing:
                 {
                     "schema": 1,
                     "command": "bulk",
-                    "run": self._wish.run,
-                    "file": self._wish.file_name,
+                    "run": self._request.run,
+                    "file": self._request.file_name,
                     "exit_code": 0,
                     "outcome": "planned",
                     "counts": counts_document(counts),
@@ -395,7 +397,7 @@ class _Mailing:
                 }
             )
         elif out.is_human:
-            out.draw(facts([("plan for", self._wish.file_name), *plan_rows(plan), *self._what_goes_out()]))
+            out.draw(facts([("plan for", self._request.file_name), *plan_rows(plan), *self._what_goes_out()]))
         else:
             for name, value in plan_rows(plan):
                 out.line(name, value)
@@ -411,40 +413,40 @@ class _Mailing:
         """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
         question = "Send what is left of the run?"
         if plan:
-            messages = min(plan.totals.messages, self._wish.limit or plan.totals.messages)
+            messages = min(plan.totals.messages, self._request.limit or plan.totals.messages)
             question = f"Send {counted(messages, 'message')}?"
-            if not self._wish.yes:
+            if not self._request.yes:
                 goes_out = self._what_goes_out() if self._out.stderr.isatty() else ()  # no texts in a log
                 for name, value in [*plan_rows(plan), *goes_out]:
                     self._out.tell(f"{name}: {value}")
         self._ask(question)
 
     def _ask(self, question: str) -> None:
-        wish = self._wish
+        request = self._request
         agree(
             self._out,
             question,
-            yes=wish.yes,
-            no_input=wish.no_input or wish.file is None,
+            yes=request.yes,
+            no_input=request.no_input or request.file is None,
             remedy="Add --yes, or look at the plan first with --dry-run.",
         )
 
     def _begin(self, plan: Plan) -> int:
-        wish = self._wish
-        client = client_for(self._office, timeout=wish.heading.timeout)
+        request = self._request
+        client = client_for(self._context, timeout=request.message_options.timeout)
         run = self._journal.begin(
-            wish.run or _free_name(self._journal, wish.file),
+            request.run or _free_name(self._journal, request.file),
             account=self._account,
             profile=self._settings.profile,
-            file=wish.file_name,
+            file=request.file_name,
             digest=self._staging.digest,
-            terms=Terms(
-                letterhead=self._letterhead,
-                any_hour=wish.heading.any_hour,
-                timeout=wish.heading.timeout,
-                batch=wish.batch,
-                resend=wish.sent_before is SentBefore.SEND,
-                within=wish.within,
+            terms=RunTerms(
+                message_fields=self._message_fields,
+                any_hour=request.message_options.any_hour,
+                timeout=request.message_options.timeout,
+                batch=request.batch,
+                resend=request.sent_before is SentBefore.SEND,
+                within=request.within,
                 region=self._options.region,
                 base_url=self._options.base_url,
                 rate=str(self._options.rate) if self._options.rate else None,
@@ -452,15 +454,15 @@ class _Mailing:
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
         show_left_out(self._out, self._staging.left_out(), sandbox=self._settings.is_sandbox)
-        return carry_out(run, self._handling(failed=plan.totals.rejected), self._office, client)
+        return carry_out(run, self._handling(failed=plan.totals.rejected), self._context, client)
 
-    def _handling(self, *, failed: int = 0) -> Handling:
-        wish = self._wish
-        return Handling(
-            batch=wish.batch or None,
-            most_failures=wish.max_failures,
-            limit=wish.limit,
-            results=wish.results,
+    def _handling(self, *, failed: int = 0) -> RunOptions:
+        request = self._request
+        return RunOptions(
+            batch=request.batch or None,
+            most_failures=request.max_failures,
+            limit=request.limit,
+            results=request.results,
             failed=failed,
         )
 
@@ -469,25 +471,25 @@ class _Mailing:
         to = parse(number, country=self._settings.country)
         samples = [message._replace(to=to) for message in self._staging.samples()]
         self._guards.check_all(samples, now=time.time(), parts_today=self._parts_today())
-        if not self._wish.dry_run:
+        if not self._request.dry_run:
             self._ask(f"Send {counted(len(samples), 'sample')} to {to}?")
         return partial(self._send_samples, samples)
 
     def _send_samples(self, samples: Sequence[Message]) -> int:
-        report = Report(self._out, "bulk", recipients=[sample.to for sample in samples])
+        report = SendReport(self._out, "bulk", recipients=[sample.to for sample in samples])
         report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
         try:
-            if self._wish.dry_run:
+            if self._request.dry_run:
                 receipts = iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(samples))
             else:
-                receipts = drained(self._desk().deliver_all(samples), self._out, self._office.interrupts)
+                receipts = drained(self._setup().deliver_all(samples), self._out, self._context.interrupts)
             for message, receipt in zip(samples, receipts, strict=True):
-                report.add(Result(to=message.to, receipt=receipt, message=message))
+                report.add(MessageResult(to=message.to, receipt=receipt, message=message))
         except Interrupted as interrupted:
             report.interrupt(interrupted)
         return report.conclude()
 
-    def _desk(self) -> Desk:
+    def _setup(self) -> Dispatcher:
         account = self._settings.account
         if account is None:  # find_settings was told that one is needed
             raise AssertionError
@@ -495,18 +497,21 @@ class _Mailing:
         def check(message: Message) -> None:
             self._guards.check_hour(message, now=time.time())
 
-        return Desk(
+        return Dispatcher(
             client=open_client(
-                self._out, account, timeout=self._wish.heading.timeout, must_leave=self._office.interrupts.must_leave
+                self._out,
+                account,
+                timeout=self._request.message_options.timeout,
+                must_leave=self._context.interrupts.must_leave,
             ),
-            ledger=self._office.ledger,
+            ledger=self._context.ledger,
             account=account.identity,
             profile=self._settings.profile,
             rate=None if self._settings.is_sandbox else self._settings.rate,
             retry_until=time.monotonic() + _RETRY_FOR,
             check=check,
             within_limit=self._guards.check_day if self._guards.max_parts_per_day is not None else None,
-            pause=self._office.interrupts.pause,
+            pause=self._context.interrupts.pause,
             warn=self._out.warn,
             tell=self._out.tell,
         )
@@ -520,17 +525,17 @@ def _free_name(journal: Journal, file: Path | None) -> str:
     return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{day}-{n}") not in taken)
 
 
-def _said(flaw: Flaw) -> str:
-    column = f", column {flaw.column}" if flaw.column else ""
-    return f"line {flaw.line}{column}: {flaw.message}"
+def _said(row_error: RowError) -> str:
+    column = f", column {row_error.column}" if row_error.column else ""
+    return f"line {row_error.line}{column}: {row_error.message}"
 
 
-def _flaw_document(flaw: Flaw) -> Mapping[str, Any]:
+def _row_error_document(row_error: RowError) -> Mapping[str, Any]:
     return {
-        "row": flaw.number,
-        "line": flaw.line,
-        "column": flaw.column,
-        "value": flaw.value,
-        "message": flaw.message,
-        "remedy": flaw.remedy,
+        "row": row_error.number,
+        "line": row_error.line,
+        "column": row_error.column,
+        "value": row_error.value,
+        "message": row_error.message,
+        "remedy": row_error.remedy,
     }

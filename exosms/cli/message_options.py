@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.cli.output.out import Out
 from exosms.config.config_file import is_name
-from exosms.config.settings import Options, Settings
+from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError
 from exosms.sms import dlt
-from exosms.sms.compose import Letterhead
+from exosms.sms.compose import MessageFields
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, MessageType, Priority
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
 
 
-class Heading(NamedTuple):
+class MessageOptions(NamedTuple):
     """What a command line says of all its messages, beside their texts: how they go out, and what keeps them back."""
 
     dlt_template_id: str | None
@@ -32,15 +32,15 @@ class Heading(NamedTuple):
     timeout: float
 
 
-def letterhead_for(
-    heading: Heading,
-    options: Options,
+def fields_for(
+    asked: MessageOptions,
+    options: AccountOptions,
     settings: Settings,
     registered: "Registered | None",
     out: Out,
     *,
     sender_needed: bool = True,
-) -> Letterhead:
+) -> MessageFields:
     """Return what goes out beside the text; what is registered with a template outranks profile and environment.
 
     Without ``sender_needed`` the sender may be empty: whoever asks still has to look for one in a file.
@@ -58,25 +58,25 @@ def letterhead_for(
         warn_of_no_sender(out)
     if own and sender and sender != own:
         out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
-    if template_id and heading.dlt_template_id and heading.dlt_template_id != template_id:
-        out.warn(f"the template is registered as {template_id}, not {heading.dlt_template_id}")
-    if sms_type and heading.type and heading.type != sms_type:
-        out.warn(f"the template is registered as {sms_type}, not {heading.type}")
-    letterhead = Letterhead(
+    if template_id and asked.dlt_template_id and asked.dlt_template_id != template_id:
+        out.warn(f"the template is registered as {template_id}, not {asked.dlt_template_id}")
+    if sms_type and asked.type and asked.type != sms_type:
+        out.warn(f"the template is registered as {sms_type}, not {asked.type}")
+    message_fields = MessageFields(
         sender=sender or "",
         dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
-        dlt_template_id=heading.dlt_template_id or template_id,
-        type=heading.type or sms_type,
-        priority=heading.priority,
-        encoding=heading.encoding,
-        status_callback=heading.status_callback,
-        custom_field=heading.custom_field,
+        dlt_template_id=asked.dlt_template_id or template_id,
+        type=asked.type or sms_type,
+        priority=asked.priority,
+        encoding=asked.encoding,
+        status_callback=asked.status_callback,
+        custom_field=asked.custom_field,
         template=registered.name if registered else None,
     )
     shape = dlt.check_sender(sender) if sender else ()
-    for warning in (*shape, *dlt.check_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id)):
+    for warning in (*shape, *dlt.check_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id)):
         out.warn(warning)
-    return letterhead
+    return message_fields
 
 
 def require_sender(sender: str | None, settings: Settings) -> None:
@@ -100,12 +100,12 @@ def warn_of_no_sender(out: Out) -> None:
     out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
 
 
-def guards_for(heading: Heading, settings: Settings) -> Guards:
+def guards_for(asked: MessageOptions, settings: Settings) -> Guards:
     """Return the limits of one command and its profile."""
     return Guards(
-        any_hour=heading.any_hour,
-        max_segments=heading.max_segments,
-        max_parts=heading.max_parts,
+        any_hour=asked.any_hour,
+        max_segments=asked.max_segments,
+        max_parts=asked.max_parts,
         max_parts_per_day=settings.max_parts_per_day,
         allow=settings.allow,
     )

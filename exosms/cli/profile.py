@@ -16,7 +16,7 @@ from exosms.cli.prompts import can_answer, confirmed
 from exosms.config import config_file, paths
 from exosms.config.account import Region
 from exosms.config.profile import BUILT_IN, Profile
-from exosms.config.settings import Options, describe
+from exosms.config.settings import AccountOptions, describe
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.sms.message import Outcome
 
@@ -87,7 +87,7 @@ def add(
     o.refuse_empty(("--token-file", token_file), ("--from", sender), ("--dlt-entity-id", dlt_entity_id))
     if token_stdin + (token_file is not None) + (token_command is not None) > 1:
         raise UsageError("Give one of --token-stdin, --token-file and --token-command")
-    given = profile_form.Given(
+    given = profile_form.GivenProfile(
         region=region,
         base_url=base_url,
         account_sid=account_sid,
@@ -99,7 +99,7 @@ def add(
         dlt_entity_id=dlt_entity_id,
     )
     can_ask = can_answer(no_input=no_input)
-    form = profile_form.Form(name, given, out, can_ask=can_ask)
+    form = profile_form.ProfileForm(name, given, out, can_ask=can_ask)
     file = paths.config_path_to_write(config, os.environ)
     before = _stored(file, name)
     replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
@@ -176,7 +176,7 @@ def show(
     exosms profile show prod --json
     """
     out = o.out(output, json=json)
-    settings = find_settings(out, Options(profile=_one(name, profile), config=config), account_needed=False)
+    settings = find_settings(out, AccountOptions(profile=_one(name, profile), config=config), account_needed=False)
     rows = describe(settings)
     match out.format:
         case Format.JSON:
@@ -245,7 +245,7 @@ def check(
     exosms profile test prod --region singapore
     """
     out = o.out(output, json=json, verbose=verbose)
-    wanted = Options(profile=_one(name, profile), region=region, base_url=base_url, config=config)
+    wanted = AccountOptions(profile=_one(name, profile), region=region, base_url=base_url, config=config)
     settings = find_settings(out, wanted)
     if settings.account is None:
         raise AssertionError("find_settings was told that an account is needed")

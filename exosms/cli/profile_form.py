@@ -29,7 +29,7 @@ from exosms.sms.dlt import check_ids, check_sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class GivenProfile:
     """What the command line says of a profile; None is what it does not say."""
 
     region: str | None
@@ -107,10 +107,10 @@ _TOKEN = _Question(
 )
 
 
-class Form:
+class ProfileForm:
     """Fills in a profile from what was given and, where somebody can answer, from questions."""
 
-    def __init__(self, name: str, given: Given, out: Out, *, can_ask: bool) -> None:
+    def __init__(self, name: str, given: GivenProfile, out: Out, *, can_ask: bool) -> None:
         """Check what was given; raises ExosmsError for what has a wrong shape, before anything is asked."""
         self._name = name
         self._given = given

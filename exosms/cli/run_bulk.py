@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.bulk import results_csv
-from exosms.bulk.run import BulkDesk, Sender, Stop, exit_code_of_rows, size_for, stop_for
+from exosms.bulk.run import RunDispatcher, RunSetup, Stop, exit_code_of_rows, size_for, stop_for
 from exosms.cli.context import open_client
 from exosms.cli.options import MostFailures
 from exosms.cli.output.out import Out
@@ -29,7 +29,7 @@ _SELDOM = 10_000
 _STOPPING = "stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown"
 
 
-class Handling(NamedTuple):
+class RunOptions(NamedTuple):
     """How this command sends a run: nothing of it changes a message."""
 
     batch: int | None
@@ -43,7 +43,7 @@ class Handling(NamedTuple):
     """Rows that were rejected before the first request and count for ``most_failures``."""
 
 
-class Office(NamedTuple):
+class RunContext(NamedTuple):
     """What every step of a run needs of this command."""
 
     settings: Settings
@@ -53,53 +53,53 @@ class Office(NamedTuple):
     interrupts: Interrupts
 
 
-def client_for(office: Office, *, timeout: float) -> Client:
+def client_for(context: RunContext, *, timeout: float) -> Client:
     """Return a client for the account; its token may fail to come, so a run begins after this."""
-    account = office.settings.account
+    account = context.settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    with office.interrupts.at_once():
-        return open_client(office.out, account, timeout=timeout)
+    with context.interrupts.at_once():
+        return open_client(context.out, account, timeout=timeout)
 
 
-def carry_out(run: Run, handling: Handling, office: Office, client: Client) -> int:
+def carry_out(run: Run, handling: RunOptions, context: RunContext, client: Client) -> int:
     """Send what is left of a run that is ours, show it, and return the exit code."""
     if not gc.isenabled():  # the program switched it off while it started; a run lives long
         gc.freeze()  # what is there now stays to the end
         gc.set_threshold(_SELDOM)
         gc.enable()
-    counts = office.journal.counts(run)
+    counts = context.journal.counts(run)
     rows = counts.get("waiting", 0) if handling.again is None else handling.again
     rows = min(rows, handling.limit or rows)
-    report = RunReport(office.out, rows=rows, sandbox=office.settings.is_sandbox)
-    sender = Sender(run, _desk(run, handling, office, client, rows=sum(counts.values()), tell=report.tell))
-    with office.interrupts.draining(partial(report.tell, _STOPPING)):
+    report = RunReport(context.out, rows=rows, sandbox=context.settings.is_sandbox)
+    sender = RunDispatcher(run, _setup(run, handling, context, client, rows=sum(counts.values()), tell=report.tell))
+    with context.interrupts.draining(partial(report.tell, _STOPPING)):
         for settled in sender.send():
             report.show(settled)
-    interrupted = office.interrupts.interruption
+    interrupted = context.interrupts.interruption
     stop = sender.stop
     if interrupted:
         problem = interruption(interrupted, "The remaining rows were not sent.")
         stop = Stop(exit_code=interrupted.exit_code, problem=problem)
     try:
-        run, exit_code = _released(run, office.journal, stop)
+        run, exit_code = _released(run, context.journal, stop)
     except LedgerError as error:  # what was sent is told all the same
         stop = stop or stop_for(error)
         exit_code = stop.exit_code
     try:
-        report.conclude(run, office.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
+        report.conclude(run, context.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
     except LedgerError as error:
         exit_code = stop.exit_code if stop else error.exit_code
         report.conclude_blindly(run, error, exit_code=exit_code)
     if handling.results:
-        hand_out_results(run, office.journal, handling.results, office.out)
+        hand_out_results(run, context.journal, handling.results, context.out)
     return exit_code
 
 
-def _desk(
-    run: Run, handling: Handling, office: Office, client: Client, *, rows: int, tell: Callable[[str], None]
-) -> BulkDesk:
-    settings = office.settings
+def _setup(
+    run: Run, handling: RunOptions, context: RunContext, client: Client, *, rows: int, tell: Callable[[str], None]
+) -> RunSetup:
+    settings = context.settings
     guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
 
     def check(messages: Iterable[Message]) -> None:
@@ -108,10 +108,10 @@ def _desk(
             guards.check_message(message)
             guards.check_hour(message, now=now)
 
-    return BulkDesk(
+    return RunSetup(
         client=client,
-        ledger=office.ledger,
-        journal=office.journal,
+        ledger=context.ledger,
+        journal=context.journal,
         rate=None if settings.is_sandbox else settings.rate,
         batch=size_for(rows, asked=run.terms.batch if handling.batch is None else handling.batch),
         most_failures=handling.most_failures.of(rows) if handling.most_failures else None,
@@ -120,8 +120,8 @@ def _desk(
         failed=handling.failed,
         check=check,
         within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
-        asked_to_stop=lambda: office.interrupts.interruption is not None,
-        must_leave=office.interrupts.must_leave,
+        asked_to_stop=lambda: context.interrupts.interruption is not None,
+        must_leave=context.interrupts.must_leave,
         tell=tell,
     )
 

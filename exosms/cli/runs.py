@@ -15,7 +15,7 @@ from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.output.out import Format, Out, counted
 from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import can_ask
-from exosms.config.settings import Options
+from exosms.config.settings import AccountOptions
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
@@ -116,7 +116,7 @@ def resume(
     return _send(
         name,
         handling,
-        Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
+        AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
         o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
     )
 
@@ -151,7 +151,7 @@ def retry(
     return _send(
         name,
         handling,
-        Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
+        AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
         o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
     )
 
@@ -272,18 +272,18 @@ class _Handling:
         no_input: bool,
         again: list[State] | None = None,
     ) -> None:
-        from exosms.cli.run_bulk import Handling
+        from exosms.cli.run_bulk import RunOptions
 
-        self.handling = Handling(batch=batch or None, most_failures=max_failures, limit=limit, results=results)
+        self.handling = RunOptions(batch=batch or None, most_failures=max_failures, limit=limit, results=results)
         self.yes = yes
         self.no_input = no_input
         self.again = again
 
 
-def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
+def _send(name: str, how: _Handling, options: AccountOptions, out: Out) -> int:
     """Take a run and send what is to be sent of it."""
     from exosms.cli.output.runs import counts_document, failure, interrupted_early
-    from exosms.cli.run_bulk import Office, carry_out, check_results, client_for
+    from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for
     from exosms.system.signals import Interrupts
 
     interrupts = Interrupts()
@@ -295,7 +295,9 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                 file, counts = run.file, counts_document(journal.counts(run))
                 check_results(how.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, options)
-                office = Office(settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts)
+                context = RunContext(
+                    settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts
+                )
                 run = journal.take(run)
                 rows = journal.may_go_again(run, how.again) if how.again else counts["remaining"]
                 try:
@@ -306,14 +308,14 @@ def _send(name: str, how: _Handling, options: Options, out: Out) -> int:
                             else f"the {counted(rows, 'row')} left of {name}"
                         )
                         _agreed(out, f"Send {question}?", yes=how.yes, no_input=how.no_input)
-                    client = client_for(office, timeout=run.terms.timeout)
+                    client = client_for(context, timeout=run.terms.timeout)
                 except (GuardError, ConfigError, Interrupted):
                     journal.let_go(run)
                     raise
             if how.again:
                 journal.put_back(run, how.again)
             handling = how.handling._replace(again=rows if how.again else None)
-            return carry_out(run, handling, office, client)
+            return carry_out(run, handling, context, client)
     except UsageError:
         raise
     except ExosmsError as error:

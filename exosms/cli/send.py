@@ -72,12 +72,12 @@ def command(
         )
     if within is not None and once is None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
-    from exosms.cli.message_options import Heading
-    from exosms.cli.send_request import Wish, send  # half of a help page's time
-    from exosms.config.settings import Options
+    from exosms.cli.message_options import MessageOptions
+    from exosms.cli.send_request import SendRequest, send  # half of a help page's time
+    from exosms.config.settings import AccountOptions
 
-    wish = Wish(
-        heading=Heading(
+    request = SendRequest(
+        message_options=MessageOptions(
             dlt_template_id=dlt_template_id,
             type=sms_type,
             priority=priority,
@@ -102,7 +102,7 @@ def command(
         dry_run=dry_run,
     )
     out = o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True)
-    options = Options(
+    options = AccountOptions(
         profile=profile,
         region=region,
         base_url=base_url,
@@ -112,14 +112,14 @@ def command(
         rate=rate,
         templates=templates,
     )
-    return send(wish, options, out)
+    return send(request, options, out)
 
 
 def tell_failure(out: Out, name: str, error: ExosmsError, options: Mapping[str, Any]) -> None:
     """Tell why nobody can be sent anything, recipient by recipient."""
-    from exosms.cli.output.messages import Report
+    from exosms.cli.output.messages import SendReport
 
-    report = Report(out, name, recipients=_recipients(options["to"]))
+    report = SendReport(out, name, recipients=_recipients(options["to"]))
     report.fail(error)
     report.conclude()
 

@@ -18,11 +18,11 @@ from exosms.cli.context import (
     open_ledger,
     open_registry,
 )
-from exosms.cli.message_options import Heading, guards_for, letterhead_for
-from exosms.cli.output.messages import Report, Result
+from exosms.cli.message_options import MessageOptions, fields_for, guards_for
+from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Out, counted
 from exosms.config import paths
-from exosms.config.settings import Options, Settings
+from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import (
     ExitCode,
     ExosmsError,
@@ -32,7 +32,7 @@ from exosms.errors import (
     UsageError,
 )
 from exosms.ledger.messages import OnceKey, State
-from exosms.send.one import Desk, used_before
+from exosms.send.one import Dispatcher, used_before
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
 from exosms.sms.message import Message, MessageType, Outcome, Receipt
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 _MANY_PARTS = 7
 
 
-class Wish(NamedTuple):
+class SendRequest(NamedTuple):
     """What the command line asks for, before any of it is checked."""
 
-    heading: Heading
+    message_options: MessageOptions
     recipients: Sequence[str]
     body: str | None
     body_file: str | None
@@ -61,13 +61,13 @@ class Wish(NamedTuple):
     dry_run: bool
 
 
-def send(wish: Wish, options: Options, out: Out) -> int:
+def send(request: SendRequest, options: AccountOptions, out: Out) -> int:
     """Send what is wished for and return the exit code."""
-    report = Report(out, "send", recipients=wish.recipients)
+    report = SendReport(out, "send", recipients=request.recipients)
     interrupts = Interrupts()
     with interrupts.installed():
         try:
-            _send(wish, options, report, out, interrupts)
+            _send(request, options, report, out, interrupts)
         except UsageError:
             raise  # standard output stays empty
         except ExosmsError as error:
@@ -77,41 +77,43 @@ def send(wish: Wish, options: Options, out: Out) -> int:
         return report.conclude()
 
 
-def _send(wish: Wish, options: Options, report: Report, out: Out, interrupts: Interrupts) -> None:
+def _send(
+    request: SendRequest, options: AccountOptions, report: SendReport, out: Out, interrupts: Interrupts
+) -> None:
     with interrupts.at_once():
-        settings = find_settings(out, options, account_needed=not wish.dry_run)
+        settings = find_settings(out, options, account_needed=not request.dry_run)
         report.profile, report.sandbox = settings.profile, settings.is_sandbox
-        report.template = wish.template
-        registered = find_template(settings, wish.template) if wish.template else None
+        report.template = request.template
+        registered = find_template(settings, request.template) if request.template else None
         if registered is not None:
             report.template = registered.name
-        messages = _compose_all(wish, options, settings, registered, out)
+        messages = _compose_all(request, options, settings, registered, out)
         report.expect(messages)
-    if wish.dry_run:
-        receipts = _planned(wish, settings, messages)
+    if request.dry_run:
+        receipts = _planned(request, settings, messages)
     else:
-        receipts = _delivered(wish, options, settings, messages, out, interrupts)
+        receipts = _delivered(request, options, settings, messages, out, interrupts)
     for message, receipt in zip(messages, receipts, strict=True):
-        report.add(Result(to=message.to, receipt=receipt, message=message))
+        report.add(MessageResult(to=message.to, receipt=receipt, message=message))
         if receipt.outcome is Outcome.ACCEPTED and (receipt.status or "").startswith("failed"):
             out.warn(f"Exotel accepted the message to {message.to} and says already that it {receipt.status}")
 
 
 def _compose_all(
-    wish: Wish, options: Options, settings: Settings, registered: "Registered | None", out: Out
+    request: SendRequest, options: AccountOptions, settings: Settings, registered: "Registered | None", out: Out
 ) -> Sequence[Message]:
     """Return a message for every recipient, warning about what may be a mistake."""
-    body = _body(wish, registered, out)
-    letterhead = letterhead_for(wish.heading, options, settings, registered, out)
-    recipients = _parse_all(wish.recipients, country=settings.country, warn=out.warn)
-    messages = [compose(to, body, letterhead) for to in recipients]
-    if wish.body is not None or wish.body_file is not None:
+    body = _body(request, registered, out)
+    message_fields = fields_for(request.message_options, options, settings, registered, out)
+    recipients = _parse_all(request.recipients, country=settings.country, warn=out.warn)
+    messages = [compose(to, body, message_fields) for to in recipients]
+    if request.body is not None or request.body_file is not None:
         _warn_about_shell(body, out)
     _warn_about_size(body, messages[0], out)
     if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
-        for warning in dlt.missing_ids(letterhead.dlt_entity_id, letterhead.dlt_template_id):
+        for warning in dlt.missing_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id):
             out.warn(warning)
-        if letterhead.dlt_template_id is None and letterhead.type is not MessageType.PROMOTIONAL:
+        if message_fields.dlt_template_id is None and message_fields.type is not MessageType.PROMOTIONAL:
             _warn_of_registered_texts(body, settings, out)
     return messages
 
@@ -136,17 +138,17 @@ def _warn_of_registered_texts(body: str, settings: Settings, out: Out) -> None:
         )
 
 
-def _body(wish: Wish, registered: "Registered | None", out: Out) -> str:
+def _body(request: SendRequest, registered: "Registered | None", out: Out) -> str:
     """Return the text that goes out: given, or rendered; either way as the template has it, if there is one."""
-    body = wish.body
-    if body is None and wish.body_file is not None:
-        body = read_text(wish.body_file)
+    body = request.body
+    if body is None and request.body_file is not None:
+        body = read_text(request.body_file)
     if registered is None:
         return body or ""
     from exosms.templates.check import MismatchError, against, rendered
 
     if body is None:
-        body, warnings = rendered(registered, wish.variables, fit=wish.fit)
+        body, warnings = rendered(registered, request.variables, fit=request.fit)
         for warning in warnings:
             out.warn(warning)
     verdict = against(body, registered)
@@ -200,18 +202,18 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
         out.warn(f"the text takes {message.segments} parts, and each part is charged")
 
 
-def _planned(wish: Wish, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
+def _planned(request: SendRequest, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
     """Check everything that a real run checks, and send nothing."""
-    guards = guards_for(wish.heading, settings)
+    guards = guards_for(request.message_options, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
-    yield from [_foreseen(message, wish, settings) for message in messages]
+    yield from [_foreseen(message, request, settings) for message in messages]
 
 
-def _foreseen(message: Message, wish: Wish, settings: Settings) -> Receipt:
+def _foreseen(message: Message, request: SendRequest, settings: Settings) -> Receipt:
     """Return what a real run would say of a message as far as that can be known, which is planned or skipped."""
-    if wish.once and settings.account and ledger_exists():
+    if request.once and settings.account and ledger_exists():
         with open_ledger() as ledger:
-            once = OnceKey(key=wish.once, within=wish.within)
+            once = OnceKey(key=request.once, within=request.within)
             used = ledger.used(once, recipient=message.to, account=settings.account.identity)
         if used and used.state not in {State.IN_FLIGHT, State.WAITING}:
             return used_before(used)
@@ -227,8 +229,8 @@ def _parts_today(settings: Settings) -> int:
 
 
 def _delivered(
-    wish: Wish,
-    options: Options,
+    request: SendRequest,
+    options: AccountOptions,
     settings: Settings,
     messages: Sequence[Message],
     out: Out,
@@ -237,36 +239,40 @@ def _delivered(
     account = settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    guards = guards_for(wish.heading, settings)
+    guards = guards_for(request.message_options, settings)
     limited = settings.max_parts_per_day is not None
-    once = OnceKey(key=wish.once, within=wish.within) if wish.once else None
+    once = OnceKey(key=request.once, within=request.within) if request.once else None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
     with ledger_or_memory(out, needed_for=needed_for) as ledger:
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
         with interrupts.at_once():  # a token command may take its time
-            client = open_client(out, account, timeout=wish.heading.timeout, must_leave=interrupts.must_leave)
-        desk = Desk(
+            client = open_client(
+                out, account, timeout=request.message_options.timeout, must_leave=interrupts.must_leave
+            )
+        dispatcher = Dispatcher(
             client=client,
             ledger=ledger,
             account=account.identity,
             profile=settings.profile,
             rate=None if settings.is_sandbox else settings.rate,
-            retry_until=time.monotonic() + wish.retry_for,
+            retry_until=time.monotonic() + request.retry_for,
             check=lambda message: guards.check_hour(message, now=time.time()),
             within_limit=guards.check_day if limited else None,
             pause=interrupts.pause,
             warn=out.warn,
             tell=out.tell,
         )
-        receipts = drained(desk.deliver_all(messages, once=once), out, interrupts)
-        if wish.wait is None:
+        receipts = drained(dispatcher.deliver_all(messages, once=once), out, interrupts)
+        if request.wait is None:
             yield from receipts
             return
         from exosms.cli.wait import awaited
 
         check = partial(_compared, settings)
-        yield from awaited(receipts, messages, desk=desk, seconds=wish.wait, options=options, check=check, out=out)
+        yield from awaited(
+            receipts, messages, dispatcher=dispatcher, seconds=request.wait, options=options, check=check, out=out
+        )
 
 
 def _compared(settings: Settings, message: Message) -> str | None:

@@ -20,14 +20,14 @@ from exosms.cli.context import (
 from exosms.cli.output.delivery_reports import document, show
 from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.wait import follow, how_to_go_on
-from exosms.config.settings import Options, Settings
+from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
-from exosms.exotel.delivery_report import Finding, decisive
+from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.ledger.database import LedgerError
 from exosms.ledger.history import History
-from exosms.ledger.messages import Entry, Ledger
+from exosms.ledger.messages import Ledger, LedgerEntry
 from exosms.ledger.runs import Journal
-from exosms.send.track import Asker, Watch
+from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry
 from exosms.system.signals import Interrupts
 
@@ -75,7 +75,7 @@ def command(
     if bool(sids) == (run is not None):
         raise UsageError("Give either SIDs or --run RUN", remedy="exosms log and exosms runs list show them.")
     out = o.out(output, json=json, quiet=quiet, verbose=verbose)
-    options = Options(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
+    options = AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
     page = _Page(out)
     interrupts = Interrupts()
     with interrupts.installed():
@@ -129,7 +129,7 @@ def _piped() -> Sequence[str]:
     return sys.stdin.buffer.read().decode("utf-8-sig", "replace").split()
 
 
-def _of_run(name: str, options: Options, out: Out) -> tuple[Sequence[str], Settings]:
+def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str], Settings]:
     """Return the Sids that Exotel gave to the rows of a run, and the settings with its account."""
     with open_ledger() as ledger:
         journal = Journal(ledger)
@@ -146,7 +146,7 @@ def _watch(
     account = settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    asker = Asker(
+    poller = Poller(
         client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
         ledger=ledger,
         account=account.identity,
@@ -156,7 +156,7 @@ def _watch(
     )
     history = History(ledger)
     fresh = {sid for sid in sids if history.sent_as(account.identity, sid)}
-    return Watch(asker, sids, fresh=fresh)
+    return Watch(poller, sids, fresh=fresh)
 
 
 class _Page:
@@ -164,7 +164,7 @@ class _Page:
 
     def __init__(self, out: Out) -> None:
         self._out = out
-        self._shown: list[tuple[Finding, Entry | None]] = []
+        self._shown: list[tuple[DeliveryReport, LedgerEntry | None]] = []
         self.sids: Sequence[str] = ()
         self.settings: Settings | None = None
         self.watch: Watch | None = None
@@ -181,12 +181,12 @@ class _Page:
 
     def show_all(self) -> None:
         """Print every message, those too that an interruption kept from being asked about."""
-        findings = self.watch.findings if self.watch else {}
+        reports = self.watch.reports if self.watch else {}
         for sid in self.sids:
-            self._shown.append((findings.get(sid) or _not_asked(sid), self._sent_as(sid)))
+            self._shown.append((reports.get(sid) or _not_asked(sid), self._sent_as(sid)))
             show(self._out, *self._shown[-1], sandbox=self._is_sandbox)
 
-    def _sent_as(self, sid: str) -> Entry | None:
+    def _sent_as(self, sid: str) -> LedgerEntry | None:
         """Return how a message went out from here; what was found is shown also where that cannot be read."""
         account = self.settings.account if self.settings else None
         if self.ledger is None or account is None:
@@ -206,9 +206,9 @@ class _Page:
 
     def conclude(self, exit_code: int | None = None, error: ExosmsError | None = None) -> int:
         """Print the one JSON document, if that is the format, and return the exit code."""
-        finding = decisive([finding for finding, _ in self._shown])
+        report = decisive([report for report, _ in self._shown])
         if exit_code is None:
-            exit_code = finding.exit_code if finding else ExitCode.OK
+            exit_code = report.exit_code if report else ExitCode.OK
         if self._out.format is Format.JSON:
             self._out.document(
                 {
@@ -217,7 +217,7 @@ class _Page:
                     "profile": self.settings.profile if self.settings else None,
                     **({"sandbox": True} if self._is_sandbox else {}),
                     "exit_code": int(exit_code),
-                    "outcome": finding.outcome if finding else None,
+                    "outcome": report.outcome if report else None,
                     "messages": [document(*shown) for shown in self._shown],
                     "error": error_document(error) if error else None,
                 }
@@ -225,8 +225,8 @@ class _Page:
         return int(exit_code)
 
 
-def _not_asked(sid: str) -> Finding:
-    return Finding(
+def _not_asked(sid: str) -> DeliveryReport:
+    return DeliveryReport(
         sid=sid,
         exit_code=ExitCode.PENDING,
         problem=Problem(

@@ -17,8 +17,8 @@ from exosms.sms.message import MessageType
 
 if TYPE_CHECKING:
     from exosms.templates.edit_file import Saved
-    from exosms.templates.lint import Note
-    from exosms.templates.portal_export import Export, Field, Remark
+    from exosms.templates.lint import LintNotice
+    from exosms.templates.portal_export import Export, ExportNotice, Field
     from exosms.templates.registry import Registered, Registry
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
@@ -281,9 +281,11 @@ def lint(
 def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
     from exosms.config.paths import is_there
-    from exosms.config.settings import Options, resolve
+    from exosms.config.settings import AccountOptions, resolve
 
-    settings = resolve(Options(profile=profile, config=config, templates=file), os.environ, account_needed=False)
+    settings = resolve(
+        AccountOptions(profile=profile, config=config, templates=file), os.environ, account_needed=False
+    )
     path = settings.templates
     if path is None:
         raise ConfigError(
@@ -384,16 +386,16 @@ def _export_document(export: "Export") -> Mapping[str, Any]:
         "rows": export.rows,
         "not_approved": dict(export.not_approved),
         "repeated": export.repeated,
-        "notes": [*map(_remark_document, export.notes)],
+        "notes": [*map(_notice_document, export.notes)],
     }
 
 
-def _remark_document(remark: "Remark") -> Mapping[str, Any]:
-    return {"kind": remark.kind, "row": remark.row, "column": remark.column, "message": remark.message}
+def _notice_document(notice: "ExportNotice") -> Mapping[str, Any]:
+    return {"kind": notice.kind, "row": notice.row, "column": notice.column, "message": notice.message}
 
 
-def _placed(remark: "Remark", label: str) -> str:
-    return f"{label} {remark.row}, column {remark.column}: {remark.message}" if remark.row else remark.message
+def _placed(notice: "ExportNotice", label: str) -> str:
+    return f"{label} {notice.row}, column {notice.column}: {notice.message}" if notice.row else notice.message
 
 
 def _refuse(out: Out, error: Any) -> int:
@@ -401,11 +403,11 @@ def _refuse(out: Out, error: Any) -> int:
     if out.format in {Format.HUMAN, Format.PLAIN}:
         for problem in error.problems:
             out.line("refused", f"{error.label} {problem.row}", problem.column or "", problem.message)
-    out.failure("template import", error, problems=[*map(_remark_document, error.problems)])
+    out.failure("template import", error, problems=[*map(_notice_document, error.problems)])
     return int(error.exit_code)
 
 
-def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
+def _report(out: Out, notes: "Sequence[LintNotice]", *, count: int) -> int:
     """Tell what was found, what is wrong first."""
     notes = sorted(notes, key=lambda note: not note.is_wrong)
     wrong = sum(note.is_wrong for note in notes)
@@ -431,12 +433,12 @@ def _report(out: Out, notes: "Sequence[Note]", *, count: int) -> int:
     return exit_code
 
 
-def _note_cells(note: "Note") -> Sequence[str]:
+def _note_cells(note: "LintNotice") -> Sequence[str]:
     rule = note.rule.source + (f", since {note.rule.since}" if note.rule.since else "")
     return "wrong" if note.is_wrong else "note", note.template or "", note.kind, note.message, rule
 
 
-def _note_document(note: "Note") -> Mapping[str, Any]:
+def _note_document(note: "LintNotice") -> Mapping[str, Any]:
     return {
         "template": note.template,
         "kind": note.kind,

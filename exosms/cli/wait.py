@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from exosms.cli.output.out import Out
 from exosms.cli.output.status_line import StatusLine
-from exosms.config.settings import Options
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, Interrupted
-from exosms.exotel.delivery_report import Finding
-from exosms.send.one import Desk
-from exosms.send.track import Asker, Watch
+from exosms.exotel.delivery_report import DeliveryReport
+from exosms.send.one import Dispatcher
+from exosms.send.track import Poller, Watch
 from exosms.sms.message import Message, Outcome, Receipt
 
 _REDRAW = 0.25
@@ -49,16 +49,16 @@ def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
 
 
 def _final(watch: Watch) -> int:
-    return sum(found.delivery is not None and found.delivery.is_final for found in watch.findings.values())
+    return sum(found.delivery is not None and found.delivery.is_final for found in watch.reports.values())
 
 
 def awaited(
     receipts: Iterable[Receipt],
     messages: Sequence[Message],
     *,
-    desk: Desk,
+    dispatcher: Dispatcher,
     seconds: float,
-    options: Options,
+    options: AccountOptions,
     check: Callable[[Message], str | None],
     out: Out,
 ) -> Iterator[Receipt]:
@@ -78,8 +78,8 @@ def awaited(
         raise
     sids = [receipt.sid for receipt in sent if receipt.sid and _is_followed(receipt)]
     ours = {receipt.sid: message for receipt, message in zip(sent, messages, strict=False) if _is_ours(receipt)}
-    asker = asker_at(desk)._replace(check=lambda sid: check(ours[sid]) if sid in ours else None)
-    watch = Watch(asker, sids, fresh=sids)
+    poller = poller_at(dispatcher)._replace(check=lambda sid: check(ours[sid]) if sid in ours else None)
+    watch = Watch(poller, sids, fresh=sids)
     stopped: Interrupted | ExosmsError | None = None
     try:
         follow(watch, watch.wait(seconds), out)
@@ -91,39 +91,41 @@ def awaited(
     else:
         _tell_what_is_left(watch, how_to_go_on(_not_final(watch, sids), options, seconds or None), out)
     for receipt in sent:
-        yield _later(receipt, watch.findings.get(receipt.sid or "")) if _is_followed(receipt) else receipt
+        yield _later(receipt, watch.reports.get(receipt.sid or "")) if _is_followed(receipt) else receipt
     if stopped is not None:
         raise stopped
 
 
 def _not_final(watch: Watch, sids: Sequence[str]) -> Sequence[str]:
-    known = {sid for sid, found in watch.findings.items() if found.delivery and found.delivery.is_final}
+    known = {sid for sid, found in watch.reports.items() if found.delivery and found.delivery.is_final}
     return [sid for sid in sids if sid not in known]
 
 
 def _tell_what_is_left(watch: Watch, command: str, out: Out) -> None:
     """Say why there is no answer about a message, which its line has no room for, and how to ask on."""
-    left = _not_final(watch, [*watch.findings])
+    left = _not_final(watch, [*watch.reports])
     for sid in left:
-        if problem := watch.findings[sid].problem:
+        if problem := watch.reports[sid].problem:
             out.tell(f"{sid}: {problem.meaning} {problem.remedy}")
     if left:
         out.tell(f"not final yet; continue with: {command}")
 
 
-def asker_at(desk: Desk) -> Asker:
-    """Return who asks with the same client, ledger and pace as the desk sends."""
-    return Asker(
-        client=desk.client,
-        ledger=desk.ledger,
-        account=desk.account,
-        rate=desk.rate,
-        pause=desk.pause,
-        tell=desk.tell,
+def poller_at(dispatcher: Dispatcher) -> Poller:
+    """Return who asks with the same client, ledger and pace as the dispatcher sends."""
+    return Poller(
+        client=dispatcher.client,
+        ledger=dispatcher.ledger,
+        account=dispatcher.account,
+        rate=dispatcher.rate,
+        pause=dispatcher.pause,
+        tell=dispatcher.tell,
     )
 
 
-def how_to_go_on(sids: Sequence[str], options: Options, seconds: float | None, *, run: str | None = None) -> str:
+def how_to_go_on(
+    sids: Sequence[str], options: AccountOptions, seconds: float | None, *, run: str | None = None
+) -> str:
     """Return the command that asks on about these messages, or a run's, with the same account."""
     flags = {
         "-p": options.profile,
@@ -154,13 +156,13 @@ def _is_followed(receipt: Receipt) -> bool:
     return receipt.sid is not None and receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}
 
 
-def _later(receipt: Receipt, finding: Finding | None) -> Receipt:
+def _later(receipt: Receipt, report: DeliveryReport | None) -> Receipt:
     """Return the receipt with the later truth; a question without an answer leaves it accepted.
 
     A skipped message stays so if the earlier one was delivered: nothing was to be done.
     """
-    delivery = finding.delivery if finding else None
-    if finding is None or delivery is None:
+    delivery = report.delivery if report else None
+    if report is None or delivery is None:
         return receipt._replace(exit_code=ExitCode.PENDING)
     done = receipt.outcome is Outcome.SKIPPED and delivery.outcome is Outcome.DELIVERED
     return receipt._replace(
@@ -169,6 +171,6 @@ def _later(receipt: Receipt, finding: Finding | None) -> Receipt:
         status=delivery.status or receipt.status,
         detailed_status_code=delivery.detailed_status_code,
         detailed_status=delivery.detailed_status,
-        problem=finding.problem if delivery.outcome is Outcome.FAILED else None,
+        problem=report.problem if delivery.outcome is Outcome.FAILED else None,
         delivery=delivery,
     )

@@ -6,10 +6,10 @@ every message with it. The ranges come last and cover the codes that Exotel has 
 
 from functools import partial
 
-from exosms.codes.entry import Entry, Family, Who
+from exosms.codes.entry import CodeEntry, Family, Who
 from exosms.sms.message import Outcome
 
-_entry = partial(Entry, family=Family.DELIVERY)
+_entry = partial(CodeEntry, family=Family.DELIVERY)
 _delivered = partial(_entry, outcome=Outcome.DELIVERED, who=Who.NOBODY, remedy="There is nothing to do.")
 _pending = partial(_entry, outcome=Outcome.PENDING, who=Who.NOBODY)
 _failed = partial(_entry, outcome=Outcome.FAILED)
@@ -18,7 +18,7 @@ _failed_for_now = partial(_failed, temporary=True)
 _ASK_AGAIN = "Ask again later: `exosms status SID --wait 15m`. Do not send it a second time in the meantime."
 _NEW_MESSAGE = "That would be a new message with its own Sid."
 
-CODES: tuple[Entry, ...] = (
+CODES: tuple[CodeEntry, ...] = (
     _delivered(
         code=20005,
         name="DELIVERED_TO_HANDSET",

@@ -40,7 +40,7 @@ class Charged(StrEnum):
         return "Exotel may charge for it; check the account's statement."
 
 
-class Entry(NamedTuple):
+class CodeEntry(NamedTuple):
     """One status or code, or a range of them, and what a person can do about it."""
 
     family: Family

@@ -6,11 +6,11 @@ recipient alone, or that a 503 is throttling.
 
 from functools import partial
 
-from exosms.codes.entry import Entry, Family, Who
+from exosms.codes.entry import CodeEntry, Family, Who
 from exosms.codes.http import LOOK_FIRST
 from exosms.sms.message import Outcome
 
-_code = partial(Entry, family=Family.EXOTEL)
+_code = partial(CodeEntry, family=Family.EXOTEL)
 _rejected = partial(_code, outcome=Outcome.REJECTED, who=Who.YOU)
 _bad_request = partial(_rejected, http_status=400)
 _not_sent = partial(_code, outcome=Outcome.NOT_SENT, who=Who.YOU)
@@ -20,7 +20,7 @@ _unknown = partial(_code, outcome=Outcome.UNKNOWN, who=Who.YOU, http_status=500,
 _ALTERED = ("a proxy that alters requests", "a bug in exosms")
 _REPORT = "Look for a proxy with `exosms doctor`. Without one, report it as a bug of exosms, with Exotel's text."
 
-CODES: tuple[Entry, ...] = (
+CODES: tuple[CodeEntry, ...] = (
     _bad_request(
         code=34001,
         name="Key or token malformed",

@@ -6,7 +6,7 @@ Names: RFC 9110 §15 and RFC 6585 §4. What Exotel means by them: developer.exot
 
 from functools import partial
 
-from exosms.codes.entry import Entry, Family, Who
+from exosms.codes.entry import CodeEntry, Family, Who
 from exosms.sms.message import Outcome
 
 LOOK_FIRST = (
@@ -14,13 +14,13 @@ LOOK_FIRST = (
     "if it was never sent."
 )
 
-_entry = partial(Entry, family=Family.HTTP)
+_entry = partial(CodeEntry, family=Family.HTTP)
 _accepted = partial(_entry, outcome=Outcome.ACCEPTED, who=Who.NOBODY)
 _rejected = partial(_entry, outcome=Outcome.REJECTED, who=Who.YOU)
 _not_sent = partial(_entry, outcome=Outcome.NOT_SENT, who=Who.YOU)
 _unknown = partial(_entry, outcome=Outcome.UNKNOWN, who=Who.YOU, remedy=LOOK_FIRST)
 
-STATUSES: tuple[Entry, ...] = (
+STATUSES: tuple[CodeEntry, ...] = (
     _accepted(
         code=200,
         name="OK",

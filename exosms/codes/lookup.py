@@ -6,12 +6,12 @@ table is loaded by the first question about it, since a refused send needs only 
 
 from collections.abc import Iterable
 
-from exosms.codes.entry import Charged, Entry, Family, Who
+from exosms.codes.entry import Charged, CodeEntry, Family, Who
 from exosms.sms.message import Outcome
 
 __all__ = [
     "Charged",
-    "Entry",
+    "CodeEntry",
     "Family",
     "Who",
     "delivery",
@@ -37,7 +37,7 @@ _WORDS = {
 }
 
 
-def http(status: int) -> Entry:
+def http(status: int) -> CodeEntry:
     """Explain an HTTP status; one outside 100–599 is treated as a 5xx (RFC 9110 §15).
 
     503 is explained as a gateway's, which leaves the message unknown. One that carries Exotel's own error is
@@ -48,14 +48,14 @@ def http(status: int) -> Entry:
     return _first(STATUSES, status) or STATUSES[-1]
 
 
-def exotel(code: int) -> Entry | None:
+def exotel(code: int) -> CodeEntry | None:
     """Explain Exotel's code in a refused request; None where this version does not know it."""
     from exosms.codes.exotel import CODES
 
     return _first(CODES, code)
 
 
-def refusal(status: int, code: int | None, *, from_exotel: bool) -> Entry:
+def refusal(status: int, code: int | None, *, from_exotel: bool) -> CodeEntry:
     """Explain a refused request; Exotel's number speaks only where it fits the status, which decides.
 
     ``from_exotel``: the answer carried Exotel's own error, which makes a 503 throttling whatever its number is.
@@ -68,26 +68,26 @@ def refusal(status: int, code: int | None, *, from_exotel: bool) -> Entry:
     return http(status)
 
 
-def delivery(code: int) -> Entry:
+def delivery(code: int) -> CodeEntry:
     """Explain a detailed delivery code; an unknown one by its group, or as pending if the group is unknown."""
     from exosms.codes.delivery import CODES
 
     return _first(CODES, code) or CODES[-1]
 
 
-def operator(code: int) -> Entry | None:
+def operator(code: int) -> CodeEntry | None:
     """Explain an operator's own DLT code; None where this version does not know it."""
     from exosms.codes.operator import CODES
 
     return _first(CODES, code)
 
 
-def find(code: int) -> tuple[Entry, ...]:
+def find(code: int) -> tuple[CodeEntry, ...]:
     """Look a number up in every family; the closest entry of each, or the range it falls into."""
     return tuple(entry for table in _tables() if (entry := _first(table, code)))
 
 
-def named(name: str) -> tuple[Entry, ...]:
+def named(name: str) -> tuple[CodeEntry, ...]:
     """Return the entries of that name in capital letters, its words joined by anything, or of that label."""
     wanted, label = _letters(name), name.lower().replace("-", "–")
     return tuple(entry for entry in everything() if _letters(entry.name.upper()) == wanted or entry.label == label)
@@ -97,7 +97,7 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def everything() -> tuple[Entry, ...]:
+def everything() -> tuple[CodeEntry, ...]:
     """List every entry: HTTP, Exotel, delivery, operator, and ranges last in each."""
     return tuple(entry for table in _tables() for entry in table)
 
@@ -119,13 +119,13 @@ def outcome_of_delivery(status: str | None, code: int | None) -> Outcome:
     return Outcome.PENDING
 
 
-def _tables() -> tuple[tuple[Entry, ...], ...]:
+def _tables() -> tuple[tuple[CodeEntry, ...], ...]:
     """Load every family's table, in the order in which they are shown."""
     from exosms.codes import delivery, exotel, http, operator
 
     return http.STATUSES, exotel.CODES, delivery.CODES, operator.CODES
 
 
-def _first(table: Iterable[Entry], code: int) -> Entry | None:
+def _first(table: Iterable[CodeEntry], code: int) -> CodeEntry | None:
     """Find the first entry that covers ``code``; ranges stand last in their table, the widest at the end."""
     return next((entry for entry in table if entry.covers(code)), None)

@@ -5,11 +5,11 @@ They name the check that stopped the message; the outcome comes from Exotel's st
 
 from functools import partial
 
-from exosms.codes.entry import Entry, Family, Who
+from exosms.codes.entry import CodeEntry, Family, Who
 
-_code = partial(Entry, family=Family.OPERATOR, outcome=None)
+_code = partial(CodeEntry, family=Family.OPERATOR, outcome=None)
 
-CODES: tuple[Entry, ...] = (
+CODES: tuple[CodeEntry, ...] = (
     _code(
         code=633,
         name="Template not matched",

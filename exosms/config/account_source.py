@@ -38,7 +38,7 @@ _HOW_TO_COMPLETE = {
 }
 
 
-class Options(NamedTuple):
+class AccountOptions(NamedTuple):
     """What the command line says about account and settings; None is what it does not say."""
 
     profile: str | None = None
@@ -74,7 +74,7 @@ class _Address(NamedTuple):
     source: str
 
 
-class Choice(NamedTuple):
+class AccountChoice(NamedTuple):
     """Where account and settings come from."""
 
     config: Path | None
@@ -100,7 +100,7 @@ class Choice(NamedTuple):
         return f"profile {self.profile.name}" if self.profile else "environment"
 
 
-def choose(options: Options, env: Mapping[str, str]) -> Choice:
+def choose(options: AccountOptions, env: Mapping[str, str]) -> AccountChoice:
     """Decide between the profile that was named, the environment and the default profile.
 
     Raises ConfigError if the profile does not exist or its file cannot be used; the file is read only for a profile.
@@ -113,16 +113,16 @@ def choose(options: Options, env: Mapping[str, str]) -> Choice:
     if name is None and "EXOSMS_PROFILE" in env:
         name, named_by = env["EXOSMS_PROFILE"], "EXOSMS_PROFILE"
     if name == BUILT_IN.name:
-        return Choice(config=path, profile=BUILT_IN, named_by=named_by, missing_variables=missing)
+        return AccountChoice(config=path, profile=BUILT_IN, named_by=named_by, missing_variables=missing)
     if name is None and (not missing or path is None):
-        return Choice(config=path, missing_variables=missing)
+        return AccountChoice(config=path, missing_variables=missing)
     config = config_file.read(config_path_to_write(options.config, env), home=env.get("HOME"))
     if name is None:
         name, named_by = config.default, ""
     if name is None:
-        return Choice(config=path, missing_variables=missing, nameless=config.names, warnings=config.warnings)
+        return AccountChoice(config=path, missing_variables=missing, nameless=config.names, warnings=config.warnings)
     slips = config.unknown_keys(name)
-    return Choice(
+    return AccountChoice(
         config=path,
         profile=config.profile(name),
         named_by=named_by,
@@ -142,7 +142,7 @@ def _check_exists(path: Path) -> None:
         ) from error
 
 
-def _missing_variables(options: Options, env: Mapping[str, str]) -> tuple[str, ...]:
+def _missing_variables(options: AccountOptions, env: Mapping[str, str]) -> tuple[str, ...]:
     """Return what the environment lacks to be a whole account; the sandbox has an address already."""
     lacking = [name for name in ("EXOTEL_ACCOUNT_SID", "EXOTEL_API_KEY") if name not in env]
     if not {"EXOTEL_API_TOKEN", "EXOTEL_API_TOKEN_FILE"} & env.keys():
@@ -155,7 +155,7 @@ def _missing_variables(options: Options, env: Mapping[str, str]) -> tuple[str, .
 # The sandbox.
 
 
-def _who_says_sandbox(options: Options, env: Mapping[str, str], choice: Choice) -> str:
+def _who_says_sandbox(options: AccountOptions, env: Mapping[str, str], choice: AccountChoice) -> str:
     """Return what asks for the sandbox; empty if nothing does."""
     if options.region is not None and from_flag(parse_region, options.region, "--region") is Region.SANDBOX:
         return "--region"
@@ -166,7 +166,9 @@ def _who_says_sandbox(options: Options, env: Mapping[str, str], choice: Choice) 
     return "EXOTEL_REGION" if env.get("EXOTEL_REGION", "").strip().lower() == Region.SANDBOX else ""
 
 
-def _ignored_in_the_sandbox(options: Options, env: Mapping[str, str], choice: Choice, *, by: str) -> list[str]:
+def _ignored_in_the_sandbox(
+    options: AccountOptions, env: Mapping[str, str], choice: AccountChoice, *, by: str
+) -> list[str]:
     """Return a warning about whatever else would have led to a real account."""
     given = {
         "--base-url": options.base_url,
@@ -184,7 +186,7 @@ def _ignored_in_the_sandbox(options: Options, env: Mapping[str, str], choice: Ch
 
 
 def account_of(
-    options: Options, env: Mapping[str, str], choice: Choice, *, needed: bool
+    options: AccountOptions, env: Mapping[str, str], choice: AccountChoice, *, needed: bool
 ) -> tuple[Account | None, tuple[str, ...], str]:
     """Return the account, all warnings about the choice, and why there is no account where none is needed.
 
@@ -203,7 +205,7 @@ def account_of(
         return None, warnings, error.for_a_dry_run
 
 
-def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Account:
+def _account(options: AccountOptions, env: Mapping[str, str], choice: AccountChoice) -> Account:
     flag = _address_from_flags(options)
     if choice.profile is not None:
         return _stored_account(choice.profile, flag, choice, remedy=_how_to_mend(choice.profile, options))
@@ -212,7 +214,7 @@ def _account(options: Options, env: Mapping[str, str], choice: Choice) -> Accoun
     raise _no_account(env, choice)
 
 
-def _no_account(env: Mapping[str, str], choice: Choice) -> _NoAccountError:
+def _no_account(env: Mapping[str, str], choice: AccountChoice) -> _NoAccountError:
     present = ", ".join(name for name in _ACCOUNT_VARIABLES if name in env)
     *others, last = choice.missing_variables
     missing = f"{', '.join(others)} and {last}" if others else last
@@ -231,7 +233,7 @@ def _no_account(env: Mapping[str, str], choice: Choice) -> _NoAccountError:
     )
 
 
-def _stored_account(profile: Profile, flag: _Address | None, choice: Choice, *, remedy: str) -> Account:
+def _stored_account(profile: Profile, flag: _Address | None, choice: AccountChoice, *, remedy: str) -> Account:
     stored = None
     if profile.base_url or profile.region:
         base_url = profile.base_url or (profile.region.base_url if profile.region else "")
@@ -255,7 +257,7 @@ def _stored_account(profile: Profile, flag: _Address | None, choice: Choice, *, 
     )
 
 
-def _how_to_mend(profile: Profile, options: Options) -> str:
+def _how_to_mend(profile: Profile, options: AccountOptions) -> str:
     """Return the remedy for a stored account that is not whole; some names can only be mended by hand."""
     from shlex import quote
 
@@ -291,7 +293,7 @@ def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | N
     return env[name]
 
 
-def _address_from_flags(options: Options) -> _Address | None:
+def _address_from_flags(options: AccountOptions) -> _Address | None:
     """The address that outranks the account's own; of the two flags the more exact one counts."""
     if options.base_url is not None:
         return _Address(from_flag(parse_base_url, options.base_url, "--base-url"), None, "--base-url")
@@ -320,7 +322,7 @@ def from_flag(parse: Callable[[str], T], text: str, flag: str) -> T:
         raise UsageError(f"{flag}: {error.message}", remedy=error.remedy) from error
 
 
-def _left_aside(env: Mapping[str, str], choice: Choice) -> list[str]:
+def _left_aside(env: Mapping[str, str], choice: AccountChoice) -> list[str]:
     """Return a warning about variables that seem to name an account and do not count."""
     if choice.profile is None:
         return []

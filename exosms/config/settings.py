@@ -5,13 +5,23 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from exosms.config.account import Account, Region, parse_base_url, parse_region
-from exosms.config.account_source import Choice, Options, account_of, choose
+from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
 from exosms.config.paths import state_directory
 from exosms.config.profile import BUILT_IN, Profile, WrongValueError, parse_allow
 from exosms.errors import ConfigError
 from exosms.sms.rate import Rate
 
-__all__ = ["Account", "Options", "Region", "Row", "Settings", "describe", "parse_base_url", "parse_region", "resolve"]
+__all__ = [
+    "Account",
+    "AccountOptions",
+    "Region",
+    "SettingRow",
+    "Settings",
+    "describe",
+    "parse_base_url",
+    "parse_region",
+    "resolve",
+]
 
 T = TypeVar("T")
 
@@ -53,7 +63,7 @@ class Settings(NamedTuple):
         return self.account is not None and self.account.is_sandbox
 
 
-class Row(NamedTuple):
+class SettingRow(NamedTuple):
     """One setting as ``profile show`` prints it; None is not set."""
 
     name: str
@@ -61,7 +71,7 @@ class Row(NamedTuple):
     source: str
 
 
-def resolve(options: Options, environ: Mapping[str, str], *, account_needed: bool = True) -> Settings:
+def resolve(options: AccountOptions, environ: Mapping[str, str], *, account_needed: bool = True) -> Settings:
     """Decide account and settings.
 
     Raises ConfigError if there is no complete account and one is needed, and, needed or not, if the profile that was
@@ -74,7 +84,7 @@ def resolve(options: Options, environ: Mapping[str, str], *, account_needed: boo
     return _settings(options, env, choice, account=account, no_account=lack, warnings=warnings)
 
 
-def describe(settings: Settings) -> tuple[Row, ...]:
+def describe(settings: Settings) -> tuple[SettingRow, ...]:
     """Return every setting with its source, for people: no token, and of a key at most its ends."""
     account = settings.account
     values: dict[str, object] = {"config": settings.config, "profile": settings.profile}
@@ -98,7 +108,7 @@ def describe(settings: Settings) -> tuple[Row, ...]:
         "state_dir": settings.state_dir,
     }
     return tuple(
-        Row(name, None if value is None else str(value), settings.sources.get(name, ""))
+        SettingRow(name, None if value is None else str(value), settings.sources.get(name, ""))
         for name, value in values.items()
     )
 
@@ -125,9 +135,9 @@ class _Origins:
 
 
 def _settings(
-    options: Options,
+    options: AccountOptions,
     env: Mapping[str, str],
-    choice: Choice,
+    choice: AccountChoice,
     *,
     account: Account | None,
     no_account: str,

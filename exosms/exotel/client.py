@@ -9,19 +9,19 @@ from exosms.exotel import wire
 from exosms.exotel.exchange import (
     ANSWER_LIMIT,
     Answer,
+    AttemptMeaning,
     Fault,
     NoAnswer,
-    Verdict,
     judge_silence,
     judge_status,
 )
-from exosms.exotel.transport import Line
+from exosms.exotel.transport import Transport
 from exosms.sms.compose import LONGEST_BODY
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import retry_after
 
 if TYPE_CHECKING:
-    from exosms.exotel.delivery_report import Finding
+    from exosms.exotel.delivery_report import DeliveryReport
 
 _REMEDIES = {
     Fault.RESOLVE_OR_CONNECT: "Check the network, DNS and HTTPS_PROXY, then run it again.",
@@ -55,7 +55,7 @@ class Batch(NamedTuple):
 class Client:
     """Exotel's SMS API for one account."""
 
-    def __init__(self, line: Line, *, account_sid: str) -> None:
+    def __init__(self, line: Transport, *, account_sid: str) -> None:
         self._line = line
         self._account_sid = account_sid
 
@@ -90,7 +90,7 @@ class Client:
             return Batch((_refused(reply, wire.refusal_in(items)),) * len(messages), whole=True)
         return _matched(messages, items, reply)
 
-    def details(self, sid: str) -> "Finding":
+    def details(self, sid: str) -> "DeliveryReport":
         """Ask, once, what became of a message. Asking again is always safe, and no answer makes nothing unknown.
 
         A Sid that does not exist is answered 200 without a message; source: Exotel's api/sms-details.
@@ -148,7 +148,7 @@ def _accepted(answer: Answer, reply: wire.Reply | None) -> Receipt:
     if reply is None:
         return _receipt(
             answer,
-            Verdict(Outcome.UNKNOWN, ExitCode.UNKNOWN),
+            AttemptMeaning(Outcome.UNKNOWN, ExitCode.UNKNOWN),
             said="" if answer.body is not None else "the answer was cut off, too long or undecodable",
             meaning=f"Exotel answered {answer.status} but gave no Sid; the message may have been sent.",
             remedy=_look_first(),
@@ -198,9 +198,9 @@ def _delivery(about: wire.Reply) -> Delivery:
     )
 
 
-def _unanswered(sid: str, receipt: Receipt) -> "Finding":
-    """Return the finding of a question without an answer; what would be unknown of a message is not so here."""
-    from exosms.exotel.delivery_report import ASK_AGAIN, Finding
+def _unanswered(sid: str, receipt: Receipt) -> "DeliveryReport":
+    """Return the report of a question without an answer; what would be unknown of a message is not so here."""
+    from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport
 
     problem = receipt.problem
     if problem is None:  # only what was not accepted comes here
@@ -214,7 +214,7 @@ def _unanswered(sid: str, receipt: Receipt) -> "Finding":
         remedy = problem.remedy.replace("then send again", "then ask again")
     elif exit_code is ExitCode.REFUSED:
         remedy = "Read Exotel's text, and compare account and address with `exosms profile show`."
-    return Finding(
+    return DeliveryReport(
         sid=sid,
         exit_code=exit_code,
         http_status=receipt.http_status,
@@ -254,7 +254,7 @@ def _look_first() -> str:
 
 
 def _receipt(
-    answer: Answer, verdict: Verdict, *, said: str, meaning: str, remedy: str, code: int | None = None
+    answer: Answer, verdict: AttemptMeaning, *, said: str, meaning: str, remedy: str, code: int | None = None
 ) -> Receipt:
     return Receipt(
         outcome=verdict.outcome,

@@ -26,7 +26,7 @@ _MOST_TELLING = (
 )
 
 
-class Finding(NamedTuple):
+class DeliveryReport(NamedTuple):
     """What one question brought. Asking changes nothing: without an answer the message is what it was."""
 
     sid: str
@@ -46,10 +46,10 @@ class Finding(NamedTuple):
         return self.delivery.outcome if self.delivery else None
 
 
-def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> Finding:
-    """Return the finding that a delivery state makes."""
+def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> DeliveryReport:
+    """Return the report that a delivery state makes."""
     failed = delivery.outcome is Outcome.FAILED
-    return Finding(
+    return DeliveryReport(
         sid=sid,
         exit_code=ExitCode.FAILED if failed else ExitCode.OK,
         delivery=delivery,
@@ -58,9 +58,9 @@ def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> Fi
     )
 
 
-def missing(sid: str, *, http_status: int) -> Finding:
-    """Return the finding for a Sid that Exotel does not know."""
-    return Finding(
+def missing(sid: str, *, http_status: int) -> DeliveryReport:
+    """Return the report for a Sid that Exotel does not know."""
+    return DeliveryReport(
         sid=sid,
         exit_code=ExitCode.REFUSED,
         http_status=http_status,
@@ -75,16 +75,16 @@ def missing(sid: str, *, http_status: int) -> Finding:
     )
 
 
-def decisive(findings: Sequence[Finding]) -> Finding | None:
-    """Return the finding that decides a command's exit code; None if there are none.
+def decisive(reports: Sequence[DeliveryReport]) -> DeliveryReport | None:
+    """Return the report that decides a command's exit code; None if there are none.
 
     A failed message comes first: it is certain, and asking again does not mend it. Then whatever kept an answer back,
     what a person has to mend before what time mends; then what is still pending when a wait is over.
     """
-    return min(findings, key=lambda finding: _MOST_TELLING.index(finding.exit_code), default=None)
+    return min(reports, key=lambda report: _MOST_TELLING.index(report.exit_code), default=None)
 
 
-def entry_of(delivery: Delivery) -> lookup.Entry | None:
+def entry_of(delivery: Delivery) -> lookup.CodeEntry | None:
     """Return what the catalogue says of a delivery; None where it would contradict Exotel's own word."""
     word = (delivery.status or "").lower().replace("-", "_")
     code = delivery.detailed_status_code

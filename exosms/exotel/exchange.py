@@ -65,7 +65,7 @@ class NoAnswer(NamedTuple):
     detail: str = ""
 
 
-class Verdict(NamedTuple):
+class AttemptMeaning(NamedTuple):
     """What an attempt means."""
 
     outcome: Outcome
@@ -73,11 +73,11 @@ class Verdict(NamedTuple):
     then: Then = Then.GO_ON
 
 
-_REJECTED = Verdict(Outcome.REJECTED, ExitCode.REFUSED)
-_UNKNOWN = Verdict(Outcome.UNKNOWN, ExitCode.UNKNOWN)
-_UNAVAILABLE = Verdict(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.RETRY)
-_MISCONFIGURED = Verdict(Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)
-_ACCOUNT = Verdict(Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
+_REJECTED = AttemptMeaning(Outcome.REJECTED, ExitCode.REFUSED)
+_UNKNOWN = AttemptMeaning(Outcome.UNKNOWN, ExitCode.UNKNOWN)
+_UNAVAILABLE = AttemptMeaning(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.RETRY)
+_MISCONFIGURED = AttemptMeaning(Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)
+_ACCOUNT = AttemptMeaning(Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
 
 _BY_STATUS = {
     401: _MISCONFIGURED,
@@ -85,7 +85,7 @@ _BY_STATUS = {
     403: _ACCOUNT,
     408: _UNKNOWN,
     409: _UNKNOWN,
-    429: Verdict(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),
+    429: AttemptMeaning(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),
 }
 _BY_CLASS = {3: _ACCOUNT, 4: _REJECTED}
 _BY_CODE = {
@@ -95,10 +95,10 @@ _BY_CODE = {
     # The ten messages of a trial account are used up: waiting does not help.
     (429, 40404): _ACCOUNT,
 }
-_THROTTLED = Verdict(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)
+_THROTTLED = AttemptMeaning(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)
 
 
-def judge_status(status: int, *, code: int | None, from_exotel: bool) -> Verdict:
+def judge_status(status: int, *, code: int | None, from_exotel: bool) -> AttemptMeaning:
     """Return what an HTTP status other than 2xx means for the message; message text decides nothing.
 
     ``code`` is Exotel's numeric code, which may refine 403 and 429. ``from_exotel`` tells whether the body
@@ -111,7 +111,7 @@ def judge_status(status: int, *, code: int | None, from_exotel: bool) -> Verdict
     return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _UNKNOWN)
 
 
-def judge_silence(silence: NoAnswer) -> Verdict:
+def judge_silence(silence: NoAnswer) -> AttemptMeaning:
     """Return what an attempt without an answer means: once written, the message may have been sent."""
     if silence.written:
         return _UNKNOWN
@@ -124,7 +124,7 @@ class AbandonedError(Exception):
     """The exchange was given up before its first byte; raised inside it so that the byte never leaves."""
 
 
-class Progress:
+class RequestProgress:
     """Follows one request through httpcore's trace events."""
 
     def __init__(self) -> None:
@@ -198,8 +198,8 @@ class Exchange:
     unpaced bulk run. Like a daemon it does not hold up the end of the process.
     """
 
-    def __init__(self, exchange: Callable[[Progress], Answer]) -> None:
-        self.progress = Progress()
+    def __init__(self, exchange: Callable[[RequestProgress], Answer]) -> None:
+        self.progress = RequestProgress()
         self._exchange = exchange
         self._answer: Answer | None = None
         self._error: BaseException | None = None
@@ -249,7 +249,7 @@ class Exchange:
         return None
 
 
-def explain(error: BaseException, progress: Progress) -> NoAnswer:
+def explain(error: BaseException, progress: RequestProgress) -> NoAnswer:
     """Translate httpx's exception; one that this table does not know is a bug and is raised."""
     import httpx
 
@@ -258,7 +258,7 @@ def explain(error: BaseException, progress: Progress) -> NoAnswer:
     return NoAnswer(written=progress.written, fault=_fault_of(error, progress), detail=str(error))
 
 
-def _fault_of(error: "httpx.TransportError", progress: Progress) -> Fault:
+def _fault_of(error: "httpx.TransportError", progress: RequestProgress) -> Fault:
     import httpx
 
     if progress.written:

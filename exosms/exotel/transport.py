@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from exosms import __version__
 from exosms.errors import ConfigError
-from exosms.exotel.exchange import ANSWER_LIMIT, CONNECT_TIMEOUT, READ_TIMEOUT, Answer, Exchange, NoAnswer, Progress
+from exosms.exotel.exchange import (
+    ANSWER_LIMIT,
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    Answer,
+    Exchange,
+    NoAnswer,
+    RequestProgress,
+)
 from exosms.exotel.redaction import Redactor
 from exosms.system.signals import never
 
@@ -27,7 +35,7 @@ Observe = Callable[[str], None]
 """Takes one line about one exchange: method, host, path, status, time; never a body or a credential."""
 
 
-class Line(Protocol):
+class Transport(Protocol):
     """What carries a request to Exotel, or to what stands in for it."""
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
@@ -49,7 +57,7 @@ class Answered(Protocol):
         """The body, undecoded."""
 
 
-class InProcess:
+class InProcessTransport:
     """A line to an emulator in this process: no network, no pace, and an answer every time."""
 
     def __init__(
@@ -71,7 +79,7 @@ class InProcess:
         return text
 
 
-class Https:
+class HttpsTransport:
     """A line over the network: a fresh connection for every request, and one deadline for all of it.
 
     A reused connection that the server has just closed turns messages into unknowns, and 200 requests a minute
@@ -123,7 +131,7 @@ class Https:
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request within the timeout, following how far it gets."""
 
-        def exchange(progress: Progress) -> Answer:
+        def exchange(progress: RequestProgress) -> Answer:
             with self._client.stream(
                 method,
                 self._url(path),

@@ -262,14 +262,14 @@ def _parse(body: bytes) -> Any:
 def _parse_xml(body: bytes) -> Any:
     from xml.etree import ElementTree as ET
 
-    class Builder(ET.TreeBuilder):
+    class FormBuilder(ET.TreeBuilder):
         """Refuses a document type declaration, and with it every entity of its own."""
 
         def doctype(self, *_: object) -> None:
             raise ET.ParseError("document type declaration")
 
     try:
-        root = ET.fromstring(body, parser=ET.XMLParser(target=Builder()))  # noqa: S314  # see Builder
+        root = ET.fromstring(body, parser=ET.XMLParser(target=FormBuilder()))  # noqa: S314  # see FormBuilder
     except (ET.ParseError, ValueError, LookupError):  # LookupError: an encoding that does not exist
         return None
     return {_name(root): _tree(root)}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from exosms.ledger.database import translated
-from exosms.ledger.messages import DELIVERY, ENTRY, Entry, Ledger, State, read_delivery
+from exosms.ledger.messages import DELIVERY, ENTRY, Ledger, LedgerEntry, State, read_delivery
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 
@@ -19,7 +19,7 @@ _IN_BULK = """
 """
 
 
-class Wanted(NamedTuple):
+class HistoryFilter(NamedTuple):
     """Which entries are asked for; None leaves a condition out."""
 
     to: str | None = None
@@ -38,13 +38,13 @@ class History:
         self._journal = Journal(ledger)
         self._connection = ledger.database.connection
 
-    def log(self, wanted: Wanted) -> Iterator[Entry]:
+    def log(self, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         """Yield what fits, oldest first, the rows of a run together where it began; KeyError for an unknown run.
 
         What became of an accepted message outranks ``accepted``. Entries are read as they are asked for, however
         many.
         """
-        self._ledger.bury_the_dead()
+        self._ledger.reclaim_from_dead_processes()
         if wanted.run is not None:
             yield from self._rows(self._journal.run(wanted.run), wanted)
             return
@@ -54,13 +54,13 @@ class History:
         for _, entry in heapq.merge(singly, in_bulk, key=lambda dated: dated[0]):
             yield entry
 
-    def sent_as(self, account: str, sid: str) -> Entry | None:
+    def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message that Exotel gave this Sid when it was sent from here."""
         conditions = {"m.account = ?": account, "m.sid = ?": sid}
         found = (entry for source in (_SINGLY, _IN_BULK) for entry in self._select(source, conditions, order="m.id"))
         return next(found, None)
 
-    def _messages(self, wanted: Wanted) -> Iterator[Entry]:
+    def _messages(self, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         conditions = {
             "m.recipient = ?": wanted.to,
             "m.created_at >= ?": self._moment(wanted.since),
@@ -68,7 +68,7 @@ class History:
         }
         return self._select(_SINGLY, _with(conditions, wanted.outcome), order="m.created_at, m.id")
 
-    def _rows(self, run: Run, wanted: Wanted) -> Iterator[Entry]:
+    def _rows(self, run: Run, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         """Yield the rows of a run that were sent or settled; what waits was not sent yet."""
         since = self._moment(wanted.since)
         if wanted.once_key is not None or (since is not None and run.is_finished and run.updated_at < since):
@@ -85,7 +85,7 @@ class History:
     def _moment(self, since: float | None) -> float | None:
         return None if since is None else self._ledger.database.clock() - since
 
-    def _select(self, source: str, conditions: Mapping[str, object], *, order: str) -> Iterator[Entry]:
+    def _select(self, source: str, conditions: Mapping[str, object], *, order: str) -> Iterator[LedgerEntry]:
         own = (*ENTRY, "run", "row", "checked_at")
         columns = ", ".join(
             (*(f"m.{name}" for name in own[:-1]), "d.checked_at", *(f'd."{name}"' for name in DELIVERY))
@@ -100,7 +100,7 @@ class History:
             for row in cursor:
                 values = dict(zip(own, row, strict=False))
                 delivery = read_delivery(row[len(own) :]) if values["checked_at"] is not None else None
-                yield Entry(**{**values, "state": State(values["state"])}, delivery=delivery)
+                yield LedgerEntry(**{**values, "state": State(values["state"])}, delivery=delivery)
 
 
 def _with(conditions: Mapping[str, object], outcome: str | None) -> dict[str, object]:

@@ -31,7 +31,7 @@ class State(StrEnum):
     """Of rows alone: nothing was to be done."""
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """One message in the ledger; times are seconds since the epoch."""
 
     id: int
@@ -65,7 +65,7 @@ class Entry(NamedTuple):
         return is_of_sandbox(self.account)
 
 
-ENTRY = tuple(name for name in Entry._fields if name not in {"run", "row", "delivery", "checked_at"})
+ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "delivery", "checked_at"})
 """The columns of a message that are of its own table."""
 
 DELIVERY = Delivery._fields
@@ -109,7 +109,7 @@ class Ledger:
         profile: str | None,
         once: OnceKey | None = None,
         within_limit: Callable[[int], None] | None = None,
-    ) -> "Entry | int":
+    ) -> "LedgerEntry | int":
         """Enter the message as in flight and return its id; or the entry that already uses the once key.
 
         ``within_limit`` is told, in the same transaction, how many parts the account will have used today, and may
@@ -189,7 +189,7 @@ class Ledger:
     def examine(self) -> tuple[int, int]:
         """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
         with self.database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
         with translated():
             (flaw,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if flaw != "ok":
@@ -200,13 +200,13 @@ class Ledger:
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
         return messages, unknown
 
-    def entry(self, entry_id: int) -> Entry:
+    def entry(self, entry_id: int) -> LedgerEntry:
         """Return one entry, as unknown if the process that had it in flight died."""
         with self.database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             return self._entries("WHERE id = ?", (entry_id,))[0]
 
-    def used(self, once: OnceKey, *, recipient: str, account: str) -> Entry | None:
+    def used(self, once: OnceKey, *, recipient: str, account: str) -> LedgerEntry | None:
         """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
         with self.database.transaction():
             return self._using(once, recipient, account, self._clock())
@@ -232,10 +232,10 @@ class Ledger:
             ).fetchone()
         return read_delivery(row) if row else None
 
-    def bury_the_dead(self) -> None:
+    def reclaim_from_dead_processes(self) -> None:
         """Make the entries true before they are read: whatever a process that died had in flight is unknown."""
         with self.database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
 
     def has_key(self, once_key: str) -> bool:
         """Tell whether a message was ever sent with this once key."""
@@ -245,7 +245,7 @@ class Ledger:
     def resolve(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
         with self.database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             return self._connection.execute(
                 "UPDATE messages SET state = ?, error = 'resolved by hand', updated_at = ?"
                 " WHERE once_key = ? AND state = 'unknown'",
@@ -259,7 +259,7 @@ class Ledger:
         """
         now = self._clock()
         with self.database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             purged = self._connection.execute(
                 "DELETE FROM messages WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
                 " AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted')",
@@ -313,8 +313,8 @@ class Ledger:
             (account, next_at, blocked_until, now),
         )
 
-    def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> Entry | None:
-        self._bury_the_dead()
+    def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> LedgerEntry | None:
+        self._reclaim_from_dead_processes()
         entries = self._entries(
             "WHERE once_key = ? AND recipient = ? AND account = ? AND (state = 'accepted' AND updated_at >= ?"
             " OR state IN ('unknown', 'in_flight', 'waiting'))",
@@ -322,7 +322,7 @@ class Ledger:
         )
         return max(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), default=None)
 
-    def _bury_the_dead(self) -> None:
+    def _reclaim_from_dead_processes(self) -> None:
         """Mark what processes that died had in flight as unknown, and what they had waiting as not sent."""
         rows = self._connection.execute("SELECT DISTINCT owner FROM messages WHERE owner IS NOT NULL").fetchall()
         for (owner,) in rows:
@@ -344,12 +344,12 @@ class Ledger:
         ).fetchone()
         return int(singly) + int(in_bulk)
 
-    def _entries(self, where: str, values: tuple[object, ...]) -> list[Entry]:
+    def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         columns = ", ".join(ENTRY)
         cursor = self._connection.execute(f"SELECT {columns} FROM messages {where} ORDER BY id", values)
         names = [column[0] for column in cursor.description]
         return [
-            Entry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
+            LedgerEntry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
             for row in cursor
         ]
 

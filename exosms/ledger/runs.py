@@ -20,7 +20,7 @@ from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.messages import DELIVERY, Ledger, State, read_delivery, taken_for_dead
 from exosms.ledger.process_locks import process_of
 from exosms.ledger.staging import reader_of_messages
-from exosms.sms.compose import Letterhead
+from exosms.sms.compose import MessageFields
 from exosms.sms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
 
 _CHUNK = 1000
@@ -28,13 +28,16 @@ _CHUNK = 1000
 _MOST_FOUND = 100
 """Rows that one statement settles: SQLite may be built to take no more than 999 values."""
 
+_STORED_FIELDS = "letterhead"
+"""The key of a run's fields in the ledger, whose keys never change."""
+
 _UNRECORDED = "its result could not be recorded"
 
 
-class Terms(NamedTuple):
+class RunTerms(NamedTuple):
     """What a run was begun with and keeps when it is resumed."""
 
-    letterhead: Letterhead
+    message_fields: MessageFields
     any_hour: bool = False
     timeout: float = 90.0
     """Seconds that one request may take."""
@@ -60,7 +63,7 @@ class Run(NamedTuple):
     profile: str | None
     file: str
     digest: bytes
-    terms: Terms
+    terms: RunTerms
     owner: str | None
     exit_code: int | None
     """None: it is unfinished."""
@@ -73,7 +76,7 @@ class Run(NamedTuple):
         return self.exit_code is not None
 
 
-class Item(NamedTuple):
+class ClaimedRow(NamedTuple):
     """One row that is to be sent."""
 
     number: int
@@ -85,11 +88,11 @@ class Item(NamedTuple):
 class Claim(NamedTuple):
     """What became of rows that were to be sent."""
 
-    ours: Sequence[Item] = ()
+    ours: Sequence[ClaimedRow] = ()
     """In flight now: their request must leave."""
-    elsewhere: Sequence[Item] = ()
+    elsewhere: Sequence[ClaimedRow] = ()
     """Skipped, since another run sent them meanwhile, or may have."""
-    busy: Sequence[Item] = ()
+    busy: Sequence[ClaimedRow] = ()
     """Waiting still, since another run is sending them: what comes of that decides."""
 
 
@@ -136,12 +139,14 @@ class Journal:
             if connection.execute("SELECT 1 FROM installation").fetchone() is None:
                 connection.execute("INSERT INTO installation VALUES (?)", (os.urandom(32),))
 
-    def begin(self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: Terms) -> Run:
+    def begin(
+        self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: RunTerms
+    ) -> Run:
         """Take over everything that is laid out, in one transaction, and return the run, which is ours."""
         now = self._clock()
         owner = self._database.me()
         with self._database.transaction() as connection:
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             if same := self._unfinished("digest = ?", digest):  # another process was quicker
                 raise already_on_its_way(same)
             if self._runs("WHERE name = ?", name):
@@ -167,7 +172,7 @@ class Journal:
     def run(self, name: str) -> Run:
         """Return the run of that name; raises KeyError for a stranger's."""
         with self._database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             runs = self._runs("WHERE name = ?", name)
         if not runs:
             raise KeyError(name)
@@ -176,26 +181,26 @@ class Journal:
     def runs(self) -> Sequence[Run]:
         """Return all runs, oldest first."""
         with self._database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             return self._runs("ORDER BY started_at, id")
 
     def unfinished(self, *, digest: bytes) -> Run | None:
         """Return an unfinished run of the same content."""
         with self._database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             return self._unfinished("digest = ?", digest)
 
     def unfinished_of(self, file: str, *, account: str) -> Run | None:
         """Return an unfinished run of a file of that path, whatever was in it."""
         with self._database.transaction():
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             return self._unfinished("file = ? AND account = ?", file, account)
 
     def take(self, run: Run) -> Run:
         """Make the run ours; raises GuardError naming the process that has it."""
         owner = self._database.me()
         with self._database.transaction() as connection:
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             holder = self._runs("WHERE id = ?", run.id)[0].owner
             if holder not in {None, owner}:
                 raise GuardError(
@@ -215,7 +220,7 @@ class Journal:
         before = self._clock() - seconds
         old = "run IN (SELECT id FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?)"
         with self._database.transaction() as connection:
-            self._bury_the_dead()
+            self._reclaim_from_dead_processes()
             purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
             connection.execute(
                 "DELETE FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
@@ -272,10 +277,10 @@ class Journal:
                 (run.id,),
             ).fetchall()
 
-    def waiting(self, run: Run, *, again: bool = False) -> Iterator[Item]:
+    def waiting(self, run: Run, *, again: bool = False) -> Iterator[ClaimedRow]:
         """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""
         among = " AND number IN (SELECT number FROM temp.again)" if again else ""
-        message_of = reader_of_messages(run.terms.letterhead)
+        message_of = reader_of_messages(run.terms.message_fields)
         after = 0
         while True:
             with translated():
@@ -285,7 +290,7 @@ class Journal:
                     (run.id, after, _CHUNK),
                 ).fetchall()
             for number, line, attempts, *message in chunk:
-                yield Item(number, line, message_of(message), attempts)
+                yield ClaimedRow(number, line, message_of(message), attempts)
             if len(chunk) < _CHUNK:
                 return
             after = chunk[-1][0]
@@ -294,7 +299,9 @@ class Journal:
         """Let everything that is recorded within be committed together, or nothing of it."""
         return self._database.transaction()
 
-    def claim(self, run: Run, items: Sequence[Item], *, within_limit: Callable[[int], None] | None = None) -> Claim:
+    def claim(
+        self, run: Run, items: Sequence[ClaimedRow], *, within_limit: Callable[[int], None] | None = None
+    ) -> Claim:
         """Enter rows as in flight, before the first byte of their request, unless another run has them.
 
         ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
@@ -329,7 +336,7 @@ class Journal:
             busy=[item for item in items if others.get(item.number) is False],
         )
 
-    def settle(self, run: Run, results: Sequence[tuple[Item, Receipt, State]]) -> None:
+    def settle(self, run: Run, results: Sequence[tuple[ClaimedRow, Receipt, State]]) -> None:
         """Record what became of rows; ``waiting`` is for those that will be tried again."""
         if len({item.number for item, _, _ in results}) != len(results):
             raise _strange_rows()
@@ -458,7 +465,7 @@ class Journal:
         (owner,) = self._connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
         return bool(owner == run.owner)
 
-    def _sent_elsewhere(self, run: Run, items: Sequence[Item]) -> dict[int, bool]:
+    def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, bool]:
         """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
         since = run.started_at - run.terms.within
         (others,) = self._connection.execute(
@@ -469,11 +476,11 @@ class Journal:
             return {}
         found = self._twins(run, items, since)
         if not all(found.values()):
-            self._bury_the_dead()  # what they had in flight is over, too
+            self._reclaim_from_dead_processes()  # what they had in flight is over, too
             found = self._twins(run, items, since)
         return found
 
-    def _twins(self, run: Run, items: Sequence[Item], since: float) -> dict[int, bool]:
+    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: float) -> dict[int, bool]:
         cursor = self._connection.execute(
             "SELECT s.number, max(r.state <> 'in_flight') FROM rows s JOIN rows r ON r.recipient = s.recipient"
             " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
@@ -496,7 +503,7 @@ class Journal:
             runs.append(Run(**{**record, "terms": _load(record["terms"])}))
         return runs
 
-    def _bury_the_dead(self) -> None:
+    def _reclaim_from_dead_processes(self) -> None:
         """Mark what runs of dead processes had in flight as unknown, and let others take these runs."""
         owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
         for run, owner in owned:
@@ -561,13 +568,14 @@ def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
     return sql, (int(ExitCode.UNKNOWN), error, now, run)
 
 
-def _dump(terms: Terms) -> str:
-    return json.dumps({**terms._asdict(), "letterhead": terms.letterhead._asdict()})
+def _dump(terms: RunTerms) -> str:
+    stored = terms._asdict()
+    return json.dumps({_STORED_FIELDS: stored.pop("message_fields")._asdict(), **stored})
 
 
-def _load(text: str) -> Terms:
+def _load(text: str) -> RunTerms:
     values: dict[str, Any] = json.loads(text)
-    head = values["letterhead"]
+    fields = values.pop(_STORED_FIELDS)
     for name, kind in (("type", MessageType), ("priority", Priority), ("encoding", Encoding)):
-        head[name] = None if head[name] is None else kind(head[name])
-    return Terms(**{**values, "letterhead": Letterhead(**head)})
+        fields[name] = None if fields[name] is None else kind(fields[name])
+    return RunTerms(message_fields=MessageFields(**fields), **values)

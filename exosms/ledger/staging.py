@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.ledger.database import Database, translated
-from exosms.sms.compose import Letterhead
+from exosms.sms.compose import MessageFields
 from exosms.sms.message import Encoding, Message, MessageType, Priority
 
 VARYING = ("dlt_entity_id", "dlt_template_id", "type", "priority", "status_callback", "custom_field")
@@ -48,7 +48,7 @@ _IS_OVER = "r.state <> 'in_flight'"
 """What is not over is looked at again when its turn comes, since it may come to nothing."""
 
 
-class Draft(NamedTuple):
+class RowMessage(NamedTuple):
     """A row that makes a message; ``line`` is the physical line on which it begins."""
 
     number: int
@@ -56,7 +56,7 @@ class Draft(NamedTuple):
     message: Message
 
 
-class Rejected(NamedTuple):
+class RejectedRow(NamedTuple):
     """A row that makes none, and why; ``recipient`` is what stands in the file."""
 
     number: int
@@ -93,7 +93,7 @@ class Envelopes(NamedTuple):
     shared: tuple[int, ...]
 
 
-class Before(NamedTuple):
+class EarlierMessages(NamedTuple):
     """How many rows were sent by earlier runs, or may have been."""
 
     accepted: int
@@ -110,11 +110,11 @@ class Before(NamedTuple):
 class Staging:
     """The rows of one file for one account."""
 
-    def __init__(self, database: Database, *, account: str, letterhead: Letterhead) -> None:
+    def __init__(self, database: Database, *, account: str, message_fields: MessageFields) -> None:
         self._database = database
         self._connection = database.connection
-        self._letterhead = letterhead
-        self._own = _varying(letterhead)
+        self._message_fields = message_fields
+        self._own = _varying(message_fields)
         key = _fingerprint_key(self._connection)
         with translated():
             self._connection.execute("DROP TABLE IF EXISTS temp.staged")
@@ -123,7 +123,7 @@ class Staging:
         common = json.dumps(self._own)  # what the rows have in common, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
-    def lay_out(self, drafts: Iterable[Draft | Rejected]) -> None:
+    def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> None:
         """Take the rows of the file, in order."""
         insert = f"INSERT INTO temp.staged ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"
         with translated():
@@ -224,7 +224,7 @@ class Staging:
             " WHERE occurrence > 0 AND state = 'waiting'"
         )
 
-    def sent_before(self, since: float) -> Before:
+    def sent_before(self, since: float) -> EarlierMessages:
         """Count the rows that earlier runs sent, or may have sent, since that moment."""
         row = self._one(
             "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), '') FROM"
@@ -233,7 +233,7 @@ class Staging:
             f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} GROUP BY s.number)",
             since,
         )
-        return Before(accepted=row[0], unknown=row[1], run=row[2])
+        return EarlierMessages(accepted=row[0], unknown=row[1], run=row[2])
 
     def skip_sent_before(self, since: float) -> None:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
@@ -257,7 +257,7 @@ class Staging:
 
     def samples(self) -> Iterator[Message]:
         """Yield the first message and, if it is another, the longest."""
-        message_of = reader_of_messages(self._letterhead)
+        message_of = reader_of_messages(self._message_fields)
         seen: set[int] = set()
         for order in ("number", "length(text) DESC, number"):
             with translated():
@@ -269,8 +269,8 @@ class Staging:
                 seen.add(row[0])
                 yield message_of(row[1:])
 
-    def _row(self, draft: Draft | Rejected) -> tuple[object, ...]:
-        if isinstance(draft, Rejected):
+    def _row(self, draft: RowMessage | RejectedRow) -> tuple[object, ...]:
+        if isinstance(draft, RejectedRow):
             self._digest.update(f"{draft.number}\0{draft.recipient}\0{draft.error}\0".encode(errors="replace"))
             recipient, error = _storable(draft.recipient), _storable(draft.error)
             return (
@@ -320,9 +320,9 @@ class Staging:
             self._connection.execute(sql, values)
 
 
-def reader_of_messages(letterhead: Letterhead) -> Callable[[Sequence[Any]], Message]:
+def reader_of_messages(message_fields: MessageFields) -> Callable[[Sequence[Any]], Message]:
     """Return what makes a message of a row's recipient, sender, encoding, segments, text and fields."""
-    common = (*_varying(letterhead), letterhead.template)
+    common = (*_varying(message_fields), message_fields.template)
 
     def message_of(columns: Sequence[Any]) -> Message:
         to, sender, encoding, segments, text, fields = columns

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from exosms.sandbox import answers
-from exosms.sandbox.store import Store, Stored
+from exosms.sandbox.store import MessageStore, StoredMessage
 
 LARGEST_REQUEST = 4 * 1024 * 1024
 _LONGEST_BODY = 2000
@@ -28,7 +28,7 @@ _CHOSEN = re.compile(r"\+9190000([0-9]{5})")
 _INDIA = 5.5 * 3600
 
 
-class Answer(NamedTuple):
+class SandboxAnswer(NamedTuple):
     """An HTTP answer."""
 
     status: int
@@ -57,18 +57,18 @@ class Emulator:
 
     def __init__(
         self,
-        store: Store,
+        store: MessageStore,
         *,
         clock: Callable[[], float] = time.time,
         delivery_after: float = 0.0,
-        taken: Callable[[Stored], None] = lambda _: None,
+        taken: Callable[[StoredMessage], None] = lambda _: None,
     ) -> None:
         self.store = store
         self._clock = clock
         self._delivery_after = delivery_after
         self._taken = taken
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SandboxAnswer:
         """Answer one request; header names are as HTTP has them, in any case."""
         path = target.partition("?")[0]
         as_json = path.endswith(".json")
@@ -128,12 +128,12 @@ class Emulator:
         ]
         return self._accept(drafts)
 
-    def _accept(self, drafts: Sequence[Stored | RefusedError]) -> list[Any]:
+    def _accept(self, drafts: Sequence[StoredMessage | RefusedError]) -> list[Any]:
         """Take what can be taken; raises if that is nothing."""
         refused = [draft for draft in drafts if isinstance(draft, RefusedError)]
         if len(refused) == len(drafts):
             raise refused[0]
-        taken = [draft for draft in drafts if isinstance(draft, Stored)]
+        taken = [draft for draft in drafts if isinstance(draft, StoredMessage)]
         self.store.add(taken)
         for message in taken:
             self._taken(message)
@@ -142,7 +142,9 @@ class Emulator:
             for draft in drafts
         ]
 
-    def _draft(self, account: str, form: Mapping[str, str], *, to: str, body: str | None) -> Stored | RefusedError:
+    def _draft(
+        self, account: str, form: Mapping[str, str], *, to: str, body: str | None
+    ) -> StoredMessage | RefusedError:
         """Check one message; what is wrong with the whole request is raised, with one recipient returned."""
         _check_fields(form, body)
         number = _e164(to)
@@ -156,7 +158,7 @@ class Emulator:
             if 300 <= code < 600:
                 raise RefusedError(code)
             ends_with = code if code >= 20000 else ends_with
-        return Stored(
+        return StoredMessage(
             sid=secrets.token_hex(16),
             account=account,
             sender=form["From"],
@@ -168,7 +170,7 @@ class Emulator:
             custom_field=form.get("CustomField", ""),
         )
 
-    def message_document(self, message: Stored, *, fresh: bool = False) -> dict[str, Any]:
+    def message_document(self, message: StoredMessage, *, fresh: bool = False) -> dict[str, Any]:
         """Return a message as it stands now; a fresh one is queued, however quick delivery is."""
         code = answers.QUEUED if fresh else self._code_now(message)
         final = code == message.ends_with
@@ -196,7 +198,7 @@ class Emulator:
             }
         }
 
-    def _code_now(self, message: Stored) -> int:
+    def _code_now(self, message: StoredMessage) -> int:
         """Delivery goes through its states with time: queued, sending, submitted, and the end."""
         age = self._clock() - message.created_at
         if age >= self._delivery_after:
@@ -204,7 +206,7 @@ class Emulator:
         third = int(3 * age / self._delivery_after)
         return (answers.QUEUED, answers.SENDING, answers.SUBMITTED)[max(0, third)]
 
-    def callback_form(self, message: Stored) -> Mapping[str, str]:
+    def callback_form(self, message: StoredMessage) -> Mapping[str, str]:
         """Return what Exotel posts to a StatusCallback once the message has come to its end."""
         ended = message._replace(created_at=message.created_at - self._delivery_after)
         document = self.message_document(ended)["SMSMessage"]
@@ -277,12 +279,12 @@ def _date(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + _INDIA))
 
 
-def _answer(status: int, document: Any, *, as_json: bool) -> Answer:
+def _answer(status: int, document: Any, *, as_json: bool) -> SandboxAnswer:
     if as_json:
-        return Answer(status, json.dumps(document).encode(), "application/json")
+        return SandboxAnswer(status, json.dumps(document).encode(), "application/json")
     inner = "".join(map(_xml, document)) if isinstance(document, list) else _xml(document)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<TwilioResponse>{inner}</TwilioResponse>'
-    return Answer(status, text.encode(), "application/xml")
+    return SandboxAnswer(status, text.encode(), "application/xml")
 
 
 def _xml(node: Any) -> str:

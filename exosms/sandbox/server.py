@@ -16,10 +16,10 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from exosms.sandbox.emulator import LARGEST_REQUEST, Answer, Emulator, RefusedError
-from exosms.sandbox.store import Store, Stored
+from exosms.sandbox.emulator import LARGEST_REQUEST, Emulator, RefusedError, SandboxAnswer
+from exosms.sandbox.store import MessageStore, StoredMessage
 
-_GATEWAY = Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
+_GATEWAY = SandboxAnswer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
 
 
 class Behaviour(NamedTuple):
@@ -40,7 +40,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, port: int, behaviour: Behaviour) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.behaviour = behaviour
-        self.emulator = Emulator(Store(), delivery_after=behaviour.delivery_after, taken=self._call_back_later)
+        self.emulator = Emulator(MessageStore(), delivery_after=behaviour.delivery_after, taken=self._call_back_later)
         self._chance = random.Random(behaviour.seed)  # noqa: S311  # faults, not secrets
         self._lock = threading.Lock()
 
@@ -58,7 +58,7 @@ class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Keep quiet about clients that go away."""
 
-    def _call_back_later(self, message: Stored) -> None:
+    def _call_back_later(self, message: StoredMessage) -> None:
         """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
         if not _is_loopback(message.callback):
             return
@@ -66,7 +66,7 @@ class Server(http.server.ThreadingHTTPServer):
         timer.daemon = True
         timer.start()
 
-    def _call_back(self, message: Stored) -> None:
+    def _call_back(self, message: StoredMessage) -> None:
         form = urlencode(self.emulator.callback_form(message)).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -124,24 +124,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._write(_rearranged(answer, fault))
 
-    def _answer(self, body: bytes) -> Answer:
+    def _answer(self, body: bytes) -> SandboxAnswer:
         return self.server.emulator.answer(self.command, self.path, dict(self.headers.items()), body)
 
-    def _refusal(self, fault: str) -> Answer | None:
+    def _refusal(self, fault: str) -> SandboxAnswer | None:
         """Return the answer of a fault that refuses before anything is taken."""
         if fault == "gateway":
             return _GATEWAY
         if fault not in {"429", "503"}:
             return None
         refusal = RefusedError(int(fault))
-        return Answer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
+        return SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
         if not length.isdigit() or int(length[:12]) > LARGEST_REQUEST:
             refusal = RefusedError(413 if length.isdigit() else 400, 40500, "Invalid Parameters")
             self.close_connection = True
-            self._write(Answer(refusal.status, json.dumps(refusal.document()).encode(), "application/json"))
+            self._write(SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json"))
             return None
         body = self.rfile.read(int(length))
         return body if len(body) == int(length) else None
@@ -151,9 +151,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             {"Sid": message.sid, "From": message.sender, "To": message.recipient, "Body": message.body}
             for message in self.server.emulator.store.received()
         ]
-        self._write(Answer(200, json.dumps(received).encode(), "application/json"))
+        self._write(SandboxAnswer(200, json.dumps(received).encode(), "application/json"))
 
-    def _write(self, answer: Answer, *, cut: bool = False) -> None:
+    def _write(self, answer: SandboxAnswer, *, cut: bool = False) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -168,13 +168,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-def _rearranged(answer: Answer, fault: str) -> Answer:
+def _rearranged(answer: SandboxAnswer, fault: str) -> SandboxAnswer:
     """Return the answer to several messages in another order, or without some of them."""
     if fault not in {"reorder", "partial"} or not answer.body.startswith(b"["):
         return answer
     items = json.loads(answer.body)
     items = items[::-1] if fault == "reorder" else items[: max(1, len(items) // 2)]
-    return Answer(answer.status, json.dumps(items).encode(), answer.content_type)
+    return SandboxAnswer(answer.status, json.dumps(items).encode(), answer.content_type)
 
 
 def _is_loopback(address: str) -> bool:

@@ -14,7 +14,7 @@ _COLUMNS = "sid, account, sender, recipient, body, ends_with, created_at, callba
 _TABLE = f"CREATE TABLE IF NOT EXISTS messages ({_COLUMNS}, PRIMARY KEY (sid)) WITHOUT ROWID"
 
 
-class Stored(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message that the sandbox took; ``ends_with`` is the detailed status that it will end with."""
 
     sid: str
@@ -28,12 +28,12 @@ class Stored(NamedTuple):
     custom_field: str
 
 
-class Store:
+class MessageStore:
     """Messages by Sid. With a path they are in SQLite there; sqlite3.Error and OSError pass to the caller."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._memory: dict[str, Stored] = {}
+        self._memory: dict[str, StoredMessage] = {}
         self._lock = threading.Lock()
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Store:
             with self._connection() as connection:
                 connection.execute(_TABLE)
 
-    def add(self, messages: list[Stored]) -> None:
+    def add(self, messages: list[StoredMessage]) -> None:
         """Keep messages, all or none."""
         if self._path is None:
             with self._lock:
@@ -53,7 +53,7 @@ class Store:
                 messages,
             )
 
-    def get(self, account: str, sid: str) -> Stored | None:
+    def get(self, account: str, sid: str) -> StoredMessage | None:
         """Return an account's message."""
         if self._path is None:
             message = self._memory.get(sid)
@@ -63,16 +63,16 @@ class Store:
                 f"SELECT {_COLUMNS} FROM messages WHERE sid = ? AND account = ?",  # noqa: S608  # our own words only
                 (sid, account),
             ).fetchone()
-        return Stored(*row) if row else None
+        return StoredMessage(*row) if row else None
 
-    def received(self) -> list[Stored]:
+    def received(self) -> list[StoredMessage]:
         """Return all messages that were taken, in the order of taking; for tests of what was sent twice."""
         if self._path is None:
             with self._lock:
                 return list(self._memory.values())
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
-        return [Stored(*row) for row in rows]
+        return [StoredMessage(*row) for row in rows]
 
     @contextmanager
     def _connection(self) -> "Iterator[sqlite3.Connection]":

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Entry, Ledger, OnceKey, State
+from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off
 
@@ -26,7 +26,7 @@ _WORTH_TELLING = 2.0
 """Seconds of waiting that a person would wonder about."""
 
 
-class Desk(NamedTuple):
+class Dispatcher(NamedTuple):
     """Everything that a message needs on its way, for one account and one command."""
 
     client: Client
@@ -74,7 +74,7 @@ class Desk(NamedTuple):
             )
         except (GuardError, LedgerError) as error:
             return refused_here(error)
-        if isinstance(claim, Entry):
+        if isinstance(claim, LedgerEntry):
             return self.deliver(message, once=once)
         receipt = self._attempt(claim, message)
         return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
@@ -155,7 +155,7 @@ class Desk(NamedTuple):
             self.pause(seconds)
         return True
 
-    def _wait_for_key(self, message: Message, once: OnceKey) -> Entry | None:
+    def _wait_for_key(self, message: Message, once: OnceKey) -> LedgerEntry | None:
         """Return the settled entry that uses the key, having waited for a living process that is using it."""
         told = False
         while used := self.ledger.used(once, recipient=message.to, account=self.account):
@@ -206,7 +206,7 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     )
 
 
-def used_before(entry: Entry) -> Receipt:
+def used_before(entry: LedgerEntry) -> Receipt:
     """Return what a message comes to whose once key another one used, which is known to be settled."""
     from exosms.system.times import local
 

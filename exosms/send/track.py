@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.exotel.client import Client
-from exosms.exotel.delivery_report import ASK_AGAIN, Finding, checked_when_sent, found, is_about_the_template
+from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
 from exosms.ledger.history import History
 from exosms.ledger.messages import Ledger
 from exosms.sms.message import Problem, Retry, Then
@@ -35,7 +35,7 @@ _WORTH_TELLING = 2.0
 _PASSING = {Then.RETRY, Then.PAUSE}
 
 
-class Asker(NamedTuple):
+class Poller(NamedTuple):
     """Everything that a question about a message needs, for one account and one command."""
 
     client: Client
@@ -51,12 +51,12 @@ class Asker(NamedTuple):
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
-    def known(self, sid: str) -> Finding | None:
+    def known(self, sid: str) -> DeliveryReport | None:
         """Return what was found earlier, if it was final: nothing more can come."""
         delivery = self.ledger.delivery(self.account, sid)
         return self._with_check(found(sid, delivery)) if delivery and delivery.is_final else None
 
-    def ask(self, sid: str, *, until: float) -> Finding:
+    def ask(self, sid: str, *, until: float) -> DeliveryReport:
         """Ask once and keep the answer; no wait for our turn begins that would end after ``until``."""
         self.pause(0)  # whoever was asked to stop meanwhile does so here
         blocked = self.ledger.blocked_for(self.account) if self.rate else 0.0
@@ -64,14 +64,14 @@ class Asker(NamedTuple):
             return _paused(sid, blocked)
         if self.rate:
             self._take_turn(self.rate)
-        finding = self.client.details(sid)
+        report = self.client.details(sid)
         self.pause(0)
-        if finding.delivery:
-            self.ledger.keep_delivery(self.account, sid, finding.delivery)
-        if finding.then is Then.PAUSE and self.rate:
-            seconds = back_off(0, chance=self.chance()) if finding.retry_after is None else finding.retry_after
+        if report.delivery:
+            self.ledger.keep_delivery(self.account, sid, report.delivery)
+        if report.then is Then.PAUSE and self.rate:
+            seconds = back_off(0, chance=self.chance()) if report.retry_after is None else report.retry_after
             self.ledger.block(self.account, seconds=seconds)
-        return self._with_check(finding)
+        return self._with_check(report)
 
     def _take_turn(self, rate: Rate) -> None:
         seconds = (
@@ -82,29 +82,29 @@ class Asker(NamedTuple):
         if seconds > 0:
             self.pause(seconds)
 
-    def _with_check(self, finding: Finding) -> Finding:
+    def _with_check(self, report: DeliveryReport) -> DeliveryReport:
         """Say in the remedy what the check of the template finds, where it failed for that and one is known."""
-        problem = finding.problem
+        problem = report.problem
         if problem is None or not is_about_the_template(problem):
-            return finding
-        found = self.check(finding.sid)
+            return report
+        found = self.check(report.sid)
         if found is None:
-            sent = History(self.ledger).sent_as(self.account, finding.sid)
+            sent = History(self.ledger).sent_as(self.account, report.sid)
             found = checked_when_sent(sent.template) if sent and sent.template else None
         if found is None:
-            return finding
-        return finding._replace(problem=problem._replace(remedy=f"{problem.remedy} {found}"))
+            return report
+        return report._replace(problem=problem._replace(remedy=f"{problem.remedy} {found}"))
 
 
 class Watch:
-    """Messages that are asked about in rounds; ``findings`` holds at any moment what is known of each."""
+    """Messages that are asked about in rounds; ``reports`` holds at any moment what is known of each."""
 
-    def __init__(self, asker: Asker, sids: Sequence[str], *, fresh: Collection[str] = ()) -> None:
+    def __init__(self, poller: Poller, sids: Sequence[str], *, fresh: Collection[str] = ()) -> None:
         """``fresh``: Sids that Exotel gave us, so that whatever else it answers about one means not yet."""
-        self.findings: dict[str, Finding] = {}
+        self.reports: dict[str, DeliveryReport] = {}
         self.asked: Callable[[int], None] = lambda _place: None
         """Told after each question which one of the round it was, from 1."""
-        self._asker = asker
+        self._asker = poller
         self._fresh = fresh
         self._open = list(sids)
 
@@ -117,7 +117,7 @@ class Watch:
         """Ask until every question has an answer, for a while; yields the seconds before each further round."""
         until = self._asker.now() + PATIENCE
         for retry in range(MOST_RETRIES + 1):
-            stop = self._round(until, is_settled=lambda finding: finding.then not in _PASSING)
+            stop = self._round(until, is_settled=lambda report: report.then not in _PASSING)
             delay = back_off(retry, chance=self._asker.chance())
             if stop or not self._open or retry == MOST_RETRIES or self._asker.now() + delay > until:
                 break
@@ -138,50 +138,50 @@ class Watch:
             interval = min(LONGEST_INTERVAL, interval * _GROWTH)
         self._give_up()
         for sid in self._open:
-            finding = self.findings[sid]
-            if finding.delivery and finding.problem is None:
-                self.findings[sid] = finding._replace(exit_code=ExitCode.PENDING)
+            report = self.reports[sid]
+            if report.delivery and report.problem is None:
+                self.reports[sid] = report._replace(exit_code=ExitCode.PENDING)
 
-    def _round(self, until: float, *, is_settled: Callable[[Finding], bool]) -> bool:
+    def _round(self, until: float, *, is_settled: Callable[[DeliveryReport], bool]) -> bool:
         """Ask about every open message once; return whether to ask no more at all."""
         silent = 0
-        finding: Finding | None = None
+        report: DeliveryReport | None = None
         for place, sid in enumerate(self._open, start=1):
-            if sid in self.findings and self._asker.now() > until + _GRACE:
+            if sid in self.reports and self._asker.now() > until + _GRACE:
                 break
-            finding = self._asker.known(sid) or self._asker.ask(sid, until=until)
-            self.findings[sid] = _merged(self.findings.get(sid), finding)
+            report = self._asker.known(sid) or self._asker.ask(sid, until=until)
+            self.reports[sid] = _merged(self.reports.get(sid), report)
             self.asked(place)
-            silent = silent + 1 if finding.then in _PASSING else 0
-            if silent == 1 and finding.problem:
-                self._asker.tell(f"the delivery state of {sid} is not known yet ({_reason(finding.problem)})")
-            if finding.then is Then.STOP or silent == _ENOUGH:
+            silent = silent + 1 if report.then in _PASSING else 0
+            if silent == 1 and report.problem:
+                self._asker.tell(f"the delivery state of {sid} is not known yet ({_reason(report.problem)})")
+            if report.then is Then.STOP or silent == _ENOUGH:
                 break
-        self._open = [sid for sid in self._open if sid not in self.findings or not is_settled(self.findings[sid])]
-        return finding is not None and finding.then is Then.STOP
+        self._open = [sid for sid in self._open if sid not in self.reports or not is_settled(self.reports[sid])]
+        return report is not None and report.then is Then.STOP
 
-    def _is_final(self, finding: Finding) -> bool:
-        if finding.delivery:
-            return finding.delivery.is_final
-        return finding.then not in _PASSING and finding.sid not in self._fresh
+    def _is_final(self, report: DeliveryReport) -> bool:
+        if report.delivery:
+            return report.delivery.is_final
+        return report.then not in _PASSING and report.sid not in self._fresh
 
     def _give_up(self) -> None:
         """Whoever was not asked, because others were not answered, has the same reason."""
-        last = next((finding for finding in reversed(self.findings.values()) if not finding.delivery), None)
+        last = next((report for report in reversed(self.reports.values()) if not report.delivery), None)
         for sid in self._open:
-            if last and sid not in self.findings:
-                self.findings[sid] = last._replace(sid=sid)
+            if last and sid not in self.reports:
+                self.reports[sid] = last._replace(sid=sid)
 
 
-def _merged(before: Finding | None, now: Finding) -> Finding:
+def _merged(before: DeliveryReport | None, now: DeliveryReport) -> DeliveryReport:
     """A question without an answer leaves what was known; one after which none can follow also says why."""
     if before is None or before.delivery is None or now.delivery:
         return now
     return now._replace(delivery=before.delivery) if now.then is Then.STOP else before
 
 
-def _paused(sid: str, seconds: float) -> Finding:
-    return Finding(
+def _paused(sid: str, seconds: float) -> DeliveryReport:
+    return DeliveryReport(
         sid=sid,
         exit_code=ExitCode.RATE_LIMITED,
         then=Then.PAUSE,

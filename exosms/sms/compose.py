@@ -14,7 +14,7 @@ _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _UNFILLED = re.compile(r"\{#\w*#\}|\{\{\s*\w+\s*\}\}")
 
 
-class Letterhead(NamedTuple):
+class MessageFields(NamedTuple):
     """What the messages of one command have in common."""
 
     sender: str
@@ -29,23 +29,23 @@ class Letterhead(NamedTuple):
     template: str | None = None
 
 
-def compose(to: str, body: str, letterhead: Letterhead) -> Message:
+def compose(to: str, body: str, message_fields: MessageFields) -> Message:
     """Return the message to ``to`` (E.164); raises InputError for a text that cannot be sent."""
     check_text(body)
-    measure = segments.measure(body, letterhead.encoding)
+    measure = segments.measure(body, message_fields.encoding)
     return Message(  # in their order: names would take twice the time, and a file has many rows
         to,
-        letterhead.sender,
+        message_fields.sender,
         body,
         measure.encoding,
         measure.segments,
-        letterhead.dlt_entity_id,
-        letterhead.dlt_template_id,
-        letterhead.type,
-        letterhead.priority,
-        letterhead.status_callback,
-        letterhead.custom_field,
-        letterhead.template,
+        message_fields.dlt_entity_id,
+        message_fields.dlt_template_id,
+        message_fields.type,
+        message_fields.priority,
+        message_fields.status_callback,
+        message_fields.custom_field,
+        message_fields.template,
     )
 
 

@@ -60,7 +60,7 @@ class Row(NamedTuple):
     cells: Mapping[str, str]
 
 
-class Flaw(NamedTuple):
+class RowError(NamedTuple):
     """What is wrong with one record, as a sentence that names the value."""
 
     number: int
@@ -91,7 +91,7 @@ class Sheet:
         self.headers: tuple[str, ...] = tuple(self._read_headers())
         self._folded = _checked_headers(name, self.headers)
 
-    def rows(self) -> Iterator[Row | Flaw]:
+    def rows(self) -> Iterator[Row | RowError]:
         """Yield every record as a row or a flaw; reading goes on after a flaw unless it ``is_last``.
 
         Raises InputError for what concerns the whole file: bytes that are not in its encoding, a failing disk.
@@ -165,13 +165,13 @@ class Sheet:
         try:
             headers = next(self._reader, None)
         except (csv.Error, _EndlessError) as error:
-            flaw = self._broken(0, line, error)
-            raise InputError(f"{self.name}, line {line}: {flaw.message}", remedy=flaw.remedy) from error
+            row_error = self._broken(0, line, error)
+            raise InputError(f"{self.name}, line {line}: {row_error.message}", remedy=row_error.remedy) from error
         if headers is None:
             raise InputError(f"{self.name} is empty", remedy="Its first line must contain the column names.")
         if '"' in "".join(headers) and self._has_stray_quote():
-            flaw = self._stray(0, line, headers)
-            raise InputError(f"{self.name}, line {line}: {flaw.message}", remedy=flaw.remedy)
+            row_error = self._stray(0, line, headers)
+            raise InputError(f"{self.name}, line {line}: {row_error.message}", remedy=row_error.remedy)
         return headers
 
     def _has_stray_quote(self) -> bool:
@@ -180,10 +180,10 @@ class Sheet:
         grammar = rf"{cell}(?:{re.escape(self._delimiter)}{cell})*+[\r\n]*"
         return re.fullmatch(grammar, "".join(self._record)) is None
 
-    def _broken(self, number: int, line: int, error: Exception) -> Flaw:
+    def _broken(self, number: int, line: int, error: Exception) -> RowError:
         value = shown("".join(self._record))
         meaning = next((words for sign, words in _BROKEN if sign in str(error)), str(error))
-        return Flaw(
+        return RowError(
             number=number,
             line=line,
             column=None,
@@ -193,12 +193,12 @@ class Sheet:
             is_last=True,
         )
 
-    def _stray(self, number: int, line: int, cells: Sequence[str]) -> Flaw:
+    def _stray(self, number: int, line: int, cells: Sequence[str]) -> RowError:
         record = "".join(self._record)
         bare = (place for place, cell in enumerate(cells) if '"' in cell and _quoted(cell) not in record)
         place = next(bare, 0)
         value = shown(cells[place])
-        return Flaw(
+        return RowError(
             number=number,
             line=line,
             column=self.headers[place] if number and place < len(self.headers) else None,
@@ -208,10 +208,10 @@ class Sheet:
             is_last=True,
         )
 
-    def _miscounted(self, number: int, line: int, cells: Sequence[str]) -> Flaw:
+    def _miscounted(self, number: int, line: int, cells: Sequence[str]) -> RowError:
         value = shown(self._delimiter.join(cells))
         count = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-        return Flaw(
+        return RowError(
             number=number,
             line=line,
             column=None,
@@ -220,10 +220,10 @@ class Sheet:
             remedy="Put a cell that contains a delimiter or a line break in quotes.",
         )
 
-    def _nul(self, number: int, line: int, cells: Sequence[str]) -> Flaw:
+    def _nul(self, number: int, line: int, cells: Sequence[str]) -> RowError:
         place = next(place for place, cell in enumerate(cells) if "\0" in cell)
         value = shown(cells[place])
-        return Flaw(
+        return RowError(
             number=number,
             line=line,
             column=self.headers[place],

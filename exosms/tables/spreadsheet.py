@@ -39,7 +39,7 @@ class Cell(NamedTuple):
     """The workbook keeps it as a number, of which a spreadsheet holds 15 digits."""
 
 
-class Row(NamedTuple):
+class SheetRow(NamedTuple):
     """The cells by their column from 0; a row of a CSV is numbered by the physical line that it begins on."""
 
     number: int
@@ -51,7 +51,7 @@ class Reading(NamedTuple):
 
     label: str
     """``line`` or ``row``: what its rows' numbers count."""
-    rows: Callable[[], Sequence[Row]]
+    rows: Callable[[], Sequence[SheetRow]]
     """Raises InputError for what cannot be read in this way."""
     notes: tuple[str, ...] = ()
 
@@ -119,13 +119,13 @@ def _tables(path: Path, text: str, notes: tuple[str, ...]) -> Iterator[Reading]:
         yield Reading("line", partial(_records, path, text, delimiter), notes)
 
 
-def _records(path: Path, text: str, delimiter: str) -> Sequence[Row]:
+def _records(path: Path, text: str, delimiter: str) -> Sequence[SheetRow]:
     """Return the records of a CSV. Strict: Python's reader otherwise merges rows after a quote that never closes."""
     import csv
     import io
 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[Row] = []
+    rows: list[SheetRow] = []
     line, count = 1, 0
     try:
         for record in reader:
@@ -134,7 +134,7 @@ def _records(path: Path, text: str, delimiter: str) -> Sequence[Row]:
             if count > _MOST_CELLS:
                 raise InputError(f"{path} has more than {_MOST_CELLS} cells", remedy="Export fewer at once.")
             if cells:
-                rows.append(Row(line, cells))
+                rows.append(SheetRow(line, cells))
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(f"{path}, line {line}: {error}", remedy="Fix the quotes in that row.") from error
@@ -167,7 +167,7 @@ def _unpacked(path: Path) -> Iterator["ZipFile"]:
         raise InputError(f"{path} cannot be read as an XLSX workbook: {flaw}", remedy=_UNREADABLE) from error
 
 
-def _rows(path: Path, part: str) -> Sequence[Row]:
+def _rows(path: Path, part: str) -> Sequence[SheetRow]:
     with _unpacked(path) as book:
         strings = _Strings()
         if _STRINGS in book.namelist():
@@ -281,7 +281,7 @@ class _Sheet(_Texts):
         self._cells: dict[int, Cell] = {}
         self._number = self._column = self._count = 0
         self._type = ""
-        self.rows: list[Row] = []
+        self.rows: list[SheetRow] = []
 
     def opened(self, tag: str, attributes: Mapping[str, str]) -> None:
         super().opened(tag, attributes)
@@ -304,7 +304,7 @@ class _Sheet(_Texts):
             self._count += len(self._cells)
             if self._count > _MOST_CELLS:
                 raise ValueError(f"it has more than {_MOST_CELLS} cells")
-            self.rows.append(Row(self._number, self._cells))
+            self.rows.append(SheetRow(self._number, self._cells))
 
     def _cell(self, text: str) -> Cell:
         if self._type == "s":

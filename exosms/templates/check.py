@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
 from exosms.templates import syntax
-from exosms.templates.explain.explain import Problem, explain
+from exosms.templates.explain.explain import Explanation, explain
 from exosms.templates.match import Match, match
 from exosms.templates.registry import Registered, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class TemplateCheck:
     """What was found. ``template`` is the one compared with; None if none has a word in common with the body."""
 
     body: str
@@ -22,7 +22,7 @@ class Verdict:
     ambiguous: bool = False
     """Other values would make the same body."""
     warnings: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Explanation, ...] = ()
     others: tuple[str, ...] = ()
     """Further templates that match just as specifically."""
 
@@ -30,7 +30,7 @@ class Verdict:
 class MismatchError(InputError):
     """The text does not match its template; the operator would drop it after it was paid for."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: TemplateCheck) -> None:
         first, name = verdict.problems[0], verdict.template.name if verdict.template else ""
         more = f" (and {len(verdict.problems) - 1} more)" if len(verdict.problems) > 1 else ""
         super().__init__(
@@ -47,15 +47,15 @@ def rendered(registered: Registered, given: Mapping[str, str], *, fit: bool) -> 
     return syntax.render(registered.template, fitted), warnings
 
 
-def against(body: str, registered: Registered) -> Verdict:
+def against(body: str, registered: Registered) -> TemplateCheck:
     """Hold a body against one template; raises InputError for one that is longer than any message."""
     check_length(body)
     found = match(registered.template, body)
     warnings = registered.template.warnings
     if not isinstance(found, Match):
         problems = explain(registered.template, body)
-        return Verdict(body=body, template=registered, matches=False, warnings=warnings, problems=problems)
-    return Verdict(
+        return TemplateCheck(body=body, template=registered, matches=False, warnings=warnings, problems=problems)
+    return TemplateCheck(
         body=body,
         template=registered,
         matches=True,
@@ -65,7 +65,7 @@ def against(body: str, registered: Registered) -> Verdict:
     )
 
 
-def against_all(body: str, registry: Registry) -> Verdict:
+def against_all(body: str, registry: Registry) -> TemplateCheck:
     """Hold a body against every template known; the most specific match wins, else the nearest is explained."""
     if not registry.templates:
         raise InputError(
@@ -75,9 +75,9 @@ def against_all(body: str, registry: Registry) -> Verdict:
     check_length(body)
     best = registry.index.best(body)
     if best.name is None:
-        return Verdict(body=body, template=None, matches=False)
+        return TemplateCheck(body=body, template=None, matches=False)
     verdict = against(body, registry.templates[best.name])
-    return Verdict(
+    return TemplateCheck(
         body=body,
         template=verdict.template,
         matches=verdict.matches,

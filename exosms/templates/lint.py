@@ -13,14 +13,14 @@ from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.templates.registry import Registered, Registry
 from exosms.templates.syntax import Variable
-from exosms.templates.variables import Kind as VariableKind
+from exosms.templates.variables import VariableType
 
 LEAST_FIXED = 30
 """Per cent of a text that is not variables."""
 
 
-class Kind(StrEnum):
-    """What sort of remark it is; the words are stable."""
+class LintKind(StrEnum):
+    """What sort of notice it is; the words are stable."""
 
     INVALID = "invalid"
     ID_INVALID = "id_invalid"
@@ -45,51 +45,51 @@ class Kind(StrEnum):
     UNKNOWN_KEY = "unknown_key"
 
 
-WRONG = frozenset({Kind.INVALID, Kind.ID_INVALID, Kind.ID_CONFLICT, Kind.HEADER_INVALID})
+WRONG = frozenset({LintKind.INVALID, LintKind.ID_INVALID, LintKind.ID_CONFLICT, LintKind.HEADER_INVALID})
 """What has to be mended; everything else is a note."""
 
 
-class Rule(NamedTuple):
+class LintRule(NamedTuple):
     """Who says so and, where it is known, since when: ``YYYY-MM``."""
 
     source: str
     since: str | None = None
 
 
-_PORTALS = Rule("a rule of registration on DLT portals, which has exceptions")
-_OPERATORS = Rule("operators find a text by its header and its 19-digit template id")
-_OURS = Rule("exosms")
-_TYPED = Rule("TRAI direction of 2025-11-18: variables are registered with their type", "2026-01")
+_PORTALS = LintRule("a rule of registration on DLT portals, which has exceptions")
+_OPERATORS = LintRule("operators find a text by its header and its 19-digit template id")
+_OURS = LintRule("exosms")
+_TYPED = LintRule("TRAI direction of 2025-11-18: variables are registered with their type", "2026-01")
 
-RULES: Mapping[Kind, Rule] = {
-    Kind.INVALID: _OURS,
-    Kind.ID_INVALID: _OPERATORS,
-    Kind.ID_CONFLICT: _OPERATORS,
-    Kind.HEADER_INVALID: _OPERATORS,
-    Kind.ID_SHARED: _OPERATORS,
-    Kind.ID_UNUSUAL: _OPERATORS,
-    Kind.HEADER_UNUSUAL: _OPERATORS,
-    Kind.MISSING_ID: _OPERATORS,
-    Kind.MISSING_FROM: _OPERATORS,
-    Kind.MISSING_TYPE: Rule("without SmsType Exotel decides what a message is (Exotel support 38686)"),
-    Kind.TEXT_SHARED: _OURS,
-    Kind.MARKER: _OURS,
-    Kind.UNTYPED: _TYPED,
-    Kind.UNNAMED: _OURS,
-    Kind.ADJACENT: _PORTALS,
-    Kind.AT_END: _PORTALS,
-    Kind.LITTLE_FIXED: _PORTALS,
-    Kind.FORBIDDEN: _PORTALS,
-    Kind.SPACES: _PORTALS,
-    Kind.EDGE: Rule("operators compare exactly, spaces included"),
-    Kind.UNKNOWN_KEY: _OURS,
+RULES: Mapping[LintKind, LintRule] = {
+    LintKind.INVALID: _OURS,
+    LintKind.ID_INVALID: _OPERATORS,
+    LintKind.ID_CONFLICT: _OPERATORS,
+    LintKind.HEADER_INVALID: _OPERATORS,
+    LintKind.ID_SHARED: _OPERATORS,
+    LintKind.ID_UNUSUAL: _OPERATORS,
+    LintKind.HEADER_UNUSUAL: _OPERATORS,
+    LintKind.MISSING_ID: _OPERATORS,
+    LintKind.MISSING_FROM: _OPERATORS,
+    LintKind.MISSING_TYPE: LintRule("without SmsType Exotel decides what a message is (Exotel support 38686)"),
+    LintKind.TEXT_SHARED: _OURS,
+    LintKind.MARKER: _OURS,
+    LintKind.UNTYPED: _TYPED,
+    LintKind.UNNAMED: _OURS,
+    LintKind.ADJACENT: _PORTALS,
+    LintKind.AT_END: _PORTALS,
+    LintKind.LITTLE_FIXED: _PORTALS,
+    LintKind.FORBIDDEN: _PORTALS,
+    LintKind.SPACES: _PORTALS,
+    LintKind.EDGE: LintRule("operators compare exactly, spaces included"),
+    LintKind.UNKNOWN_KEY: _OURS,
 }
 
 
-class Note(NamedTuple):
-    """One remark about one template; without a name about the file."""
+class LintNotice(NamedTuple):
+    """One notice about one template; without a name about the file."""
 
-    kind: Kind
+    kind: LintKind
     template: str | None
     message: str
 
@@ -99,17 +99,19 @@ class Note(NamedTuple):
         return self.kind in WRONG
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> LintRule:
         """Who says so, and since when."""
         return RULES[self.kind]
 
 
-def lint(registry: Registry, flaws: Mapping[str, InputError]) -> tuple[Note, ...]:
+def lint(registry: Registry, flaws: Mapping[str, InputError]) -> tuple[LintNotice, ...]:
     """Return what is to be said of the templates that could be read, and of those that could not (``flaws``)."""
-    notes = [Note(Kind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
-    notes += [Note(Kind.INVALID, name, _sentence(flaw)) for name, flaw in flaws.items()]
+    notes = [LintNotice(LintKind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
+    notes += [LintNotice(LintKind.INVALID, name, _sentence(flaw)) for name, flaw in flaws.items()]
     for registered in registry.templates.values():
-        notes += [Note(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)]
+        notes += [
+            LintNotice(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)
+        ]
     return (*notes, *_shared(registry))
 
 
@@ -117,44 +119,47 @@ def _sentence(error: InputError) -> str:
     return f"{error.message}. {error.remedy}" if error.remedy else error.message
 
 
-Found = Iterator[tuple[Kind, str]]
+Found = Iterator[tuple[LintKind, str]]
 
 
 def _ids(registered: Registered) -> Found:
     if registered.dlt_template_id is None:
-        yield Kind.MISSING_ID, "it has no dlt_template_id, so Indian operators may drop its messages"
+        yield LintKind.MISSING_ID, "it has no dlt_template_id, so Indian operators may drop its messages"
     for entity, template in ((registered.dlt_entity_id, None), (None, registered.dlt_template_id)):
         try:
             for warning in dlt.check_ids(entity, template):
-                yield Kind.ID_UNUSUAL, warning
+                yield LintKind.ID_UNUSUAL, warning
         except InputError as error:
-            yield Kind.ID_INVALID, _sentence(error)
+            yield LintKind.ID_INVALID, _sentence(error)
 
 
 def _header(registered: Registered) -> Found:
     if registered.sender is None:
-        yield Kind.MISSING_FROM, "it has no header (from), so the profile's is used, which must be registered with it"
+        yield (
+            LintKind.MISSING_FROM,
+            "it has no header (from), so the profile's is used, which must be registered with it",
+        )
         return
     try:
         for warning in dlt.check_sender(registered.sender):
-            yield Kind.HEADER_UNUSUAL, warning
+            yield LintKind.HEADER_UNUSUAL, warning
     except InputError as error:
-        yield Kind.HEADER_INVALID, _sentence(error)
+        yield LintKind.HEADER_INVALID, _sentence(error)
 
 
 def _type(registered: Registered) -> Found:
     if registered.type is None:
-        yield Kind.MISSING_TYPE, "it has no type, so Exotel decides whether it is promotional"
+        yield LintKind.MISSING_TYPE, "it has no type, so Exotel decides whether it is promotional"
 
 
 def _markers(registered: Registered) -> Found:
     for warning in registered.template.warnings:
-        yield Kind.MARKER, warning
-    untyped = sum(each.count for each in registered.template.variables if each.kind is VariableKind.UNTYPED)
+        yield LintKind.MARKER, warning
+    untyped = sum(each.count for each in registered.template.variables if each.kind is VariableType.UNTYPED)
     if untyped:
         what = "1 variable has" if untyped == 1 else f"{untyped} variables have"
         yield (
-            Kind.UNTYPED,
+            LintKind.UNTYPED,
             f"{what} no type; a newly registered template needs {{#numeric#}}, {{#alphanumeric#}} and the like",
         )
 
@@ -163,38 +168,38 @@ def _names(registered: Registered) -> Found:
     count, named = registered.template.marker_count, len(registered.variables)
     if named < count:
         unnamed = ", ".join(registered.names[named:])
-        yield Kind.UNNAMED, f"variables without a name: {count - named} of {count}; --var takes {unnamed}"
+        yield LintKind.UNNAMED, f"variables without a name: {count - named} of {count}; --var takes {unnamed}"
 
 
 def _shape(registered: Registered) -> Found:
     tokens = registered.template.tokens
     pooled = any(each.count > 1 for each in registered.template.variables)
     if pooled or any(isinstance(one, Variable) and isinstance(other, Variable) for one, other in pairwise(tokens)):
-        yield Kind.ADJACENT, "variables are side by side, with no fixed text between them"
+        yield LintKind.ADJACENT, "variables are side by side, with no fixed text between them"
     ends = {"begins": tokens[0], "ends": tokens[-1]}
     at = [verb for verb, token in ends.items() if isinstance(token, Variable)]
     if at:
-        yield Kind.AT_END, f"the text {' and '.join(at)} with a variable"
+        yield LintKind.AT_END, f"the text {' and '.join(at)} with a variable"
     share = 100 * registered.template.literal_length // len(registered.template.folded)
     if share < LEAST_FIXED:
-        yield Kind.LITTLE_FIXED, f"{share} % of the text is fixed, less than {LEAST_FIXED} %"
+        yield LintKind.LITTLE_FIXED, f"{share} % of the text is fixed, less than {LEAST_FIXED} %"
 
 
 def _characters(registered: Registered) -> Found:
     text = registered.template.folded
     for character in "<>":
         if character in text:
-            yield Kind.FORBIDDEN, f"the text has {character!r} at offset {text.index(character)}"
+            yield LintKind.FORBIDDEN, f"the text has {character!r} at offset {text.index(character)}"
     if "  " in text:
-        yield Kind.SPACES, f"the text has two spaces in a row at offset {text.index('  ')}"
+        yield LintKind.SPACES, f"the text has two spaces in a row at offset {text.index('  ')}"
     if text != text.strip():
-        yield Kind.EDGE, "the text begins or ends with a space or a line break, which a body must repeat"
+        yield LintKind.EDGE, "the text begins or ends with a space or a line break, which a body must repeat"
 
 
 _CHECKS: tuple[Callable[[Registered], Found], ...] = (_ids, _header, _type, _markers, _names, _shape, _characters)
 
 
-def _shared(registry: Registry) -> Iterator[Note]:
+def _shared(registry: Registry) -> Iterator[LintNotice]:
     """Yield what several templates have in common."""
     by_id: dict[str, Registered] = {}
     by_text: dict[str, Registered] = {}
@@ -202,11 +207,15 @@ def _shared(registry: Registry) -> Iterator[Note]:
         own_id, text = registered.dlt_template_id, registered.template.folded
         first = by_id.setdefault(own_id, registered) if own_id else registered
         if first.template.folded != text:
-            yield Note(
-                Kind.ID_CONFLICT, registered.name, f"{first.name!r} has the id {own_id} too, with a different text"
+            yield LintNotice(
+                LintKind.ID_CONFLICT,
+                registered.name,
+                f"{first.name!r} has the id {own_id} too, with a different text",
             )
         elif first is not registered:
-            yield Note(Kind.ID_SHARED, registered.name, f"{first.name!r} has the id {own_id} too, with the same text")
+            yield LintNotice(
+                LintKind.ID_SHARED, registered.name, f"{first.name!r} has the id {own_id} too, with the same text"
+            )
         same = by_text.setdefault(text, registered)
         if same is not registered and first is registered:
-            yield Note(Kind.TEXT_SHARED, registered.name, f"{same.name!r} has the same text")
+            yield LintNotice(LintKind.TEXT_SHARED, registered.name, f"{same.name!r} has the same text")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.templates.syntax import Literal, Template, Token, Variable, fold_line_ends
-from exosms.templates.variables import RULES, Chars, Shape, Step, Word, anything, cautions
+from exosms.templates.variables import RULES, Chars, Shape, Step, Word, anything, warnings
 
 _DLT_MARKER = re.compile(r"\{#[^\s{}#]+#\}")
 _ANY_MARKER = re.compile(r"\s*(?:\{\{\s*[\w.\- ]+\s*\}\}|\$?\{[\w.\- ]+\}|%[sd]|%\(\w+\)[sd]|\{#[\w ]+#\})\s*")
@@ -291,7 +291,7 @@ def _matched(template: Template, text: Text, found: Assignment) -> Match:
         warnings=tuple(
             f"{token.label[0].upper()}{token.label[1:]} {caution}: {text.text[start:end]!r}"
             for token, (start, end) in placed
-            for caution in cautions(token.kind, text.text[start:end], count=token.count)
+            for caution in warnings(token.kind, text.text[start:end], count=token.count)
         ),
     )
 

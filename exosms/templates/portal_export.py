@@ -15,7 +15,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
-from exosms.tables.spreadsheet import Cell, Reading, Row, readings
+from exosms.tables.spreadsheet import Cell, Reading, SheetRow, readings
 from exosms.templates.registry import LONGEST_TEXT
 from exosms.templates.syntax import fold_line_ends
 
@@ -71,8 +71,8 @@ _FORMULA = re.compile(r'="(.*)"')
 _SENDERS = re.compile(r"[,;|/\s]+")
 
 
-class Kind(StrEnum):
-    """What sort of remark it is; the words are stable."""
+class ExportNoticeKind(StrEnum):
+    """What sort of notice it is; the words are stable."""
 
     ID_DESTROYED = "id_destroyed"
     ID_INVALID = "id_invalid"
@@ -88,10 +88,10 @@ class Kind(StrEnum):
     CLEANED = "cleaned"
 
 
-class Remark(NamedTuple):
+class ExportNotice(NamedTuple):
     """Something about one cell, or about the file."""
 
-    kind: Kind
+    kind: ExportNoticeKind
     message: str
     row: int | None = None
     column: str | None = None
@@ -117,7 +117,7 @@ class Export:
     label: str
     """``line`` or ``row``: what the numbers of rows count."""
     templates: list[Exported] = field(default_factory=list)
-    notes: list[Remark] = field(default_factory=list)
+    notes: list[ExportNotice] = field(default_factory=list)
     rows: int = 0
     not_approved: Counter[str] = field(default_factory=Counter)
     """Rows left out, by their status."""
@@ -128,7 +128,7 @@ class Export:
 class ExportError(InputError):
     """Rows that cannot be taken, all of them."""
 
-    def __init__(self, path: Path, label: str, problems: Sequence[Remark]) -> None:
+    def __init__(self, path: Path, label: str, problems: Sequence[ExportNotice]) -> None:
         first = problems[0]
         where = f", {label} {first.row}" if first.row else ""
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -151,9 +151,12 @@ def read(path: Path, *, columns: Mapping[Field, str] | None = None, default: Mes
     """
     reading, rows, found = _header(path, columns or {})
     export = Export(label=reading.label)
-    export.notes += [Remark(kind=Kind.ENCODING, message=note) for note in reading.notes]
+    export.notes += [ExportNotice(kind=ExportNoticeKind.ENCODING, message=note) for note in reading.notes]
     export.notes += [
-        Remark(kind=Kind.COLUMN, message=f"the column {other!r} is not read: {found.titles[part]!r} is the {part}")
+        ExportNotice(
+            kind=ExportNoticeKind.COLUMN,
+            message=f"the column {other!r} is not read: {found.titles[part]!r} is the {part}",
+        )
         for part, others in found.left_aside.items()
         for other in others
     ]
@@ -189,10 +192,10 @@ class _Columns(NamedTuple):
     """The last place that has a header."""
 
 
-def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence[Row], _Columns]:
+def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence[SheetRow], _Columns]:
     """Return the way to read the file in which the columns are found, the rows below them, and where they are."""
     flaw: InputError | None = None
-    heads: list[Row] = []
+    heads: list[SheetRow] = []
     for reading in readings(path):
         try:
             rows = reading.rows()
@@ -208,7 +211,7 @@ def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence
     raise flaw or _no_columns(path, heads, columns)
 
 
-def _columns(path: Path, row: Row, wanted: Mapping[Field, str]) -> _Columns | None:
+def _columns(path: Path, row: SheetRow, wanted: Mapping[Field, str]) -> _Columns | None:
     """Return where the fields stand if this row is the header."""
     titles = {place: _plain(cell.text) for place, cell in row.cells.items()}
     folded = {place: fold(title) for place, title in titles.items()}
@@ -245,8 +248,8 @@ def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int])
 _MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
 
 
-def _no_columns(path: Path, heads: Sequence[Row], wanted: Mapping[Field, str]) -> InputError:
-    head = max(heads, key=lambda row: len(row.cells), default=Row(1, {}))
+def _no_columns(path: Path, heads: Sequence[SheetRow], wanted: Mapping[Field, str]) -> InputError:
+    head = max(heads, key=lambda row: len(row.cells), default=SheetRow(1, {}))
     titles = [_plain(cell.text)[:40] for cell in head.cells.values()][:30]
     known = set(map(fold, titles))
     missing = [
@@ -281,9 +284,9 @@ class _Rows:
         self._export = export
         self._by_id: dict[str, Exported] = {}
         self._number = 0
-        self.problems: list[Remark] = []
+        self.problems: list[ExportNotice] = []
 
-    def take(self, row: Row) -> None:
+    def take(self, row: SheetRow) -> None:
         """Read one row."""
         self._export.rows += 1
         self._number = row.number
@@ -295,7 +298,7 @@ class _Rows:
         before = len(self.problems)
         if self._export.label == "line" and max(row.cells) > self._columns.last:
             message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
-            self.problems.append(Remark(kind=Kind.COLUMN, message=message, row=row.number))
+            self.problems.append(ExportNotice(kind=ExportNoticeKind.COLUMN, message=message, row=row.number))
         exported = Exported(
             row=row.number,
             id=self._id(cells[Field.ID]),
@@ -315,7 +318,7 @@ class _Rows:
             self._export.repeated += 1
         else:
             self._problem(
-                Kind.CONFLICT,
+                ExportNoticeKind.CONFLICT,
                 Field.TEXT,
                 f"the id {exported.id} has a different text in {self._export.label} {first.row}",
             )
@@ -324,9 +327,11 @@ class _Rows:
         own = _plain(cell.text)
         flaw = _destroyed(own, is_number=cell.is_number)
         if not own:
-            self._problem(Kind.MISSING, Field.ID, "the id is missing")
+            self._problem(ExportNoticeKind.MISSING, Field.ID, "the id is missing")
         elif flaw:
-            self._problem(Kind.ID_DESTROYED, Field.ID, f"a spreadsheet has changed the id {own!r}: {flaw}")
+            self._problem(
+                ExportNoticeKind.ID_DESTROYED, Field.ID, f"a spreadsheet has changed the id {own!r}: {flaw}"
+            )
         else:
             self._checked_id(own)
         return own
@@ -335,59 +340,69 @@ class _Rows:
         try:
             warnings = dlt.check_ids(None, own)
         except InputError as error:
-            self._problem(Kind.ID_INVALID, Field.ID, error.message)
+            self._problem(ExportNoticeKind.ID_INVALID, Field.ID, error.message)
         else:
             for warning in warnings:
-                self._note(Kind.ID_UNUSUAL, Field.ID, warning)
+                self._note(ExportNoticeKind.ID_UNUSUAL, Field.ID, warning)
 
     def _text(self, raw: str) -> str:
         text = _ENTITY.sub(_decoded, fold_line_ends(raw))
         if "&nbsp;" in raw.lower():
-            self._note(Kind.CLEANED, Field.TEXT, "&nbsp; was read as a space")
+            self._note(ExportNoticeKind.CLEANED, Field.TEXT, "&nbsp; was read as a space")
         if text.startswith("'"):
             text = text[1:]
-            self._note(Kind.CLEANED, Field.TEXT, "the apostrophe before the text was dropped")
+            self._note(ExportNoticeKind.CLEANED, Field.TEXT, "the apostrophe before the text was dropped")
         if not text.strip():
-            self._problem(Kind.MISSING, Field.TEXT, "the text is missing")
+            self._problem(ExportNoticeKind.MISSING, Field.TEXT, "the text is missing")
         if len(text) > LONGEST_TEXT:
-            self._problem(Kind.TOO_LONG, Field.TEXT, f"the text has {len(text)} characters, more than {LONGEST_TEXT}")
+            self._problem(
+                ExportNoticeKind.TOO_LONG,
+                Field.TEXT,
+                f"the text has {len(text)} characters, more than {LONGEST_TEXT}",
+            )
         damaged = next((each for each in text if each == "\ufffd" or "\ud800" <= each <= "\udfff"), None)
         if damaged:
-            self._problem(Kind.DAMAGED, Field.TEXT, f"the text was already damaged: it contains U+{ord(damaged):04X}")
+            self._problem(
+                ExportNoticeKind.DAMAGED,
+                Field.TEXT,
+                f"the text was already damaged: it contains U+{ord(damaged):04X}",
+            )
         return text
 
     def _senders(self, cell: str) -> tuple[str, ...]:
         senders = tuple(filter(None, _SENDERS.split(cell)))
         if len(senders) > 1:
-            self._note(Kind.HEADER, Field.HEADER, f"of several headers the first one is used: {senders[0]!r}")
+            self._note(
+                ExportNoticeKind.HEADER, Field.HEADER, f"of several headers the first one is used: {senders[0]!r}"
+            )
         for sender in senders[:1]:
             try:
                 warnings = dlt.check_sender(sender)
             except InputError as error:
-                self._problem(Kind.HEADER, Field.HEADER, f"{error.message}. {error.remedy}")
+                self._problem(ExportNoticeKind.HEADER, Field.HEADER, f"{error.message}. {error.remedy}")
             else:
                 for warning in warnings:
-                    self._note(Kind.HEADER, Field.HEADER, warning)
+                    self._note(ExportNoticeKind.HEADER, Field.HEADER, warning)
         return senders
 
     def _type(self, category: str) -> MessageType | None:
         known = CATEGORIES.get(fold(category), self._default)
         if known is None and category:
             self._problem(
-                Kind.TYPE,
+                ExportNoticeKind.TYPE,
                 Field.TYPE,
                 f"{category!r} is not a known category; give the type to use for it with --type",
             )
         return known
 
-    def _problem(self, kind: Kind, part: Field, message: str) -> None:
-        self.problems.append(self._remark(kind, part, message))
+    def _problem(self, kind: ExportNoticeKind, part: Field, message: str) -> None:
+        self.problems.append(self._notice(kind, part, message))
 
-    def _note(self, kind: Kind, part: Field, message: str) -> None:
-        self._export.notes.append(self._remark(kind, part, message))
+    def _note(self, kind: ExportNoticeKind, part: Field, message: str) -> None:
+        self._export.notes.append(self._notice(kind, part, message))
 
-    def _remark(self, kind: Kind, part: Field, message: str) -> Remark:
-        return Remark(kind=kind, message=message, row=self._number, column=self._columns.titles[part])
+    def _notice(self, kind: ExportNoticeKind, part: Field, message: str) -> ExportNotice:
+        return ExportNotice(kind=kind, message=message, row=self._number, column=self._columns.titles[part])
 
 
 def _decoded(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.templates.variables import POOLED, RULES, SPELLINGS, Kind, kind_of
+from exosms.templates.variables import POOLED, RULES, SPELLINGS, VariableType, kind_of
 
 _MARKER = re.compile(r"\{#([^\s{}#]+)#\}")
 _EXOTEL = re.compile(r"%%|%([sd])")
@@ -28,7 +28,7 @@ class Literal(NamedTuple):
 class Variable:
     """A marker, or several side by side that share one room."""
 
-    kind: Kind
+    kind: VariableType
     marker: str
     """As the registered text spells it; of several, all of them."""
     index: int
@@ -117,18 +117,21 @@ def parse(text: str, *, types: Sequence[str] | None = None) -> Template:
 
 def _dlt_markers(text: str) -> list[Variable]:
     return [
-        Variable(SPELLINGS.get(marker[1], Kind.UNTYPED), marker[0], index, 1, *marker.span())
+        Variable(SPELLINGS.get(marker[1], VariableType.UNTYPED), marker[0], index, 1, *marker.span())
         for index, marker in enumerate(_MARKER.finditer(text))
     ]
 
 
 def _exotel_markers(text: str) -> list[Variable]:
     placeholders = [found for found in _EXOTEL.finditer(text) if found[1]]
-    return [Variable(Kind(found[0]), found[0], index, 1, *found.span()) for index, found in enumerate(placeholders)]
+    return [
+        Variable(VariableType(found[0]), found[0], index, 1, *found.span())
+        for index, found in enumerate(placeholders)
+    ]
 
 
 def _warning(marker: Variable, text: str) -> str:
-    if marker.kind in {Kind.EXOTEL_TEXT, Kind.EXOTEL_NUMBER}:
+    if marker.kind in {VariableType.EXOTEL_TEXT, VariableType.EXOTEL_NUMBER}:
         touches = (
             text[max(marker.start - 1, 0) : marker.start].isdigit() or text[marker.end : marker.end + 1].isalpha()
         )
@@ -143,7 +146,7 @@ def _near_warning(text: str) -> str:
     return f"{text} looks like a marker but is not spelled like one, such as {{#var#}}; it is read as fixed text"
 
 
-def _check_types(markers: Sequence[Variable], types: Sequence[str]) -> list[Kind]:
+def _check_types(markers: Sequence[Variable], types: Sequence[str]) -> list[VariableType]:
     if len(types) != len(markers):
         raise InputError(
             f"{len(types)} types are given for a text with {len(markers)} variables",
@@ -156,7 +159,7 @@ def _clashes(markers: Sequence[Variable], types: Sequence[str]) -> list[str]:
     return [
         f"{marker.marker} is read as {kind}, the type given beside the text"
         for marker, kind in zip(markers, _check_types(markers, types), strict=True)
-        if marker.kind not in {Kind.UNTYPED, Kind.EXOTEL_TEXT, kind}
+        if marker.kind not in {VariableType.UNTYPED, VariableType.EXOTEL_TEXT, kind}
     ]
 
 
@@ -209,7 +212,7 @@ def fit(template: Template, values: Sequence[str]) -> tuple[tuple[str, ...], tup
     ]
     fitted = list(one_line)
     for variable in template.variables:
-        if variable.kind in {Kind.UNTYPED, Kind.ALPHANUMERIC} and variable.room is not None:
+        if variable.kind in {VariableType.UNTYPED, VariableType.ALPHANUMERIC} and variable.room is not None:
             own = slice(variable.index, variable.index + variable.count)
             fitted[own] = _share(one_line[own], variable.room)
     warnings += [

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 
 
-class Kind(StrEnum):
+class VariableType(StrEnum):
     """The type of a variable; the value is the most common spelling of its marker."""
 
     UNTYPED = "var"
@@ -26,29 +26,29 @@ class Kind(StrEnum):
 
 
 SPELLINGS = {
-    "var": Kind.UNTYPED,
-    "numeric": Kind.NUMERIC,
-    "number": Kind.NUMERIC,
-    "num": Kind.NUMERIC,
-    "alphanumeric": Kind.ALPHANUMERIC,
-    "alp": Kind.ALPHANUMERIC,
-    "url": Kind.URL,
-    "urg": Kind.URL,
-    "urlott": Kind.APP_LINK,
-    "uro": Kind.APP_LINK,
-    "cbn": Kind.CALLBACK,
-    "email": Kind.EMAIL,
+    "var": VariableType.UNTYPED,
+    "numeric": VariableType.NUMERIC,
+    "number": VariableType.NUMERIC,
+    "num": VariableType.NUMERIC,
+    "alphanumeric": VariableType.ALPHANUMERIC,
+    "alp": VariableType.ALPHANUMERIC,
+    "url": VariableType.URL,
+    "urg": VariableType.URL,
+    "urlott": VariableType.APP_LINK,
+    "uro": VariableType.APP_LINK,
+    "cbn": VariableType.CALLBACK,
+    "email": VariableType.EMAIL,
 }
 """The word between ``{#`` and ``#}``; case-sensitive."""
 
-POOLED = frozenset({Kind.UNTYPED, Kind.NUMERIC, Kind.ALPHANUMERIC})
+POOLED = frozenset({VariableType.UNTYPED, VariableType.NUMERIC, VariableType.ALPHANUMERIC})
 """Kinds whose markers, standing side by side, share one room: ``{#var#}{#var#}`` holds 60."""
 
 COMFORTABLE = 30
 """Characters of one variable beyond which some operators are known to refuse it."""
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> VariableType:
     """Return the kind that a template file gives beside the text, as ``numeric`` or ``{#numeric#}``."""
     kind = SPELLINGS.get(name.strip().removeprefix("{#").removesuffix("#}"))
     if kind is None:
@@ -134,7 +134,7 @@ _MAIL = (Step(is_mail, 1, None), Word("@"), Step(is_mail, 1, None), Word("."), S
 _NUMBER = (Step(is_numberlike, 0, None), Step(is_digit, 1, 1), Step(is_numberlike, 0, None))
 
 
-class Rule(NamedTuple):
+class ValueRule(NamedTuple):
     """What one variable of a kind holds."""
 
     shapes: tuple[Shape, ...]
@@ -146,21 +146,29 @@ class Rule(NamedTuple):
 
 
 RULES = {
-    Kind.UNTYPED: Rule(shapes=((Step(anything, 0, 30),),), most=30, words="any text of up to 30 characters"),
-    Kind.NUMERIC: Rule(shapes=((Step(is_digit, 0, 40),),), most=40, words="digits 0-9 only, up to 40"),
-    Kind.ALPHANUMERIC: Rule(
+    VariableType.UNTYPED: ValueRule(
+        shapes=((Step(anything, 0, 30),),), most=30, words="any text of up to 30 characters"
+    ),
+    VariableType.NUMERIC: ValueRule(shapes=((Step(is_digit, 0, 40),),), most=40, words="digits 0-9 only, up to 40"),
+    VariableType.ALPHANUMERIC: ValueRule(
         shapes=((Step(anything, 0, 40),),), most=40, words="letters, digits and spaces, up to 40"
     ),
-    Kind.URL: Rule(shapes=_ADDRESS, most=None, words="an address that begins with http://, https:// or www."),
-    Kind.APP_LINK: Rule(shapes=_ADDRESS, most=None, words="an app link that begins with http://, https:// or www."),
-    Kind.CALLBACK: Rule(shapes=(_PHONE,), most=None, words="a phone number"),
-    Kind.EMAIL: Rule(shapes=(_MAIL,), most=None, words="an e-mail address"),
-    Kind.EXOTEL_TEXT: Rule(shapes=((Step(anything, 1, None),),), most=None, words="one or more characters"),
-    Kind.EXOTEL_NUMBER: Rule(shapes=(_NUMBER,), most=None, words="one or more digits 0-9"),
+    VariableType.URL: ValueRule(
+        shapes=_ADDRESS, most=None, words="an address that begins with http://, https:// or www."
+    ),
+    VariableType.APP_LINK: ValueRule(
+        shapes=_ADDRESS, most=None, words="an app link that begins with http://, https:// or www."
+    ),
+    VariableType.CALLBACK: ValueRule(shapes=(_PHONE,), most=None, words="a phone number"),
+    VariableType.EMAIL: ValueRule(shapes=(_MAIL,), most=None, words="an e-mail address"),
+    VariableType.EXOTEL_TEXT: ValueRule(
+        shapes=((Step(anything, 1, None),),), most=None, words="one or more characters"
+    ),
+    VariableType.EXOTEL_NUMBER: ValueRule(shapes=(_NUMBER,), most=None, words="one or more digits 0-9"),
 }
 
 
-def cautions(kind: Kind, value: str, *, count: int = 1) -> tuple[str, ...]:
+def warnings(kind: VariableType, value: str, *, count: int = 1) -> tuple[str, ...]:
     """Return what may go wrong with a value of ``count`` markers side by side, each to follow "it …".
 
     Nothing is said of a value that does not fit: that is no caution but a mismatch.
@@ -172,27 +180,27 @@ def cautions(kind: Kind, value: str, *, count: int = 1) -> tuple[str, ...]:
     return tuple(caution for check in checks if (caution := check(kind, value, count)))
 
 
-def _empty(_kind: Kind, value: str, _count: int) -> str:
+def _empty(_kind: VariableType, value: str, _count: int) -> str:
     return "" if value else "is empty, which operators may refuse"
 
 
-def _long(kind: Kind, value: str, count: int) -> str:
+def _long(kind: VariableType, value: str, count: int) -> str:
     # Vendors differ on whether 30 itself still fits an untyped variable.
-    room = COMFORTABLE * count - (kind is Kind.UNTYPED)
-    limited = kind in POOLED or kind is Kind.EXOTEL_TEXT
+    room = COMFORTABLE * count - (kind is VariableType.UNTYPED)
+    limited = kind in POOLED or kind is VariableType.EXOTEL_TEXT
     if not limited or len(value) <= room:
         return ""
-    if kind is Kind.UNTYPED:
+    if kind is VariableType.UNTYPED:
         return f"has {len(value)} characters, the maximum"
     return f"has {len(value)} characters; some operators allow only {COMFORTABLE * count}"
 
 
-def _broken(_kind: Kind, value: str, _count: int) -> str:
+def _broken(_kind: VariableType, value: str, _count: int) -> str:
     return "contains a line break, which operators may refuse" if "\n" in value or "\r" in value else ""
 
 
-def _punctuated(kind: Kind, value: str, _count: int) -> str:
-    if kind is not Kind.ALPHANUMERIC:
+def _punctuated(kind: VariableType, value: str, _count: int) -> str:
+    if kind is not VariableType.ALPHANUMERIC:
         return ""
     disputed = [c for c in dict.fromkeys(value) if not c.isalnum() and not c.isspace() and not _is_mark(c)]
     return f"contains {' '.join(disputed)}, which some operators refuse in {{#alphanumeric#}}" if disputed else ""
@@ -205,8 +213,8 @@ def _is_mark(character: str) -> bool:
     return unicodedata.category(character) in {"Mn", "Mc"} or character in "\u200c\u200d"
 
 
-def _number_signs(kind: Kind, value: str, _count: int) -> str:
-    if kind is not Kind.EXOTEL_NUMBER or all(map(is_digit, value)):
+def _number_signs(kind: VariableType, value: str, _count: int) -> str:
+    if kind is not VariableType.EXOTEL_NUMBER or all(map(is_digit, value)):
         return ""
     return "contains a sign, a comma or a point, which %d may not allow"
 
@@ -216,7 +224,7 @@ def holds_link(value: str) -> bool:
     return any(start in value for start in LINK_STARTS)
 
 
-def _link(kind: Kind, value: str, _count: int) -> str:
-    if kind is not Kind.UNTYPED or not holds_link(value):
+def _link(kind: VariableType, value: str, _count: int) -> str:
+    if kind is not VariableType.UNTYPED or not holds_link(value):
         return ""
     return "contains a link; operators may want {#url#} for it"

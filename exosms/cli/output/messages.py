@@ -9,7 +9,7 @@ from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 
 if TYPE_CHECKING:
-    from exosms.codes.lookup import Entry
+    from exosms.codes.lookup import CodeEntry
 
 _SENT = {
     Outcome.REJECTED: "no",
@@ -19,7 +19,7 @@ _SENT = {
 }
 
 
-class Result(NamedTuple):
+class MessageResult(NamedTuple):
     """What became of the message to one recipient; ``message`` is None where none could be made."""
 
     to: str
@@ -29,14 +29,14 @@ class Result(NamedTuple):
     """What was to be sent, where no message could be made of it."""
 
 
-class Report:
+class SendReport:
     """Collects what became of each recipient's message, shows it as it comes, and ends with the exit code."""
 
     def __init__(self, out: Out, command: str, *, recipients: Sequence[str]) -> None:
         self._out = out
         self._command = command
         self._expected: list[str | Message] = list(recipients)
-        self._results: list[Result] = []
+        self._results: list[MessageResult] = []
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
         self.profile: str | None = None
@@ -47,7 +47,7 @@ class Report:
         """Take the messages, now that they are known: checked, and one for each recipient."""
         self._expected = list(messages)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: MessageResult) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
         self._results.append(result)
         self._show(result)
@@ -92,20 +92,20 @@ class Report:
             )
         return exit_code
 
-    def _left(self, receipt_of: Callable[[str], Receipt]) -> list[Result]:
+    def _left(self, receipt_of: Callable[[str], Receipt]) -> list[MessageResult]:
         """Return a result for everybody who has none yet; the message is there where it was made."""
         return [
-            Result(to=one, receipt=receipt_of(one), template=self.template)
+            MessageResult(to=one, receipt=receipt_of(one), template=self.template)
             if isinstance(one, str)
-            else Result(to=one.to, receipt=receipt_of(one.to), message=one)
+            else MessageResult(to=one.to, receipt=receipt_of(one.to), message=one)
             for one in self._expected[len(self._results) :]
         ]
 
-    def _show(self, result: Result, *, explain: bool = True) -> None:
+    def _show(self, result: MessageResult, *, explain: bool = True) -> None:
         _show(self._out, result, explain=explain, sandbox=self.sandbox)
 
 
-def _show(out: Out, result: Result, *, explain: bool, sandbox: bool) -> None:
+def _show(out: Out, result: MessageResult, *, explain: bool, sandbox: bool) -> None:
     match out.format:
         case Format.JSON:
             return
@@ -123,7 +123,7 @@ def _show(out: Out, result: Result, *, explain: bool, sandbox: bool) -> None:
         _explain(out, result, result.receipt.problem)
 
 
-def message_document(result: Result) -> Mapping[str, Any]:
+def message_document(result: MessageResult) -> Mapping[str, Any]:
     """Return one message with the keys that scripts rely on."""
     receipt, message = result.receipt, result.message
     return {
@@ -172,14 +172,14 @@ def delivery_facts(delivery: Delivery) -> list[str]:
     ]
 
 
-def causes(entry: "Entry | None") -> list[tuple[str, str]]:
+def causes(entry: "CodeEntry | None") -> list[tuple[str, str]]:
     """Return the rows of a table that name possible causes, the likelier first."""
     return [
         (("", "Possible causes")[number == 0], f"- {it}") for number, it in enumerate(entry.causes if entry else ())
     ]
 
 
-def detail(result: Result) -> str:
+def detail(result: MessageResult) -> str:
     """Return the last cell of a plain line: Exotel's status word, or what went wrong."""
     receipt = result.receipt
     if receipt.delivery:
@@ -192,7 +192,7 @@ def detail(result: Result) -> str:
     return ": ".join(filter(None, (status, receipt.problem.message or receipt.problem.meaning)))
 
 
-def _explain(out: Out, result: Result, problem: Problem) -> None:
+def _explain(out: Out, result: MessageResult, problem: Problem) -> None:
     """Print, for the reader of a log, what a plain line has no room for; when quiet, all that is ever said of it."""
     if out.quiet:
         said = ": ".join(filter(None, (result.receipt.outcome, detail(result))))
@@ -201,7 +201,7 @@ def _explain(out: Out, result: Result, problem: Problem) -> None:
         out.tell(f"{result.to}: {problem.meaning} {problem.remedy}".rstrip())
 
 
-def _draw(out: Out, result: Result) -> None:
+def _draw(out: Out, result: MessageResult) -> None:
     receipt, message = result.receipt, result.message
     size = _size(message)
     out.line(f"{receipt.outcome}  {result.to}")
@@ -239,7 +239,7 @@ def _rows(receipt: Receipt, problem: Problem) -> list[tuple[str, str]]:
     return [row for row in rows if row[1]]
 
 
-def entry_for(outcome: str, http_status: int | None, code: int | None) -> "Entry | None":
+def entry_for(outcome: str, http_status: int | None, code: int | None) -> "CodeEntry | None":
     """Return what the catalogue knows of an answer; None where none came, or where its words would not fit."""
     from exosms.codes import lookup
 

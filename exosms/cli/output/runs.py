@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.run import Settled, Stop, stop_for
-from exosms.cli.output.messages import Result, detail, entry_for, message_document, problem_document
+from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document, problem_document
 from exosms.cli.output.out import Document, Format, Out, counted, facts
 from exosms.cli.output.status_line import StatusLine
 from exosms.config.account import is_of_sandbox
@@ -50,7 +50,7 @@ def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: 
     }
 
 
-class Progress:
+class RunProgress:
     """How far a run is, with its rate and the time that is left."""
 
     def __init__(self, out: Out, *, rows: int) -> None:
@@ -97,7 +97,7 @@ class RunReport:
 
     def __init__(self, out: Out, *, rows: int, sandbox: bool) -> None:
         self._out = out
-        self._progress = Progress(out, rows=rows)
+        self._progress = RunProgress(out, rows=rows)
         self._sandbox = sandbox
 
     def show(self, settled: Sequence[Settled]) -> None:
@@ -169,7 +169,7 @@ def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
     if out.quiet or out.format not in {Format.PLAIN, Format.JSONL}:
         return
     for row in rows:
-        result = Result(to=row.recipient, receipt=_left_out(row))
+        result = MessageResult(to=row.recipient, receipt=_left_out(row))
         if out.format is Format.JSONL:
             out.document(_row_document(row.number, row.line, result, sandbox=sandbox))
         else:
@@ -182,7 +182,7 @@ def _left_out(row: LeftOut) -> Receipt:
     return refused_here(InputError(row.error, remedy="Fix the row, and send it again."))
 
 
-def _row_document(number: int, line: int, result: Result, *, sandbox: bool) -> Document:
+def _row_document(number: int, line: int, result: MessageResult, *, sandbox: bool) -> Document:
     return {"row": number, "line": line, **message_document(result), **({"sandbox": True} if sandbox else {})}
 
 
@@ -212,8 +212,8 @@ def listed(run: Run, counts: Mapping[str, int], *, started_at: str) -> tuple[str
     return run.name, state, started_at, str(sum(counts.values())), str(counts.get("accepted", 0)), run.file
 
 
-def _result(settled: Settled) -> Result:
-    return Result(to=settled.item.message.to, receipt=settled.receipt, message=settled.item.message)
+def _result(settled: Settled) -> MessageResult:
+    return MessageResult(to=settled.item.message.to, receipt=settled.receipt, message=settled.item.message)
 
 
 _MOST_REASONS = 20

@@ -7,8 +7,8 @@ from typing import Any
 
 from exosms.cli.output.out import Format, Out
 from exosms.system.escaping import printable
-from exosms.templates.check import Verdict
-from exosms.templates.explain.explain import Problem
+from exosms.templates.check import TemplateCheck
+from exosms.templates.explain.explain import Explanation
 
 _AROUND = 24
 """Code points of either text that are shown on each side of a difference."""
@@ -21,7 +21,7 @@ _LEAST = 8
 _UNLIKE_ALL = "No registered template has a word in common with this text."
 
 
-def show(out: Out, verdict: Verdict) -> None:
+def show(out: Out, verdict: TemplateCheck) -> None:
     """Print one comparison as lines, or drawn for people; JSON is the caller's."""
     name = verdict.template.name if verdict.template else ""
     for warning in _warnings(verdict):
@@ -37,12 +37,12 @@ def show(out: Out, verdict: Verdict) -> None:
         _show_problems(out, verdict, name)
 
 
-def _warnings(verdict: Verdict) -> list[str]:
+def _warnings(verdict: TemplateCheck) -> list[str]:
     others = [f"equally specific, and also matching: {', '.join(verdict.others)}"] if verdict.others else []
     return [*verdict.warnings, *others]
 
 
-def _show_problems(out: Out, verdict: Verdict, name: str) -> None:
+def _show_problems(out: Out, verdict: TemplateCheck, name: str) -> None:
     if out.format is not Format.HUMAN:
         for problem in verdict.problems:
             out.line("mismatch", name, str(problem.offset), problem.kind, f"{problem.explanation} {problem.change}")
@@ -58,7 +58,7 @@ def _show_problems(out: Out, verdict: Verdict, name: str) -> None:
             out.line(problem.note)
 
 
-def side_by_side(verdict: Verdict, problem: Problem, *, columns: int) -> tuple[str, str, str]:
+def side_by_side(verdict: TemplateCheck, problem: Explanation, *, columns: int) -> tuple[str, str, str]:
     """Return the registered text, the body below it and a line of marks below the difference, aligned by cells.
 
     They are cut to the width of the terminal, which would break them apart from each other.
@@ -126,7 +126,7 @@ def _visible(text: str) -> str:
     return printable(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "↵").replace("\t", "⇥"))
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: TemplateCheck) -> str:
     """Return one comparison as a sentence, for a text that went out and failed."""
     name = verdict.template.name if verdict.template else ""
     if verdict.matches:
@@ -139,7 +139,7 @@ def sentence(verdict: Verdict) -> str:
     return f"check-template finds, {where}: {first.explanation} {first.change}"
 
 
-def document(verdict: Verdict) -> Mapping[str, Any]:
+def document(verdict: TemplateCheck) -> Mapping[str, Any]:
     """Return a comparison with the keys that scripts rely on."""
     return {
         "match": verdict.matches,
@@ -151,7 +151,7 @@ def document(verdict: Verdict) -> Mapping[str, Any]:
     }
 
 
-def problem_documents(verdict: Verdict) -> Sequence[Mapping[str, Any]]:
+def problem_documents(verdict: TemplateCheck) -> Sequence[Mapping[str, Any]]:
     """Return every difference; that no template is like the text is one too, so that a mismatch is never without."""
     if verdict.matches or verdict.problems:
         return [problem_document(problem) for problem in verdict.problems]
@@ -168,7 +168,7 @@ def problem_documents(verdict: Verdict) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def problem_document(problem: Problem) -> Mapping[str, Any]:
+def problem_document(problem: Explanation) -> Mapping[str, Any]:
     """Return one difference; offsets are 0-based code points, ends exclusive."""
     return {
         "kind": problem.kind,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from exosms.templates.fold import Cause, Mapped
 from exosms.templates.match import Match, Move, Text, holds, is_marker, match, moves_of
 from exosms.templates.syntax import Template, Variable, cut
-from exosms.templates.variables import Kind, holds_link
+from exosms.templates.variables import VariableType, holds_link
 
 
 class Difference(NamedTuple):
@@ -86,9 +86,9 @@ def _of_the_type(variable: Variable, value: str) -> str | None:
     """Return the value in the form that its variable holds, where that changes nothing of its meaning."""
     bare = value.strip()
     candidates = [bare]
-    if variable.kind is Kind.NUMERIC:
+    if variable.kind is VariableType.NUMERIC:
         candidates.append(bare.replace(",", "").replace(" ", ""))
-    if variable.kind in {Kind.URL, Kind.APP_LINK}:
+    if variable.kind in {VariableType.URL, VariableType.APP_LINK}:
         scheme, sign, rest = bare.partition("://")
         if sign:
             candidates.append(f"{scheme.lower()}://{rest}")

@@ -23,7 +23,7 @@ from exosms.templates.syntax import Template
 _DLT_MARKER = re.compile(r"\{#[^\s{}#]+#\}")
 
 
-class ProblemKind(StrEnum):
+class ExplanationKind(StrEnum):
     """What sort of thing is wrong; the words are stable."""
 
     LITERAL = "literal"
@@ -40,10 +40,10 @@ class ProblemKind(StrEnum):
     """A marker is still in the body."""
 
 
-class Problem(NamedTuple):
+class Explanation(NamedTuple):
     """One difference. Offsets are 0-based code points of the texts as given, ends exclusive."""
 
-    kind: ProblemKind
+    kind: ExplanationKind
     cause: Cause
     offset: int
     end: int
@@ -66,7 +66,7 @@ class Problem(NamedTuple):
     """What some operators may do otherwise; may be empty."""
 
 
-def explain(template: Template, body: str) -> tuple[Problem, ...]:
+def explain(template: Template, body: str) -> tuple[Explanation, ...]:
     """Return what is wrong with a body, in its order; nothing if it matches."""
     text = Text(body)
     if isinstance(match(template, text), Match):
@@ -77,7 +77,7 @@ def explain(template: Template, body: str) -> tuple[Problem, ...]:
     return tuple(_problem(scene, original, difference) for difference in differences)
 
 
-def mend(body: str, problems: Sequence[Problem]) -> str:
+def mend(body: str, problems: Sequence[Explanation]) -> str:
     """Return the body with every replacement made; problems without one are left as they are."""
     pieces: list[str] = []
     done = 0
@@ -155,26 +155,26 @@ def _left_marker(scene: Scene, gap: Difference, number: int, found: re.Match[str
     return Difference(cause=Cause.UNFILLED_MARKER, wanted=wanted, seen=found.span(), variable=variable)
 
 
-def _kind(scene: Scene, difference: Difference) -> ProblemKind:
+def _kind(scene: Scene, difference: Difference) -> ExplanationKind:
     by_cause = {
-        Cause.UNFILLED_MARKER: ProblemKind.UNFILLED,
-        Cause.VALUE_TOO_LONG: ProblemKind.LENGTH,
-        Cause.WRONG_TYPE: ProblemKind.TYPE,
+        Cause.UNFILLED_MARKER: ExplanationKind.UNFILLED,
+        Cause.VALUE_TOO_LONG: ExplanationKind.LENGTH,
+        Cause.WRONG_TYPE: ExplanationKind.TYPE,
     }
     if difference.cause in by_cause:
         return by_cause[difference.cause]
     wanted, seen = difference.wanted, difference.seen
     if seen[0] == seen[1] and (seen[0] in {0, scene.text.end}):
-        return ProblemKind.MISSING
+        return ExplanationKind.MISSING
     if wanted[0] == wanted[1] and (wanted[0] in {0, len(scene.wanted)}):
-        return ProblemKind.LEFTOVER
-    return ProblemKind.LITERAL
+        return ExplanationKind.LEFTOVER
+    return ExplanationKind.LITERAL
 
 
-def _problem(scene: Scene, original: Text, difference: Difference) -> Problem:
+def _problem(scene: Scene, original: Text, difference: Difference) -> Explanation:
     offset, end = (scene.text.origin(at) for at in difference.seen)
     template_offset, template_end = (original.origin(at) for at in difference.wanted)
-    return Problem(
+    return Explanation(
         kind=_kind(scene, difference),
         cause=_tail(scene, difference),
         offset=offset,
@@ -196,5 +196,5 @@ def _tail(scene: Scene, difference: Difference) -> Cause:
     kind = _kind(scene, difference)
     if difference.cause is not Cause.PUNCTUATION or difference.seen[1] != scene.text.end:
         return difference.cause
-    tails = {ProblemKind.MISSING: Cause.MISSING_TAIL, ProblemKind.LEFTOVER: Cause.EXTRA_TAIL}
+    tails = {ExplanationKind.MISSING: Cause.MISSING_TAIL, ExplanationKind.LEFTOVER: Cause.EXTRA_TAIL}
     return tails.get(kind, difference.cause)

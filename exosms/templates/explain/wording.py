@@ -3,7 +3,7 @@
 from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.fold import Cause
 from exosms.templates.syntax import Variable
-from exosms.templates.variables import RULES, Kind, holds_link, is_digit, is_visible
+from exosms.templates.variables import RULES, VariableType, holds_link, is_digit, is_visible
 
 TOLERATED = "Most operators compare exactly; some may tolerate a difference in spaces or punctuation only."
 
@@ -126,9 +126,9 @@ def _rule(variable: Variable) -> str:
 
 def _culprit(value: str, variable: Variable) -> str:
     """Return the first character that the variable never holds."""
-    if variable.kind is Kind.NUMERIC:
+    if variable.kind is VariableType.NUMERIC:
         what, is_legal = "digit", is_digit
-    elif variable.kind in {Kind.URL, Kind.APP_LINK, Kind.EMAIL}:
+    elif variable.kind in {VariableType.URL, VariableType.APP_LINK, VariableType.EMAIL}:
         what, is_legal = "part of one", is_visible
     else:
         return ""
