@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -253,13 +253,20 @@ class Terminal:
 
     def shows(self, text: str) -> bool:
         """Wait until a line of the screen is this, but for blanks at its ends."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            if text in (line.strip() for line in self.lines()):
-                return True
+        return self._becomes(lambda: text in (line.strip() for line in self.lines()))
+
+    def asks(self) -> bool:
+        """Wait until the shell reads: the cursor stands behind an empty prompt, which it writes when it is ready."""
+        return self._becomes(lambda: self._screen.display[self._screen.cursor.y].strip() == ">")
+
+    def _becomes(self, is_there: Callable[[], bool]) -> bool:
+        until = time.monotonic() + 60
+        while not is_there():
+            if time.monotonic() > until:
+                return False
             if select.select([self._ours], [], [], 0.5)[0]:
                 self._stream.feed(os.read(self._ours, 65536))
-        return False
+        return True
 
     def lines(self) -> list[str]:
         return [line for line in self._screen.display if line.strip()]
@@ -286,6 +293,7 @@ def terminal(request: pytest.FixtureRequest, stocked: Shell) -> Iterator[Termina
     shell = Terminal(argv, env, stocked.home)
     shell.type(f"{load}clear; echo ready\n")
     assert shell.shows("ready"), shell.lines()
+    assert shell.asks(), shell.lines()
     yield shell
     shell.close()
 
@@ -307,4 +315,5 @@ def test_tab_completes(terminal: Terminal, stocked: Shell) -> None:
         terminal.type(f"{typed}\t")
         assert terminal.shows(f"> {becomes}"), terminal.lines()
         terminal.type("\x15")
+        assert terminal.asks(), terminal.lines()
     assert not (stocked.home / "owned").exists()

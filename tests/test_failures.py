@@ -122,7 +122,7 @@ def test_a_question_that_gets_no_answer_is_no_bug(exosms: Shell, argv: tuple[str
     assert "bug" not in result.stdout
 
 
-@pytest.mark.parametrize("files", range(4, 12))
+@pytest.mark.parametrize("files", range(5, 12))  # with four Python itself does not start
 def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -> None:
     """However few there are, a message is either accepted or known not to be sent, and nothing is called a bug."""
     env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -136,8 +136,6 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
         )
         out, err = (stream.decode() for stream in process.communicate(timeout=30))
-    if "exosms" not in err:
-        pytest.skip("too few for Python itself")
     assert process.returncode in {0, 4, 7}
     assert out.startswith("accepted" if process.returncode == 0 else "not_sent")
     assert "bug" not in err
