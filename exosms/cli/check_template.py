@@ -18,26 +18,23 @@ if TYPE_CHECKING:
 
 
 def command(
-    body: o.Body = None,
-    body_file: o.BodyFile = None,
+    *,
+    body: str | None = None,
+    body_file: str | None = None,
     csv: Annotated[
         Path | None,
         typer.Option(
             "--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'.", show_default=False
         ),
     ] = None,
-    delimiter: o.Delimiter = None,
-    csv_encoding: o.CsvEncoding = None,
-    template: o.Template = None,
+    delimiter: str | None = None,
+    csv_encoding: str | None = None,
+    template: str | None = None,
     text: Annotated[
         str | None, typer.Option("--text", metavar="TEXT", help="A registered text, given here.", show_default=False)
     ] = None,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
+    place: o.TemplateFile,
+    out: o.QuietPrinter,
 ) -> int:
     """Check offline whether a text matches a registered DLT template, and say where and why it does not.
 
@@ -54,9 +51,8 @@ def command(
         raise UsageError("Give either -t or --text")
     if csv is None and (delimiter is not None or csv_encoding is not None):
         raise UsageError("--delimiter and --csv-encoding describe --csv FILE, so they need it")
-    out = o.out(output, json=json, quiet=quiet)
     try:
-        known = _known(out, template, text, templates, profile, config)
+        known = _known(out, template, text, place)
         if csv is not None:
             return _check_rows(out, csv, known, delimiter=delimiter, encoding=csv_encoding)
         return _check_one(out, body, body_file, known)
@@ -65,9 +61,7 @@ def command(
         return error.exit_code
 
 
-def _known(
-    out: Out, template: str | None, text: str | None, file: Path | None, profile: str | None, config: Path | None
-) -> "Registered | Registry":
+def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFile) -> "Registered | Registry":
     """Return what to compare with: one template, or all that are known."""
     from exosms.templates.registry import LONGEST_TEXT, Registered
 
@@ -82,8 +76,8 @@ def _known(
     from exosms.cli.context import find_settings, open_registry
     from exosms.config.settings import AccountOptions
 
-    options = AccountOptions(profile=profile, config=config, templates=file)
-    registry = open_registry(find_settings(out, options, account_needed=False))
+    settings = find_settings(out, AccountOptions(**place._asdict()), account_needed=False)
+    registry = open_registry(settings)
     return registry if template is None else registry.get(template)
 
 

@@ -16,12 +16,12 @@ _WIDE = 120
 
 
 def command(
+    *,
     code: Annotated[
         str | None,
         typer.Argument(metavar="[CODE]", help="An HTTP status, Exotel's code, a delivery code, or a name."),
     ] = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    out: o.Printer,
 ) -> int:
     """Explain what a status or code means, who must act, and how. Offline.
 
@@ -31,7 +31,6 @@ def command(
 
     exosms codes FAILED_REJECTED_DND
     """
-    out = o.out(output, json=json)
     entries = catalogue.everything() if code is None else _find(code)
     match out.format:
         case Format.JSON:

@@ -3,19 +3,21 @@
 import errno
 import functools
 import importlib
+import inspect
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Annotated, Any, NoReturn, get_type_hints
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from exosms import __version__
 from exosms.cli import completion
 from exosms.cli import options as o
-from exosms.cli.output.out import Format, Out, lose
+from exosms.cli.output.out import Out, lose
+from exosms.cli.parameters import unfolded
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
 _HELP = {
@@ -94,34 +96,35 @@ def command(
 
     ``tell_failure`` is given the options too, for a command whose document lists what they name.
     """
+    options, call = unfolded(function)
 
     @functools.wraps(function)
-    def exiting(**options: Any) -> NoReturn:
+    def exiting(**values: Any) -> NoReturn:
+        out = o.Printing(**{name: values[name] for name in o.Printing._fields if name in values}).out()
         try:
-            _refuse_what_is_no_text(function, options)
-            exit_code = function(**options)
+            _refuse_what_is_no_text(options, values)
+            exit_code = call({**values, "out": out})
         except UsageError:
             raise  # standard output stays empty
         except ExosmsError as error:
-            wanted = Format.JSON if options.get("json") else options.get("output", Format.PLAIN)
-            out = Out(sys.stdout, sys.stderr, format=wanted, quiet=options.get("quiet", False), goes_on=True)
-            tell_failure(out, name, error, options)
+            out.goes_on = True
+            tell_failure(out, name, error, values)
             exit_code = error.exit_code
         except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
             raise Interrupted(signal.SIGINT) from None
         raise typer.Exit(exit_code)
 
+    vars(exiting)["__signature__"] = inspect.Signature(options)  # which is what typer reads
     return exiting
 
 
-def _refuse_what_is_no_text(function: Callable[..., int], options: Mapping[str, Any]) -> None:
+def _refuse_what_is_no_text(options: Sequence[inspect.Parameter], values: Mapping[str, Any]) -> None:
     """Raise InputError for an argument whose bytes were no UTF-8: it could be neither sent, nor kept, nor shown."""
-    for parameter, given in options.items():
+    for option in options:
+        given = values[option.name]
         for value in given if isinstance(given, list) else [given]:
             if isinstance(value, str | PurePath) and not _is_text(str(value)):
-                raise InputError(
-                    f"{_name_of(function, parameter)} is not UTF-8: {value!s}", remedy="Write it in UTF-8."
-                )
+                raise InputError(f"{_name_of(option)} is not UTF-8: {value!s}", remedy="Write it in UTF-8.")
 
 
 def _is_text(value: str) -> bool:
@@ -132,13 +135,13 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _name_of(function: Callable[..., int], parameter: str) -> str:
+def _name_of(option: inspect.Parameter) -> str:
     """Return what the user calls a parameter: its longest option, or that it is an argument."""
-    (info,) = get_type_hints(function, include_extras=True)[parameter].__metadata__
+    (info,) = option.annotation.__metadata__
     declared = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
     if declared:  # typer takes the first of them for a default, at first
         return max(declared, key=len)
-    what = parameter.strip("_").replace("_", "-")
+    what = option.name.strip("_").replace("_", "-")
     return f"The argument {what}" if isinstance(info, typer.models.ArgumentInfo) else f"--{what}"
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,22 +25,18 @@ from exosms.sms.message import Receipt
 
 
 def command(
+    *,
     try_regions: Annotated[
         bool,
         typer.Option("--try-regions", help="After a 401, also try key and token with Exotel's other region."),
     ] = False,
-    timeout: o.Timeout = 30,
-    sender: o.Sender = None,
-    dlt_entity_id: o.DltEntityId = None,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    config: o.Config = None,
-    no_input: o.NoInput = False,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    verbose: o.Verbose = False,
+    timeout: float = 30,
+    sender: str | None = None,
+    dlt_entity_id: str | None = None,
+    templates: Path | None = None,
+    account: o.AccountFlags,
+    no_input: bool = False,
+    out: o.VerbosePrinter,
 ) -> int:
     """Check configuration, permissions, ledger, clock, network and credentials; nothing is sent, nothing written.
 
@@ -50,16 +47,7 @@ def command(
 
     exosms doctor -p prod --try-regions --json
     """
-    out = o.out(output, json=json, verbose=verbose)
-    options = AccountOptions(
-        profile=profile,
-        region=region,
-        base_url=base_url,
-        config=config,
-        sender=sender,
-        dlt_entity_id=dlt_entity_id,
-        templates=templates,
-    )
+    options = AccountOptions(*account, sender=sender, dlt_entity_id=dlt_entity_id, templates=templates)
     examination = _Examination(out, options, timeout=timeout, may_ask=not no_input, try_regions=try_regions)
     checks: list[Check] = []
     for check in map(_redacted, examination.checks()):

@@ -18,6 +18,7 @@ from exosms.system.times import local
 
 
 def command(
+    *,
     to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
     since: Annotated[
         float | None,
@@ -37,8 +38,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    out: o.Printer,
 ) -> int:
     """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
 
@@ -50,7 +50,6 @@ def command(
     """
     from exosms.sms.phone import parse
 
-    out = o.out(output, json=json)
     with open_ledger() as ledger:
         if run is not None:
             run = run_of(Journal(ledger), run).name

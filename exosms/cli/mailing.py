@@ -7,21 +7,22 @@ from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from exosms.bulk.plan import MANY_PARTS, MOST_FLAWS, Inspection, Plan, requests_for, seconds_for
 from exosms.bulk.policies import Duplicates, SentBefore
+from exosms.bulk.request import BulkRequest
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.run import exit_code_of_rows, size_for
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
-from exosms.cli.message_options import MessageOptions, fields_for, guards_for, require_sender, warn_of_no_sender
-from exosms.cli.options import MostFailures
+from exosms.cli.message_options import fields_for, guards_for, options_for, require_sender, warn_of_no_sender
+from exosms.cli.options import AccountFlags
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Format, Out, counted, facts
 from exosms.cli.output.plan import plan_document, plan_rows, sample_rows
 from exosms.cli.output.runs import RunReport, counts_document, failure, interrupted_early, show_left_out
 from exosms.cli.prompts import agree
-from exosms.cli.run_bulk import RunContext, RunOptions, carry_out, check_results, client_for, hand_out_results
+from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for, hand_out_results
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
@@ -40,41 +41,6 @@ _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
 
 
-class BulkRequest(NamedTuple):
-    """What the command line asks for, before any of it is checked."""
-
-    message_options: MessageOptions
-    file: Path | None
-    """None: standard input."""
-    template: str | None
-    variables: Mapping[str, str]
-    body: str | None
-    fit: bool
-    to_column: str | None
-    duplicates: Duplicates
-    sent_before: SentBefore
-    within: float
-    skip_invalid: bool
-    allow_empty: bool
-    delimiter: str | None
-    csv_encoding: str | None
-    sample_to: str | None
-    run: str | None
-    batch: int
-    """0 is auto."""
-    max_failures: MostFailures | None
-    limit: int | None
-    results: Path | None
-    dry_run: bool
-    yes: bool
-    no_input: bool
-
-    @property
-    def file_name(self) -> str:
-        """The file as it is kept with the run: by its whole path, so that the same file is known again."""
-        return "-" if self.file is None else str(self.file.absolute())
-
-
 class BadRowsError(InputError):
     """Rows of the file cannot be sent as they are."""
 
@@ -83,12 +49,13 @@ class BadRowsError(InputError):
         self.row_errors = sorted(row_errors, key=attrgetter("number"))
 
 
-def mail(request: BulkRequest, options: AccountOptions, out: Out) -> int:
+def mail(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     """Send the file, or say what would be sent, and return the exit code."""
+    options = options_for(request, account)
     interrupts = Interrupts()
     try:
         with interrupts.installed():
-            check_results(None if request.dry_run else request.results, source=request.file)
+            check_results(None if request.dry_run else request.results, source=request.path)
             settings = find_settings(out, options, account_needed=not request.dry_run)
             with _ledger(request) as ledger:
                 context = RunContext(
@@ -151,9 +118,9 @@ class _Mailing:
         registered = find_template(self._settings, request.template) if request.template else None
         self._registered = registered
         self._message_fields = fields_for(
-            request.message_options, options, self._settings, registered, self._out, sender_needed=False
+            request.message_options, self._settings, registered, self._out, sender_needed=False
         )
-        self._guards = guards_for(request.message_options, self._settings)
+        self._guards = guards_for(request, self._settings)
         account = self._settings.account
         self._account = account.identity if account else ""
         self._staging = Staging(context.ledger.database, account=self._account, message_fields=self._message_fields)
@@ -193,7 +160,7 @@ class _Mailing:
             self._staging = Staging(
                 self._context.ledger.database, account=self._account, message_fields=self._message_fields
             )
-        with open_sheet(request.file, delimiter=request.delimiter, encoding=request.csv_encoding) as sheet:
+        with open_sheet(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as sheet:
             how = RowMapper.of(
                 sheet.headers,
                 message_fields=self._message_fields,
@@ -282,7 +249,7 @@ class _Mailing:
             raise already_on_its_way(same)
         if request.sent_before is SentBefore.REFUSE:
             other = self._journal.unfinished_of(request.file_name, account=self._account)
-            if other is not None and request.file is not None:
+            if other is not None and request.path is not None:
                 raise GuardError(
                     f"The file has changed since its unfinished run {other.name}: {self._changes(other)}",
                     remedy=f"Nothing was sent. Continue with the old content: `exosms runs resume {other.name}`, or"
@@ -308,7 +275,7 @@ class _Mailing:
 
     def _resume(self, run: Run) -> int:
         client = client_for(self._context, timeout=run.terms.timeout)
-        return carry_out(self._journal.take(run), self._handling(), self._context, client)
+        return carry_out(self._journal.take(run), self._request, self._context, client)
 
     def _say_again(self, run: Run) -> int:
         exit_code = exit_code_of_rows(self._journal.outcomes(run))  # a person may have resolved rows since
@@ -362,7 +329,7 @@ class _Mailing:
 
     def _plan(self, inspection: Inspection, sent_before: int) -> Plan:
         totals = self._staging.totals()
-        size = size_for(totals.rows, asked=self._request.batch)
+        size = size_for(totals.rows, asked=self._request.batch or 0)
         requests = requests_for(self._staging.envelopes(), size=size)
         price = self._settings.price_per_part
         return Plan(
@@ -427,24 +394,24 @@ class _Mailing:
             self._out,
             question,
             yes=request.yes,
-            no_input=request.no_input or request.file is None,
+            no_input=request.no_input or request.path is None,
             remedy="Add --yes, or look at the plan first with --dry-run.",
         )
 
     def _begin(self, plan: Plan) -> int:
         request = self._request
-        client = client_for(self._context, timeout=request.message_options.timeout)
+        client = client_for(self._context, timeout=request.timeout)
         run = self._journal.begin(
-            request.run or _free_name(self._journal, request.file),
+            request.run or _free_name(self._journal, request.path),
             account=self._account,
             profile=self._settings.profile,
             file=request.file_name,
             digest=self._staging.digest,
             terms=RunTerms(
                 message_fields=self._message_fields,
-                any_hour=request.message_options.any_hour,
-                timeout=request.message_options.timeout,
-                batch=request.batch,
+                any_hour=request.any_hour,
+                timeout=request.timeout,
+                batch=request.batch or 0,
                 resend=request.sent_before is SentBefore.SEND,
                 within=request.within,
                 region=self._options.region,
@@ -454,17 +421,7 @@ class _Mailing:
         )
         self._out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
         show_left_out(self._out, self._staging.left_out(), sandbox=self._settings.is_sandbox)
-        return carry_out(run, self._handling(failed=plan.totals.rejected), self._context, client)
-
-    def _handling(self, *, failed: int = 0) -> RunOptions:
-        request = self._request
-        return RunOptions(
-            batch=request.batch or None,
-            most_failures=request.max_failures,
-            limit=request.limit,
-            results=request.results,
-            failed=failed,
-        )
+        return carry_out(run, request, self._context, client, failed=plan.totals.rejected)
 
     def _samples(self, number: str) -> Callable[[], int]:
         """Check the first and the longest text for one number, and ask; return what sends them, and nothing else."""
@@ -501,7 +458,7 @@ class _Mailing:
             client=open_client(
                 self._out,
                 account,
-                timeout=self._request.message_options.timeout,
+                timeout=self._request.timeout,
                 must_leave=self._context.interrupts.must_leave,
             ),
             ledger=self._context.ledger,

@@ -1,15 +1,17 @@
 """What the messages of one command have in common: from the command line, the template, the profile."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from exosms.bulk.request import BulkRequest
+from exosms.cli.options import AccountFlags
 from exosms.cli.output.out import Out
 from exosms.config.config_file import is_name
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError
+from exosms.send.request import MessageOptions, SendRequest
 from exosms.sms import dlt
 from exosms.sms.compose import MessageFields
 from exosms.sms.guards import Guards
-from exosms.sms.message import Encoding, MessageType, Priority
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -17,24 +19,19 @@ if TYPE_CHECKING:
 _NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
 
 
-class MessageOptions(NamedTuple):
-    """What a command line says of all its messages, beside their texts: how they go out, and what keeps them back."""
-
-    dlt_template_id: str | None
-    type: MessageType | None
-    priority: Priority
-    encoding: Encoding | None
-    status_callback: str | None
-    custom_field: str | None
-    any_hour: bool
-    max_segments: int | None
-    max_parts: int | None
-    timeout: float
+def options_for(request: SendRequest | BulkRequest, account: AccountFlags) -> AccountOptions:
+    """Return what a request and its command line say about account and settings."""
+    return AccountOptions(
+        *account,
+        sender=request.message_options.sender,
+        dlt_entity_id=request.message_options.dlt_entity_id,
+        rate=request.rate,
+        templates=request.templates,
+    )
 
 
 def fields_for(
     asked: MessageOptions,
-    options: AccountOptions,
     settings: Settings,
     registered: "Registered | None",
     out: Out,
@@ -49,7 +46,7 @@ def fields_for(
     entity = registered.dlt_entity_id if registered else None
     template_id = registered.dlt_template_id if registered else None
     sms_type = registered.type if registered else None
-    sender = options.sender or own or settings.sender
+    sender = asked.sender or own or settings.sender
     if sender_needed:
         require_sender(sender, settings)
     if settings.account is None:
@@ -64,7 +61,7 @@ def fields_for(
         out.warn(f"the template is registered as {sms_type}, not {asked.type}")
     message_fields = MessageFields(
         sender=sender or "",
-        dlt_entity_id=options.dlt_entity_id or entity or settings.dlt_entity_id,
+        dlt_entity_id=asked.dlt_entity_id or entity or settings.dlt_entity_id,
         dlt_template_id=asked.dlt_template_id or template_id,
         type=asked.type or sms_type,
         priority=asked.priority,
@@ -100,12 +97,12 @@ def warn_of_no_sender(out: Out) -> None:
     out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
 
 
-def guards_for(asked: MessageOptions, settings: Settings) -> Guards:
+def guards_for(request: SendRequest | BulkRequest, settings: Settings) -> Guards:
     """Return the limits of one command and its profile."""
     return Guards(
-        any_hour=asked.any_hour,
-        max_segments=asked.max_segments,
-        max_parts=asked.max_parts,
+        any_hour=request.any_hour,
+        max_segments=request.limits.max_segments,
+        max_parts=request.limits.max_parts,
         max_parts_per_day=settings.max_parts_per_day,
         allow=settings.allow,
     )

@@ -2,16 +2,19 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from exosms.bulk.policies import MostFailures
+from exosms.bulk.request import BulkRequest
 from exosms.cli import completion_values
 from exosms.cli.output.out import Format, Out
 from exosms.errors import InputError, UsageError
+from exosms.send.request import SendRequest
 from exosms.sms.message import Encoding, MessageType, Priority
 from exosms.sms.rate import Rate
 
@@ -121,6 +124,17 @@ def refuse_empty(*given: tuple[str, str | None]) -> None:
             raise UsageError(f"{name} is empty", remedy="Give it a value, or leave it out.")
 
 
+def refuse_empty_of(request: SendRequest | BulkRequest) -> None:
+    """Raise UsageError for an empty value that would mean something else than none."""
+    of_message = request.message_options
+    refuse_empty(
+        ("-t", request.template),
+        ("--from", of_message.sender),
+        ("--dlt-entity-id", of_message.dlt_entity_id),
+        ("--dlt-template-id", of_message.dlt_template_id),
+    )
+
+
 def key(text: str) -> str:
     """Read a once key: anything that is not empty."""
     if not text.strip():
@@ -128,10 +142,10 @@ def key(text: str) -> str:
     return text
 
 
-def variables(items: list[str] | None) -> dict[str, str]:
+def variables(items: list[str]) -> dict[str, str]:
     """Read ``NAME=VALUE`` items."""
     values: dict[str, str] = {}
-    for item in items or []:
+    for item in items:
         name, equals, value = item.partition("=")
         if not equals or not name or name in values:
             raise UsageError(
@@ -140,6 +154,11 @@ def variables(items: list[str] | None) -> dict[str, str]:
             )
         values[name] = value
     return values
+
+
+def recipients(items: list[str]) -> list[str]:
+    """Read numbers, several of which may stand in one item."""
+    return [number.strip() for item in items for number in item.split(",")]
 
 
 def encoding(text: str | Encoding) -> Encoding | None:
@@ -164,18 +183,7 @@ def batch(text: str | int) -> int:
     return int(text)
 
 
-class MostFailures(NamedTuple):
-    """``--max-failures``: a number of rows, or a share of the file's."""
-
-    number: int
-    is_percent: bool
-
-    def of(self, rows: int) -> int:
-        """Return the number of failed rows at which a run of that many stops."""
-        return max(1, -(-rows * self.number // 100) if self.is_percent else self.number)
-
-
-def failures(text: "str | MostFailures") -> MostFailures:
+def failures(text: str | MostFailures) -> MostFailures:
     """Read ``N`` or ``N%``."""
     if isinstance(text, MostFailures):
         return text
@@ -207,22 +215,52 @@ def _checked(text: str, check: Callable[[str], None]) -> str:
     return text
 
 
-def out(
-    output: Format = Format.AUTO,
-    *,
-    json: bool = False,
-    quiet: bool = False,
-    verbose: bool = False,
-    goes_on: bool = False,
-) -> Out:
-    """Return the output streams as the options want them; a command that sends ``goes_on`` when they fail."""
-    wanted = Format.JSON if json else output
-    return Out(sys.stdout, sys.stderr, format=wanted, quiet=quiet, verbose=verbose, goes_on=goes_on)
+class Repeated(NamedTuple):
+    """An option that can be given several times, and what reads all that was given."""
+
+    declaration: Any
+    read: Callable[[list[str]], Any]
 
 
-Profile = Annotated[
-    str | None,
-    typer.Option(
+class Printing(NamedTuple):
+    """How to print; a command has only those of these options that act there."""
+
+    output: Format = Format.AUTO
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def out(self) -> Out:
+        """Return the output streams as the options want them."""
+        wanted = Format.JSON if self.json else self.output
+        return Out(sys.stdout, sys.stderr, format=wanted, quiet=self.quiet, verbose=self.verbose)
+
+
+Printer = Annotated[Out, "output", "json"]
+QuietPrinter = Annotated[Out, "output", "json", "quiet"]
+VerbosePrinter = Annotated[Out, "output", "json", "verbose"]
+FullPrinter = Annotated[Out, "output", "json", "quiet", "verbose"]
+
+
+class AccountFlags(NamedTuple):
+    """Which account; these are the first of ``AccountOptions``."""
+
+    profile: str | None = None
+    region: str | None = None
+    base_url: str | None = None
+    config: Path | None = None
+
+
+class TemplateFile(NamedTuple):
+    """Where the templates are."""
+
+    templates: Path | None = None
+    profile: str | None = None
+    config: Path | None = None
+
+
+OPTIONS: Mapping[str, Any] = {
+    "profile": typer.Option(
         "-p",
         "--profile",
         metavar="NAME",
@@ -230,59 +268,44 @@ Profile = Annotated[
         help="The stored account to use.",
         show_default=False,
     ),
-]
-Region = Annotated[
-    str | None,
-    typer.Option(
+    "region": typer.Option(
         metavar="|".join(_REGIONS),
         parser=region,
         autocompletion=completion_values.words(*_REGIONS),
         help="Where the account is hosted; sandbox needs no account and sends nothing.",
         show_default=False,
     ),
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option(
+    "base_url": typer.Option(
         "--base-url", metavar="URL", help="Another address of the API, such as a test server's.", show_default=False
     ),
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Another config.toml.", show_default=False)
-]
-Output = Annotated[
-    Format, choice(Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain.")
-]
-Json = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No warnings or hints; send prints only the SID.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show requests: method, host, path, status, time.")]
-DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Check everything, send and write nothing.")]
-Yes = Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to questions; it overrides no guard.")]
-NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; also EXOSMS_NO_INPUT.")]
-
-To = Annotated[
-    list[str],
-    typer.Option(
-        "--to", metavar="NUMBER", help="A recipient; can be repeated, or a comma-separated list.", show_default=False
+    "config": typer.Option("--config", metavar="FILE", help="Another config.toml.", show_default=False),
+    "output": choice(
+        Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain."
     ),
-]
-Body = Annotated[
-    str | None,
-    typer.Option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given.", show_default=False),
-]
-BodyFile = Annotated[
-    str | None,
-    typer.Option(
+    "json": typer.Option("--json", help="The same as -o json."),
+    "quiet": typer.Option("-q", "--quiet", help="No warnings or hints; send prints only the SID."),
+    "verbose": typer.Option("-v", "--verbose", help="Show requests: method, host, path, status, time."),
+    "dry_run": typer.Option("-n", "--dry-run", help="Check everything, send and write nothing."),
+    "yes": typer.Option("-y", "--yes", help="Answer yes to questions; it overrides no guard."),
+    "no_input": typer.Option("--no-input", help="Never ask; also EXOSMS_NO_INPUT."),
+    "to": Repeated(
+        typer.Option(
+            "--to",
+            metavar="NUMBER",
+            help="A recipient; can be repeated, or a comma-separated list.",
+            show_default=False,
+        ),
+        read=recipients,
+    ),
+    "body": typer.Option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given.", show_default=False),
+    "body_file": typer.Option(
         "-F",
         "--body-file",
         metavar="FILE",
         help="A file with the text; - is standard input. One final newline is dropped.",
         show_default=False,
     ),
-]
-Template = Annotated[
-    str | None,
-    typer.Option(
+    "template": typer.Option(
         "-t",
         "--template",
         metavar="NAME",
@@ -290,61 +313,38 @@ Template = Annotated[
         help="A registered template, by name or 19-digit id.",
         show_default=False,
     ),
-]
-Var = Annotated[
-    list[str] | None,
-    typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; can be repeated.", show_default=False),
-]
-Delimiter = Annotated[
-    str | None,
-    typer.Option(
+    "variables": Repeated(
+        typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; can be repeated.", show_default=False),
+        read=variables,
+    ),
+    "delimiter": typer.Option(
         "--delimiter",
         metavar="CHARACTER",
         parser=delimiter,
         help="The character between cells.  [default: found in the header]",
         show_default=False,
     ),
-]
-CsvEncoding = Annotated[
-    str | None,
-    typer.Option(
+    "csv_encoding": typer.Option(
         "--csv-encoding",
         metavar="NAME",
         parser=csv_encoding,
         help="The file's encoding.  [default: UTF-8, or by its byte order mark]",
         show_default=False,
     ),
-]
-Fit = Annotated[
-    bool,
-    typer.Option(
+    "fit": typer.Option(
         "--fit", help="Cut values to the length their variable allows, and change line breaks in them to spaces."
     ),
-]
-Templates = Annotated[
-    Path | None, typer.Option("--templates", metavar="FILE", help="Another templates.toml.", show_default=False)
-]
-Sender = Annotated[
-    str | None,
-    typer.Option("--from", metavar="SENDER", help="Sender ID (header) or ExoPhone.", show_default=False),
-]
-DltEntityId = Annotated[
-    str | None,
-    typer.Option("--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id.", show_default=False),
-]
-DltTemplateId = Annotated[
-    str | None,
-    typer.Option("--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id.", show_default=False),
-]
-Type = Annotated[
-    MessageType | None,
-    choice(MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False),
-]
-PriorityOption = Annotated[Priority, choice(Priority, "--priority", about="high is only for one-time passwords.")]
-
-EncodingOption = Annotated[
-    Encoding | None,
-    typer.Option(
+    "templates": typer.Option("--templates", metavar="FILE", help="Another templates.toml.", show_default=False),
+    "sender": typer.Option("--from", metavar="SENDER", help="Sender ID (header) or ExoPhone.", show_default=False),
+    "dlt_entity_id": typer.Option(
+        "--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id.", show_default=False
+    ),
+    "dlt_template_id": typer.Option(
+        "--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id.", show_default=False
+    ),
+    "type": choice(MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False),
+    "priority": choice(Priority, "--priority", about="high is only for one-time passwords."),
+    "encoding": typer.Option(
         "--encoding",
         metavar="|".join(_ENCODINGS),
         parser=encoding,
@@ -352,24 +352,17 @@ EncodingOption = Annotated[
         help="auto uses unicode only if the text needs it.  [default: auto]",
         show_default=False,
     ),
-]
-StatusCallback = Annotated[
-    str | None,
-    typer.Option(
+    "status_callback": typer.Option(
         "--status-callback",
         metavar="URL",
         parser=web_address,
         help="The URL to which Exotel posts the delivery state.",
         show_default=False,
     ),
-]
-CustomField = Annotated[
-    str | None,
-    typer.Option("--custom-field", metavar="TEXT", help="Free text, returned in the callback.", show_default=False),
-]
-Once = Annotated[
-    str | None,
-    typer.Option(
+    "custom_field": typer.Option(
+        "--custom-field", metavar="TEXT", help="Free text, returned in the callback.", show_default=False
+    ),
+    "once": typer.Option(
         "--once",
         metavar="KEY",
         parser=key,
@@ -377,110 +370,79 @@ Once = Annotated[
         " directory: a fresh CI machine has none.",
         show_default=False,
     ),
-]
-Within = Annotated[
-    float | None,
-    typer.Option(
+    "within": typer.Option(
         "--within",
         metavar="DURATION",
         parser=duration,
         help="How long a once key is valid, such as 24h; if not given, forever.",
         show_default=False,
     ),
-]
-MaxSegments = Annotated[
-    int | None,
-    typer.Option(
+    "max_segments": typer.Option(
         "--max-segments",
         metavar="N",
         min=1,
         help="Refuse a text that has more parts.",
         show_default=False,
     ),
-]
-MaxParts = Annotated[
-    int | None,
-    typer.Option(
+    "max_parts": typer.Option(
         "--max-parts",
         metavar="N",
         min=1,
         help="Refuse a command that sends more parts in total.",
         show_default=False,
     ),
-]
-AnyHour = Annotated[
-    bool, typer.Option("--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time.")
-]
-Timeout = Annotated[
-    float,
-    typer.Option(
+    "any_hour": typer.Option(
+        "--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time."
+    ),
+    "timeout": typer.Option(
         "--timeout",
         metavar="SECONDS",
         parser=seconds,
         help="The longest time that one attempt may take.",
     ),
-]
-RateOption = Annotated[
-    Rate | None,
-    typer.Option(
+    "rate": typer.Option(
         "--rate",
         metavar="N/min|off",
         parser=rate,
         help="Requests per minute, shared by all commands with this state directory.  [default: 200/min]",
         show_default=False,
     ),
-]
-Wait = Annotated[
-    float | None,
-    typer.Option(
+    "wait": typer.Option(
         "--wait",
         metavar="DURATION",
         parser=duration,
         help="Wait until each message is delivered or failed, at most this long, such as 90s or 15m.",
         show_default=False,
     ),
-]
-RetryFor = Annotated[
-    float,
-    typer.Option(
+    "retry_for": typer.Option(
         "--retry-for",
         metavar="DURATION",
         parser=duration,
         help="How long to retry a message that was certainly not sent; 0 means one attempt.  [default: 2m]",
         show_default=False,
     ),
-]
-BatchOption = Annotated[
-    int | None,
-    typer.Option(
+    "batch": typer.Option(
         "--batch",
         metavar="auto|N",
         parser=batch,
         help="Texts per request, 1 to 100; auto is 1 for files of up to 200 rows, else 100.  [default: auto]",
         show_default=False,
     ),
-]
-MaxFailures = Annotated[
-    MostFailures | None,
-    typer.Option(
+    "max_failures": typer.Option(
         "--max-failures",
         metavar="N|N%",
         parser=failures,
         help="Stop when this many rows, or this share of the rows, were rejected, not sent or unknown.",
         show_default=False,
     ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(
+    "limit": typer.Option(
         "--limit",
         metavar="N",
         min=1,
         help="Send at most N messages now; `runs resume` continues.",
         show_default=False,
     ),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option("--results", metavar="FILE", help="Write the outcome of every row, as CSV.", show_default=False),
-]
+    "results": typer.Option(
+        "--results", metavar="FILE", help="Write the outcome of every row, as CSV.", show_default=False
+    ),
+}

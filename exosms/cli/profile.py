@@ -33,43 +33,29 @@ OptionalName = Annotated[
 ]
 
 
+_GIVEN = {
+    "account_sid": typer.Option("--account-sid", metavar="SID", help="The account SID.", show_default=False),
+    "api_key": typer.Option("--api-key", metavar="KEY", help="The API key (user name).", show_default=False),
+    "token_stdin": typer.Option("--token-stdin", help="Read the API token from standard input."),
+    "token_file": typer.Option(
+        "--token-file", metavar="FILE", help="A file to read the token from each time.", show_default=False
+    ),
+    "token_command": typer.Option(
+        "--token-command", metavar="COMMAND", help="A command that prints the token each time.", show_default=False
+    ),
+}
+
+
 def add(
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    account_sid: Annotated[
-        str | None, typer.Option("--account-sid", metavar="SID", help="The account SID.", show_default=False)
-    ] = None,
-    api_key: Annotated[
-        str | None, typer.Option("--api-key", metavar="KEY", help="The API key (user name).", show_default=False)
-    ] = None,
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the API token from standard input.")
-    ] = False,
-    token_file: Annotated[
-        str | None,
-        typer.Option(
-            "--token-file", metavar="FILE", help="A file to read the token from each time.", show_default=False
-        ),
-    ] = None,
-    token_command: Annotated[
-        str | None,
-        typer.Option(
-            "--token-command",
-            metavar="COMMAND",
-            help="A command that prints the token each time.",
-            show_default=False,
-        ),
-    ] = None,
-    sender: o.Sender = None,
-    dlt_entity_id: o.DltEntityId = None,
-    config: o.Config = None,
+    given: Annotated[profile_form.GivenProfile, _GIVEN],
+    config: Path | None = None,
     yes: Annotated[
         bool, typer.Option("-y", "--yes", help="Replace a profile of that name; its other settings stay.")
     ] = False,
-    no_input: o.NoInput = False,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    no_input: bool = False,
+    out: o.Printer,
 ) -> int:
     """Store an account; on a terminal it asks for missing values. There is no flag for the token itself.
 
@@ -82,22 +68,12 @@ def add(
 
     exosms profile add ci --region mumbai --token-command "pass show exotel"
     """
-    out = o.out(output, json=json)
     config_file.check_name(name)
-    o.refuse_empty(("--token-file", token_file), ("--from", sender), ("--dlt-entity-id", dlt_entity_id))
-    if token_stdin + (token_file is not None) + (token_command is not None) > 1:
-        raise UsageError("Give one of --token-stdin, --token-file and --token-command")
-    given = profile_form.GivenProfile(
-        region=region,
-        base_url=base_url,
-        account_sid=account_sid,
-        api_key=api_key,
-        token_stdin=token_stdin,
-        token_file=token_file,
-        token_command=token_command,
-        sender=sender,
-        dlt_entity_id=dlt_entity_id,
+    o.refuse_empty(
+        ("--token-file", given.token_file), ("--from", given.sender), ("--dlt-entity-id", given.dlt_entity_id)
     )
+    if given.token_stdin + (given.token_file is not None) + (given.token_command is not None) > 1:
+        raise UsageError("Give one of --token-stdin, --token-file and --token-command")
     can_ask = can_answer(no_input=no_input)
     form = profile_form.ProfileForm(name, given, out, can_ask=can_ask)
     file = paths.config_path_to_write(config, os.environ)
@@ -130,14 +106,13 @@ def _agreed_to_replace(name: str) -> bool:
     return True
 
 
-def list_(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+def list_(*, config: Path | None = None, out: o.Printer) -> int:
     """List the stored profiles.
 
     exosms profile list
 
     exosms profile list --json
     """
-    out = o.out(output, json=json)
     path = paths.config_path(config, os.environ)
     stored = config_file.read(path, home=os.environ.get("HOME")) if path else None
     profiles = [*map(stored.profile, stored.names), BUILT_IN] if stored else [BUILT_IN]
@@ -163,11 +138,11 @@ def list_(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json 
 
 
 def show(
+    *,
     name: OptionalName = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    profile: str | None = None,
+    config: Path | None = None,
+    out: o.Printer,
 ) -> int:
     """Show the settings in use and where each comes from; secrets are masked.
 
@@ -175,7 +150,6 @@ def show(
 
     exosms profile show prod --json
     """
-    out = o.out(output, json=json)
     settings = find_settings(out, AccountOptions(profile=_one(name, profile), config=config), account_needed=False)
     rows = describe(settings)
     match out.format:
@@ -201,42 +175,36 @@ def show(
     return ExitCode.OK
 
 
-def use(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     """Make a profile the default one.
 
     exosms profile use prod
 
     exosms profile use staging --json
     """
-    out = o.out(output, json=json)
     config_file.use_profile(paths.config_path_to_write(config, os.environ), name)
     _done(out, "profile use", name, "now the default")
     return ExitCode.OK
 
 
-def remove(name: Name, config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+def remove(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     """Remove a profile; records of its messages stay in the ledger.
 
     exosms profile remove old
 
     exosms profile remove old --json
     """
-    out = o.out(output, json=json)
     config_file.remove_profile(paths.config_path_to_write(config, os.environ), name)
     _done(out, "profile remove", name, "removed")
     return ExitCode.OK
 
 
 def check(
+    *,
     name: OptionalName = None,
-    profile: o.Profile = None,
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    config: o.Config = None,
-    timeout: o.Timeout = 30,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    verbose: o.Verbose = False,
+    account: o.AccountFlags,
+    timeout: float = 30,
+    out: o.VerbosePrinter,
 ) -> int:
     """Check key, token, region and account without sending anything.
 
@@ -244,9 +212,7 @@ def check(
 
     exosms profile test prod --region singapore
     """
-    out = o.out(output, json=json, verbose=verbose)
-    wanted = AccountOptions(profile=_one(name, profile), region=region, base_url=base_url, config=config)
-    settings = find_settings(out, wanted)
+    settings = find_settings(out, AccountOptions(*account)._replace(profile=_one(name, account.profile)))
     if settings.account is None:
         raise AssertionError("find_settings was told that an account is needed")
     receipt = open_client(out, settings.account, timeout=timeout).check_credentials()
@@ -276,14 +242,13 @@ def check(
     return receipt.exit_code
 
 
-def path(config: o.Config = None, output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+def path(*, config: Path | None = None, out: o.Printer) -> int:
     """Print where config.toml is, or would be.
 
     exosms profile path
 
     $EDITOR "$(exosms profile path)"
     """
-    out = o.out(output, json=json)
     where = str(paths.config_path_to_write(config, os.environ))
     if out.format in {Format.JSON, Format.JSONL}:
         out.document({"schema": 1, "command": "profile path", "exit_code": 0, "path": where, "error": None})

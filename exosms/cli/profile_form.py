@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,19 +27,22 @@ from exosms.errors import ConfigError, ExosmsError
 from exosms.sms.dlt import check_ids, check_sender
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenProfile:
+class GivenProfile(NamedTuple):
     """What the command line says of a profile; None is what it does not say."""
 
-    region: str | None
-    base_url: str | None
-    account_sid: str | None
-    api_key: str | None
-    token_stdin: bool
-    token_file: str | None
-    token_command: str | None = field(repr=False)
-    sender: str | None
-    dlt_entity_id: str | None
+    region: str | None = None
+    base_url: str | None = None
+    account_sid: str | None = None
+    api_key: str | None = None
+    token_stdin: bool = False
+    token_file: str | None = None
+    token_command: str | None = None
+    sender: str | None = None
+    dlt_entity_id: str | None = None
+
+    def __repr__(self) -> str:
+        """Return nothing of a token command, in which a token may stand."""
+        return f"<{type(self).__name__} of the account {self.account_sid}>"
 
     @property
     def of_account(self) -> tuple[str, ...]:

@@ -2,15 +2,15 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from exosms.bulk import results_csv
+from exosms.bulk.request import BulkRequest, RunOptions
 from exosms.bulk.run import RunDispatcher, RunSetup, Stop, exit_code_of_rows, size_for, stop_for
 from exosms.cli.context import open_client
-from exosms.cli.options import MostFailures
 from exosms.cli.output.out import Out
 from exosms.cli.output.runs import RunReport, interruption
 from exosms.config.settings import Settings
@@ -27,20 +27,6 @@ _SELDOM = 10_000
 """Objects more before cycles are looked for: rows and answers have none, and the usual 700 takes 1 % of a run."""
 
 _STOPPING = "stopping after the requests in flight; press Ctrl-C again to leave at once, their outcome unknown"
-
-
-class RunOptions(NamedTuple):
-    """How this command sends a run: nothing of it changes a message."""
-
-    batch: int | None
-    """Texts a request; None: what the run began with."""
-    most_failures: MostFailures | None
-    limit: int | None
-    results: Path | None
-    again: int | None = None
-    """Rows that were put back, which alone are sent; None: whatever waits is sent."""
-    failed: int = 0
-    """Rows that were rejected before the first request and count for ``most_failures``."""
 
 
 class RunContext(NamedTuple):
@@ -62,17 +48,32 @@ def client_for(context: RunContext, *, timeout: float) -> Client:
         return open_client(context.out, account, timeout=timeout)
 
 
-def carry_out(run: Run, handling: RunOptions, context: RunContext, client: Client) -> int:
-    """Send what is left of a run that is ours, show it, and return the exit code."""
+def carry_out(
+    run: Run,
+    options: RunOptions | BulkRequest,
+    context: RunContext,
+    client: Client,
+    *,
+    again: int | None = None,
+    failed: int = 0,
+) -> int:
+    """Send what is left of a run that is ours, show it, and return the exit code.
+
+    ``again`` are rows that were put back, which alone are sent; ``failed`` were rejected before the first request and
+    count for ``--max-failures``.
+    """
     if not gc.isenabled():  # the program switched it off while it started; a run lives long
         gc.freeze()  # what is there now stays to the end
         gc.set_threshold(_SELDOM)
         gc.enable()
     counts = context.journal.counts(run)
-    rows = counts.get("waiting", 0) if handling.again is None else handling.again
-    rows = min(rows, handling.limit or rows)
+    rows = counts.get("waiting", 0) if again is None else again
+    rows = min(rows, options.limit or rows)
     report = RunReport(context.out, rows=rows, sandbox=context.settings.is_sandbox)
-    sender = RunDispatcher(run, _setup(run, handling, context, client, rows=sum(counts.values()), tell=report.tell))
+    setup = _setup(
+        run, options, context, client, rows=sum(counts.values()), again=again, failed=failed, report=report
+    )
+    sender = RunDispatcher(run, setup)
     with context.interrupts.draining(partial(report.tell, _STOPPING)):
         for settled in sender.send():
             report.show(settled)
@@ -91,13 +92,21 @@ def carry_out(run: Run, handling: RunOptions, context: RunContext, client: Clien
     except LedgerError as error:
         exit_code = stop.exit_code if stop else error.exit_code
         report.conclude_blindly(run, error, exit_code=exit_code)
-    if handling.results:
-        hand_out_results(run, context.journal, handling.results, context.out)
+    if options.results:
+        hand_out_results(run, context.journal, options.results, context.out)
     return exit_code
 
 
 def _setup(
-    run: Run, handling: RunOptions, context: RunContext, client: Client, *, rows: int, tell: Callable[[str], None]
+    run: Run,
+    options: RunOptions | BulkRequest,
+    context: RunContext,
+    client: Client,
+    *,
+    rows: int,
+    again: int | None,
+    failed: int,
+    report: RunReport,
 ) -> RunSetup:
     settings = context.settings
     guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
@@ -113,16 +122,16 @@ def _setup(
         ledger=context.ledger,
         journal=context.journal,
         rate=None if settings.is_sandbox else settings.rate,
-        batch=size_for(rows, asked=run.terms.batch if handling.batch is None else handling.batch),
-        most_failures=handling.most_failures.of(rows) if handling.most_failures else None,
-        most_messages=handling.limit,
-        again=handling.again is not None,
-        failed=handling.failed,
+        batch=size_for(rows, asked=options.batch or run.terms.batch),
+        most_failures=options.max_failures.of(rows) if options.max_failures else None,
+        most_messages=options.limit,
+        again=again is not None,
+        failed=failed,
         check=check,
         within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
         asked_to_stop=lambda: context.interrupts.interruption is not None,
         must_leave=context.interrupts.must_leave,
-        tell=tell,
+        tell=report.tell,
     )
 
 

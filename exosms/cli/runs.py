@@ -1,6 +1,6 @@
 """``exosms runs``: what bulk began, and what a person decides about unknown messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from exosms.bulk.request import RunOptions
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.commands import group
@@ -38,7 +39,7 @@ Name = Annotated[
 ]
 
 
-def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
+def list_(*, out: o.Printer) -> int:
     """List bulk runs: one line each, with state, rows and accepted rows.
 
     exosms runs list
@@ -47,7 +48,6 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
     """
     from exosms.cli.output.runs import counts_document, listed
 
-    out = o.out(output, json=json)
     with _journal() as (journal, _):
         runs = [(run, journal.counts(run)) for run in journal.runs()]
         if out.format is Format.JSON:
@@ -73,7 +73,7 @@ def list_(output: o.Output = Format.AUTO, json: o.Json = False) -> int:
     return ExitCode.OK
 
 
-def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet: o.Quiet = False) -> int:
+def show(*, name: Name, out: o.QuietPrinter) -> int:
     """Show the outcomes of a run's rows, grouped by reason, and what to do now.
 
     exosms runs show customers-20261123-1
@@ -82,63 +82,28 @@ def show(name: Name, output: o.Output = Format.AUTO, json: o.Json = False, quiet
     """
     from exosms.cli.output.runs import show_run
 
-    out = o.out(output, json=json, quiet=quiet)
     with _journal() as (journal, _):
         show_run(run_of(journal, name), journal, out)
     return ExitCode.OK
 
 
-def resume(
-    name: Name,
-    rate: o.RateOption = None,
-    batch: o.BatchOption = None,
-    max_failures: o.MaxFailures = None,
-    limit: o.Limit = None,
-    results: o.Results = None,
-    yes: o.Yes = False,
-    no_input: o.NoInput = False,
-    profile: o.Profile = None,
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-) -> int:
+def resume(*, name: Name, options: RunOptions, account: o.AccountFlags, out: o.FullPrinter) -> int:
     """Send the remaining rows of a run; rows that may have been sent are not sent again.
 
     exosms runs resume customers-20261123-1 --yes
 
     exosms runs resume customers-20261123-1 --limit 100 --results results.csv
     """
-    handling = _Handling(batch, max_failures, limit, results, yes=yes, no_input=no_input)
-    return _send(
-        name,
-        handling,
-        AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
-        o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
-    )
+    return _send(name, options, account, out)
 
 
 def retry(
+    *,
     name: Name,
     rejected: Annotated[bool, typer.Option("--rejected", help="Send rejected rows again as well.")] = False,
-    rate: o.RateOption = None,
-    batch: o.BatchOption = None,
-    max_failures: o.MaxFailures = None,
-    limit: o.Limit = None,
-    results: o.Results = None,
-    yes: o.Yes = False,
-    no_input: o.NoInput = False,
-    profile: o.Profile = None,
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
+    options: RunOptions,
+    account: o.AccountFlags,
+    out: o.FullPrinter,
 ) -> int:
     """Send again the rows of a run that were certainly not sent; never rows that may have been sent.
 
@@ -147,16 +112,11 @@ def retry(
     exosms runs retry customers-20261123-1 --rejected
     """
     states = [State.NOT_SENT, *([State.REJECTED] if rejected else [])]
-    handling = _Handling(batch, max_failures, limit, results, yes=yes, no_input=no_input, again=states)
-    return _send(
-        name,
-        handling,
-        AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate),
-        o.out(output, json=json, quiet=quiet, verbose=verbose, goes_on=True),
-    )
+    return _send(name, options, account, out, again=states)
 
 
 def resolve(
+    *,
     decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What happened to them, as you found out.")],
     name: Annotated[
         str | None,
@@ -169,8 +129,7 @@ def resolve(
     row: Annotated[
         int | None, typer.Option("--row", metavar="N", min=1, help="Only this row of the run.", show_default=False)
     ] = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    out: o.Printer,
 ) -> int:
     """Say what happened to messages whose outcome is unknown.
 
@@ -184,7 +143,6 @@ def resolve(
         raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
     if row is not None and name is None:
         raise UsageError("--row needs a RUN")
-    out = o.out(output, json=json)
     with _journal() as (journal, ledger):
         if once is not None:
             what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
@@ -201,10 +159,12 @@ def resolve(
 
 
 def export(
+    *,
     name: Name,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; without it, standard output.")
     ] = None,
+    out: Out,
 ) -> int:
     """Write the outcome of every row of a run as CSV; what is not sent yet is waiting, or in_flight.
 
@@ -221,21 +181,21 @@ def export(
             check_results(file, source=Path(run.file))
             write_results(run, journal, file)
         else:
-            o.out().copy(lambda stream: results_csv.write(journal.rows(run), stream))
+            out.copy(lambda stream: results_csv.write(journal.rows(run), stream))
     return ExitCode.OK
 
 
 def purge(
+    *,
     older_than: Annotated[
         float,
         typer.Option(
             "--older-than", metavar="DURATION", parser=o.duration, help="Delete records older than this, such as 90d."
         ),
     ],
-    yes: o.Yes = False,
-    no_input: o.NoInput = False,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    yes: bool = False,
+    no_input: bool = False,
+    out: o.Printer,
 ) -> int:
     """Delete records of older messages: numbers, Sids, outcomes and texts, of single sends too.
 
@@ -246,7 +206,6 @@ def purge(
 
     exosms runs purge --older-than 365d --yes
     """
-    out = o.out(output, json=json)
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
             _agreed(out, "Delete records older than that?", yes=yes, no_input=no_input)
@@ -258,34 +217,13 @@ def purge(
     return ExitCode.OK
 
 
-class _Handling:
-    """What resume and retry have in common."""
-
-    def __init__(
-        self,
-        batch: int | None,
-        max_failures: o.MostFailures | None,
-        limit: int | None,
-        results: Path | None,
-        *,
-        yes: bool,
-        no_input: bool,
-        again: list[State] | None = None,
-    ) -> None:
-        from exosms.cli.run_bulk import RunOptions
-
-        self.handling = RunOptions(batch=batch or None, most_failures=max_failures, limit=limit, results=results)
-        self.yes = yes
-        self.no_input = no_input
-        self.again = again
-
-
-def _send(name: str, how: _Handling, options: AccountOptions, out: Out) -> int:
-    """Take a run and send what is to be sent of it."""
+def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, again: Sequence[State] = ()) -> int:
+    """Take a run and send what is left of it; with ``again`` only the rows that ended so."""
     from exosms.cli.output.runs import counts_document, failure, interrupted_early
     from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for
     from exosms.system.signals import Interrupts
 
+    out.goes_on = True
     interrupts = Interrupts()
     file, counts = "", counts_document({})
     try:
@@ -293,29 +231,28 @@ def _send(name: str, how: _Handling, options: AccountOptions, out: Out) -> int:
             with interrupts.at_once():
                 run = run_of(journal, name)
                 file, counts = run.file, counts_document(journal.counts(run))
-                check_results(how.handling.results, source=Path(file))
-                settings = settings_of_run(out, run, options)
+                check_results(options.results, source=Path(file))
+                settings = settings_of_run(out, run, AccountOptions(*account, rate=options.rate))
                 context = RunContext(
                     settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts
                 )
                 run = journal.take(run)
-                rows = journal.may_go_again(run, how.again) if how.again else counts["remaining"]
+                rows = journal.may_go_again(run, again) if again else counts["remaining"]
                 try:
                     if rows:  # else there is nothing to ask about: it only answers again
                         question = (
                             f"{counted(rows, 'row')} of {name} again"
-                            if how.again
+                            if again
                             else f"the {counted(rows, 'row')} left of {name}"
                         )
-                        _agreed(out, f"Send {question}?", yes=how.yes, no_input=how.no_input)
+                        _agreed(out, f"Send {question}?", yes=options.yes, no_input=options.no_input)
                     client = client_for(context, timeout=run.terms.timeout)
                 except (GuardError, ConfigError, Interrupted):
                     journal.let_go(run)
                     raise
-            if how.again:
-                journal.put_back(run, how.again)
-            handling = how.handling._replace(again=rows if how.again else None)
-            return carry_out(run, handling, context, client)
+            if again:
+                journal.put_back(run, again)
+            return carry_out(run, options, context, client, again=rows if again else None)
     except UsageError:
         raise
     except ExosmsError as error:

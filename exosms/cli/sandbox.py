@@ -38,6 +38,7 @@ def _until_interrupted() -> None:
 
 
 def command(
+    *,
     port: Annotated[
         int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.")
     ] = 0,
@@ -74,6 +75,7 @@ def command(
             help="Deliver after this time, such as 30s.  [default: 0]",
         ),
     ] = 0.0,
+    out: Out,
 ) -> int:
     """Serve an emulator of Exotel's SMS API on this machine, until interrupted.
 
@@ -90,7 +92,6 @@ def command(
     gc.enable()  # it lives long
     behaviour = Behaviour(latency=latency, faults=faults, seed=seed, delivery_after=delivery_after)
     interrupts = Interrupts()
-    out = o.out()
     try:
         with interrupts.installed(), interrupts.at_once():
             serve(port=port, behaviour=behaviour, announce=partial(_announce, out), until=_until_interrupted)

@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from exosms.cli.body_text import read_text
 from exosms.cli.context import (
@@ -18,7 +18,8 @@ from exosms.cli.context import (
     open_ledger,
     open_registry,
 )
-from exosms.cli.message_options import MessageOptions, fields_for, guards_for
+from exosms.cli.message_options import fields_for, guards_for, options_for
+from exosms.cli.options import AccountFlags
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Out, counted
 from exosms.config import paths
@@ -33,6 +34,7 @@ from exosms.errors import (
 )
 from exosms.ledger.messages import OnceKey, State
 from exosms.send.one import Dispatcher, used_before
+from exosms.send.request import SendRequest
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
 from exosms.sms.message import Message, MessageType, Outcome, Receipt
@@ -44,26 +46,10 @@ if TYPE_CHECKING:
 _MANY_PARTS = 7
 
 
-class SendRequest(NamedTuple):
-    """What the command line asks for, before any of it is checked."""
-
-    message_options: MessageOptions
-    recipients: Sequence[str]
-    body: str | None
-    body_file: str | None
-    template: str | None
-    variables: Mapping[str, str]
-    fit: bool
-    once: str | None
-    within: float | None
-    retry_for: float
-    wait: float | None
-    dry_run: bool
-
-
-def send(request: SendRequest, options: AccountOptions, out: Out) -> int:
-    """Send what is wished for and return the exit code."""
-    report = SendReport(out, "send", recipients=request.recipients)
+def send(request: SendRequest, account: AccountFlags, out: Out) -> int:
+    """Send what is asked for and return the exit code."""
+    options = options_for(request, account)
+    report = SendReport(out, "send", recipients=request.to)
     interrupts = Interrupts()
     with interrupts.installed():
         try:
@@ -87,7 +73,7 @@ def _send(
         registered = find_template(settings, request.template) if request.template else None
         if registered is not None:
             report.template = registered.name
-        messages = _compose_all(request, options, settings, registered, out)
+        messages = _compose_all(request, settings, registered, out)
         report.expect(messages)
     if request.dry_run:
         receipts = _planned(request, settings, messages)
@@ -100,12 +86,12 @@ def _send(
 
 
 def _compose_all(
-    request: SendRequest, options: AccountOptions, settings: Settings, registered: "Registered | None", out: Out
+    request: SendRequest, settings: Settings, registered: "Registered | None", out: Out
 ) -> Sequence[Message]:
     """Return a message for every recipient, warning about what may be a mistake."""
     body = _body(request, registered, out)
-    message_fields = fields_for(request.message_options, options, settings, registered, out)
-    recipients = _parse_all(request.recipients, country=settings.country, warn=out.warn)
+    message_fields = fields_for(request.message_options, settings, registered, out)
+    recipients = _parse_all(request.to, country=settings.country, warn=out.warn)
     messages = [compose(to, body, message_fields) for to in recipients]
     if request.body is not None or request.body_file is not None:
         _warn_about_shell(body, out)
@@ -204,7 +190,7 @@ def _warn_about_size(body: str, message: Message, out: Out) -> None:
 
 def _planned(request: SendRequest, settings: Settings, messages: Sequence[Message]) -> Iterator[Receipt]:
     """Check everything that a real run checks, and send nothing."""
-    guards = guards_for(request.message_options, settings)
+    guards = guards_for(request, settings)
     guards.check_all(messages, now=time.time(), parts_today=_parts_today(settings))
     yield from [_foreseen(message, request, settings) for message in messages]
 
@@ -239,7 +225,7 @@ def _delivered(
     account = settings.account
     if account is None:  # find_settings was told that one is needed
         raise AssertionError
-    guards = guards_for(request.message_options, settings)
+    guards = guards_for(request, settings)
     limited = settings.max_parts_per_day is not None
     once = OnceKey(key=request.once, within=request.within) if request.once else None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
@@ -247,9 +233,7 @@ def _delivered(
         parts_today = ledger.parts_today(account.identity) if limited else 0
         guards.check_all(messages, now=time.time(), parts_today=parts_today)
         with interrupts.at_once():  # a token command may take its time
-            client = open_client(
-                out, account, timeout=request.message_options.timeout, must_leave=interrupts.must_leave
-            )
+            client = open_client(out, account, timeout=request.timeout, must_leave=interrupts.must_leave)
         dispatcher = Dispatcher(
             client=client,
             ledger=ledger,

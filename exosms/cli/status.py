@@ -29,12 +29,14 @@ from exosms.ledger.messages import Ledger, LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry
+from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts
 
 _SID = re.compile(r"[!-~]{1,200}")
 
 
 def command(
+    *,
     sids: Annotated[
         list[str] | None,
         typer.Argument(metavar="[SID...]", help="Sids of messages; - reads them from standard input."),
@@ -49,17 +51,11 @@ def command(
             show_default=False,
         ),
     ] = None,
-    wait: o.Wait = None,
-    timeout: o.Timeout = 30,
-    rate: o.RateOption = None,
-    profile: o.Profile = None,
-    region: o.Region = None,
-    base_url: o.BaseUrl = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
+    wait: float | None = None,
+    timeout: float = 30,
+    rate: Rate | None = None,
+    account: o.AccountFlags,
+    out: o.FullPrinter,
 ) -> int:
     """Ask Exotel whether accepted messages were delivered; `exosms log` shows the answers too.
 
@@ -74,8 +70,7 @@ def command(
     """
     if bool(sids) == (run is not None):
         raise UsageError("Give either SIDs or --run RUN", remedy="exosms log and exosms runs list show them.")
-    out = o.out(output, json=json, quiet=quiet, verbose=verbose)
-    options = AccountOptions(profile=profile, region=region, base_url=base_url, config=config, rate=rate)
+    options = AccountOptions(*account, rate=rate)
     page = _Page(out)
     interrupts = Interrupts()
     with interrupts.installed():

@@ -33,11 +33,9 @@ Name = Annotated[
 
 
 def list_(
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    *,
+    place: o.TemplateFile,
+    out: o.Printer,
 ) -> int:
     """List the registered texts in templates.toml.
 
@@ -47,9 +45,7 @@ def list_(
 
     exosms template list --json
     """
-    out = o.out(output, json=json)
-
-    known = _registry(templates, profile, config)
+    known = _registry(place)
     found = list(known.templates.values())
     if out.format is Format.JSON:
         out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
@@ -67,12 +63,10 @@ def list_(
 
 
 def show(
+    *,
     name: Name,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    place: o.TemplateFile,
+    out: o.Printer,
 ) -> int:
     """Show one registered text and what is sent with it.
 
@@ -80,9 +74,7 @@ def show(
 
     exosms template show 1107160000000012345 --json
     """
-    out = o.out(output, json=json)
-
-    document = _document(_registry(templates, profile, config).get(name))
+    document = _document(_registry(place).get(name))
     if out.format in {Format.JSON, Format.JSONL}:
         out.document(_head("show") | {"template": document, "error": None})
         return ExitCode.OK
@@ -96,6 +88,7 @@ def show(
 
 
 def add(
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name to use with -t and --template.")],
     text: Annotated[
         str | None,
@@ -123,18 +116,15 @@ def add(
             show_default=False,
         ),
     ] = None,
-    dlt_template_id: o.DltTemplateId = None,
-    dlt_entity_id: o.DltEntityId = None,
-    sender: o.Sender = None,
-    type_: o.Type = None,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
+    dlt_template_id: str | None = None,
+    dlt_entity_id: str | None = None,
+    sender: str | None = None,
+    type_: MessageType | None = None,
+    place: o.TemplateFile,
     yes: Annotated[
         bool, typer.Option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
     ] = False,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    out: o.Printer,
 ) -> int:
     """Add a registered text to templates.toml; comments and order of the file stay.
 
@@ -146,12 +136,11 @@ def add(
     """
     if (text is None) == (text_file is None):
         raise UsageError("Give one of --text and --text-file")
-    out = o.out(output, json=json)
 
     from exosms.cli.body_text import read_text
     from exosms.templates import edit_file
 
-    path = _path(templates, profile, config)
+    path = _path(place)
     said = {
         "text": text if text is not None else read_text(text_file or "-"),
         "variables": None if variables is None else _items(variables),
@@ -172,12 +161,10 @@ def add(
 
 
 def remove(
+    *,
     name: Name,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    place: o.TemplateFile,
+    out: o.Printer,
 ) -> int:
     """Remove a text from templates.toml; nothing changes on the DLT portal.
 
@@ -185,11 +172,9 @@ def remove(
 
     exosms template remove otp --json
     """
-    out = o.out(output, json=json)
-
     from exosms.templates import edit_file
 
-    known = _registry(templates, profile, config)
+    known = _registry(place)
     own = known.get(name).name
     edit_file.remove(known.path, own)
     if out.format in {Format.JSON, Format.JSONL}:
@@ -200,6 +185,7 @@ def remove(
 
 
 def import_(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XLSX file exported by a DLT portal.")],
     column: Annotated[
         list[str] | None,
@@ -219,12 +205,9 @@ def import_(
             show_default=False,
         ),
     ] = None,
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
+    place: o.TemplateFile,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Update templates that are already there.")] = False,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    out: o.Printer,
 ) -> int:
     """Import the approved templates that a DLT portal exported; if one cannot be read, none is imported.
 
@@ -233,11 +216,10 @@ def import_(
     exosms template import export.csv --column id="DLT CT ID" --column text=SMS
     """
     columns = _columns(column)
-    out = o.out(output, json=json)
 
     from exosms.templates import edit_file, portal_export
 
-    path = _path(templates, profile, config)
+    path = _path(place)
     try:
         export = portal_export.read(file, columns=columns, default=type_)
     except portal_export.ExportError as error:
@@ -250,11 +232,9 @@ def import_(
 
 
 def lint(
-    templates: o.Templates = None,
-    profile: o.Profile = None,
-    config: o.Config = None,
-    output: o.Output = Format.AUTO,
-    json: o.Json = False,
+    *,
+    place: o.TemplateFile,
+    out: o.Printer,
 ) -> int:
     """Show what DLT portals and operators may object to, by which rule and since when.
 
@@ -265,12 +245,10 @@ def lint(
 
     exosms template lint --json
     """
-    out = o.out(output, json=json)
-
     from exosms.templates import registry
     from exosms.templates.lint import lint as lint_registry
 
-    path = _path(templates, profile, config, must_exist=True)
+    path = _path(place, must_exist=True)
     known, flaws = registry.examine(path)
     return _report(out, lint_registry(known, flaws), count=len(known.templates) + len(flaws))
 
@@ -278,29 +256,27 @@ def lint(
 # What the commands share.
 
 
-def _path(file: Path | None, profile: str | None, config: Path | None, *, must_exist: bool = False) -> Path:
+def _path(place: o.TemplateFile, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
     from exosms.config.paths import is_there
     from exosms.config.settings import AccountOptions, resolve
 
-    settings = resolve(
-        AccountOptions(profile=profile, config=config, templates=file), os.environ, account_needed=False
-    )
+    settings = resolve(AccountOptions(**place._asdict()), os.environ, account_needed=False)
     path = settings.templates
     if path is None:
         raise ConfigError(
             "There is no home directory to look for templates in",
             remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
         )
-    if must_exist and file is not None and not is_there(path):
+    if must_exist and place.templates is not None and not is_there(path):
         raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
     return path
 
 
-def _registry(file: Path | None, profile: str | None, config: Path | None) -> "Registry":
+def _registry(place: o.TemplateFile) -> "Registry":
     from exosms.templates import registry
 
-    return registry.read(_path(file, profile, config, must_exist=True))
+    return registry.read(_path(place, must_exist=True))
 
 
 def _items(text: str | None) -> list[str]:

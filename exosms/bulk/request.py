@@ -1,0 +1,67 @@
+"""What is asked for by whoever sends a file, or goes on with a run; each field is an option of the command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from exosms.bulk.policies import Duplicates, MostFailures, SentBefore
+from exosms.send.request import MessageOptions, PartLimits
+from exosms.sms.rate import Rate
+
+
+class BulkRequest(NamedTuple):
+    """The rows of a file, before any of it is checked."""
+
+    file: str
+    """``-`` is standard input."""
+    template: str | None = None
+    variables: Mapping[str, str] = {}
+    body: str | None = None
+    fit: bool = False
+    templates: Path | None = None
+    to_column: str | None = None
+    message_options: MessageOptions = MessageOptions()
+    any_hour: bool = False
+    limits: PartLimits = PartLimits()
+    duplicates: Duplicates = Duplicates.REFUSE
+    sent_before: SentBefore = SentBefore.REFUSE
+    within: float = 12 * 3600.0
+    skip_invalid: bool = False
+    allow_empty: bool = False
+    delimiter: str | None = None
+    csv_encoding: str | None = None
+    sample_to: str | None = None
+    run: str | None = None
+    batch: int | None = None
+    """0 and None: as many texts a request as the number of rows suggests."""
+    rate: Rate | None = None
+    timeout: float = 90
+    max_failures: MostFailures | None = None
+    limit: int | None = None
+    results: Path | None = None
+    dry_run: bool = False
+    yes: bool = False
+    no_input: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None is standard input."""
+        return None if self.file == "-" else Path(self.file)
+
+    @property
+    def file_name(self) -> str:
+        """The file as it is kept with the run: by its whole path, so that the same file is known again."""
+        return "-" if self.path is None else str(self.path.absolute())
+
+
+class RunOptions(NamedTuple):
+    """How the rest of a run is sent: nothing of it changes a message."""
+
+    rate: Rate | None = None
+    batch: int | None = None
+    """Texts a request; 0 and None: what the run began with."""
+    max_failures: MostFailures | None = None
+    limit: int | None = None
+    results: Path | None = None
+    yes: bool = False
+    no_input: bool = False
