@@ -22,51 +22,39 @@ def run_name(text: str) -> str:
 _OPTIONS = {
     "file": typer.Argument(metavar="FILE", help="A CSV file; - is standard input."),
     "variables": o.Repeated(
-        typer.Option(
+        o.option(
             "--var",
             metavar="NAME=TEXT",
             help="A variable's value; {Column} is replaced by the cell. Can be repeated.",
-            show_default=False,
         ),
         read=o.variables,
     ),
-    "body": typer.Option(
+    "body": o.option(
         "-b",
         "--body",
         metavar="TEXT",
         help="The text; {Column} is replaced by the cell, and {{ and }} are literal braces.",
-        show_default=False,
     ),
-    "to_column": typer.Option(
-        "--to-column",
-        metavar="COLUMN",
-        help="The recipients.  [default: to, phone or mobile]",
-        show_default=False,
-    ),
+    "to_column": o.option("--to-column", metavar="COLUMN", help="The recipients.  [default: to, phone or mobile]"),
     "duplicates": o.choice(Duplicates, "--duplicates", about="Rows with the same recipient, text and sender."),
     "sent_before": o.choice(SentBefore, "--sent-before", about="Rows that an earlier run sent, or may have sent."),
-    "within": typer.Option(
+    "within": o.option(
         "--within",
         metavar="DURATION",
         parser=o.duration,
         help="How far back to look for rows sent before.  [default: 12h]",
-        show_default=False,
     ),
-    "skip_invalid": typer.Option("--skip-invalid", help="Leave bad rows out; they count as rejected."),
-    "allow_empty": typer.Option("--allow-empty", help="Let a text use an empty cell."),
-    "sample_to": typer.Option(
-        "--sample-to",
-        metavar="NUMBER",
-        help="Send the first and the longest text to this number, and nothing else.",
-        show_default=False,
+    "skip_invalid": o.option("--skip-invalid", help="Leave bad rows out; they count as rejected."),
+    "allow_empty": o.option("--allow-empty", help="Let a text use an empty cell."),
+    "sample_to": o.option(
+        "--sample-to", metavar="NUMBER", help="Send the first and the longest text to this number, and nothing else."
     ),
-    "run": typer.Option(
+    "run": o.option(
         "--run",
         metavar="NAME",
         parser=run_name,
         autocompletion=completion_values.runs,
         help="Start or continue the run with this name; a finished run sends nothing.",
-        show_default=False,
     ),
 }
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from exosms.cli import options as o
 from exosms.cli.output.out import Format, Out, counted
 from exosms.errors import ExitCode, InputError, UsageError
@@ -23,16 +21,12 @@ def command(
     body_file: str | None = None,
     csv: Annotated[
         Path | None,
-        typer.Option(
-            "--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'.", show_default=False
-        ),
+        o.option("--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'."),
     ] = None,
     delimiter: str | None = None,
     csv_encoding: str | None = None,
     template: str | None = None,
-    text: Annotated[
-        str | None, typer.Option("--text", metavar="TEXT", help="A registered text, given here.", show_default=False)
-    ] = None,
+    text: Annotated[str | None, o.option("--text", metavar="TEXT", help="A registered text, given here.")] = None,
     place: o.TemplateFile,
     out: o.QuietPrinter,
 ) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from exosms import doctor
 from exosms.cli import options as o
 from exosms.cli.context import open_line
@@ -28,7 +26,7 @@ def command(
     *,
     try_regions: Annotated[
         bool,
-        typer.Option("--try-regions", help="After a 401, also try key and token with Exotel's other region."),
+        o.option("--try-regions", help="After a 401, also try key and token with Exotel's other region."),
     ] = False,
     timeout: float = 30,
     sender: str | None = None,

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-import typer
-
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import open_ledger, run_of
@@ -19,24 +17,18 @@ from exosms.system.times import local
 
 def command(
     *,
-    to: Annotated[str | None, typer.Option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
+    to: Annotated[str | None, o.option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
     since: Annotated[
         float | None,
-        typer.Option(
+        o.option(
             "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
         ),
     ] = None,
-    once: Annotated[str | None, typer.Option("--once", metavar="KEY", help="Only this once key.")] = None,
+    once: Annotated[str | None, o.option("--once", metavar="KEY", help="Only this once key.")] = None,
     outcome: Annotated[Outcome | None, o.choice(Outcome, "--outcome", about="Only this outcome.")] = None,
     run: Annotated[
         str | None,
-        typer.Option(
-            "--run",
-            metavar="RUN",
-            autocompletion=completion_values.runs,
-            help="Only the rows of this run.",
-            show_default=False,
-        ),
+        o.option("--run", metavar="RUN", autocompletion=completion_values.runs, help="Only the rows of this run."),
     ] = None,
     out: o.Printer,
 ) -> int:

@@ -23,24 +23,29 @@ _ENCODINGS = ("auto", *Encoding)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def duration(text: str | float) -> float:
+def option(*names: str, show_default: bool = False, **more: Any) -> Any:
+    """Declare an option; a parser is given what was typed, never the default."""
+    if parser := more.get("parser"):
+        more["parser"] = lambda given: parser(given) if isinstance(given, str) else given
+    return typer.Option(*names, show_default=show_default, **more)
+
+
+def duration(text: str) -> float:
     """Read ``90s``, ``15m``, ``24h`` or ``7d`` as seconds; ``0`` needs no unit."""
-    if isinstance(text, float):
-        return text
     match = re.fullmatch(r"(\d{1,9})([smhd])|0", text, re.ASCII)
     if not match:
         raise typer.BadParameter(f"{text!r} is not a valid duration: write 90s, 15m, 24h or 7d")
     return float(match[1]) * _UNITS[match[2]] if match[1] else 0.0
 
 
-def short_duration(text: str | float) -> float:
+def short_duration(text: str) -> float:
     """Read a duration that may also be in milliseconds, such as ``250ms``."""
-    if isinstance(text, str) and (match := re.fullmatch(r"(\d{1,6})ms", text, re.ASCII)):
+    if match := re.fullmatch(r"(\d{1,6})ms", text, re.ASCII):
         return float(match[1]) / 1000
     return duration(text)
 
 
-def seconds(text: str | float) -> float:
+def seconds(text: str) -> float:
     """Read a positive number of seconds."""
     try:
         value = float(text)
@@ -51,10 +56,8 @@ def seconds(text: str | float) -> float:
     return value
 
 
-def rate(text: str | Rate) -> Rate:
+def rate(text: str) -> Rate:
     """Read ``200/min`` or ``off``."""
-    if isinstance(text, Rate):
-        return text
     try:
         return Rate.parse(text)
     except ValueError as error:
@@ -79,7 +82,7 @@ def choice(
             raise typer.BadParameter(f"{text!r} is not one of {listed}{_nearest(text, words)}")
         return words(text)
 
-    return typer.Option(
+    return option(
         *names,
         metavar="|".join(words),
         parser=read,
@@ -161,7 +164,7 @@ def recipients(items: list[str]) -> list[str]:
     return [number.strip() for item in items for number in item.split(",")]
 
 
-def encoding(text: str | Encoding) -> Encoding | None:
+def encoding(text: str) -> Encoding | None:
     """Read ``--encoding``; None is auto."""
     if text == "auto":
         return None
@@ -172,10 +175,8 @@ def encoding(text: str | Encoding) -> Encoding | None:
         raise typer.BadParameter(f"{text!r} is not a valid encoding: write auto, plain or unicode{near}") from None
 
 
-def batch(text: str | int) -> int:
+def batch(text: str) -> int:
     """Read ``auto``, which is 0, or the texts a request."""
-    if isinstance(text, int):
-        return text
     if text == "auto":
         return 0
     if not re.fullmatch(r"[1-9]\d?|100", text, re.ASCII):
@@ -183,10 +184,8 @@ def batch(text: str | int) -> int:
     return int(text)
 
 
-def failures(text: str | MostFailures) -> MostFailures:
+def failures(text: str) -> MostFailures:
     """Read ``N`` or ``N%``."""
-    if isinstance(text, MostFailures):
-        return text
     match = re.fullmatch(r"(\d{1,9})(%?)", text, re.ASCII)
     if not match or (match[2] and int(match[1]) > 100):
         raise typer.BadParameter(f"{text!r} is not a valid number of failures: write N or N%")
@@ -260,189 +259,140 @@ class TemplateFile(NamedTuple):
 
 
 OPTIONS: Mapping[str, Any] = {
-    "profile": typer.Option(
+    "profile": option(
         "-p",
         "--profile",
         metavar="NAME",
         autocompletion=completion_values.profiles,
         help="The stored account to use.",
-        show_default=False,
     ),
-    "region": typer.Option(
+    "region": option(
         metavar="|".join(_REGIONS),
         parser=region,
         autocompletion=completion_values.words(*_REGIONS),
         help="Where the account is hosted; sandbox needs no account and sends nothing.",
-        show_default=False,
     ),
-    "base_url": typer.Option(
-        "--base-url", metavar="URL", help="Another address of the API, such as a test server's.", show_default=False
-    ),
-    "config": typer.Option("--config", metavar="FILE", help="Another config.toml.", show_default=False),
+    "base_url": option("--base-url", metavar="URL", help="Another address of the API, such as a test server's."),
+    "config": option("--config", metavar="FILE", help="Another config.toml."),
     "output": choice(
         Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain."
     ),
-    "json": typer.Option("--json", help="The same as -o json."),
-    "quiet": typer.Option("-q", "--quiet", help="No warnings or hints; send prints only the SID."),
-    "verbose": typer.Option("-v", "--verbose", help="Show requests: method, host, path, status, time."),
-    "dry_run": typer.Option("-n", "--dry-run", help="Check everything, send and write nothing."),
-    "yes": typer.Option("-y", "--yes", help="Answer yes to questions; it overrides no guard."),
-    "no_input": typer.Option("--no-input", help="Never ask; also EXOSMS_NO_INPUT."),
+    "json": option("--json", help="The same as -o json."),
+    "quiet": option("-q", "--quiet", help="No warnings or hints; send prints only the SID."),
+    "verbose": option("-v", "--verbose", help="Show requests: method, host, path, status, time."),
+    "dry_run": option("-n", "--dry-run", help="Check everything, send and write nothing."),
+    "yes": option("-y", "--yes", help="Answer yes to questions; it overrides no guard."),
+    "no_input": option("--no-input", help="Never ask; also EXOSMS_NO_INPUT."),
     "to": Repeated(
-        typer.Option(
-            "--to",
-            metavar="NUMBER",
-            help="A recipient; can be repeated, or a comma-separated list.",
-            show_default=False,
-        ),
+        option("--to", metavar="NUMBER", help="A recipient; can be repeated, or a comma-separated list."),
         read=recipients,
     ),
-    "body": typer.Option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given.", show_default=False),
-    "body_file": typer.Option(
+    "body": option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given."),
+    "body_file": option(
         "-F",
         "--body-file",
         metavar="FILE",
         help="A file with the text; - is standard input. One final newline is dropped.",
-        show_default=False,
     ),
-    "template": typer.Option(
+    "template": option(
         "-t",
         "--template",
         metavar="NAME",
         autocompletion=completion_values.templates,
         help="A registered template, by name or 19-digit id.",
-        show_default=False,
     ),
     "variables": Repeated(
-        typer.Option("--var", metavar="NAME=VALUE", help="A variable's value; can be repeated.", show_default=False),
+        option("--var", metavar="NAME=VALUE", help="A variable's value; can be repeated."),
         read=variables,
     ),
-    "delimiter": typer.Option(
+    "delimiter": option(
         "--delimiter",
         metavar="CHARACTER",
         parser=delimiter,
         help="The character between cells.  [default: found in the header]",
-        show_default=False,
     ),
-    "csv_encoding": typer.Option(
+    "csv_encoding": option(
         "--csv-encoding",
         metavar="NAME",
         parser=csv_encoding,
         help="The file's encoding.  [default: UTF-8, or by its byte order mark]",
-        show_default=False,
     ),
-    "fit": typer.Option(
+    "fit": option(
         "--fit", help="Cut values to the length their variable allows, and change line breaks in them to spaces."
     ),
-    "templates": typer.Option("--templates", metavar="FILE", help="Another templates.toml.", show_default=False),
-    "sender": typer.Option("--from", metavar="SENDER", help="Sender ID (header) or ExoPhone.", show_default=False),
-    "dlt_entity_id": typer.Option(
-        "--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id.", show_default=False
-    ),
-    "dlt_template_id": typer.Option(
-        "--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id.", show_default=False
-    ),
+    "templates": option("--templates", metavar="FILE", help="Another templates.toml."),
+    "sender": option("--from", metavar="SENDER", help="Sender ID (header) or ExoPhone."),
+    "dlt_entity_id": option("--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id."),
+    "dlt_template_id": option("--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id."),
     "type": choice(MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False),
     "priority": choice(Priority, "--priority", about="high is only for one-time passwords."),
-    "encoding": typer.Option(
+    "encoding": option(
         "--encoding",
         metavar="|".join(_ENCODINGS),
         parser=encoding,
         autocompletion=completion_values.words(*_ENCODINGS),
         help="auto uses unicode only if the text needs it.  [default: auto]",
-        show_default=False,
     ),
-    "status_callback": typer.Option(
+    "status_callback": option(
         "--status-callback",
         metavar="URL",
         parser=web_address,
         help="The URL to which Exotel posts the delivery state.",
-        show_default=False,
     ),
-    "custom_field": typer.Option(
-        "--custom-field", metavar="TEXT", help="Free text, returned in the callback.", show_default=False
-    ),
-    "once": typer.Option(
+    "custom_field": option("--custom-field", metavar="TEXT", help="Free text, returned in the callback."),
+    "once": option(
         "--once",
         metavar="KEY",
         parser=key,
         help="At most one accepted message for this key, recipient and account. Keys are kept in this machine's state"
         " directory: a fresh CI machine has none.",
-        show_default=False,
     ),
-    "within": typer.Option(
+    "within": option(
         "--within",
         metavar="DURATION",
         parser=duration,
         help="How long a once key is valid, such as 24h; if not given, forever.",
-        show_default=False,
     ),
-    "max_segments": typer.Option(
-        "--max-segments",
-        metavar="N",
-        min=1,
-        help="Refuse a text that has more parts.",
-        show_default=False,
-    ),
-    "max_parts": typer.Option(
-        "--max-parts",
-        metavar="N",
-        min=1,
-        help="Refuse a command that sends more parts in total.",
-        show_default=False,
-    ),
-    "any_hour": typer.Option(
-        "--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time."
-    ),
-    "timeout": typer.Option(
+    "max_segments": option("--max-segments", metavar="N", min=1, help="Refuse a text that has more parts."),
+    "max_parts": option("--max-parts", metavar="N", min=1, help="Refuse a command that sends more parts in total."),
+    "any_hour": option("--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time."),
+    "timeout": option(
         "--timeout",
         metavar="SECONDS",
         parser=seconds,
         help="The longest time that one attempt may take.",
+        show_default=True,
     ),
-    "rate": typer.Option(
+    "rate": option(
         "--rate",
         metavar="N/min|off",
         parser=rate,
         help="Requests per minute, shared by all commands with this state directory.  [default: 200/min]",
-        show_default=False,
     ),
-    "wait": typer.Option(
+    "wait": option(
         "--wait",
         metavar="DURATION",
         parser=duration,
         help="Wait until each message is delivered or failed, at most this long, such as 90s or 15m.",
-        show_default=False,
     ),
-    "retry_for": typer.Option(
+    "retry_for": option(
         "--retry-for",
         metavar="DURATION",
         parser=duration,
         help="How long to retry a message that was certainly not sent; 0 means one attempt.  [default: 2m]",
-        show_default=False,
     ),
-    "batch": typer.Option(
+    "batch": option(
         "--batch",
         metavar="auto|N",
         parser=batch,
         help="Texts per request, 1 to 100; auto is 1 for files of up to 200 rows, else 100.  [default: auto]",
-        show_default=False,
     ),
-    "max_failures": typer.Option(
+    "max_failures": option(
         "--max-failures",
         metavar="N|N%",
         parser=failures,
         help="Stop when this many rows, or this share of the rows, were rejected, not sent or unknown.",
-        show_default=False,
     ),
-    "limit": typer.Option(
-        "--limit",
-        metavar="N",
-        min=1,
-        help="Send at most N messages now; `runs resume` continues.",
-        show_default=False,
-    ),
-    "results": typer.Option(
-        "--results", metavar="FILE", help="Write the outcome of every row, as CSV.", show_default=False
-    ),
+    "limit": option("--limit", metavar="N", min=1, help="Send at most N messages now; `runs resume` continues."),
+    "results": option("--results", metavar="FILE", help="Write the outcome of every row, as CSV."),
 }

@@ -34,14 +34,12 @@ OptionalName = Annotated[
 
 
 _GIVEN = {
-    "account_sid": typer.Option("--account-sid", metavar="SID", help="The account SID.", show_default=False),
-    "api_key": typer.Option("--api-key", metavar="KEY", help="The API key (user name).", show_default=False),
-    "token_stdin": typer.Option("--token-stdin", help="Read the API token from standard input."),
-    "token_file": typer.Option(
-        "--token-file", metavar="FILE", help="A file to read the token from each time.", show_default=False
-    ),
-    "token_command": typer.Option(
-        "--token-command", metavar="COMMAND", help="A command that prints the token each time.", show_default=False
+    "account_sid": o.option("--account-sid", metavar="SID", help="The account SID."),
+    "api_key": o.option("--api-key", metavar="KEY", help="The API key (user name)."),
+    "token_stdin": o.option("--token-stdin", help="Read the API token from standard input."),
+    "token_file": o.option("--token-file", metavar="FILE", help="A file to read the token from each time."),
+    "token_command": o.option(
+        "--token-command", metavar="COMMAND", help="A command that prints the token each time."
     ),
 }
 
@@ -52,7 +50,7 @@ def add(
     given: Annotated[profile_form.GivenProfile, _GIVEN],
     config: Path | None = None,
     yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Replace a profile of that name; its other settings stay.")
+        bool, o.option("-y", "--yes", help="Replace a profile of that name; its other settings stay.")
     ] = False,
     no_input: bool = False,
     out: o.Printer,

@@ -100,7 +100,7 @@ def resume(*, name: Name, options: RunOptions, account: o.AccountFlags, out: o.F
 def retry(
     *,
     name: Name,
-    rejected: Annotated[bool, typer.Option("--rejected", help="Send rejected rows again as well.")] = False,
+    rejected: Annotated[bool, o.option("--rejected", help="Send rejected rows again as well.")] = False,
     options: RunOptions,
     account: o.AccountFlags,
     out: o.FullPrinter,
@@ -124,11 +124,9 @@ def resolve(
     ] = None,
     once: Annotated[
         str | None,
-        typer.Option("--once", metavar="KEY", help="The once key of the unknown messages.", show_default=False),
+        o.option("--once", metavar="KEY", help="The once key of the unknown messages."),
     ] = None,
-    row: Annotated[
-        int | None, typer.Option("--row", metavar="N", min=1, help="Only this row of the run.", show_default=False)
-    ] = None,
+    row: Annotated[int | None, o.option("--row", metavar="N", min=1, help="Only this row of the run.")] = None,
     out: o.Printer,
 ) -> int:
     """Say what happened to messages whose outcome is unknown.
@@ -189,7 +187,7 @@ def purge(
     *,
     older_than: Annotated[
         float,
-        typer.Option(
+        o.option(
             "--older-than", metavar="DURATION", parser=o.duration, help="Delete records older than this, such as 90d."
         ),
     ],

@@ -14,10 +14,8 @@ from exosms.errors import ConfigError, ExitCode, Interrupted
 from exosms.system.signals import Interrupts
 
 
-def share(text: str | float) -> float:
+def share(text: str) -> float:
     """Read ``0.1`` or ``10%`` as a share of requests."""
-    if isinstance(text, float):
-        return text
     match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,9})?)(%?)", text, re.ASCII)
     value = float(match[1]) / (100 if match[2] else 1) if match else -1.0
     if not 0 <= value <= 1:
@@ -40,38 +38,28 @@ def _until_interrupted() -> None:
 def command(
     *,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.")
+        int, o.option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.", show_default=True)
     ] = 0,
     latency: Annotated[
         float,
-        typer.Option(
+        o.option(
             "--latency",
             metavar="DURATION",
             parser=o.short_duration,
-            show_default=False,
             help="Delay each answer by this time, such as 250ms or 2s.  [default: 0]",
         ),
     ] = 0.0,
     faults: Annotated[
         float,
-        typer.Option(
-            "--faults",
-            metavar="RATE",
-            parser=share,
-            show_default=False,
-            help="Share of requests that fail.  [default: 0]",
-        ),
+        o.option("--faults", metavar="RATE", parser=share, help="Share of requests that fail.  [default: 0]"),
     ] = 0.0,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Give the same faults in every run.", show_default=False)
-    ] = None,
+    seed: Annotated[int | None, o.option("--seed", metavar="N", help="Give the same faults in every run.")] = None,
     delivery_after: Annotated[
         float,
-        typer.Option(
+        o.option(
             "--delivery-after",
             metavar="DURATION",
             parser=o.short_duration,
-            show_default=False,
             help="Deliver after this time, such as 30s.  [default: 0]",
         ),
     ] = 0.0,

@@ -43,12 +43,11 @@ def command(
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option(
+        o.option(
             "--run",
             metavar="RUN",
             autocompletion=completion_values.runs,
             help="The accepted messages of this bulk run.",
-            show_default=False,
         ),
     ] = None,
     wait: float | None = None,

@@ -92,28 +92,24 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name to use with -t and --template.")],
     text: Annotated[
         str | None,
-        typer.Option("--text", metavar="TEXT", help="The text, exactly as registered.", show_default=False),
+        o.option("--text", metavar="TEXT", help="The text, exactly as registered."),
     ] = None,
     text_file: Annotated[
         str | None,
-        typer.Option(
+        o.option(
             "--text-file",
             metavar="FILE",
             help="A file with the text; - is standard input. One final newline is dropped.",
-            show_default=False,
         ),
     ] = None,
     variables: Annotated[
         str | None,
-        typer.Option("--variables", metavar="A,B", help="Names for the variables, in order.", show_default=False),
+        o.option("--variables", metavar="A,B", help="Names for the variables, in order."),
     ] = None,
     types: Annotated[
         str | None,
-        typer.Option(
-            "--types",
-            metavar="T,T",
-            help="A type for each variable, if the portal shows types beside the text.",
-            show_default=False,
+        o.option(
+            "--types", metavar="T,T", help="A type for each variable, if the portal shows types beside the text."
         ),
     ] = None,
     dlt_template_id: str | None = None,
@@ -122,7 +118,7 @@ def add(
     type_: MessageType | None = None,
     place: o.TemplateFile,
     yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
+        bool, o.option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
     ] = False,
     out: o.Printer,
 ) -> int:
@@ -189,11 +185,10 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XLSX file exported by a DLT portal.")],
     column: Annotated[
         list[str] | None,
-        typer.Option(
+        o.option(
             "--column",
             metavar="FIELD=HEADER",
             help="Which column is id, name, text, header, type or status; can be repeated.",
-            show_default=False,
         ),
     ] = None,
     type_: Annotated[
@@ -206,7 +201,7 @@ def import_(
         ),
     ] = None,
     place: o.TemplateFile,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Update templates that are already there.")] = False,
+    yes: Annotated[bool, o.option("-y", "--yes", help="Update templates that are already there.")] = False,
     out: o.Printer,
 ) -> int:
     """Import the approved templates that a DLT portal exported; if one cannot be read, none is imported.
