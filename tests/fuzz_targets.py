@@ -24,7 +24,7 @@ from exosms.exotel import wire
 from exosms.exotel.client import Batch, Client
 from exosms.exotel.exchange import Answer
 from exosms.sms import phone
-from exosms.sms.message import Encoding, Message, Outcome, Receipt
+from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate, retry_after
 from exosms.tables import csv_rows
 from exosms.templates import edit_file, portal_export, registry
@@ -63,7 +63,7 @@ class _Line:
 
 NUMBERS = ("+919876543210", "+919876543211", "+14155550123")
 MESSAGES = [
-    Message(to=to, sender="ACMEIN", body=f"Hello {place}", encoding=Encoding.PLAIN, segments=1)
+    Message(to, f"Hello {place}", Encoding.PLAIN, 1, MessageFields(sender="ACMEIN"))
     for place, to in enumerate(NUMBERS)
 ]
 _STATUSES = (200, 200, 200, 200, 200, 201, 204, 299, 302, 400, 401, 402, 403, 404, 408, 409, 429, 500, 503, 503, 504)

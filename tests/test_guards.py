@@ -5,16 +5,16 @@ from datetime import datetime
 import pytest
 
 from exosms.errors import GuardError, InputError
-from exosms.sms.dlt import check_ids, check_sender, is_promotional, missing_ids
+from exosms.sms.dlt import check_ids, check_sender, missing_ids
 from exosms.sms.guards import INDIA, Guards
-from exosms.sms.message import Encoding, Message, MessageType
+from exosms.sms.message import Encoding, Message, MessageFields, MessageType
 from exosms.sms.rate import Rate, back_off, retry_after
 
 PROMOTIONAL = MessageType.PROMOTIONAL
 
 
 def message(to: str = "+919876543210", segments: int = 1, kind: MessageType | None = None) -> Message:
-    return Message(to=to, sender="ACMEIN", body="x", encoding=Encoding.PLAIN, segments=segments, type=kind)
+    return Message(to, "x", Encoding.PLAIN, segments, MessageFields(sender="ACMEIN", type=kind))
 
 
 def at(clock: str) -> float:
@@ -109,9 +109,9 @@ def test_ids() -> None:
 
 
 def test_a_numeric_header_without_a_type_is_promotional() -> None:
-    assert is_promotional("600123", None)
-    assert not is_promotional("600123", MessageType.TRANSACTIONAL)
-    assert not is_promotional("ACMEIN", None)
+    assert MessageFields("600123").is_promotional
+    assert not MessageFields("600123", type=MessageType.TRANSACTIONAL).is_promotional
+    assert not MessageFields("ACMEIN").is_promotional
 
 
 @pytest.mark.parametrize(("text", "per_minute"), [("200/min", 200), ("1/min", 1), (" 60 / MIN ", 60), ("off", 0)])

@@ -16,14 +16,14 @@ from exosms.ledger.database import LedgerError, LedgerUnavailableError
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.ledger.migrations import MIGRATIONS
-from exosms.sms.message import Encoding, Message, Outcome, Receipt
+from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
 ACCOUNT = "api.exotel.com/acme1"
-MESSAGE = Message(to="+919876543210", sender="ACMEIN", body="secret text", encoding=Encoding.PLAIN, segments=1)
+MESSAGE = Message("+919876543210", "secret text", Encoding.PLAIN, segments=1, fields=MessageFields(sender="ACMEIN"))
 ACCEPTED = Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, sid="5" * 32, status="queued", http_status=200)
 UNKNOWN = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
 REJECTED = Receipt(outcome=Outcome.REJECTED, exit_code=ExitCode.REFUSED)

@@ -9,11 +9,11 @@ import pytest
 from conftest import Shell
 
 from exosms.bulk import results_csv
-from exosms.bulk.row_message import _OWN_FIELDS, RECIPIENT_COLUMNS
+from exosms.bulk.row_message import RECIPIENT_COLUMNS
 from exosms.config import config_file
 from exosms.config.profile import KEYS, TOKEN_KEYS
 from exosms.errors import ExitCode
-from exosms.sms.message import Outcome
+from exosms.sms.message import FIELDS, Outcome
 
 README = Path(__file__).parent.parent / "README.md"
 PACKAGE = README.parent / "exosms"
@@ -81,6 +81,6 @@ def test_the_columns_are_those_of_the_program() -> None:
     text = README.read_text()
     assert f"`{','.join(results_csv.COLUMNS)}`" in text
     own = text.partition("If a row has cells ")[2].partition("they win")[0]
-    assert set(re.findall(r"`(\w+)`", own)) == set(_OWN_FIELDS)
+    assert set(re.findall(r"`(\w+)`", own)) == {field.column for field in FIELDS.values()}
     recipients = text.partition("Recipients are in a column ")[2].partition(".")[0]
     assert tuple(re.findall(r"`(\w+)`", recipients)) == RECIPIENT_COLUMNS

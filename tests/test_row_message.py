@@ -11,8 +11,7 @@ from exosms.bulk.row_message import RowMapper
 from exosms.bulk.row_template import Proof
 from exosms.bulk.row_text import FURTHER, MOST_WARNINGS
 from exosms.errors import InputError, UsageError
-from exosms.sms.compose import MessageFields
-from exosms.sms.message import Encoding, Message, MessageType, Priority
+from exosms.sms.message import Encoding, Message, MessageFields, MessageType, Priority
 from exosms.tables.csv_rows import Row, RowError, fold
 from exosms.templates.check import against
 from exosms.templates.registry import Registered
@@ -106,7 +105,7 @@ def test_the_text_comes_from_where_the_recipe_says(
 ) -> None:
     made = message(mapper("To", *cells, **options).draft(row(to="98765 43210", **cells)))
     expected = "1 is your OTP for a b" + "x" * 27 + ". - Acme" if text is None else text
-    assert (made.to, made.body, made.sender) == ("+919876543210", expected, "ACMEIN")
+    assert (made.to, made.body, made.fields.sender) == ("+919876543210", expected, "ACMEIN")
 
 
 @pytest.mark.parametrize(
@@ -187,21 +186,22 @@ def test_a_column_of_a_fields_name_wins_where_it_says_something(
     column: str, cell: str, field: str, value: object
 ) -> None:
     made = mapper("to", "body", column)
-    assert getattr(message(made.draft(row(to="9876543210", body="x", **{column: cell}))), field) == value
+    drafted = message(made.draft(row(to="9876543210", body="x", **{column: cell})))
+    assert getattr(drafted if field == "encoding" else drafted.fields, field) == value
     assert made.unused == ()
 
 
 def test_what_a_row_has_of_its_own_is_not_the_next_rows() -> None:
     made = mapper("to", "body", "from", "priority")
-    first = message(made.draft(row(to="9876543210", body="x", **{"from": "OTHERS", "priority": "high"})))
-    second = message(made.draft(row(to="9876543210", body="x", **{"from": "", "priority": ""})))
+    first = message(made.draft(row(to="9876543210", body="x", **{"from": "OTHERS", "priority": "high"}))).fields
+    second = message(made.draft(row(to="9876543210", body="x", **{"from": "", "priority": ""}))).fields
     assert (first.sender, first.priority) == ("OTHERS", Priority.HIGH)
     assert (second.sender, second.priority) == ("ACMEIN", Priority.NORMAL)
 
 
 def test_a_recipients_column_is_no_field_of_the_message() -> None:
     made = mapper("from", "body", to_column="from")
-    assert message(made.draft(row(**{"from": "9876543210", "body": "x"}))).sender == "ACMEIN"
+    assert message(made.draft(row(**{"from": "9876543210", "body": "x"}))).fields.sender == "ACMEIN"
 
 
 @pytest.mark.parametrize(

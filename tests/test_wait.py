@@ -21,7 +21,7 @@ from exosms.ledger.messages import Ledger
 from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.store import MessageStore
 from exosms.send.track import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Poller, Watch
-from exosms.sms.message import Encoding, Message, Outcome, Receipt, exit_code_of
+from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt, exit_code_of
 from exosms.sms.rate import Rate
 
 SANDBOX = ("--region", "sandbox")
@@ -109,7 +109,7 @@ def world() -> Iterator[World]:
 
 
 def message_to(number: str) -> Message:
-    return Message(to=number, sender="ACMEIN", body="Hi", encoding=Encoding.PLAIN, segments=1)
+    return Message(number, "Hi", Encoding.PLAIN, segments=1, fields=MessageFields(sender="ACMEIN"))
 
 
 def outcomes(watch: Watch) -> list[tuple[Outcome | None, ExitCode]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from exosms.bulk.row_message import RowMapper
 from exosms.errors import GuardError
 from exosms.ledger.staging import Envelopes, RejectedRow, RowMessage, Totals
-from exosms.sms import segments
+from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message
 from exosms.sms.rate import Rate
@@ -42,6 +42,8 @@ class Inspection:
     refused: GuardError | None = None
     forcing: Counter[str] = field(default_factory=Counter)
     """The characters that make texts Unicode, with the number of texts."""
+    ids: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    """Whether a message has the entity's and the template's id, with the number of messages."""
 
     def drafts(self, rows: Iterable[Row | RowError]) -> Iterator[RowMessage | RejectedRow]:
         """Yield what each row makes."""
@@ -61,7 +63,15 @@ class Inspection:
         """Return the characters that make most texts Unicode, each with their number."""
         return tuple(sorted(self.forcing.items(), key=lambda found: (-found[1], found[0]))[:count])
 
+    def missing_ids(self) -> Iterator[tuple[str, int]]:
+        """Yield a warning about DLT ids, and of how many messages it is true."""
+        for (entity, template), count in sorted(self.ids.items()):
+            for warning in dlt.missing_ids(entity, template):
+                yield warning, count
+
     def _look_at(self, message: Message) -> None:
+        fields = message.fields
+        self.ids[fields.dlt_entity_id is not None, fields.dlt_template_id is not None] += 1
         if message.encoding is Encoding.UNICODE:
             for character in segments.forcing_characters(message.body):
                 if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:

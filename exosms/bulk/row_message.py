@@ -1,15 +1,15 @@
 """Rows to messages, by a mapper that was checked against the file's columns before its first row."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
 from exosms.errors import InputError, UsageError
-from exosms.sms import dlt, phone
-from exosms.sms.compose import MessageFields, compose
-from exosms.sms.message import Encoding, Message, MessageType, Priority
-from exosms.tables.csv_rows import Row, RowError, fold, shown
+from exosms.sms import phone
+from exosms.sms.compose import compose
+from exosms.sms.message import FIELDS, Message, MessageFields
+from exosms.tables.csv_rows import Row, RowError, fold
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -42,9 +42,9 @@ class RowMapper:
         self._recipient = recipient
         self._country = country
         self._own = [
-            (column, field, read)
-            for name, (field, read) in _OWN_FIELDS.items()
-            if (column := fold(name)) in columns.written and column != recipient
+            (column, name, field)
+            for name, field in FIELDS.items()
+            if (column := fold(field.column)) in columns.written and column != recipient
         ]
         self._beside = (recipient, *(column for column, _, _ in self._own))
         self._double_uses = [self._double_use(column) for column in self._beside if column in wording.columns]
@@ -140,16 +140,16 @@ class RowMapper:
     def _headed(self, row: Row, row_errors: list[RowError]) -> MessageFields:
         """Return the message fields with what the row has of its own; what is wrong there is one more flaw."""
         own: dict[str, Any] = {}
-        for column, field, read in self._own:
+        for column, name, field in self._own:
             cell = row.cells[column]
             if not cell.strip():
-                if field == "sender" and self._sender_needed:
+                if name == "sender" and self._sender_needed:
                     row_errors.append(
                         self._row_error(row, column, "The cell is empty, and no other sender is set", _SENDER)
                     )
                 continue
             try:
-                own[field], warnings = read(cell)
+                own[name], warnings = field.read(cell)
             except InputError as error:
                 row_errors.append(self._row_error(row, column, error.message, error.remedy))
                 continue
@@ -215,59 +215,3 @@ def _check_undamaged(cell: str) -> None:
             f"{number!r} is a phone number that a spreadsheet or script changed to a decimal",
             remedy="Export the column as text.",
         )
-
-
-_Read = Callable[[str], tuple[object, Iterable[str]]]
-"""From a cell that is not empty to a field of the message fields and warnings; raises InputError."""
-
-
-def _read_sender(cell: str) -> tuple[str, tuple[str, ...]]:
-    sender = cell.strip()
-    return sender, dlt.check_sender(sender)
-
-
-def _read_entity(cell: str) -> tuple[str, tuple[str, ...]]:
-    entity = cell.strip()
-    return entity, dlt.check_ids(entity, None)
-
-
-def _read_template_id(cell: str) -> tuple[str, tuple[str, ...]]:
-    template = cell.strip()
-    return template, dlt.check_ids(None, template)
-
-
-def _read_word(name: str, words: Mapping[str, object]) -> _Read:
-    def read(cell: str) -> tuple[object, tuple[str, ...]]:
-        word = cell.strip().casefold()
-        if word not in words:
-            raise InputError(f"{shown(cell)!r} is not a valid {name}", remedy=f"Write one of: {', '.join(words)}.")
-        return words[word], ()
-
-    return read
-
-
-def _read_address(cell: str) -> tuple[str, tuple[str, ...]]:
-    address = cell.strip()
-    if not re.fullmatch(r"https?://[^\s/]+\S*", address):
-        raise InputError(f"{shown(cell)!r} is not a valid URL", remedy="Write http://… or https://….")
-    return address, ()
-
-
-def _read_text(cell: str) -> tuple[str, tuple[str, ...]]:
-    return cell, ()
-
-
-_OWN_FIELDS: Mapping[str, tuple[str, _Read]] = {
-    "from": ("sender", _read_sender),
-    "dlt_entity_id": ("dlt_entity_id", _read_entity),
-    "dlt_template_id": ("dlt_template_id", _read_template_id),
-    "type": ("type", _read_word("type", {word.value: word for word in MessageType})),
-    "priority": ("priority", _read_word("priority", {word.value: word for word in Priority})),
-    "encoding": (
-        "encoding",
-        _read_word("encoding", {"auto": None, **{word.value: word for word in Encoding}}),
-    ),
-    "status_callback": ("status_callback", _read_address),
-    "custom_field": ("custom_field", _read_text),
-}
-"""Columns whose cells win over the message fields, the field that each fills, and how it is read."""

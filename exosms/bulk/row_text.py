@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.sms.compose import MessageFields, compose
-from exosms.tables.csv_rows import Row, RowError, fold, shown
+from exosms.sms.compose import compose
+from exosms.sms.message import MessageFields
+from exosms.system.escaping import shown
+from exosms.tables.csv_rows import Row, RowError, fold
 
 MOST_WARNINGS = 50
 """Different sentences that are counted one by one."""

@@ -19,7 +19,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
 from exosms.send.one import refused_here
-from exosms.sms.message import Message, Outcome, Priority, Problem, Receipt, Retry, Then, most_telling
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, envelope, most_telling
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off
 from exosms.system.signals import LOOK, leave_signals_to_main_thread
 
@@ -456,7 +456,7 @@ class _Fresh:
             size = min(size, self._left)
         self._fill(size * _LOOKAHEAD if size > 1 else 1)
         first = self._buffer[0].message
-        envelope, recipients = _envelope(first), set[str]()
+        shared, recipients = envelope(first), set[str]()
         chosen: list[ClaimedRow] = []
         rest: list[ClaimedRow] = []
         for place, item in enumerate(self._buffer):
@@ -464,7 +464,7 @@ class _Fresh:
                 rest += self._buffer[place:]
                 break
             fits = not chosen or (
-                envelope is not None and item.message.to not in recipients and _envelope(item.message) == envelope
+                shared is not None and item.message.to not in recipients and envelope(item.message) == shared
             )
             (chosen if fits else rest).append(item)
             if fits:
@@ -497,13 +497,6 @@ def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
 def size_for(rows: int, *, asked: int) -> int:
     """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
     return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
-
-
-def _envelope(message: Message) -> tuple[object, ...] | None:
-    """Return what a request says once for all its messages; None for one that must go alone."""
-    if message.priority is not Priority.NORMAL or message.custom_field is not None:
-        return None
-    return message.dlt_entity_id, message.encoding, message.status_callback
 
 
 def _kind(receipt: Receipt) -> object:

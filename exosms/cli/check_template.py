@@ -147,7 +147,8 @@ def _row_checks(
 def _row_check(
     row: "Row", wording: "RowText", known: "Registered | Registry"
 ) -> "TemplateCheck | Sequence[RowError]":
-    from exosms.sms.compose import MessageFields, check_length
+    from exosms.sms.compose import check_length
+    from exosms.sms.message import MessageFields
 
     row_errors = wording.row_errors(row)
     body, is_certain = wording.write(row.cells)

@@ -30,7 +30,6 @@ from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run, RunTerms, already_on_its_way
 from exosms.ledger.staging import Staging
 from exosms.send.one import Dispatcher
-from exosms.sms import dlt
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.sms.segments import FEW_FORCING
@@ -224,10 +223,9 @@ class _Mailing:
         if inspection.long:
             out.warn(f"{counted(inspection.long, 'text')} of more than {MANY_PARTS} parts, and each part is charged")
         if self._settings.country == "IN" and not self._settings.is_sandbox:
-            for missing, count in self._staging.missing_ids():
+            for warning, count in inspection.missing_ids():
                 some = "" if count == self._staging.totals().messages else f" ({counted(count, 'row')})"
-                for warning in dlt.missing_ids(*missing):
-                    out.warn(warning + some)
+                out.warn(warning + some)
 
     def _named_run(self) -> Run | None:
         """Return the run that ``--run`` names, if there is one, whatever is in it."""

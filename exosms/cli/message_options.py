@@ -10,8 +10,8 @@ from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError
 from exosms.send.request import MessageOptions, SendRequest
 from exosms.sms import dlt
-from exosms.sms.compose import MessageFields
 from exosms.sms.guards import Guards
+from exosms.sms.message import MessageFields
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered

@@ -264,7 +264,7 @@ def _compared(settings: Settings, message: Message) -> str | None:
     from exosms.cli.output.template_check import sentence
     from exosms.templates.check import against
 
-    wanted = message.template or message.dlt_template_id
+    wanted = message.fields.template or message.fields.dlt_template_id
     try:
         return sentence(against(message.body, find_template(settings, wanted))) if wanted else None
     except ExosmsError:  # no such template, or no file that can be read: nothing is known

@@ -1,7 +1,6 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.errors import ExitCode
@@ -35,8 +34,6 @@ _REMEDIES = {
     Fault.THREAD: "Raise the limit on processes, or run it again later.",
 }
 _RETRY = {Outcome.REJECTED: Retry.NO, Outcome.NOT_SENT: Retry.SAFE, Outcome.UNKNOWN: Retry.DECIDE}
-
-_content = attrgetter("body", "sender", "type", "dlt_template_id")
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
@@ -72,12 +69,11 @@ class Client:
     def send_batch(self, messages: Sequence[Message]) -> Batch:
         """Post messages in one request, once.
 
-        At most 100 of them, no recipient twice, all with the same entity, encoding and callback; several of them have
-        no custom field and no high priority, since where those stand in such a request is not documented.
+        At most 100 of them, no recipient twice, and several of them with the same ``envelope``.
         """
         if len(messages) == 1:
             return Batch((self.send(messages[0]),), whole=True)
-        if len(set(map(_content, messages))) == 1:
+        if all(one.body == messages[0].body and one.fields == messages[0].fields for one in messages):
             path, form = wire.send_path(self._account_sid), wire.same_text_form(messages)
         else:
             path, form = wire.bulk_path(self._account_sid), wire.texts_form(messages)

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
-from exosms.sms.message import Message, Priority
+from exosms.sms.field import Scope
+from exosms.sms.message import OPTIONAL, Message, MessageFields
 
 _PRICE = re.compile(r"-?\d{1,12}(\.\d{1,12})?", re.ASCII)
 
@@ -64,34 +65,32 @@ def details_path(account_sid: str, sms_sid: str) -> str:
 
 def form(message: Message) -> bytes:
     """Return the message as Exotel's form, with ``EncodingType`` always set: its default is contradictory."""
-    return _encoded({"From": message.sender, "To": message.to, "Body": message.body, **_envelope(message)}).encode(
-        "ascii"
-    )
+    return _encoded(message, {"To": message.to, "Body": message.body}, _ALL).encode("ascii")
 
 
 def same_text_form(messages: Sequence[Message]) -> bytes:
     """Return one text to several recipients: a repeated ``To`` or a comma list may reach only one of them."""
     first = messages[0]
     recipients = {f"To[{place}]": message.to for place, message in enumerate(messages)}
-    return _encoded({"From": first.sender, **recipients, "Body": first.body, **_envelope(first)}).encode("ascii")
+    return _encoded(first, {**recipients, "Body": first.body}, _ALL).encode("ascii")
 
 
 def texts_form(messages: Sequence[Message]) -> bytes:
     """Return different texts to different recipients; what differs beside the text is said for each message."""
     first = messages[0]
-    outer = _envelope(first)
-    del outer["SmsType"], outer["DltTemplateId"]
-    fields = [_encoded({"From": first.sender, **outer})]
+    pieces = [_encoded(first, {}, _ONCE)]
+    fields: MessageFields | None = None
+    said: Mapping[str, str] = {}
     for place, message in enumerate(messages):
         own = f"&Messages%5B{place}%5D%5B"
-        fields.append(f"{own}To%5D=%2B{message.to[1:]}{own}Body%5D={_quoted(message.body)}")
-        if message.sender != first.sender:
-            fields.append(f"{own}From%5D={quote_plus(message.sender)}")
-        if message.type is not None:
-            fields.append(f"{own}SmsType%5D={message.type}")
-        if message.dlt_template_id is not None:
-            fields.append(f"{own}DltTemplateId%5D={quote_plus(message.dlt_template_id)}")
-    return "".join(fields).encode("ascii")
+        pieces.append(f"{own}To%5D=%2B{message.to[1:]}{own}Body%5D={_quoted(message.body)}")
+        if message.fields is not fields:  # most messages share them
+            fields = message.fields
+            said = _said(fields, _EACH)
+            if fields.sender != first.fields.sender:
+                said = {"From": fields.sender, **said}
+        pieces += [f"{own}{name}%5D={quote_plus(value)}" for name, value in said.items()]
+    return "".join(pieces).encode("ascii")
 
 
 def _quoted(text: str) -> str:
@@ -106,20 +105,23 @@ def _escaped(character: str) -> str:
     return quote_plus(character)
 
 
-def _envelope(message: Message) -> dict[str, str | None]:
-    return {
-        "EncodingType": message.encoding,
-        "DltEntityId": message.dlt_entity_id,
-        "DltTemplateId": message.dlt_template_id,
-        "SmsType": message.type,
-        "Priority": message.priority if message.priority is Priority.HIGH else None,
-        "StatusCallback": message.status_callback,
-        "CustomField": message.custom_field,
-    }
+def _options(*scopes: Scope) -> Sequence[tuple[str, str, object]]:
+    """Return our name, Exotel's name and the default of the fields that are said there."""
+    defaults = MessageFields._field_defaults
+    return [(name, field.wire, defaults[name]) for name, field in OPTIONAL.items() if field.scope in scopes]
 
 
-def _encoded(fields: Mapping[str, str | None]) -> str:
-    return urlencode({name: value for name, value in fields.items() if value is not None})
+_ALL, _ONCE, _EACH = _options(*Scope), _options(Scope.REQUEST), _options(Scope.MESSAGE)
+
+
+def _said(fields: MessageFields, options: Sequence[tuple[str, str, object]]) -> dict[str, str]:
+    """Return what differs from its default."""
+    return {wire: value for name, wire, default in options if (value := getattr(fields, name)) != default}
+
+
+def _encoded(message: Message, more: Mapping[str, str], options: Sequence[tuple[str, str, object]]) -> str:
+    every = {"From": message.fields.sender, **more, "EncodingType": message.encoding}
+    return urlencode({**every, **_said(message.fields, options)})
 
 
 def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:

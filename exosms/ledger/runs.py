@@ -20,8 +20,7 @@ from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.messages import DELIVERY, Ledger, State, read_delivery, taken_for_dead
 from exosms.ledger.process_locks import process_of
 from exosms.ledger.staging import reader_of_messages
-from exosms.sms.compose import MessageFields
-from exosms.sms.message import Delivery, Encoding, Message, MessageType, Outcome, Priority, Receipt
+from exosms.sms.message import Delivery, Message, MessageFields, Outcome, Receipt
 
 _CHUNK = 1000
 
@@ -575,7 +574,5 @@ def _dump(terms: RunTerms) -> str:
 
 def _load(text: str) -> RunTerms:
     values: dict[str, Any] = json.loads(text)
-    fields = values.pop(_STORED_FIELDS)
-    for name, kind in (("type", MessageType), ("priority", Priority), ("encoding", Encoding)):
-        fields[name] = None if fields[name] is None else kind(fields[name])
-    return RunTerms(message_fields=MessageFields(**fields), **values)
+    message_fields = MessageFields(sender="").with_stored(values.pop(_STORED_FIELDS))
+    return RunTerms(message_fields=message_fields, **values)

@@ -10,18 +10,16 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.ledger.database import Database, translated
-from exosms.sms.compose import MessageFields
-from exosms.sms.message import Encoding, Message, MessageType, Priority
+from exosms.sms.message import OPTIONAL, Encoding, Message, MessageFields, envelope
 
-VARYING = ("dlt_entity_id", "dlt_template_id", "type", "priority", "status_callback", "custom_field")
-"""What a row may have of its own beside recipient, sender, text and encoding, in the order of ``Message``."""
-
-_varying = attrgetter(*VARYING)
+_written: Callable[[object], str] = lru_cache(str)
+_optional = attrgetter(*OPTIONAL)
 
 _TABLE = """
     CREATE TEMP TABLE staged (
@@ -35,12 +33,16 @@ _TABLE = """
       encoding TEXT NOT NULL,
       text TEXT,
       fields TEXT,
+      envelope TEXT,
       state TEXT NOT NULL,
       exit_code INTEGER NOT NULL DEFAULT 0,
       error TEXT
     ) STRICT
 """
-_COLUMNS = "number, line, recipient, sender, fingerprint, segments, encoding, text, fields, state, exit_code, error"
+_COLUMNS = (
+    "number", "line", "recipient", "sender", "fingerprint", "segments", "encoding", "text", "fields", "envelope",
+    "state", "exit_code", "error",
+)  # fmt: skip
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
@@ -114,18 +116,18 @@ class Staging:
         self._database = database
         self._connection = database.connection
         self._message_fields = message_fields
-        self._own = _varying(message_fields)
+        self._common = _optional(message_fields)
         key = _fingerprint_key(self._connection)
         with translated():
             self._connection.execute("DROP TABLE IF EXISTS temp.staged")
             self._connection.execute(_TABLE)
         self._fingerprint = hashlib.blake2b(account.encode() + b"\0", key=key, digest_size=8)
-        common = json.dumps(self._own)  # what the rows have in common, so that `_fields` leaves it out
+        common = json.dumps(self._common)  # what the rows have in common, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
     def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> None:
         """Take the rows of the file, in order."""
-        insert = f"INSERT INTO temp.staged ({_COLUMNS}) VALUES ({', '.join('?' * 12)})"
+        insert = f"INSERT INTO temp.staged ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
         with translated():
             self._connection.execute("BEGIN")  # of the temporary table alone: nobody else is kept waiting
             try:
@@ -174,34 +176,13 @@ class Staging:
 
     def envelopes(self) -> Envelopes:
         """Count the messages that may share requests, as ``bulk`` puts them together."""
-        own = dict(zip(VARYING, self._own, strict=True))
         with translated():
-            groups = self._connection.execute(
-                "SELECT coalesce(json_extract(fields, '$.priority'), ?) <> 'normal'"
-                " OR coalesce(json_extract(fields, '$.custom_field'), ?) IS NOT NULL, count(*) FROM temp.staged"
-                " WHERE state = 'waiting' GROUP BY 1, encoding, json_extract(fields, '$.dlt_entity_id'),"
-                " json_extract(fields, '$.status_callback')",
-                (own["priority"], own["custom_field"]),
-            ).fetchall()
-        alone = sum(count for is_alone, count in groups if is_alone)
-        return Envelopes(alone, tuple(count for is_alone, count in groups if not is_alone))
-
-    def missing_ids(self) -> Sequence[tuple[tuple[str | None, str | None], int]]:
-        """Return DLT entity and template id, as far as they are there, of messages without both, and their number."""
-        own = dict(zip(VARYING, self._own, strict=True))
-        if own["dlt_entity_id"] and own["dlt_template_id"]:  # no row can be without
-            return ()
-        with translated():
-            return [
-                (("given" if entity else None, "given" if template else None), count)
-                for entity, template, count in self._connection.execute(
-                    "SELECT coalesce(json_extract(fields, '$.dlt_entity_id'), ?) IS NOT NULL AS entity,"
-                    " coalesce(json_extract(fields, '$.dlt_template_id'), ?) IS NOT NULL AS template, count(*)"
-                    " FROM temp.staged WHERE state = 'waiting' GROUP BY 1, 2 HAVING NOT (entity AND template)"
-                    " ORDER BY 1, 2",
-                    (own["dlt_entity_id"], own["dlt_template_id"]),
+            groups: dict[str | None, int] = dict(
+                self._connection.execute(
+                    "SELECT envelope, count(*) FROM temp.staged WHERE state = 'waiting' GROUP BY envelope"
                 )
-            ]
+            )
+        return Envelopes(groups.pop(None, 0), tuple(groups.values()))
 
     def duplicates(self) -> int:
         """Count the rows that repeat recipient, text and sender of an earlier one."""
@@ -274,29 +255,36 @@ class Staging:
             self._digest.update(f"{draft.number}\0{draft.recipient}\0{draft.error}\0".encode(errors="replace"))
             recipient, error = _storable(draft.recipient), _storable(draft.error)
             return (
-                draft.number, draft.line, recipient, "", None, 0, Encoding.PLAIN.value, None, None, "rejected",
+                draft.number, draft.line, recipient, "", None, 0, Encoding.PLAIN.value, None, None, None, "rejected",
                 int(ExitCode.INPUT), error,
             )  # fmt: skip
         message = draft.message
         hasher = self._fingerprint.copy()
-        hasher.update(f"{message.to}\0{message.sender}\0{message.body}".encode())
+        sender = message.fields.sender
+        hasher.update(f"{message.to}\0{sender}\0{message.body}".encode())
         fingerprint = hasher.digest()
         fields = self._fields(message)
         self._digest.update(fingerprint)
         if fields or message.encoding is not Encoding.PLAIN:
             self._digest.update(f"{message.encoding}{fields}\0".encode())
         return (
-            draft.number, draft.line, message.to, message.sender, int.from_bytes(fingerprint, "big", signed=True),
-            message.segments, str(message.encoding), message.body, fields, "waiting", 0, None,
+            draft.number, draft.line, message.to, sender, int.from_bytes(fingerprint, "big", signed=True),
+            message.segments, str(message.encoding), message.body, fields, _envelope(message), "waiting", 0, None,
         )  # fmt: skip
 
     def _fields(self, message: Message) -> str | None:
         """Return what this message has of its own, as JSON; None for nothing."""
-        values = _varying(message)
-        if values == self._own:
+        if message.fields is self._message_fields:  # as of most rows
+            return None
+        values = _optional(message.fields)
+        if values == self._common:
             return None
         return json.dumps(
-            {name: value for name, value, own in zip(VARYING, values, self._own, strict=True) if value != own}
+            {
+                name: value
+                for name, value, common in zip(OPTIONAL, values, self._common, strict=True)
+                if value != common
+            }
         )
 
     def _number_occurrences(self) -> None:
@@ -322,20 +310,20 @@ class Staging:
 
 def reader_of_messages(message_fields: MessageFields) -> Callable[[Sequence[Any]], Message]:
     """Return what makes a message of a row's recipient, sender, encoding, segments, text and fields."""
-    common = (*_varying(message_fields), message_fields.template)
 
     def message_of(columns: Sequence[Any]) -> Message:
-        to, sender, encoding, segments, text, fields = columns
-        message = Message._make((to, sender, text, _ENCODINGS[encoding], segments, *common))
-        if not fields:
-            return message
-        own = json.loads(fields)
-        for name, kind in (("type", MessageType), ("priority", Priority)):
-            if own.get(name) is not None:
-                own[name] = kind(own[name])
-        return message._replace(**own)
+        to, sender, encoding, segments, text, own = columns
+        fields = message_fields.with_stored(json.loads(own)) if own else message_fields
+        if sender != fields.sender:
+            fields = fields._replace(sender=sender)
+        return Message(to, text, _ENCODINGS[encoding], segments, fields)
 
     return message_of
+
+
+def _envelope(message: Message) -> str | None:
+    shared = envelope(message)
+    return None if shared is None else _written(shared)
 
 
 def _storable(text: str) -> str:

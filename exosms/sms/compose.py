@@ -1,11 +1,10 @@
 """From a number and a text to a message: what every text must pass before it may cost anything."""
 
 import re
-from typing import NamedTuple
 
 from exosms.errors import InputError
 from exosms.sms import segments
-from exosms.sms.message import Encoding, Message, MessageType, Priority
+from exosms.sms.message import Message, MessageFields
 
 LONGEST_BODY = 2000
 """Characters; Exotel refuses more (developer portal, api/sms)."""
@@ -14,39 +13,11 @@ _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _UNFILLED = re.compile(r"\{#\w*#\}|\{\{\s*\w+\s*\}\}")
 
 
-class MessageFields(NamedTuple):
-    """What the messages of one command have in common."""
-
-    sender: str
-    dlt_entity_id: str | None = None
-    dlt_template_id: str | None = None
-    type: MessageType | None = None
-    priority: Priority = Priority.NORMAL
-    encoding: Encoding | None = None
-    """None: chosen by the text."""
-    status_callback: str | None = None
-    custom_field: str | None = None
-    template: str | None = None
-
-
-def compose(to: str, body: str, message_fields: MessageFields) -> Message:
+def compose(to: str, body: str, fields: MessageFields) -> Message:
     """Return the message to ``to`` (E.164); raises InputError for a text that cannot be sent."""
     check_text(body)
-    measure = segments.measure(body, message_fields.encoding)
-    return Message(  # in their order: names would take twice the time, and a file has many rows
-        to,
-        message_fields.sender,
-        body,
-        measure.encoding,
-        measure.segments,
-        message_fields.dlt_entity_id,
-        message_fields.dlt_template_id,
-        message_fields.type,
-        message_fields.priority,
-        message_fields.status_callback,
-        message_fields.custom_field,
-        message_fields.template,
-    )
+    measure = segments.measure(body, fields.encoding)
+    return Message(to, body, measure.encoding, measure.segments, fields)
 
 
 def check_text(body: str) -> None:

@@ -3,7 +3,6 @@
 import re
 
 from exosms.errors import InputError
-from exosms.sms.message import MessageType
 
 _DISPLAYED = re.compile(r"[A-Za-z]{2}-([A-Za-z0-9]{3,6})(?:-[A-Za-z])?")
 _NUMERIC_HEADER = 6
@@ -56,7 +55,7 @@ def check_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ...]
     return tuple(warnings)
 
 
-def missing_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ...]:
+def missing_ids(entity_id: object, template_id: object) -> tuple[str, ...]:
     """Return a warning if an Indian operator will miss an id: Exotel takes the message, the operator drops it."""
     names = [name for name, value in (("entity", entity_id), ("template", template_id)) if not value]
     if not names:
@@ -64,8 +63,6 @@ def missing_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ..
     return (f"no DLT {' and no '.join(names)} id: Indian operators may drop the text later (23081, 23082)",)
 
 
-def is_promotional(sender: str, sms_type: MessageType | None) -> bool:
-    """Whether a message counts as promotional: it says so, or says nothing and comes from a numeric header."""
-    if sms_type is not None:
-        return sms_type is MessageType.PROMOTIONAL
+def is_numeric_header(sender: str) -> bool:
+    """Whether a sender is a header of digits: those are for promotional messages."""
     return len(sender) == _NUMERIC_HEADER and sender.isascii() and sender.isdigit()

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from exosms.errors import GuardError
-from exosms.sms.dlt import is_promotional
 from exosms.sms.message import Message
 from exosms.sms.phone import is_indian
 
@@ -65,7 +64,7 @@ class Guards(NamedTuple):
 
     def check_hour(self, message: Message, *, now: float) -> None:
         """Raise GuardError for a promotional message to India outside 10:00–21:00 there."""
-        if self.any_hour or not is_promotional(message.sender, message.type) or not is_indian(message.to):
+        if self.any_hour or not message.fields.is_promotional or not is_indian(message.to):
             return
         moment = datetime.fromtimestamp(now, UTC).astimezone(INDIA)
         if not OPENS <= moment.hour < CLOSES:

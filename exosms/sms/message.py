@@ -1,10 +1,14 @@
 """A message, and what became of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 
 from exosms.errors import ExitCode
+from exosms.sms import dlt
+from exosms.sms.field import Field, Scope, check_url, words_of
 
 
 class Outcome(StrEnum):
@@ -51,24 +55,78 @@ class Retry(StrEnum):
     DECIDE = "decide"
 
 
+class MessageFields(NamedTuple):
+    """What a message says beside recipient and text; the messages of one command have it in common.
+
+    A field is added by one line here: forms, batches, ledger and the columns of files follow. What equals its default
+    is not said.
+    """
+
+    sender: Annotated[str, Field("", Scope.MESSAGE, dlt.check_sender, column="from")]
+    """Header (sender ID) or ExoPhone."""
+    dlt_entity_id: Annotated[
+        str | None, Field("DltEntityId", Scope.REQUEST, partial(dlt.check_ids, template_id=None))
+    ] = None
+    dlt_template_id: Annotated[str | None, Field("DltTemplateId", Scope.MESSAGE, partial(dlt.check_ids, None))] = None
+    type: Annotated[MessageType | None, Field("SmsType", Scope.MESSAGE, words=words_of(MessageType))] = None
+    priority: Annotated[Priority, Field("Priority", Scope.ALONE, words=words_of(Priority))] = Priority.NORMAL
+    encoding: Annotated[Encoding | None, Field("", Scope.REQUEST, words={"auto": None, **words_of(Encoding)})] = None
+    """What is asked for; None: chosen by the text."""
+    status_callback: Annotated[str | None, Field("StatusCallback", Scope.REQUEST, check_url)] = None
+    custom_field: Annotated[str | None, Field("CustomField", Scope.ALONE)] = None
+    template: str | None = None
+    """The registered template's name in our registry; it never goes over the wire."""
+
+    @property
+    def is_promotional(self) -> bool:
+        """Whether such messages count as promotional: they say so, or say nothing and have a numeric header."""
+        if self.type is not None:
+            return self.type is MessageType.PROMOTIONAL
+        return dlt.is_numeric_header(self.sender)
+
+    def with_stored(self, values: Mapping[str, Any]) -> "MessageFields":
+        """Return these fields with those that were stored as JSON."""
+        return self._replace(
+            **{name: FIELDS[name].restored(value) if name in FIELDS else value for name, value in values.items()}
+        )
+
+
+FIELDS: Mapping[str, Field] = {
+    name: field._replace(column=field.column or name)
+    for name, hint in MessageFields.__annotations__.items()
+    for field in getattr(hint, "__metadata__", ())
+}
+"""The fields that people know, by our names."""
+
+OPTIONAL: Mapping[str, Field] = {name: field for name, field in FIELDS.items() if field.wire}
+"""Those that a message may be without."""
+
+
 class Message(NamedTuple):
     """One text to one recipient, checked and ready to be sent."""
 
     to: str
     """E.164, such as ``+919876543210``."""
-    sender: str
-    """Header (sender ID) or ExoPhone."""
     body: str
     encoding: Encoding
     segments: int
-    dlt_entity_id: str | None = None
-    dlt_template_id: str | None = None
-    type: MessageType | None = None
-    priority: Priority = Priority.NORMAL
-    status_callback: str | None = None
-    custom_field: str | None = None
-    template: str | None = None
-    """The registered template's name in our registry; it never goes over the wire."""
+    fields: MessageFields
+
+
+def _of_scope(scope: Scope) -> "attrgetter[Any]":
+    return attrgetter(*(name for name, field in OPTIONAL.items() if field.scope is scope))
+
+
+_once_a_request = _of_scope(Scope.REQUEST)
+_alone = _of_scope(Scope.ALONE)
+_NOT_ALONE = _alone(MessageFields(sender=""))
+
+
+def envelope(message: Message) -> object | None:
+    """Return what a request says once for all its messages, to be compared; None for one that must go alone."""
+    if _alone(message.fields) != _NOT_ALONE:
+        return None
+    return message.encoding, _once_a_request(message.fields)
 
 
 class Problem(NamedTuple):

@@ -8,10 +8,17 @@ _UNSAFE = re.compile(
 )
 """Controls, direction marks and other invisible characters; the joiners of Indic scripts are not among them."""
 
+_SHOWN = 60
+
 
 def printable(text: str) -> str:
     """Return text that cannot steer a terminal: what could is shown as an escape."""
     return text if text.isprintable() else _UNSAFE.sub(_escape, text)
+
+
+def shown(value: str) -> str:
+    """Return a value as a sentence repeats it: its beginning, if it is long."""
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from exosms.errors import InputError
+from exosms.system.escaping import shown
 
 LONGEST_RECORD = 1 << 19
 """Characters of one record; a longer one is a quote that nobody closed. A cell ends at ``csv.field_size_limit``."""
@@ -23,7 +24,6 @@ DELIMITERS = ",;\t|"
 _BLOCK = 1 << 17
 """Bytes read at once; the first block decides about encoding, line ends and delimiter."""
 
-_SHOWN = 60
 """Characters of a long value that a sentence repeats."""
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -261,11 +261,6 @@ def open_sheet(source: Path | None, *, delimiter: str | None = None, encoding: s
 def fold(header: str) -> str:
     """Return a header as it is compared: without regard to case, spaces, hyphens and underscores."""
     return "".join(header.split()).replace("-", "").replace("_", "").casefold()
-
-
-def shown(value: str) -> str:
-    """Return a value as a sentence repeats it: its beginning, if it is long."""
-    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
 def check_delimiter(delimiter: str | None) -> None:

@@ -136,7 +136,7 @@ def message_document(result: MessageResult) -> Mapping[str, Any]:
         "detailed_status": receipt.detailed_status,
         "encoding": message.encoding if message else None,
         "segments": message.segments if message else None,
-        "template": message.template if message else result.template,
+        "template": message.fields.template if message else result.template,
         **({"note": receipt.note} if receipt.note else {}),
         **(delivery_document(receipt.delivery) if receipt.delivery else {}),
         "error": problem_document(receipt.problem) if receipt.problem else None,

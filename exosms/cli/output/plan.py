@@ -57,4 +57,4 @@ def sample_rows(samples: Sequence[Message]) -> list[tuple[str, str]]:
     rows = [
         (name, f"{message.to}: {message.body}") for name, message in zip(("first", "longest"), samples, strict=False)
     ]
-    return [*(("from", message.sender) for message in samples[:1] if message.sender), *rows]
+    return [*(("from", message.fields.sender) for message in samples[:1] if message.fields.sender), *rows]
