@@ -42,6 +42,8 @@ class FaultyExotel:
     def __init__(self, *, faults: float, seed: int, latency: float = 0.004, kinds: Sequence[str] = ()) -> None:
         self.deeds: defaultdict[Key, list[Deed]] = defaultdict(list)
         self.requests = 0
+        self.forms: list[bytes] = []
+        """What its requests said, in the order in which they came."""
         self.faults = 0
         self._share = faults
         self._kinds = kinds or FAULTS
@@ -96,6 +98,7 @@ class FaultyExotel:
             return
         with self._lock:
             self.requests += 1
+            self.forms.append(body)
         messages = _messages(body)
         time.sleep(self._latency)
         status, said = self._do(messages, fault)
