@@ -71,7 +71,8 @@ class Inspection:
 
     def _look_at(self, message: Message) -> None:
         fields = message.fields
-        self.ids[fields.dlt_entity_id is not None, fields.dlt_template_id is not None] += 1
+        if not (fields.dlt_entity_id and fields.dlt_template_id):
+            self.ids[fields.dlt_entity_id is not None, fields.dlt_template_id is not None] += 1
         if message.encoding is Encoding.UNICODE:
             for character in segments.forcing_characters(message.body):
                 if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:

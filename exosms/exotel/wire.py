@@ -6,7 +6,7 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -79,17 +79,16 @@ def texts_form(messages: Sequence[Message]) -> bytes:
     """Return different texts to different recipients; what differs beside the text is said for each message."""
     first = messages[0]
     pieces = [_encoded(first, {}, _ONCE)]
-    fields: MessageFields | None = None
-    said: Mapping[str, str] = {}
+    fields, said = first.fields, _said(first.fields, _EACH)
     for place, message in enumerate(messages):
         own = f"&Messages%5B{place}%5D%5B"
         pieces.append(f"{own}To%5D=%2B{message.to[1:]}{own}Body%5D={_quoted(message.body)}")
         if message.fields is not fields:  # most messages share them
-            fields = message.fields
-            said = _said(fields, _EACH)
-            if fields.sender != first.fields.sender:
-                said = {"From": fields.sender, **said}
-        pieces += [f"{own}{name}%5D={quote_plus(value)}" for name, value in said.items()]
+            fields, said = message.fields, _said(message.fields, _EACH)
+        if fields.sender != first.fields.sender:
+            pieces.append(f"{own}From%5D={_quoted_field(fields.sender)}")
+        for name, value in said:
+            pieces.append(f"{own}{name}%5D={_quoted_field(value)}")
     return "".join(pieces).encode("ascii")
 
 
@@ -105,6 +104,9 @@ def _escaped(character: str) -> str:
     return quote_plus(character)
 
 
+_quoted_field = lru_cache(1000)(quote_plus)  # many messages say the same
+
+
 def _options(*scopes: Scope) -> Sequence[tuple[str, str, object]]:
     """Return our name, Exotel's name and the default of the fields that are said there."""
     defaults = MessageFields._field_defaults
@@ -114,14 +116,14 @@ def _options(*scopes: Scope) -> Sequence[tuple[str, str, object]]:
 _ALL, _ONCE, _EACH = _options(*Scope), _options(Scope.REQUEST), _options(Scope.MESSAGE)
 
 
-def _said(fields: MessageFields, options: Sequence[tuple[str, str, object]]) -> dict[str, str]:
+def _said(fields: MessageFields, options: Sequence[tuple[str, str, object]]) -> list[tuple[str, str]]:
     """Return what differs from its default."""
-    return {wire: value for name, wire, default in options if (value := getattr(fields, name)) != default}
+    return [(wire, value) for name, wire, default in options if (value := getattr(fields, name)) != default]
 
 
 def _encoded(message: Message, more: Mapping[str, str], options: Sequence[tuple[str, str, object]]) -> str:
     every = {"From": message.fields.sender, **more, "EncodingType": message.encoding}
-    return urlencode({**every, **_said(message.fields, options)})
+    return urlencode([*every.items(), *_said(message.fields, options)])
 
 
 def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:
