@@ -59,17 +59,14 @@ def fields_for(
         out.warn(f"the template is registered as {template_id}, not {asked.dlt_template_id}")
     if sms_type and asked.type and asked.type != sms_type:
         out.warn(f"the template is registered as {sms_type}, not {asked.type}")
-    message_fields = MessageFields(
-        sender=sender or "",
-        dlt_entity_id=asked.dlt_entity_id or entity or settings.dlt_entity_id,
-        dlt_template_id=asked.dlt_template_id or template_id,
-        type=asked.type or sms_type,
-        priority=asked.priority,
-        encoding=asked.encoding,
-        status_callback=asked.status_callback,
-        custom_field=asked.custom_field,
-        template=registered.name if registered else None,
-    )
+    decided = {
+        "sender": sender or "",
+        "dlt_entity_id": asked.dlt_entity_id or entity or settings.dlt_entity_id,
+        "dlt_template_id": asked.dlt_template_id or template_id,
+        "type": asked.type or sms_type,
+        "template": registered.name if registered else None,
+    }
+    message_fields = MessageFields(**{**asked._asdict(), **decided})
     shape = dlt.check_sender(sender) if sender else ()
     for warning in (*shape, *dlt.check_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id)):
         out.warn(warning)
