@@ -380,8 +380,8 @@ def _refuse(out: Out, error: Any) -> int:
 
 def _report(out: Out, notes: "Sequence[LintNotice]", *, count: int) -> int:
     """Tell what was found, what is wrong first."""
-    notes = sorted(notes, key=lambda note: not note.is_wrong)
-    wrong = sum(note.is_wrong for note in notes)
+    notes = sorted(notes, key=lambda note: not note.kind.is_wrong)
+    wrong = sum(note.kind.is_wrong for note in notes)
     exit_code = ExitCode.INPUT if wrong else ExitCode.OK
     error = InputError(
         f"{wrong} problem{'s'[: wrong != 1]} to fix in the templates", remedy="Compare them with the DLT portal."
@@ -405,18 +405,18 @@ def _report(out: Out, notes: "Sequence[LintNotice]", *, count: int) -> int:
 
 
 def _note_cells(note: "LintNotice") -> Sequence[str]:
-    rule = note.rule.source + (f", since {note.rule.since}" if note.rule.since else "")
-    return "wrong" if note.is_wrong else "note", note.template or "", note.kind, note.message, rule
+    rule = note.kind.rule.source + (f", since {note.kind.rule.since}" if note.kind.rule.since else "")
+    return "wrong" if note.kind.is_wrong else "note", note.template or "", note.kind, note.message, rule
 
 
 def _note_document(note: "LintNotice") -> Mapping[str, Any]:
     return {
         "template": note.template,
         "kind": note.kind,
-        "wrong": note.is_wrong,
+        "wrong": note.kind.is_wrong,
         "message": note.message,
-        "rule": note.rule.source,
-        "since": note.rule.since,
+        "rule": note.kind.rule.source,
+        "since": note.kind.rule.since,
     }
 
 

@@ -7,7 +7,7 @@ makes a template useless here: it cannot be read, its id or header is none, or o
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from exosms.errors import InputError
 from exosms.sms import dlt
@@ -19,36 +19,6 @@ LEAST_FIXED = 30
 """Per cent of a text that is not variables."""
 
 
-class LintKind(StrEnum):
-    """What sort of notice it is; the words are stable."""
-
-    INVALID = "invalid"
-    ID_INVALID = "id_invalid"
-    ID_CONFLICT = "id_conflict"
-    HEADER_INVALID = "header_invalid"
-    ID_SHARED = "id_shared"
-    ID_UNUSUAL = "id_unusual"
-    HEADER_UNUSUAL = "header_unusual"
-    MISSING_ID = "missing_id"
-    MISSING_FROM = "missing_from"
-    MISSING_TYPE = "missing_type"
-    TEXT_SHARED = "text_shared"
-    MARKER = "marker"
-    UNTYPED = "untyped_variable"
-    UNNAMED = "unnamed_variables"
-    ADJACENT = "adjacent_variables"
-    AT_END = "variable_at_end"
-    LITTLE_FIXED = "little_fixed_text"
-    FORBIDDEN = "forbidden_character"
-    SPACES = "double_space"
-    EDGE = "space_at_end"
-    UNKNOWN_KEY = "unknown_key"
-
-
-WRONG = frozenset({LintKind.INVALID, LintKind.ID_INVALID, LintKind.ID_CONFLICT, LintKind.HEADER_INVALID})
-"""What has to be mended; everything else is a note."""
-
-
 class LintRule(NamedTuple):
     """Who says so and, where it is known, since when: ``YYYY-MM``."""
 
@@ -58,32 +28,47 @@ class LintRule(NamedTuple):
 
 _PORTALS = LintRule("a rule of registration on DLT portals, which has exceptions")
 _OPERATORS = LintRule("operators find a text by its header and its 19-digit template id")
+_EXACT = LintRule("operators compare exactly, spaces included")
+_EXOTEL = LintRule("without SmsType Exotel decides what a message is (Exotel support 38686)")
 _OURS = LintRule("exosms")
 _TYPED = LintRule("TRAI direction of 2025-11-18: variables are registered with their type", "2026-01")
 
-RULES: Mapping[LintKind, LintRule] = {
-    LintKind.INVALID: _OURS,
-    LintKind.ID_INVALID: _OPERATORS,
-    LintKind.ID_CONFLICT: _OPERATORS,
-    LintKind.HEADER_INVALID: _OPERATORS,
-    LintKind.ID_SHARED: _OPERATORS,
-    LintKind.ID_UNUSUAL: _OPERATORS,
-    LintKind.HEADER_UNUSUAL: _OPERATORS,
-    LintKind.MISSING_ID: _OPERATORS,
-    LintKind.MISSING_FROM: _OPERATORS,
-    LintKind.MISSING_TYPE: LintRule("without SmsType Exotel decides what a message is (Exotel support 38686)"),
-    LintKind.TEXT_SHARED: _OURS,
-    LintKind.MARKER: _OURS,
-    LintKind.UNTYPED: _TYPED,
-    LintKind.UNNAMED: _OURS,
-    LintKind.ADJACENT: _PORTALS,
-    LintKind.AT_END: _PORTALS,
-    LintKind.LITTLE_FIXED: _PORTALS,
-    LintKind.FORBIDDEN: _PORTALS,
-    LintKind.SPACES: _PORTALS,
-    LintKind.EDGE: LintRule("operators compare exactly, spaces included"),
-    LintKind.UNKNOWN_KEY: _OURS,
-}
+_WRONG = True
+
+
+class LintKind(StrEnum):
+    """What sort of notice it is, by whose rule, and whether it has to be mended; the words are stable."""
+
+    rule: LintRule
+    is_wrong: bool
+
+    def __new__(cls, word: str, rule: LintRule, is_wrong: bool = False) -> Self:  # noqa: FBT001, FBT002  # below, by place
+        """Make a member, which is its word."""
+        kind = str.__new__(cls, word)
+        kind._value_, kind.rule, kind.is_wrong = word, rule, is_wrong
+        return kind
+
+    INVALID = "invalid", _OURS, _WRONG
+    ID_INVALID = "id_invalid", _OPERATORS, _WRONG
+    ID_CONFLICT = "id_conflict", _OPERATORS, _WRONG
+    HEADER_INVALID = "header_invalid", _OPERATORS, _WRONG
+    ID_SHARED = "id_shared", _OPERATORS
+    ID_UNUSUAL = "id_unusual", _OPERATORS
+    HEADER_UNUSUAL = "header_unusual", _OPERATORS
+    MISSING_ID = "missing_id", _OPERATORS
+    MISSING_FROM = "missing_from", _OPERATORS
+    MISSING_TYPE = "missing_type", _EXOTEL
+    TEXT_SHARED = "text_shared", _OURS
+    MARKER = "marker", _OURS
+    UNTYPED = "untyped_variable", _TYPED
+    UNNAMED = "unnamed_variables", _OURS
+    ADJACENT = "adjacent_variables", _PORTALS
+    AT_END = "variable_at_end", _PORTALS
+    LITTLE_FIXED = "little_fixed_text", _PORTALS
+    FORBIDDEN = "forbidden_character", _PORTALS
+    SPACES = "double_space", _PORTALS
+    EDGE = "space_at_end", _EXACT
+    UNKNOWN_KEY = "unknown_key", _OURS
 
 
 class LintNotice(NamedTuple):
@@ -92,16 +77,6 @@ class LintNotice(NamedTuple):
     kind: LintKind
     template: str | None
     message: str
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether it has to be mended."""
-        return self.kind in WRONG
-
-    @property
-    def rule(self) -> LintRule:
-        """Who says so, and since when."""
-        return RULES[self.kind]
 
 
 def lint(registry: Registry, flaws: Mapping[str, InputError]) -> tuple[LintNotice, ...]:
