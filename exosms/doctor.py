@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,15 +36,6 @@ _INDIA = 5.5 * 3600
 
 _ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
 
-_MOST_TELLING = (
-    ExitCode.CONFIG,
-    ExitCode.REFUSED,
-    ExitCode.RATE_LIMITED,
-    ExitCode.UNAVAILABLE,
-    ExitCode.INPUT,
-    ExitCode.OK,
-)
-
 
 class Grade(StrEnum):
     """How a subject stands."""
@@ -63,11 +54,6 @@ class Check(NamedTuple):
     remedy: str = ""
     exit_code: ExitCode = ExitCode.OK
     """With which a command that needs this would end."""
-
-
-def worst(checks: Sequence[Check]) -> ExitCode:
-    """Return the exit code of the worst: what a person has to mend before what time mends. Warnings are 0."""
-    return min((check.exit_code for check in checks), key=_MOST_TELLING.index, default=ExitCode.OK)
 
 
 def failure(subject: str, error: ExosmsError) -> Check:
@@ -188,7 +174,7 @@ def of_templates(settings: Settings) -> Iterator[Check]:
     except ExosmsError as error:
         yield failure("templates", error)
         return
-    wrong = [note for note in notes if note.is_wrong]
+    wrong = [note for note in notes if note.kind.is_wrong]
     for note in wrong:
         said = f"{note.template}: {note.message}" if note.template else note.message
         yield Check("templates", Grade.FAILURE, said, "See: exosms template lint", ExitCode.INPUT)

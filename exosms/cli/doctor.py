@@ -19,7 +19,7 @@ from exosms.errors import ConfigError
 from exosms.exotel.client import Client
 from exosms.exotel.exchange import Answer, NoAnswer
 from exosms.ledger.messages import Ledger
-from exosms.sms.message import Receipt
+from exosms.sms.message import Receipt, most_telling
 
 
 def command(
@@ -53,7 +53,7 @@ def command(
             continue  # the same cause, met again by what needs it
         checks.append(check)
         _show(out, check)
-    exit_code = doctor.worst(checks)
+    exit_code = most_telling(check.exit_code for check in checks)
     if out.format is Format.JSON:
         out.document(
             {

@@ -1,7 +1,7 @@
 """A body held against registered templates: does it match, with which values, and if not, where and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
@@ -76,14 +76,4 @@ def against_all(body: str, registry: Registry) -> TemplateCheck:
     best = registry.index.best(body)
     if best.name is None:
         return TemplateCheck(body=body, template=None, matches=False)
-    verdict = against(body, registry.templates[best.name])
-    return TemplateCheck(
-        body=body,
-        template=verdict.template,
-        matches=verdict.matches,
-        values=verdict.values,
-        ambiguous=verdict.ambiguous,
-        warnings=verdict.warnings,
-        problems=verdict.problems,
-        others=best.others,
-    )
+    return replace(against(body, registry.templates[best.name]), others=best.others)
