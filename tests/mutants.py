@@ -5,12 +5,14 @@ import that fails, or a test that is not there, catches nothing.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -86,8 +88,14 @@ def _failure(tests: Sequence[str], changed: dict[str, str]) -> str:
     return said if ran.returncode else ""
 
 
-def _classifier(name: str, old: str, new: str, *tests: str) -> Mutant:
-    return Mutant(name, "exotel/exchange.py", old, new, tests or ("test_exchange.py::test_verdicts",))
+def _classifier(file: str, name: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(name, file, old, new, tests or (_MEANT,))
+
+
+_kind = partial(_classifier, "codes/http.py")
+_lookup = partial(_classifier, "codes/lookup.py")
+_outcome = partial(_classifier, "exotel/outcome.py")
+_exchange = partial(_classifier, "exotel/exchange.py")
 
 
 def _matcher(name: str, old: str, new: str, *tests: str, file: str = "templates/match.py") -> Mutant:
@@ -95,7 +103,8 @@ def _matcher(name: str, old: str, new: str, *tests: str, file: str = "templates/
     return Mutant(name, file, old, new, tuple(f"test_template_matching.py::{test}" for test in tests or usual))
 
 
-_SILENCE = "test_exchange.py::test_silence_is_unknown_exactly_if_the_request_was_written"
+_MEANT = "test_outcome.py::test_every_status_with_every_code_means_what_is_documented"
+_SILENCE = "test_outcome.py::test_silence_is_unknown_exactly_if_the_request_was_written"
 _MENDED = "test_misbehaviour.py::test_what_was_certainly_not_sent_is_tried_again_and_accepted_once"
 _REASON = "test_misbehaviour.py::test_the_reason_of_a_silence_is_told"
 _MISBEHAVIOUR = "test_misbehaviour.py::test_a_misbehaviour_is_told_truthfully_and_costs_one_request"
@@ -105,95 +114,121 @@ def _met(*cases: str) -> tuple[str, ...]:
     return tuple(f"{_MISBEHAVIOUR}[{case}]" for case in cases)
 
 
+def _rows(file: str, others: dict[str, str]) -> Iterator[Mutant]:
+    """Take every row of a table of statuses or codes for one of another kind."""
+    row = re.compile(r"    (\w+)(\(\n        code=(\d+),\n        (?:last=|name=))")
+    for found in row.finditer((PACKAGE / file).read_text()):
+        kind, rest, code = found.groups()
+        if other := others.get(kind):
+            name = f"{code} is no {kind} but {other.partition('(')[0]}"
+            yield _classifier(file, name, found[0], f"    {other}{rest[1:]}")
+
+
+ROWS = (
+    *_rows(
+        "codes/http.py",
+        {
+            "rejected": "account_refused(",
+            "misconfigured": "account_refused(",
+            "account_refused": "rejected(",
+            "rate_limited": "throttled(",
+            "unknown": "account_refused(remedy='',",
+        },
+    ),
+    *_rows(
+        "codes/exotel.py",
+        {
+            "_rejected": "_account_refused(",
+            "_bad_request": "_account_refused(http_status=400,",
+            "_misconfigured": "_account_refused(",
+            "_account_refused": "_rejected(",
+            "_rate_limited": "_throttled(http_status=429,",
+            "_throttled": "_rate_limited(http_status=503,",
+            "_unknown": "_account_refused(http_status=500, remedy='',",
+        },
+    ),
+)
+
 CLASSIFIER = (
-    _classifier("401 is one message's", "    401: _MISCONFIGURED,\n", ""),
-    _classifier("402 is one message's", "    402: _ACCOUNT,\n", ""),
-    _classifier("403 is one message's", "    403: _ACCOUNT,\n", ""),
-    _classifier("408 was not sent", "    408: _UNKNOWN,\n", ""),
-    _classifier("409 was not sent", "    409: _UNKNOWN,\n", ""),
-    _classifier(
-        "429 is final", "    429: AttemptMeaning(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),\n", ""
+    *ROWS,
+    _kind("429 pauses nobody", "RATE_LIMITED, then=Then.PAUSE", "RATE_LIMITED, then=Then.RETRY"),
+    _kind("Exotel's 503 pauses nobody", "UNAVAILABLE, then=Then.PAUSE", "UNAVAILABLE, then=Then.RETRY"),
+    _kind("a refused account goes on", "ExitCode.REFUSED, then=Then.STOP", "ExitCode.REFUSED"),
+    _kind("a wrong key goes on", "ExitCode.CONFIG, then=Then.STOP", "ExitCode.CONFIG"),
+    _kind("a refused message stops all", "REFUSED, who=Who.YOU)", "REFUSED, then=Then.STOP, who=Who.YOU)"),
+    _kind("a refused message was not sent", "outcome=Outcome.REJECTED", "outcome=Outcome.NOT_SENT"),
+    _kind("what was not sent is unknown", "outcome=Outcome.NOT_SENT", "outcome=Outcome.UNKNOWN"),
+    _kind("unknown is tried again", "ExitCode.UNKNOWN, who", "ExitCode.UNKNOWN, then=Then.RETRY, who"),
+    _kind("unknown was not sent", "outcome=Outcome.UNKNOWN", "outcome=Outcome.NOT_SENT"),
+    _lookup("a code speaks whatever the status", "if known and known.http_status == status:", "if known:"),
+    _lookup("no code speaks", "if known and known.http_status == status:", "if False:"),
+    _lookup("a gateway's 503 is Exotel's", "status == 503 and from_exotel and", "status == 503 and"),
+    _lookup("Exotel's 503 is a gateway's", "status == 503 and from_exotel and", "status == 0 and from_exotel and"),
+    _outcome(
+        "silence may be tried again",
+        "        exit_code=ExitCode.UNKNOWN,\n",
+        "        exit_code=ExitCode.UNKNOWN,\n        then=Then.RETRY,\n",
+        _SILENCE,
     ),
-    _classifier("429 pauses nobody", "ExitCode.RATE_LIMITED, Then.PAUSE", "ExitCode.RATE_LIMITED, Then.RETRY"),
-    _classifier("3xx is unknown", "{3: _ACCOUNT, 4", "{4"),
-    _classifier("3xx is one message's", "{3: _ACCOUNT", "{3: _REJECTED"),
-    _classifier("4xx is unknown", ", 4: _REJECTED}", "}"),
-    _classifier("40003 is the account's", "    (403, 40003): _REJECTED,\n", ""),
-    _classifier("340030 is the account's", "    (403, 340030): _REJECTED,\n", ""),
-    _classifier("a used up trial is waited for", "    (429, 40404): _ACCOUNT,\n", ""),
-    _classifier(
-        "a code speaks whatever the status", "(status, code) in _BY_CODE", "code in {c for _, c in _BY_CODE}"
-    ),
-    _classifier("a gateway's 503 is Exotel's", "if status == 503 and from_exotel:", "if status == 503:"),
-    _classifier("Exotel's 503 is a gateway's", "if status == 503 and from_exotel:", "if status == 0:"),
-    _classifier("Exotel's 503 pauses nobody", "ExitCode.UNAVAILABLE, Then.PAUSE", "ExitCode.UNAVAILABLE, Then.RETRY"),
-    _classifier("5xx was not sent", "status // 100, _UNKNOWN)", "status // 100, _UNAVAILABLE)"),
-    _classifier("5xx is final", "status // 100, _UNKNOWN)", "status // 100, _REJECTED)"),
-    _classifier("a refused account goes on", "ExitCode.REFUSED, Then.STOP", "ExitCode.REFUSED"),
-    _classifier("a wrong key goes on", "ExitCode.CONFIG, Then.STOP", "ExitCode.CONFIG"),
-    _classifier("a refused message stops all", "ExitCode.REFUSED)\n_UNK", "ExitCode.REFUSED, Then.STOP)\n_UNK"),
-    _classifier("unknown is tried again", "ExitCode.UNKNOWN)\n", "ExitCode.UNKNOWN, Then.RETRY)\n", _SILENCE),
-    _classifier("silence was not sent", "    if silence.written:\n        return _UNKNOWN\n", "", _SILENCE),
-    _classifier("silence is unknown", "if silence.written:", "if True:", _SILENCE),
-    _classifier(
+    _outcome("silence was not sent", "if silence.written:", "if False:", _SILENCE),
+    _outcome("silence is unknown", "if silence.written:", "if True:", _SILENCE),
+    _outcome(
         "what was not sent is final",
-        "ExitCode.UNAVAILABLE, Then.RETRY",
-        "ExitCode.UNAVAILABLE",
+        "else Then.RETRY",
+        "else Then.GO_ON",
         f"{_MENDED}[http: reads the head and resets]",
     ),
-    _classifier(
+    _outcome(
         "a wrong certificate is tried again", "{Fault.CERTIFICATE, Fault", "{Fault", *_met("tls: unknown authority")
     ),
-    _classifier(
-        "a proxy's 407 is tried again", ", Fault.PROXY_AUTHENTICATION}", "}", *_met("proxy: wants a password")
-    ),
-    _classifier(
+    _outcome("a proxy's 407 is tried again", ", Fault.PROXY_AUTHENTICATION}", "}", *_met("proxy: wants a password")),
+    _exchange(
         "a fault after the request is one before it",
         "    if progress.written:\n        return Fault.READ\n",
         "",
         _REASON,
     ),
-    _classifier("407 is any refusal", "tunnel_status == 407", "tunnel_status == 0", _REASON),
-    _classifier("any refusal is 407", "tunnel_status == 407", "tunnel_status", _REASON),
-    _classifier("no certificate is wrong", "return Fault.CERTIFICATE", "return Fault.TLS", _REASON),
-    _classifier("every handshake is a wrong certificate", "return Fault.TLS", "return Fault.CERTIFICATE", _REASON),
-    _classifier(
+    _exchange("407 is any refusal", "tunnel_status == 407", "tunnel_status == 0", _REASON),
+    _exchange("any refusal is 407", "tunnel_status == 407", "tunnel_status", _REASON),
+    _exchange("no certificate is wrong", "return Fault.CERTIFICATE", "return Fault.TLS", _REASON),
+    _exchange("every handshake is a wrong certificate", "return Fault.TLS", "return Fault.CERTIFICATE", _REASON),
+    _exchange(
         "no connection is a wrong certificate",
         "return Fault.RESOLVE_OR_CONNECT",
         "return Fault.CERTIFICATE",
         "test_misbehaviour.py::test_a_refused_connection_was_not_sent",
     ),
-    _classifier(
+    _exchange(
         "a broken request is a wrong certificate",
         "return Fault.WRITE",
         "return Fault.READ",
         _REASON,
     ),
-    _classifier(
+    _exchange(
         "a tunnel is the request",
         "self.written = not self._tunnelling",
         "self.written = True",
         *_met("proxy: hangs"),
     ),
-    _classifier(
+    _exchange(
         "a request is written once it begins",
         "self.begun = not self._tunnelling",
         "self.begun = self.written = not self._tunnelling",
         *_met("http: reads the head and resets"),
     ),
-    _classifier(
+    _exchange(
         "a request is never written",
         "self.written = not self._tunnelling",
         "self.written = False",
         *_met("http: reads and resets"),
     ),
-    _classifier(
+    _exchange(
         "a status whose body is missing is silence",
         "if self.progress.status is not None:",
         "if False:",
         "test_exchange.py::test_a_status_stands_though_its_exchange_never_ends",
     ),
-    _classifier(
+    _exchange(
         "what was given up leaves late",
         "            if self.abandoned:\n                raise AbandonedError\n            self.begun",
         "            self.begun",
@@ -436,7 +471,7 @@ LEDGER = (
     ),
     Mutant(
         "a 2xx without a Sid was accepted",
-        "exotel/client.py",
+        "exotel/outcome.py",
         "    if reply is None:\n",
         "    if reply is None and answer.body is None:\n",
         _met("http: an empty object"),

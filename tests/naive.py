@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exosms.cli.app import entry_point
-from exosms.exotel import client, exchange, matching
+from exosms.exotel import client, exchange, matching, outcome
 from exosms.ledger import runs
 
 
@@ -32,7 +32,7 @@ def claims_too_late() -> None:
 
 def retries_without_an_answer() -> None:
     """Take no answer for not sent, as most retry libraries do."""
-    client.judge_silence = lambda silence: exchange.judge_silence(  # type: ignore[attr-defined]  # that is the point
+    client.unanswered = lambda silence: outcome.unanswered(  # type: ignore[attr-defined]  # that is the point
         exchange.NoAnswer(written=False, fault=silence.fault)
     )
 

@@ -1,4 +1,4 @@
-"""What decides sent from not sent: the trace events of httpcore, and the table of verdicts."""
+"""What decides sent from not sent: the trace events of httpcore."""
 
 import inspect
 import socket
@@ -10,20 +10,11 @@ import httpcore
 import httpx
 import pytest
 
-from exosms.errors import ExitCode
 from exosms.exotel import exchange
-from exosms.exotel.exchange import (
-    AbandonedError,
-    Answer,
-    Exchange,
-    Fault,
-    NoAnswer,
-    RequestProgress,
-    judge_silence,
-    judge_status,
-)
+from exosms.exotel.exchange import AbandonedError, Answer, Exchange, Fault, NoAnswer, RequestProgress
+from exosms.exotel.outcome import unanswered
 from exosms.exotel.transport import HttpsTransport
-from exosms.sms.message import Outcome, Then
+from exosms.sms.message import Outcome
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -110,7 +101,7 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
     late.set()
     assert isinstance(reply, NoAnswer)
     assert not reply.written
-    assert judge_silence(reply).outcome is Outcome.NOT_SENT
+    assert unanswered(reply).outcome is Outcome.NOT_SENT
     assert not arrived.wait(0.5)
 
 
@@ -148,47 +139,3 @@ def test_every_transport_error_of_httpx_is_translated() -> None:
         name for name, item in inspect.getmembers(httpx, inspect.isclass) if issubclass(item, httpx.TransportError)
     }
     assert classes == known
-
-
-@pytest.mark.parametrize("written", [True, False])
-@pytest.mark.parametrize("fault", Fault)
-def test_silence_is_unknown_exactly_if_the_request_was_written(fault: Fault, written: bool) -> None:
-    verdict = judge_silence(NoAnswer(written=written, fault=fault))
-    assert (verdict.outcome is Outcome.UNKNOWN) == written
-    assert (verdict.then in {Then.RETRY, Then.PAUSE}) <= (verdict.outcome is Outcome.NOT_SENT)
-
-
-REJECTED = (Outcome.REJECTED, ExitCode.REFUSED, Then.GO_ON)
-UNKNOWN = (Outcome.UNKNOWN, ExitCode.UNKNOWN, Then.GO_ON)
-ACCOUNT = (Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "from_exotel", "verdict"),
-    [
-        (400, 40202, True, REJECTED),
-        (401, 34010, True, (Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)),
-        (402, None, True, ACCOUNT),
-        (403, None, True, ACCOUNT),
-        (403, 40001, True, ACCOUNT),
-        (403, 40003, True, REJECTED),
-        (403, 340030, True, REJECTED),
-        (400, 40404, True, REJECTED),
-        (404, None, False, REJECTED),
-        (408, None, False, UNKNOWN),
-        (409, None, True, UNKNOWN),
-        (429, None, False, (Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE)),
-        (429, 40402, True, (Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE)),
-        (429, 40404, True, ACCOUNT),
-        (500, 35000, True, UNKNOWN),
-        (503, 40405, True, (Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)),
-        (503, None, True, (Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)),
-        (503, None, False, UNKNOWN),
-        (307, None, False, ACCOUNT),
-        (101, None, False, UNKNOWN),
-        (600, None, False, UNKNOWN),
-    ],
-)
-def test_verdicts(status: int, code: int | None, from_exotel: bool, verdict: tuple[Outcome, ExitCode, Then]) -> None:
-    judged = judge_status(status, code=code, from_exotel=from_exotel)
-    assert (judged.outcome, judged.exit_code, judged.then) == verdict

@@ -26,6 +26,7 @@ MEANINGS = {
     401: ("not_sent", 4, "safe"),
     402: ("not_sent", 6, "safe"),
     403: ("not_sent", 6, "safe"),
+    407: ("not_sent", 4, "safe"),
     408: ("unknown", 9, "decide"),
     409: ("unknown", 9, "decide"),
     429: ("not_sent", 11, "safe"),

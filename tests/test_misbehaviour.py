@@ -606,7 +606,7 @@ STATUSES = [
         "Content-Encoding: gzip",
         code=40003,
     ),
-    answered("407 although there is no proxy", 407, "", REJECTED, "Proxy-Authenticate: Basic"),
+    answered("407 although there is no proxy", 407, "", MISCONFIGURED, "Proxy-Authenticate: Basic"),
     answered("408", 408, "", UNKNOWN),
     answered("409", 409, json.dumps(refusal(409)), UNKNOWN),
     answered("411", 411, HTML, REJECTED),
@@ -689,7 +689,7 @@ PROXIES = [
     proxied("cuts the tunnel after the request", UNKNOWN, opens_tunnel, handshakes(genuine), reads_all, resets),
     proxied("hangs after the request", UNKNOWN, opens_tunnel, handshakes(genuine), reads_all, hangs, timeout="1"),
     proxied("passes on a 502", UNKNOWN, opens_tunnel, handshakes(genuine), answers(502, HTML), status=502),
-    proxied("passes on a 407", REJECTED, opens_tunnel, handshakes(genuine), answers(407), status=407),
+    proxied("passes on a 407", MISCONFIGURED, opens_tunnel, handshakes(genuine), answers(407), status=407),
 ]
 
 TLS = [

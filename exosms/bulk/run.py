@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError
-from exosms.exotel.client import Batch, Client, no_thread
+from exosms.exotel.client import Batch, Client
+from exosms.exotel.outcome import no_thread
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run

@@ -3,7 +3,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from exosms.sms.message import Outcome, Retry
+from exosms.errors import ExitCode
+from exosms.sms.message import Outcome, Retry, Then
 
 
 class Family(StrEnum):
@@ -59,6 +60,10 @@ class CodeEntry(NamedTuple):
     """An accepted message failed for a reason that may pass: the same text may get through later."""
     http_status: int | None = None
     """The HTTP status that carries an Exotel error code."""
+    exit_code: ExitCode = ExitCode.UNKNOWN
+    """With which a command ends whose request is answered so; of a delivery ``outcome`` says everything."""
+    then: Then = Then.GO_ON
+    """What such an answer means for the next request."""
 
     @property
     def retry(self) -> Retry:

@@ -1,20 +1,21 @@
 """Exotel's error codes, as carried by a refused request (developer.exotel.com/api/sms).
 
-The outcome follows the HTTP status that carries the code, except where the code says that a 403 concerns the
-recipient alone, or that a 503 is throttling.
+What follows is what follows from the HTTP status that carries the code, except where the code says that a 403
+concerns the recipient alone, that no waiting helps against a 429, or that a 503 is throttling.
 """
 
 from functools import partial
 
+from exosms.codes import http
 from exosms.codes.entry import CodeEntry, Family, Who
-from exosms.codes.http import LOOK_FIRST
-from exosms.sms.message import Outcome
 
-_code = partial(CodeEntry, family=Family.EXOTEL)
-_rejected = partial(_code, outcome=Outcome.REJECTED, who=Who.YOU)
+_rejected = partial(http.rejected, family=Family.EXOTEL)
 _bad_request = partial(_rejected, http_status=400)
-_not_sent = partial(_code, outcome=Outcome.NOT_SENT, who=Who.YOU)
-_unknown = partial(_code, outcome=Outcome.UNKNOWN, who=Who.YOU, http_status=500, remedy=LOOK_FIRST)
+_misconfigured = partial(http.misconfigured, family=Family.EXOTEL)
+_account_refused = partial(http.account_refused, family=Family.EXOTEL)
+_rate_limited = partial(http.rate_limited, family=Family.EXOTEL, http_status=429)
+_throttled = partial(http.throttled, family=Family.EXOTEL, http_status=503)
+_unknown = partial(http.unknown, family=Family.EXOTEL, http_status=500)
 
 # Exosms builds these parts of a request itself, so that only a fault on the way or in exosms explains them.
 _ALTERED = ("a proxy that alters requests", "a bug in exosms")
@@ -29,7 +30,7 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Copy key and token again from Exotel's dashboard, test them with `exosms profile test`, and send "
         "the message again.",
     ),
-    _not_sent(
+    _account_refused(
         code=34009,
         name="Account SID or action forbidden",
         http_status=403,
@@ -38,7 +39,7 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Compare the account SID in `exosms profile show` with Exotel's dashboard, try it with "
         "`exosms profile test`, then send again.",
     ),
-    _not_sent(
+    _misconfigured(
         code=34010,
         name="Key, token or region wrong",
         http_status=401,
@@ -57,7 +58,7 @@ CODES: tuple[CodeEntry, ...] = (
         meaning="Exotel had an internal error; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
-    _not_sent(
+    _account_refused(
         code=40000,
         name="Trial account: promotional",
         http_status=403,
@@ -65,14 +66,14 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Upgrade the account with Exotel, then send again; or send a transactional text with "
         "`--type transactional` and its registered template.",
     ),
-    _not_sent(
+    _account_refused(
         code=40001,
         name="Balance too low",
         http_status=403,
         meaning="The account's balance does not cover the message.",
         remedy="Top up the account with Exotel, then send again.",
     ),
-    _not_sent(
+    _account_refused(
         code=40002,
         name="Account inactive",
         http_status=403,
@@ -194,10 +195,9 @@ CODES: tuple[CodeEntry, ...] = (
         causes=_ALTERED,
         remedy="Send with `exosms bulk FILE --batch 100` or less. If that is refused too, report it as a bug.",
     ),
-    _not_sent(
+    _rate_limited(
         code=40402,
         name="Too many requests",
-        http_status=429,
         meaning="Too many requests to send came from this account in too short a time.",
         causes=(
             "a rate above the account's limit, by default about 200 requests a minute",
@@ -205,25 +205,23 @@ CODES: tuple[CodeEntry, ...] = (
         ),
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`.",
     ),
-    _not_sent(
+    _rate_limited(
         code=40403,
         name="Too many status requests",
-        http_status=429,
         meaning="Too many status requests came in too short a time; this says nothing about the messages.",
         causes=("several commands or programs asking at once",),
         remedy="Wait a minute, then ask again with `exosms status SID`.",
     ),
-    _not_sent(
+    _account_refused(
         code=40404,
         name="Trial limit used up",
         http_status=429,
         meaning="The trial account has used up its 10 messages; waiting does not help.",
         remedy="Upgrade the account with Exotel, then send again.",
     ),
-    _not_sent(
+    _throttled(
         code=40405,
         name="Throttled",
-        http_status=503,
         meaning="Exotel refused the request because its throttle limit was exceeded.",
         causes=("a rate above the account's limit", "other programs that use the same account"),
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`.",

@@ -7,7 +7,8 @@ Names: RFC 9110 §15 and RFC 6585 §4. What Exotel means by them: developer.exot
 from functools import partial
 
 from exosms.codes.entry import CodeEntry, Family, Who
-from exosms.sms.message import Outcome
+from exosms.errors import ExitCode
+from exosms.sms.message import Outcome, Then
 
 LOOK_FIRST = (
     "Do not send again yet: ask the recipient, or look in the SMS reports on Exotel's dashboard. Send again only "
@@ -15,20 +16,30 @@ LOOK_FIRST = (
 )
 
 _entry = partial(CodeEntry, family=Family.HTTP)
-_accepted = partial(_entry, outcome=Outcome.ACCEPTED, who=Who.NOBODY)
-_rejected = partial(_entry, outcome=Outcome.REJECTED, who=Who.YOU)
+accepted = partial(_entry, outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, who=Who.NOBODY)
+unknown = partial(_entry, outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN, who=Who.YOU, remedy=LOOK_FIRST)
+
+# One message is refused; the next one may be accepted.
+rejected = partial(_entry, outcome=Outcome.REJECTED, exit_code=ExitCode.REFUSED, who=Who.YOU)
+
+# No message of the account would be accepted, so that whatever follows stops.
 _not_sent = partial(_entry, outcome=Outcome.NOT_SENT, who=Who.YOU)
-_unknown = partial(_entry, outcome=Outcome.UNKNOWN, who=Who.YOU, remedy=LOOK_FIRST)
+account_refused = partial(_not_sent, exit_code=ExitCode.REFUSED, then=Then.STOP)
+misconfigured = partial(_not_sent, exit_code=ExitCode.CONFIG, then=Then.STOP)
+
+# The account is too fast: every process pauses, then the same message is tried again.
+rate_limited = partial(_not_sent, exit_code=ExitCode.RATE_LIMITED, then=Then.PAUSE)
+throttled = partial(_not_sent, exit_code=ExitCode.UNAVAILABLE, then=Then.PAUSE)
 
 STATUSES: tuple[CodeEntry, ...] = (
-    _accepted(
+    accepted(
         code=200,
         name="OK",
         meaning="Exotel accepted the message and gave it a Sid; whether it arrives is not known yet (an answer "
         "without a Sid counts as unknown).",
         remedy="See what happened to it with `exosms status SID`.",
     ),
-    _rejected(
+    rejected(
         code=400,
         name="Bad Request",
         meaning="Exotel found an error in the request and refused it.",
@@ -40,7 +51,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Read Exotel's text, correct number, sender or text, and send the corrected message. If Exotel "
         "gave a code, look it up with `exosms codes CODE`.",
     ),
-    _not_sent(
+    misconfigured(
         code=401,
         name="Unauthorized",
         meaning="Exotel did not accept this API key and token in this region.",
@@ -52,14 +63,14 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
         "profile, test it with `exosms profile test`, then send again.",
     ),
-    _not_sent(
+    account_refused(
         code=402,
         name="Payment Required",
         meaning="The account's plan does not cover this request.",
         causes=("a usage limit that has been reached", "a feature that the plan does not include"),
         remedy="Check plan, limits and balance on Exotel's dashboard, or ask Exotel; then send again.",
     ),
-    _not_sent(
+    account_refused(
         code=403,
         name="Forbidden",
         meaning="Exotel knows the credentials but does not allow this account to do this now.",
@@ -74,7 +85,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Read Exotel's text. Check balance, validity and state of the account on Exotel's dashboard, and "
         "the account SID with `exosms profile test`; then send again.",
     ),
-    _rejected(
+    rejected(
         code=404,
         name="Not Found",
         meaning="There is nothing at the requested address.",
@@ -86,14 +97,14 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Check account SID and base URL with `exosms profile show`, and the credentials with "
         "`exosms profile test`; then send the message again.",
     ),
-    _rejected(
+    rejected(
         code=405,
         name="Method Not Allowed",
         meaning="The address exists, but does not accept this kind of request.",
         causes=("a base URL that is not Exotel's, or has an extra path", "a proxy that alters requests"),
         remedy="Check the base URL with `exosms profile show` and the proxy with `exosms doctor`.",
     ),
-    _not_sent(
+    misconfigured(
         code=407,
         name="Proxy Authentication Required",
         meaning="A proxy on the way to Exotel asks for its own user name and password.",
@@ -101,40 +112,40 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="See which proxy is used with `exosms doctor`. Correct HTTPS_PROXY, or add Exotel's host to "
         "NO_PROXY; then send again.",
     ),
-    _unknown(
+    unknown(
         code=408,
         name="Request Timeout",
         meaning="The server gave up waiting for the request; it may still have acted on it.",
         causes=("a slow or broken connection", "an overloaded gateway or proxy"),
     ),
-    _unknown(
+    unknown(
         code=409,
         name="Conflict",
         meaning="The server reports a conflict with something it already has; it may have accepted the message.",
         causes=("the same message already being handled", "a gateway that answers for Exotel"),
     ),
-    _rejected(
+    rejected(
         code=413,
         name="Content Too Large",
         meaning="The request is larger than the server, or a proxy before it, accepts.",
         causes=("too many texts in one request", "a proxy with a low limit"),
         remedy="Put fewer texts into a request: `exosms bulk FILE --batch 10`, or `--batch 1`.",
     ),
-    _rejected(
+    rejected(
         code=414,
         name="URI Too Long",
         meaning="The requested address is longer than the server accepts.",
         causes=("a base URL or an account SID with other text pasted into it",),
         remedy="Check base URL and account SID with `exosms profile show`.",
     ),
-    _rejected(
+    rejected(
         code=422,
         name="Unprocessable Content",
         meaning="The request could be read, but what it asks for was refused.",
         causes=("a number, sender or type that does not fit the others",),
         remedy="Read Exotel's text, correct what it names, and send the corrected message.",
     ),
-    _not_sent(
+    rate_limited(
         code=429,
         name="Too Many Requests",
         meaning="Exotel refused the request because too many came in too short a time.",
@@ -146,39 +157,39 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`. Exotel can raise "
         "the limit on request.",
     ),
-    _unknown(
+    unknown(
         code=500,
         name="Internal Server Error",
         meaning="Exotel failed while handling the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
-    _unknown(
+    unknown(
         code=502,
         name="Bad Gateway",
         meaning="A gateway got no usable answer from Exotel's servers; they may have accepted the message.",
         causes=("a fault or restart inside Exotel", "a proxy between here and Exotel"),
     ),
-    _unknown(
+    unknown(
         code=503,
         name="Service Unavailable",
         meaning="The service was not available; only Exotel's own error text in the answer proves that nothing "
         "was accepted (see 40405).",
         causes=("an overload or maintenance at Exotel", "a proxy between here and Exotel"),
     ),
-    _unknown(
+    unknown(
         code=504,
         name="Gateway Timeout",
         meaning="A gateway got no answer from Exotel's servers in time; they may have accepted the message.",
         causes=("an overload inside Exotel", "a proxy between here and Exotel"),
     ),
-    _unknown(
+    unknown(
         code=100,
         last=199,
         name="Informational (any)",
         meaning="Only an interim answer came; the final answer is missing.",
         causes=("a proxy or gateway that breaks the protocol",),
     ),
-    _accepted(
+    accepted(
         code=200,
         last=299,
         name="Successful (any other)",
@@ -186,7 +197,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         "answer without a Sid counts as unknown).",
         remedy="See what happened to it with `exosms status SID`.",
     ),
-    _not_sent(
+    account_refused(
         code=300,
         last=399,
         name="Redirection (any)",
@@ -199,7 +210,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         ),
         remedy="Check the base URL with `exosms profile show` and the network with `exosms doctor`, then send again.",
     ),
-    _rejected(
+    rejected(
         code=400,
         last=499,
         name="Client error (any other)",
@@ -207,7 +218,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         causes=("a proxy or gateway that answers in Exotel's place", "a base URL that is not Exotel's"),
         remedy="Read the text of the answer, and check network, proxy and base URL with `exosms doctor`.",
     ),
-    _unknown(
+    unknown(
         code=500,
         last=599,
         name="Server error (any other)",

@@ -1,4 +1,4 @@
-"""How far a request got, and what that means.
+"""How far a request got.
 
 httpx's exception classes do not tell sent from not sent: the same ``RemoteProtocolError`` comes from a
 server that read nothing and from one that read everything. So a request is watched through httpcore's
@@ -10,10 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from exosms.errors import ExitCode
-from exosms.sms.message import Outcome, Then
 from exosms.system.signals import LOOK, leave_signals_to_main_thread, never
 
 if TYPE_CHECKING:
@@ -34,18 +32,35 @@ _LEAVING = 1.0
 
 
 class Fault(StrEnum):
-    """Why there is no answer."""
+    """Why there is no answer, and what to do where the request was not written either."""
 
-    RESOLVE_OR_CONNECT = "no connection"
-    TLS = "the TLS handshake failed"
-    CERTIFICATE = "the certificate did not verify"
-    PROXY = "the proxy refused"
-    PROXY_AUTHENTICATION = "the proxy asks for authentication"
-    WRITE = "the connection broke before the request was written"
-    READ = "no usable answer came"
-    DEADLINE = "the time limit was reached"
-    INTERRUPTED = "interrupted"
-    THREAD = "this machine can start no more threads"
+    remedy: str
+
+    def __new__(cls, said: str, remedy: str) -> Self:
+        """Make a member, which is what it says."""
+        fault = str.__new__(cls, said)
+        fault._value_, fault.remedy = said, remedy
+        return fault
+
+    RESOLVE_OR_CONNECT = "no connection", "Check the network, DNS and HTTPS_PROXY, then run it again."
+    TLS = (
+        "the TLS handshake failed",
+        "Check that the address speaks TLS and that no firewall interferes, then run it again.",
+    )
+    CERTIFICATE = (
+        "the certificate did not verify",
+        "Name the certificate of your proxy or test server in SSL_CERT_FILE, or correct the address.",
+    )
+    PROXY = "the proxy refused", "Check HTTPS_PROXY, or name the host in NO_PROXY, then run it again."
+    PROXY_AUTHENTICATION = (
+        "the proxy asks for authentication",
+        "Put the proxy's user and password into HTTPS_PROXY.",
+    )
+    WRITE = "the connection broke before the request was written", "Run it again."
+    READ = "no usable answer came", "Run it again."
+    DEADLINE = "the time limit was reached", "Run it again, with a longer --timeout where the network is slow."
+    INTERRUPTED = "interrupted", "Run it again."
+    THREAD = "this machine can start no more threads", "Raise the limit on processes, or run it again later."
 
 
 class Answer(NamedTuple):
@@ -63,61 +78,6 @@ class NoAnswer(NamedTuple):
     written: bool
     fault: Fault
     detail: str = ""
-
-
-class AttemptMeaning(NamedTuple):
-    """What an attempt means."""
-
-    outcome: Outcome
-    exit_code: ExitCode
-    then: Then = Then.GO_ON
-
-
-_REJECTED = AttemptMeaning(Outcome.REJECTED, ExitCode.REFUSED)
-_UNKNOWN = AttemptMeaning(Outcome.UNKNOWN, ExitCode.UNKNOWN)
-_UNAVAILABLE = AttemptMeaning(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.RETRY)
-_MISCONFIGURED = AttemptMeaning(Outcome.NOT_SENT, ExitCode.CONFIG, Then.STOP)
-_ACCOUNT = AttemptMeaning(Outcome.NOT_SENT, ExitCode.REFUSED, Then.STOP)
-
-_BY_STATUS = {
-    401: _MISCONFIGURED,
-    402: _ACCOUNT,
-    403: _ACCOUNT,
-    408: _UNKNOWN,
-    409: _UNKNOWN,
-    429: AttemptMeaning(Outcome.NOT_SENT, ExitCode.RATE_LIMITED, Then.PAUSE),
-}
-_BY_CLASS = {3: _ACCOUNT, 4: _REJECTED}
-_BY_CODE = {
-    # These two concern one recipient: country not enabled, number not whitelisted.
-    (403, 40003): _REJECTED,
-    (403, 340030): _REJECTED,
-    # The ten messages of a trial account are used up: waiting does not help.
-    (429, 40404): _ACCOUNT,
-}
-_THROTTLED = AttemptMeaning(Outcome.NOT_SENT, ExitCode.UNAVAILABLE, Then.PAUSE)
-
-
-def judge_status(status: int, *, code: int | None, from_exotel: bool) -> AttemptMeaning:
-    """Return what an HTTP status other than 2xx means for the message; message text decides nothing.
-
-    ``code`` is Exotel's numeric code, which may refine 403 and 429. ``from_exotel`` tells whether the body
-    carried Exotel's ``RestException``: throttling is the only documented meaning of a 503 with one.
-    """
-    if status == 503 and from_exotel:
-        return _THROTTLED
-    if code is not None and (status, code) in _BY_CODE:
-        return _BY_CODE[status, code]
-    return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _UNKNOWN)
-
-
-def judge_silence(silence: NoAnswer) -> AttemptMeaning:
-    """Return what an attempt without an answer means: once written, the message may have been sent."""
-    if silence.written:
-        return _UNKNOWN
-    if silence.fault in {Fault.CERTIFICATE, Fault.PROXY_AUTHENTICATION}:
-        return _MISCONFIGURED
-    return _UNAVAILABLE
 
 
 class AbandonedError(Exception):
