@@ -331,8 +331,7 @@ def of_credentials(receipt: Receipt, reply: Answer | NoAnswer | None, *, where: 
     if problem is None:
         yield Check(subject, Grade.OK, f"accepted {where}")
         return
-    status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
-    said = ": ".join(filter(None, (status, problem.message)))
+    said = ": ".join(filter(None, (problem.status_text, problem.message)))
     exit_code = ExitCode.UNAVAILABLE if receipt.exit_code is ExitCode.UNKNOWN else receipt.exit_code
     yield Check(subject, Grade.FAILURE, f"{said}. {problem.meaning}", problem.remedy, exit_code)
 

@@ -9,7 +9,7 @@ from exosms.exotel.exchange import ANSWER_LIMIT, Answer, NoAnswer
 from exosms.exotel.outcome import accepted, refused, unanswered
 from exosms.exotel.transport import Transport
 from exosms.sms.compose import LONGEST_BODY
-from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.sms.message import Message, Outcome, Receipt, Retry
 
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
@@ -74,16 +74,16 @@ class Client:
 
         reply = self._line.exchange("GET", wire.details_path(self._account_sid, sid), b"")
         if isinstance(reply, NoAnswer):
-            return _not_told(sid, unanswered(reply))
+            return delivery_report.untold(sid, unanswered(reply))
         said = 200 <= reply.status < 300 or reply.status == 404
         if said and reply.body is not None:
             about = wire.reply_about(sid, self._read(reply))
             if about is None:
                 return delivery_report.missing(sid, http_status=reply.status)
-            return delivery_report.found(sid, _delivery(about), http_status=reply.status)
+            return delivery_report.found(sid, delivery_report.delivery_in(about), http_status=reply.status)
         if said:
-            return _not_told(sid, accepted(reply, None))
-        return _not_told(sid, refused(reply, wire.refusal_in(self._read(reply))))
+            return delivery_report.untold(sid, accepted(reply, None))
+        return delivery_report.untold(sid, refused(reply, wire.refusal_in(self._read(reply))))
 
     def check_credentials(self) -> Receipt:
         """Ask for a message that cannot exist, which shows whether the credentials are good and sends nothing.
@@ -105,13 +105,12 @@ def _unchecked(receipt: Receipt) -> Receipt:
     """Return what a question that got no answer comes to: nothing was sent, so nothing is unknown."""
     if receipt.outcome is not Outcome.UNKNOWN or receipt.problem is None:
         return receipt
-    said = receipt.problem.message or f"HTTP {receipt.http_status}"
     return receipt._replace(
         outcome=Outcome.NOT_SENT,
         exit_code=ExitCode.UNAVAILABLE,
         problem=receipt.problem._replace(
             kind=Outcome.NOT_SENT,
-            message=said,
+            message=receipt.problem.message or receipt.problem.status_text,
             meaning="Exotel could not be asked; nothing was sent.",
             remedy="Check the network and the address, then run it again.",
             retry=Retry.SAFE,
@@ -135,53 +134,3 @@ def _refused_in_place(answer: Answer, refusal: wire.Refusal) -> Receipt:
     if refusal.status is None or refusal.status < 400:
         return accepted(answer, None)
     return refused(Answer(status=refusal.status, body=answer.body, date=answer.date), refusal)
-
-
-def _delivery(about: wire.Reply) -> Delivery:
-    from exosms.codes import lookup
-
-    return Delivery(
-        outcome=lookup.outcome_of_delivery(about.status, about.detailed_status_code),
-        status=about.status,
-        detailed_status_code=about.detailed_status_code,
-        detailed_status=about.detailed_status,
-        to=wire.e164(about.to) if about.to and any(map(str.isdigit, about.to)) else None,
-        segments=about.units,
-        price=about.price,
-        sent_at=wire.moment(about.date_sent),
-        updated_at=wire.moment(about.date_updated),
-    )
-
-
-def _not_told(sid: str, receipt: Receipt) -> "DeliveryReport":
-    """Return the report of a question without an answer; what would be unknown of a message is not so here."""
-    from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport
-
-    problem = receipt.problem
-    if problem is None:  # only what was not accepted comes here
-        raise AssertionError
-    passing = receipt.outcome is Outcome.UNKNOWN
-    exit_code = ExitCode.UNAVAILABLE if passing else receipt.exit_code
-    meaning, remedy = "Exotel did not say what happened to the message.", ASK_AGAIN
-    if receipt.then is Then.STOP:
-        # The catalogue speaks to whoever was sending; this message was accepted, and a second one would be too many.
-        meaning = f"{meaning} {problem.meaning}"
-        remedy = problem.remedy.replace("then send again", "then ask again")
-    elif exit_code is ExitCode.REFUSED:
-        remedy = "Read Exotel's text, and compare account and address with `exosms profile show`."
-    return DeliveryReport(
-        sid=sid,
-        exit_code=exit_code,
-        http_status=receipt.http_status,
-        then=Then.RETRY if passing else receipt.then,
-        retry_after=receipt.retry_after,
-        problem=Problem(
-            kind=exit_code.name.lower(),
-            message=problem.message,
-            meaning=meaning,
-            remedy=remedy,
-            retry=Retry.SAFE,
-            http_status=receipt.http_status,
-            code=problem.code,
-        ),
-    )

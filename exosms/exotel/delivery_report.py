@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from exosms.codes import lookup
 from exosms.errors import ExitCode
-from exosms.sms.message import Delivery, Outcome, Problem, Retry, Then
+from exosms.exotel import wire
+from exosms.sms.message import Delivery, Outcome, Problem, Receipt, Retry, Then, urgency
 
 ASK_AGAIN = "Ask again later, with `exosms status`."
 """The remedy of a question that brought no answer for a reason that passes."""
@@ -14,16 +15,6 @@ _ABOUT_THE_TEMPLATE = {23082, 23182, 23185, 633, 635}
 """Exotel's codes, and the operators' own for the same."""
 
 _DO_NOT_DISTURB = 23005
-
-_MOST_TELLING = (
-    ExitCode.FAILED,
-    ExitCode.CONFIG,
-    ExitCode.REFUSED,
-    ExitCode.RATE_LIMITED,
-    ExitCode.UNAVAILABLE,
-    ExitCode.PENDING,
-    ExitCode.OK,
-)
 
 
 class DeliveryReport(NamedTuple):
@@ -44,6 +35,21 @@ class DeliveryReport(NamedTuple):
     def outcome(self) -> Outcome | None:
         """The message's outcome, where it is known."""
         return self.delivery.outcome if self.delivery else None
+
+
+def delivery_in(about: wire.Reply) -> Delivery:
+    """Return what an answer of Exotel's says of a delivery."""
+    return Delivery(
+        outcome=lookup.outcome_of_delivery(about.status, about.detailed_status_code),
+        status=about.status,
+        detailed_status_code=about.detailed_status_code,
+        detailed_status=about.detailed_status,
+        to=wire.e164(about.to) if about.to and any(map(str.isdigit, about.to)) else None,
+        segments=about.units,
+        price=about.price,
+        sent_at=wire.moment(about.date_sent),
+        updated_at=wire.moment(about.date_updated),
+    )
 
 
 def found(sid: str, delivery: Delivery, *, http_status: int | None = None) -> DeliveryReport:
@@ -75,13 +81,49 @@ def missing(sid: str, *, http_status: int) -> DeliveryReport:
     )
 
 
+def untold(sid: str, receipt: Receipt) -> DeliveryReport:
+    """Return the report of a question without an answer; what would be unknown of a message is not so here."""
+    problem = receipt.problem
+    if problem is None:  # only what was not accepted comes here
+        raise AssertionError
+    passing = receipt.outcome is Outcome.UNKNOWN
+    exit_code = ExitCode.UNAVAILABLE if passing else receipt.exit_code
+    meaning, remedy = "Exotel did not say what happened to the message.", ASK_AGAIN
+    if receipt.then is Then.STOP:
+        # The catalogue speaks to whoever was sending; this message was accepted, and a second one would be too many.
+        meaning = f"{meaning} {problem.meaning}"
+        remedy = problem.remedy.replace("then send again", "then ask again")
+    elif exit_code is ExitCode.REFUSED:
+        remedy = "Read Exotel's text, and compare account and address with `exosms profile show`."
+    return DeliveryReport(
+        sid=sid,
+        exit_code=exit_code,
+        http_status=receipt.http_status,
+        then=Then.RETRY if passing else receipt.then,
+        retry_after=receipt.retry_after,
+        problem=Problem(
+            kind=exit_code.name.lower(),
+            message=problem.message,
+            meaning=meaning,
+            remedy=remedy,
+            retry=Retry.SAFE,
+            http_status=receipt.http_status,
+            code=problem.code,
+        ),
+    )
+
+
 def decisive(reports: Sequence[DeliveryReport]) -> DeliveryReport | None:
     """Return the report that decides a command's exit code; None if there are none.
 
     A failed message comes first: it is certain, and asking again does not mend it. Then whatever kept an answer back,
     what a person has to mend before what time mends; then what is still pending when a wait is over.
     """
-    return min(reports, key=lambda report: _MOST_TELLING.index(report.exit_code), default=None)
+
+    def rank(report: DeliveryReport) -> tuple[bool, int]:
+        return report.exit_code is not ExitCode.FAILED, urgency(report.exit_code)
+
+    return min(reports, key=rank, default=None)
 
 
 def entry_of(delivery: Delivery) -> lookup.CodeEntry | None:

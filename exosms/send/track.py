@@ -154,7 +154,8 @@ class Watch:
             self.asked(place)
             silent = silent + 1 if report.then in _PASSING else 0
             if silent == 1 and report.problem:
-                self._asker.tell(f"the delivery state of {sid} is not known yet ({_reason(report.problem)})")
+                why = report.problem.status_text or report.problem.message
+                self._asker.tell(f"the delivery state of {sid} is not known yet ({why})")
             if report.then is Then.STOP or silent == _ENOUGH:
                 break
         self._open = [sid for sid in self._open if sid not in self.reports or not is_settled(self.reports[sid])]
@@ -193,7 +194,3 @@ def _paused(sid: str, seconds: float) -> DeliveryReport:
             retry=Retry.SAFE,
         ),
     )
-
-
-def _reason(problem: Problem) -> str:
-    return f"HTTP {problem.http_status}" if problem.http_status else problem.message

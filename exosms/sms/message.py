@@ -141,6 +141,11 @@ class Problem(NamedTuple):
     http_status: int | None = None
     code: int | None = None
 
+    @property
+    def status_text(self) -> str:
+        """The status as a person reads it, ``HTTP 403``; empty where no answer came."""
+        return f"HTTP {self.http_status}" if self.http_status else ""
+
 
 class Then(StrEnum):
     """What an attempt means for the next one."""
@@ -227,17 +232,18 @@ def decisive(receipts: Sequence[Receipt]) -> Receipt | None:
     def rank(receipt: Receipt) -> tuple[int, bool]:
         if receipt.outcome is Outcome.UNKNOWN:
             return -1, False
-        return _urgency(receipt.exit_code), receipt.outcome is not Outcome.REJECTED
+        return urgency(receipt.exit_code), receipt.outcome is not Outcome.REJECTED
 
     return min(receipts, key=rank, default=None)
 
 
 def most_telling(exit_codes: Iterable[int]) -> ExitCode:
     """Return the exit code, of several, that a command reports where nothing was accepted; OK if there are none."""
-    return ExitCode(min(exit_codes, key=_urgency, default=ExitCode.OK))
+    return ExitCode(min(exit_codes, key=urgency, default=ExitCode.OK))
 
 
-def _urgency(exit_code: int) -> int:
+def urgency(exit_code: int) -> int:
+    """Return the place of an exit code among those that a command may report, from what says most."""
     return _MOST_TELLING.index(ExitCode(exit_code)) if exit_code else len(_MOST_TELLING)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exosms.cli.output.messages import causes, delivery_document, delivery_facts, problem_document
+from exosms.cli.output.messages import causes, delivery_document, delivery_facts, problem_document, reason
 from exosms.cli.output.out import Format, Out, facts
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.messages import LedgerEntry
@@ -64,10 +64,7 @@ def _detail(report: DeliveryReport) -> str:
 
 
 def _said(problem: Problem) -> str:
-    if problem.kind == "not_found":
-        return problem.message
-    status = f"HTTP {problem.http_status}" if problem.http_status else ""
-    return ": ".join(filter(None, (status, problem.message or problem.meaning)))
+    return problem.message if problem.kind == "not_found" else reason(problem)
 
 
 def _draw(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:

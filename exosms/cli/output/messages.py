@@ -188,8 +188,12 @@ def detail(result: MessageResult) -> str:
         return _size(result.message)
     if receipt.problem is None:
         return receipt.note or receipt.status or ""
-    status = f"HTTP {receipt.http_status}" if receipt.http_status else ""
-    return ": ".join(filter(None, (status, receipt.problem.message or receipt.problem.meaning)))
+    return reason(receipt.problem)
+
+
+def reason(problem: Problem) -> str:
+    """Return in a few words why a message was not accepted, or nothing is known of it."""
+    return ": ".join(filter(None, (problem.status_text, problem.message or problem.meaning)))
 
 
 def _explain(out: Out, result: MessageResult, problem: Problem) -> None:
