@@ -477,8 +477,10 @@ def _check_edit(path: Path, config: config_file.Config) -> None:
         if names:
             config_file.use_profile(path, names[-1])
             hold(config_file.read(path).default == names[-1], "the profile in use is the one that was asked for")
+            before = path.read_bytes()
             config_file.remove_profile(path, names[0])
     except ConfigError as error:
+        _check_secret(error, before)
         hold(path.read_bytes() == before, "what cannot be changed stays as it is", error.message)
         return
     hold(config_file.read(path).names == names[1:], "the others stay", names)

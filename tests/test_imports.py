@@ -48,7 +48,7 @@ def test_a_piped_send_imports_only_what_it_needs(exosms: Shell) -> None:
         loaded = modules(exosms, *send, "--base-url", server.url, env=env)
     heavy = {
         "rich", "pygments", "asyncio", "pydantic", "click", "importlib.metadata", "phonenumbers", "platformdirs",
-        "tomllib", "tomli_w", "csv", "concurrent.futures", "multiprocessing", "exosms.codes", "exosms.sandbox",
+        "tomllib", "tomlkit", "csv", "concurrent.futures", "multiprocessing", "exosms.codes", "exosms.sandbox",
         "exosms.templates", "exosms.exotel.delivery_report", "exosms.send.track",
     }  # fmt: skip
     assert set() == loaded & heavy

@@ -5,8 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ import pytest
 from exosms.config import config_file
 from exosms.config.account import Region, parse_base_url, parse_region
 from exosms.config.config_file import remove_profile, save_profile, use_profile
-from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, read_small, split_command
+from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, split_command
 from exosms.config.paths import config_path, config_path_to_write, state_directory
 from exosms.config.profile import Profile
 from exosms.config.settings import AccountOptions, Settings, describe, resolve
 from exosms.errors import ConfigError, ExosmsError, GuardError, UsageError
 from exosms.sms.rate import Rate
+from exosms.system.files import read_small
 
 KEY = "keyCANARYkey"
 TOKEN = "tokenCANARYtoken"
@@ -581,7 +583,6 @@ def test_who_else_may_touch_the_configuration(
         (b'version = "1"', "version"),
         (b"default_profile = 1", "default_profile"),
         (b"profiles = 1", "profiles"),
-        (b'profiles.prod = "x"', "profile 'prod'"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_described_without_being_quoted(
@@ -642,6 +643,13 @@ def test_a_directory_in_the_place_of_the_configuration(tmp_path: Path) -> None:
 def test_a_wrong_value_names_profile_and_key(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "config.toml", f"[profiles.prod]\n{line}")
     with pytest.raises(ConfigError, match=f"profile 'prod': {line.split(maxsplit=1)[0]} ") as caught:
+        config_file.read(path).profile("prod")
+    assert CANARY not in whole_text(caught.value)
+
+
+def test_a_profile_that_is_no_table(tmp_path: Path) -> None:
+    path = write(tmp_path / "config.toml", f'profiles.prod = "{TOKEN}"')
+    with pytest.raises(ConfigError, match=r"profile 'prod' must be a table: \[profiles.prod\]") as caught:
         config_file.read(path).profile("prod")
     assert CANARY not in whole_text(caught.value)
 
@@ -758,8 +766,150 @@ def test_replacing_takes_the_account_and_keeps_guards_and_strangers(config: Path
     assert TOKEN not in text
 
 
+HAND_MADE = """\
+# Accounts of Acme.
+# Ask Asha before you change one.
+
+version = 1   # of the format
+
+# production
+[profiles.prod]   # the only real one
+region = "mumbai"   # since 2024
+account_sid = "acme1"
+# rate = "5/min"
+
+api_key = 'key'
+from = "ACMEIN"   # header
+
+# staging is for tests
+[profiles.staging]
+region = "sandbox"
+later = [
+  1,   # of another program
+]
+
+[groups]   # of numbers
+oncall = ["+919876543210"]
+# the end
+"""
+
+
+@pytest.fixture(params=["\n", "\r\n"])
+def hand_made(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_bytes(HAND_MADE.replace("\n", request.param).encode())
+    path.chmod(0o600)
+    return path
+
+
+def as_text(path: Path) -> str:
+    content = path.read_bytes().decode()
+    assert content.count("\r\n") in {0, content.count("\n")}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return content.replace("\r\n", "\n")
+
+
+def test_a_new_profile_is_appended_and_changes_nothing_else(hand_made: Path) -> None:
+    assert not save_profile(hand_made, Profile(name="ci", region=Region.SANDBOX, allow=frozenset({"+919876543210"})))
+    added = '\n[profiles.ci]\nregion = "sandbox"\nallow = ["+919876543210"]\n'
+    assert as_text(hand_made) == HAND_MADE + added
+    assert config_file.read(hand_made).names == ("prod", "staging", "ci")
+
+
+def test_a_changed_profile_changes_in_its_own_lines(hand_made: Path) -> None:
+    save_profile(hand_made, Profile(name="prod", sender="NEWSND", dlt_entity_id="1101"), replace=True)
+    changed = HAND_MADE.replace('from = "ACMEIN"   # header', 'from = "NEWSND"   # header\ndlt_entity_id = "1101"')
+    assert as_text(hand_made) == changed
+
+
+def test_a_replaced_account_leaves_the_rest_of_its_table(hand_made: Path) -> None:
+    save_profile(hand_made, named("prod"), replace=True)
+    assert as_text(hand_made) == HAND_MADE.replace("'key'", f'"{KEY}"').replace(
+        'from = "ACMEIN"   # header', f'from = "ACMEIN"   # header\napi_token = "{TOKEN}"'
+    )
+
+
+def test_the_default_is_one_line(hand_made: Path) -> None:
+    use_profile(hand_made, "staging")
+    line = "version = 1   # of the format\n"
+    chosen = HAND_MADE.replace(line, f'{line}default_profile = "staging"\n')
+    assert as_text(hand_made) == chosen
+    use_profile(hand_made, "prod")
+    assert as_text(hand_made) == chosen.replace('"staging"', '"prod"')
+
+
+def test_a_removed_profile_takes_its_own_lines_only(hand_made: Path) -> None:
+    remove_profile(hand_made, "prod")
+    start, end = HAND_MADE.index("[profiles.prod]"), HAND_MADE.index("\n# staging")
+    assert as_text(hand_made) == HAND_MADE[:start] + HAND_MADE[end:]
+    use_profile(hand_made, "staging")
+    remove_profile(hand_made, "staging")
+    assert as_text(hand_made).endswith('\n[groups]   # of numbers\noncall = ["+919876543210"]\n# the end\n')
+
+
+def test_the_default_goes_above_what_has_only_tables(config: Path) -> None:
+    config.write_text(f"# mine{PROD}{STAGING}")
+    use_profile(config, "staging")
+    assert config.read_text() == f'default_profile = "staging"\n\n# mine{PROD}{STAGING}'
+
+
+@pytest.mark.parametrize("line", ["", "version = 1\n"])
+def test_the_implied_default_stays_the_default(config: Path, line: str) -> None:
+    config.write_text(line + PROD)
+    assert not save_profile(config, named("second"))
+    assert config_file.read(config).default == "prod"
+    assert not save_profile(config, named("third"))
+    config.write_text(PROD)
+    assert save_profile(config, named("prod"), replace=True)
+    assert "default_profile" not in config.read_text()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        f'profiles = {{ prod = {{ region = "sandbox", api_token = "{TOKEN}" }} }}\n',
+        f'[profiles]\nprod.region = "sandbox"\nprod.api_token = "{TOKEN}"\n',
+        f'profiles.prod.region = "sandbox"\nprofiles.prod.api_token = "{TOKEN}"\n',
+        f'[profiles]\nprod = {{ region = "sandbox", api_token = "{TOKEN}" }}\n',
+        f'[profiles.prod]\nregion = "sandbox"\n[other]\nk = nan\n[profiles.b]\napi_token = "{TOKEN}"\n',
+        f'a.b = 1\n[profiles.prod]\nregion = "sandbox"\n[profiles.prod.deep]\napi_token = "{TOKEN}"\n',
+        f'a = 1\n[profiles.prod]\nregion = "sandbox"\napi_token = """\\\n{TOKEN}"""',
+        f'\ufeff[profiles.prod]\nregion = "sandbox"\napi_token = "{TOKEN}"',
+    ],
+)
+def test_other_layouts_are_changed_rightly_or_not_at_all(tmp_path: Path, layout: str) -> None:
+    path = write(tmp_path / "config.toml", layout)
+    meant = tomllib.loads(layout.removeprefix("\ufeff"))["profiles"]
+
+    def change(function: Callable[[], object]) -> bool:
+        before = path.read_bytes()
+        try:
+            function()
+        except ConfigError as error:
+            refused = error
+        else:
+            return True
+        assert "cannot change safely" in refused.message
+        assert CANARY not in whole_text(refused)
+        assert path.read_bytes() == before
+        return False
+
+    if change(lambda: save_profile(path, Profile(name="new", sender="A"))):
+        meant["new"] = {"from": "A"}
+    assert config_file.read(path).tables == meant
+    if change(lambda: save_profile(path, Profile(name="prod", sender="B"), replace=True)):
+        meant["prod"]["from"] = "B"
+    assert config_file.read(path).tables == meant
+    if change(lambda: use_profile(path, "prod")):
+        assert config_file.read(path).default == "prod"
+    if change(lambda: remove_profile(path, "prod")):
+        del meant["prod"]
+    assert config_file.read(path).tables == meant
+
+
 def test_replacing_without_an_account_keeps_the_stored_one(config: Path) -> None:
     before = config_file.read(config).tables["prod"]
+    assert isinstance(before, dict)
     save_profile(config, Profile(name="prod", sender="NEWSND"), replace=True)
     assert config_file.read(config).tables["prod"] == {**before, "from": "NEWSND"}
     save_profile(config, Profile(name="prod", region=Region.SANDBOX), replace=True)
@@ -1010,7 +1160,7 @@ def test_what_is_not_needed_is_not_imported(config: Path) -> None:
 import sys
 from exosms.config.settings import AccountOptions, resolve
 resolve(AccountOptions(), {{"EXOSMS_CONFIG": {str(config)!r}, "EXOSMS_STATE_DIR": "/x", **{WHOLE_ENVIRONMENT!r}}})
-print(*{{"platformdirs", "tomllib", "tomli_w", "subprocess", "tempfile", "difflib", "shlex"}} & {{*sys.modules}})
+print(*{{"platformdirs", "tomllib", "tomlkit", "subprocess", "tempfile", "difflib", "shlex"}} & {{*sys.modules}})
 """
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "\n"

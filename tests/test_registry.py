@@ -19,7 +19,7 @@ ID = "1107160000000012345"
 WRONG = {
     "no TOML": (b"[templates.otp\n", "is not valid TOML"),
     "not UTF-8": (b'version = 1\n[templates.otp]\ntext = "\xa0"\n', "is not UTF-8 in line 3"),
-    "too large": (b"#" * (registry.LARGEST + 1), "is larger than 16 MiB"),
+    "too large": (b"#" * (registry.FORMAT.largest + 1), "is larger than 16 MiB"),
     "a number too long": (b"version = 0x" + b"9" * 5000, "TOML: it contains an integer of more than 64 bits"),
     "nested too deep": (b"a = " + b"[" * 5000, "is not valid TOML"),
     "a later version": (b"version = 2\n", "has version 2; this exosms knows 1"),
@@ -176,7 +176,7 @@ def test_removing_takes_its_own_lines_only(tmp_path: Path) -> None:
     start, end = HAND_MADE.index("[templates.otp]"), HAND_MADE.index("[templates.thanks]")
     kept = path.read_text()
     assert HAND_MADE[:start] in kept
-    assert kept.endswith(HAND_MADE[end:])
+    assert kept.endswith("\n# thanks\n" + HAND_MADE[end:])
     assert "security" not in kept
 
 
@@ -293,11 +293,12 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_broken_neighbour_is_named_before_anything_changes(tmp_path: Path) -> None:
+def test_a_broken_neighbour_stops_no_change(tmp_path: Path) -> None:
     path = written(tmp_path, "[templates]\notp = 1\n")
-    with pytest.raises(InputError, match="template 'otp' is not a table"):
-        edit_file.add(path, "offer", {"text": "Sale! - Acme"})
-    assert path.read_text() == "[templates]\notp = 1\n"
+    edit_file.add(path, "offer", {"text": "Sale! - Acme"})
+    assert path.read_text() == "[templates]\notp = 1\n" + ADDED
+    edit_file.add(path, "otp", {"text": "{#var#}"}, replace=True)
+    assert [*registry.read(path).templates] == ["offer", "otp"]
 
 
 def test_removing_what_is_gone_is_an_error(tmp_path: Path) -> None:

@@ -1,36 +1,53 @@
-"""``config.toml``: read and checked, or changed in one step that no crash and no other process can halve."""
+"""``config.toml``: the stored profiles. What is wrong with one of them harms no other; no error quotes the file."""
 
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms.config.credentials import read_small
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_profile, table_of, wrong
 from exosms.errors import ConfigError, GuardError
-from exosms.system.files import alone, replace
-from exosms.system.toml import loads
+from exosms.system import toml
+from exosms.system.files import SmallFile
 
-VERSION = 1
-"""The format's version; a file of a later one is refused."""
+_UNREADABLE = "The configuration {path} cannot be read: {why}"
+_REWRITE = "Fix it there; write text in double quotes."
+_FIX = "Fix it in {path}."
 
-_LARGEST = 1024 * 1024
-"""Bytes; a file of a thousand profiles has a quarter of that."""
+_FORMAT = toml.Format(
+    tables="profiles",
+    version=1,
+    largest=1024 * 1024,  # a file of a thousand profiles has a quarter of that
+    is_private=True,
+    error=ConfigError,
+    unreadable=(_UNREADABLE, ""),
+    too_large=(_UNREADABLE, ""),
+    not_utf8=("The configuration {path} cannot be read: line {line} is not UTF-8", _REWRITE),
+    not_toml=(_UNREADABLE, _REWRITE),
+    no_version=("{path}: version must be the whole number 1", _FIX),
+    newer=("The configuration {path} has version {version}, and this exosms knows only 1", "Upgrade exosms."),
+    no_tables=("{path}: profiles must be tables such as [profiles.prod]", _FIX),
+    unwritable=(
+        "The configuration {path} cannot be written: {why}",
+        "Nothing was changed. Fix the permissions, free some disk space or use another --config.",
+    ),
+    unchangeable=(
+        "The configuration {path} has a layout that exosms cannot change safely",
+        "Nothing was changed. Give each profile its own table, [profiles.NAME], or edit the file by hand.",
+    ),
+)
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
-_POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 class Config(NamedTuple):
-    """What ``config.toml`` says.
-
-    Each profile is checked when it is taken, so that one in use is never stopped by a slip in another.
-    """
+    """What ``config.toml`` says; a profile is checked when it is taken."""
 
     path: Path
-    tables: Mapping[str, Mapping[str, object]]
+    tables: Mapping[str, object]
     default: str | None = None
     """The profile used where none is named: ``default_profile``, or the only one there is."""
     warnings: tuple[str, ...] = ()
@@ -51,24 +68,36 @@ class Config(NamedTuple):
             return BUILT_IN
         if name not in self.tables:
             raise _no_such_profile(name, self)
-        return read_profile(name, self.tables[name], path=self.path, home=self.home)
+        table = self.tables[name]
+        if not isinstance(table, dict):
+            raise wrong(self.path, f"profile {name!r}", f"must be a table: [profiles.{name}]")
+        return read_profile(name, table, path=self.path, home=self.home)
+
+    @property
+    def flawed(self) -> Iterator[ConfigError]:
+        """What is wrong with each profile that cannot be used."""
+        for name in self.names:
+            try:
+                self.profile(name)
+            except ConfigError as error:
+                yield error
 
     def unknown_keys(self, name: str) -> tuple[str, ...]:
         """Return a clause about each key of that profile that means nothing, with the nearest that does."""
-        return tuple(_about_unknown(key, KEYS) for key in self.tables.get(name, ()) if key not in KEYS)
+        table = self.tables.get(name)
+        unknown = (key for key in table if key not in KEYS) if isinstance(table, dict) else ()
+        return tuple(_about_unknown(key, KEYS) for key in unknown)
 
 
 def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Config:
     """Read the file; one that is not there holds no profiles.
 
     ``home`` is what ``~`` stands for in it, ``euid`` whose file counts as ours (by default this process's user).
-    Raises ConfigError, which never quotes the file.
+    Raises ConfigError.
     """
-    document = _load(path, euid=os.geteuid() if euid is None else euid)
+    document = toml.read(path, _FORMAT, check=partial(_check_access, euid=euid))
     tables = document.get("profiles", {})
-    default = document.get("default_profile")
-    if default is None and len(tables) == 1:
-        default = next(iter(tables))
+    default = _default_of(path, document)
     known = ("version", "default_profile", "profiles")
     warnings = [f"{path}: {_about_unknown(key, known)}" for key in document if key not in known]
     if BUILT_IN.name in tables:
@@ -94,12 +123,13 @@ def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool
         before = tables.get(profile.name)
         if before is not None and not replace:
             raise already_there(profile.name)
-        if not tables:
-            document.setdefault("default_profile", profile.name)
+        default = _default_of(path, document)
+        if profile.name not in tables and (default or not tables):  # the only one is no longer the only one
+            document.setdefault("default_profile", default or profile.name)
         replaced = ACCOUNT_KEYS if table.keys() & set(ACCOUNT_KEYS) else ()
-        kept = {key: value for key, value in (before or {}).items() if key not in replaced}
-        tables[profile.name] = kept | table
-        return document.get("default_profile") == profile.name
+        kept = before if isinstance(before, dict) else {}
+        tables[profile.name] = {key: value for key, value in kept.items() if key not in replaced} | table
+        return _default_of(path, document) == profile.name
 
 
 def already_there(name: str) -> GuardError:
@@ -155,76 +185,37 @@ def check_name(name: str) -> None:
 # Reading.
 
 
-def _load(path: Path, *, euid: int) -> dict[str, Any]:
-    try:
-        file = read_small(path, limit=_LARGEST)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}") from error
-    _check_access(path, owner=file.owner, mode=file.mode, euid=euid)
-    document = _parse(path, file.content)
-    _check_document(path, document)
-    return document
+def _default_of(path: Path, document: Mapping[str, Any]) -> str | None:
+    """Return the profile used where none is named: ``default_profile``, or the only one there is."""
+    tables = document.get("profiles", {})
+    default = document.get("default_profile", next(iter(tables)) if len(tables) == 1 else None)
+    if not isinstance(default, str | None):
+        raise wrong(path, "default_profile", "must be the name of a profile in quotes")
+    return default
 
 
-def _check_access(path: Path, *, owner: int, mode: int, euid: int) -> None:
+def _edited(path: Path) -> AbstractContextManager[dict[str, Any]]:
+    return toml.edited(path, _FORMAT, check=_check_access)
+
+
+def _check_access(path: Path, file: SmallFile, *, euid: int | None = None) -> None:
     """Raise ConfigError if others can read our file, or change somebody else's (a mounted secret, say).
 
     Whoever can change the file chooses the address that key and token go to, and a program that we run.
     """
     from shlex import quote
 
-    if owner == euid and mode & 0o066:
+    euid = os.geteuid() if euid is None else euid
+    if file.owner == euid and file.mode & 0o066:
         raise ConfigError(
-            f"The configuration {path} contains secrets, and others can read or change it (mode {mode:04o})",
+            f"The configuration {path} contains secrets, and others can read or change it (mode {file.mode:04o})",
             remedy=f"Run: chmod 600 {quote(str(path))}",
         )
-    if owner != euid and mode & 0o022:
+    if file.owner != euid and file.mode & 0o022:
         raise ConfigError(
-            f"The configuration {path} can be changed by others (mode {mode:04o})",
+            f"The configuration {path} can be changed by others (mode {file.mode:04o})",
             remedy=f"As its owner, run: chmod go-w {quote(str(path))}",
         )
-
-
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    """Return the TOML document. The parser's own words may quote the file, so they are neither shown nor chained."""
-    import tomllib
-
-    flaw = "it is not TOML"
-    try:
-        return loads(content)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        flaw = f"line {line} is not UTF-8"
-    except tomllib.TOMLDecodeError as error:
-        position = _POSITION.search(str(error))
-        end = f"the end, line {len(content.splitlines())}"
-        flaw = f"it is not TOML at {f'line {position[1]}, column {position[2]}' if position else end}"
-    except (ValueError, RecursionError):  # a number of thousands of digits, brackets a thousand deep
-        flaw = "it contains a number that is too long or a value nested too deep"
-    raise ConfigError(
-        f"The configuration {path} cannot be read: {flaw}", remedy="Fix it there; write text in double quotes."
-    )
-
-
-def _check_document(path: Path, document: Mapping[str, object]) -> None:
-    version = document.get("version", VERSION)
-    if type(version) is not int or version < 1:
-        raise wrong(path, "version", "must be the whole number 1")
-    if version > VERSION:
-        raise ConfigError(
-            f"The configuration {path} has version {version}, and this exosms knows only {VERSION}",
-            remedy="Upgrade exosms.",
-        )
-    if not isinstance(document.get("default_profile", ""), str):
-        raise wrong(path, "default_profile", "must be the name of a profile in quotes")
-    tables = document.get("profiles", {})
-    if not isinstance(tables, dict):
-        raise wrong(path, "profiles", "must be tables such as [profiles.prod]")
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise wrong(path, f"profile {name!r}", f"must be a table: [profiles.{name}]")
 
 
 def _no_such_profile(name: str, config: Config) -> ConfigError:
@@ -261,38 +252,3 @@ def _nearest(word: str, words: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, list(words), n=1)), None)
-
-
-# Writing.
-
-
-@contextmanager
-def _edited(path: Path) -> Iterator[dict[str, Any]]:
-    """Lend the document to be changed in place, then write it; nobody else changes it meanwhile.
-
-    A symbolic link stays one: what it points to is replaced.
-    """
-    target = Path(os.path.realpath(path))
-    try:
-        _make_private(target.parent)
-        with alone(target):
-            document = _load(target, euid=os.geteuid()) or {"version": VERSION}
-            yield document
-            import tomli_w
-
-            replace(target, tomli_w.dumps(document).encode(), mode=0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"The configuration {path} cannot be written: {error.strerror}",
-            remedy="Nothing was changed. Fix the permissions, free some disk space or use another --config.",
-        ) from error
-
-
-def _make_private(directory: Path) -> None:
-    """Create the directory and those above it for us alone, whatever the umask; one that exists stays as it is."""
-    if directory.is_dir() or directory == directory.parent:
-        return
-    _make_private(directory.parent)
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-        directory.chmod(0o700)

@@ -1,6 +1,5 @@
 """Secrets that do not show themselves, and the places an API token comes from."""
 
-import errno
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
+from exosms.system.files import read_small
 
 if TYPE_CHECKING:
     import subprocess
@@ -195,29 +195,6 @@ def split_command(text: str) -> tuple[str, ...]:
         "The token command is empty or has an unclosed quote",
         remedy='Write the program and its arguments, such as --token-command "pass show exotel".',
     )
-
-
-class SmallFile(NamedTuple):
-    """A file's content, and who may do what with it."""
-
-    content: bytes
-    owner: int
-    mode: int
-
-    def __repr__(self) -> str:
-        """Leave the content out: it may be a token."""
-        return f"SmallFile(owner={self.owner}, mode={self.mode:04o})"
-
-
-def read_small(path: Path, *, limit: int) -> SmallFile:
-    """Read a file of at most ``limit`` bytes; raises OSError. Owner and mode are those of what was read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(descriptor)
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
-    return SmallFile(content=content, owner=status.st_uid, mode=status.st_mode & 0o777)
 
 
 def _checked(text: str, *, place: str) -> Secret:

@@ -1,9 +1,44 @@
-"""A file changed in one step, which no crash and no other process can halve."""
+"""A file read within a bound, and changed in one step, which no crash and no other process can halve."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+
+
+class SmallFile(NamedTuple):
+    """A file's content, and who may do what with it."""
+
+    content: bytes
+    owner: int
+    mode: int
+
+    def __repr__(self) -> str:
+        """Leave the content out: it may be a token."""
+        return f"SmallFile(owner={self.owner}, mode={self.mode:04o})"
+
+
+def read_small(path: Path, *, limit: int) -> SmallFile:
+    """Read a file of at most ``limit`` bytes; raises OSError. Owner and mode are those of what was read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        status = os.fstat(descriptor)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
+    return SmallFile(content=content, owner=status.st_uid, mode=status.st_mode & 0o777)
+
+
+def make_private(directory: Path) -> None:
+    """Create a directory and those above it for us alone, whatever the umask; one that exists stays as it is."""
+    if directory.is_dir() or directory == directory.parent:
+        return
+    make_private(directory.parent)
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+        directory.chmod(0o700)
 
 
 @contextmanager

@@ -1,19 +1,13 @@
-"""Changes to ``templates.toml``: comments, order and everything else that is not to change stay as they are.
+"""Changes to ``templates.toml``: comments, order and everything else that is not to change stay as they are."""
 
-New templates are appended, so that a diff shows them alone. The result is read again before it takes the old file's
-place: it must say exactly what was meant.
-"""
-
-import os
-import re
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exosms.errors import ConfigError, GuardError, InputError
+from exosms.errors import GuardError, InputError
+from exosms.system import toml
 from exosms.templates import registry
 from exosms.templates.syntax import fold_line_ends
 
@@ -23,9 +17,6 @@ if TYPE_CHECKING:
 Table = Mapping[str, str | Sequence[str]]
 """A template by the keys of the file."""
 
-_BOM = "\ufeff"
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_JOINERS = "\u200c\u200d"
 _LONGEST_NAME = 64
 
 
@@ -45,38 +36,36 @@ def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
     Replacing forgets what the old one said and the new one does not.
     """
     check_name(name)
-    with _edited(path) as edit:
-        before = edit.tables.get(name)
-        forgotten = {key for key in registry.KEYS if key in (before or {})} - table.keys()
+    with _edited(path) as tables:
+        before, is_there = _table_of(tables, name), name in tables
+        forgotten = {key for key in registry.KEYS if key in before} - table.keys()
         saved = Saved()
-        if before is not None and not forgotten and _is_same(before, table):
+        if is_there and not forgotten and _is_same(before, table):
             saved.unchanged.append(name)
             return saved
-        if before is not None and not replace:
+        if is_there and not replace:
             raise GuardError(
                 f"The template {name!r} already exists in {path} and is different",
                 remedy="Nothing was changed. Add --yes to replace it, or choose another name.",
             )
-        saved.warnings += _shared_id(edit.tables, name, table)
-        edit.put(name, table, forgotten)
-        (saved.updated if before is not None else saved.added).append(name)
+        saved.warnings += _shared_id(tables, name, table)
+        _put(path, tables, name, table, forgotten)
+        (saved.updated if is_there else saved.added).append(name)
     return saved
 
 
 def stored(path: Path, name: str) -> Table:
     """Return what the file says of one template; nothing if it has none of that name."""
-    content = registry.content_of(Path(os.path.realpath(path)))
-    document = registry.parse_document(path, content) if content is not None else {}
-    table = document.get("templates", {}).get(name, {})
-    return {key: value for key, value in table.items() if key in registry.KEYS} if isinstance(table, dict) else {}
+    table = _table_of(registry.load(path).get("templates", {}), name)
+    return {key: value for key, value in table.items() if key in registry.KEYS}
 
 
 def remove(path: Path, name: str) -> None:
     """Forget a template; comments above it stay. Raises InputError if there is none of that name."""
-    with _edited(path) as edit:
-        if name not in edit.tables:
+    with _edited(path) as tables:
+        if name not in tables:
             raise InputError(f"There is no template {name!r} in {path}", remedy="exosms template list shows them.")
-        edit.drop(name)
+        del tables[name]
 
 
 def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) -> Saved:
@@ -84,22 +73,21 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
 
     A template that the file has by its id keeps its name there; names for values and the like stay.
     """
-    with _edited(path) as edit:
+    with _edited(path) as tables:
         saved = Saved()
-        tables = {name: _updated(edit.tables.get(name, {}), each) for name, each in _named(edit.tables, exported)}
-        for name, table in tables.items():
-            before = edit.tables.get(name)
-            unchanged = before is not None and _is_same(before, table)
-            (saved.unchanged if unchanged else saved.updated if before is not None else saved.added).append(name)
+        wanted = {name: _updated(_table_of(tables, name), each) for name, each in _named(tables, exported)}
+        for name, table in wanted.items():
+            unchanged = name in tables and _is_same(_table_of(tables, name), table)
+            (saved.unchanged if unchanged else saved.updated if name in tables else saved.added).append(name)
         if saved.updated and not replace:
-            raise _would_change(edit.tables, tables, saved.updated)
+            raise _would_change(tables, wanted, saved.updated)
         for name in (*saved.updated, *saved.added):
-            obsolete = _obsolete(edit.tables.get(name, {}), tables[name])
+            obsolete = _obsolete(_table_of(tables, name), wanted[name])
             if obsolete:
                 saved.warnings.append(f"{name}: the text now has other variables, so their names were removed")
-            doubts = registry.check(path, name, tables[name]).template.warnings
+            doubts = registry.check(path, name, wanted[name]).template.warnings
             saved.warnings += [f"{name}: {doubt}" for doubt in doubts]
-            edit.put(name, tables[name], obsolete)
+            _put(path, tables, name, wanted[name], obsolete)
     return saved
 
 
@@ -188,16 +176,17 @@ def _updated(before: Mapping[str, Any], exported: "Exported") -> dict[str, str |
     return {key: value for key, value in table.items() if value is not None}
 
 
-def _would_change(before: Mapping[str, Any], tables: Mapping[str, Table], names: Sequence[str]) -> GuardError:
-    described = [
-        f"{name} ({', '.join(key for key in tables[name] if not _is_same(before[name], {key: tables[name][key]}))})"
-        for name in names
-    ]
+def _would_change(tables: Mapping[str, Any], wanted: Mapping[str, Table], names: Sequence[str]) -> GuardError:
+    described = [f"{name} ({', '.join(_changed(_table_of(tables, name), wanted[name]))})" for name in names]
     few = ", ".join(described[:_NAMED]) + (f" and {len(described) - _NAMED} more" if len(described) > _NAMED else "")
     return GuardError(
         f"{len(names)} template{'s'[: len(names) > 1]} would change: {few}",
         remedy="Nothing was changed. Add --yes to update them.",
     )
+
+
+def _changed(before: Mapping[str, Any], table: Table) -> Iterator[str]:
+    return (key for key in table if not _is_same(before, {key: table[key]}))
 
 
 _NAMED = 20
@@ -217,168 +206,31 @@ def _markers(text: str) -> int:
 # How to change it.
 
 
-class _Edit:
-    """The file while it is changed; ``tables`` is what it says so far."""
-
-    def __init__(self, path: Path, source: str, document: dict[str, Any]) -> None:
-        self._path = path
-        self._source = source
-        self._document = document
-        self.tables: dict[str, Any] = self._document.setdefault("templates", {})
-        self._appended: list[str] = []
-        self._changed: dict[str, tuple[Table, frozenset[str]] | None] = {}
-
-    def put(self, name: str, table: Table, forgotten: set[str]) -> None:
-        """Add a template, or give one these keys and take the forgotten ones from it."""
-        plain = {key: fold_line_ends(each) if isinstance(each, str) else list(each) for key, each in table.items()}
-        before = self.tables.get(name)
-        kept = {key: each for key, each in (before or {}).items() if key not in forgotten}
-        registry.check(self._path, name, kept | plain)
-        if before is None:
-            self._appended.append(_block(name, plain))
-        else:
-            self._changed[name] = plain, frozenset(forgotten)
-        self.tables[name] = kept | plain
-
-    def drop(self, name: str) -> None:
-        """Take a template out."""
-        self._changed[name] = None
-        del self.tables[name]
-
-    def result(self) -> bytes | None:
-        """Return the new file, or nothing if it is to stay as it is; raises InputError if it cannot be changed."""
-        if not self._changed and not self._appended:
-            return None
-        bom, source = self._source[: self._source.startswith(_BOM)], self._source.removeprefix(_BOM)
-        crlf = "\r\n" in source
-        source = _with_changes(self._path, source.replace("\r\n", "\n"), self._changed)
-        for block in self._appended:
-            source += "" if source.endswith("\n") or not source else "\n"
-            source += ("\n" if source.strip() and not source.endswith("\n\n") else "") + block
-        content = (bom + (source.replace("\n", "\r\n") if crlf else source)).encode()
-        self._check(content)
-        return content
-
-    def _check(self, content: bytes) -> None:
-        """Raise InputError unless the new file says what was meant: a table written inline cannot be extended."""
-        said = registry.parse_document(self._path, content) if _is_toml(content) else {}
-        if {"templates": {}} | said != self._document:
-            raise _unchangeable(self._path)
+def _put(path: Path, tables: dict[str, Any], name: str, table: Table, forgotten: set[str]) -> None:
+    """Add a template, or give one these keys and take the forgotten ones from it; what says the same stays."""
+    before = _table_of(tables, name)
+    kept = {key: each for key, each in before.items() if key not in forgotten}
+    changed = {key: table[key] for key in _ORDER if key in table and not _is_same(kept, {key: table[key]})}
+    tables[name] = kept | {key: _plain(each) for key, each in changed.items()}
+    registry.check(path, name, tables[name])
 
 
-def _is_toml(content: bytes) -> bool:
-    import tomllib
-
-    try:
-        tomllib.loads(content.decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
-
-
-def _unchangeable(path: Path) -> InputError:
-    return InputError(
-        f"{path} has a layout that exosms cannot change safely",
-        remedy="Nothing was changed. Give each template its own table, [templates.NAME], or edit the file by hand.",
-    )
-
-
-def _with_changes(path: Path, source: str, changed: Mapping[str, tuple[Table, frozenset[str]] | None]) -> str:
-    """Return the file with templates changed or taken out."""
-    if not changed:
-        return source
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        document = tomlkit.parse(source)
-        tables: Any = document["templates"]
-        for name, change in changed.items():
-            if change is None:
-                del tables[name]
-            else:
-                _change(tables[name], *change)
-        return tomlkit.dumps(document)
-    except (TOMLKitError, ValueError, LookupError) as error:  # the last: it loses its way among dotted keys
-        raise _unchangeable(path) from error
-
-
-def _change(table: Any, wanted: Table, forgotten: frozenset[str]) -> None:
-    from tomlkit import value
-
-    for key in forgotten:
-        del table[key]
-    for key, each in wanted.items():
-        if key not in table or not _is_same(table, {key: each}):
-            table[key] = value(_value(each))
-
-
-def _block(name: str, table: Table) -> str:
-    key = name if _BARE_KEY.fullmatch(name) else _value(name)
-    return "".join(
-        (f"[templates.{key}]\n", *(f"{each} = {_value(table[each])}\n" for each in _ORDER if each in table))
-    )
+def _plain(value: str | Sequence[str]) -> str | list[str]:
+    return fold_line_ends(value) if isinstance(value, str) else list(value)
 
 
 _ORDER = ("text", "variables", "types", "dlt_template_id", "dlt_entity_id", "from", "type")
 
 
-def _value(value: str | Sequence[str]) -> str:
-    """Return a value as TOML: always in quotes, so that ids stay text, and line by line if it has several."""
-    if not isinstance(value, str):
-        return f"[{', '.join(map(_value, value))}]"
-    escaped = "".join(map(_escaped, value))
-    if "\n" not in value:
-        return '"' + escaped.replace('"', '\\"') + '"'
-    # A space at the end of a line would not survive every editor.
-    visible = re.sub(r" (?=\n|\Z)", r"\\u0020", escaped)
-    return '"""\n' + re.sub(r'"(?="|\Z)', r"\\" + '"', visible) + '"""'
-
-
-def _escaped(character: str) -> str:
-    """Return a character as itself, or as an escape where nobody could see it."""
-    if character == "\\":
-        return "\\\\"
-    if character.isprintable() or character in _JOINERS or character == "\n":
-        return character
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-# The file itself.
+def _table_of(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what the file says of a template; nothing if there is none, or if it is no table."""
+    table = tables.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 @contextmanager
-def _edited(path: Path) -> Iterator[_Edit]:
-    """Lend the file to be changed, then write it; nobody else changes it meanwhile, and a symbolic link stays one."""
-    from exosms.system import files
-
-    target = Path(os.path.realpath(path))
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with files.alone(target):
-            edit, mode = _opened(path, target)
-            yield edit
-            content = edit.result()
-            if content is not None:
-                files.replace(target, content, mode=mode)
-    except OSError as error:
-        raise ConfigError(
-            f"The templates {path} cannot be written: {error.strerror}",
-            remedy="Nothing was changed. Fix the permissions, free some disk space or use another --templates.",
-        ) from error
-
-
-def _opened(path: Path, target: Path) -> tuple[_Edit, int]:
-    content = registry.content_of(target)
-    if content is None:
-        return _Edit(path, f"version = {registry.VERSION}\n", {"version": registry.VERSION}), 0o644
-    document = registry.parse_document(path, content)
-    _check_tables(path, document.get("templates", {}))
-    return _Edit(path, content.decode(), document), stat.S_IMODE(target.stat().st_mode)
-
-
-def _check_tables(path: Path, tables: Mapping[str, object]) -> None:
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            registry.check(path, name, table)
+def _edited(path: Path) -> Iterator[dict[str, Any]]:
+    """Lend the tables of all templates to be changed."""
+    with toml.edited(path, registry.FORMAT) as document:
+        tables: dict[str, Any] = document.setdefault("templates", {})
+        yield tables

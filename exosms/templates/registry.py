@@ -11,13 +11,36 @@ from typing import Any
 
 from exosms.errors import InputError
 from exosms.sms.message import MessageType
-from exosms.system.toml import loads
+from exosms.system import toml
 from exosms.templates.search import Index
 from exosms.templates.syntax import Template, parse
 
-VERSION = 1
-LARGEST = 16 * 1024 * 1024
-"""Bytes; ten thousand templates take a third of that."""
+_LARGEST_MIB = 16
+"""Ten thousand templates take a third of that."""
+
+FORMAT = toml.Format(
+    tables="templates",
+    version=1,
+    largest=_LARGEST_MIB << 20,
+    is_private=False,
+    error=InputError,
+    unreadable=("The templates {path} cannot be read: {why}", "Check the path and its permissions."),
+    too_large=(f"{{path}} is larger than {_LARGEST_MIB} MiB, so it is not a templates.toml", ""),
+    not_utf8=("{path} is not UTF-8 in line {line}", "Save it as UTF-8."),
+    not_toml=("{path} is not valid TOML: {detail}", "Fix that line; write texts in quotes."),
+    no_version=("{path} has version {version}, which is not valid", "Write version = 1."),
+    newer=("{path} has version {version}; this exosms knows 1", "Upgrade exosms."),
+    no_tables=("{path}: templates is not a table", "Write [templates.NAME] above each one."),
+    unwritable=(
+        "The templates {path} cannot be written: {why}",
+        "Nothing was changed. Fix the permissions, free some disk space or use another --templates.",
+    ),
+    unchangeable=(
+        "{path} has a layout that exosms cannot change safely",
+        "Nothing was changed. Give each template its own table, [templates.NAME], or edit the file by hand.",
+    ),
+)
+
 LONGEST_TEXT = 2000
 """Characters of a registered text (TRAI)."""
 
@@ -140,51 +163,8 @@ def examine(path: Path) -> tuple[Registry, Mapping[str, InputError]]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return the file as a document, nothing if there is none; raises InputError as ``parse_document`` does."""
-    content = content_of(path)
-    return {} if content is None else parse_document(path, content)
-
-
-def content_of(path: Path) -> bytes | None:
-    """Return what is in the file, cut behind what ``parse_document`` refuses as too large; None if there is none.
-
-    Raises InputError for a file that cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(
-            f"The templates {path} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
-        ) from error
-
-
-def parse_document(path: Path, content: bytes) -> dict[str, Any]:
-    """Return what the file says; raises InputError if it is no TOML that this version knows."""
-    if len(content) > LARGEST:
-        raise InputError(f"{path} is larger than {LARGEST >> 20} MiB, so it is not a templates.toml")
-    try:
-        document = loads(content)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path} is not UTF-8 in line {line}", remedy="Save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise InputError(
-            f"{path} is not valid TOML: {error}", remedy="Fix that line; write texts in quotes."
-        ) from error
-    _check_version(path, document.get("version", VERSION))
-    if not isinstance(document.get("templates", {}), dict):
-        raise InputError(f"{path}: templates is not a table", remedy="Write [templates.NAME] above each one.")
-    return document
-
-
-def _check_version(path: Path, version: object) -> None:
-    if type(version) is not int or version < 1:
-        raise InputError(f"{path} has version {version!r}, which is not valid", remedy=f"Write version = {VERSION}.")
-    if version > VERSION:
-        raise InputError(f"{path} has version {version}; this exosms knows {VERSION}", remedy="Upgrade exosms.")
+    """Return the file as a document, nothing if there is none; raises InputError for what is no templates.toml."""
+    return toml.read(path, FORMAT)
 
 
 def check(path: Path, name: str, table: object) -> Registered:
