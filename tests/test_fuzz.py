@@ -9,8 +9,9 @@ from fuzzing import fuzz
 
 from exosms.exotel import wire
 from exosms.sms import rate
+from exosms.system import toml
 from exosms.tables import csv_rows
-from exosms.templates import match, registry
+from exosms.templates import match
 
 BY_NAME = {target.name: target for target in TARGETS}
 
@@ -54,7 +55,7 @@ def stray_quotes_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_are_toml(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ValueError", KeyError, raising=False)
+    monkeypatch.setattr(toml, "ValueError", KeyError, raising=False)
 
 
 def markers_are_anything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from exosms.errors import InputError
 from exosms.sms.compose import compose
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
+from exosms.system.suggest import did_you_mean
 from exosms.tables.csv_rows import Row, RowError, fold
 
 MOST_WARNINGS = 50
@@ -36,7 +37,8 @@ class Columns:
         if name in self:
             return fold(name)
         raise InputError(
-            f"{wanted_by} needs the column {name!r}, which the file does not have{self._near(name)}",
+            f"{wanted_by} needs the column {name!r}, which the file does not have"
+            f"{did_you_mean(name, self.written.values(), fold=fold)}",
             remedy=self.listed,
         )
 
@@ -44,12 +46,6 @@ class Columns:
     def listed(self) -> str:
         """A sentence with the columns there are."""
         return f"Its columns are: {', '.join(self.written.values())}."
-
-    def _near(self, name: str) -> str:
-        import difflib
-
-        near = difflib.get_close_matches(fold(name), list(self.written), n=1)
-        return f"; did you mean {self.written[near[0]]!r}?" if near else ""
 
 
 class Pattern(NamedTuple):

@@ -19,6 +19,7 @@ from exosms.ledger.messages import Ledger
 from exosms.sms.message import Receipt
 from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts, never
+from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from exosms.ledger.runs import Journal, Run
@@ -124,13 +125,10 @@ def ledger_or_memory(out: Out, *, needed_for: str | None = None) -> Iterator[Led
 
 def run_of(journal: "Journal", name: str) -> "Run":
     """Return the run of that name; raises InputError, with the nearest name, for one that is unknown."""
-    import difflib
-
     try:
         return journal.run(name)
     except KeyError:
-        near = difflib.get_close_matches(name, [run.name for run in journal.runs()], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, [run.name for run in journal.runs()])
         raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
 
 

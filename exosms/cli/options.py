@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -17,6 +17,7 @@ from exosms.errors import InputError, UsageError
 from exosms.send.request import SendRequest
 from exosms.sms.message import Encoding, MessageType, Priority
 from exosms.sms.rate import Rate
+from exosms.system.suggest import did_you_mean
 
 _REGIONS = ("singapore", "mumbai", "sandbox")
 _ENCODINGS = ("auto", *Encoding)
@@ -79,7 +80,7 @@ def choice(
     def read(text: str) -> StrEnum:
         if text not in list(words):
             listed = ", ".join(map(repr, map(str, words)))
-            raise typer.BadParameter(f"{text!r} is not one of {listed}{_nearest(text, words)}")
+            raise typer.BadParameter(f"{text!r} is not one of {listed}{did_you_mean(text, words)}")
         return words(text)
 
     return option(
@@ -94,14 +95,6 @@ def choice(
     )
 
 
-def _nearest(text: str, words: Iterable[str]) -> str:
-    """Return a question that names the word which is nearest, if one is near."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(text.lower(), list(words), n=1)
-    return f"; did you mean {str(near[0])!r}?" if near else ""
-
-
 def region(text: str) -> str:
     """Read a region, or the host that Exotel's pages print for it."""
     from exosms.config.account import parse_region
@@ -110,7 +103,7 @@ def region(text: str) -> str:
     try:
         return parse_region(text).value
     except ConfigError as error:
-        raise typer.BadParameter(error.message + _nearest(text, _REGIONS)) from error
+        raise typer.BadParameter(error.message + did_you_mean(text, _REGIONS)) from error
 
 
 def web_address(text: str) -> str:
@@ -171,7 +164,7 @@ def encoding(text: str) -> Encoding | None:
     try:
         return Encoding(text)
     except ValueError:
-        near = _nearest(text, _ENCODINGS)
+        near = did_you_mean(text, _ENCODINGS)
         raise typer.BadParameter(f"{text!r} is not a valid encoding: write auto, plain or unicode{near}") from None
 
 

@@ -12,6 +12,7 @@ from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_pr
 from exosms.errors import ConfigError, GuardError
 from exosms.system import toml
 from exosms.system.files import SmallFile
+from exosms.system.suggest import did_you_mean, nearest
 
 _UNREADABLE = "The configuration {path} cannot be read: {why}"
 _REWRITE = "Fix it there; write text in double quotes."
@@ -219,18 +220,18 @@ def _check_access(path: Path, file: SmallFile, *, euid: int | None = None) -> No
 
 
 def _no_such_profile(name: str, config: Config) -> ConfigError:
-    nearest = _nearest(name, (*config.names, BUILT_IN.name))
+    near = nearest(name, (*config.names, BUILT_IN.name))
     return ConfigError(
         _not_there(name, config),
-        remedy=f"Did you mean {nearest!r}?" if nearest else f"Add it: exosms profile add {_addable(name)}",
+        remedy=f"Did you mean {near!r}?" if near else f"Add it: exosms profile add {_addable(name)}",
     )
 
 
 def _nothing_to_remove(name: str, config: Config) -> ConfigError:
-    nearest = _nearest(name, config.names)
+    near = nearest(name, config.names)
     return ConfigError(
         _not_there(name, config),
-        remedy=f"Nothing was removed. Did you mean {nearest!r}?" if nearest else "Nothing was removed.",
+        remedy=f"Nothing was removed. Did you mean {near!r}?" if near else "Nothing was removed.",
     )
 
 
@@ -244,11 +245,4 @@ def _addable(name: str) -> str:
 
 
 def _about_unknown(key: str, known: Iterable[str]) -> str:
-    nearest = _nearest(key, known)
-    return f"unknown key {key!r}" + (f"; did you mean {nearest!r}?" if nearest else "")
-
-
-def _nearest(word: str, words: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word, list(words), n=1)), None)
+    return f"unknown key {key!r}{did_you_mean(key, known)}"

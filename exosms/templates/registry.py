@@ -12,6 +12,7 @@ from typing import Any
 from exosms.errors import InputError
 from exosms.sms.message import MessageType
 from exosms.system import toml
+from exosms.system.suggest import did_you_mean
 from exosms.templates.search import Index
 from exosms.templates.syntax import Template, parse
 
@@ -80,7 +81,7 @@ class Registered:
         for name in given:
             if name not in self.names:
                 raise InputError(
-                    f"The template {self.name!r} has no variable {name!r}{_did_you_mean(name, self.names)}",
+                    f"The template {self.name!r} has no variable {name!r}{did_you_mean(name, self.names)}",
                     remedy=f"Its variables are: {', '.join(self.names) or 'none'}.",
                 )
         missing = [name for name in self.names if name not in given]
@@ -113,7 +114,7 @@ class Registry:
                 remedy="Add it with exosms template add, or name another file with --templates.",
             )
         raise InputError(
-            f"There is no template {name!r} in {self.path}{_did_you_mean(name, self.templates)}",
+            f"There is no template {name!r} in {self.path}{did_you_mean(name, self.templates)}",
             remedy="exosms template list shows them.",
         )
 
@@ -236,11 +237,3 @@ def _unknown(document: Mapping[str, Any]) -> Sequence[str]:
         if isinstance(table, dict):
             unknown += [f"templates.{name}.{key}" for key in table if key not in KEYS]
     return unknown
-
-
-def _did_you_mean(word: str, words: Mapping[str, Any] | Sequence[str]) -> str:
-    import difflib
-
-    folded = {each.casefold(): each for each in words}
-    near = difflib.get_close_matches(word.casefold(), list(folded), n=1)
-    return f"; did you mean {folded[near[0]]!r}?" if near else ""
