@@ -9,7 +9,7 @@ import typer
 
 from exosms.cli.output.out import Out
 from exosms.cli.prompts import beside_results, raise_if_interrupted
-from exosms.config.account import Region, flaw_of_sid, parse_base_url, parse_region
+from exosms.config.account import Region, parse_base_url, parse_region, sid_problem
 from exosms.config.account_source import from_flag
 from exosms.config.credentials import (
     LONGEST_TOKEN,
@@ -18,9 +18,9 @@ from exosms.config.credentials import (
     TokenCommand,
     TokenFile,
     TokenSource,
-    flaw_of_key,
-    flaw_of_token,
+    key_problem,
     split_command,
+    token_problem,
 )
 from exosms.config.profile import Profile
 from exosms.errors import ConfigError, ExosmsError
@@ -79,25 +79,25 @@ def _check_region(text: str) -> tuple[str, ...]:
 
 def _check_sid(text: str) -> tuple[str, ...]:
     if not text:
-        return _refuse_flaw("The account SID", "is empty")
-    return _refuse_flaw(f"The account SID {text!r}", flaw_of_sid(text))
+        return _refuse("The account SID", "is empty")
+    return _refuse(f"The account SID {text!r}", sid_problem(text))
 
 
 def _check_key(text: str) -> tuple[str, ...]:
-    return _refuse_flaw("The API key", flaw_of_key(text))
+    return _refuse("The API key", key_problem(text))
 
 
 def _check_token(text: str) -> tuple[str, ...]:
-    return _refuse_flaw("The API token", flaw_of_token(text))
+    return _refuse("The API token", token_problem(text))
 
 
 def _check_entity(text: str) -> tuple[str, ...]:
     return check_ids(text, None)
 
 
-def _refuse_flaw(what: str, flaw: str | None) -> tuple[()]:
-    if flaw:
-        raise ConfigError(f"{what} {flaw}", remedy="Copy it again from the API settings in Exotel's dashboard.")
+def _refuse(what: str, problem: str | None) -> tuple[()]:
+    if problem:
+        raise ConfigError(f"{what} {problem}", remedy="Copy it again from the API settings in Exotel's dashboard.")
     return ()
 
 
@@ -180,7 +180,7 @@ class ProfileForm:
         source: TokenSource | None = None
         if given.token_file is not None:
             source = TokenFile(Path(given.token_file).expanduser().absolute())
-            self._warn(source.doubts())
+            self._warn(source.problems())
         elif given.token_command is not None:
             source = TokenCommand(split_command(given.token_command))
         elif not given.token_stdin or self._can_ask:  # a terminal would show what is read from it as input

@@ -91,7 +91,7 @@ def is_of_sandbox(identity: str) -> bool:
     return identity == f"{Region.SANDBOX}/{Region.SANDBOX}"
 
 
-def flaw_of_sid(text: str) -> str | None:
+def sid_problem(text: str) -> str | None:
     """What makes a text useless as an account SID, which becomes a part of each path; None if nothing does."""
     return None if _SID.fullmatch(text) else "contains something other than letters, digits, '-', '_' and '.'"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from exosms.config import config_file
-from exosms.config.account import Account, Region, flaw_of_sid, parse_base_url, parse_region, sandbox_account
-from exosms.config.credentials import InlineToken, Secret, TokenFile, TokenSource, flaw_of_key
+from exosms.config.account import Account, Region, parse_base_url, parse_region, sandbox_account, sid_problem
+from exosms.config.credentials import InlineToken, Secret, TokenFile, TokenSource, key_problem
 from exosms.config.paths import config_path, config_path_to_write
 from exosms.config.profile import BUILT_IN, Profile, expand
 from exosms.errors import ConfigError, UsageError
@@ -276,8 +276,8 @@ def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
         path = expand(env["EXOTEL_API_TOKEN_FILE"], home=env.get("HOME"), beside=Path())
         token = TokenFile(path, "EXOTEL_API_TOKEN_FILE")
     return Account(
-        sid=_checked(env, "EXOTEL_ACCOUNT_SID", flaw_of_sid),
-        key=Secret(_checked(env, "EXOTEL_API_KEY", flaw_of_key)),
+        sid=_checked(env, "EXOTEL_ACCOUNT_SID", sid_problem),
+        key=Secret(_checked(env, "EXOTEL_API_KEY", key_problem)),
         token=token,
         base_url=address.base_url,
         region=address.region,

@@ -46,7 +46,7 @@ class Secret:
         return self.mask()
 
 
-def flaw_of_token(text: str) -> str | None:
+def token_problem(text: str) -> str | None:
     """What makes a text useless as an API token, in words that fit behind its name; None if nothing does."""
     if not text:
         return "is empty"
@@ -57,9 +57,9 @@ def flaw_of_token(text: str) -> str | None:
     return None
 
 
-def flaw_of_key(text: str) -> str | None:
+def key_problem(text: str) -> str | None:
     """What makes a text useless as an API key: also a colon, which ends the user name (RFC 7617 §2)."""
-    return flaw_of_token(text) or ("contains a colon; give only the key, without the token" if ":" in text else None)
+    return token_problem(text) or ("contains a colon; give only the key, without the token" if ":" in text else None)
 
 
 class TokenSource(Protocol):
@@ -96,7 +96,7 @@ class TokenFile(NamedTuple):
         """The setting and the path."""
         return f"{self.name} {self.path}"
 
-    def doubts(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the file today; a pipe is not looked into, since that would empty it."""
         from stat import S_ISDIR, S_ISREG
 
@@ -198,10 +198,10 @@ def split_command(text: str) -> tuple[str, ...]:
 
 
 def _checked(text: str, *, place: str) -> Secret:
-    flaw = flaw_of_token(text)
-    if flaw:
+    problem = token_problem(text)
+    if problem:
         raise ConfigError(
-            f"{place} {flaw}, so it is not an API token",
+            f"{place} {problem}, so it is not an API token",
             remedy="Copy the API token again from Exotel's dashboard, alone on its line.",
         )
     return Secret(text)

@@ -6,15 +6,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from exosms.config.account import Region, flaw_of_sid, parse_base_url, parse_region
+from exosms.config.account import Region, parse_base_url, parse_region, sid_problem
 from exosms.config.credentials import (
     InlineToken,
     Secret,
     TokenCommand,
     TokenFile,
     TokenSource,
-    flaw_of_key,
-    flaw_of_token,
+    key_problem,
+    token_problem,
 )
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
@@ -168,18 +168,18 @@ def _is_word(value: object) -> bool:
 
 
 def _sid(value: object) -> str:
-    return _without_flaw(_text(value), flaw_of_sid)
+    return _without_problem(_text(value), sid_problem)
 
 
 def _key(value: object) -> Secret:
-    return Secret(_without_flaw(_text(value), flaw_of_key))
+    return Secret(_without_problem(_text(value), key_problem))
 
 
 def _token(value: object) -> Secret:
-    return Secret(_without_flaw(_text(value), flaw_of_token))
+    return Secret(_without_problem(_text(value), token_problem))
 
 
-def _without_flaw(text: str, flaw_of: Callable[[str], str | None]) -> str:
+def _without_problem(text: str, flaw_of: Callable[[str], str | None]) -> str:
     flaw = flaw_of(text)
     if flaw:
         raise WrongValueError(flaw)
