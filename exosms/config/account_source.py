@@ -9,24 +9,18 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from exosms.config import config_file
-from exosms.config.account import Account, Region, parse_base_url, parse_region, sandbox_account, sid_problem
-from exosms.config.credentials import InlineToken, Secret, TokenFile, TokenSource, key_problem
+from exosms.config.account import Account, Region, parse_base_url, parse_region, sandbox_account
 from exosms.config.paths import config_path, config_path_to_write
-from exosms.config.profile import BUILT_IN, Profile, expand
+from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, Source, read_table
 from exosms.errors import ConfigError, UsageError
 from exosms.sms.rate import Rate
 
 T = TypeVar("T")
 
-_ACCOUNT_VARIABLES = (
-    "EXOTEL_ACCOUNT_SID",
-    "EXOTEL_API_KEY",
-    "EXOTEL_API_TOKEN",
-    "EXOTEL_API_TOKEN_FILE",
-    "EXOTEL_REGION",
-    "EXOSMS_BASE_URL",
+_ACCOUNT_VARIABLES = tuple(
+    KEYS[key].variable
+    for key in ("account_sid", "api_key", "api_token", "token_file", "region", "base_url")  # as they are told
 )
-
 _HOW_TO_HAVE_AN_ACCOUNT = (
     "Store one with `exosms profile add NAME`, or set {}, or try it without one: --region sandbox."
 )
@@ -85,8 +79,8 @@ class AccountChoice(NamedTuple):
     """What the environment lacks to be an account."""
     nameless: tuple[str, ...] = ()
     """The stored profiles, where none was named and none is the default."""
-    slips: tuple[str, ...] = ()
-    """What the profile's table holds that means nothing."""
+    unknown_keys: tuple[str, ...] = ()
+    """A clause about each key of the profile that means nothing."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -121,14 +115,14 @@ def choose(options: AccountOptions, env: Mapping[str, str]) -> AccountChoice:
         name, named_by = config.default, ""
     if name is None:
         return AccountChoice(config=path, missing_variables=missing, nameless=config.names, warnings=config.warnings)
-    slips = config.unknown_keys(name)
+    unknown_keys = config.unknown_keys(name)
     return AccountChoice(
         config=path,
         profile=config.profile(name),
         named_by=named_by,
         missing_variables=missing,
-        slips=slips,
-        warnings=(*config.warnings, *(f"profile {name!r} in {config.path}: {slip}" for slip in slips)),
+        unknown_keys=unknown_keys,
+        warnings=(*config.warnings, *(f"profile {name!r} in {config.path}: {clause}" for clause in unknown_keys)),
     )
 
 
@@ -206,12 +200,40 @@ def account_of(
 
 
 def _account(options: AccountOptions, env: Mapping[str, str], choice: AccountChoice) -> Account:
-    flag = _address_from_flags(options)
-    if choice.profile is not None:
-        return _stored_account(choice.profile, flag, choice, remedy=_how_to_mend(choice.profile, options))
-    if choice.is_environment:
-        return _environment_account(env, flag or _address_from_environment(env))
-    raise _no_account(env, choice)
+    if choice.profile is None and choice.missing_variables:
+        raise _no_account(env, choice)
+    address = _address_from_flags(options)
+    profile = choice.profile or _environment(env, has_address=address is not None)
+    address = address or _address_of(profile, choice)
+    if not (address and profile.account_sid and profile.api_key and profile.token):
+        raise _incomplete(profile, choice, options, has_address=address is not None)
+    return Account(
+        sid=profile.account_sid,
+        key=profile.api_key,
+        token=profile.token,
+        base_url=address.base_url,
+        region=address.region,
+        source=choice.source,
+        address_source=address.source,
+    )
+
+
+def _environment(env: Mapping[str, str], *, has_address: bool) -> Profile:
+    """Return the account's variables as a profile; of two that say the same the more exact one is read."""
+    table = {name: env[KEYS[name].variable] for name in ACCOUNT_KEYS if KEYS[name].variable in env}
+    ignored = {"region", "base_url"} if has_address else {"region"} if "base_url" in table else set()
+    ignored |= {"token_file"} if "api_token" in table else set()
+    table = {name: value for name, value in table.items() if name not in ignored}
+    return read_table(table, Source(home=env.get("HOME")))
+
+
+def _address_of(profile: Profile, choice: AccountChoice) -> _Address | None:
+    """The account's own address; of the two keys the more exact one counts."""
+    key = "base_url" if profile.base_url else "region"
+    source = KEYS[key].variable if choice.is_environment else choice.source
+    if profile.base_url:
+        return _Address(profile.base_url, None, source)
+    return _Address(profile.region.base_url, profile.region, source) if profile.region else None
 
 
 def _no_account(env: Mapping[str, str], choice: AccountChoice) -> _NoAccountError:
@@ -233,27 +255,14 @@ def _no_account(env: Mapping[str, str], choice: AccountChoice) -> _NoAccountErro
     )
 
 
-def _stored_account(profile: Profile, flag: _Address | None, choice: AccountChoice, *, remedy: str) -> Account:
-    stored = None
-    if profile.base_url or profile.region:
-        base_url = profile.base_url or (profile.region.base_url if profile.region else "")
-        stored = _Address(base_url, None if profile.base_url else profile.region, f"profile {profile.name}")
-    address = flag or stored
-    if address and profile.account_sid and profile.api_key and profile.token:
-        return Account(
-            sid=profile.account_sid,
-            key=profile.api_key,
-            token=profile.token,
-            base_url=address.base_url,
-            region=address.region,
-            source=f"profile {profile.name}",
-            address_source=address.source,
-        )
-    missing = [_HOW_TO_COMPLETE[key] for key in profile.missing if not (key == "region" and flag)]
-    slips = "".join(f"; {slip}" for slip in choice.slips)
-    raise _NoAccountError(
-        f"The profile {profile.name!r} in {choice.config} lacks {', '.join(missing)}{slips}",
-        remedy=remedy,
+def _incomplete(
+    profile: Profile, choice: AccountChoice, options: AccountOptions, *, has_address: bool
+) -> _NoAccountError:
+    missing = [_HOW_TO_COMPLETE[key] for key in profile.missing if not (key == "region" and has_address)]
+    unknown = "".join(f"; {clause}" for clause in choice.unknown_keys)
+    return _NoAccountError(
+        f"The profile {profile.name!r} in {choice.config} lacks {', '.join(missing)}{unknown}",
+        remedy=_how_to_mend(profile, options),
     )
 
 
@@ -268,31 +277,6 @@ def _how_to_mend(profile: Profile, options: AccountOptions) -> str:
     return f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}{where}"
 
 
-def _environment_account(env: Mapping[str, str], address: _Address) -> Account:
-    token: TokenSource
-    if "EXOTEL_API_TOKEN" in env:
-        token = InlineToken(Secret(env["EXOTEL_API_TOKEN"]), "EXOTEL_API_TOKEN")
-    else:
-        path = expand(env["EXOTEL_API_TOKEN_FILE"], home=env.get("HOME"), beside=Path())
-        token = TokenFile(path, "EXOTEL_API_TOKEN_FILE")
-    return Account(
-        sid=_checked(env, "EXOTEL_ACCOUNT_SID", sid_problem),
-        key=Secret(_checked(env, "EXOTEL_API_KEY", key_problem)),
-        token=token,
-        base_url=address.base_url,
-        region=address.region,
-        source="environment",
-        address_source=address.source,
-    )
-
-
-def _checked(env: Mapping[str, str], name: str, flaw_of: Callable[[str], str | None]) -> str:
-    flaw = flaw_of(env[name])
-    if flaw:
-        raise ConfigError(f"{name} {flaw}", remedy="Copy it again from Exotel's dashboard.")
-    return env[name]
-
-
 def _address_from_flags(options: AccountOptions) -> _Address | None:
     """The address that outranks the account's own; of the two flags the more exact one counts."""
     if options.base_url is not None:
@@ -301,17 +285,6 @@ def _address_from_flags(options: AccountOptions) -> _Address | None:
         region = from_flag(parse_region, options.region, "--region")
         return _Address(region.base_url, region, "--region")
     return None
-
-
-def _address_from_environment(env: Mapping[str, str]) -> _Address:
-    try:
-        if "EXOSMS_BASE_URL" in env:
-            return _Address(parse_base_url(env["EXOSMS_BASE_URL"]), None, "EXOSMS_BASE_URL")
-        region = parse_region(env["EXOTEL_REGION"])
-    except ConfigError as error:
-        name = "EXOSMS_BASE_URL" if "EXOSMS_BASE_URL" in env else "EXOTEL_REGION"
-        raise ConfigError(f"{name} cannot be used. {error.message}", remedy=error.remedy) from error
-    return _Address(region.base_url, region, "EXOTEL_REGION")
 
 
 def from_flag(parse: Callable[[str], T], text: str, flag: str) -> T:

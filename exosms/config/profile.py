@@ -1,7 +1,7 @@
 """One ``[profiles.NAME]`` table of ``config.toml``: its keys and their types, read and written."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,19 +21,6 @@ from exosms.sms.rate import Rate
 
 T = TypeVar("T")
 
-TOKEN_KEYS = ("api_token", "token_command", "token_file")
-ACCOUNT_KEYS = ("region", "base_url", "account_sid", "api_key", *TOKEN_KEYS)
-KEYS = (
-    *ACCOUNT_KEYS,
-    "from",
-    "dlt_entity_id",
-    "country",
-    "rate",
-    "allow",
-    "max_parts_per_day",
-    "price_per_part",
-    "templates",
-)
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 
 
@@ -75,189 +62,262 @@ BUILT_IN = Profile(name="sandbox", region=Region.SANDBOX)
 """The profile that every installation has; none can be stored under its name."""
 
 
-def wrong(path: Path, what: str, must: str) -> ConfigError:
-    """The error about one key of the file, which says what its value must be and never what it is."""
-    return ConfigError(f"{path}: {what} {must}", remedy=f"Fix it in {path}.")
+class Source(NamedTuple):
+    """Where values stand: in a profile's table or, as texts, in the environment."""
+
+    path: Path | None = None
+    """The file; None for the environment."""
+    profile: str = ""
+    home: str | None = None
+    country: str = "IN"
+
+    def wrong(self, key: "Key", error: "WrongValueError") -> ConfigError:
+        """Return the error about a key, which says what its value must be and never what it is."""
+        if self.path:
+            return wrong(self.path, f"profile {self.profile!r}: {key.name}", str(error))
+        return ConfigError(f"{key.variable} {error}", remedy=error.remedy)
 
 
 class WrongValueError(Exception):
     """What a key's value must be, in words that fit behind its name; the value itself may be secret."""
 
-
-def read_profile(name: str, table: Mapping[str, object], *, path: Path, home: str | None) -> Profile:
-    """Check a profile's table, type by type."""
-
-    def take(key: str, reader: Callable[[object], T]) -> T | None:
-        if key not in table:
-            return None
-        flaw = ""
-        try:
-            return reader(table[key])
-        except WrongValueError as error:
-            flaw = str(error)
-        raise wrong(path, f"profile {name!r}: {key}", flaw)
-
-    def a_path(value: object) -> Path:
-        return expand(_text(value), home=home, beside=path.parent)
-
-    tokens: Mapping[str, Callable[[object], TokenSource]] = {
-        "api_token": lambda value: InlineToken(_token(value), f"api_token of profile {name!r}"),
-        "token_command": lambda value: TokenCommand(_words(value)),
-        "token_file": lambda value: TokenFile(a_path(value)),
-    }
-    country = take("country", _country)
-    given = [key for key in TOKEN_KEYS if key in table]
-    if len(given) > 1:
-        raise wrong(path, f"profile {name!r}", f"has {' and '.join(given)}: keep one of them")
-    return Profile(
-        name=name,
-        region=take("region", _by(parse_region)),
-        base_url=take("base_url", _by(parse_base_url)),
-        account_sid=take("account_sid", _sid),
-        api_key=take("api_key", _key),
-        token=take(given[0], tokens[given[0]]) if given else None,
-        sender=take("from", _text),
-        dlt_entity_id=take("dlt_entity_id", _text),
-        country=country,
-        rate=take("rate", _rate),
-        allow=take("allow", lambda value: parse_allow(_texts(value), country=country or "IN")),
-        max_parts_per_day=take("max_parts_per_day", _count),
-        price_per_part=take("price_per_part", _price),
-        templates=take("templates", a_path),
-    )
+    def __init__(self, problem: str, *, remedy: str = "Correct it, or unset it.") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+        """What to do with a variable."""
 
 
-def parse_allow(numbers: Iterable[str], *, country: str = "IN") -> frozenset[str]:
-    """Return the numbers of an allow list in E.164, read as ``--to`` reads them.
-
-    Raises WrongValueError naming one that is none.
-    """
-    from exosms.sms.phone import parse
-
-    try:
-        return frozenset(parse(number, country=country) for number in numbers)
-    except InputError as error:
-        raise WrongValueError(f"contains something that is not a phone number: {error.message}") from error
+def wrong(path: Path, what: str, must: str) -> ConfigError:
+    """The error about one part of the file, which says what it must be and never what it is."""
+    return ConfigError(f"{path}: {what} {must}", remedy=f"Fix it in {path}.")
 
 
-def _text(value: object) -> str:
+# Reading values.
+
+
+def _filled(value: object) -> str:
     if not isinstance(value, str):
         raise WrongValueError(f"must be text in quotes, not {_TYPE_NAMES.get(type(value), 'a table or a date')}")
     if not value:
         raise WrongValueError("is empty: fill it in or leave the key out")
+    return value
+
+
+def _text(value: object, _source: Source) -> str:
+    value = _filled(value)
     if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in value):
         raise WrongValueError("contains a control character or a byte that is not UTF-8")
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _texts(value: object, source: Source) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise WrongValueError(f"must be a list of texts in quotes, not {_TYPE_NAMES.get(type(value), 'a table')}")
-    return tuple(_text(item) for item in value)
+    return tuple(_text(item, source) for item in value)
 
 
-def _words(value: object) -> tuple[str, ...]:
+def _words(value: object, source: Source) -> tuple[str, ...]:
     """A command: its arguments may be empty and hold line breaks, the program may not."""
     if not isinstance(value, list) or not value or not all(_is_word(word) for word in value):
         raise WrongValueError('must be a list of texts in quotes, such as ["pass", "show", "exotel"]')
-    return (_text(value[0]), *value[1:])
+    return (_text(value[0], source), *value[1:])
 
 
 def _is_word(value: object) -> bool:
     return isinstance(value, str) and not any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in value)
 
 
-def _sid(value: object) -> str:
-    return _without_problem(_text(value), sid_problem)
+def _without_problem(problem_of: Callable[[str], str | None]) -> "Reader":
+    """A reader from a function that says what is wrong with a text."""
+
+    def reader(value: object, _source: Source) -> str:
+        text = _filled(value)
+        problem = problem_of(text)
+        if problem:
+            raise WrongValueError(problem, remedy="Copy it again from Exotel's dashboard.")
+        return text
+
+    return reader
 
 
-def _key(value: object) -> Secret:
-    return Secret(_without_problem(_text(value), key_problem))
+_token = _without_problem(token_problem)
 
 
-def _token(value: object) -> Secret:
-    return Secret(_without_problem(_text(value), token_problem))
+def _inline(value: object, source: Source) -> InlineToken:
+    if source.path is None:  # checked when it is fetched, as one in a file or from a command is
+        return InlineToken(Secret(str(value)), "EXOTEL_API_TOKEN")
+    return InlineToken(Secret(_token(value, source)), f"api_token of profile {source.profile!r}")
 
 
-def _without_problem(text: str, flaw_of: Callable[[str], str | None]) -> str:
-    flaw = flaw_of(text)
-    if flaw:
-        raise WrongValueError(flaw)
-    return text
+def _token_file(value: object, source: Source) -> TokenFile:
+    return TokenFile(_path(value, source), "token_file" if source.path else "EXOTEL_API_TOKEN_FILE")
 
 
-def _country(value: object) -> str:
-    text = _text(value).upper()
+def _country(value: object, source: Source) -> str:
+    text = _text(value, source).upper()
     if not re.fullmatch(r"[A-Z]{2}", text, re.ASCII):
         raise WrongValueError('must be the two letters of a country, such as "IN"')
     return text
 
 
-def _rate(value: object) -> Rate:
-    text = _text(value)
+def _rate(value: object, source: Source) -> Rate:
+    text = _text(value, source)
     with suppress(ValueError):
         return Rate.parse(text)
     raise WrongValueError(f"must be off or a rate such as 200/min, not {text!r}")
 
 
-def _count(value: object) -> int:
+def _count(value: object, _source: Source) -> int:
     if type(value) is not int or value < 0:
         raise WrongValueError("must be a whole number, 0 or more")
     return value
 
 
-def _price(value: object) -> float:
+def _price(value: object, _source: Source) -> float:
     if type(value) not in {int, float} or not 0 <= float(str(value)) < float("inf"):
         raise WrongValueError("must be a number, 0 or more")
     return float(str(value))
 
 
-def _by(parse: Callable[[str], T]) -> Callable[[object], T]:
+def _allow(value: object, source: Source) -> frozenset[str]:
+    """The numbers of an allow list in E.164, read as ``--to`` reads them."""
+    from exosms.sms.phone import parse
+
+    try:
+        return frozenset(parse(number, country=source.country) for number in _texts(value, source))
+    except InputError as error:
+        raise WrongValueError(
+            f"contains something that is not a phone number: {error.message}", remedy=_COMMAS
+        ) from error
+
+
+def _split(text: str) -> list[str]:
+    """Return the items of a variable; one that has none is a slip, not a permission to text everybody."""
+    items = [item for item in text.split(",") if item.strip()]
+    if not items:
+        raise WrongValueError("contains no number", remedy=_COMMAS)
+    return items
+
+
+_COMMAS = "Write numbers separated by commas, or unset it."
+
+
+def _parsed(parse: Callable[[str], object]) -> "Reader":
     """A reader from a parser whose ConfigError is a whole sentence, which goes behind the key's name."""
 
-    def reader(value: object) -> T:
-        text, flaw = _text(value), ""
+    def reader(value: object, source: Source) -> object:
+        text = _text(value, source)
         try:
             return parse(text)
         except ConfigError as error:
-            flaw = error.message
-        raise WrongValueError(f"cannot be used. {flaw}")
+            problem = WrongValueError(f"cannot be used. {error.message}", remedy=error.remedy)
+        raise problem
 
     return reader
 
 
-def expand(path: str, *, home: str | None, beside: Path) -> Path:
-    """Return the path that a setting means: ``~/`` is the home, and a relative one lies ``beside`` the file."""
-    if home and (path == "~" or path.startswith("~/")):
-        return Path(home, path[2:])
-    return beside / path
+def _path(value: object, source: Source) -> Path:
+    """A path: ``~/`` is the home; a relative one in a file lies beside it."""
+    path = _text(value, source)
+    if source.home and (path == "~" or path.startswith("~/")):
+        return Path(source.home, path[2:])
+    return (source.path.parent if source.path else Path()) / path
+
+
+def _then(read: "Reader", make: Callable[[Any], object]) -> "Reader":
+    return lambda value, source: make(read(value, source))
+
+
+# Writing values.
+
+
+def _absolute(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _if_it_is(kind: type[T], write: Callable[[T], object]) -> Callable[[object], object]:
+    return lambda value: write(value) if isinstance(value, kind) else None
+
+
+# The keys.
+
+Reader = Callable[[object, Source], Any]
+"""Returns what a value means; raises WrongValueError."""
+
+
+class Key(NamedTuple):
+    """A key of a profile, and the variable that says the same."""
+
+    name: str
+    field: str
+    """Of ``Profile``."""
+    read: Reader
+    write: Callable[[Any], object] = lambda value: value
+    """Returns what stands in the file; None if another key of that field says it."""
+    variable: str = ""
+    from_text: Callable[[str], object] = str
+    """Returns what would stand in the file, for the text of a variable."""
+
+
+KEYS = {
+    key.name: key
+    for key in (
+        Key("region", "region", _parsed(parse_region), str, "EXOTEL_REGION"),
+        Key("base_url", "base_url", _parsed(parse_base_url), str, "EXOSMS_BASE_URL"),
+        Key("account_sid", "account_sid", _without_problem(sid_problem), str, "EXOTEL_ACCOUNT_SID"),
+        Key("api_key", "api_key", _then(_without_problem(key_problem), Secret), Secret.reveal, "EXOTEL_API_KEY"),
+        Key("api_token", "token", _inline, _if_it_is(InlineToken, lambda it: it.token.reveal()), "EXOTEL_API_TOKEN"),
+        Key("token_command", "token", _then(_words, TokenCommand), _if_it_is(TokenCommand, lambda it: list(it.argv))),
+        Key(
+            "token_file",
+            "token",
+            _token_file,
+            _if_it_is(TokenFile, lambda it: _absolute(it.path)),
+            "EXOTEL_API_TOKEN_FILE",
+        ),
+        Key("from", "sender", _text, str, "EXOTEL_FROM"),
+        Key("dlt_entity_id", "dlt_entity_id", _text, str, "EXOTEL_DLT_ENTITY_ID"),
+        Key("country", "country", _country),
+        Key("rate", "rate", _rate, str),
+        Key("allow", "allow", _allow, sorted, "EXOSMS_ALLOW", _split),
+        Key("max_parts_per_day", "max_parts_per_day", _count),
+        Key("price_per_part", "price_per_part", _price),
+        Key("templates", "templates", _path, _absolute, "EXOSMS_TEMPLATES"),
+    )
+}
+TOKEN_KEYS = tuple(key.name for key in KEYS.values() if key.field == "token")
+ACCOUNT_KEYS = ("region", "base_url", "account_sid", "api_key", *TOKEN_KEYS)
+
+
+def read_profile(name: str, table: Mapping[str, object], *, path: Path, home: str | None) -> Profile:
+    """Check a profile's table, key by key."""
+    given = [key for key in TOKEN_KEYS if key in table]
+    if len(given) > 1:
+        raise wrong(path, f"profile {name!r}", f"has {' and '.join(given)}: keep one of them")
+    return read_table(table, Source(path, name, home))
+
+
+def read_table(table: Mapping[str, object], source: Source) -> Profile:
+    """Return what a table says by the keys of a profile; others mean nothing."""
+    profile = Profile(name=source.profile)
+    for key in KEYS.values():
+        if key.name in table:
+            value = read_value(key, table[key.name], source._replace(country=profile.country or source.country))
+            profile = profile._replace(**{key.field: value})
+    return profile
+
+
+def read_value(key: Key, value: object, source: Source) -> Any:
+    """Return what one value means; raises ConfigError, which has nothing secret in its chain."""
+    try:
+        return key.read(value if source.path else key.from_text(str(value)), source)
+    except WrongValueError as error:
+        problem = source.wrong(key, error)
+    raise problem
 
 
 def table_of(profile: Profile) -> dict[str, Any]:
     """Return the profile as it stands in the file; paths become absolute, since it may lie elsewhere."""
-    token: dict[str, Any] = {}
-    match profile.token:
-        case InlineToken(token=secret):
-            token = {"api_token": secret.reveal()}
-        case TokenFile(path=path):
-            token = {"token_file": str(path.absolute())}
-        case TokenCommand(argv=argv):
-            token = {"token_command": list(argv)}
-        case _:
-            pass
-    table = {
-        "region": profile.region and profile.region.value,
-        "base_url": profile.base_url,
-        "account_sid": profile.account_sid,
-        "api_key": profile.api_key and profile.api_key.reveal(),
-        **token,
-        "from": profile.sender,
-        "dlt_entity_id": profile.dlt_entity_id,
-        "country": profile.country,
-        "rate": profile.rate and (f"{profile.rate.per_minute}/min" if profile.rate.per_minute else "off"),
-        "allow": None if profile.allow is None else sorted(profile.allow),
-        "max_parts_per_day": profile.max_parts_per_day,
-        "price_per_part": profile.price_per_part,
-        "templates": profile.templates and str(profile.templates.absolute()),
-    }
-    return {key: value for key, value in table.items() if value is not None}
+    fields = ((key, getattr(profile, key.field)) for key in KEYS.values())
+    table = {key.name: key.write(value) for key, value in fields if value is not None}
+    return {name: value for name, value in table.items() if value is not None}

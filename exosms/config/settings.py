@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from exosms.config.account import Account, Region, parse_base_url, parse_region
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
 from exosms.config.paths import state_directory
-from exosms.config.profile import BUILT_IN, Profile, WrongValueError, parse_allow
-from exosms.errors import ConfigError
+from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
 from exosms.sms.rate import Rate
 
 __all__ = [
@@ -22,8 +21,6 @@ __all__ = [
     "parse_region",
     "resolve",
 ]
-
-T = TypeVar("T")
 
 DEFAULT_COUNTRY = "IN"
 DEFAULT_RATE = Rate(200)
@@ -96,42 +93,27 @@ def describe(settings: Settings) -> tuple[SettingRow, ...]:
             "api_key": None if account.is_sandbox else account.key.mask(ends=2),
             "api_token": None if account.is_sandbox else f"******** ({account.token.label})",
         }
-    values |= {
-        "from": settings.sender,
-        "dlt_entity_id": settings.dlt_entity_id,
-        "country": settings.country,
-        "rate": f"{settings.rate.per_minute}/min" if settings.rate.per_minute else "off",
-        "allow": None if settings.allow is None else ", ".join(sorted(settings.allow)) or "nobody",
-        "max_parts_per_day": settings.max_parts_per_day,
-        "price_per_part": settings.price_per_part,
-        "templates": settings.templates,
-        "state_dir": settings.state_dir,
-    }
+    values |= {key.name: getattr(settings, key.field) for key in _KEYS}
     return tuple(
-        SettingRow(name, None if value is None else str(value), settings.sources.get(name, ""))
+        SettingRow(name, None if value is None else _shown(value), settings.sources.get(name, ""))
         for name, value in values.items()
     )
 
 
-class _Origins:
-    """Picks the first value that is there, and remembers where it was."""
+def _shown(value: object) -> str:
+    return (", ".join(sorted(value)) or "nobody") if isinstance(value, frozenset) else str(value)
 
-    def __init__(self) -> None:
-        self.sources: dict[str, str] = {}
 
-    def pick(self, name: str, *offers: tuple[T | None, str]) -> T | None:
-        for value, source in offers:
-            if value is not None:
-                self.sources[name] = source
-                return value
-        return None
+def _as_given(value: object, _source: Source) -> Path:
+    return Path(str(value))
 
-    def pick_or(self, name: str, default: T, *offers: tuple[T | None, str]) -> T:
-        value = self.pick(name, *offers)
-        if value is not None:
-            return value
-        self.sources[name] = "default"
-        return default
+
+_KEYS = (
+    *(key for key in KEYS.values() if key.name not in ACCOUNT_KEYS),
+    Key("state_dir", "state_dir", _as_given, variable="EXOSMS_STATE_DIR"),
+    Key("config", "config", _as_given, variable="EXOSMS_CONFIG"),
+)
+"""The settings beside the account. A flag sets those that ``AccountOptions`` has a field for."""
 
 
 def _settings(
@@ -144,66 +126,44 @@ def _settings(
     warnings: tuple[str, ...],
 ) -> Settings:
     sandbox = account is not None and account.is_sandbox
-    profile, source = choice.profile or Profile(name=""), choice.source
-    origins = _Origins()
-    templates = None if choice.config is None else choice.config.parent / "templates.toml"
+    defaults = {
+        "from": SANDBOX_SENDER if sandbox else None,
+        "country": DEFAULT_COUNTRY,
+        "rate": DEFAULT_RATE,
+        "templates": None if choice.config is None else choice.config.parent / "templates.toml",
+        "state_dir": state_directory(env),
+        "config": choice.config,
+    }
+    country = (choice.profile and choice.profile.country) or DEFAULT_COUNTRY
+    texts = Source(home=env.get("HOME"), country=country)
+    found: dict[str, tuple[Any, str]] = {}
+    for key in _KEYS:
+        value, source = _of_command(key, options, env, texts)
+        if value is None and sandbox and key.name == "rate":
+            value, source = Rate(0), "sandbox"
+        if value is None:
+            value, source = getattr(choice.profile, key.field, None), choice.source
+        found[key.name] = (value, source) if value is not None else (defaults.get(key.name), "default")
+    profile, named_by = (choice.profile.name, choice.named_by or "default") if choice.profile else (None, "")
+    if account and sandbox and profile is None:
+        profile, named_by = BUILT_IN.name, account.source
+    sources = {name: source for name, (value, source) in found.items() if value is not None}
     return Settings(
-        profile=origins.pick(
-            "profile",
-            (choice.profile.name if choice.profile else None, choice.named_by or "default"),
-            (BUILT_IN.name if sandbox else None, account.source if account else ""),
-        ),
+        profile=profile,
         account=account,
         no_account=no_account,
-        sender=origins.pick(
-            "from",
-            (options.sender, "--from"),
-            (env.get("EXOTEL_FROM"), "EXOTEL_FROM"),
-            (profile.sender, source),
-            (SANDBOX_SENDER if sandbox else None, "default"),
-        ),
-        dlt_entity_id=origins.pick(
-            "dlt_entity_id",
-            (options.dlt_entity_id, "--dlt-entity-id"),
-            (env.get("EXOTEL_DLT_ENTITY_ID"), "EXOTEL_DLT_ENTITY_ID"),
-            (profile.dlt_entity_id, source),
-        ),
-        country=origins.pick_or("country", DEFAULT_COUNTRY, (profile.country, source)),
-        rate=origins.pick_or(
-            "rate",
-            DEFAULT_RATE,
-            (options.rate, "--rate"),
-            (Rate(0) if sandbox else None, "sandbox"),
-            (profile.rate, source),
-        ),
-        allow=origins.pick(
-            "allow",
-            (_allow_from(env, country=profile.country or DEFAULT_COUNTRY), "EXOSMS_ALLOW"),
-            (profile.allow, source),
-        ),
-        max_parts_per_day=origins.pick("max_parts_per_day", (profile.max_parts_per_day, source)),
-        price_per_part=origins.pick("price_per_part", (profile.price_per_part, source)),
-        templates=origins.pick(
-            "templates",
-            (options.templates, "--templates"),
-            (_path_from(env, "EXOSMS_TEMPLATES"), "EXOSMS_TEMPLATES"),
-            (profile.templates, source),
-            (templates, "default"),
-        ),
-        state_dir=origins.pick(
-            "state_dir",
-            (_path_from(env, "EXOSMS_STATE_DIR"), "EXOSMS_STATE_DIR"),
-            (state_directory(env), "default"),
-        ),
-        config=origins.pick(
-            "config",
-            (options.config, "--config"),
-            (_path_from(env, "EXOSMS_CONFIG"), "EXOSMS_CONFIG"),
-            (choice.config, "default"),
-        ),
+        **{key.field: found[key.name][0] for key in _KEYS},
         warnings=warnings,
-        sources=origins.sources | _sources_of(account),
+        sources={**sources, **_sources_of(account), **({"profile": named_by} if profile else {})},
     )
+
+
+def _of_command(key: Key, options: AccountOptions, env: Mapping[str, str], texts: Source) -> tuple[Any, str]:
+    """Return what a flag or a variable says, and its name."""
+    flag = getattr(options, key.field, None)
+    if flag is not None:
+        return flag, f"--{key.name.replace('_', '-')}"
+    return (read_value(key, env[key.variable], texts) if key.variable in env else None), key.variable
 
 
 def _sources_of(account: Account | None) -> dict[str, str]:
@@ -213,21 +173,3 @@ def _sources_of(account: Account | None) -> dict[str, str]:
     names = {"account_sid": "EXOTEL_ACCOUNT_SID", "api_key": "EXOTEL_API_KEY", "api_token": account.token.label}
     address = {"region": account.address_source, "base_url": account.address_source}
     return address | (names if account.source == "environment" else dict.fromkeys(names, account.source))
-
-
-def _path_from(env: Mapping[str, str], name: str) -> Path | None:
-    return Path(env[name]) if name in env else None
-
-
-def _allow_from(env: Mapping[str, str], *, country: str) -> frozenset[str] | None:
-    """The numbers in EXOSMS_ALLOW; one that names nobody is a slip, not a permission to text everybody."""
-    if "EXOSMS_ALLOW" not in env:
-        return None
-    flaw = "contains no number"
-    try:
-        numbers = parse_allow((item for item in env["EXOSMS_ALLOW"].split(",") if item.strip()), country=country)
-    except WrongValueError as error:
-        flaw, numbers = str(error), frozenset()
-    if not numbers:
-        raise ConfigError(f"EXOSMS_ALLOW {flaw}", remedy="Write numbers separated by commas, or unset it.")
-    return numbers
