@@ -111,6 +111,8 @@ def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[
         return
     names = ", ".join(config.names) or "none"
     yield Check("configuration", Grade.OK, f"{path} (mode {path.stat().st_mode & 0o777:04o}); profiles: {names}")
+    for name, flaw in config.flawed.items():
+        yield Check("configuration", Grade.WARNING, f"profile {name!r} cannot be used: {flaw.message}", flaw.remedy)
     yield from _of_directory("configuration", path.parent, writable_by_others=0o022)
 
 
@@ -166,11 +168,11 @@ def of_templates(settings: Settings) -> Iterator[Check]:
         )
         return
     from exosms.templates.lint import lint
-    from exosms.templates.registry import examine
+    from exosms.templates.registry import read
 
     try:
-        registry, flaws = examine(path)
-        notes = lint(registry, flaws)
+        registry = read(path)
+        notes = lint(registry)
     except ExosmsError as error:
         yield failure("templates", error)
         return

@@ -555,11 +555,11 @@ _TOML_WORDS = [
 def _template_files(data: bytes, home: Path) -> Hashable:
     path = _written(home / "templates.toml", data)
     try:
-        found, flaws = registry.examine(path)
+        found = registry.read(path)
     except InputError as error:
         _check_error(error)
         return error.message.rpartition(":")[2][:20]
-    for flaw in flaws.values():
+    for flaw in found.flawed.values():
         _check_error(flaw)
     for registered in [*found.templates.values()][:3]:
         hold(
@@ -570,7 +570,7 @@ def _template_files(data: bytes, home: Path) -> Hashable:
         _check_repeats(registered.template)
     if chance_of(data).random() < 0.3:
         _check_changes(path, found)
-    return len(found.templates), tuple(flaw.message[-16:] for flaw in flaws.values()), len(found.warnings)
+    return len(found.templates), tuple(flaw.message[-16:] for flaw in found.flawed.values()), len(found.warnings)
 
 
 def _check_changes(path: Path, found: registry.Registry) -> None:

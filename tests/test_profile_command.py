@@ -137,6 +137,52 @@ def test_use_list_remove_and_path(exosms: Shell) -> None:
     assert exosms("profile", "path", "--json").json["path"] == str(stored(exosms))
 
 
+FLAWED = [
+    ('[profiles.bad]\nregion = "delhi"\n', "profile 'bad': region cannot be used"),
+    ("[profiles.bad]\nfrom = 600123\n", "profile 'bad': from must be text in quotes"),
+    ('[profiles.bad]\napi_token = "CANARY"\ntoken_file = "x"\n', "profile 'bad' has api_token and token_file"),
+    ("[profiles]\nbad = 1\n", "profile 'bad' must be a table"),
+]
+
+
+@pytest.mark.parametrize(("table", "said"), FLAWED, ids=[said for _, said in FLAWED])
+def test_a_flawed_profile_is_told_and_harms_no_other(exosms: Shell, table: str, said: str) -> None:
+    add(exosms)
+    sound = stored(exosms).read_text()
+    stored(exosms).write_text(f'version = 1\ndefault_profile = "prod"\n{table}{sound[sound.index("[profiles") :]}')
+    path = stored(exosms)
+
+    listed = exosms("profile", "list", "--json")
+    rows = [(row["name"], row["default"], row["account_sid"]) for row in listed.json["profiles"]]
+    assert (listed.exit_code, rows) == (
+        0,
+        [("bad", False, None), ("prod", True, "acme1"), ("sandbox", False, None)],
+    )
+    assert listed.stderr.startswith(f"exosms: warning: {path}: {said}")
+    assert exosms("profile", "list").stdout.splitlines()[0] == "bad\t\t\t\t"
+    checked = {row["said"]: row["grade"] for row in exosms("doctor", "--region", "sandbox", "--json").json["checks"]}
+    assert [grade for text, grade in checked.items() if said in text] == ["warning"]
+
+    send = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "x", "--dry-run", "--json")
+    assert (exosms(*send).exit_code, exosms(*send, "-p", "prod").stderr.count("bad")) == (0, 0)
+    flawed = exosms(*send, "-p", "bad")
+    assert (flawed.exit_code, said in flawed.stderr, "CANARY" in flawed.stderr) == (4, True, False)
+    assert exosms("profile", "use", "prod").exit_code == 0
+    assert exosms("profile", "add", "third", "--region", "sandbox").exit_code == 0
+    assert exosms("profile", "remove", "bad").exit_code == 0
+    assert exosms("profile", "list").stderr == ""
+
+
+@pytest.mark.parametrize(("table", "_said"), FLAWED, ids=[said for _, said in FLAWED])
+def test_a_flawed_profile_is_repaired_by_what_replaces_the_flaw(exosms: Shell, table: str, _said: str) -> None:
+    add(exosms)
+    stored(exosms).write_text(table)
+    account = ("--region", "mumbai", "--account-sid", "a", "--api-key", "k", "--token-command", "echo x")
+    repaired = exosms("profile", "add", "bad", "--yes", "--from", "ACMEIN", *account)
+    assert repaired.exit_code == 0, repaired.stderr
+    assert exosms("profile", "list").stdout.startswith("bad\tdefault\tmumbai\ta\tACMEIN\n")
+
+
 def test_a_file_that_others_can_read_is_refused_with_the_command_to_mend_it(exosms: Shell) -> None:
     add(exosms)
     stored(exosms).chmod(0o644)

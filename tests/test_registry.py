@@ -47,7 +47,7 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, content: bytes, s
     path = tmp_path / "t.toml"
     path.write_bytes(content)
     with pytest.raises(InputError) as raised:
-        registry.read(path)
+        registry.read(path).get("otp")
     assert said in raised.value.message
     assert str(path) in raised.value.message
 
@@ -96,6 +96,72 @@ def test_an_id_finds_its_template_and_an_empty_file_says_so(tmp_path: Path) -> N
         registry.read(path).get("otp")
     path.write_text(f'[templates.otp]\ntext = "a"\ndlt_template_id = "{ID}"\n')
     assert registry.read(path).get(ID).name == "otp"
+
+
+FLAWED = {
+    "no table": "[templates]\nbad = 1\n",
+    "a name twice": '[templates.bad]\ntext = "{#var#}a{#var#}"\nvariables = ["a", "a"]\n',
+    "an id as a number": '[templates.bad]\ntext = "a"\ndlt_template_id = 11\n',
+    "no text": f'[templates.bad]\ndlt_template_id = "{ID}"\n',
+}
+OTP = '[templates.otp]\ntext = "Hi {#var#}"\n'
+
+
+@pytest.mark.parametrize("flawed", FLAWED.values(), ids=FLAWED)
+def test_a_flawed_template_is_told_and_harms_no_other(exosms: Shell, tmp_path: Path, flawed: str) -> None:
+    path = written(tmp_path, flawed + OTP)
+    said = f"{path}: template 'bad'"
+    send = ("send", "--region", "sandbox", "--to", "9876543210", "--templates", str(path), "--var", "1=you")
+    sent = exosms(*send, "-t", "otp")
+    assert (sent.exit_code, "bad" in sent.stderr) == (0, False)
+    refused = exosms(*send, "-t", "bad")
+    assert (refused.exit_code, said in refused.stderr) == (3, True)
+
+    templates = ("--templates", str(path))
+    assert (exosms("template", "show", "otp", *templates).exit_code, exosms("log").stdout.count("\n")) == (0, 1)
+    listed = exosms("template", "list", *templates)
+    assert (listed.exit_code, listed.stdout) == (0, "otp\t\t\t\tHi {#var#}\n")
+    assert listed.stderr.startswith(f"exosms: warning: {said}")
+    shown = exosms("template", "show", "bad", *templates)
+    assert (shown.exit_code, said in shown.stderr) == (3, True)
+    checked = exosms("check-template", "-b", "Hi you", *templates)
+    assert (checked.exit_code, said in checked.stderr) == (0, True)
+    checked = exosms("check-template", "-t", "otp", "-b", "Hi you", *templates)
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert exosms("template", "add", "new", "--text", "a", *templates).exit_code == 0
+    assert exosms("template", "lint", *templates).exit_code == 3
+    assert exosms("template", "remove", "bad", *templates).stdout == "removed\tbad\n"
+    assert [*registry.read(path).templates] == ["otp", "new"]
+    assert registry.read(path).flawed == {}
+
+
+def test_an_id_that_a_flawed_template_claims_is_not_guessed(tmp_path: Path) -> None:
+    path = written(tmp_path, f'{OTP}dlt_template_id = "{ID}"\n{FLAWED["no text"]}')
+    with pytest.raises(InputError, match="template 'bad' has no text"):
+        registry.read(path).get(ID)
+    assert registry.read(path).get("otp").dlt_template_id == ID
+
+
+def test_a_text_that_matches_none_of_the_sound_templates_may_match_a_flawed_one(
+    exosms: Shell, tmp_path: Path
+) -> None:
+    path = written(tmp_path, FLAWED["no text"] + OTP)
+    send = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Bye", "--dry-run", "--templates", str(path))
+    env = {"EXOTEL_ACCOUNT_SID": "a", "EXOTEL_API_KEY": "k", "EXOTEL_API_TOKEN": "t", "EXOTEL_REGION": "mumbai"}
+    assert "matches no template that can be read in" in exosms(*send, env=env).stderr
+    path.write_text(FLAWED["no text"])
+    checked = exosms("check-template", "-b", "Hi you", "--templates", str(path))
+    assert (checked.exit_code, "template 'bad' has no text" in checked.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("flawed", FLAWED.values(), ids=FLAWED)
+def test_a_flawed_template_is_repaired_by_what_replaces_the_flaw(exosms: Shell, tmp_path: Path, flawed: str) -> None:
+    path = written(tmp_path, flawed + OTP)
+    again = ("--text", "Hello {#var#}", "--variables", "name", "--dlt-template-id", ID, "--yes")
+    repaired = exosms("template", "add", "bad", *again, "--templates", str(path))
+    assert repaired.exit_code == 0, repaired.stderr
+    assert registry.read(path).get("bad").names == ("name",)
+    assert registry.read(path).get("otp").text == "Hi {#var#}"
 
 
 def test_an_id_that_two_different_templates_have_means_neither(exosms: Shell, tmp_path: Path) -> None:

@@ -72,7 +72,11 @@ def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFi
 
     settings = find_settings(out, AccountOptions(**place._asdict()), account_needed=False)
     registry = open_registry(settings)
-    return registry if template is None else registry.get(template)
+    if template is not None:
+        return registry.get(template)
+    for flaw in registry.flawed.values():
+        out.warn(flaw.message)
+    return registry
 
 
 def _verdict(body: str, known: "Registered | Registry") -> "TemplateCheck":

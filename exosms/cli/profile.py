@@ -113,7 +113,10 @@ def list_(*, config: Path | None = None, out: o.Printer) -> int:
     """
     path = paths.config_path(config, os.environ)
     stored = config_file.read(path, home=os.environ.get("HOME")) if path else None
-    profiles = [*map(stored.profile, stored.names), BUILT_IN] if stored else [BUILT_IN]
+    flawed = stored.flawed if stored else {}
+    for error in flawed.values():
+        out.warn(error.message)
+    profiles = [Profile(name) if name in flawed else stored.profile(name) for name in stored.names] if stored else []
     rows = [
         {
             "name": profile.name,
@@ -122,7 +125,7 @@ def list_(*, config: Path | None = None, out: o.Printer) -> int:
             "account_sid": profile.account_sid,
             "from": profile.sender,
         }
-        for profile in profiles
+        for profile in (*profiles, BUILT_IN)
     ]
     if out.format is Format.JSON:
         out.document({"schema": 1, "command": "profile list", "exit_code": 0, "profiles": rows, "error": None})

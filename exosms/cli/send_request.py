@@ -111,15 +111,17 @@ def _warn_of_registered_texts(body: str, settings: Settings, out: Out) -> None:
     from exosms.templates.check import against_all
 
     try:
-        verdict = against_all(body, open_registry(settings))
+        registry = open_registry(settings)
+        verdict = against_all(body, registry)
     except ExosmsError:  # a file that was not asked for, or is empty
         return
     if verdict.matches and verdict.template:
         name = verdict.template.name
         out.warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type are sent with it")
     else:
+        none = "no template that can be read" if registry.flawed else "no template"
         out.warn(
-            f"the text matches no template in {settings.templates}: operators may drop it, or send it as"
+            f"the text matches {none} in {settings.templates}: operators may drop it, or send it as"
             " promotional; exosms check-template shows where it differs"
         )
 

@@ -47,12 +47,14 @@ def list_(
     """
     known = _registry(place)
     found = list(known.templates.values())
+    for flaw in known.flawed.values():
+        out.warn(flaw.message)
     if out.format is Format.JSON:
         out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
     elif out.format is Format.JSONL:
         for each in found:
             out.document(_document(each))
-    elif not found:
+    elif not found and not known.flawed:
         out.tell(f"no templates in {known.path}")
     elif out.is_human:
         draw_table(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
@@ -171,7 +173,7 @@ def remove(
     from exosms.templates import edit_file
 
     known = _registry(place)
-    own = known.get(name).name
+    own = name if name in known.flawed else known.get(name).name
     edit_file.remove(known.path, own)
     if out.format in {Format.JSON, Format.JSONL}:
         out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
@@ -244,8 +246,8 @@ def lint(
     from exosms.templates.lint import lint as lint_registry
 
     path = _path(place, must_exist=True)
-    known, flaws = registry.examine(path)
-    return _report(out, lint_registry(known, flaws), count=len(known.templates) + len(flaws))
+    known = registry.read(path)
+    return _report(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
 
 
 # What the commands share.

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -75,13 +75,15 @@ class Config(NamedTuple):
         return read_profile(name, table, path=self.path, home=self.home)
 
     @property
-    def flawed(self) -> Iterator[ConfigError]:
-        """What is wrong with each profile that cannot be used."""
+    def flawed(self) -> Mapping[str, ConfigError]:
+        """What is wrong with each profile that cannot be used, by its name."""
+        found: dict[str, ConfigError] = {}
         for name in self.names:
             try:
                 self.profile(name)
             except ConfigError as error:
-                yield error
+                found[name] = error
+        return found
 
     def unknown_keys(self, name: str) -> tuple[str, ...]:
         """Return a clause about each key of that profile that means nothing, with the nearest that does."""

@@ -68,10 +68,11 @@ def against(body: str, registered: Registered) -> TemplateCheck:
 def against_all(body: str, registry: Registry) -> TemplateCheck:
     """Hold a body against every template known; the most specific match wins, else the nearest is explained."""
     if not registry.templates:
-        raise InputError(
+        none = InputError(
             f"There are no templates in {registry.path}",
             remedy="Add one with exosms template add, or give the text with --text.",
         )
+        raise next(iter(registry.flawed.values()), none)
     check_length(body)
     best = registry.index.best(body)
     if best.name is None:

@@ -79,10 +79,10 @@ class LintNotice(NamedTuple):
     message: str
 
 
-def lint(registry: Registry, flaws: Mapping[str, InputError]) -> tuple[LintNotice, ...]:
-    """Return what is to be said of the templates that could be read, and of those that could not (``flaws``)."""
+def lint(registry: Registry) -> tuple[LintNotice, ...]:
+    """Return what is to be said of the templates that could be read, and of those that could not."""
     notes = [LintNotice(LintKind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
-    notes += [LintNotice(LintKind.INVALID, name, _sentence(flaw)) for name, flaw in flaws.items()]
+    notes += [LintNotice(LintKind.INVALID, name, _sentence(flaw)) for name, flaw in registry.flawed.items()]
     for registered in registry.templates.values():
         notes += [
             LintNotice(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)

@@ -99,22 +99,29 @@ class Registry:
 
     path: Path
     templates: Mapping[str, Registered] = field(default_factory=dict)
+    flawed: Mapping[str, InputError] = field(default_factory=dict)
+    """What is wrong with each of those that cannot be used; it harms no other."""
+    flawed_ids: Mapping[str, str] = field(default_factory=dict)
+    """The names of those by the ids that they claim."""
     warnings: tuple[str, ...] = ()
 
     def get(self, name: str) -> Registered:
-        """Return a template by its name or its 19-digit id; raises InputError naming the nearest one."""
+        """Return a template by its name or its 19-digit id; raises InputError naming its flaw, or the nearest one."""
         if name in self.templates:
             return self.templates[name]
+        flawed = self.flawed.get(self.flawed_ids.get(name, name))
+        if flawed:
+            raise flawed
         having = [registered for registered in self.templates.values() if registered.dlt_template_id == name]
         if having:
             return _only(self.path, name, having)
-        if not self.templates:
+        if not self.templates and not self.flawed:
             raise InputError(
                 f"There is no template {name!r}: {self.path} has none",
                 remedy="Add it with exosms template add, or name another file with --templates.",
             )
         raise InputError(
-            f"There is no template {name!r} in {self.path}{did_you_mean(name, self.templates)}",
+            f"There is no template {name!r} in {self.path}{did_you_mean(name, (*self.templates, *self.flawed))}",
             remedy="exosms template list shows them.",
         )
 
@@ -138,29 +145,21 @@ def _only(path: Path, own_id: str, having: Sequence[Registered]) -> Registered:
 def read(path: Path) -> Registry:
     """Read ``templates.toml``; one that does not exist has no templates.
 
-    Raises InputError naming the template and the key for what is wrong with it.
-    """
-    registry, flaws = examine(path)
-    for flaw in flaws.values():
-        raise flaw
-    return registry
-
-
-def examine(path: Path) -> tuple[Registry, Mapping[str, InputError]]:
-    """Return the templates that can be read and, by name, what is wrong with each of the others.
-
     Raises InputError for a file that is no ``templates.toml`` at all.
     """
     document = load(path)
     templates: dict[str, Registered] = {}
-    flaws: dict[str, InputError] = {}
+    flawed: dict[str, InputError] = {}
+    ids: dict[str, str] = {}
     for name, table in document.get("templates", {}).items():
         try:
             templates[name] = check(path, name, table)
         except InputError as error:
-            flaws[name] = error
+            flawed[name] = error
+            if isinstance(table, dict) and table.get("dlt_template_id"):
+                ids[str(table["dlt_template_id"])] = name
     warnings = tuple(f"{path}: unknown key {key}; it has no effect" for key in _unknown(document))
-    return Registry(path, templates, warnings), flaws
+    return Registry(path, templates, flawed, ids, warnings)
 
 
 def load(path: Path) -> dict[str, Any]:
