@@ -427,10 +427,10 @@ def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def test_a_lock_that_is_no_file_is_no_bug(tmp_path: Path) -> None:
-    (tmp_path / "migration.lock").mkdir()
-    with pytest.raises(LedgerError, match=r"cannot be locked: .*migration.lock: Is a directory"):
+    (tmp_path / ".ledger.db.lock").mkdir()
+    with pytest.raises(LedgerError, match=r"cannot be locked: .*\.ledger\.db\.lock: Is a directory"):
         Ledger.open(tmp_path)
-    (tmp_path / "migration.lock").rmdir()
+    (tmp_path / ".ledger.db.lock").rmdir()
     with closing(Ledger.open(tmp_path)) as ledger, closing(Ledger.open(tmp_path)) as other:
         ledger.claim(MESSAGE, account=ACCOUNT, profile=None)
         (tmp_path / "owners" / ledger.database.me()).unlink()

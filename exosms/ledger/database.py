@@ -4,7 +4,6 @@
 """
 
 import errno
-import fcntl
 import os
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from exosms.errors import ConfigError
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
+from exosms.system.files import alone
 
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's transaction."""
@@ -83,7 +83,7 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             if _version(connection) != len(MIGRATIONS):
-                with _one_at_a_time(directory / "migration.lock"):
+                with _one_at_a_time(path):
                     _require_begun(connection, path, owners)
                     _migrate(connection, path)
             undo.pop_all()
@@ -181,15 +181,12 @@ def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unlocked(error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(alone(path))
+        except OSError as error:
+            raise _unlocked(error) from error
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
