@@ -21,7 +21,9 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.transport import Transport
 from exosms.sms import dlt
+from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
+from exosms.system.times import in_india
 
 if TYPE_CHECKING:
     from exosms.ledger.messages import Ledger
@@ -31,8 +33,6 @@ _RESOLVING = 10.0
 
 _SKEW = 60.0
 """Seconds that our clock may be off before it matters to pace, once keys and quiet hours."""
-
-_INDIA = 5.5 * 3600
 
 _ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
 
@@ -245,8 +245,8 @@ def of_clock(now: float, reply: Answer | NoAnswer | None) -> Iterator[Check]:
     """Say the time here and in India, and compare it with the server's, where it told."""
     from email.utils import parsedate_to_datetime
 
-    india = time.gmtime(now + _INDIA)
-    may = "may" if 10 <= india.tm_hour < 21 else "may not"
+    india = in_india(now)
+    may = "may" if is_promotional_hour(india) else "may not"
     here = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(now))
     said = f"{here}; {time.strftime('%H:%M', india)} in India, where promotional texts {may} go out now"
     date = reply.date if isinstance(reply, Answer) else None

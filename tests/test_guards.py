@@ -6,7 +6,7 @@ import pytest
 
 from exosms.errors import GuardError, InputError
 from exosms.sms.dlt import check_ids, check_sender, missing_ids
-from exosms.sms.guards import INDIA, Guards
+from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields, MessageType
 from exosms.sms.rate import Rate, back_off, retry_after
 
@@ -18,7 +18,7 @@ def message(to: str = "+919876543210", segments: int = 1, kind: MessageType | No
 
 
 def at(clock: str) -> float:
-    return datetime.fromisoformat(f"2026-11-23T{clock}").replace(tzinfo=INDIA).timestamp()
+    return datetime.fromisoformat(f"2026-11-23T{clock}+05:30").timestamp()
 
 
 @pytest.mark.parametrize(

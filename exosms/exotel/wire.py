@@ -160,13 +160,15 @@ def moment(text: str | None) -> str | None:
     """
     from datetime import datetime, timedelta, timezone
 
+    from exosms.system.times import INDIA
+
     try:
         date = datetime.fromisoformat(text or "")
     except ValueError:
         return None
     if date.year <= 1970:
         return None
-    india = timezone(timedelta(hours=5, minutes=30))
+    india = timezone(timedelta(seconds=INDIA))
     return (date if date.tzinfo else date.replace(tzinfo=india)).isoformat(timespec="seconds")
 
 

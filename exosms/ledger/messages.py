@@ -16,6 +16,7 @@ from exosms.config.account import is_of_sandbox
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
+from exosms.system.times import day_in_india, midnight_in_india
 
 
 class State(StrEnum):
@@ -183,7 +184,7 @@ class Ledger:
         if parts:
             self._connection.execute(
                 "INSERT INTO parts VALUES (?, ?, max(0, ?)) ON CONFLICT DO UPDATE SET parts = max(0, parts + ?)",
-                (account, _day_in_india(self._clock()), parts, parts),
+                (account, day_in_india(self._clock()), parts, parts),
             )
 
     def examine(self) -> tuple[int, int]:
@@ -266,7 +267,7 @@ class Ledger:
                 (now - seconds, now),
             ).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
-            self._connection.execute("DELETE FROM parts WHERE day < ?", (_day_in_india(now - seconds),))
+            self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
         return purged
 
     def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
@@ -337,10 +338,10 @@ class Ledger:
         (singly,) = self._connection.execute(
             "SELECT coalesce(sum(segments), 0) FROM messages WHERE account = ? AND created_at >= ?"
             " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
-            (account, _day_in_india(now) * 86400 - _INDIA),
+            (account, midnight_in_india(now)),
         ).fetchone()
         (in_bulk,) = self._connection.execute(
-            "SELECT coalesce(sum(parts), 0) FROM parts WHERE account = ? AND day = ?", (account, _day_in_india(now))
+            "SELECT coalesce(sum(parts), 0) FROM parts WHERE account = ? AND day = ?", (account, day_in_india(now))
         ).fetchone()
         return int(singly) + int(in_bulk)
 
@@ -381,11 +382,3 @@ def read_delivery(row: Sequence[Any]) -> Delivery:
 
 _SET_BACK = 1.0
 """Seconds by which the wall clock may go back as a mere correction."""
-
-_INDIA = 5.5 * 3600
-"""Seconds by which India is ahead of UTC, the whole year."""
-
-
-def _day_in_india(now: float) -> int:
-    """Return the number of the day in India, where the limits count."""
-    return int((now + _INDIA) // 86400)

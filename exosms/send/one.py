@@ -15,6 +15,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+from exosms.system.times import local
 
 _POLL = 0.1
 """Seconds between looks at a once key that a living process is using."""
@@ -208,8 +209,6 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
 
 def used_before(entry: LedgerEntry) -> Receipt:
     """Return what a message comes to whose once key another one used, which is known to be settled."""
-    from exosms.system.times import local
-
     moment = local(entry.updated_at)
     if entry.state is State.ACCEPTED:
         return Receipt(

@@ -1,14 +1,14 @@
 """What keeps a correct message back until a person decides otherwise."""
 
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from exosms.errors import GuardError
 from exosms.sms.message import Message
 from exosms.sms.phone import is_indian
+from exosms.system.times import in_india
 
-INDIA = timezone(timedelta(hours=5, minutes=30), "IST")
 OPENS, CLOSES = 10, 21
 """Hours in India between which promotional SMS are delivered, the end exclusive (TRAI, October 2025)."""
 
@@ -66,10 +66,15 @@ class Guards(NamedTuple):
         """Raise GuardError for a promotional message to India outside 10:00–21:00 there."""
         if self.any_hour or not message.fields.is_promotional or not is_indian(message.to):
             return
-        moment = datetime.fromtimestamp(now, UTC).astimezone(INDIA)
-        if not OPENS <= moment.hour < CLOSES:
+        moment = in_india(now)
+        if not is_promotional_hour(moment):
             raise GuardError(
                 f"Promotional SMS to {message.to} go out from {OPENS}:00 to {CLOSES}:00 in India;"
-                f" it is {moment:%H:%M} there",
+                f" it is {time.strftime('%H:%M', moment)} there",
                 remedy="Run it again within these hours, or add --any-hour.",
             )
+
+
+def is_promotional_hour(moment: time.struct_time) -> bool:
+    """Whether promotional SMS are delivered when the clocks in India show this."""
+    return OPENS <= moment.tm_hour < CLOSES
