@@ -20,8 +20,9 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
 from exosms.send.one import refused_here
+from exosms.send.pace import Pace
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, envelope, most_telling
-from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
 from exosms.system.signals import LOOK, leave_signals_to_main_thread
 
 WORKERS = 8
@@ -42,8 +43,8 @@ _BUSY = 1.0
 _MOST_LOOKS = 120
 """A request takes 90 s at most, unless its process was stopped or asked to wait longer."""
 
-_WORTH_TELLING = 5.0
-"""Seconds of waiting that are told."""
+_LONG = 5.0
+"""Seconds of waiting for a turn that are told: a run waits a little before each request."""
 
 _STATES: Mapping[str, State] = {state.value: state for state in State}
 
@@ -173,6 +174,7 @@ class RunDispatcher:
         self._run = run
         self._setup = setup
         self._carriers = Carriers(setup.client.send_batch, most=WORKERS)
+        self._pace = Pace(setup.ledger, run.account, setup.rate)
         self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
         self._later: list[_Request] = []
         self._slot: float | None = None
@@ -261,19 +263,11 @@ class RunDispatcher:
 
     def _turn(self) -> float:
         """Return the moment of our turn in the account's pace, taking the next one if we have none."""
-        if self._setup.rate is None:
-            return self._setup.now()
         if self._slot is None:
-            wait = (
-                self._setup.ledger.reserve(self._run.account, self._setup.rate)
-                if self._setup.rate.per_minute
-                else self._setup.ledger.blocked_for(self._run.account)
-            )
+            wait = self._pace.reserve()
             self._slot = self._setup.now() + wait
-            if wait >= _WORTH_TELLING and wait > 2 * self._setup.rate.interval and not self._later:
-                self._setup.tell(
-                    f"waiting {wait:.0f} s to keep to this account's rate"
-                )  # a pause of which we did not tell
+            if wait >= _LONG and wait > 2 * self._pace.interval and not self._later:  # a pause that nobody told
+                self._setup.tell(f"waiting {wait:.0f} s to keep to this account's rate")
         return self._slot
 
     def _next_request(self) -> _Request:
@@ -312,7 +306,7 @@ class RunDispatcher:
             return None
         self._slot = None
         try:
-            if self._setup.rate is not None and self._setup.ledger.blocked_for(self._run.account) > 0:
+            if self._pace.blocked_for() > 0:
                 return None  # Exotel asked for a pause while we waited for our turn
             request = self._next_request()
             self._setup.check(item.message for item in request.items)
@@ -404,13 +398,12 @@ class RunDispatcher:
 
     def _pause(self, receipt: Receipt, retry: int) -> float:
         """Let everyone who sends for this account wait, tried again or not; return for how many seconds."""
-        delay = back_off(retry, chance=self._setup.chance()) if receipt.retry_after is None else receipt.retry_after
-        if self._setup.rate is not None:
-            self._slot = None
-            try:
-                self._setup.ledger.block(self._run.account, seconds=delay)
-            except LedgerError as error:  # what was found is recorded all the same
-                self._halt(error)
+        delay = pause_of(receipt.retry_after, retry, chance=self._setup.chance())
+        self._slot = None
+        try:
+            self._pace.block(delay)
+        except LedgerError as error:  # what was found is recorded all the same
+            self._halt(error)
         return delay
 
     def _queue(self, items: Sequence[ClaimedRow], *, due: float, retry: int = 0) -> None:

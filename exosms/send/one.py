@@ -13,8 +13,9 @@ from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interru
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
+from exosms.send.pace import Pace
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
-from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+from exosms.sms.rate import MOST_RETRIES, Rate, pause_of
 from exosms.system.times import local
 
 _POLL = 0.1
@@ -22,9 +23,6 @@ _POLL = 0.1
 
 _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
-
-_WORTH_TELLING = 2.0
-"""Seconds of waiting that a person would wonder about."""
 
 
 class Dispatcher(NamedTuple):
@@ -35,7 +33,7 @@ class Dispatcher(NamedTuple):
     account: str
     profile: str | None
     rate: Rate | None
-    """None: no pace at all, not even another process's pause, since nobody is reached."""
+    """None: no pace at all, since nobody is reached."""
     retry_until: float
     """On the monotonic clock; no retry and no wait for one begins that would end later."""
     check: Callable[[Message], None]
@@ -48,6 +46,11 @@ class Dispatcher(NamedTuple):
     tell: Callable[[str], None]
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+
+    @property
+    def pace(self) -> Pace:
+        """The account's turns."""
+        return Pace(self.ledger, self.account, self.rate)
 
     def deliver_all(self, messages: Sequence[Message], *, once: OnceKey | None = None) -> Iterator[Receipt]:
         """Yield a receipt for every message, in order; after one that stops, the others were not attempted."""
@@ -68,7 +71,8 @@ class Dispatcher(NamedTuple):
                 return used_before(used)
             if blocked := self._blocked():
                 return blocked
-            self._take_turn()
+            self.pause(0)  # whoever was asked to stop meanwhile does so here
+            self.pace.take_turn(self.pause, tell=self.tell)
             self.check(message)
             claim = self.ledger.claim(
                 message, account=self.account, profile=self.profile, once=once, within_limit=self.within_limit
@@ -89,7 +93,7 @@ class Dispatcher(NamedTuple):
                     break
                 self.ledger.wait_for_retry(entry_id)
                 self.pause(delay)
-                if not self._take_turn(until=self.retry_until):
+                if not self._take_turn_again():
                     break
                 self.check(message)
                 self.ledger.claim_again(entry_id)
@@ -106,11 +110,10 @@ class Dispatcher(NamedTuple):
         """Return the seconds to wait before a retry, or None if there is to be none."""
         if receipt.then not in {Then.RETRY, Then.PAUSE}:
             return None
-        delay = back_off(retry, chance=self.chance())
+        asked = receipt.retry_after if receipt.then is Then.PAUSE else None
+        delay = pause_of(asked, retry, chance=self.chance())
         if receipt.then is Then.PAUSE:
-            delay = delay if receipt.retry_after is None else receipt.retry_after
-            if self.rate is not None:
-                self.ledger.block(self.account, seconds=delay)
+            self.pace.block(delay)
         if self.now() + delay > self.retry_until:
             return None
         self.tell(f"not sent yet ({_reason(receipt)}); trying again in {delay:.1f} s")
@@ -118,7 +121,7 @@ class Dispatcher(NamedTuple):
 
     def _blocked(self) -> Receipt | None:
         """Return a refusal if the pause that Exotel asked for, of whichever process, is longer than we may wait."""
-        seconds = self.ledger.blocked_for(self.account) if self.rate is not None else 0.0
+        seconds = self.pace.blocked_for()
         if seconds <= _SHORT_PAUSE or self.now() + seconds <= self.retry_until:
             return None
         return Receipt(
@@ -134,27 +137,13 @@ class Dispatcher(NamedTuple):
             ),
         )
 
-    def _take_turn(self, *, until: float | None = None) -> bool:
-        """Wait for this account's turn and return whether it came; one later than ``until`` is left to others."""
-        self.pause(0)  # whoever was asked to stop meanwhile does so here
-        if self.rate is None:
+    def _take_turn_again(self) -> bool:
+        """Wait for a turn to retry, unless it comes too late for that."""
+        self.pause(0)  # as in deliver
+        if self.pace.take_turn(self.pause, tell=self.tell, at_most=self.retry_until - self.now()):
             return True
-        at_most = None if until is None else until - self.now()
-        seconds = (
-            self.ledger.reserve(self.account, self.rate, at_most=at_most)
-            if self.rate.per_minute
-            else self.ledger.blocked_for(self.account)
-        )
-        if at_most is not None and seconds > at_most:
-            self.tell(
-                f"not tried again: this account's rate ({self.rate}) allows a request only after --retry-for ends"
-            )
-            return False
-        if seconds >= _WORTH_TELLING:
-            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({self.rate})")
-        if seconds > 0:
-            self.pause(seconds)
-        return True
+        self.tell(f"not tried again: this account's rate ({self.rate}) allows a request only after --retry-for ends")
+        return False
 
     def _wait_for_key(self, message: Message, once: OnceKey) -> LedgerEntry | None:
         """Return the settled entry that uses the key, having waited for a living process that is using it."""

@@ -14,8 +14,9 @@ from exosms.exotel.client import Client
 from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
 from exosms.ledger.history import History
 from exosms.ledger.messages import Ledger
+from exosms.send.pace import Pace
 from exosms.sms.message import Problem, Retry, Then
-from exosms.sms.rate import MOST_RETRIES, Rate, back_off
+from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
 
 FIRST_INTERVAL = 2.0
 LONGEST_INTERVAL = 30.0
@@ -29,8 +30,6 @@ _GRACE = 1.0
 
 _ENOUGH = 3
 """Questions in a row without an answer after which a round is given up."""
-
-_WORTH_TELLING = 2.0
 
 _PASSING = {Then.RETRY, Then.PAUSE}
 
@@ -51,6 +50,11 @@ class Poller(NamedTuple):
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
+    @property
+    def pace(self) -> Pace:
+        """The account's turns."""
+        return Pace(self.ledger, self.account, self.rate)
+
     def known(self, sid: str) -> DeliveryReport | None:
         """Return what was found earlier, if it was final: nothing more can come."""
         delivery = self.ledger.delivery(self.account, sid)
@@ -59,28 +63,17 @@ class Poller(NamedTuple):
     def ask(self, sid: str, *, until: float) -> DeliveryReport:
         """Ask once and keep the answer; no wait for our turn begins that would end after ``until``."""
         self.pause(0)  # whoever was asked to stop meanwhile does so here
-        blocked = self.ledger.blocked_for(self.account) if self.rate else 0.0
+        blocked = self.pace.blocked_for()
         if blocked and self.now() + blocked > until:
             return _paused(sid, blocked)
-        if self.rate:
-            self._take_turn(self.rate)
+        self.pace.take_turn(self.pause, tell=self.tell)
         report = self.client.details(sid)
         self.pause(0)
         if report.delivery:
             self.ledger.keep_delivery(self.account, sid, report.delivery)
-        if report.then is Then.PAUSE and self.rate:
-            seconds = back_off(0, chance=self.chance()) if report.retry_after is None else report.retry_after
-            self.ledger.block(self.account, seconds=seconds)
+        if report.then is Then.PAUSE:
+            self.pace.block(pause_of(report.retry_after, 0, chance=self.chance()))
         return self._with_check(report)
-
-    def _take_turn(self, rate: Rate) -> None:
-        seconds = (
-            self.ledger.reserve(self.account, rate) if rate.per_minute else self.ledger.blocked_for(self.account)
-        )
-        if seconds >= _WORTH_TELLING:
-            self.tell(f"waiting {seconds:.0f} s to keep to this account's rate ({rate})")
-        if seconds > 0:
-            self.pause(seconds)
 
     def _with_check(self, report: DeliveryReport) -> DeliveryReport:
         """Say in the remedy what the check of the template finds, where it failed for that and one is known."""

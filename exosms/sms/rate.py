@@ -44,6 +44,11 @@ def back_off(retry: int, *, chance: float) -> float:
     return chance * min(60.0, 2.0**retry)
 
 
+def pause_of(asked: float | None, retry: int, *, chance: float) -> float:
+    """Return the seconds that Exotel asked us to pause, or those of a back-off where it did not say how long."""
+    return back_off(retry, chance=chance) if asked is None else asked
+
+
 def retry_after(value: str | None, *, date: str | None) -> float | None:
     """Return the seconds of a ``Retry-After`` header (RFC 9110 §10.2.3), clamped to 0–300; None if unreadable.
 
