@@ -1063,7 +1063,7 @@ def test_progress_is_told_of_few_rows_and_of_none(
     rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
     told = [line for line in through(exosms, exotel, "to,body\n" + rows).stderr.splitlines() if " of 40 (" in line]
     assert 1 <= len(told) <= 4
-    monkeypatch.setattr("exosms.cli.output.runs._QUIET_SECONDS", 0.1)
+    monkeypatch.setattr("exosms.cli.output.progress._QUIET_SECONDS", 0.1)
     with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
         result = through(exosms, slow, TWO, "--sent-before", "send")
     assert "exosms: 0 of 2 (0 %), 0 accepted, 0/min, unknown time left\n" in result.stderr

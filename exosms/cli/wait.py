@@ -1,21 +1,17 @@
-"""Waiting for delivery: its progress on a terminal, and how to go on when it is interrupted."""
+"""Waiting for delivery, and how to go on when it is interrupted."""
 
 import gc
 import shlex
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from exosms.cli.output.out import Out
-from exosms.cli.output.status_line import StatusLine
+from exosms.cli.output.progress import WaitProgress
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.exotel.delivery_report import DeliveryReport
 from exosms.send.one import Dispatcher
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Message, Outcome, Receipt
-
-_REDRAW = 0.25
-"""Seconds between two paintings within one round."""
 
 _MANY = 20
 """Sids that are still worth writing into a command to go on with."""
@@ -30,26 +26,13 @@ _EXIT_CODES = {
 def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
     """Go through the rounds of a watch, showing how far it is."""
     gc.enable()  # a wait lives long
-    line = StatusLine(out)
-    total = len(watch.open)
-    painted = time.monotonic()
-
-    def asked(place: int) -> None:
-        nonlocal painted
-        if line.is_seen and time.monotonic() - painted >= _REDRAW:
-            painted = time.monotonic()
-            line.show(f"{_final(watch)} of {total} final; asked about {place} of {len(watch.open)}")
-
-    watch.asked = asked
+    progress = WaitProgress(out, watch)
+    watch.asked = progress.asked
     try:
         for seconds in rounds:
-            line.show(f"{_final(watch)} of {total} final; asking again in {seconds:.0f} s")
+            progress.asks_again(seconds)
     finally:
-        line.clear()
-
-
-def _final(watch: Watch) -> int:
-    return sum(found.delivery is not None and found.delivery.is_final for found in watch.reports.values())
+        progress.clear()
 
 
 def awaited(

@@ -95,6 +95,20 @@ class Claim(NamedTuple):
     """Waiting still, since another run is sending them: what comes of that decides."""
 
 
+class Reason(NamedTuple):
+    """Why rows did not go out that ended alike."""
+
+    state: str
+    exit_code: int
+    http_status: int | None
+    code: int | None
+    """Exotel's."""
+    error: str | None
+    rows: int
+    line: int
+    """Where the first of them is."""
+
+
 class RowEntry(NamedTuple):
     """One row as the journal knows it; ``text`` is kept until the row is accepted."""
 
@@ -266,15 +280,16 @@ class Journal:
                 (run.id,),
             ).fetchall()
 
-    def reasons(self, run: Run) -> Sequence[tuple[str, int, int | None, int | None, str | None, int, int]]:
-        """Return state, exit code, HTTP status, Exotel's code, error, rows and first line of what did not go out."""
+    def reasons(self, run: Run) -> Sequence[Reason]:
+        """Return why rows did not go out, the most frequent reason first."""
         with translated():
-            return self._connection.execute(
+            cursor = self._connection.execute(
                 "SELECT state, exit_code, http_status, code, error, count(*), min(line)"
                 f" FROM {self._rows(run)} WHERE run = ?"
                 " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
                 (run.id,),
-            ).fetchall()
+            )
+            return [*map(Reason._make, cursor)]
 
     def waiting(self, run: Run, *, again: bool = False) -> Iterator[ClaimedRow]:
         """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exosms.bulk.plan import Plan
-from exosms.cli.output.runs import clock
+from exosms.cli.output.progress import duration
 from exosms.sms.message import Message
 from exosms.sms.segments import FEW_FORCING, describe
 
@@ -33,7 +33,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("requests", str(plan.requests)),
     ]
     if plan.seconds is not None:
-        rows.append(("time at the allowed rate", clock(plan.seconds)))
+        rows.append(("time at the allowed rate", duration(plan.seconds)))
     if totals.unicode:
         shown = ", ".join(f"{describe(character)} in {count}" for character, count in plan.forcing[:FEW_FORCING])
         is_meant = len(plan.forcing) > FEW_FORCING and 2 * totals.unicode > totals.messages  # written in a script

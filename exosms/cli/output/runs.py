@@ -1,18 +1,16 @@
 """What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
 
-import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.run import Settled, Stop, stop_for
 from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document, problem_document
 from exosms.cli.output.out import Document, Format, Out, counted, facts
-from exosms.cli.output.status_line import StatusLine
+from exosms.cli.output.progress import RunProgress
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
-from exosms.ledger.runs import Journal, Run
+from exosms.ledger.runs import Journal, Reason, Run
 from exosms.ledger.staging import LeftOut
 from exosms.send.one import refused_here
 from exosms.sms.message import Outcome, Problem, Receipt, Retry
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 STATES = ("accepted", "rejected", "not_sent", "unknown", "skipped")
-_REDRAW = 0.25
-"""Seconds between two paintings of the progress."""
-_QUIET_SECONDS, _QUIET_SHARE, _QUIET_ROWS = 10.0, 0.1, 10
-"""Where nothing can be painted: a line so often, in seconds or as a share of the rows, though not for a few rows."""
 
 
 def counts_document(counts: Mapping[str, int]) -> Document:
@@ -48,48 +42,6 @@ def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: 
         "counts": counts_document(counts),
         "error": error,
     }
-
-
-class RunProgress:
-    """How far a run is, with its rate and the time that is left."""
-
-    def __init__(self, out: Out, *, rows: int) -> None:
-        self._out = out
-        self._line = StatusLine(out)
-        self._rows = rows
-        self.ended: Counter[str] = Counter()
-        """Rows by what became of them."""
-        self._done = self._told_done = 0
-        self._started = self._shown = time.monotonic()
-
-    def count(self, settled: Sequence[Settled]) -> None:
-        """Take more rows that are settled."""
-        self._done += len(settled)
-        self.ended.update([one.receipt.outcome for one in settled])
-        now = time.monotonic()
-        if self._line.is_seen:
-            if now - self._shown >= _REDRAW:
-                self._shown = now
-                self._line.show(self._sentence(now))
-        elif now - self._shown >= _QUIET_SECONDS or self._done - self._told_done >= max(
-            self._rows * _QUIET_SHARE, _QUIET_ROWS
-        ):
-            self._shown, self._told_done = now, self._done
-            self._out.tell(self._sentence(now))
-
-    def clear(self) -> None:
-        """Make room for other lines."""
-        self._line.clear()
-
-    def _sentence(self, now: float) -> str:
-        seconds = max(now - self._started, 0.001)
-        rate = self._done / seconds
-        pace = f"{rate:.0f}/s" if rate >= 1 else f"{60 * rate:.0f}/min"
-        left = clock((self._rows - self._done) / rate) if rate else "unknown time"
-        return (
-            f"{self._done} of {self._rows} ({100 * self._done // max(self._rows, 1)} %),"
-            f" {self.ended[Outcome.ACCEPTED]} accepted, {pace}, {left} left"
-        )
 
 
 class RunReport:
@@ -141,7 +93,7 @@ class RunReport:
         else:
             self._out.tell(sentence(run, counts))
             for row in journal.reasons(run)[:_MOST_REASONS]:
-                self._out.tell("  " + reason(row))
+                self._out.tell("  " + _reason_line(row))
         if stop:
             status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
             said = ": ".join(filter(None, (status, stop.problem.message)))
@@ -201,7 +153,7 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
     for outcome, count in journal.deliveries(run).items():
         out.line(outcome, str(count))
     for row in journal.reasons(run)[:_MOST_REASONS]:
-        out.line("reason", reason(row))
+        out.line("reason", _reason_line(row))
     if remedy := next_step(run, counts):
         out.tell(remedy)
 
@@ -237,23 +189,25 @@ def reasons(journal: Journal, run: Run) -> Sequence["RenderableType"]:
     return (facts(rows, title="why" if len(found) <= _MOST_REASONS else f"why (the {_MOST_REASONS} most frequent)"),)
 
 
-def _explained(row: tuple[Any, ...]) -> Sequence[tuple[str, str]]:
+def _explained(reason: Reason) -> Sequence[tuple[str, str]]:
     """Return why rows ended alike, and what the catalogue knows about that."""
-    outcome, _, http_status, code, *_ = row
-    why = (f"{row[5]} {outcome}", reason(row).partition(": ")[2])
-    entry = entry_for(outcome, http_status, code)
+    why = (f"{reason.rows} {reason.state}", _why(reason))
+    entry = entry_for(reason.state, reason.http_status, reason.code)
     if entry is None:
         return (why,)
     return why, ("", entry.meaning), ("who must act", entry.who), ("", entry.remedy)
 
 
-def reason(row: tuple[Any, ...]) -> str:
+def _reason_line(reason: Reason) -> str:
     """Return one line about rows that ended alike: how many, why, and where the first one is."""
-    state, _, http_status, code, error, rows, line = row
-    status = f"HTTP {http_status}" if http_status else ""
-    known = f"code {code}" if code is not None else ""
-    why = " ".join(filter(None, (status, known, error)))
-    return f"{rows} {state}: {why} (first in line {line})"
+    return f"{reason.rows} {reason.state}: {_why(reason)}"
+
+
+def _why(reason: Reason) -> str:
+    status = f"HTTP {reason.http_status}" if reason.http_status else ""
+    known = f"code {reason.code}" if reason.code is not None else ""
+    why = " ".join(filter(None, (status, known, reason.error)))
+    return f"{why} (first in line {reason.line})"
 
 
 def sentence(run: Run, counts: Mapping[str, int]) -> str:
@@ -310,12 +264,3 @@ def interruption(interrupted: Interrupted, meaning: str) -> Problem:
         remedy=interrupted.remedy,
         retry=Retry.SAFE,
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as people say it."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
