@@ -251,14 +251,14 @@ LEDGER = (
     ),
     Mutant(
         "the dead sent nothing",
-        "ledger/messages.py",
+        "ledger/reclaim.py",
         "iif(state = 'in_flight', 'unknown', 'not_sent')",
         "'not_sent'",
         (_DEAD,),
     ),
     Mutant(
         "the dead sent everything",
-        "ledger/messages.py",
+        "ledger/reclaim.py",
         "iif(state = 'in_flight', 'unknown', 'not_sent')",
         "'unknown'",
         (_DEAD,),
@@ -395,7 +395,7 @@ LEDGER = (
     ),
     Mutant(
         "a run is as old as its end",
-        "ledger/runs.py",
+        "ledger/reclaim.py",
         "SET updated_at = max(updated_at, ?) WHERE",
         "SET updated_at = ? WHERE",
         ("test_ledger_runs.py::test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then",),
@@ -404,7 +404,7 @@ LEDGER = (
         Mutant(
             f"a finished run is not touched by {what}",
             "ledger/runs.py",
-            f"            now = self._touch(run.id)\n            {then}",
+            f"            now = touch(self._database, run.id)\n            {then}",
             f"            now = self._clock()\n            {then}",
             ("test_ledger_runs.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
         )
@@ -422,15 +422,15 @@ LEDGER = (
     ),
     Mutant(
         "what could not be recorded remains",
-        "ledger/runs.py",
-        "        if run.id not in self._abandoned:\n            return",
-        "        if run.id > 0:\n            return",
+        "ledger/run_rows.py",
+        "    if run not in abandoned:",
+        "    if run > 0:",
         ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
     ),
     Mutant(
         "what could not be recorded is let go as it is",
         "ledger/runs.py",
-        "            if run.id in self._abandoned and ",
+        "            if run.id in self.ledger.abandoned and ",
         "            if run.id < 0 and ",
         ("test_bulk.py::test_what_cannot_be_recorded_is_unknown_in_every_account_of_the_run",),
     ),
@@ -443,7 +443,7 @@ LEDGER = (
     ),
     Mutant(
         "the dead's rows go out again",
-        "ledger/runs.py",
+        "ledger/reclaim.py",
         "UPDATE rows SET state = 'unknown', exit_code = ?, http_status",
         "UPDATE rows SET state = 'waiting', exit_code = ?, http_status",
         (_BRIEFLY,),

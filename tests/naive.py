@@ -6,26 +6,26 @@ from typing import Any
 
 from exosms.cli.app import entry_point
 from exosms.exotel import client, exchange, matching, outcome
-from exosms.ledger import runs
+from exosms.ledger import reclaim, run_rows, runs
+from exosms.ledger.database import Database
 
 
 def resends_what_was_in_flight() -> None:
     """Take what a process that died had in flight for not sent."""
 
-    def lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
-        return (
-            "UPDATE rows SET state = 'waiting', error = ?, updated_at = ? WHERE run = ? AND state = 'in_flight'",
-            (error, now, run),
-        )
+    def lose(database: Database, run: int, *, because: str) -> int:
+        return database.connection.execute(
+            "UPDATE rows SET state = 'waiting', error = ? WHERE run = ? AND state = 'in_flight'", (because, run)
+        ).rowcount
 
-    runs._lost = lost
+    reclaim.lose = lose
 
 
 def claims_too_late() -> None:
     """Write down what is sent only once the answer is there."""
 
-    def claim(_self: object, _run: object, items: Sequence[Any], **_: object) -> runs.Claim:
-        return runs.Claim(items)
+    def claim(_self: object, _run: object, items: Sequence[Any], **_: object) -> run_rows.Claim:
+        return run_rows.Claim(items)
 
     runs.Journal.claim = claim  # type: ignore[method-assign, assignment]  # that is the point
 

@@ -30,7 +30,8 @@ from exosms.exotel import exchange
 from exosms.ledger import runs
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
-from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
+from exosms.ledger.run_rows import Claim, ClaimedRow
+from exosms.ledger.runs import Journal, Run
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 ACCOUNT = {

@@ -65,7 +65,7 @@ def test_a_claim_is_on_disk_before_it_is_settled(ledger: Ledger, tmp_path: Path)
         assert other.execute("SELECT state FROM messages").fetchall() == [("in_flight",)]
     other.close()
     ledger.settle(entry_id, ACCEPTED)
-    entry = ledger.entry(entry_id)
+    (entry,) = History(ledger).log(HistoryFilter())
     assert (entry.state, entry.sid, entry.status, entry.attempts) == (State.ACCEPTED, "5" * 32, "queued", 1)
 
 
@@ -173,12 +173,12 @@ def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, 
     queue = fork.Queue()
     process = fork.Process(target=_claim_and_die, args=(tmp_path, how, queue))
     process.start()
-    entry_id = queue.get(timeout=10)
+    queue.get(timeout=10)
     process.join()
     ledger = Ledger.open(tmp_path)
     used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)
     assert (used.state if used else None) == (State.UNKNOWN if state is State.UNKNOWN else None)
-    assert ledger.entry(entry_id).state is state
+    assert [entry.state for entry in History(ledger).log(HistoryFilter())] == [state]
     assert list((tmp_path / "owners").iterdir()) == []
     ledger.close()
 
@@ -400,8 +400,8 @@ def test_a_transaction_that_was_left_open_is_not_taken_for_ours(ledger: Ledger) 
     """As after a ROLLBACK that failed: what comes next would seem to be committed and be lost."""
     ledger.database.connection.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerError, match="within a transaction"):
-        ledger.reclaim_from_dead_processes()
-    ledger.reclaim_from_dead_processes()
+        ledger.examine()
+    ledger.examine()
 
 
 def test_an_unreadable_ledger_is_let_go_of(tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ def test_a_lock_that_is_no_file_is_no_bug(tmp_path: Path) -> None:
         (tmp_path / "owners" / ledger.database.me()).unlink()
         (tmp_path / "owners" / ledger.database.me()).mkdir()
         with pytest.raises(LedgerError, match=r"cannot be locked: .*: Is a directory"):
-            other.reclaim_from_dead_processes()
+            other.examine()
         (tmp_path / "owners" / ledger.database.me()).rmdir()
 
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from typing import TextIO
 
-from exosms.ledger.runs import RowEntry
+from exosms.ledger.messages import LedgerEntry
 from exosms.sms.message import Outcome
 from exosms.system.escaping import printable
 from exosms.system.times import local
@@ -27,29 +27,29 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection)."""
 
 
-def write(rows: Iterable[RowEntry], file: TextIO) -> None:
+def write(rows: Iterable[LedgerEntry], file: TextIO) -> None:
     """Write the rows with their header."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
         writer.writerow(
             (
-                row.number, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
+                row.row, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
                 _code(row), _harmless(_error(row)), row.segments, row.attempts, local(row.updated_at),
             )
         )  # fmt: skip
 
 
-def _outcome(row: RowEntry) -> str:
+def _outcome(row: LedgerEntry) -> str:
     """Return the later truth about an accepted row, where Exotel was asked."""
     return row.delivery.outcome if row.delivery else row.state
 
 
-def _code(row: RowEntry) -> int | None:
+def _code(row: LedgerEntry) -> int | None:
     return row.delivery.detailed_status_code if row.delivery else row.code
 
 
-def _error(row: RowEntry) -> str | None:
+def _error(row: LedgerEntry) -> str | None:
     if row.delivery is None:
         return row.error
     return row.delivery.said if row.delivery.outcome is Outcome.FAILED else None

@@ -18,7 +18,8 @@ from exosms.exotel.client import Batch, Client
 from exosms.exotel.outcome import no_thread
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
-from exosms.ledger.runs import Claim, ClaimedRow, Journal, Run
+from exosms.ledger.run_rows import Claim, ClaimedRow
+from exosms.ledger.runs import Journal, Run
 from exosms.send.one import refused_here
 from exosms.send.pace import Pace
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, envelope, most_telling

@@ -27,7 +27,8 @@ from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
-from exosms.ledger.runs import Journal, Run, RunTerms, already_on_its_way
+from exosms.ledger.run_terms import RunTerms
+from exosms.ledger.runs import Journal, Run, already_on_its_way
 from exosms.ledger.staging import Staging
 from exosms.send.one import Dispatcher
 from exosms.sms.message import Message, Outcome, Receipt

@@ -177,16 +177,19 @@ def write_results(run: Run, journal: Journal, path: Path) -> None:
     """Write a run's rows; raises InputError where the file cannot be written, and then the old one stands."""
     import tempfile
 
+    from exosms.ledger.history import History
+
+    rows = History(journal.ledger).rows(run)
     try:
         if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
             with path.open("w", encoding="utf-8", newline="") as file:
-                results_csv.write(journal.rows(run), file)
+                results_csv.write(rows, file)
             return
         path = path.resolve()  # a link stays one
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
-                results_csv.write(journal.rows(run), file)
+                results_csv.write(rows, file)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -172,14 +172,15 @@ def export(
     """
     from exosms.bulk import results_csv
     from exosms.cli.run_bulk import check_results, write_results
+    from exosms.ledger.history import History
 
-    with _journal() as (journal, _):
+    with _journal() as (journal, ledger):
         run = run_of(journal, name)
         if file is not None:
             check_results(file, source=Path(run.file))
             write_results(run, journal, file)
         else:
-            out.copy(lambda stream: results_csv.write(journal.rows(run), stream))
+            out.copy(lambda stream: results_csv.write(History(ledger).rows(run), stream))
     return ExitCode.OK
 
 

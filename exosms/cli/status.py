@@ -128,7 +128,7 @@ def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str]
     with open_ledger() as ledger:
         journal = Journal(ledger)
         run = run_of(journal, name)
-        sids = [row.sid for row in journal.rows(run) if row.sid]
+        sids = [row.sid for row in History(ledger).rows(run) if row.sid]
     if not sids:
         raise InputError(f"No message of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
     return sids, settings_of_run(out, run, options)

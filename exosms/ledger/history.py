@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from exosms.ledger.database import translated
 from exosms.ledger.messages import DELIVERY, ENTRY, Ledger, LedgerEntry, State, read_delivery
+from exosms.ledger.run_rows import rows_as_seen
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 
-_SINGLY = "(SELECT *, NULL AS run_id, NULL AS run, NULL AS row FROM messages) m"
+_SINGLY = "(SELECT *, NULL AS run_id, NULL AS run, NULL AS row, NULL AS line FROM messages) m"
 _IN_BULK = """
     (SELECT r.number AS id, u.account, u.profile, NULL AS once_key, r.recipient, r.sender,
        json_extract(u.settings, '$.letterhead.template') AS template, r.segments, r.state, NULL AS owner, r.attempts,
        r.sid, r.status, r.http_status, r.code, r.error, r.updated_at AS created_at, r.updated_at,
-       r.run AS run_id, u.name AS run, r.number AS row
-     FROM rows r JOIN runs u ON u.id = r.run) m
+       r.run AS run_id, u.name AS run, r.number AS row, r.line
+     FROM {rows} r JOIN runs u ON u.id = r.run) m
 """
 
 
@@ -44,11 +45,10 @@ class History:
         What became of an accepted message outranks ``accepted``. Entries are read as they are asked for, however
         many.
         """
-        self._ledger.reclaim_from_dead_processes()
         if wanted.run is not None:
             yield from self._rows(self._journal.run(wanted.run), wanted)
             return
-        runs = self._journal.runs() if wanted.once_key is None else ()
+        runs = self._journal.runs()
         singly = ((entry.created_at, entry) for entry in self._messages(wanted))
         in_bulk = ((run.started_at, entry) for run in runs for entry in self._rows(run, wanted))
         for _, entry in heapq.merge(singly, in_bulk, key=lambda dated: dated[0]):
@@ -57,8 +57,13 @@ class History:
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message that Exotel gave this Sid when it was sent from here."""
         conditions = {"m.account = ?": account, "m.sid = ?": sid}
-        found = (entry for source in (_SINGLY, _IN_BULK) for entry in self._select(source, conditions, order="m.id"))
+        sources = _SINGLY, _IN_BULK.format(rows="rows")
+        found = (entry for source in sources for entry in self._select(source, conditions, order="m.id"))
         return next(found, None)
+
+    def rows(self, run: Run) -> Iterator[LedgerEntry]:
+        """Yield every row of a run, in order, those too that wait."""
+        return self._select(self._in_bulk(run), {"m.run_id = ?": run.id}, order="m.id")
 
     def _messages(self, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         conditions = {
@@ -80,13 +85,16 @@ class History:
             "m.recipient = ?": wanted.to,
             "m.created_at >= ?": since,
         }
-        return self._select(_IN_BULK, _with(conditions, wanted.outcome), order="m.id")
+        return self._select(self._in_bulk(run), _with(conditions, wanted.outcome), order="m.id")
+
+    def _in_bulk(self, run: Run) -> str:
+        return _IN_BULK.format(rows=rows_as_seen(run.id, self._ledger.abandoned))
 
     def _moment(self, since: float | None) -> float | None:
         return None if since is None else self._ledger.database.clock() - since
 
     def _select(self, source: str, conditions: Mapping[str, object], *, order: str) -> Iterator[LedgerEntry]:
-        own = (*ENTRY, "run", "row", "checked_at")
+        own = (*ENTRY, "run", "row", "line", "checked_at")
         columns = ", ".join(
             (*(f"m.{name}" for name in own[:-1]), "d.checked_at", *(f'd."{name}"' for name in DELIVERY))
         )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from exosms.config.account import is_of_sandbox
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.reclaim import reclaim_messages, reclaimed
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
 from exosms.system.times import day_in_india, midnight_in_india
@@ -56,6 +57,8 @@ class LedgerEntry(NamedTuple):
     run: str | None = None
     """The bulk run that it belongs to, and the number of its row; None for a single message."""
     row: int | None = None
+    line: int | None = None
+    """The line of the file on which the row begins."""
     delivery: Delivery | None = None
     """What Exotel last said of it, in answers that bring this along."""
     checked_at: float | None = None
@@ -66,7 +69,7 @@ class LedgerEntry(NamedTuple):
         return is_of_sandbox(self.account)
 
 
-ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "delivery", "checked_at"})
+ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "line", "delivery", "checked_at"})
 """The columns of a message that are of its own table."""
 
 DELIVERY = Delivery._fields
@@ -87,6 +90,8 @@ class Ledger:
         self.database = database
         self._connection = database.connection
         self._clock = database.clock
+        self.abandoned: set[int] = set()
+        """Runs whose results this process could not record, so that what they have in flight is unknown."""
 
     @classmethod
     def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
@@ -189,8 +194,8 @@ class Ledger:
 
     def examine(self) -> tuple[int, int]:
         """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
-        with self.database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self.database):
+            pass
         with translated():
             (flaw,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
             if flaw != "ok":
@@ -200,12 +205,6 @@ class Ledger:
             ).fetchone()
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
         return messages, unknown
-
-    def entry(self, entry_id: int) -> LedgerEntry:
-        """Return one entry, as unknown if the process that had it in flight died."""
-        with self.database.transaction():
-            self._reclaim_from_dead_processes()
-            return self._entries("WHERE id = ?", (entry_id,))[0]
 
     def used(self, once: OnceKey, *, recipient: str, account: str) -> LedgerEntry | None:
         """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
@@ -233,11 +232,6 @@ class Ledger:
             ).fetchone()
         return read_delivery(row) if row else None
 
-    def reclaim_from_dead_processes(self) -> None:
-        """Make the entries true before they are read: whatever a process that died had in flight is unknown."""
-        with self.database.transaction():
-            self._reclaim_from_dead_processes()
-
     def has_key(self, once_key: str) -> bool:
         """Tell whether a message was ever sent with this once key."""
         with translated():
@@ -245,8 +239,7 @@ class Ledger:
 
     def resolve(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
-        with self.database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self.database):
             return self._connection.execute(
                 "UPDATE messages SET state = ?, error = 'resolved by hand', updated_at = ?"
                 " WHERE once_key = ? AND state = 'unknown'",
@@ -259,8 +252,7 @@ class Ledger:
         Unknown ones stay, and those whose once key still holds, which one without an end always does.
         """
         now = self._clock()
-        with self.database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self.database):
             purged = self._connection.execute(
                 "DELETE FROM messages WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
                 " AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted')",
@@ -315,24 +307,13 @@ class Ledger:
         )
 
     def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> LedgerEntry | None:
-        self._reclaim_from_dead_processes()
+        reclaim_messages(self.database)
         entries = self._entries(
             "WHERE once_key = ? AND recipient = ? AND account = ? AND (state = 'accepted' AND updated_at >= ?"
             " OR state IN ('unknown', 'in_flight', 'waiting'))",
             (once.key, recipient, account, 0.0 if once.within is None else now - once.within),
         )
         return max(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), default=None)
-
-    def _reclaim_from_dead_processes(self) -> None:
-        """Mark what processes that died had in flight as unknown, and what they had waiting as not sent."""
-        rows = self._connection.execute("SELECT DISTINCT owner FROM messages WHERE owner IS NOT NULL").fetchall()
-        for (owner,) in rows:
-            if not self.database.is_alive(owner):
-                self._connection.execute(
-                    "UPDATE messages SET state = iif(state = 'in_flight', 'unknown', 'not_sent'), owner = NULL,"
-                    " error = 'the process ended before the answer came', updated_at = ? WHERE owner = ?",
-                    (self._clock(), owner),
-                )
 
     def _parts_since_midnight(self, account: str, now: float) -> int:
         (singly,) = self._connection.execute(

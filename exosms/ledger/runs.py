@@ -11,46 +11,23 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
-from exosms.ledger.messages import DELIVERY, Ledger, State, read_delivery, taken_for_dead
+from exosms.ledger.messages import Ledger, State, taken_for_dead
 from exosms.ledger.process_locks import process_of
+from exosms.ledger.reclaim import lose, reclaim_runs, reclaimed, touch
+from exosms.ledger.run_rows import UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
+from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
-from exosms.sms.message import Delivery, Message, MessageFields, Outcome, Receipt
+from exosms.sms.message import Outcome, Receipt
 
 _CHUNK = 1000
 
 _MOST_FOUND = 100
 """Rows that one statement settles: SQLite may be built to take no more than 999 values."""
-
-_STORED_FIELDS = "letterhead"
-"""The key of a run's fields in the ledger, whose keys never change."""
-
-_UNRECORDED = "its result could not be recorded"
-
-
-class RunTerms(NamedTuple):
-    """What a run was begun with and keeps when it is resumed."""
-
-    message_fields: MessageFields
-    any_hour: bool = False
-    timeout: float = 90.0
-    """Seconds that one request may take."""
-    batch: int = 0
-    """Texts a request; 0 chooses by the number of rows."""
-    resend: bool = False
-    """Whether rows that other runs sent are sent again."""
-    within: float = 12 * 3600.0
-    """Seconds before its beginning in which other runs' rows count as sent before."""
-    region: str | None = None
-    base_url: str | None = None
-    """Where the command line said that the account lives, so that the run is gone on with by its name alone."""
-    rate: str | None = None
-    """The pace that the command line asked for; None: the profile's, or the default."""
 
 
 class Run(NamedTuple):
@@ -75,76 +52,17 @@ class Run(NamedTuple):
         return self.exit_code is not None
 
 
-class ClaimedRow(NamedTuple):
-    """One row that is to be sent."""
-
-    number: int
-    line: int
-    message: Message
-    attempts: int
-
-
-class Claim(NamedTuple):
-    """What became of rows that were to be sent."""
-
-    ours: Sequence[ClaimedRow] = ()
-    """In flight now: their request must leave."""
-    elsewhere: Sequence[ClaimedRow] = ()
-    """Skipped, since another run sent them meanwhile, or may have."""
-    busy: Sequence[ClaimedRow] = ()
-    """Waiting still, since another run is sending them: what comes of that decides."""
-
-
-class Reason(NamedTuple):
-    """Why rows did not go out that ended alike."""
-
-    state: str
-    exit_code: int
-    http_status: int | None
-    code: int | None
-    """Exotel's."""
-    error: str | None
-    rows: int
-    line: int
-    """Where the first of them is."""
-
-
-class RowEntry(NamedTuple):
-    """One row as the journal knows it; ``text`` is kept until the row is accepted."""
-
-    number: int
-    line: int
-    recipient: str
-    sender: str
-    segments: int
-    encoding: str
-    text: str | None
-    state: str
-    attempts: int
-    sid: str | None
-    status: str | None
-    http_status: int | None
-    code: int | None
-    exit_code: int
-    error: str | None
-    updated_at: float
-    delivery: Delivery | None = None
-    """What Exotel last said of it."""
-
-
 _RUN = Run._fields
-_ROW = tuple(name for name in RowEntry._fields if name != "delivery")
 
 
 class Journal:
     """The runs in a ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._database: Database = ledger.database
         self._connection = ledger.database.connection
         self._clock = ledger.database.clock
-        self._abandoned: set[int] = set()
 
     def prepare(self) -> None:
         """Make sure that this installation has its key, before rows are laid out."""
@@ -158,8 +76,7 @@ class Journal:
         """Take over everything that is laid out, in one transaction, and return the run, which is ours."""
         now = self._clock()
         owner = self._database.me()
-        with self._database.transaction() as connection:
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database) as connection:
             if same := self._unfinished("digest = ?", digest):  # another process was quicker
                 raise already_on_its_way(same)
             if self._runs("WHERE name = ?", name):
@@ -169,7 +86,7 @@ class Journal:
             run = connection.execute(
                 "INSERT INTO runs (name, account, profile, file, digest, settings, owner, started_at, updated_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (name, account, profile, file, digest, _dump(terms), owner, now, now),
+                (name, account, profile, file, digest, terms.dump(), owner, now, now),
             ).fetchone()[0]
             columns = (
                 "number, line, recipient, sender, fingerprint, occurrence, segments, encoding, text, fields, state,"
@@ -184,8 +101,7 @@ class Journal:
 
     def run(self, name: str) -> Run:
         """Return the run of that name; raises KeyError for a stranger's."""
-        with self._database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database):
             runs = self._runs("WHERE name = ?", name)
         if not runs:
             raise KeyError(name)
@@ -193,27 +109,23 @@ class Journal:
 
     def runs(self) -> Sequence[Run]:
         """Return all runs, oldest first."""
-        with self._database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database):
             return self._runs("ORDER BY started_at, id")
 
     def unfinished(self, *, digest: bytes) -> Run | None:
         """Return an unfinished run of the same content."""
-        with self._database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database):
             return self._unfinished("digest = ?", digest)
 
     def unfinished_of(self, file: str, *, account: str) -> Run | None:
         """Return an unfinished run of a file of that path, whatever was in it."""
-        with self._database.transaction():
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database):
             return self._unfinished("file = ? AND account = ?", file, account)
 
     def take(self, run: Run) -> Run:
         """Make the run ours; raises GuardError naming the process that has it."""
         owner = self._database.me()
-        with self._database.transaction() as connection:
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database) as connection:
             holder = self._runs("WHERE id = ?", run.id)[0].owner
             if holder not in {None, owner}:
                 raise GuardError(
@@ -232,8 +144,7 @@ class Journal:
         """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
         before = self._clock() - seconds
         old = "run IN (SELECT id FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?)"
-        with self._database.transaction() as connection:
-            self._reclaim_from_dead_processes()
+        with reclaimed(self._database) as connection:
             purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
             connection.execute(
                 "DELETE FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
@@ -249,9 +160,9 @@ class Journal:
         Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
         """
         with self._database.transaction() as connection:
-            now = self._touch(run.id)
-            if run.id in self._abandoned and self._is_ours(run):
-                connection.execute(*_lost(run.id, now, _UNRECORDED))
+            touch(self._database, run.id)
+            if run.id in self.ledger.abandoned and self._is_ours(run):
+                lose(self._database, run.id, because=UNRECORDED)
             connection.execute(
                 "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
                 (exit_code, run.id, run.owner),
@@ -267,7 +178,7 @@ class Journal:
         with translated():
             return dict(
                 self._connection.execute(
-                    f"SELECT state, count(*) FROM {self._rows(run)} WHERE run = ? GROUP BY state", (run.id,)
+                    f"SELECT state, count(*) FROM {self._seen(run)} WHERE run = ? GROUP BY state", (run.id,)
                 )
             )
 
@@ -275,7 +186,7 @@ class Journal:
         """Return every pair of state and exit code that its rows have, waiting ones left out."""
         with translated():
             return self._connection.execute(
-                f"SELECT DISTINCT state, exit_code FROM {self._rows(run)} WHERE run = ?"
+                f"SELECT DISTINCT state, exit_code FROM {self._seen(run)} WHERE run = ?"
                 " AND state NOT IN ('waiting', 'in_flight')",
                 (run.id,),
             ).fetchall()
@@ -285,7 +196,7 @@ class Journal:
         with translated():
             cursor = self._connection.execute(
                 "SELECT state, exit_code, http_status, code, error, count(*), min(line)"
-                f" FROM {self._rows(run)} WHERE run = ?"
+                f" FROM {self._seen(run)} WHERE run = ?"
                 " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
                 (run.id,),
             )
@@ -330,8 +241,8 @@ class Journal:
                 return Claim(busy=items)
             parts = sum(item.message.segments for item in ours)
             if within_limit is not None:
-                within_limit(self._ledger.parts_today(run.account) + parts)
-            now = self._touch(run.id)
+                within_limit(self.ledger.parts_today(run.account) + parts)
+            now = touch(self._database, run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
             connection.execute(
                 f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
@@ -343,7 +254,7 @@ class Journal:
                     f" updated_at = ? WHERE {numbers}",
                     (now, run.id, json.dumps(elsewhere)),
                 )
-            self._ledger.count_parts(run.account, parts)
+            self.ledger.count_parts(run.account, parts)
         return Claim(
             ours,
             elsewhere=[item for item in items if others.get(item.number) is True],
@@ -370,45 +281,30 @@ class Journal:
             )
             alike.setdefault(said, []).extend((item.number, receipt.sid))
         with self._database.transaction() as connection:
-            now = self._touch(run.id)
+            now = touch(self._database, run.id)
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
                     some = rows[start : start + 2 * _MOST_FOUND]
                     values = (*found, found[0], now, *some, run.id)  # the state is needed twice
-                    if connection.execute(_settle(len(some) // 2), values).rowcount != len(some) // 2:
+                    if connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
-            self._ledger.count_parts(run.account, -unused)
+            self.ledger.count_parts(run.account, -unused)
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
         with translated():
             if self._is_ours(run):
-                self._abandoned.add(run.id)
+                self.ledger.abandoned.add(run.id)
 
-    def _rows(self, run: Run) -> str:
-        """Return the table in which the rows of a run are seen as they are."""
-        if run.id not in self._abandoned:
-            return "rows"
-        unknown = {
-            "state": "'unknown'",
-            "exit_code": str(int(ExitCode.UNKNOWN)),
-            "http_status": "NULL",
-            "code": "NULL",
-            "error": f"'{_UNRECORDED}'",
-        }
-        columns = [
-            f"iif(state = 'in_flight', {unknown[name]}, {name}) AS {name}" if name in unknown else name
-            for name in ("run", *_ROW)
-        ]
-        return f"(SELECT {', '.join(columns)} FROM rows)"
+    def _seen(self, run: Run) -> str:
+        return rows_as_seen(run.id, self.ledger.abandoned)
 
     def give_up(self, run: Run) -> int:
         """Mark what is in flight as unknown, since nobody will wait for its answer; return how many rows that are."""
-        with self._database.transaction() as connection:
+        with self._database.transaction():
             if not self._is_ours(run):
                 return 0
-            now = self._touch(run.id)
-            return connection.execute(*_lost(run.id, now, "stopped before the answer came")).rowcount
+            return lose(self._database, run.id, because="stopped before the answer came")
 
     def may_go_again(self, run: Run, states: Sequence[State]) -> int:
         """Count the rows that ``put_back`` would let be sent again."""
@@ -426,7 +322,7 @@ class Journal:
             changed = connection.execute(
                 "UPDATE rows SET state = 'waiting', updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
-                (self._touch(run.id), run.id),
+                (touch(self._database, run.id), run.id),
             ).rowcount
             if changed:
                 connection.execute("UPDATE runs SET exit_code = NULL WHERE id = ?", (run.id,))
@@ -436,26 +332,12 @@ class Journal:
         with self._database.transaction() as connection:
             exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
             number = row and min(row, sys.maxsize)
-            now = self._touch(run.id)
+            now = touch(self._database, run.id)
             return connection.execute(
                 "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
                 " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
                 (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, now, run.id, number, number),
             ).rowcount
-
-    def rows(self, run: Run) -> Iterator[RowEntry]:
-        """Yield every row of a run, in order, with what became of the accepted ones."""
-        columns = ", ".join((*(f"r.{name}" for name in _ROW), *(f'd."{name}"' for name in DELIVERY)))
-        with translated():
-            cursor = self._connection.execute(
-                f"SELECT {columns} FROM {self._rows(run)} r LEFT JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
-                " WHERE r.run = ? ORDER BY r.number",
-                (run.account, run.id),
-            )
-            for values in cursor:
-                own, later = values[: len(_ROW)], values[len(_ROW) :]
-                delivery = read_delivery(later) if any(later) else None
-                yield RowEntry(**dict(zip(_ROW, own, strict=True)), delivery=delivery)
 
     def deliveries(self, run: Run) -> Mapping[str, int]:
         """Return how many of a run's accepted rows ended how, as far as Exotel was asked."""
@@ -467,12 +349,6 @@ class Journal:
                     (run.account, run.id),
                 )
             )
-
-    def _touch(self, run: int) -> float:
-        """Keep a run as new as its rows, which are looked for by it; return the moment for those that change now."""
-        now = self._clock()
-        self._connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run))
-        return now
 
     def _is_ours(self, run: Run) -> bool:
         """Whether no other process took the run over, having taken us for dead: then its rows are that one's."""
@@ -490,7 +366,7 @@ class Journal:
             return {}
         found = self._twins(run, items, since)
         if not all(found.values()):
-            self._reclaim_from_dead_processes()  # what they had in flight is over, too
+            reclaim_runs(self._database)  # what they had in flight is over, too
             found = self._twins(run, items, since)
         return found
 
@@ -514,17 +390,8 @@ class Journal:
         runs = []
         for row in cursor:
             record = dict(zip(_RUN, row, strict=True))
-            runs.append(Run(**{**record, "terms": _load(record["terms"])}))
+            runs.append(Run(**{**record, "terms": RunTerms.load(record["terms"])}))
         return runs
-
-    def _reclaim_from_dead_processes(self) -> None:
-        """Mark what runs of dead processes had in flight as unknown, and let others take these runs."""
-        owned = self._connection.execute("SELECT id, owner FROM runs WHERE owner IS NOT NULL").fetchall()
-        for run, owner in owned:
-            if not self._database.is_alive(owner):
-                now = self._touch(run)
-                self._connection.execute(*_lost(run, now, "the process ended before the answer came"))
-                self._connection.execute("UPDATE runs SET owner = NULL WHERE id = ?", (run,))
 
 
 def _strange_rows() -> LedgerError:
@@ -538,21 +405,6 @@ def already_on_its_way(run: Run) -> GuardError:
     return GuardError(
         f"This file already has an unfinished run, {run.name}{holder}",
         remedy=f"{begin} with: exosms runs resume {run.name}",
-    )
-
-
-@cache
-def _settle(rows: int) -> str:
-    """Return the statement that records of so many rows the same, but for their Sids.
-
-    One for all of them: each step of a statement lets go of the interpreter's lock, and then waits for the threads
-    that read answers.
-    """
-    found = ", ".join(["(?, ?)"] * rows)
-    return (
-        "UPDATE rows SET state = ?, status = ?, http_status = ?, code = ?, exit_code = ?, error = ?,"
-        " text = iif(? = 'accepted', NULL, text), updated_at = ?, sid = found.column2"
-        f" FROM (VALUES {found}) AS found WHERE rows.run = ? AND rows.number = found.column1"
     )
 
 
@@ -572,22 +424,3 @@ def names_of_runs(ledger: Path) -> Sequence[str]:
         closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection,
     ):
         return [name for (name,) in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, id DESC")]
-
-
-def _lost(run: int, now: float, error: str) -> tuple[str, tuple[object, ...]]:
-    sql = (
-        "UPDATE rows SET state = 'unknown', exit_code = ?, http_status = NULL, code = NULL, error = ?, updated_at = ?"
-        " WHERE run = ? AND state = 'in_flight'"
-    )
-    return sql, (int(ExitCode.UNKNOWN), error, now, run)
-
-
-def _dump(terms: RunTerms) -> str:
-    stored = terms._asdict()
-    return json.dumps({_STORED_FIELDS: stored.pop("message_fields")._asdict(), **stored})
-
-
-def _load(text: str) -> RunTerms:
-    values: dict[str, Any] = json.loads(text)
-    message_fields = MessageFields(sender="").with_stored(values.pop(_STORED_FIELDS))
-    return RunTerms(message_fields=message_fields, **values)

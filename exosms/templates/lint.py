@@ -4,7 +4,7 @@ Rules of registration have exceptions, and most are not published with a date: t
 makes a template useless here: it cannot be read, its id or header is none, or one id has two texts.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple, Self

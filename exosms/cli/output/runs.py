@@ -10,7 +10,8 @@ from exosms.cli.output.progress import RunProgress
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
-from exosms.ledger.runs import Journal, Reason, Run
+from exosms.ledger.run_rows import Reason
+from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import LeftOut
 from exosms.send.one import refused_here
 from exosms.sms.message import Outcome, Problem, Receipt, Retry
