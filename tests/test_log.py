@@ -114,6 +114,16 @@ def test_conditions(exosms: Shell, argv: tuple[str, ...], expected: list[str]) -
     assert [message["outcome"] for message in logged(exosms, *argv)] == expected
 
 
+@pytest.mark.parametrize("to", ["020 7946 0958", "+442079460958"])
+def test_a_number_without_a_country_code_is_of_the_profile_s_country(exosms: Shell, to: str) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text('version = 1\n[profiles.uk]\ncountry = "GB"\n')
+    config.chmod(0o600)
+    exosms.env |= {"EXOSMS_CONFIG": str(config), "EXOSMS_PROFILE": "uk"}
+    exosms("send", "-p", "sandbox", "--to", "+442079460958", "--body", "Hi")
+    assert [message["to"] for message in logged(exosms, "--to", to)] == ["+442079460958"]
+
+
 def test_nothing_sent_is_nothing_printed(exosms: Shell) -> None:
     assert exosms("log").stdout == ""
     assert "nothing was sent" in exosms("log", "-o", "human").stderr

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import open_ledger, run_of
+from exosms.cli.context import find_settings, open_ledger, run_of
 from exosms.cli.output.out import Format, Out, error_document
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import LedgerEntry
@@ -40,18 +41,27 @@ def command(
 
     exosms log --to 9876543210 --json
     """
-    from exosms.sms.phone import parse
-
     with open_ledger() as ledger:
         if run is not None:
             run = run_of(Journal(ledger), run).name
-        wanted = HistoryFilter(to=parse(to) if to else None, since=since, once_key=once, outcome=outcome, run=run)
+        wanted = HistoryFilter(
+            to=_number(to, out) if to else None, since=since, once_key=once, outcome=outcome, run=run
+        )
         entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
             return _show_document(out, entries)
         if not _show_all(out, entries) and out.is_human:
             out.tell("nothing was sent from this machine that matches")
     return ExitCode.OK
+
+
+def _number(text: str, out: Out) -> str:
+    """Return a recipient as the ledger has it; without ``+`` it is of the profile's country, as in `send`."""
+    from exosms.sms.phone import parse
+
+    if text.startswith("+"):
+        return parse(text)
+    return parse(text, country=find_settings(out, AccountOptions(), account_needed=False).country)
 
 
 def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
