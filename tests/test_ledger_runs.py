@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exosms.bulk.run import stop_for
+from exosms.bulk.stop import stop_for
 from exosms.cli.run_bulk import _released
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError

@@ -5,26 +5,23 @@ message, to prove account, sender and template, and the second two, to prove tha
 """
 
 import heapq
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exosms.bulk.carriers import Carriers, Request
+from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
-from exosms.exotel.outcome import no_thread
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
-from exosms.send.one import refused_here
 from exosms.send.pace import Pace
-from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, envelope, most_telling
+from exosms.sms.message import Message, Outcome, Receipt, Then, envelope, most_telling
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
-from exosms.system.signals import LOOK, leave_signals_to_main_thread
+from exosms.system.signals import LOOK
 
 WORKERS = 8
 """Requests in flight: at 200 a minute and a latency of 2.4 s."""
@@ -53,24 +50,12 @@ _FREE_RETRIES = 20
 _RETRIES_PER_REQUEST = 0.25
 """Retries that a run may make in all: a service that is failing is not helped by more requests."""
 
-_MOST_NOT_SENT = 10
-_MOST_UNKNOWN = 3
-_MOST_REFUSED = 5
-"""Requests in a row, after their retries, that end the same way before a run stops."""
-
 
 class Settled(NamedTuple):
     """A row's outcome, committed."""
 
     item: ClaimedRow
     receipt: Receipt
-
-
-class Stop(NamedTuple):
-    """Why a run ended before its last row."""
-
-    exit_code: int
-    problem: Problem
 
 
 class RunSetup(NamedTuple):
@@ -102,71 +87,6 @@ class RunSetup(NamedTuple):
     chance: Callable[[], float] = random.random
 
 
-@dataclass(order=True, slots=True)
-class _Request:
-    """Rows that go out together, when it is their time (on the monotonic clock); of equal times, by place."""
-
-    due: float
-    place: int
-    items: Sequence[ClaimedRow] = field(compare=False)
-    retry: int = field(compare=False, default=0)
-
-
-class Carriers:
-    """Threads that carry requests and bring answers; they know neither journal nor pace."""
-
-    def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
-        self.flying = 0
-        self.most = most
-        """Requests at a time: fewer than asked for once this machine has no more threads."""
-        self._answers: queue.SimpleQueue[tuple[_Request, Batch]] = queue.SimpleQueue()
-        self._send = send
-        self._jobs: queue.SimpleQueue[_Request] = queue.SimpleQueue()
-        self._threads = 0
-
-    def carry(self, request: _Request) -> None:
-        """Send a request in some thread; its answer comes by ``arrived``."""
-        self.flying += 1
-        if self._threads < min(self.flying, self.most):
-            self._employ()
-        if self._threads:
-            self._jobs.put(request)
-        else:
-            self._answers.put((request, Batch((no_thread(),) * len(request.items), whole=True)))
-
-    def _employ(self) -> None:
-        """Start one more carrier, if there is also a thread for the exchange that it will make."""
-        try:
-            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads + 1}").start()
-            self._threads += 1
-            threading.Thread(target=leave_signals_to_main_thread, daemon=True, name="probe").start()
-        except RuntimeError:  # the system has no thread left
-            self.most = max(1, self.flying - 1)
-
-    def arrived(self, *, timeout: float) -> list[tuple[_Request, Batch]]:
-        """Return the answers that are there; with none, wait for the first, at most so many seconds."""
-        answers: list[tuple[_Request, Batch]] = []
-        try:
-            answers.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
-            while True:
-                answers.append(self._answers.get_nowait())
-        except queue.Empty:
-            self.flying -= len(answers)
-            return answers
-
-    def _work(self) -> None:
-        leave_signals_to_main_thread()
-        while True:
-            request = self._jobs.get()
-            self._answers.put((request, self._carried([item.message for item in request.items])))
-
-    def _carried(self, messages: Sequence[Message]) -> Batch:
-        try:
-            return self._send(messages)
-        except Exception as error:  # noqa: BLE001  # a bug: its messages may be on their way, and their rows must not wait for ever
-            return Batch((_broken(error),) * len(messages), whole=True)
-
-
 class RunDispatcher:
     """Sends what is left of a run that is ours."""
 
@@ -177,14 +97,14 @@ class RunDispatcher:
         self._carriers = Carriers(setup.client.send_batch, most=WORKERS)
         self._pace = Pace(setup.ledger, run.account, setup.rate)
         self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
-        self._later: list[_Request] = []
+        self._later: list[Request] = []
         self._slot: float | None = None
         self._requests = self._retries = self._queued = 0
         self._proven = 0
         self._is_proving = False
         self._size = setup.batch
         self._failures = setup.failed
-        self._streak: tuple[object, int] = (None, 0)
+        self._streak = Streak()
         self._busy: list[ClaimedRow] = []
         self._looks = 0
         self._bug: Exception | None = None
@@ -271,16 +191,16 @@ class RunDispatcher:
                 self._setup.tell(f"waiting {wait:.0f} s to keep to this account's rate")
         return self._slot
 
-    def _next_request(self) -> _Request:
+    def _next_request(self) -> Request:
         size = self._size if self._is_proven else self._proven + 1
         if self._later and (self._later[0].due <= self._setup.now() or not self._fresh):
             request = heapq.heappop(self._later)
             if len(request.items) > size:
                 self._queue(request.items[size:], due=request.due, retry=request.retry)
-            return _Request(due=request.due, place=0, items=request.items[:size], retry=request.retry)
-        return _Request(due=0.0, place=0, items=self._fresh.take(size))
+            return Request(due=request.due, place=0, items=request.items[:size], retry=request.retry)
+        return Request(due=0.0, place=0, items=self._fresh.take(size))
 
-    def _go_on(self, answers: Sequence[tuple[_Request, Batch]]) -> Iterator[Sequence[Settled]]:
+    def _go_on(self, answers: Sequence[tuple[Request, Batch]]) -> Iterator[Sequence[Settled]]:
         """Commit what came back and the claim of what goes out next, then send the one and show the other."""
         results = [result for request, batch in answers for result in self._judge(request, batch)]
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
@@ -300,7 +220,7 @@ class RunDispatcher:
         if claim.elsewhere:
             yield [Settled(item=item, receipt=_ELSEWHERE) for item in claim.elsewhere]
 
-    def _due(self) -> _Request | None:
+    def _due(self) -> Request | None:
         """Return the request whose time has come, unless something forbids it now."""
         when = self._next_start()
         if when is None or self._setup.now() < when:
@@ -316,7 +236,7 @@ class RunDispatcher:
             return None
         return request
 
-    def _record(self, results: Sequence[tuple[ClaimedRow, Receipt, State]], request: _Request | None) -> Claim:
+    def _record(self, results: Sequence[tuple[ClaimedRow, Receipt, State]], request: Request | None) -> Claim:
         """Settle rows and claim a request's, in one commit."""
         if not results and request is None:
             return Claim()
@@ -338,9 +258,9 @@ class RunDispatcher:
     def _stop_if_too_many_failed(self) -> None:
         most = self._setup.most_failures
         if most is not None and self._failures >= most and self.stop is None:
-            self.stop = Stop(exit_code=ExitCode.PARTIAL, problem=_too_many_failed(self._failures))
+            self.stop = too_many_failed(self._failures)
 
-    def _judge(self, request: _Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
+    def _judge(self, request: Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
         """Return what becomes of each row, and plan what follows from it."""
         self._learn(request, batch)
         if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
@@ -363,10 +283,10 @@ class RunDispatcher:
         if again:
             self._try_again(request, again, next(r for _, r, s in results if s is State.WAITING), delay=delay)
         if final:
-            self._watch(final)
+            self.stop = self.stop or self._streak.count(final)
         return results
 
-    def _learn(self, request: _Request, batch: Batch) -> None:
+    def _learn(self, request: Request, batch: Batch) -> None:
         """Note what an answer says about how many texts a request may carry."""
         self._is_proving = self._is_proving and len(request.items) == 1
         if batch.matched and any(receipt.outcome is Outcome.ACCEPTED for receipt in batch.receipts):
@@ -375,7 +295,7 @@ class RunDispatcher:
             self._size = 1
             self._setup.tell("the reply could not be matched to the request; continuing with one text per request")
 
-    def _split(self, request: _Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
+    def _split(self, request: Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
         """Send the halves of a request that was refused as a whole: some row in it is at fault.
 
         They come before all others, the latest first: where every row is at fault, the first ones that went alone say
@@ -384,14 +304,14 @@ class RunDispatcher:
         half = len(request.items) // 2
         for items in (request.items[half:], request.items[:half]):
             self._queued += 1
-            heapq.heappush(self._later, _Request(due=0.0, place=-self._queued, items=items))
+            heapq.heappush(self._later, Request(due=0.0, place=-self._queued, items=items))
         return [(item, receipt, State.WAITING) for item, receipt in zip(request.items, batch.receipts, strict=True)]
 
-    def _may_retry(self, request: _Request) -> bool:
+    def _may_retry(self, request: Request) -> bool:
         allowed = _FREE_RETRIES + _RETRIES_PER_REQUEST * self._requests
         return request.retry < MOST_RETRIES and self._retries < allowed
 
-    def _try_again(self, request: _Request, items: Sequence[ClaimedRow], receipt: Receipt, *, delay: float) -> None:
+    def _try_again(self, request: Request, items: Sequence[ClaimedRow], receipt: Receipt, *, delay: float) -> None:
         self._retries += 1
         reason = f"HTTP {receipt.http_status}" if receipt.http_status else receipt.problem and receipt.problem.message
         self._setup.tell(f"{len(items)} not sent yet ({reason}); trying again in {delay:.1f} s")
@@ -409,25 +329,10 @@ class RunDispatcher:
 
     def _queue(self, items: Sequence[ClaimedRow], *, due: float, retry: int = 0) -> None:
         self._queued += 1
-        heapq.heappush(self._later, _Request(due=due, place=self._queued, items=items, retry=retry))
+        heapq.heappush(self._later, Request(due=due, place=self._queued, items=items, retry=retry))
 
-    def _watch(self, final: Sequence[Receipt]) -> None:
-        """Count requests that end the same bad way one after another, and stop when there are too many."""
-        accepted = any(receipt.outcome is Outcome.ACCEPTED for receipt in final)
-        kinds = set() if accepted else {_kind(receipt) for receipt in final}
-        if len(kinds) != 1:
-            self._streak = (None, 0)
-            return
-        kind = kinds.pop()
-        self._streak = (kind, self._streak[1] + 1 if self._streak[0] == kind else 1)
-        outcome = final[0].outcome
-        if self._streak[1] >= _MOST[outcome]:
-            self._stop_after(final[0], f"{self._streak[1]} requests in a row ended like this: ")
-
-    def _stop_after(self, receipt: Receipt, prefix: str = "") -> None:
-        if self.stop is None and (problem := receipt.problem):
-            said = prefix + (problem.message or f"HTTP {problem.http_status}")
-            self.stop = Stop(exit_code=receipt.exit_code, problem=problem._replace(message=said))
+    def _stop_after(self, receipt: Receipt) -> None:
+        self.stop = self.stop or stop_after(receipt)
 
 
 class _Fresh:
@@ -494,35 +399,6 @@ def size_for(rows: int, *, asked: int) -> int:
     return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
 
 
-def _kind(receipt: Receipt) -> object:
-    if receipt.outcome is Outcome.REJECTED:
-        return receipt.outcome, receipt.http_status, receipt.problem and receipt.problem.code
-    return receipt.outcome
-
-
-def stop_for(error: ExosmsError) -> Stop:
-    """Return the stop that one of our own errors makes."""
-    receipt = refused_here(error)
-    if receipt.problem is None:
-        raise AssertionError
-    return Stop(exit_code=receipt.exit_code, problem=receipt.problem._replace(meaning=_REMAIN))
-
-
-def _broken(error: Exception) -> Receipt:
-    return Receipt(
-        outcome=Outcome.UNKNOWN,
-        exit_code=ExitCode.UNKNOWN,
-        then=Then.STOP,
-        problem=Problem(
-            kind=Outcome.UNKNOWN,
-            message=f"a bug in exosms: {type(error).__name__}",
-            meaning="It may have been sent.",
-            remedy="Please report it, with the command that you ran.",
-            retry=Retry.DECIDE,
-        ),
-    )
-
-
 def _still_busy(rows: int) -> GuardError:
     return GuardError(
         f"{rows} row{' is' if rows == 1 else 's are'} being sent by another run for more than {_MOST_LOOKS} s",
@@ -530,16 +406,4 @@ def _still_busy(rows: int) -> GuardError:
     )
 
 
-def _too_many_failed(rows: int) -> Problem:
-    return Problem(
-        kind="max_failures",
-        message=f"{rows} row{'' if rows == 1 else 's'} failed, and --max-failures stopped the run",
-        meaning=_REMAIN,
-        remedy="See why with `runs show`.",
-        retry=Retry.DECIDE,
-    )
-
-
-_REMAIN = "The remaining rows were not sent."
-_MOST = {Outcome.NOT_SENT: _MOST_NOT_SENT, Outcome.UNKNOWN: _MOST_UNKNOWN, Outcome.REJECTED: _MOST_REFUSED}
 _ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent by another run in the meantime")

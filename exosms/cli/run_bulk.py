@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from exosms.bulk import results_csv
 from exosms.bulk.request import BulkRequest, RunOptions
-from exosms.bulk.run import RunDispatcher, RunSetup, Stop, exit_code_of_rows, size_for, stop_for
+from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
+from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
 from exosms.cli.output.runs import RunReport, interruption

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from exosms.bulk.run import Settled, Stop, stop_for
+from exosms.bulk.run import Settled
+from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document, problem_document
 from exosms.cli.output.out import Document, Format, Out, counted, facts
 from exosms.cli.output.progress import RunProgress

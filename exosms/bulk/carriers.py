@@ -1,0 +1,93 @@
+"""Threads that carry a run's requests and bring their answers."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from exosms.errors import ExitCode
+from exosms.exotel.client import Batch
+from exosms.exotel.outcome import no_thread
+from exosms.ledger.run_rows import ClaimedRow
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.system.signals import leave_signals_to_main_thread
+
+
+@dataclass(order=True, slots=True)
+class Request:
+    """Rows that go out together, when it is their time (on the monotonic clock); of equal times, by place."""
+
+    due: float
+    place: int
+    items: Sequence[ClaimedRow] = field(compare=False)
+    retry: int = field(compare=False, default=0)
+
+
+class Carriers:
+    """Threads that carry requests and bring answers; they know neither journal nor pace."""
+
+    def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
+        self.flying = 0
+        self.most = most
+        """Requests at a time: fewer than asked for once this machine has no more threads."""
+        self._answers: queue.SimpleQueue[tuple[Request, Batch]] = queue.SimpleQueue()
+        self._send = send
+        self._jobs: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._threads = 0
+
+    def carry(self, request: Request) -> None:
+        """Send a request in some thread; its answer comes by ``arrived``."""
+        self.flying += 1
+        if self._threads < min(self.flying, self.most):
+            self._employ()
+        if self._threads:
+            self._jobs.put(request)
+        else:
+            self._answers.put((request, Batch((no_thread(),) * len(request.items), whole=True)))
+
+    def _employ(self) -> None:
+        """Start one more carrier, if there is also a thread for the exchange that it will make."""
+        try:
+            threading.Thread(target=self._work, daemon=True, name=f"carrier {self._threads + 1}").start()
+            self._threads += 1
+            threading.Thread(target=leave_signals_to_main_thread, daemon=True, name="probe").start()
+        except RuntimeError:  # the system has no thread left
+            self.most = max(1, self.flying - 1)
+
+    def arrived(self, *, timeout: float) -> list[tuple[Request, Batch]]:
+        """Return the answers that are there; with none, wait for the first, at most so many seconds."""
+        answers: list[tuple[Request, Batch]] = []
+        try:
+            answers.append(self._answers.get(timeout=timeout) if timeout > 0 else self._answers.get_nowait())
+            while True:
+                answers.append(self._answers.get_nowait())
+        except queue.Empty:
+            self.flying -= len(answers)
+            return answers
+
+    def _work(self) -> None:
+        leave_signals_to_main_thread()
+        while True:
+            request = self._jobs.get()
+            self._answers.put((request, self._carried([item.message for item in request.items])))
+
+    def _carried(self, messages: Sequence[Message]) -> Batch:
+        try:
+            return self._send(messages)
+        except Exception as error:  # noqa: BLE001  # a bug: its messages may be on their way, and their rows must not wait for ever
+            return Batch((_broken(error),) * len(messages), whole=True)
+
+
+def _broken(error: Exception) -> Receipt:
+    return Receipt(
+        outcome=Outcome.UNKNOWN,
+        exit_code=ExitCode.UNKNOWN,
+        then=Then.STOP,
+        problem=Problem(
+            kind=Outcome.UNKNOWN,
+            message=f"a bug in exosms: {type(error).__name__}",
+            meaning="It may have been sent.",
+            remedy="Please report it, with the command that you ran.",
+            retry=Retry.DECIDE,
+        ),
+    )
