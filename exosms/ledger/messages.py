@@ -84,7 +84,7 @@ class OnceKey(NamedTuple):
 
 
 class Ledger:
-    """One process's hold on the ledger."""
+    """One process's hold on the ledger: single messages, once keys, the parts of a day and the pace of accounts."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

@@ -56,7 +56,7 @@ _RUN = Run._fields
 
 
 class Journal:
-    """The runs in a ledger."""
+    """The runs in a ledger: begun, claimed and settled row by row, and counted; ``History`` reads the rows."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
