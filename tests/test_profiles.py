@@ -273,6 +273,8 @@ def test_without_an_account_the_error_says_what_to_do(tmp_path: Path) -> None:
     assert "no profile is stored" in caught.value.message
     for way in ("exosms profile add", "EXOTEL_API_TOKEN", "--region sandbox"):
         assert way in caught.value.remedy
+    with pytest.raises(UsageError, match="--base-url"):
+        settle(tmp_path / "none.toml", base_url="http://example.com")
 
 
 def test_profiles_without_a_default_are_named(config: Path) -> None:

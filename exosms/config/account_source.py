@@ -200,9 +200,9 @@ def account_of(
 
 
 def _account(options: AccountOptions, env: Mapping[str, str], choice: AccountChoice) -> Account:
+    address = _address_from_flags(options)
     if choice.profile is None and choice.missing_variables:
         raise _no_account(env, choice)
-    address = _address_from_flags(options)
     profile = choice.profile or _environment(env, has_address=address is not None)
     address = address or _address_of(profile, choice)
     if not (address and profile.account_sid and profile.api_key and profile.token):

@@ -18,7 +18,7 @@ _UNREADABLE = "The configuration {path} cannot be read: {why}"
 _REWRITE = "Fix it there; write text in double quotes."
 _FIX = "Fix it in {path}."
 
-_FORMAT = toml.Format(
+_FORMAT = toml.TomlFormat(
     tables="profiles",
     version=1,
     largest=1024 * 1024,  # a file of a thousand profiles has a quarter of that

@@ -27,11 +27,11 @@ _POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
 Sentence = tuple[str, str]
 """A message and its remedy; ``{path}`` and the like stand for what they are about."""
 
-Check = Callable[[Path, SmallFile], None]
+AccessCheck = Callable[[Path, SmallFile], None]
 """Raises an ExosmsError for a file that must not be used, whatever it says."""
 
 
-class Format(NamedTuple):
+class TomlFormat(NamedTuple):
     """A kind of file: its bounds, and how it is said what is wrong with one."""
 
     tables: str
@@ -68,13 +68,13 @@ def any_file(_path: Path, _file: SmallFile) -> None:
 # Reading.
 
 
-def read(path: Path, form: Format, *, check: Check = any_file) -> dict[str, Any]:
+def read(path: Path, form: TomlFormat, *, check: AccessCheck = any_file) -> dict[str, Any]:
     """Return what a file says, nothing if there is none; raises the format's error."""
     file = _content(path, path, form, check)
     return {} if file is None else parse(path, file.content, form)
 
 
-def _content(path: Path, target: Path, form: Format, check: Check) -> SmallFile | None:
+def _content(path: Path, target: Path, form: TomlFormat, check: AccessCheck) -> SmallFile | None:
     try:
         file = files.read_small(target, limit=form.largest)
     except FileNotFoundError:
@@ -86,7 +86,7 @@ def _content(path: Path, target: Path, form: Format, check: Check) -> SmallFile 
     return file
 
 
-def parse(path: Path, content: bytes, form: Format) -> dict[str, Any]:
+def parse(path: Path, content: bytes, form: TomlFormat) -> dict[str, Any]:
     """Return what a file's content says; raises the format's error.
 
     The parser's own words may quote a secret: they are not chained, and shown only where a format has no secrets.
@@ -132,7 +132,7 @@ def _place(error: Exception, content: bytes) -> str:
     return f"it is not TOML at {f'line {position[1]}, column {position[2]}' if position else end}"
 
 
-def _check_frame(path: Path, document: Mapping[str, object], form: Format) -> None:
+def _check_frame(path: Path, document: Mapping[str, object], form: TomlFormat) -> None:
     version = document.get("version", form.version)
     if type(version) is not int or version < 1:
         raise form.wrong(form.no_version, path, version=repr(version))
@@ -146,36 +146,32 @@ def _check_frame(path: Path, document: Mapping[str, object], form: Format) -> No
 
 
 @contextmanager
-def edited(path: Path, form: Format, *, check: Check = any_file) -> Iterator[dict[str, Any]]:
+def edited(path: Path, form: TomlFormat, *, check: AccessCheck = any_file) -> Iterator[dict[str, Any]]:
     """Lend what a file says, to be changed in place, then write the difference; nobody else changes it meanwhile.
 
     A symbolic link stays one: what it points to is replaced. Raises the format's error, with the file as it was, and
     ConfigError for one that cannot be written.
     """
+    from copy import deepcopy
+
     target = Path(os.path.realpath(path))
     try:
         files.make_private(target.parent)
         with files.alone(target):
             file = _content(path, target, form, check)
-            source = (file.content if file else b"").decode("utf-8", "replace") or f"version = {form.version}\n"
-            before = parse(path, (file.content if file else b"") or source.encode(), form)
-            after = _copy(before)
+            content = (file.content if file else b"") or f"version = {form.version}\n".encode()
+            before = parse(path, content, form)
+            after = deepcopy(before)
             yield after
             if after != before:
                 mode = 0o600 if form.is_private else file.mode if file else 0o644
-                files.replace(target, _changed(path, source, before, after, form), mode=mode)
+                files.replace(target, _changed(path, content.decode(), before, after, form), mode=mode)
     except OSError as error:
         message, remedy = (text.format(path=path, why=error.strerror) for text in form.unwritable)
         raise ConfigError(message, remedy=remedy) from error
 
 
-def _copy(document: dict[str, Any]) -> dict[str, Any]:
-    from copy import deepcopy
-
-    return deepcopy(document)
-
-
-def _changed(path: Path, source: str, before: Mapping[str, Any], after: dict[str, Any], form: Format) -> bytes:
+def _changed(path: Path, source: str, before: Mapping[str, Any], after: dict[str, Any], form: TomlFormat) -> bytes:
     """Return the file that says ``after``; raises the format's error if its layout is beyond us."""
     bom, source = source[: source.startswith(_BOM)], source.removeprefix(_BOM)
     crlf = "\r\n" in source
@@ -186,21 +182,21 @@ def _changed(path: Path, source: str, before: Mapping[str, Any], after: dict[str
     return content
 
 
-def _said_by(content: bytes, form: Format) -> str:
+def _said_by(content: bytes, form: TomlFormat) -> str:
     try:
         return _comparable(_loads(content), form)
     except (ValueError, RecursionError):
         return ""
 
 
-def _comparable(document: dict[str, Any], form: Format) -> str:
+def _comparable(document: dict[str, Any], form: TomlFormat) -> str:
     """Return one text for all documents that say the same; ``nan`` is not even equal to itself."""
     import json
 
     return json.dumps({form.tables: {}} | document, sort_keys=True, default=repr)
 
 
-def _edit(source: str, before: Mapping[str, Any], after: Mapping[str, Any], form: Format) -> str | None:
+def _edit(source: str, before: Mapping[str, Any], after: Mapping[str, Any], form: TomlFormat) -> str | None:
     """Change what is there in its place, and append new tables, so that a diff shows them alone."""
     old, new = before.get(form.tables, {}), after.get(form.tables, {})
     stays = {name for name in old if name in new and (old[name] == new[name] or isinstance(old[name], dict))}

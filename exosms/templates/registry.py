@@ -19,7 +19,7 @@ from exosms.templates.syntax import Template, parse
 _LARGEST_MIB = 16
 """Ten thousand templates take a third of that."""
 
-FORMAT = toml.Format(
+FORMAT = toml.TomlFormat(
     tables="templates",
     version=1,
     largest=_LARGEST_MIB << 20,
