@@ -199,7 +199,7 @@ def _show_version(wanted: bool) -> None:
 
 def _show_completion(shell: completion.Shell | None) -> None:
     if shell:
-        sys.stdout.write(completion.SCRIPTS[shell])
+        sys.stdout.write(completion.script(shell))
         raise typer.Exit
 
 

@@ -8,6 +8,7 @@ at the first one (zsh, from ``fpath``), evaluate what they are answered (zsh), a
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 
 import typer
 
@@ -23,59 +24,12 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-_ASK = f"{VARIABLE}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="
+_FILES = {Shell.BASH: "exosms.bash", Shell.ZSH: "_exosms", Shell.FISH: "exosms.fish"}
 
-SCRIPTS = {
-    Shell.BASH: f"""\
-# Completion of exosms in bash: source it, or keep it as exosms where bash-completion looks.
-_exosms() {{
-    local IFS=$'\\n'
-    COMPREPLY=($({_ASK}"${{COMP_LINE:0:COMP_POINT}}" \\
-        "$1" 2>/dev/null </dev/null | cut -f 1))
-}}
-complete -o default -F _exosms exosms
-""",
-    Shell.ZSH: f"""\
-#compdef exosms
-# Completion of exosms in zsh: keep it as _exosms in a directory of fpath, or source it after compinit.
-_exosms() {{
-    local line="${{(j: :)words[1,CURRENT-1]}} $PREFIX" answer
-    local -a offered
-    [[ $PREFIX == --*=* ]] && compset -P 1 '*='
-    for answer in ${{(f)"$({_ASK}$line \\
-        ${{~words[1]}} 2>/dev/null </dev/null)"}}; do
-        answer=${{answer//:/\\\\:}}
-        offered+=("${{answer/$'\\t'/:}}")
-    done
-    if (( $#offered )); then
-        _describe -V exosms offered
-    else
-        _files
-    fi
-}}
-if [[ $funcstack[1] == _exosms ]]; then
-    _exosms "$@"
-else
-    compdef _exosms exosms
-fi
-""",
-    Shell.FISH: f"""\
-# Completion of exosms in fish: keep it as exosms.fish in ~/.config/fish/completions, or source it.
-function __exosms_offered
-    set -l word (commandline -ct)
-    set -l program (commandline -cop)[1]
-    set -l option (string match -r -- '^--[^=]+=' $word)
-    set -l offered ({_ASK}(commandline -cp) \\
-        $program 2>/dev/null </dev/null)
-    if test -n "$offered[1]"
-        printf '%s\\n' "$option"$offered
-    else
-        __fish_complete_path $word
-    end
-end
-complete --command exosms --no-files --keep-order --arguments '(__exosms_offered)'
-""",
-}
+
+def script(shell: Shell) -> str:
+    """Return what a shell is to load; the files are links to those that packagers take."""
+    return (Path(__file__).parent / "completions" / _FILES[shell]).read_text(encoding="utf-8")
 
 
 def prepare() -> None:
@@ -86,7 +40,7 @@ def prepare() -> None:
     """
     kind, _, shell = os.environ[VARIABLE].partition("_")
     if kind == "source" and shell in list(Shell):
-        sys.stdout.write(SCRIPTS[Shell(shell)])
+        sys.stdout.write(script(Shell(shell)))
         sys.exit(0)
     sys.modules["rich"] = None  # type: ignore[assignment]  # as the import system says that there is none
     decoy = typer.Typer(add_completion=True, rich_markup_mode=None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
-from exosms.config.settings import Account, AccountOptions, Settings, resolve
+from exosms.config.settings import Account, AccountOptions, Settings, resolve, templates_path
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
@@ -39,14 +39,7 @@ def open_registry(settings: Settings) -> "Registry":
     """Return the templates that these settings name."""
     from exosms.templates import registry
 
-    path = settings.templates
-    if path is None:
-        raise ConfigError(
-            "There is no home directory to look for templates in", remedy="Name a file with --templates."
-        )
-    if settings.sources.get("templates") == "--templates" and not paths.is_there(path):
-        raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
-    return registry.read(path)
+    return registry.read(templates_path(settings))
 
 
 def find_template(settings: Settings, name: str) -> "Registered":

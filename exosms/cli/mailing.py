@@ -446,9 +446,7 @@ class _Mailing:
         return report.conclude()
 
     def _setup(self) -> Dispatcher:
-        account = self._settings.account
-        if account is None:  # find_settings was told that one is needed
-            raise AssertionError
+        account = self._settings.own_account
 
         def check(message: Message) -> None:
             self._guards.check_hour(message, now=time.time())

@@ -214,9 +214,7 @@ def check(
     exosms profile test prod --region singapore
     """
     settings = find_settings(out, AccountOptions(*account)._replace(profile=_one(name, account.profile)))
-    if settings.account is None:
-        raise AssertionError("find_settings was told that an account is needed")
-    receipt = open_client(out, settings.account, timeout=timeout).check_credentials()
+    receipt = open_client(out, settings.own_account, timeout=timeout).check_credentials()
     problem = receipt.problem
     ok = receipt.outcome is Outcome.ACCEPTED
     said = "the credentials are good" if problem is None else problem.meaning

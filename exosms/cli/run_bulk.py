@@ -42,11 +42,8 @@ class RunContext(NamedTuple):
 
 def client_for(context: RunContext, *, timeout: float) -> Client:
     """Return a client for the account; its token may fail to come, so a run begins after this."""
-    account = context.settings.account
-    if account is None:  # find_settings was told that one is needed
-        raise AssertionError
     with context.interrupts.at_once():
-        return open_client(context.out, account, timeout=timeout)
+        return open_client(context.out, context.settings.own_account, timeout=timeout)
 
 
 def carry_out(

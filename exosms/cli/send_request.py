@@ -224,9 +224,7 @@ def _delivered(
     out: Out,
     interrupts: Interrupts,
 ) -> Iterator[Receipt]:
-    account = settings.account
-    if account is None:  # find_settings was told that one is needed
-        raise AssertionError
+    account = settings.own_account
     guards = guards_for(request, settings)
     limited = settings.max_parts_per_day is not None
     once = OnceKey(key=request.once, within=request.within) if request.once else None

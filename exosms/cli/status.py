@@ -137,9 +137,7 @@ def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str]
 def _watch(
     settings: Settings, ledger: Ledger, sids: Sequence[str], out: Out, interrupts: Interrupts, *, timeout: float
 ) -> Watch:
-    account = settings.account
-    if account is None:  # find_settings was told that one is needed
-        raise AssertionError
+    account = settings.own_account
     poller = Poller(
         client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
         ledger=ledger,

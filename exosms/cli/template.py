@@ -12,7 +12,7 @@ from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.output.out import Format, Out
 from exosms.cli.output.tables import draw_table, stacked
-from exosms.errors import ConfigError, ExitCode, InputError, UsageError
+from exosms.errors import ExitCode, InputError, UsageError
 from exosms.sms.message import MessageType
 
 if TYPE_CHECKING:
@@ -255,19 +255,10 @@ def lint(
 
 def _path(place: o.TemplateFile, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
-    from exosms.config.paths import is_there
-    from exosms.config.settings import AccountOptions, resolve
+    from exosms.config.settings import AccountOptions, resolve, templates_path
 
     settings = resolve(AccountOptions(**place._asdict()), os.environ, account_needed=False)
-    path = settings.templates
-    if path is None:
-        raise ConfigError(
-            "There is no home directory to look for templates in",
-            remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
-        )
-    if must_exist and place.templates is not None and not is_there(path):
-        raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
-    return path
+    return templates_path(settings, must_exist=must_exist)
 
 
 def _registry(place: o.TemplateFile) -> "Registry":

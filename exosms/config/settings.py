@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from exosms.config.account import Account, Region, parse_base_url, parse_region
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
-from exosms.config.paths import state_directory
+from exosms.config.paths import is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
+from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
 
 __all__ = [
@@ -55,6 +56,13 @@ class Settings(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     @property
+    def own_account(self) -> Account:
+        """The account, for whoever asked for settings that have one."""
+        if self.account is None:
+            raise AssertionError("resolve was not told that an account is needed")
+        return self.account
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether the emulator in this process answers, so that nothing is sent."""
         return self.account is not None and self.account.is_sandbox
@@ -98,6 +106,19 @@ def describe(settings: Settings) -> tuple[SettingRow, ...]:
         SettingRow(name, None if value is None else _shown(value), settings.sources.get(name, ""))
         for name, value in values.items()
     )
+
+
+def templates_path(settings: Settings, *, must_exist: bool = True) -> Path:
+    """Return where the templates are; raises ConfigError for nowhere, and InputError for a wrong option."""
+    path = settings.templates
+    if path is None:
+        raise ConfigError(
+            "There is no home directory to look for templates in",
+            remedy="Name a file with --templates or EXOSMS_TEMPLATES.",
+        )
+    if must_exist and settings.sources.get("templates") == "--templates" and not is_there(path):
+        raise InputError(f"The templates {path} do not exist", remedy="Check --templates.")
+    return path
 
 
 def _shown(value: object) -> str:
