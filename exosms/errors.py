@@ -96,6 +96,8 @@ class GuardError(ExosmsError):
 class Interrupted(BaseException):
     """A signal asked us to stop while something was left to do."""
 
+    kind = "interrupted"
+
     def __init__(self, signum: int, *, remedy: str = "") -> None:
         super().__init__(signum)
         self.signum = signum
@@ -105,6 +107,11 @@ class Interrupted(BaseException):
     def exit_code(self) -> int:
         """128 + signal, as shells count."""
         return 128 + self.signum
+
+    @property
+    def message(self) -> str:
+        """What the signal did, as errors say it."""
+        return f"interrupted by {self.name}"
 
     @property
     def name(self) -> str:

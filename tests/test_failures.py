@@ -115,6 +115,45 @@ def test_a_question_that_is_interrupted_ends_the_command(exosms: Shell, argv: tu
     assert "bug" not in result.stdout
 
 
+@pytest.mark.parametrize("argv", QUESTIONS, ids=" ".join)
+def test_what_is_interrupted_prints_its_one_document(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms.on_terminal(*argv, "--json", typed=[(": ", "\x03")])
+    (document,) = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    assert (result.exit_code, document["exit_code"], document["schema"]) == (130, 130, 1)
+    assert document["command"] == (argv[0] if argv[0] == "runs" else " ".join(argv[:2]))
+    error = {
+        "kind": "interrupted",
+        "message": "interrupted by SIGINT",
+        "meaning": "Nothing was sent.",
+        "retry": "safe",
+    }
+    assert document["error"].items() >= error.items()
+
+
+@pytest.mark.parametrize("argv", [SEND, ("bulk", "people.csv", *SANDBOX)], ids=["send", "bulk"])
+def test_what_a_guard_refused_is_for_a_person_to_decide(
+    exosms: Shell, argv: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exosms.home)
+    (exosms.home / "people.csv").write_text("to,body\n9876543210,x\n")
+    refused = exosms(*argv, "--json", env={"EXOSMS_ALLOW": "+919000000001"})
+    assert refused.exit_code == 5
+    errors = [refused.json["error"], *(message["error"] for message in refused.json.get("messages", ()))]
+    assert {error["retry"] for error in errors} == {"decide"}
+
+
+def test_runs_are_listed_as_an_object_a_line(exosms: Shell) -> None:
+    file = exosms.home / "people.csv"
+    for name in ("june", "july"):
+        file.write_text(f"to,body\n9876543210,{name}\n")
+        argv = ("bulk", str(file), *SANDBOX, "--run", name, "--yes", "--sent-before", "send")
+        assert exosms(*argv).exit_code == 0
+    listed = exosms("runs", "list", "-o", "jsonl")
+    runs = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert runs == exosms("runs", "list", "--json").json["runs"]
+    assert {run["run"] for run in runs} == {"june", "july"}
+
+
 @pytest.mark.parametrize(("argv", "exit_code"), [*zip(QUESTIONS, (4, 5), strict=True)], ids=str)
 def test_a_question_that_gets_no_answer_is_no_bug(exosms: Shell, argv: tuple[str, ...], exit_code: int) -> None:
     result = exosms.on_terminal(*argv, typed=[(": ", "\x04")] * 5)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError
-from exosms.send.one import refused_here
-from exosms.sms.message import Outcome, Problem, Receipt, Retry
+from exosms.sms.message import Outcome, Problem, Receipt, Retry, problem_of
 
 _MOST = {Outcome.NOT_SENT: 10, Outcome.UNKNOWN: 3, Outcome.REJECTED: 5}
 """Requests in a row, after their retries, that end the same way before a run stops."""
@@ -50,10 +49,7 @@ def _kind(receipt: Receipt) -> object:
 
 def stop_for(error: ExosmsError) -> Stop:
     """Return the stop that one of our own errors makes."""
-    receipt = refused_here(error)
-    if receipt.problem is None:
-        raise AssertionError
-    return Stop(exit_code=receipt.exit_code, problem=receipt.problem._replace(meaning=_REMAIN))
+    return Stop(exit_code=error.exit_code, problem=problem_of(error)._replace(meaning=_REMAIN))
 
 
 def stop_after(receipt: Receipt, prefix: str = "") -> Stop | None:

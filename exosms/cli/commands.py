@@ -110,8 +110,11 @@ def command(
             out.goes_on = True
             tell_failure(out, name, error, values)
             exit_code = error.exit_code
-        except KeyboardInterrupt:  # in a command that takes no signals over, since it sends nothing
-            raise Interrupted(signal.SIGINT) from None
+        except (Interrupted, KeyboardInterrupt) as signalled:  # in a command that sends nothing
+            interrupted = signalled if isinstance(signalled, Interrupted) else Interrupted(signal.SIGINT)
+            out.goes_on = True
+            out.failure(name, interrupted)
+            exit_code = interrupted.exit_code
         raise typer.Exit(exit_code)
 
     vars(exiting)["__signature__"] = inspect.Signature(options)  # which is what typer reads

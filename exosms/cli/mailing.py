@@ -20,7 +20,7 @@ from exosms.cli.options import AccountFlags
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Format, Out, counted, facts
 from exosms.cli.output.plan import plan_document, plan_rows, sample_rows
-from exosms.cli.output.runs import RunReport, counts_document, failure, interrupted_early, show_left_out
+from exosms.cli.output.runs import RunReport, counts_document, failure, show_left_out
 from exosms.cli.prompts import agree
 from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for, hand_out_results
 from exosms.config.settings import AccountOptions
@@ -75,7 +75,7 @@ def mail(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     except ExosmsError as error:
         return _refused(out, error, request, {})
     except Interrupted as interrupted:
-        return interrupted_early(out, interrupted, file=request.file_name, run=request.run)
+        return failure(out, interrupted, file=request.file_name, run=request.run)
 
 
 def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Mapping[str, int]) -> int:

@@ -10,8 +10,7 @@ from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
-from exosms.cli.output.messages import problem_document
-from exosms.cli.output.out import Format, Out, facts
+from exosms.cli.output.out import Format, Out, facts, problem_document
 from exosms.cli.prompts import can_answer, confirmed
 from exosms.config import config_file, paths
 from exosms.config.account import Region

@@ -13,7 +13,7 @@ from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
 from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
-from exosms.cli.output.runs import RunReport, interruption
+from exosms.cli.output.runs import RunReport
 from exosms.config.settings import Settings
 from exosms.errors import ExosmsError, InputError
 from exosms.exotel.client import Client
@@ -21,7 +21,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.guards import Guards
-from exosms.sms.message import Message
+from exosms.sms.message import Message, problem_of
 from exosms.system.signals import Interrupts
 
 _SELDOM = 10_000
@@ -78,7 +78,7 @@ def carry_out(
     interrupted = context.interrupts.interruption
     stop = sender.stop
     if interrupted:
-        problem = interruption(interrupted, "The remaining rows were not sent.")
+        problem = problem_of(interrupted)._replace(meaning="The remaining rows were not sent.")
         stop = Stop(exit_code=interrupted.exit_code, problem=problem)
     try:
         run, exit_code = _released(run, context.journal, stop)

@@ -21,7 +21,6 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputE
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
-from exosms.system.times import local
 
 
 class _Decision(StrEnum):
@@ -46,24 +45,19 @@ def list_(*, out: o.Printer) -> int:
 
     exosms runs list --json
     """
-    from exosms.cli.output.runs import counts_document, listed
+    from exosms.cli.output.runs import listed, run_in_list
 
     with _journal() as (journal, _):
         runs = [(run, journal.counts(run)) for run in journal.runs()]
+        documents = [run_in_list(run, counts) for run, counts in runs]
         if out.format is Format.JSON:
-            documents = [
-                {
-                    "run": run.name,
-                    "file": run.file,
-                    "state": "finished" if run.is_finished else "unfinished",
-                    "started_at": local(run.started_at),
-                    "counts": counts_document(counts),
-                }
-                for run, counts in runs
-            ]
             out.document({"schema": 1, "command": "runs", "exit_code": 0, "runs": documents, "error": None})
             return ExitCode.OK
-        lines = [listed(run, counts, started_at=local(run.started_at)) for run, counts in runs]
+        if out.format is Format.JSONL:
+            for document in documents:
+                out.document(document)
+            return ExitCode.OK
+        lines = [listed(run, counts) for run, counts in runs]
         if out.is_human and lines:
             draw_table(out, ("Run", "State", "Began", "Rows", "Accepted", "File"), lines, folding=1)
         elif out.is_human:
@@ -218,7 +212,7 @@ def purge(
 
 def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, again: Sequence[State] = ()) -> int:
     """Take a run and send what is left of it; with ``again`` only the rows that ended so."""
-    from exosms.cli.output.runs import counts_document, failure, interrupted_early
+    from exosms.cli.output.runs import counts_document, failure
     from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for
     from exosms.system.signals import Interrupts
 
@@ -254,10 +248,8 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
             return carry_out(run, options, context, client, again=rows if again else None)
     except UsageError:
         raise
-    except ExosmsError as error:
+    except (ExosmsError, Interrupted) as error:
         return failure(out, error, file=file, run=name, counts=counts)
-    except Interrupted as interrupted:
-        return interrupted_early(out, interrupted, file=file, run=name, counts=counts)
 
 
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:

@@ -14,7 +14,7 @@ from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.send.pace import Pace
-from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, problem_of
 from exosms.sms.rate import MOST_RETRIES, Rate, pause_of
 from exosms.system.times import local
 
@@ -166,18 +166,11 @@ class Dispatcher(NamedTuple):
 
 def refused_here(error: ExosmsError) -> Receipt:
     """Return the receipt of a message that one of our own errors kept back; it stops the command."""
-    refused = isinstance(error, InputError)
     return Receipt(
-        outcome=Outcome.REJECTED if refused else Outcome.NOT_SENT,
+        outcome=Outcome.REJECTED if isinstance(error, InputError) else Outcome.NOT_SENT,
         exit_code=error.exit_code,
         then=Then.STOP,
-        problem=Problem(
-            kind=error.kind,
-            message=error.message,
-            meaning="Nothing was sent.",
-            remedy=error.remedy,
-            retry=Retry.NO if refused else Retry.SAFE,
-        ),
+        problem=problem_of(error),
     )
 
 

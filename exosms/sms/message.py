@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
-from exosms.errors import ExitCode
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
 from exosms.sms import dlt
 from exosms.sms.field import Field, Scope, check_url, words_of
 
@@ -145,6 +145,18 @@ class Problem(NamedTuple):
     def status_text(self) -> str:
         """The status as a person reads it, ``HTTP 403``; empty where no answer came."""
         return f"HTTP {self.http_status}" if self.http_status else ""
+
+
+def problem_of(error: ExosmsError | Interrupted) -> Problem:
+    """Return what one of our own errors, which comes before any request, means for a message."""
+    retry = Retry.SAFE
+    if isinstance(error, InputError):
+        retry = Retry.NO
+    elif isinstance(error, GuardError):
+        retry = Retry.DECIDE
+    return Problem(
+        kind=error.kind, message=error.message, meaning="Nothing was sent.", remedy=error.remedy, retry=retry
+    )
 
 
 class Then(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from exosms.cli.output.messages import causes, delivery_document, delivery_facts, problem_document, reason
-from exosms.cli.output.out import Format, Out, facts
+from exosms.cli.output.messages import causes, delivery_document, delivery_facts, reason
+from exosms.cli.output.out import Format, Out, facts, problem_document
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.messages import LedgerEntry
 from exosms.sms.message import Delivery, Outcome, Problem

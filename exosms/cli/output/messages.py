@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exosms.cli.output.out import Format, Out, counted, error_document, facts
+from exosms.cli.output.out import Format, Out, counted, error_document, facts, problem_document
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
@@ -146,19 +146,6 @@ def message_document(result: MessageResult) -> Mapping[str, Any]:
 def delivery_document(delivery: Delivery) -> Mapping[str, Any]:
     """Return what only delivery brings."""
     return {"price": delivery.price, "sent_at": delivery.sent_at, "updated_at": delivery.updated_at}
-
-
-def problem_document(problem: Problem) -> Mapping[str, Any]:
-    """Return an error of a message with the keys that every error has."""
-    return {
-        "kind": problem.kind,
-        "http_status": problem.http_status,
-        "code": problem.code,
-        "message": problem.message,
-        "meaning": problem.meaning,
-        "remedy": problem.remedy,
-        "retry": problem.retry,
-    }
 
 
 def delivery_facts(delivery: Delivery) -> list[str]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
-from exosms.errors import ConfigError, ExosmsError, InputError
-from exosms.sms.message import Retry
+from exosms.errors import ConfigError, ExosmsError, Interrupted
+from exosms.sms.message import Problem, problem_of
 from exosms.system.escaping import printable
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Out:
     verbose: bool = False
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
+    is_within_document: bool = False
+    """Whether a JSON document was begun that is printed piece by piece."""
     has_lost: bool = False
     """Whether it was told that a result could not be printed."""
     unpaint: Callable[[], None] | None = None
@@ -89,6 +91,8 @@ class Out:
         """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
         opening = f"{_json(first)[:-1]}, {_json(name)}: ["
 
+        self.is_within_document = True
+
         def write(stream: TextIO) -> None:
             stream.write(opening)
             stream.writelines(", " * (place > 0) + _json(item) for place, item in enumerate(items))
@@ -123,10 +127,10 @@ class Out:
         if remedy:
             self._write(self.stderr, f"  {printable(remedy)}")
 
-    def failure(self, command: str, error: ExosmsError, **more: Any) -> None:
-        """Print what made a whole command fail: a sentence, and with JSON the document as well."""
+    def failure(self, command: str, error: ExosmsError | Interrupted, **more: Any) -> None:
+        """Print what ended a whole command early: a sentence, and with JSON the document as well."""
         self.fail(error.message, remedy=error.remedy)
-        if self.format in {Format.JSON, Format.JSONL}:
+        if self.format in {Format.JSON, Format.JSONL} and not self.is_within_document:
             self.document(
                 {
                     "schema": 1,
@@ -227,16 +231,21 @@ def _detach(stream: TextIO) -> None:
     os.close(nothing)
 
 
-def error_document(error: ExosmsError) -> Document:
+def error_document(error: ExosmsError | Interrupted) -> Document:
     """Return an error of our own with the keys that every error has."""
+    return problem_document(problem_of(error))
+
+
+def problem_document(problem: Problem) -> Document:
+    """Return what went wrong with the keys that every error has."""
     return {
-        "kind": error.kind,
-        "http_status": None,
-        "code": None,
-        "message": error.message,
-        "meaning": "Nothing was sent.",
-        "remedy": error.remedy,
-        "retry": Retry.NO if isinstance(error, InputError) else Retry.SAFE,
+        "kind": problem.kind,
+        "http_status": problem.http_status,
+        "code": problem.code,
+        "message": problem.message,
+        "meaning": problem.meaning,
+        "remedy": problem.remedy,
+        "retry": problem.retry,
     }
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.run import Settled
 from exosms.bulk.stop import Stop, stop_for
-from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document, problem_document
-from exosms.cli.output.out import Document, Format, Out, counted, facts
+from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document
+from exosms.cli.output.out import Document, Format, Out, counted, facts, problem_document
 from exosms.cli.output.progress import RunProgress
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
@@ -15,7 +15,8 @@ from exosms.ledger.run_rows import Reason
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import LeftOut
 from exosms.send.one import refused_here
-from exosms.sms.message import Outcome, Problem, Receipt, Retry
+from exosms.sms.message import Outcome, Receipt, Retry
+from exosms.system.times import local
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -160,10 +161,21 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
         out.tell(remedy)
 
 
-def listed(run: Run, counts: Mapping[str, int], *, started_at: str) -> tuple[str, ...]:
+def run_in_list(run: Run, counts: Mapping[str, int]) -> Document:
+    """Return a run as one of many."""
+    return {
+        "run": run.name,
+        "file": run.file,
+        "state": "finished" if run.is_finished else "unfinished",
+        "started_at": local(run.started_at),
+        "counts": counts_document(counts),
+    }
+
+
+def listed(run: Run, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Return a run as one line: name, state, when it began, rows, accepted ones, file."""
     state = "finished" if run.is_finished else "unfinished"
-    return run.name, state, started_at, str(sum(counts.values())), str(counts.get("accepted", 0)), run.file
+    return run.name, state, local(run.started_at), str(sum(counts.values())), str(counts.get("accepted", 0)), run.file
 
 
 def _result(settled: Settled) -> MessageResult:
@@ -237,32 +249,8 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
     return ""
 
 
-def failure(out: Out, error: ExosmsError, *, file: str, run: str | None = None, **more: Any) -> int:
-    """Print what kept a whole run back, and return its exit code."""
+def failure(out: Out, error: ExosmsError | Interrupted, *, file: str, run: str | None = None, **more: Any) -> int:
+    """Print what kept a whole run back, before its first request, and return the exit code."""
     counts = more.pop("counts", counts_document({}))
     out.failure("bulk", error, run=run, file=file, counts=counts, **more)
     return error.exit_code
-
-
-def interrupted_early(
-    out: Out, interrupted: Interrupted, *, file: str, run: str | None, counts: Document | None = None
-) -> int:
-    """Print that a signal ended the command before its first request, and return the exit code."""
-    out.fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
-    if out.format in {Format.JSON, Format.JSONL}:
-        document = {"schema": 1, "command": "bulk", "exit_code": interrupted.exit_code, "run": run, "file": file}
-        counts = counts or counts_document({})
-        error = problem_document(interruption(interrupted, "Nothing was sent."))
-        out.document({**document, "counts": counts, "error": error})
-    return interrupted.exit_code
-
-
-def interruption(interrupted: Interrupted, meaning: str) -> Problem:
-    """Return the problem that a signal makes."""
-    return Problem(
-        kind="interrupted",
-        message=f"interrupted by {interrupted.name}",
-        meaning=meaning,
-        remedy=interrupted.remedy,
-        retry=Retry.SAFE,
-    )
