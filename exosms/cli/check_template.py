@@ -51,7 +51,7 @@ def command(
             return _check_rows(out, csv, known, delimiter=delimiter, encoding=csv_encoding)
         return _check_one(out, body, body_file, known)
     except InputError as error:
-        out.failure("check-template", error, match=False, template=template, values={}, problems=[])
+        out.failure(error, match=False, template=template, values={}, problems=[])
         return error.exit_code
 
 
@@ -93,7 +93,7 @@ def _check_one(out: Out, body: str | None, body_file: str | None, known: "Regist
     verdict = _verdict(body if body is not None else read_text(body_file or "-"), known)
     exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document({**_head(exit_code), **template_check.document(verdict), "error": None})
+        out.result(exit_code=int(exit_code), **template_check.document(verdict), error=None)
     else:
         template_check.show(out, verdict)
     return exit_code
@@ -127,9 +127,15 @@ def _check_rows(
     if out.format in {Format.JSON, Format.JSONL}:
         counts = {"rows": checked, "matched": matched}
         own = known.name or None if isinstance(known, Registered) else None
-        found_at = {"warnings": [*warnings], "problems": problems, "error": None}
-        out.document(
-            {**_head(exit_code), "match": not exit_code, "template": own, "values": {}, "counts": counts, **found_at}
+        out.result(
+            exit_code=int(exit_code),
+            match=not exit_code,
+            template=own,
+            values={},
+            counts=counts,
+            warnings=[*warnings],
+            problems=problems,
+            error=None,
         )
     else:
         for warning, count in warnings.items():
@@ -211,7 +217,3 @@ def _name(row_check: "TemplateCheck | Sequence[RowError]", known: "Registered | 
 
     template = row_check.template if isinstance(row_check, TemplateCheck) else known
     return template.name if isinstance(template, Registered) else ""
-
-
-def _head(exit_code: int) -> Mapping[str, Any]:
-    return {"schema": 1, "command": "check-template", "exit_code": int(exit_code)}

@@ -35,7 +35,7 @@ def command(
     match out.format:
         case Format.JSON:
             documents = [*map(_document, entries)]
-            out.document({"schema": 1, "command": "codes", "exit_code": 0, "codes": documents, "error": None})
+            out.result(exit_code=0, codes=documents, error=None)
         case Format.JSONL:
             for entry in entries:
                 out.document(_document(entry))

@@ -82,15 +82,15 @@ def _unforeseen(error: Exception) -> int:
     return ExitCode.BUG
 
 
-def _tell_failure(out: Out, name: str, error: ExosmsError, _options: Mapping[str, Any]) -> None:
-    out.failure(name, error)
+def _tell_failure(out: Out, error: ExosmsError, _values: Mapping[str, Any]) -> None:
+    out.failure(error)
 
 
 def command(
     function: Callable[..., int],
     name: str,
     *,
-    tell_failure: Callable[[Out, str, ExosmsError, Mapping[str, Any]], None] = _tell_failure,
+    tell_failure: Callable[[Out, ExosmsError, Mapping[str, Any]], None] = _tell_failure,
 ) -> Callable[..., NoReturn]:
     """Turn a function that returns an exit code into a command; what it raises is told in its own format.
 
@@ -101,6 +101,7 @@ def command(
     @functools.wraps(function)
     def exiting(**values: Any) -> NoReturn:
         out = o.Printing(**{name: values[name] for name in o.Printing._fields if name in values}).out()
+        out.command = name
         try:
             _refuse_what_is_no_text(options, values)
             exit_code = call({**values, "out": out})
@@ -108,12 +109,12 @@ def command(
             raise  # standard output stays empty
         except ExosmsError as error:
             out.goes_on = True
-            tell_failure(out, name, error, values)
+            tell_failure(out, error, values)
             exit_code = error.exit_code
         except (Interrupted, KeyboardInterrupt) as signalled:  # in a command that sends nothing
             interrupted = signalled if isinstance(signalled, Interrupted) else Interrupted(signal.SIGINT)
             out.goes_on = True
-            out.failure(name, interrupted)
+            out.failure(interrupted)
             exit_code = interrupted.exit_code
         raise typer.Exit(exit_code)
 

@@ -55,15 +55,11 @@ def command(
         _show(out, check)
     exit_code = most_telling(check.exit_code for check in checks)
     if out.format is Format.JSON:
-        out.document(
-            {
-                "schema": 1,
-                "command": "doctor",
-                "profile": examination.profile,
-                "exit_code": int(exit_code),
-                "checks": [_document(check) for check in checks],
-                "error": None,
-            }
+        out.result(
+            profile=examination.profile,
+            exit_code=int(exit_code),
+            checks=[_document(check) for check in checks],
+            error=None,
         )
     return exit_code
 

@@ -79,7 +79,7 @@ def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
     def rest() -> Mapping[str, Any]:
         return {"exit_code": _exit_code(error), "error": error_document(error) if error else None}
 
-    out.long_document({"schema": 1, "command": "log"}, "messages", messages(), rest)
+    out.long_result("messages", messages(), rest)
     return _exit_code(error)
 
 

@@ -349,18 +349,14 @@ class _Mailing:
                 "rejected": plan.totals.rejected,
                 "skipped": plan.totals.skipped,
             }
-            out.document(
-                {
-                    "schema": 1,
-                    "command": "bulk",
-                    "run": self._request.run,
-                    "file": self._request.file_name,
-                    "exit_code": 0,
-                    "outcome": "planned",
-                    "counts": counts_document(counts),
-                    "plan": plan_document(plan),
-                    "error": None,
-                }
+            out.result(
+                run=self._request.run,
+                file=self._request.file_name,
+                exit_code=0,
+                outcome="planned",
+                counts=counts_document(counts),
+                plan=plan_document(plan),
+                error=None,
             )
         elif out.is_human:
             out.draw(facts([("plan for", self._request.file_name), *plan_rows(plan), *self._what_goes_out()]))
@@ -432,7 +428,7 @@ class _Mailing:
         return partial(self._send_samples, samples)
 
     def _send_samples(self, samples: Sequence[Message]) -> int:
-        report = SendReport(self._out, "bulk", recipients=[sample.to for sample in samples])
+        report = SendReport(self._out, recipients=[sample.to for sample in samples])
         report.profile, report.sandbox = self._settings.profile, self._settings.is_sandbox
         try:
             if self._request.dry_run:

@@ -78,7 +78,7 @@ def add(
     replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
     profile = form.fill_in(before)
     is_default = config_file.save_profile(file, profile, replace=replaces)
-    _done(out, "profile add", name, f"stored in {file}" + (", the default" if is_default else ""))
+    _done(out, name, f"stored in {file}" + (", the default" if is_default else ""))
     if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
         out.tell(f"to send from it without --from: exosms profile add {name} --yes --from SENDER")
     out.tell(f"try it: exosms profile test {name}")
@@ -127,7 +127,7 @@ def list_(*, config: Path | None = None, out: o.Printer) -> int:
         for profile in (*profiles, BUILT_IN)
     ]
     if out.format is Format.JSON:
-        out.document({"schema": 1, "command": "profile list", "exit_code": 0, "profiles": rows, "error": None})
+        out.result(exit_code=0, profiles=rows, error=None)
     for row in [] if out.format is Format.JSON else rows:
         if out.format is Format.JSONL:
             out.document(row)
@@ -154,15 +154,11 @@ def show(
     rows = describe(settings)
     match out.format:
         case Format.JSON:
-            out.document(
-                {
-                    "schema": 1,
-                    "command": "profile show",
-                    "exit_code": 0,
-                    "profile": settings.profile,
-                    "settings": {row.name: {"value": row.value, "source": row.source or None} for row in rows},
-                    "error": None,
-                }
+            out.result(
+                exit_code=0,
+                profile=settings.profile,
+                settings={row.name: {"value": row.value, "source": row.source or None} for row in rows},
+                error=None,
             )
         case Format.JSONL:
             for row in rows:
@@ -183,7 +179,7 @@ def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     exosms profile use staging --json
     """
     config_file.use_profile(paths.config_path_to_write(config, os.environ), name)
-    _done(out, "profile use", name, "now the default")
+    _done(out, name, "now the default")
     return ExitCode.OK
 
 
@@ -195,7 +191,7 @@ def remove(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     exosms profile remove old --json
     """
     config_file.remove_profile(paths.config_path_to_write(config, os.environ), name)
-    _done(out, "profile remove", name, "removed")
+    _done(out, name, "removed")
     return ExitCode.OK
 
 
@@ -219,19 +215,15 @@ def check(
     said = "the credentials are good" if problem is None else problem.meaning
     match out.format:
         case Format.JSON | Format.JSONL:
-            out.document(
-                {
-                    "schema": 1,
-                    "command": "profile test",
-                    "profile": settings.profile,
-                    **({"sandbox": True} if settings.is_sandbox else {}),
-                    "exit_code": int(receipt.exit_code),
-                    "ok": ok,
-                    "http_status": receipt.http_status,
-                    "meaning": said,
-                    "remedy": problem.remedy if problem else None,
-                    "error": problem_document(problem) if problem else None,
-                }
+            out.result(
+                profile=settings.profile,
+                **({"sandbox": True} if settings.is_sandbox else {}),
+                exit_code=int(receipt.exit_code),
+                ok=ok,
+                http_status=receipt.http_status,
+                meaning=said,
+                remedy=problem.remedy if problem else None,
+                error=problem_document(problem) if problem else None,
             )
         case _:
             out.line("ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said)
@@ -249,7 +241,7 @@ def path(*, config: Path | None = None, out: o.Printer) -> int:
     """
     where = str(paths.config_path_to_write(config, os.environ))
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document({"schema": 1, "command": "profile path", "exit_code": 0, "path": where, "error": None})
+        out.result(exit_code=0, path=where, error=None)
     else:
         out.line(where)
     return ExitCode.OK
@@ -262,9 +254,9 @@ def _one(name: str | None, profile: str | None) -> str | None:
     return name or profile
 
 
-def _done(out: Out, command: str, name: str, what: str) -> None:
+def _done(out: Out, name: str, what: str) -> None:
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document({"schema": 1, "command": command, "exit_code": 0, "profile": name, "error": None})
+        out.result(exit_code=0, profile=name, error=None)
     else:
         out.line(name, what)
 

@@ -51,7 +51,7 @@ def list_(*, out: o.Printer) -> int:
         runs = [(run, journal.counts(run)) for run in journal.runs()]
         documents = [run_in_list(run, counts) for run, counts in runs]
         if out.format is Format.JSON:
-            out.document({"schema": 1, "command": "runs", "exit_code": 0, "runs": documents, "error": None})
+            out.result(exit_code=0, runs=documents, error=None)
             return ExitCode.OK
         if out.format is Format.JSONL:
             for document in documents:
@@ -204,7 +204,7 @@ def purge(
             _agreed(out, "Delete records older than that?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
-            out.document({"schema": 1, "command": "runs", "exit_code": 0, "purged": messages, "error": None})
+            out.result(exit_code=0, purged=messages, error=None)
         else:
             out.line(f"{counted(messages, 'message')} deleted")
     return ExitCode.OK
@@ -263,8 +263,7 @@ def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
 
 def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, about: dict[str, str | None]) -> None:
     if out.format in {Format.JSON, Format.JSONL}:
-        document = {"as": decision, "resolved": resolved, "error": None}
-        out.document({"schema": 1, "command": "runs", "exit_code": 0, **about, **document})
+        out.result(exit_code=0, **about, **{"as": decision}, resolved=resolved, error=None)
     elif not resolved:
         out.tell(f"the {what} has no unknown messages")
     else:

@@ -37,10 +37,10 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
     return send(request, account, out)
 
 
-def tell_failure(out: Out, name: str, error: ExosmsError, values: Mapping[str, Any]) -> None:
+def tell_failure(out: Out, error: ExosmsError, values: Mapping[str, Any]) -> None:
     """Tell why nobody can be sent anything, recipient by recipient."""
     from exosms.cli.output.messages import SendReport
 
-    report = SendReport(out, name, recipients=o.recipients(values["to"]))
+    report = SendReport(out, recipients=o.recipients(values["to"]))
     report.fail(error)
     report.conclude()

@@ -49,7 +49,7 @@ _MANY_PARTS = 7
 def send(request: SendRequest, account: AccountFlags, out: Out) -> int:
     """Send what is asked for and return the exit code."""
     options = options_for(request, account)
-    report = SendReport(out, "send", recipients=request.to)
+    report = SendReport(out, recipients=request.to)
     interrupts = Interrupts()
     with interrupts.installed():
         try:

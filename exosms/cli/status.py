@@ -191,7 +191,7 @@ class _Page:
     def fail(self, error: ExosmsError) -> int:
         """Print the error that ended the command."""
         if self._out.format is Format.JSONL and not self._shown:  # or nothing at all would say it there
-            self._out.failure("status", error)
+            self._out.failure(error)
             return error.exit_code
         self._out.fail(error.message, remedy=error.remedy)
         return self.conclude(error.exit_code, error)
@@ -202,17 +202,13 @@ class _Page:
         if exit_code is None:
             exit_code = report.exit_code if report else ExitCode.OK
         if self._out.format is Format.JSON:
-            self._out.document(
-                {
-                    "schema": 1,
-                    "command": "status",
-                    "profile": self.settings.profile if self.settings else None,
-                    **({"sandbox": True} if self._is_sandbox else {}),
-                    "exit_code": int(exit_code),
-                    "outcome": report.outcome if report else None,
-                    "messages": [document(*shown) for shown in self._shown],
-                    "error": error_document(error) if error else None,
-                }
+            self._out.result(
+                profile=self.settings.profile if self.settings else None,
+                **({"sandbox": True} if self._is_sandbox else {}),
+                exit_code=int(exit_code),
+                outcome=report.outcome if report else None,
+                messages=[document(*shown) for shown in self._shown],
+                error=error_document(error) if error else None,
             )
         return int(exit_code)
 

@@ -50,7 +50,7 @@ def list_(
     for flaw in known.flawed.values():
         out.warn(flaw.message)
     if out.format is Format.JSON:
-        out.document(_head("list") | {"templates": [*map(_document, found)], "error": None})
+        out.result(exit_code=0, templates=[*map(_document, found)], error=None)
     elif out.format is Format.JSONL:
         for each in found:
             out.document(_document(each))
@@ -78,7 +78,7 @@ def show(
     """
     document = _document(_registry(place).get(name))
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document(_head("show") | {"template": document, "error": None})
+        out.result(exit_code=0, template=document, error=None)
         return ExitCode.OK
     rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
     if out.is_human:
@@ -154,7 +154,7 @@ def add(
     for warning in _checked(path, name, table):
         out.warn(warning)
     saved = edit_file.add(path, name, table, replace=yes)
-    _tell(out, "add", path, saved)
+    _tell(out, path, saved)
     return ExitCode.OK
 
 
@@ -176,7 +176,7 @@ def remove(
     own = name if name in known.flawed else known.get(name).name
     edit_file.remove(known.path, own)
     if out.format in {Format.JSON, Format.JSONL}:
-        out.document(_head("remove") | {"file": str(known.path), "removed": [own], "error": None})
+        out.result(exit_code=0, file=str(known.path), removed=[own], error=None)
     else:
         out.line("removed", own)
     return ExitCode.OK
@@ -224,7 +224,7 @@ def import_(
     for note in export.notes:
         out.warn(_placed(note, export.label))
     saved = edit_file.store(path, export.templates, replace=yes)
-    _tell(out, "import", path, saved, export=export)
+    _tell(out, path, saved, export=export)
     return ExitCode.OK
 
 
@@ -302,10 +302,6 @@ def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def _head(verb: str, exit_code: int = 0) -> dict[str, Any]:
-    return {"schema": 1, "command": f"template {verb}", "exit_code": exit_code}
-
-
 def _document(registered: "Registered") -> dict[str, Any]:
     return {
         "name": registered.name,
@@ -324,14 +320,14 @@ def _cells(registered: "Registered") -> Sequence[str]:
     return [str(cell or "") for cell in own]
 
 
-def _tell(out: Out, verb: str, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
+def _tell(out: Out, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
     """Say what became of the templates."""
     for warning in saved.warnings:
         out.warn(warning)
     if out.format in {Format.JSON, Format.JSONL}:
         changes = {"added": saved.added, "updated": saved.updated, "unchanged": saved.unchanged}
         more = _export_document(export) if export else {}
-        out.document(_head(verb) | {"file": str(path), **changes, **more, "error": None})
+        out.result(exit_code=0, file=str(path), **changes, **more, error=None)
         return
     for word, names in (("added", saved.added), ("updated", saved.updated)):
         for name in names:
@@ -367,7 +363,7 @@ def _refuse(out: Out, error: Any) -> int:
     if out.format in {Format.HUMAN, Format.PLAIN}:
         for problem in error.problems:
             out.line("refused", f"{error.label} {problem.row}", problem.column or "", problem.message)
-    out.failure("template import", error, problems=[*map(_notice_document, error.problems)])
+    out.failure(error, problems=[*map(_notice_document, error.problems)])
     return int(error.exit_code)
 
 
@@ -382,9 +378,9 @@ def _report(out: Out, notes: "Sequence[LintNotice]", *, count: int) -> int:
     documents = [*map(_note_document, notes)]
     if out.format in {Format.JSON, Format.JSONL}:
         if wrong:
-            out.failure("template lint", error, templates=count, notes=documents)
+            out.failure(error, templates=count, notes=documents)
         else:
-            out.document(_head("lint") | {"templates": count, "notes": documents, "error": None})
+            out.result(exit_code=0, templates=count, notes=documents, error=None)
         return exit_code
     if out.is_human and notes:
         draw_table(out, ("", "Template", "Kind", "What", "Rule"), [*map(_note_cells, notes)], folding=2)

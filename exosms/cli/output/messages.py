@@ -32,9 +32,8 @@ class MessageResult(NamedTuple):
 class SendReport:
     """Collects what became of each recipient's message, shows it as it comes, and ends with the exit code."""
 
-    def __init__(self, out: Out, command: str, *, recipients: Sequence[str]) -> None:
+    def __init__(self, out: Out, *, recipients: Sequence[str]) -> None:
         self._out = out
-        self._command = command
         self._expected: list[str | Message] = list(recipients)
         self._results: list[MessageResult] = []
         self._error: ExosmsError | None = None
@@ -78,17 +77,13 @@ class SendReport:
         exit_code = int(exit_code_of(receipts) if self._exit_code is None else self._exit_code)
         receipt = decisive(receipts)
         if self._out.format is Format.JSON:
-            self._out.document(
-                {
-                    "schema": 1,
-                    "command": self._command,
-                    "profile": self.profile,
-                    **({"sandbox": True} if self.sandbox else {}),
-                    "exit_code": exit_code,
-                    "outcome": receipt.outcome if receipt else None,
-                    "messages": [message_document(result) for result in self._results],
-                    "error": error_document(self._error) if self._error else None,
-                }
+            self._out.result(
+                profile=self.profile,
+                **({"sandbox": True} if self.sandbox else {}),
+                exit_code=exit_code,
+                outcome=receipt.outcome if receipt else None,
+                messages=[message_document(result) for result in self._results],
+                error=error_document(self._error) if self._error else None,
             )
         return exit_code
 

@@ -39,6 +39,8 @@ class Out:
     format: Format = Format.PLAIN
     quiet: bool = False
     verbose: bool = False
+    command: str = ""
+    """The command as its JSON documents call it."""
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
     is_within_document: bool = False
@@ -85,11 +87,18 @@ class Out:
         """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
         self._write(self.stdout, _json(document))
 
-    def long_document(
-        self, first: Document, name: str, items: Iterable[Document], rest: Callable[[], Document]
-    ) -> None:
+    @property
+    def _head(self) -> Document:
+        """What the one JSON document of every command begins with."""
+        return {"schema": 1, "command": self.command}
+
+    def result(self, **said: Any) -> None:
+        """Print the one JSON document of the command; that of a run says itself which command it is of."""
+        self.document({**self._head, **said})
+
+    def long_result(self, name: str, items: Iterable[Document], rest: Callable[[], Document]) -> None:
         """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
-        opening = f"{_json(first)[:-1]}, {_json(name)}: ["
+        opening = f"{_json(self._head)[:-1]}, {_json(name)}: ["
 
         self.is_within_document = True
 
@@ -127,19 +136,11 @@ class Out:
         if remedy:
             self._write(self.stderr, f"  {printable(remedy)}")
 
-    def failure(self, command: str, error: ExosmsError | Interrupted, **more: Any) -> None:
+    def failure(self, error: ExosmsError | Interrupted, **more: Any) -> None:
         """Print what ended a whole command early: a sentence, and with JSON the document as well."""
         self.fail(error.message, remedy=error.remedy)
         if self.format in {Format.JSON, Format.JSONL} and not self.is_within_document:
-            self.document(
-                {
-                    "schema": 1,
-                    "command": command,
-                    "exit_code": int(error.exit_code),
-                    **more,
-                    "error": error_document(error),
-                }
-            )
+            self.result(exit_code=int(error.exit_code), **more, error=error_document(error))
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -34,7 +34,6 @@ def counts_document(counts: Mapping[str, int]) -> Document:
 def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: Document | None) -> Document:
     """Return a run with the keys that scripts rely on; it is the same wherever it is printed."""
     return {
-        "schema": 1,
         "command": "bulk",
         "run": run.name,
         "file": run.file,
@@ -90,7 +89,7 @@ class RunReport:
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
             more = {"sandbox": True} if self._sandbox else {}
-            self._out.document({**document, **({"deliveries": later} if later else {}), **more})
+            self._out.result(**document, **({"deliveries": later} if later else {}), **more)
         elif self._out.is_human:
             self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
         else:
@@ -111,9 +110,8 @@ class RunReport:
             retry=Retry.DECIDE,
         )
         if self._out.format in {Format.JSON, Format.JSONL}:
-            self._out.document(
-                run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
-            )
+            document = run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
+            self._out.result(**document)
         else:
             self._out.tell(sentence(run, self._progress.ended))
         self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
@@ -252,5 +250,5 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
 def failure(out: Out, error: ExosmsError | Interrupted, *, file: str, run: str | None = None, **more: Any) -> int:
     """Print what kept a whole run back, before its first request, and return the exit code."""
     counts = more.pop("counts", counts_document({}))
-    out.failure("bulk", error, run=run, file=file, counts=counts, **more)
+    out.failure(error, command="bulk", run=run, file=file, counts=counts, **more)
     return error.exit_code
