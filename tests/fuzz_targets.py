@@ -17,6 +17,7 @@ from typing import Any
 
 from fuzzing import Target, chance_of, hold
 
+from exosms.bulk import table
 from exosms.config import config_file
 from exosms.config.profile import read_profile, table_of
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError
@@ -26,7 +27,6 @@ from exosms.exotel.exchange import Answer
 from exosms.sms import phone
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate, retry_after
-from exosms.tables import csv_rows
 from exosms.templates import edit_file, portal_export, registry
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
@@ -319,14 +319,14 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
     encoding = chance.choice((None, None, None, None, "utf-8", "windows-1252", "utf-16", "ascii", "utf-8-sig"))
     stdin, sys.stdin = sys.stdin, SimpleNamespace(buffer=io.BytesIO(data))
     try:
-        with csv_rows.open_sheet(None, delimiter=delimiter, encoding=encoding) as sheet:
+        with table.open_table(None, delimiter=delimiter, encoding=encoding) as sheet:
             headers, items = sheet.headers, list(sheet.rows())
     except InputError as error:
         _check_error(error)
         headers, items = None, []
     finally:
         sys.stdin = stdin
-    flaws = [item for item in items if isinstance(item, csv_rows.RowError)]
+    flaws = [item for item in items if isinstance(item, table.RowError)]
     hold([item.number for item in items] == [*range(1, len(items) + 1)], "rows are counted", items)
     hold(not any(item.is_last for item in flaws if item is not items[-1]), "the last flaw is the last", flaws)
     hold(all(one.line < other.line for one, other in pairwise(items)), "lines grow", items)
@@ -336,7 +336,7 @@ def _sheets(data: bytes, _home: Path) -> Hashable:
 
 
 def _check_records(
-    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[csv_rows.Row | csv_rows.RowError]
+    data: bytes, delimiter: str, headers: Sequence[str], items: Sequence[table.Row | table.RowError]
 ) -> None:
     """Compare with a second reader, where line ends leave no doubt."""
     if b"\r" in data or b"\0" in data or data[:2] in {b"\xff\xfe", b"\xfe\xff"} or len(data) > 100_000:
@@ -344,7 +344,7 @@ def _check_records(
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:  # behind a broken quote nothing was read
-        hold(isinstance(items[-1], csv_rows.RowError) and items[-1].is_last, "what is no text is no row", items)
+        hold(isinstance(items[-1], table.RowError) and items[-1].is_last, "what is no text is no row", items)
         return
     first = next(line for line in text.split("\n") if line)
     if re.fullmatch(r'"?sep=[^"\r\n]"?', first, re.IGNORECASE):
@@ -353,15 +353,15 @@ def _check_records(
     hold(tuple(records[0]) == headers, "the first record names the columns", headers)
     hold(len(items) == len(records) - is_whole, "no rows are merged", len(items), len(records))
     for cells, item in zip(records[1:], items, strict=False):
-        is_row = isinstance(item, csv_rows.Row)
+        is_row = isinstance(item, table.Row)
         hold(is_row == (len(cells) == len(headers)), "a record of another width is none", item)
         hold(
-            not isinstance(item, csv_rows.Row) or [*item.cells.values()] == cells,
+            not isinstance(item, table.Row) or [*item.cells.values()] == cells,
             "cells are as they stand there",
             item,
         )
     hold(
-        is_whole or (isinstance(items[-1], csv_rows.RowError) and items[-1].is_last),
+        is_whole or (isinstance(items[-1], table.RowError) and items[-1].is_last),
         "a broken quote ends it",
         items[-1:],
     )

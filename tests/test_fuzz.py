@@ -7,10 +7,11 @@ import pytest
 from fuzz_targets import TARGETS
 from fuzzing import fuzz
 
+from exosms.bulk import table
 from exosms.exotel import wire
 from exosms.sms import rate
 from exosms.system import toml
-from exosms.tables import csv_rows
+from exosms.tables import records
 from exosms.templates import match
 
 BY_NAME = {target.name: target for target in TARGETS}
@@ -51,7 +52,7 @@ def years_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stray_quotes_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_rows.Sheet, "_has_stray_quote", lambda _self: False)
+    monkeypatch.setattr(records.CsvRecords, "_stray_quote", lambda _self: None)
 
 
 def files_are_toml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,14 +86,14 @@ def test_a_weakness_is_noticed(
 
 
 def test_an_input_that_costs_more_than_its_size_allows_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = csv_rows.open_sheet
+    parse = table.open_table
 
     def squared(*args: object, **options: object) -> object:
         for _ in range(10_000):
             len(args)
         return parse(*args, **options)  # type: ignore[arg-type]  # whatever they are
 
-    monkeypatch.setattr(csv_rows, "open_sheet", squared)
+    monkeypatch.setattr(table, "open_table", squared)
     found = fuzz(BY_NAME["CSV"], executions=200, seed=1)
     assert found.crashes
     assert "SlowError" in found.complaints[0]

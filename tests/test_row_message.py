@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.row_template import Proof
 from exosms.bulk.row_text import FURTHER, MOST_WARNINGS
+from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
 from exosms.sms.message import Encoding, Message, MessageFields, MessageType, Priority
-from exosms.tables.csv_rows import Row, RowError, fold
 from exosms.templates.check import against
 from exosms.templates.registry import Registered
 from exosms.templates.syntax import parse, render

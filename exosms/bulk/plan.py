@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exosms.bulk.row_message import RowMapper
+from exosms.bulk.table import Row, RowError
 from exosms.errors import GuardError
 from exosms.ledger.staging import Envelopes, RejectedRow, RowMessage, Totals
 from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message
 from exosms.sms.rate import Rate
-from exosms.tables.csv_rows import Row, RowError
 
 MOST_FLAWS = 1000
 """Flaws that are told one by one; the others are counted."""

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
+from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
-from exosms.tables.csv_rows import Row, RowError, fold
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from exosms.bulk.row_text import Columns, Pattern, RowText, escaped
+from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
-from exosms.tables.csv_rows import Row, RowError, fold
 from exosms.templates import syntax
 from exosms.templates.check import against
 from exosms.templates.match import holds

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
 from exosms.sms.compose import compose
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
-from exosms.tables.csv_rows import Row, RowError, fold
 
 MOST_WARNINGS = 50
 """Different sentences that are counted one by one."""

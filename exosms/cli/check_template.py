@@ -10,7 +10,7 @@ from exosms.errors import ExitCode, InputError, UsageError
 
 if TYPE_CHECKING:
     from exosms.bulk.row_text import RowText
-    from exosms.tables.csv_rows import Row, RowError, Sheet
+    from exosms.bulk.table import Row, RowError, Table
     from exosms.templates.check import TemplateCheck
     from exosms.templates.registry import Registered, Registry
 
@@ -102,12 +102,12 @@ def _check_one(out: Out, body: str | None, body_file: str | None, known: "Regist
 def _check_rows(
     out: Out, file: Path, known: "Registered | Registry", *, delimiter: str | None, encoding: str | None
 ) -> int:
-    from exosms.tables.csv_rows import open_sheet
+    from exosms.bulk.table import open_table
     from exosms.templates.registry import Registered
 
     checked = matched = 0
     problems: list[Mapping[str, Any]] = []
-    with open_sheet(None if str(file) == "-" else file, delimiter=delimiter, encoding=encoding) as sheet:
+    with open_table(None if str(file) == "-" else file, delimiter=delimiter, encoding=encoding) as sheet:
         wording = _wording(out, sheet, known)
         for line, row_check in _row_checks(sheet, wording, known):
             found = _problems(row_check)
@@ -145,10 +145,10 @@ def _check_rows(
 
 
 def _row_checks(
-    sheet: "Sheet", wording: "RowText", known: "Registered | Registry"
+    sheet: "Table", wording: "RowText", known: "Registered | Registry"
 ) -> "Iterator[tuple[int, TemplateCheck | Sequence[RowError]]]":
     """Yield for each record its physical line and what was found: a verdict, or flaws; none if it matches."""
-    from exosms.tables.csv_rows import RowError
+    from exosms.bulk.table import RowError
 
     for row in sheet.rows():
         yield row.line, [row] if isinstance(row, RowError) else _row_check(row, wording, known)
@@ -169,7 +169,7 @@ def _row_check(
     return row_errors if row_errors or is_certain else _verdict(body, known)
 
 
-def _wording(out: Out, sheet: "Sheet", known: "Registered | Registry") -> "RowText":
+def _wording(out: Out, sheet: "Table", known: "Registered | Registry") -> "RowText":
     """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
     from exosms.bulk.row_message import wording_for
     from exosms.bulk.row_text import Columns

@@ -14,6 +14,7 @@ from exosms.bulk.policies import Duplicates, SentBefore
 from exosms.bulk.request import BulkRequest
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.run import exit_code_of_rows, size_for
+from exosms.bulk.table import RowError, open_table
 from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
 from exosms.cli.message_options import fields_for, guards_for, options_for, require_sender, warn_of_no_sender
 from exosms.cli.options import AccountFlags
@@ -35,7 +36,6 @@ from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.sms.segments import FEW_FORCING
 from exosms.system.signals import Interrupts
-from exosms.tables.csv_rows import RowError, open_sheet
 
 _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
@@ -160,7 +160,7 @@ class _Mailing:
             self._staging = Staging(
                 self._context.ledger.database, account=self._account, message_fields=self._message_fields
             )
-        with open_sheet(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as sheet:
+        with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as sheet:
             how = RowMapper.of(
                 sheet.headers,
                 message_fields=self._message_fields,

@@ -1,4 +1,4 @@
-"""A CSV read strictly and streamed: every record is a row or a flaw, with the physical line that it begins on.
+"""A CSV read strictly and streamed: its records as text, each with the physical line that it begins on.
 
 Python's reader is lenient where RFC 4180 is not: after a quote that is never closed it merges rows, and a quote
 inside a cell without quotes splits them. Here either ends the reading, since nothing behind it can be trusted.
@@ -6,7 +6,7 @@ inside a cell without quotes splits them. Here either ends the reading, since no
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -50,77 +50,66 @@ _BROKEN = (
 """What Python's ``csv.Error`` says, and what it means."""
 
 
-class Row(NamedTuple):
-    """One record; its cells by folded header, exactly as they are."""
+class Record(NamedTuple):
+    """The cells of one row, as text, exactly as they are."""
 
-    number: int
-    """Counts the rows from 1, without the header and empty lines."""
     line: int
-    """The physical line that it begins on, counted from 1."""
-    cells: Mapping[str, str]
+    """The physical line that it begins on, or the row's own number in a sheet; both count from 1."""
+    cells: Sequence[str]
+    kinds: str = ""
+    """A letter of ``workbook.Kind`` for every cell of a sheet; nothing of a CSV, where all is text."""
 
 
-class RowError(NamedTuple):
-    """What is wrong with one record, as a sentence that names the value."""
+class BrokenRecordError(InputError):
+    """A record after which nothing can be trusted; what was read before it is in doubt too."""
 
-    number: int
-    line: int
-    column: str | None
-    """As the file writes it; None where no single column is at fault."""
-    value: str
-    message: str
-    remedy: str
-    is_last: bool = False
-    """Nothing behind it was read, and what was read before it is in doubt: such a file must not be sent in part."""
+    def __init__(self, name: str, line: int, said: str, *, value: str, remedy: str, place: int | None = None) -> None:
+        super().__init__(f"{name}, line {line}: {said}", remedy=f"{remedy}; the rest of the file was not read.")
+        self.line = line
+        self.said = said
+        """Without the file's name."""
+        self.value = value
+        self.place = place
+        """The cell at fault, counted from 0; None where it cannot be told."""
 
 
-class Sheet:
-    """A CSV whose header was read; ``rows`` reads the rest, once."""
+class CsvRecords:
+    """The records of a CSV, which can be gone through once; empty lines are none.
 
-    def __init__(self, name: str, texts: Iterator[str], *, delimiter: str | None) -> None:
-        import csv
+    BrokenRecordError ends them; with ``strict_quotes`` also at a quote inside a cell that does not begin with one.
+    """
 
-        self.name = name
+    def __init__(
+        self, name: str, texts: Iterator[str], *, delimiter: str | None = None, strict_quotes: bool = True
+    ) -> None:
+        self._name = name
         self._texts = texts
         self._end = "\n"
         self._skipped = 0
         self._room = LONGEST_RECORD
         self._record: list[str] = []
-        head, self._delimiter = self._begin(next(texts), delimiter)
-        self._reader = csv.reader(self._lines(head), delimiter=self._delimiter, strict=True)
-        self.headers: tuple[str, ...] = tuple(self._read_headers())
-        self._folded = _checked_headers(name, self.headers)
+        self._head, self.delimiter = self._begin(next(texts), delimiter)
+        self._is_stray = self._stray_quote() if strict_quotes else None
 
-    def rows(self) -> Iterator[Row | RowError]:
-        """Yield every record as a row or a flaw; reading goes on after a flaw unless it ``is_last``.
-
-        Raises InputError for what concerns the whole file: bytes that are not in its encoding, a failing disk.
-        """
+    def __iter__(self) -> Iterator[Record]:
         import csv
 
-        number = 0
+        reader = csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
         while True:
-            line = self._next_line()
+            self._record.clear()
+            self._room = LONGEST_RECORD
+            line = self._skipped + reader.line_num + 1
             try:
-                cells = next(self._reader, None)
+                cells = next(reader, None)
             except (csv.Error, _EndlessError) as error:
-                yield self._broken(number + 1, line, error)
-                return
+                raise self._broken(line, error) from error
             if cells is None:
                 return
             if not cells:
                 continue
-            number += 1
-            text = "".join(cells)
-            if '"' in text and self._has_stray_quote():
-                yield self._stray(number, line, cells)
-                return
-            if len(cells) != len(self._folded):
-                yield self._miscounted(number, line, cells)
-            elif "\0" in text:
-                yield self._nul(number, line, cells)
-            else:
-                yield Row(number, line, dict(zip(self._folded, cells, strict=True)))
+            if self._is_stray and '"' in "".join(cells) and self._is_stray("".join(self._record)):
+                raise self._stray(line, cells)
+            yield Record(line, cells)
 
     def _begin(self, head: str, delimiter: str | None) -> tuple[str, str]:
         """Return the text from the header on, and the delimiter; whatever stands above it counts as lines only."""
@@ -133,10 +122,10 @@ class Sheet:
         self._skipped = head.count(self._end, 0, first.start())
         return head[first.start() :], delimiter or max(DELIMITERS, key=_QUOTED.sub("", first[1]).count)
 
-    def _lines(self, head: str) -> Iterator[str]:
+    def _lines(self) -> Iterator[str]:
         """Yield physical lines, keeping those of the record that is being read; raises _EndlessError."""
         pending, end = "", self._end
-        for text in chain((head,), self._texts):
+        for text in chain((self._head,), self._texts):
             *lines, pending = (pending + text).split(end)
             for line in lines:
                 yield self._taken(line + end)
@@ -152,84 +141,30 @@ class Sheet:
             raise _EndlessError
         return line
 
-    def _next_line(self) -> int:
-        """Forget the record before and return the physical line on which the next one begins."""
-        self._record.clear()
-        self._room = LONGEST_RECORD
-        return self._skipped + self._reader.line_num + 1
+    def _stray_quote(self) -> Callable[[str], bool]:
+        """Return what finds a quote inside a cell that does not begin with one (RFC 4180, section 2.5)."""
+        delimiter = re.escape(self.delimiter)
+        cell = rf'(?:"[^"]*(?:""[^"]*)*"|[^"{delimiter}]*+)'
+        is_well_formed = re.compile(rf"{cell}(?:{delimiter}{cell})*+[\r\n]*").fullmatch
+        return lambda record: is_well_formed(record) is None
 
-    def _read_headers(self) -> Sequence[str]:
-        import csv
-
-        line = self._next_line()
-        try:
-            headers = next(self._reader, None)
-        except (csv.Error, _EndlessError) as error:
-            row_error = self._broken(0, line, error)
-            raise InputError(f"{self.name}, line {line}: {row_error.message}", remedy=row_error.remedy) from error
-        if headers is None:
-            raise InputError(f"{self.name} is empty", remedy="Its first line must contain the column names.")
-        if '"' in "".join(headers) and self._has_stray_quote():
-            row_error = self._stray(0, line, headers)
-            raise InputError(f"{self.name}, line {line}: {row_error.message}", remedy=row_error.remedy)
-        return headers
-
-    def _has_stray_quote(self) -> bool:
-        """Whether the record has a quote inside a cell that does not begin with one (RFC 4180, section 2.5)."""
-        cell = rf'(?:"[^"]*(?:""[^"]*)*"|[^"{re.escape(self._delimiter)}]*+)'
-        grammar = rf"{cell}(?:{re.escape(self._delimiter)}{cell})*+[\r\n]*"
-        return re.fullmatch(grammar, "".join(self._record)) is None
-
-    def _broken(self, number: int, line: int, error: Exception) -> RowError:
+    def _broken(self, line: int, error: Exception) -> BrokenRecordError:
         value = shown("".join(self._record))
         meaning = next((words for sign, words in _BROKEN if sign in str(error)), str(error))
-        return RowError(
-            number=number,
-            line=line,
-            column=None,
-            value=value,
-            message=f"The record {value!r} cannot be read: {meaning}",
-            remedy="Fix its quotes; the rest of the file was not read.",
-            is_last=True,
-        )
+        said = f"The record {value!r} cannot be read: {meaning}"
+        return BrokenRecordError(self._name, line, said, value=value, remedy="Fix its quotes")
 
-    def _stray(self, number: int, line: int, cells: Sequence[str]) -> RowError:
+    def _stray(self, line: int, cells: Sequence[str]) -> BrokenRecordError:
         record = "".join(self._record)
-        bare = (place for place, cell in enumerate(cells) if '"' in cell and _quoted(cell) not in record)
-        place = next(bare, 0)
+        place = next((place for place, cell in enumerate(cells) if '"' in cell and _quoted(cell) not in record), 0)
         value = shown(cells[place])
-        return RowError(
-            number=number,
-            line=line,
-            column=self.headers[place] if number and place < len(self.headers) else None,
+        return BrokenRecordError(
+            self._name,
+            line,
+            f"The cell {value!r} contains a quote but does not begin with one, so its end is not clear",
             value=value,
-            message=f"The cell {value!r} contains a quote but does not begin with one, so its end is not clear",
-            remedy="Put the cell in quotes and write each quote in it twice; the rest of the file was not read.",
-            is_last=True,
-        )
-
-    def _miscounted(self, number: int, line: int, cells: Sequence[str]) -> RowError:
-        value = shown(self._delimiter.join(cells))
-        count = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
-        return RowError(
-            number=number,
-            line=line,
-            column=None,
-            value=value,
-            message=f"The record {value!r} has {count} instead of {len(self.headers)}",
-            remedy="Put a cell that contains a delimiter or a line break in quotes.",
-        )
-
-    def _nul(self, number: int, line: int, cells: Sequence[str]) -> RowError:
-        place = next(place for place, cell in enumerate(cells) if "\0" in cell)
-        value = shown(cells[place])
-        return RowError(
-            number=number,
-            line=line,
-            column=self.headers[place],
-            value=value,
-            message=f"The cell {value!r} contains U+0000, which is not a valid character",
-            remedy="Export the file again as CSV UTF-8.",
+            remedy="Put the cell in quotes and write each quote in it twice",
+            place=place,
         )
 
 
@@ -246,21 +181,23 @@ class _EndlessError(Exception):
 
 
 @contextmanager
-def open_sheet(source: Path | None, *, delimiter: str | None = None, encoding: str | None = None) -> Iterator[Sheet]:
+def open_csv(
+    source: Path | None, *, delimiter: str | None = None, encoding: str | None = None
+) -> Iterator[CsvRecords]:
     """Open a CSV, or standard input's bytes for None; either may be a pipe.
 
     UTF-8 unless a byte order mark or ``encoding`` says otherwise. Raises InputError for what concerns the whole file.
     """
-    name = "standard input" if source is None else str(source)
+    name = name_of(source)
     check_delimiter(delimiter)
     check_encoding(encoding)
     with _opened(source, name) as stream:
-        yield Sheet(name, _texts(stream, name, encoding), delimiter=delimiter)
+        yield CsvRecords(name, _texts(stream, name, encoding), delimiter=delimiter)
 
 
-def fold(header: str) -> str:
-    """Return a header as it is compared: without regard to case, spaces, hyphens and underscores."""
-    return "".join(header.split()).replace("-", "").replace("_", "").casefold()
+def name_of(source: Path | None) -> str:
+    """Return what sentences call a file, or standard input."""
+    return "standard input" if source is None else str(source)
 
 
 def check_delimiter(delimiter: str | None) -> None:
@@ -388,26 +325,3 @@ def _codec(name: str, encoding: str | None, mark: bytes) -> str:
             remedy="Leave --csv-encoding out.",
         )
     return marked
-
-
-def _checked_headers(name: str, headers: Sequence[str]) -> tuple[str, ...]:
-    folded: dict[str, str] = {}
-    for place, header in enumerate(headers):
-        key = fold(header)
-        if "\0" in header:
-            raise InputError(
-                f"{name} has U+0000 in its header, as in UTF-16 without a byte order mark",
-                remedy="Save it as CSV UTF-8, or add --csv-encoding utf-16-le.",
-            )
-        if not key:
-            raise InputError(
-                f"{name}: column {place + 1} of {len(headers)} has no name",
-                remedy="Name every column in the first line, or remove the empty column.",
-            )
-        if key in folded:
-            raise InputError(
-                f"{name}: two columns are called {folded[key]!r} and {header!r}",
-                remedy="Rename one; case, spaces, - and _ make no difference.",
-            )
-        folded[key] = header
-    return tuple(folded)

@@ -13,8 +13,9 @@ from typing import Literal
 
 import pytest
 
+from exosms.bulk.table import Row, RowError, Table, fold, open_table
 from exosms.errors import InputError
-from exosms.tables.csv_rows import LONGEST_RECORD, Row, RowError, Sheet, fold, open_sheet
+from exosms.tables.records import LONGEST_RECORD
 
 R = tuple[object, ...]
 
@@ -33,11 +34,11 @@ def last(line: int, words: str, column: str | None = None) -> R:
 
 def read(path: Path | None, **options: str) -> list[R]:
     """Return what a file holds in the notation of the table below."""
-    with open_sheet(path, **options) as sheet:
+    with open_table(path, **options) as sheet:
         return list(_seen(sheet))
 
 
-def _seen(sheet: Sheet) -> Iterator[R]:
+def _seen(sheet: Table) -> Iterator[R]:
     for place, item in enumerate(sheet.rows(), start=1):
         assert item.number == place
         if isinstance(item, Row):
@@ -314,7 +315,7 @@ def test_a_file_that_stops_being_readable_is_no_short_file(tmp_path: Path, monke
             return super().read(min(size or 7, 7))
 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Failing(b"to\n1\n2\n3\n")))
-    with open_sheet(None) as sheet, pytest.raises(InputError) as caught:
+    with open_table(None) as sheet, pytest.raises(InputError) as caught:
         list(sheet.rows())
     assert caught.value.message == "standard input cannot be read: Input/output error"
 
@@ -386,7 +387,7 @@ def test_what_a_spreadsheet_writes_is_read_back(tmp_path: Path, end: str, delimi
     writer.writerows([["to", "name", "body"], *cells])
     file = tmp_path / "rows.csv"
     file.write_bytes(text.getvalue().encode())
-    with open_sheet(file) as sheet:
+    with open_table(file) as sheet:
         assert [list(item.cells.values()) for item in sheet.rows() if isinstance(item, Row)] == cells
 
 
@@ -409,7 +410,7 @@ def test_nothing_happens_where_two_blocks_meet(tmp_path: Path, size: int, end: s
 def test_a_flaw_says_what_to_do_with_which_value(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("to,body\n1,a\n2," + "x" * 100 + ",y\n")
-    with open_sheet(file) as sheet:
+    with open_table(file) as sheet:
         _, wrong = sheet.rows()
     assert wrong == RowError(
         number=2,
@@ -424,7 +425,7 @@ def test_a_flaw_says_what_to_do_with_which_value(tmp_path: Path) -> None:
 def test_headers_stay_as_written_and_are_compared_folded(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("TO , Dlt Entity-ID,Straße\n1,2,3\n")
-    with open_sheet(file) as sheet:
+    with open_table(file) as sheet:
         [only] = sheet.rows()
         assert (sheet.headers, sheet.name) == (("TO ", " Dlt Entity-ID", "Straße"), str(file))
         assert list(sheet.rows()) == []
@@ -481,7 +482,7 @@ def test_memory_does_not_grow_with_the_file(
     counts = [0, 0]
     tracemalloc.start()
     try:
-        with open_sheet(None) as sheet:
+        with open_table(None) as sheet:
             for item in sheet.rows():
                 counts[isinstance(item, RowError)] += 1
         _, peak = tracemalloc.get_traced_memory()
