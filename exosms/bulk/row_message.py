@@ -1,6 +1,5 @@
 """Rows to messages, by a mapper that was checked against the file's columns before its first row."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
+from exosms.tables.damage import Damage, damage
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 RECIPIENT_COLUMNS = ("to", "phone", "mobile")
 """Where numbers are looked for, in this order."""
 
-_SCIENTIFIC = re.compile(r"\+?[0-9]+(?:[.,][0-9]*)?[eE]\+?[0-9]+")
-_DECIMAL = re.compile(r"\+?[0-9]{8,}[.,]0+")
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
 
@@ -205,12 +203,13 @@ def _recipient_column(columns: Columns, name: str | None) -> str:
 def _check_undamaged(cell: str) -> None:
     """Raise InputError for a number that went through a spreadsheet's arithmetic."""
     number = cell.strip()
-    if _SCIENTIFIC.fullmatch(number):
+    what = damage(number)
+    if what in {Damage.EXPONENT, Damage.ROUNDED}:
         raise InputError(
             f"{number!r} is a phone number that a spreadsheet changed; its digits are lost",
             remedy="Format the column as text in the spreadsheet and enter the numbers again.",
         )
-    if _DECIMAL.fullmatch(number):
+    if what is Damage.DECIMAL:
         raise InputError(
             f"{number!r} is a phone number that a spreadsheet or script changed to a decimal",
             remedy="Export the column as text.",

@@ -8,6 +8,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -50,6 +51,16 @@ _BROKEN = (
 """What Python's ``csv.Error`` says, and what it means."""
 
 
+class Kind(StrEnum):
+    """What a cell was before it became text."""
+
+    TEXT = "t"
+    NUMBER = "n"
+    DATE = "d"
+    """A date, a time or both."""
+    TRUTH = "b"
+
+
 class Record(NamedTuple):
     """The cells of one row, as text, exactly as they are."""
 
@@ -57,7 +68,7 @@ class Record(NamedTuple):
     """The physical line that it begins on, or the row's own number in a sheet; both count from 1."""
     cells: Sequence[str]
     kinds: str = ""
-    """A letter of ``workbook.Kind`` for every cell of a sheet; nothing of a CSV, where all is text."""
+    """The letter of a ``Kind`` for each cell of a sheet; nothing of a CSV, where all is text."""
 
 
 class BrokenRecordError(InputError):
@@ -250,8 +261,8 @@ def _texts(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
     """Yield the decoded text without its byte order mark, block by block; at least one."""
     block = _read(stream, name)
     _refuse_workbook(block, name)
-    mark = next((mark for mark in _MARKS if block.startswith(mark)), b"")
-    decoding = _Decoding(name, encoding, codec=_codec(name, encoding, mark), taken=len(mark))
+    mark, marked = mark_of(block)
+    decoding = _Decoding(name, encoding, codec=_codec(name, encoding, mark, marked), taken=len(mark))
     block = block[len(mark) :]
     yield decoding.decode(block)
     while block:
@@ -314,9 +325,13 @@ def _refuse_workbook(block: bytes, name: str) -> None:
     raise InputError(f"{name} is {kind} workbook, not a CSV file", remedy=_AS_UTF8)
 
 
-def _codec(name: str, encoding: str | None, mark: bytes) -> str:
+def mark_of(content: bytes) -> tuple[bytes, str]:
+    """Return the byte order mark with which a file begins and the codec that it stands for; no mark is UTF-8."""
+    return next(((mark, codec) for mark, codec in _MARKS.items() if content.startswith(mark)), (b"", "utf-8"))
+
+
+def _codec(name: str, encoding: str | None, mark: bytes, marked: str) -> str:
     """Return the codec of a file that begins with such a byte order mark, or none."""
-    marked = _MARKS.get(mark, "utf-8")
     if encoding is None or not mark:
         return encoding or marked
     if mark.decode(encoding, "replace").strip("\ufeff"):
