@@ -7,14 +7,16 @@ import math
 import re
 import sys
 import tomllib
-import zipfile
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
+import workbooks
 from fuzzing import Target, chance_of, hold
 
 from exosms.bulk import table
@@ -27,7 +29,11 @@ from exosms.exotel.exchange import Answer
 from exosms.sms import phone
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate, retry_after
-from exosms.templates import edit_file, portal_export, registry
+from exosms.tables import workbook
+from exosms.tables.records import Record
+from exosms.tables.sheet import read_sheet
+from exosms.tables.workbook_parts import WorkbookError
+from exosms.templates import edit_file, portal_export, portal_table, registry
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
 from exosms.templates.search import best
@@ -666,17 +672,24 @@ _EXPORT_WORDS = [
     b"<html>",
 ]  # fmt: skip
 
-_PARTS = ("xl/_rels/workbook.xml.rels", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml")
 _PART_END = b"\n\x1e\n"
 
 
 def _workbooks(data: bytes, home: Path) -> Hashable:
     """Read a workbook of these parts; what is broken is their XML, not the archive around it."""
-    path = home / "export.xlsx"
-    with zipfile.ZipFile(path, "w") as book:
-        for name, part in zip(_PARTS, data.split(_PART_END), strict=False):
-            book.writestr(name, part)
-    return _export(path, None)
+    parts = dict(zip(("relations", "book", "strings", "sheet"), data.split(_PART_END), strict=False))
+    with mock.patch.object(portal_table, "open_sheet", _sheet_in_process):
+        return _export(_written(home / "export.xlsx", workbooks.xlsx(parts.pop("sheet", b""), **parts)), None)
+
+
+@contextmanager
+def _sheet_in_process(content: bytes, name: str, *, sheet: int | str = 0) -> Iterator[workbook.SheetRecords]:
+    """Read a sheet as its own process does, without the process."""
+    try:
+        names, rows = read_sheet(content, sheet)
+        yield workbook.SheetRecords(names, (Record(*row) for row in rows))
+    except WorkbookError as error:
+        raise InputError(f"{name} cannot be read: {error}", remedy="Save it as CSV.") from error
 
 
 _SHEET_XML = (
@@ -689,8 +702,8 @@ _WORKBOOKS = [
     _PART_END.join(
         part.encode()
         for part in (
-            '<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>',
-            '<workbook xmlns:r="urn:r"><sheets><sheet name="Templates" sheetId="1" r:id="rId1"/></sheets></workbook>',
+            workbooks.RELATIONS.decode(),
+            workbooks.BOOK.decode(),
             "<sst><si><t>TEMPLATE_ID</t></si><si><t>BODY</t></si><si><r><t>A_x000D_\n</t></r><r><t>é</t></r></si></sst>",
             _SHEET_XML,
         )
@@ -699,8 +712,8 @@ _WORKBOOKS = [
 _WORKBOOK_WORDS = [
     b'r="1"', b'r="A1"', b'r="XFD1"', b'r="XFE1"', b'r="-1"', b'r="x"', b't="s"', b't="b"', b't="e"', b"<v>", b"</v>",
     b"<v>-1</v>", b"<v>99</v>", b"<c/>", b"<row>", b"</row>", b"<t>", b"<rPh>", b"</si>", b"_xD800_", b"_x0000_",
-    b"/xl/worksheets/sheet1.xml", b"../x", b"", b"<!DOCTYPE a>", b"&x;", b"<?xml version='1.0' encoding='x-none'?>",
-    b"<sheet id='rId1'/>", _PART_END, b"Target=''",
+    b"/xl/s.xml", b"../x", b"", b"<!DOCTYPE a>", b"&x;", b"<?xml version='1.0' encoding='x-none'?>",
+    b"<sheet id='a'/>", _PART_END, b"Target=''",
 ]  # fmt: skip
 
 

@@ -15,7 +15,9 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
-from exosms.tables.spreadsheet import Cell, Reading, SheetRow, readings
+from exosms.tables.damage import damage
+from exosms.tables.records import Record
+from exosms.templates.portal_table import Reading, readings
 from exosms.templates.registry import LONGEST_TEXT
 from exosms.templates.syntax import fold_line_ends
 
@@ -66,7 +68,6 @@ _ENTITIES = {
     "&apos;": "'",
 }  # fmt: skip
 _ENTITY = re.compile(r"<br\s*/?>|" + "|".join(map(re.escape, _ENTITIES)), re.IGNORECASE)
-_EXPONENT = re.compile(r"[0-9]+(?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _FORMULA = re.compile(r'="(.*)"')
 _SENDERS = re.compile(r"[,;|/\s]+")
 
@@ -149,7 +150,7 @@ def read(path: Path, *, columns: Mapping[Field, str] | None = None, default: Mes
 
     Raises InputError, which for rows that cannot be taken is ExportError with all of them.
     """
-    reading, rows, found = _header(path, columns or {})
+    reading, records, found = _header(path, columns or {})
     export = Export(label=reading.label)
     export.notes += [ExportNotice(kind=ExportNoticeKind.ENCODING, message=note) for note in reading.notes]
     export.notes += [
@@ -161,8 +162,8 @@ def read(path: Path, *, columns: Mapping[Field, str] | None = None, default: Mes
         for other in others
     ]
     reader = _Rows(found, default, export)
-    for row in rows:
-        reader.take(row)
+    for record in records:
+        reader.take(record)
     if reader.problems:
         raise ExportError(path, reading.label, reader.problems)
     if not export.templates:
@@ -192,28 +193,28 @@ class _Columns(NamedTuple):
     """The last place that has a header."""
 
 
-def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence[SheetRow], _Columns]:
-    """Return the way to read the file in which the columns are found, the rows below them, and where they are."""
+def _header(path: Path, columns: Mapping[Field, str]) -> tuple[Reading, Sequence[Record], _Columns]:
+    """Return the way to read the file in which the columns are found, what is below them, and where they are."""
     flaw: InputError | None = None
-    heads: list[SheetRow] = []
+    heads: list[Record] = []
     for reading in readings(path):
         try:
-            rows = reading.rows()
+            records = reading.records()
         except InputError as error:
             if flaw is None and not heads:  # the likeliest way to read the file, so its trouble is the one to tell
                 flaw = error
             continue
-        heads += rows[:1]
-        for number, row in enumerate(rows[:_TITLE_ROWS]):
-            found = _columns(path, row, columns)
+        heads += records[:1]
+        for number, record in enumerate(records[:_TITLE_ROWS]):
+            found = _columns(path, record, columns)
             if found is not None:
-                return reading, rows[number + 1 :], found
+                return reading, records[number + 1 :], found
     raise flaw or _no_columns(path, heads, columns)
 
 
-def _columns(path: Path, row: SheetRow, wanted: Mapping[Field, str]) -> _Columns | None:
-    """Return where the fields stand if this row is the header."""
-    titles = {place: _plain(cell.text) for place, cell in row.cells.items()}
+def _columns(path: Path, header: Record, wanted: Mapping[Field, str]) -> _Columns | None:
+    """Return where the fields stand if this is the header."""
+    titles = {place: _plain(cell) for place, cell in enumerate(header.cells) if cell}
     folded = {place: fold(title) for place, title in titles.items()}
     places: dict[Field, int] = {}
     left_aside: dict[Field, list[str]] = {}
@@ -248,9 +249,9 @@ def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int])
 _MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
 
 
-def _no_columns(path: Path, heads: Sequence[SheetRow], wanted: Mapping[Field, str]) -> InputError:
-    head = max(heads, key=lambda row: len(row.cells), default=SheetRow(1, {}))
-    titles = [_plain(cell.text)[:40] for cell in head.cells.values()][:30]
+def _no_columns(path: Path, heads: Sequence[Record], wanted: Mapping[Field, str]) -> InputError:
+    head = max(([cell for cell in record.cells if cell] for record in heads), key=len, default=[])
+    titles = [_plain(cell)[:40] for cell in head[:30]]
     known = set(map(fold, titles))
     missing = [
         f"{part} ({wanted[part]!r})" if part in wanted else part
@@ -286,26 +287,26 @@ class _Rows:
         self._number = 0
         self.problems: list[ExportNotice] = []
 
-    def take(self, row: SheetRow) -> None:
+    def take(self, record: Record) -> None:
         """Read one row."""
         self._export.rows += 1
-        self._number = row.number
-        cells = {part: row.cells.get(place, Cell("")) for part, place in self._columns.places.items()}
-        status = _plain(cells[Field.STATUS].text) if Field.STATUS in cells else "approved"
+        self._number = record.line
+        cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
+        status = _plain(cells[Field.STATUS]) if Field.STATUS in cells else "approved"
         if fold(status) not in _APPROVED:
             self._export.not_approved[status or "without a status"] += 1
             return
         before = len(self.problems)
-        if self._export.label == "line" and max(row.cells) > self._columns.last:
+        if self._export.label == "line" and len(record.cells) - 1 > self._columns.last:
             message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
-            self.problems.append(ExportNotice(kind=ExportNoticeKind.COLUMN, message=message, row=row.number))
+            self.problems.append(ExportNotice(kind=ExportNoticeKind.COLUMN, message=message, row=record.line))
         exported = Exported(
-            row=row.number,
-            id=self._id(cells[Field.ID]),
-            name=_plain(cells[Field.NAME].text) if Field.NAME in cells else "",
-            text=self._text(cells[Field.TEXT].text),
-            senders=self._senders(_plain(cells[Field.HEADER].text)) if Field.HEADER in cells else (),
-            type=self._type(_plain(cells[Field.TYPE].text)) if Field.TYPE in cells else self._default,
+            row=record.line,
+            id=self._id(cells[Field.ID], record.kinds[self._columns.places[Field.ID] :][:1]),
+            name=_plain(cells[Field.NAME]) if Field.NAME in cells else "",
+            text=self._text(cells[Field.TEXT]),
+            senders=self._senders(_plain(cells[Field.HEADER])) if Field.HEADER in cells else (),
+            type=self._type(_plain(cells[Field.TYPE])) if Field.TYPE in cells else self._default,
         )
         if len(self.problems) == before:
             self._keep(exported)
@@ -323,14 +324,14 @@ class _Rows:
                 f"the id {exported.id} has a different text in {self._export.label} {first.row}",
             )
 
-    def _id(self, cell: Cell) -> str:
-        own = _plain(cell.text)
-        flaw = _destroyed(own, is_number=cell.is_number)
+    def _id(self, cell: str, kind: str) -> str:
+        own = _plain(cell)
+        flaw = damage(own, kind)
         if not own:
             self._problem(ExportNoticeKind.MISSING, Field.ID, "the id is missing")
         elif flaw:
             self._problem(
-                ExportNoticeKind.ID_DESTROYED, Field.ID, f"a spreadsheet has changed the id {own!r}: {flaw}"
+                ExportNoticeKind.ID_DESTROYED, Field.ID, f"a spreadsheet has changed the id {own!r}: {flaw.value}"
             )
         else:
             self._checked_id(own)
@@ -407,16 +408,3 @@ class _Rows:
 
 def _decoded(found: re.Match[str]) -> str:
     return _ENTITIES.get(found[0].lower(), "\n")
-
-
-def _destroyed(own: str, *, is_number: bool) -> str:
-    """Return what a spreadsheet did to an id, which is no number: of 19 digits it keeps 15."""
-    if _EXPONENT.fullmatch(own):
-        return "it was changed to a number and rounded"
-    if not (own.isascii() and own.isdigit() and 15 < len(own) < 40):
-        return ""
-    if own.endswith("0000"):
-        return "its last digits are zeros, as after rounding to 15 digits"
-    if is_number and int(float(own)) == int(own):
-        return "it is stored as a number and was rounded"
-    return ""

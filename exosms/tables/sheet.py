@@ -1,0 +1,129 @@
+"""One sheet of a workbook as rows of text; call it where its memory and time are limited, as ``workbook`` does."""
+
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exosms.tables.records import Kind
+from exosms.tables.workbook_parts import PasswordNeededError, Prepared, WorkbookError, open_package
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+
+class SheetRow(NamedTuple):
+    """A row with something in it, without the empty cells at its end."""
+
+    number: int
+    """As a spreadsheet numbers it, from 1."""
+    cells: Sequence[str]
+    kinds: str
+    """The letter of a ``Kind`` for each cell."""
+
+
+def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterator[SheetRow]]:
+    """Return the names of a workbook's sheets, and the rows of one of them.
+
+    Raises PasswordNeededError, and WorkbookError for all else that is wrong with the workbook, then or with a row.
+    """
+    from xml.etree.ElementTree import ParseError
+    from zipfile import BadZipFile
+    from zlib import error as DeflateError  # noqa: N812  # which is a class
+
+    from python_calamine import CalamineError, PasswordError
+
+    try:
+        package = open_package(content) if content.startswith(b"PK") else _Legacy(content)
+        names = package.sheets()
+        place = _place(names, sheet)
+        prepared = package.prepared(place)
+        return names, _rows(_opened(prepared.content).get_sheet_by_index(place), prepared.rows)
+    except PasswordError as error:
+        raise PasswordNeededError from error
+    # NotImplementedError is zipfile's word for a compression that it does not know, OSError calamine's for a bad XLS.
+    except (
+        CalamineError, BadZipFile, DeflateError, ParseError, EOFError, LookupError, NotImplementedError, OSError,
+    ) as error:  # fmt: skip
+        raise WorkbookError(str(error)[:200]) from error
+
+
+class _Legacy:
+    """An XLS, which has at most 256 columns and is laid out as it is."""
+
+    def __init__(self, content: bytes) -> None:
+        if "EncryptedPackage".encode("utf-16-le") in content or _FILEPASS.search(content):
+            raise PasswordNeededError
+        self._content = content
+
+    def sheets(self) -> Sequence[str]:
+        return _opened(self._content).sheet_names
+
+    def prepared(self, sheet: int) -> Prepared:  # noqa: ARG002  # all of them
+        return Prepared(self._content)
+
+
+def _opened(content: bytes) -> "CalamineWorkbook":
+    from python_calamine import load_workbook
+
+    return load_workbook(io.BytesIO(content))
+
+
+def _place(names: Sequence[str], sheet: int | str) -> int:
+    """Return where a sheet stands among the tabs."""
+    if isinstance(sheet, int) and sheet < len(names):
+        return sheet
+    if sheet in names:
+        return names.index(str(sheet))
+    listed = f"; its sheets are {', '.join(map(repr, names[:20]))}" if names else ""
+    raise WorkbookError(f"it has no sheet {sheet!r}{listed}" if isinstance(sheet, str) else "it has no sheets")
+
+
+def _rows(sheet: "CalamineSheet", numbers: Sequence[int] | None) -> Iterator[SheetRow]:
+    if sheet.start is None:  # an empty sheet, of which calamine yields no rows but panics
+        return
+    for place, row in enumerate(sheet.iter_rows()):
+        while row and (row[-1] == "" or (type(row[-1]) is str and row[-1].isspace())):
+            row.pop()
+        if row:
+            kinds = [_KINDS[type(cell)] for cell in row]
+            cells = [cell if type(cell) is str else _TEXTS[type(cell)](cell) for cell in row]
+            yield SheetRow(1 + (place if numbers is None else numbers[place]), cells, "".join(kinds))
+
+
+def _of_number(number: float) -> str:
+    """Return it as people see it; one too large to be exact gets an exponent, so ``damage`` finds it."""
+    if abs(number) <= _LARGEST_EXACT and number == int(number):
+        return str(int(number))
+    return f"{number:.15g}".upper()
+
+
+def _of_time(moment: datetime | time) -> str:
+    return str(moment.replace(microsecond=0))
+
+
+def _of_duration(duration: timedelta) -> str:
+    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
+_LARGEST_EXACT = 1 << 53
+_FILEPASS = re.compile(rb"\x09\x08..\x00\x06.{14}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
+"""The record of a password, behind the beginning of a workbook of Excel 97 and later ([MS-XLS] 2.4.117)."""
+_TEXTS: Mapping[type, Callable[[Any], str]] = {
+    int: _of_number,
+    float: _of_number,
+    bool: lambda truth: "TRUE" if truth else "FALSE",
+    datetime: _of_time,
+    date: str,
+    time: _of_time,
+    timedelta: _of_duration,
+}
+_KINDS: Mapping[type, str] = {
+    str: Kind.TEXT,
+    int: Kind.NUMBER,
+    float: Kind.NUMBER,
+    bool: Kind.TRUTH,
+    **dict.fromkeys((datetime, date, time, timedelta), Kind.DATE),
+}

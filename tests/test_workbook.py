@@ -1,0 +1,315 @@
+"""A sheet is read as people see it, and whatever a workbook holds, it is read or refused within bounds."""
+
+import datetime as dt
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import xlwt
+from openpyxl import Workbook
+from workbooks import inline, ods, ods_gap, ods_row, ods_text, packed, sheet_of, xlsx
+
+from exosms.errors import ExitCode, InputError
+from exosms.tables import sheet as sheets
+from exosms.tables import workbook, workbook_parts
+from exosms.tables.damage import Damage, damage
+from exosms.tables.workbook import is_workbook, open_sheet
+
+Cells = list[tuple[int, list[str]]]
+
+
+def read(content: bytes, sheet: int | str = 0) -> Cells:
+    """Return the rows as the program reads them."""
+    with open_sheet(content, "a file", sheet=sheet) as records:
+        return [(record.line, [*record.cells]) for record in records]
+
+
+def in_process(content: bytes, sheet: int | str = 0) -> list[tuple[int, Sequence[str], str]]:
+    """Return the rows without a process of their own."""
+    return [(row.number, row.cells, row.kinds) for row in sheets.read_sheet(content, sheet)[1]]
+
+
+def written(*rows: Sequence[Any], **cells: object) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    for place, value in cells.items():
+        sheet[place] = value
+    return saved(book)
+
+
+def saved(book: Any) -> bytes:
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def old(*rows: Sequence[Any], **places: tuple[int, int]) -> bytes:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Old")
+    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            style = (day,) if isinstance(cell, dt.date) else ()
+            sheet.write(row, column, cell, *style)
+    for text, (row, column) in places.items():
+        sheet.write(row, column, text)
+    return saved(book)
+
+
+NOW = dt.datetime(2026, 11, 26, 9, 5, 7)  # noqa: DTZ001  # a sheet knows no zones
+SEEN: list[tuple[Any, str, str]] = [
+    ("Asha", "Asha", "t"),
+    (" नमस्ते\n😀 ", " नमस्ते\n😀 ", "t"),
+    ("0012", "0012", "t"),
+    ("x" * 32767, "x" * 32767, "t"),
+    (7, "7", "n"),
+    (-7.0, "-7", "n"),
+    (1.5, "1.5", "n"),
+    (0.1 + 0.2, "0.3", "n"),
+    (919876543210, "919876543210", "n"),
+    (2**53, "9007199254740992", "n"),
+    (NOW, "2026-11-26 09:05:07", "d"),
+    (NOW.date(), "2026-11-26", "d"),
+    (NOW.time(), "09:05:07", "d"),
+    (dt.timedelta(hours=30, minutes=5), "30:05:00", "d"),
+    (True, "TRUE", "b"),
+    (False, "FALSE", "b"),
+]
+
+
+@pytest.mark.parametrize(("value", "text", "kind"), SEEN)
+def test_a_cell_is_text_as_people_see_it(value: object, text: str, kind: str) -> None:
+    assert in_process(written([value])) == [(1, [text], kind)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "kind"),
+    [("Asha", "Asha", "t"), (7, "7", "n"), (1.5, "1.5", "n"), (True, "TRUE", "b"), (NOW.date(), "2026-11-26", "d")],
+)
+def test_so_is_a_cell_of_an_old_workbook(value: object, text: str, kind: str) -> None:
+    assert in_process(old([value])) == [(1, [text], kind)]
+
+
+ODS_CELLS = [
+    ('office:value-type="float" office:value="919876543210"', "919876543210", "n"),
+    ('office:value-type="float" office:value="1.5"', "1.5", "n"),
+    ('office:value-type="date" office:date-value="2026-11-26"', "2026-11-26", "d"),
+    ('office:value-type="date" office:date-value="2026-11-26T09:05:07"', "2026-11-26 09:05:07", "d"),
+    ('office:value-type="time" office:time-value="PT09H05M07S"', "09:05:07", "d"),
+    ('office:value-type="boolean" office:boolean-value="true"', "TRUE", "b"),
+    ('office:value-type="string" office:string-value="Asha"', "Asha", "t"),
+    ('office:value-type="string" office:string-value="" calcext:value-type="error"', "#N/A", "t"),
+    ('table:formula="of:=1&gt;0" office:value-type="float" office:value="3"', "3", "n"),
+]
+
+
+@pytest.mark.parametrize(("attributes", "text", "kind"), ODS_CELLS)
+def test_so_is_a_cell_of_open_document(attributes: str, text: str, kind: str) -> None:
+    content = ods(ods_row(f"<table:table-cell {attributes}><text:p>#N/A</text:p></table:table-cell>"))
+    assert in_process(content) == [(1, [text], kind)]
+
+
+def test_a_formula_is_its_stored_value_and_an_error_is_its_text() -> None:
+    row = '<row r="1"><c r="A1"><f>1+1</f><v>2</v></c><c r="B1" t="str"><f>x</f><v>Asha</v></c>'
+    row += "<c r='C1' t='e'><f>1/0</f><v>#DIV/0!</v></c><c t=\"e\" r=\"D1\"><v>#N/A</v></c></row>"
+    row += "<row>" + inline("A2", 'a t="e" b &lt;c t="e">') + "</row>"
+    assert read(xlsx(sheet_of(row))) == [(1, ["2", "Asha", "#DIV/0!", "#N/A"]), (2, ['a t="e" b <c t="e">'])]
+
+
+@pytest.mark.parametrize("number", [2**53 + 2, 10**16, 1107160000000012345, 1.10716e18, -(2.0**60), 1e300])
+def test_a_number_that_was_rounded_can_be_told(number: float) -> None:
+    row = sheet_of(f'<row r="1"><c r="A1"><v>{number}</v></c></row>')
+    [(_, [text], kind)] = in_process(xlsx(row))
+    assert not text.isdigit()
+    assert damage(text.removeprefix("-"), kind) is Damage.ROUNDED
+
+
+def test_rows_have_the_numbers_that_the_spreadsheet_shows() -> None:
+    expected: Cells = [(4, ["", "to", "", "body"]), (6, ["", "1", "", "a"])]
+    assert read(written(B4="to", D4="body", B6="1", D6="a", A9=" ", C9="\t")) == expected
+    assert read(old(), 0) == []
+    assert read(old(to=(3, 1), body=(3, 3), a=(5, 3))) == [(4, ["to", "", "body"]), (6, ["", "", "a"])]
+    lines = (ods_row(ods_gap(16384), repeated=3), ods_row(ods_gap(), ods_text("to"), ods_gap(), ods_text("body")))
+    end = ods_row(ods_gap(16384), repeated=1048570)
+    filled = ods_row(ods_gap(), ods_text("1", 2), ods_text("a"))
+    assert read(ods("".join((*lines, ods_row(ods_gap()), filled, end)))) == [
+        (4, ["to", "", "body"]),
+        (6, ["1", "1", "a"]),
+    ]
+
+
+def test_a_sheet_is_found_by_its_name_or_place() -> None:
+    book = Workbook()
+    book.create_sheet("Numbers & names").append(["a"])
+    content = saved(book)
+    with open_sheet(content, "a file", sheet="Numbers & names") as records:
+        assert (records.sheets, [record.cells for record in records]) == (["Sheet", "Numbers & names"], [["a"]])
+    assert read(content, 1) == [(1, ["a"])]
+    assert read(ods(ods_row(ods_text("a")), ods_row(ods_text("b"))), "T2") == [(1, ["b"])]
+    with pytest.raises(InputError, match="it has no sheet 'x'; its sheets are 'Sheet', 'Numbers & names'"):
+        read(content, "x")
+    assert read(written()) == []
+
+
+# What a rectangle would cost.
+
+ROWS = 3000
+MEASURED = """
+import json, resource, sys
+from exosms.tables.workbook import open_sheet
+with open_sheet(sys.stdin.buffer.read(), "a file") as records:
+    rows = [(record.line, [*record.cells]) for record in records]
+memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps([len(rows), rows[:2], rows[-2:], memory]))
+"""
+
+
+def rows_with(last: str) -> str:
+    """Return rows of two cells and one more, whose number is put in."""
+    row = f'<row r="0">{inline("A0", "91")}{inline("B0", "a")}{last}</row>'
+    return "".join(row.replace('0"', f'{number}"') for number in range(1, ROWS + 1))
+
+
+NO_PLACES = '<row><c><v>91</v></c><c t="str"><v>a</v></c></row>'
+FAR: dict[str, bytes] = {
+    "a blank in the last column": written(*[["91", "a"]] * ROWS, XFD1500=" "),
+    "a blank in the last column of each row": xlsx(sheet_of(rows_with(inline("XFD0", " ")))),
+    "a blank in the last place": written(*[["91", "a"]] * ROWS, XFD1048576=" "),
+    "cells without a place": xlsx(sheet_of(NO_PLACES * ROWS + f"<row>{inline('XFD1048576', '')}</row>")),
+    "cells that are only painted": xlsx(sheet_of(rows_with('<c s="1" r="XFD0"/>'))),
+    "repeated columns and rows": ods(
+        ods_row(ods_text("91"), ods_text("a"), ods_gap(16381), ods_text(" ")) * ROWS
+        + ods_row(ods_gap(16384), repeated=1048576 - ROWS - 1)
+        + ods_row(ods_gap(16383), ods_text(" ")),
+        ods_row(ods_text("b", 16384), repeated=1048576),
+    ),
+    "the last column of an old sheet": old(*[["91", "a"]] * ROWS, **{" ": (1500, 255)}),
+}
+
+
+@pytest.mark.parametrize("content", FAR.values(), ids=FAR)
+def test_a_stray_blank_costs_nothing(content: bytes) -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURED], input=content, capture_output=True, check=True)
+    count, first, last, memory = json.loads(done.stdout)
+    assert (count, first) == (ROWS, [[1, ["91", "a"]], [2, ["91", "a"]]])
+    assert last == [[ROWS - 1, ["91", "a"]], [ROWS, ["91", "a"]]]
+    assert memory < 200 * 2**20
+
+
+def test_more_than_a_sheet_may_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook_parts, "MOST_PLACES", 100)
+    far = written(*[["91", "a"]] * 49, XFD60="a")
+    assert len(in_process(written(*[["91", "a"]] * 30, XFD60="a"))) == 31
+    with pytest.raises(workbook_parts.WorkbookError, match="a sheet of 50 rows and 3 columns is larger"):
+        in_process(far)
+    with pytest.raises(workbook_parts.WorkbookError, match="a sheet of 26 rows and 4 columns is larger"):
+        in_process(ods(ods_row(ods_text("a", 4), repeated=26)))
+
+
+def encrypted(content: bytes) -> bytes:
+    """Return an archive whose parts say that they need a password."""
+    marked = bytearray(content)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := marked.find(signature, at + 1)) >= 0:
+            marked[at + flags] |= 1
+    return bytes(marked)
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+PROTECTED = {
+    "XLSX": OLE + "EncryptedPackage".encode("utf-16-le"),
+    "XLS": old(["a"]).replace(b"\xe1\x00\x02\x00\xb0\x04", b"\x2f\x00\x02\x00\xb0\x04"),
+    "ODS": ods(ods_row(ods_text("a")), manifest="<manifest:encryption-data/>"),
+    "an archive": encrypted(written(["a"])),
+}
+
+
+@pytest.mark.parametrize("content", PROTECTED.values(), ids=PROTECTED)
+def test_a_password_is_not_guessed(content: bytes) -> None:
+    with pytest.raises(InputError, match=r"^a file is protected with a password$"):
+        read(content)
+
+
+DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
+GOOD = sheet_of('<row r="1"><c r="A1" t="s"><v>0</v></c></row>')
+STRINGS = b"<sst><si><t>a</t></si></sst>"
+UNREADABLE = {
+    "a broken archive": (b"PK\x03\x04rest", "File is not a zip file"),
+    "an archive of something else": (packed(a=b"b"), "it is an archive of something else"),
+    "a broken old workbook": (OLE, "Cannot detect file format"),
+    "half an old workbook": (old(["a"])[:2000], ""),
+    "broken XML": (xlsx(b"<worksheet><sheetData><row>"), ""),
+    "relations of nothing": (packed(**{"_rels/.rels": b"<Relationships/>"}), "it is an archive of something else"),
+    "a string that is not there": (xlsx(GOOD), ""),
+    "a cell beyond the last column": (xlsx(sheet_of('<row><c r="ZZZ1"><v>1</v></c></row>')), "'ZZZ' is not a column"),
+    "a cell beyond the last row": (
+        xlsx(sheet_of('<row><c r="A1048577"><v>1</v></c></row>')),
+        "row 1048577 is beyond",
+    ),
+    "entities that grow": (xlsx(DOCTYPE + b"<x>&b;</x>"), "it has a document type declaration"),
+    "entities that grow, among the strings": (
+        xlsx(GOOD, DOCTYPE + b"<sst><si><t>&b;</t></si></sst>"),
+        "it has a document type declaration",
+    ),
+    "a sheet in UTF-16": (xlsx(GOOD.decode().encode("utf-16"), STRINGS), "its part xl/s.xml is not XML in UTF-8"),
+    "one endless text": (xlsx(b"<x>" + b" " * (2 << 20)), "its part xl/s.xml is not XML in UTF-8"),
+    "a gigabyte in a nutshell": (xlsx(b"<x/>" * (65 << 20)), "its parts unpack to more than 256 MiB"),
+    "gigabytes of spaces": (
+        ods(ods_row(ods_text('<text:s text:c="4000000000"/>'))),
+        "it has more than 67108864 spaces",
+    ),
+    "the last place of an old sheet": (old(["a"], b=(65535, 255)), "it needs too much memory or time"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_refused_in_one_sentence(content: bytes, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        read(content)
+    assert raised.value.message.startswith(f"a file cannot be read as a workbook: {said}")
+    assert "\n" not in raised.value.message
+    assert raised.value.exit_code is ExitCode.INPUT
+
+
+def test_what_a_reader_asks_for_beyond_its_memory_is_refused() -> None:
+    """Strings are repeated by their number, which no look at the places finds."""
+    cell = '<c t="s"><v>0</v></c>'
+    content = xlsx(sheet_of(f"<row>{cell * 1000}</row>" * 100), f"<sst><si><t>{'x' * 32000}</t></si></sst>".encode())
+    with pytest.raises(InputError, match="it needs too much memory"):
+        read(content)
+
+
+def test_a_reader_that_cannot_start_or_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(InputError, match="no process can be started"):
+        read(written(["a"]))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(InputError, match="its reader failed"):
+        read(written(["a"]))
+
+
+def test_a_file_is_told_by_its_content() -> None:
+    assert all(map(is_workbook, (written(), old(), ods())))
+    assert not any(map(is_workbook, (b"", b"to,body", b"PK,body", b"<html>")))
+
+
+def test_a_file_that_is_too_large_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "LARGEST", 100)
+    with pytest.raises(InputError, match="a file is larger than 0 MiB"):
+        read(written(["a"]))
+
+
+def test_a_sheet_that_nobody_goes_through_leaves_no_process() -> None:
+    with open_sheet(written(*[["a"]] * 5000), "a file") as records:
+        assert next(iter(records)).cells == ["a"]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

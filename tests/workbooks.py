@@ -1,0 +1,79 @@
+"""Workbooks written by hand: parts and cells as no program would write them."""
+
+import io
+import zipfile
+from xml.sax.saxutils import quoteattr
+
+_TYPES = (
+    b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    b'<Default Extension="xml" ContentType="application/xml"/></Types>'
+)
+_ROOT = (
+    b'<Relationships><Relationship Id="x" Target="xl/workbook.xml"'
+    b' Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>'
+)
+XLSX_PARTS = "xl/_rels/workbook.xml.rels", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/s.xml"
+RELATIONS = (
+    b'<Relationships><Relationship Id="a" Target="/xl/s.xml"'
+    b' Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/></Relationships>'
+)
+BOOK = b'<workbook xmlns:r="r"><sheets><sheet name="S" r:id="a"/></sheets></workbook>'
+
+
+def packed(**parts: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    return stream.getvalue()
+
+
+def xlsx(sheet: bytes, strings: bytes | None = None, *, relations: bytes = RELATIONS, book: bytes = BOOK) -> bytes:
+    """Return a workbook with one sheet, whose XML is given."""
+    given = zip(XLSX_PARTS, (relations, book, strings, sheet), strict=True)
+    fixed = {"[Content_Types].xml": _TYPES, "_rels/.rels": _ROOT}
+    return packed(**fixed, **{name: part for name, part in given if part is not None})
+
+
+def sheet_of(rows: str) -> bytes:
+    return f"<worksheet><sheetData>{rows}</sheetData></worksheet>".encode()
+
+
+def inline(reference: str, text: str) -> str:
+    return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+def ods(*tables: str, manifest: str = "") -> bytes:
+    """Return a workbook with these tables, each the XML of its rows."""
+    spaces = "".join(
+        f" xmlns:{name}={quoteattr(f'urn:oasis:names:tc:opendocument:xmlns:{name}:1.0')}"
+        for name in ("office", "table", "text", "calcext")
+    )
+    content = "".join(
+        f'<table:table table:name="T{number}">{rows}</table:table>' for number, rows in enumerate(tables, start=1)
+    )
+    return packed(
+        mimetype=b"application/vnd.oasis.opendocument.spreadsheet",
+        **{
+            "content.xml": (
+                f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+                f"{content}</office:spreadsheet></office:body></office:document-content>"
+            ).encode(),
+            "META-INF/manifest.xml": f"<manifest>{manifest}</manifest>".encode(),
+        },
+    )
+
+
+def ods_row(*cells: str, repeated: int = 1) -> str:
+    return f'<table:table-row table:number-rows-repeated="{repeated}">{"".join(cells)}</table:table-row>'
+
+
+def ods_text(text: str, repeated: int = 1) -> str:
+    return (
+        f'<table:table-cell office:value-type="string" table:number-columns-repeated="{repeated}">'
+        f"<text:p>{text}</text:p></table:table-cell>"
+    )
+
+
+def ods_gap(repeated: int = 1) -> str:
+    return f'<table:table-cell table:number-columns-repeated="{repeated}"/>'
