@@ -10,6 +10,7 @@ import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from html import unescape
 from typing import NamedTuple, Protocol
 
@@ -26,7 +27,7 @@ _PIECE = 1 << 18
 _LONGEST_TAG = 1 << 20
 
 _ATTRIBUTES = rb"""((?:[^<>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)"""
-_XLSX_TAG = re.compile(rb"<(/?)(?:\w+:)?(row|c)(?=[\s/>])" + _ATTRIBUTES + rb"(/?)>")
+_XLSX_TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + _ATTRIBUTES + rb"(/?)>)")
 _REFERENCES = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
@@ -237,14 +238,12 @@ def _xlsx_walk(pieces: Iterable[bytes], write: Callable[[re.Match[bytes], int, i
 
     def at(found: re.Match[bytes]) -> bytes:
         nonlocal row, column
-        is_end, tag, attributes, is_empty = found.groups()
-        reference = None if is_end else _REFERENCE.search(attributes)
-        if tag == b"row":
+        tag, attributes, is_empty = found.groups()
+        reference = _REFERENCE.search(attributes) if tag else None
+        if tag != b"c":
             row = int(reference[2]) - 1 if reference else row
-            if is_end or is_empty:
+            if is_empty or not tag:  # a row ends
                 row, column = row + 1, 0
-            return found[0]
-        if is_end:
             return found[0]
         column = _column(reference[1]) - 1 if reference else column
         place = (int(reference[2]) - 1 if reference else row, column)
@@ -257,20 +256,17 @@ def _xlsx_walk(pieces: Iterable[bytes], write: Callable[[re.Match[bytes], int, i
 
 def _xlsx_drawn_together(pieces: Iterable[bytes], rows: Sequence[int], columns: Sequence[int]) -> Iterator[bytes]:
     """Yield a sheet of which only these rows and columns are left."""
-    row_at, column_at = _places(rows), _places(columns)
+    row_at = {old: new for new, old in enumerate(rows, start=1)}
+    letters_of = {old: _letters(new) for new, old in enumerate(columns, start=1)}
 
     def moved(found: re.Match[bytes], row: int, column: int) -> bytes:
-        tag = found[0][: found.start(3) - found.start()]
-        reference = b' r="%s%d"' % (_letters(column_at[column] + 1), row_at[row] + 1)
-        return tag + reference + _REFERENCE.sub(b"", found[3]) + b">"
+        tag = found[0][: found.start(2) - found.start()]
+        return b'%b r="%b%d"%b>' % (tag, letters_of[column], row_at[row], _REFERENCE.sub(b"", found[2]))
 
     return _xlsx_walk(pieces, moved)
 
 
-def _places(left: Sequence[int]) -> Mapping[int, int]:
-    return {old: new for new, old in enumerate(left)}
-
-
+@cache
 def _column(letters: bytes) -> int:
     """Return the number of a column such as ``AB``, from 1."""
     number = 0
@@ -377,24 +373,26 @@ def _ods_drawn_together(pieces: Iterable[bytes], sheet: int, used: _Used) -> Ite
     walk = _OdsWalk()
     skipped = b""
     for piece in pieces:
+        written: list[bytes] = []
         end = 0
         for found in _ODS_TAG.finditer(piece):
             if not skipped:
-                yield piece[end : found.start()].strip()  # line breaks, which calamine takes for text
+                written.append(piece[end : found.start()].strip())  # of line breaks, which calamine takes for text
             end = found.end()
             walk.step(found)
             is_end, tag, _, is_empty = found.groups()
             if skipped:
                 if is_end and tag == skipped:
                     skipped = b""
-                    yield found[0] if tag == b"table" else b""
+                    written.append(found[0] if tag == b"table" else b"")
                 continue
-            written = found[0] if is_end or tag == b"table" else _ods_written(found, walk, used, columns)
-            yield written
-            is_left = written and (tag != b"table" or walk.table == sheet) and not written.endswith(b"/>")
-            skipped = b"" if is_end or is_empty or is_left else tag
+            left = found[0] if is_end or tag == b"table" else _ods_written(found, walk, used, columns)
+            written.append(left)
+            goes_on = left and (tag != b"table" or walk.table == sheet) and not left.endswith(b"/>")
+            skipped = b"" if is_end or is_empty or goes_on else tag
         if not skipped:
-            yield piece[end:].lstrip()
+            written.append(piece[end:].lstrip())
+        yield b"".join(written)
 
 
 def _ods_written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Sequence[int]) -> bytes:
