@@ -146,6 +146,14 @@ def test_rows_have_the_numbers_that_the_spreadsheet_shows() -> None:
     ]
 
 
+def test_a_text_that_speaks_of_places_is_a_text() -> None:
+    text = '<row r="1048577"> r="ZZZ1" r="XFD1048576" t="e"'
+    assert in_process(written([text], [text, 1])) == [(1, [text], "t"), (2, [text, "1"], "tn")]
+    strings = b"<sst><si><t> r=\"XFD1048576\" <![CDATA[t='e']]></t></si></sst>"
+    [(_, [text], _)] = in_process(xlsx(sheet_of('<row r="1"><c r="A1" t="s"><v>0</v></c></row>'), strings))
+    assert 'r="XFD1048576"' in text
+
+
 def test_a_sheet_is_found_by_its_name_or_place() -> None:
     book = Workbook()
     book.create_sheet("Numbers & names").append(["a"])

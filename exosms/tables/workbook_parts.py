@@ -28,7 +28,7 @@ _LONGEST_TAG = 1 << 20
 
 _ATTRIBUTES = rb"""((?:[^<>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)"""
 _XLSX_TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + _ATTRIBUTES + rb"(/?)>)")
-_REFERENCES = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
 _ODS_TAG = re.compile(
@@ -193,7 +193,7 @@ class _Xlsx:
             found = _REFERENCES.findall(piece)
             if found:
                 letters, digits = zip(*found, strict=True)
-                width = max(width, *map(_column, set(letters)))
+                width = max(width, *map(_column, {*letters} - {b""}))
                 height = max(height, *map(int, digits))
                 has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
         if height > MOST_ROWS:
