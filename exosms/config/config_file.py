@@ -23,6 +23,7 @@ _FORMAT = toml.TomlFormat(
     version=1,
     largest=1024 * 1024,  # a file of a thousand profiles has a quarter of that
     is_private=True,
+    shows_invisible=False,
     error=ConfigError,
     unreadable=(_UNREADABLE, ""),
     too_large=(_UNREADABLE, ""),

@@ -42,6 +42,8 @@ class TomlFormat(NamedTuple):
     """Bytes."""
     is_private: bool
     """Whether it is ours alone; another keeps its mode, and a new one can be read by all."""
+    shows_invisible: bool
+    """Whether invisible characters of texts are written as escapes, which libraries leave as they are."""
     error: type[ExosmsError]
     unreadable: Sentence
     too_large: Sentence
@@ -165,10 +167,18 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck = any_file) -> It
             yield after
             if after != before:
                 mode = 0o600 if form.is_private else file.mode if file else 0o644
-                files.replace(target, _changed(path, content.decode(), before, after, form), mode=mode)
+                is_new = file is None and not form.shows_invisible
+                changed = _new(after) if is_new else _changed(path, content.decode(), before, after, form)
+                files.replace(target, changed, mode=mode)
     except OSError as error:
         message, remedy = (text.format(path=path, why=error.strerror) for text in form.unwritable)
         raise ConfigError(message, remedy=remedy) from error
+
+
+def _new(document: Mapping[str, Any]) -> bytes:
+    import tomli_w
+
+    return tomli_w.dumps(document).encode()
 
 
 def _changed(path: Path, source: str, before: Mapping[str, Any], after: dict[str, Any], form: TomlFormat) -> bytes:

@@ -24,6 +24,7 @@ FORMAT = toml.TomlFormat(
     version=1,
     largest=_LARGEST_MIB << 20,
     is_private=False,
+    shows_invisible=True,
     error=InputError,
     unreadable=("The templates {path} cannot be read: {why}", "Check the path and its permissions."),
     too_large=(f"{{path}} is larger than {_LARGEST_MIB} MiB, so it is not a templates.toml", ""),
