@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -910,25 +910,25 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
 ) -> None:
     """A carrier and its exchange are two; with less than that nothing can be sent, and nothing is unknown."""
     start, start_exchange = threading.Thread.start, _thread.start_new_thread
-    exchanges: list[object] = []
+    exchanges: list[exchange.Exchange] = []
 
     def ours() -> int:
-        return sum(thread.name.startswith(("carrier", "probe")) for thread in threading.enumerate()) + len(exchanges)
+        """Count the threads that have something to do: one that has its answer may take its time to end."""
+        working = sum(each._answer is None and each._error is None for each in exchanges)
+        return sum(thread.name.startswith("carrier") for thread in threading.enumerate()) + working
 
     def starting(self: threading.Thread) -> None:
-        if self.name.startswith(("carrier", "probe")) and ours() - lingering >= threads:
+        is_ours = self.name.startswith(("carrier", "probe"))
+        if is_ours and ours() - lingering >= threads:
             raise RuntimeError("can't start new thread")
         start(self)
 
-    def starting_exchange(run: Callable[[], None], _: object) -> None:
-        def tracked() -> None:
-            run()
-            exchanges.remove(run)
-
+    def starting_exchange(run: MethodType, _: object) -> None:
         if ours() - lingering >= threads:
             raise RuntimeError("can't start new thread")
-        exchanges.append(run)
-        start_exchange(tracked, ())
+        assert isinstance(run.__self__, exchange.Exchange)
+        exchanges.append(run.__self__)
+        start_exchange(run, ())
 
     lingering = ours()
     monkeypatch.setattr(threading.Thread, "start", starting)
