@@ -146,6 +146,13 @@ def test_rows_have_the_numbers_that_the_spreadsheet_shows() -> None:
     ]
 
 
+def test_a_sheet_of_rows_without_cells_is_empty() -> None:
+    book = Workbook()
+    assert book.active is not None
+    book.active.row_dimensions[3].height = 30
+    assert read(saved(book)) == []
+
+
 def test_a_text_that_speaks_of_places_is_a_text() -> None:
     text = '<row r="1048577"> r="ZZZ1" r="XFD1048576" t="e"'
     assert in_process(written([text], [text, 1])) == [(1, [text], "t"), (2, [text, "1"], "tn")]

@@ -177,7 +177,9 @@ class _Xlsx:
     def _read_tabs(self) -> Sequence[tuple[str, str]]:
         """Return the name and the part of each sheet."""
         beginning = _attributes(self._archive.part(_RELATIONS), "Relationship")
-        book = next((each["Target"] for each in beginning if each.get("Type", "").endswith("/officeDocument")), "")
+        book = next(
+            (each.get("Target", "") for each in beginning if each.get("Type", "").endswith("/officeDocument")), ""
+        )
         if not book.endswith(".xml"):
             raise WorkbookError("it is an XLSB workbook" if book.endswith(".bin") else _NO_WORKBOOK)
         folder, name = posixpath.split(posixpath.join("/", book))
@@ -193,8 +195,8 @@ class _Xlsx:
             found = _REFERENCES.findall(piece)
             if found:
                 letters, digits = zip(*found, strict=True)
-                width = max(width, *map(_column, {*letters} - {b""}))
-                height = max(height, *map(int, digits))
+                width = max((width, *map(_column, {*letters} - {b""})))
+                height = max((height, *map(int, digits)))
                 has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
