@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from exosms.bulk.lifecycle import release
 from exosms.bulk.stop import stop_for
-from exosms.cli.run_bulk import _released
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.history import History
@@ -316,5 +316,5 @@ def test_a_command_whose_run_was_taken_over_ends_with_what_stopped_it(
     journal.settle(run, [(first, ACCEPTED, State.ACCEPTED)])
     if owner:
         ledger.database.connection.execute("UPDATE runs SET owner = ?", (owner,))
-    assert _released(run, journal, stop_for(taken_for_dead()))[1] == exit_code
+    assert release(run, journal, stop_for(taken_for_dead())).exit_code == exit_code
     assert journal.counts(run) == {"accepted": 1, state: 1}

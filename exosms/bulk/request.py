@@ -9,6 +9,14 @@ from exosms.send.request import MessageOptions, PartLimits
 from exosms.sms.rate import Rate
 
 
+class Handling(NamedTuple):
+    """When a command leaves a run, and where it writes what became of the rows: nothing of it changes a message."""
+
+    max_failures: MostFailures | None = None
+    limit: int | None = None
+    results: Path | None = None
+
+
 class BulkRequest(NamedTuple):
     """The rows of a file, before any of it is checked."""
 
@@ -36,9 +44,7 @@ class BulkRequest(NamedTuple):
     """0 and None: as many texts a request as the number of rows suggests."""
     rate: Rate | None = None
     timeout: float = 90
-    max_failures: MostFailures | None = None
-    limit: int | None = None
-    results: Path | None = None
+    handling: Handling = Handling()
     dry_run: bool = False
     yes: bool = False
     no_input: bool = False
@@ -55,13 +61,11 @@ class BulkRequest(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """How the rest of a run is sent: nothing of it changes a message."""
+    """How the rest of a run is sent."""
 
     rate: Rate | None = None
     batch: int | None = None
     """Texts a request; 0 and None: what the run began with."""
-    max_failures: MostFailures | None = None
-    limit: int | None = None
-    results: Path | None = None
+    handling: Handling = Handling()
     yes: bool = False
     no_input: bool = False

@@ -2,9 +2,13 @@
 
 import csv
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TextIO
 
+from exosms.errors import InputError
+from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
+from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 from exosms.system.escaping import printable
 from exosms.system.times import local
@@ -25,6 +29,50 @@ COLUMNS = (
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection)."""
+
+
+def check_file(path: Path | None, *, source: Path | None) -> None:
+    """Raise InputError, before anything is sent, for a result file that cannot be written, or that is the source."""
+    if path is None:
+        return
+    try:
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise InputError(
+                f"The results would be written over the messages themselves, {path}", remedy="Name another file."
+            )
+        if not path.exists():
+            path.open("x").close()
+            path.unlink()
+        elif path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
+            path.open("a").close()
+    except OSError as error:
+        raise InputError(f"The result file {path} cannot be written: {error.strerror}") from error
+
+
+def write_file(run: Run, journal: Journal, path: Path) -> None:
+    """Write a run's rows; raises InputError where the file cannot be written, and then the old one stands."""
+    import tempfile
+
+    rows = History(journal.ledger).rows(run)
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
+            with path.open("w", encoding="utf-8", newline="") as file:
+                write(rows, file)
+            return
+        path = path.resolve()  # a link stays one
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
+                write(rows, file)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"The result file {path} cannot be written: {error.strerror}",
+            remedy=f"Write it elsewhere with: exosms runs export {run.name} FILE",
+        ) from error
 
 
 def write(rows: Iterable[LedgerEntry], file: TextIO) -> None:

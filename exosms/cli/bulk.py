@@ -1,4 +1,4 @@
-"""``exosms bulk``: declares its options; ``mailing`` does the work."""
+"""``exosms bulk``: declares its options; ``bulk_request`` does the work."""
 
 import re
 from typing import Annotated
@@ -74,7 +74,7 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     if request.template is None and (request.variables or request.fit):
         raise UsageError("--var and --fit need a template", remedy="Name one with -t, or leave them out.")
     o.refuse_empty_of(request)
-    from exosms.cli.mailing import mail
+    from exosms.cli.bulk_request import bulk
 
     out.goes_on = True
-    return mail(request, account, out)
+    return bulk(request, account, out)

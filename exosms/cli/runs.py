@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,9 @@ from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.output.out import Format, Out, counted
 from exosms.cli.output.tables import draw_table
-from exosms.cli.prompts import can_ask
+from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
-from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
@@ -165,14 +166,13 @@ def export(
     exosms runs export customers-20261123-1 | grep ',unknown,'
     """
     from exosms.bulk import results_csv
-    from exosms.cli.run_bulk import check_results, write_results
     from exosms.ledger.history import History
 
     with _journal() as (journal, ledger):
         run = run_of(journal, name)
         if file is not None:
-            check_results(file, source=Path(run.file))
-            write_results(run, journal, file)
+            results_csv.check_file(file, source=Path(run.file))
+            results_csv.write_file(run, journal, file)
         else:
             out.copy(lambda stream: results_csv.write(History(ledger).rows(run), stream))
     return ExitCode.OK
@@ -201,7 +201,7 @@ def purge(
     """
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
-            _agreed(out, "Delete records older than that?", yes=yes, no_input=no_input)
+            agree(out, "Delete records older than that?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
         if out.format in {Format.JSON, Format.JSONL}:
             out.result(exit_code=0, purged=messages, error=None)
@@ -212,8 +212,10 @@ def purge(
 
 def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, again: Sequence[State] = ()) -> int:
     """Take a run and send what is left of it; with ``again`` only the rows that ended so."""
+    from exosms.bulk import results_csv
+    from exosms.bulk.lifecycle import RunContext
     from exosms.cli.output.runs import counts_document, failure
-    from exosms.cli.run_bulk import RunContext, carry_out, check_results, client_for
+    from exosms.cli.run_bulk import go_on
     from exosms.system.signals import Interrupts
 
     out.goes_on = True
@@ -224,28 +226,11 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
             with interrupts.at_once():
                 run = run_of(journal, name)
                 file, counts = run.file, counts_document(journal.counts(run))
-                check_results(options.results, source=Path(file))
+                results_csv.check_file(options.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, AccountOptions(*account, rate=options.rate))
-                context = RunContext(
-                    settings=settings, journal=journal, ledger=ledger, out=out, interrupts=interrupts
-                )
-                run = journal.take(run)
-                rows = journal.may_go_again(run, again) if again else counts["remaining"]
-                try:
-                    if rows:  # else there is nothing to ask about: it only answers again
-                        question = (
-                            f"{counted(rows, 'row')} of {name} again"
-                            if again
-                            else f"the {counted(rows, 'row')} left of {name}"
-                        )
-                        _agreed(out, f"Send {question}?", yes=options.yes, no_input=options.no_input)
-                    client = client_for(context, timeout=run.terms.timeout)
-                except (GuardError, ConfigError, Interrupted):
-                    journal.let_go(run)
-                    raise
-            if again:
-                journal.put_back(run, again)
-            return carry_out(run, options, context, client, again=rows if again else None)
+            context = RunContext(settings, journal, ledger, interrupts)
+            ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
+            return go_on(run, options.handling, context, out, batch=options.batch, ask=ask, again=again)
     except UsageError:
         raise
     except (ExosmsError, Interrupted) as error:
@@ -268,13 +253,6 @@ def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, abou
         out.tell(f"the {what} has no unknown messages")
     else:
         out.line(f"{counted(resolved, 'message')} of the {what}: {decision}")
-
-
-def _agreed(out: Out, question: str, *, yes: bool, no_input: bool) -> None:
-    """Ask a person; where nobody can be asked, --yes must have said so."""
-    from exosms.cli.prompts import agree
-
-    agree(out, question, yes=yes, no_input=no_input)
 
 
 @contextmanager

@@ -4,9 +4,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exosms.bulk.plan import Plan
+from exosms.cli.output.out import Document, Format, Out, facts
 from exosms.cli.output.progress import duration
+from exosms.cli.output.runs import counts_document
+from exosms.ledger.staging import Totals
 from exosms.sms.message import Message
 from exosms.sms.segments import FEW_FORCING, describe
+
+
+def laid_out(totals: Totals) -> Document:
+    """Return how many rows are laid out, by what becomes of them where nothing is sent."""
+    counts = {"waiting": totals.messages, "rejected": totals.rejected, "skipped": totals.skipped}
+    return counts_document(counts)
+
+
+def show_plan(plan: Plan, goes_out: Sequence[tuple[str, str]], out: Out, *, run: str | None, file: str) -> None:
+    """Show what would be sent; a person also sees ``goes_out``."""
+    if out.format in {Format.JSON, Format.JSONL}:
+        out.result(
+            run=run,
+            file=file,
+            exit_code=0,
+            outcome="planned",
+            counts=laid_out(plan.totals),
+            plan=plan_document(plan),
+            error=None,
+        )
+    elif out.is_human:
+        out.draw(facts([("plan for", file), *plan_rows(plan), *goes_out]))
+    else:
+        for name, value in plan_rows(plan):
+            out.line(name, value)
 
 
 def plan_document(plan: Plan) -> Mapping[str, Any]:

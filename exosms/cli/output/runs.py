@@ -139,11 +139,16 @@ def _row_document(number: int, line: int, result: MessageResult, *, sandbox: boo
     return {"row": number, "line": line, **message_document(result), **({"sandbox": True} if sandbox else {})}
 
 
+def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
+    """Show how a run stands as a command shows it that has just sent it."""
+    report = RunReport(out, rows=0, sandbox=is_of_sandbox(run.account))
+    report.conclude(run, journal, exit_code=exit_code, stop=None)
+
+
 def show_run(run: Run, journal: Journal, out: Out) -> None:
     """Show a run as it stands."""
     if out.format is not Format.PLAIN:
-        report = RunReport(out, rows=0, sandbox=is_of_sandbox(run.account))
-        report.conclude(run, journal, exit_code=0, stop=None)
+        show_end(run, journal, out, exit_code=0)
         return
     counts = journal.counts(run)
     out.line("run", run.name)

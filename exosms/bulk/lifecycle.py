@@ -1,0 +1,127 @@
+"""One command's time with a run: it begins or takes one, sends with what it has, and lets go."""
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from exosms.bulk.policies import SentBefore
+from exosms.bulk.prepare import BulkSetup
+from exosms.bulk.request import Handling
+from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
+from exosms.bulk.stop import Stop, stop_for
+from exosms.config.settings import Settings
+from exosms.exotel.client import Client
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger
+from exosms.ledger.run_terms import RunTerms
+from exosms.ledger.runs import Journal, Run
+from exosms.ledger.staging import Staging
+from exosms.sms.guards import Guards
+from exosms.sms.message import Message
+from exosms.system.signals import Interrupts
+
+
+class RunContext(NamedTuple):
+    """What every step of a run needs of this command."""
+
+    settings: Settings
+    journal: Journal
+    ledger: Ledger
+    interrupts: Interrupts
+
+
+class RunEnd(NamedTuple):
+    """How a command left a run."""
+
+    run: Run
+    exit_code: int
+    stop: Stop | None
+
+
+def begin(setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
+    """Begin a run of what is laid out."""
+    request, options = setup.request, setup.options
+    return journal.begin(
+        request.run or _free_name(journal, request.path),
+        account=setup.account,
+        profile=setup.settings.profile,
+        file=request.file_name,
+        digest=staging.digest,
+        terms=RunTerms(
+            message_fields=setup.message_fields,
+            any_hour=request.any_hour,
+            timeout=request.timeout,
+            batch=request.batch or 0,
+            resend=request.sent_before is SentBefore.SEND,
+            within=request.within,
+            region=options.region,
+            base_url=options.base_url,
+            rate=str(options.rate) if options.rate else None,
+        ),
+    )
+
+
+def run_dispatcher(
+    run: Run,
+    handling: Handling,
+    context: RunContext,
+    client: Client,
+    *,
+    again: bool,
+    failed: int,
+    tell: Callable[[str], None],
+) -> RunDispatcher:
+    """Return what sends the rest of a run that is ours; ``again`` and ``failed`` are as in ``RunSetup``."""
+    settings, interrupts = context.settings, context.interrupts
+    guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
+    rows = sum(context.journal.counts(run).values())
+
+    def check(messages: Iterable[Message]) -> None:
+        now = time.time()
+        for message in messages:
+            guards.check_message(message)
+            guards.check_hour(message, now=now)
+
+    setup = RunSetup(
+        client=client,
+        ledger=context.ledger,
+        journal=context.journal,
+        rate=None if settings.is_sandbox else settings.rate,
+        batch=size_for(rows, asked=run.terms.batch),
+        most_failures=handling.max_failures.of(rows) if handling.max_failures else None,
+        most_messages=handling.limit,
+        again=again,
+        failed=failed,
+        check=check,
+        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
+        asked_to_stop=lambda: interrupts.interruption is not None,
+        must_leave=interrupts.must_leave,
+        tell=tell,
+    )
+    return RunDispatcher(run, setup)
+
+
+def release(run: Run, journal: Journal, stop: Stop | None) -> RunEnd:
+    """Let go of the run, and say how this command ends, even where that cannot be recorded."""
+    try:
+        counts = journal.counts(run)
+        if counts.get("in_flight"):  # nobody waits any more for what became of them
+            journal.abandon(run)
+            counts = journal.counts(run)
+        left = counts.get("waiting", 0) + counts.get("in_flight", 0)  # another process has the run, where in flight
+        exit_code = int(exit_code_of_rows(journal.outcomes(run)))
+        journal.release(run, exit_code=None if left else exit_code)
+        return RunEnd(journal.run(run.name), stop.exit_code if left and stop else exit_code, stop)
+    except LedgerError as error:  # what was sent is told all the same
+        stop = stop or stop_for(error)
+        return RunEnd(run, stop.exit_code, stop)
+
+
+def _free_name(journal: Journal, file: Path | None) -> str:
+    """Return a name for a run that can be typed: the file's, the day's, and a number."""
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", file.stem if file else "stdin")[:24].strip("-") or "run"
+    day = time.strftime("%Y%m%d")
+    taken = {run.name for run in journal.runs()}
+    return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{day}-{n}") not in taken)

@@ -1,0 +1,202 @@
+"""A file before its run: every row checked and laid out, so that nothing is sent of a file with a flaw."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from exosms.bulk.policies import Duplicates
+from exosms.bulk.request import BulkRequest
+from exosms.bulk.row_message import RowMapper
+from exosms.bulk.table import Row, RowError
+from exosms.config.settings import AccountOptions, Settings
+from exosms.errors import GuardError, InputError
+from exosms.ledger.staging import RejectedRow, RowMessage, Staging
+from exosms.sms import dlt, segments
+from exosms.sms.guards import Guards
+from exosms.sms.message import Encoding, Message, MessageFields
+from exosms.system.wording import counted
+
+if TYPE_CHECKING:
+    from exosms.templates.registry import Registered
+
+MOST_FLAWS = 1000
+"""Flaws that are told one by one; the others are counted."""
+
+_MANY_PARTS = 7
+"""A text of more is worth a warning, since each is charged."""
+
+_MOST_CHARACTERS = 1000
+
+
+class BadRowsError(InputError):
+    """Rows of the file cannot be sent as they are."""
+
+    def __init__(self, message: str, *, remedy: str, row_errors: Sequence[RowError]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.row_errors = sorted(row_errors, key=attrgetter("number"))
+
+
+class BulkSetup(NamedTuple):
+    """What a file is checked with: what was asked for, and what settings and template add to it."""
+
+    request: BulkRequest
+    options: AccountOptions
+    settings: Settings
+    template: "Registered | None"
+    message_fields: MessageFields
+    guards: Guards
+
+    @property
+    def account(self) -> str:
+        """Whose messages they are; nobody's in a dry run without an account."""
+        account = self.settings.account
+        return account.identity if account else ""
+
+    def mapper(self, headers: Sequence[str]) -> RowMapper:
+        """Return how rows with these columns become messages; raises InputError for a column that is missing."""
+        request = self.request
+        return RowMapper.of(
+            headers,
+            message_fields=self.message_fields,
+            country=self.settings.country,
+            to_column=request.to_column,
+            template=self.template,
+            variables=request.variables,
+            body=request.body,
+            fit=request.fit,
+            allow_empty=request.allow_empty,
+            sender_needed=self.settings.account is not None,
+        )
+
+
+@dataclass(kw_only=True)
+class Inspection:
+    """Goes through a file once and remembers what is wrong with it, and what a guard says."""
+
+    mapper: RowMapper
+    guards: Guards
+    now: float
+    """Seconds since the epoch: some guards look at the clock."""
+    row_errors: list[RowError] = field(default_factory=list)
+    flawed: int = 0
+    """Rows with a flaw."""
+    broken: bool = False
+    """Whether the rest of the file could not be read."""
+    long: int = 0
+    """Texts of more than ``_MANY_PARTS`` parts."""
+    refused: GuardError | None = None
+    forcing: Counter[str] = field(default_factory=Counter)
+    """The characters that make texts Unicode, with the number of texts."""
+    ids: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    """Whether a message has the entity's and the template's id, with the number of messages."""
+
+    def drafts(self, rows: Iterable[Row | RowError]) -> Iterator[RowMessage | RejectedRow]:
+        """Yield what each row makes."""
+        for row in rows:
+            if isinstance(row, RowError):
+                self.broken = self.broken or row.is_last
+                yield self._rejected((row,), recipient="")  # nobody can tell where it stands
+                continue
+            made = self.mapper.draft(row)
+            if isinstance(made, Message):
+                self._look_at(made)
+                yield RowMessage(row.number, row.line, made)
+            else:
+                yield self._rejected(made, recipient=self.mapper.recipient_in(row))
+
+    def most_forcing(self, count: int) -> tuple[tuple[str, int], ...]:
+        """Return the characters that make most texts Unicode, each with their number."""
+        return tuple(sorted(self.forcing.items(), key=lambda found: (-found[1], found[0]))[:count])
+
+    def missing_ids(self) -> Iterator[tuple[str, int]]:
+        """Yield a warning about DLT ids, and of how many messages it is true."""
+        for (entity, template), count in sorted(self.ids.items()):
+            for warning in dlt.missing_ids(entity, template):
+                yield warning, count
+
+    def _look_at(self, message: Message) -> None:
+        fields = message.fields
+        if not (fields.dlt_entity_id and fields.dlt_template_id):
+            self.ids[fields.dlt_entity_id is not None, fields.dlt_template_id is not None] += 1
+        if message.encoding is Encoding.UNICODE:
+            for character in segments.forcing_characters(message.body):
+                if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
+                    self.forcing[character] += 1
+        self.long += message.segments > _MANY_PARTS
+        if self.refused is None:
+            try:
+                self.guards.check_message(message)
+                self.guards.check_hour(message, now=self.now)
+            except GuardError as error:
+                self.refused = error
+
+    def _rejected(self, row_errors: tuple[RowError, ...], *, recipient: str) -> RejectedRow:
+        self.flawed += 1
+        self.row_errors += row_errors[: max(0, MOST_FLAWS - len(self.row_errors))]
+        first = row_errors[0]
+        column = f"{first.column}: " if first.column else ""
+        return RejectedRow(first.number, first.line, recipient, column + first.message)
+
+
+def inspect(
+    setup: BulkSetup, mapper: RowMapper, rows: Iterable[Row | RowError], staging: Staging, *, now: float
+) -> Inspection:
+    """Lay the whole file out; raises BadRowsError for rows that cannot be sent and were not given up."""
+    inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
+    staging.lay_out(inspection.drafts(rows))
+    laid_out = staging.totals().rows
+    if not laid_out:
+        raise InputError(f"{setup.request.file_name} has a header but no rows", remedy="Add a row for each message.")
+    if inspection.flawed and (inspection.broken or not setup.request.skip_invalid):
+        raise _bad_rows(inspection, staging, rows=laid_out, policy=setup.request.duplicates)
+    return inspection
+
+
+def repeated_rows(staging: Staging, policy: Duplicates) -> Sequence[RowError]:
+    """Return a flaw for each row that repeats an earlier one, where that is not to be."""
+    if policy is not Duplicates.REFUSE:
+        return ()
+    return [
+        RowError(
+            number=number,
+            line=line,
+            column=None,
+            value=recipient,
+            message=f"the message to {recipient} is the same as in line {first}",
+            remedy="Remove it, or choose --duplicates first (or all).",
+        )
+        for number, line, first, recipient in staging.first_duplicates(MOST_FLAWS)
+    ]
+
+
+def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iterator[str]:
+    """Yield what may be a mistake in a file that can be sent."""
+    for warning, count in inspection.mapper.warnings.items():
+        yield f"{warning} ({counted(count, 'row')})"
+    if inspection.long:
+        yield f"{counted(inspection.long, 'text')} of more than {_MANY_PARTS} parts, and each part is charged"
+    if setup.settings.country == "IN" and not setup.settings.is_sandbox:
+        messages = staging.totals().messages
+        for warning, count in inspection.missing_ids():
+            yield warning + ("" if count == messages else f" ({counted(count, 'row')})")
+
+
+def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_today: int) -> Sequence[Message]:
+    """Return the first and the longest message, for one recipient instead; raises GuardError."""
+    messages = [message._replace(to=to) for message in staging.samples()]
+    setup.guards.check_all(messages, now=now, parts_today=parts_today)
+    return messages
+
+
+def _bad_rows(inspection: Inspection, staging: Staging, *, rows: int, policy: Duplicates) -> BadRowsError:
+    """Return everything that is wrong with the file, rows that repeat earlier ones included."""
+    message = f"{counted(inspection.flawed, 'bad row')} in a file of {counted(rows, 'row')}"
+    fix = "the quotes first." if inspection.broken else "or leave these rows out with --skip-invalid."
+    remedy = f"Nothing was sent. Fix what is wrong, {fix}"
+    repeated = repeated_rows(staging, policy)
+    if repeated:
+        message += f", and {counted(staging.duplicates(), 'row')} with the same message as an earlier one"
+        remedy += " For repeated rows, choose --duplicates first (or all)."
+    return BadRowsError(message, remedy=remedy, row_errors=[*inspection.row_errors, *repeated])

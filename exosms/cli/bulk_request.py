@@ -1,0 +1,274 @@
+"""What ``exosms bulk`` does once its options are read: have the whole file checked, show the plan, ask, then send."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from exosms.bulk import results_csv
+from exosms.bulk.decide import decide, run_to_go_on_with
+from exosms.bulk.lifecycle import RunContext, begin
+from exosms.bulk.plan import Plan, plan_for
+from exosms.bulk.policies import SentBefore
+from exosms.bulk.prepare import MOST_FLAWS, BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
+from exosms.bulk.request import BulkRequest
+from exosms.bulk.run import exit_code_of_rows
+from exosms.bulk.table import RowError, open_table
+from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
+from exosms.cli.message_options import fields_for, guards_for, options_for, require_sender, warn_of_no_sender
+from exosms.cli.options import AccountFlags
+from exosms.cli.output.messages import MessageResult, SendReport
+from exosms.cli.output.out import Document, Out
+from exosms.cli.output.plan import laid_out, plan_rows, sample_rows, show_plan
+from exosms.cli.output.runs import counts_document, failure, show_end, show_left_out
+from exosms.cli.prompts import agree
+from exosms.cli.run_bulk import carry_out, client_for, go_on, hand_out_results
+from exosms.config.settings import AccountOptions, Settings
+from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger
+from exosms.ledger.runs import Journal, Run
+from exosms.ledger.staging import Staging
+from exosms.send.one import Dispatcher
+from exosms.sms.message import Message, Outcome, Receipt
+from exosms.sms.phone import parse
+from exosms.system.signals import Interrupts
+from exosms.system.wording import counted
+
+_RETRY_FOR = 120.0
+"""Seconds for which a sample that was not sent is tried again."""
+
+_CONTINUE = "Send what is left of the run?"
+
+
+def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
+    """Send the file, or say what would be sent, and return the exit code."""
+    interrupts = Interrupts()
+    try:
+        with interrupts.installed():
+            results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
+            options = options_for(request, account)
+            settings = find_settings(out, options, account_needed=not request.dry_run)
+            with _ledger(request) as ledger:
+                context = RunContext(settings, Journal(ledger), ledger, interrupts)
+                setup = _setup(request, options, settings, out)
+                staging = _staging(setup, context)
+                try:
+                    return _send(setup, staging, context, out)
+                except UsageError:
+                    raise
+                except ExosmsError as error:
+                    return _refused(out, error, request, _counts(staging))
+    except UsageError:
+        raise  # standard output stays empty
+    except ExosmsError as error:
+        return _refused(out, error, request, counts_document({}))
+    except Interrupted as interrupted:
+        return failure(out, interrupted, file=request.file_name, run=request.run)
+
+
+def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Document) -> int:
+    """Say why nothing was sent, row by row where rows are the reason."""
+    if isinstance(error, BadRowsError):
+        for row_error in error.row_errors:
+            out.fail(_said(row_error))
+        if len(error.row_errors) >= MOST_FLAWS:
+            out.fail("and more")
+        problems = [*map(_row_error_document, error.row_errors)]
+        return failure(out, error, file=request.file_name, run=request.run, counts=counts, problems=problems)
+    return failure(out, error, file=request.file_name, run=request.run, counts=counts)
+
+
+def _counts(staging: Staging) -> Document:
+    """Return how many rows are laid out; none if that is lost."""
+    try:
+        return laid_out(staging.totals())
+    except LedgerError:  # what led here is the error to tell
+        return counts_document({})
+
+
+@contextmanager
+def _ledger(request: BulkRequest) -> Iterator[Ledger]:
+    """Hand out the ledger; a dry run does not create one."""
+    if request.dry_run and not ledger_exists():
+        ledger = Ledger.in_memory()
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+        return
+    with open_ledger() as ledger:
+        yield ledger
+
+
+def _setup(request: BulkRequest, options: AccountOptions, settings: Settings, out: Out) -> BulkSetup:
+    """Return what the file is checked with."""
+    template = find_template(settings, request.template) if request.template else None
+    message_fields = fields_for(request.message_options, settings, template, out, sender_needed=False)
+    return BulkSetup(request, options, settings, template, message_fields, guards_for(request, settings))
+
+
+def _staging(setup: BulkSetup, context: RunContext) -> Staging:
+    """Return the place where the rows are laid out."""
+    with context.interrupts.at_once():
+        if not setup.request.dry_run and setup.request.sample_to is None:
+            context.journal.prepare()
+        return Staging(context.ledger.database, account=setup.account, message_fields=setup.message_fields)
+
+
+def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:
+    """Check the file, plan and ask; then send, or do whatever else was asked for."""
+    request = setup.request
+    ask = partial(
+        agree,
+        out,
+        yes=request.yes,
+        no_input=request.no_input or request.path is None,
+        remedy="Add --yes, or look at the plan first with --dry-run.",
+    )
+    with context.interrupts.at_once():
+        inspection = _inspect(setup, staging, out)
+    if request.sample_to is not None:
+        return _send_samples(request.sample_to, setup, staging, context, out, ask)
+    named = run_to_go_on_with(request.run, staging, context.journal)
+    if named is not None:
+        return _go_on(named, request, context, out, ask)
+    with context.interrupts.at_once():
+        plan = _plan(setup, inspection, staging, context, out)
+        if not request.dry_run:
+            _agree(plan, setup, staging, out, ask)
+    if request.dry_run:
+        goes_out = _what_goes_out(setup, staging) if out.is_human else ()
+        show_plan(plan, goes_out, out, run=request.run, file=request.file_name)
+        return ExitCode.OK
+    return _begin(plan, setup, staging, context, out)
+
+
+def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
+    """Have the whole file checked, and warn about what may be a mistake."""
+    request = setup.request
+    with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as table:
+        mapper = setup.mapper(table.headers)
+        if not (setup.message_fields.sender or mapper.reads("from")):
+            require_sender(None, setup.settings)
+            warn_of_no_sender(out)
+        inspection = inspect(setup, mapper, table.rows(), staging, now=time.time())
+    for row_error in inspection.row_errors:
+        out.warn(f"left out: {_said(row_error)}")
+    if mapper.unused:
+        out.tell(f"columns that are not used: {', '.join(mapper.unused)}")
+    for warning in warnings(setup, inspection, staging):
+        out.warn(warning)
+    return inspection
+
+
+def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: RunContext, out: Out) -> Plan:
+    """Have it decided what is left out, and planned what is sent."""
+    parts_today = _parts_today(setup, context)
+    before = decide(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
+    if before.unknown and setup.request.sent_before is SentBefore.SKIP:
+        out.warn(f"left out, because they may have been sent before: {counted(before.unknown, 'row')}")
+    return plan_for(setup, inspection, staging, sent_before=before.rows)
+
+
+def _parts_today(setup: BulkSetup, context: RunContext) -> int:
+    return context.ledger.parts_today(setup.account) if setup.account else 0
+
+
+def _agree(plan: Plan, setup: BulkSetup, staging: Staging, out: Out, ask: Callable[[str], None]) -> None:
+    """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
+    if not setup.request.yes:
+        goes_out = _what_goes_out(setup, staging) if out.stderr.isatty() else ()  # no texts in a log
+        for name, value in [*plan_rows(plan), *goes_out]:
+            out.tell(f"{name}: {value}")
+    messages = min(plan.totals.messages, setup.request.handling.limit or plan.totals.messages)
+    ask(f"Send {counted(messages, 'message')}?")
+
+
+def _what_goes_out(setup: BulkSetup, staging: Staging) -> Sequence[tuple[str, str]]:
+    """Return what a person looks at before paying: the account, and the first and the longest message."""
+    whose = [("account", setup.account)] if setup.account else []
+    return [*whose, *sample_rows([*staging.samples()])]
+
+
+def _begin(plan: Plan, setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:
+    request, is_sandbox = setup.request, setup.settings.is_sandbox
+    client = client_for(context, out, timeout=request.timeout)
+    run = begin(setup, staging, context.journal)
+    out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
+    show_left_out(out, staging.left_out(), sandbox=is_sandbox)
+    return carry_out(run, request.handling, context, client, out, failed=plan.totals.rejected)
+
+
+def _go_on(run: Run, request: BulkRequest, context: RunContext, out: Out, ask: Callable[[str], None]) -> int:
+    """Continue the run that was named, or say again how it ended."""
+    if request.dry_run:
+        out.tell(f"the run {run.name} already exists; --run would continue it")
+        show_end(run, context.journal, out, exit_code=ExitCode.OK)
+        return ExitCode.OK
+    if not run.is_finished:
+        return go_on(run, request.handling, context, out, batch=request.batch, ask=ask, question=_CONTINUE)
+    exit_code = exit_code_of_rows(context.journal.outcomes(run))  # a person may have resolved rows since
+    out.tell(f"the run {run.name} is finished; nothing was sent")
+    show_end(run, context.journal, out, exit_code=exit_code)
+    if request.handling.results:  # the command that finished it may have been killed before it wrote them
+        hand_out_results(run, context.journal, request.handling.results, out)
+    return exit_code
+
+
+def _send_samples(
+    number: str, setup: BulkSetup, staging: Staging, context: RunContext, out: Out, ask: Callable[[str], None]
+) -> int:
+    """Send the first and the longest text to one number, and nothing else."""
+    with context.interrupts.at_once():
+        to = parse(number, country=setup.settings.country)
+        messages = samples(setup, staging, to, now=time.time(), parts_today=_parts_today(setup, context))
+        if not setup.request.dry_run:
+            ask(f"Send {counted(len(messages), 'sample')} to {to}?")
+    report = SendReport(out, recipients=[message.to for message in messages])
+    report.profile, report.sandbox = setup.settings.profile, setup.settings.is_sandbox
+    try:
+        for message, receipt in zip(messages, _receipts(messages, setup, context, out), strict=True):
+            report.add(MessageResult(to=message.to, receipt=receipt, message=message))
+    except Interrupted as interrupted:
+        report.interrupt(interrupted)
+    return report.conclude()
+
+
+def _receipts(messages: Sequence[Message], setup: BulkSetup, context: RunContext, out: Out) -> Iterator[Receipt]:
+    """Send the messages one by one, outside any run; in a dry run, say of each that it is planned."""
+    if setup.request.dry_run:
+        return iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages))
+    settings, interrupts, guards = setup.settings, context.interrupts, setup.guards
+    account = settings.own_account
+    dispatcher = Dispatcher(
+        client=open_client(out, account, timeout=setup.request.timeout, must_leave=interrupts.must_leave),
+        ledger=context.ledger,
+        account=account.identity,
+        profile=settings.profile,
+        rate=None if settings.is_sandbox else settings.rate,
+        retry_until=time.monotonic() + _RETRY_FOR,
+        check=lambda message: guards.check_hour(message, now=time.time()),
+        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
+        pause=interrupts.pause,
+        warn=out.warn,
+        tell=out.tell,
+    )
+    return drained(dispatcher.deliver_all(messages), out, context.interrupts)
+
+
+def _said(row_error: RowError) -> str:
+    column = f", column {row_error.column}" if row_error.column else ""
+    return f"line {row_error.line}{column}: {row_error.message}"
+
+
+def _row_error_document(row_error: RowError) -> Mapping[str, Any]:
+    return {
+        "row": row_error.number,
+        "line": row_error.line,
+        "column": row_error.column,
+        "value": row_error.value,
+        "message": row_error.message,
+        "remedy": row_error.remedy,
+    }
