@@ -688,6 +688,16 @@ def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell
     assert len(set(texts(exotel))) == len(texts(exotel)) == 2
 
 
+def test_a_named_run_that_another_process_has_is_not_asked_about(exosms: Shell) -> None:
+    bulk(exosms, TWO, "--yes", "--run", "june", "--limit", "1")
+    with closing(Ledger.open(exosms.home / "state")) as ledger:
+        journal = Journal(ledger)
+        journal.take(journal.run("june"))
+        result = bulk(exosms, TWO, "--run", "june")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "The run june is being sent by process" in result.stderr
+
+
 def test_a_dry_run_of_a_run_that_exists_says_so(exosms: Shell) -> None:
     bulk(exosms, TWO, "--yes", "--run", "june", "--limit", "1")
     result = bulk(exosms, TWO, "-n", "--run", "june", "--json")
@@ -827,6 +837,11 @@ def test_samples_pass_every_guard(
     text = "to,body\n9876543210,first\n9876543211," + "x" * 161 + "\n"
     result = through(exosms, exotel, text, "--sample-to", "9876543219", *guard)
     assert (result.exit_code, exotel.requests) == (5, 0)
+
+
+def test_a_file_without_a_sound_row_has_no_samples(exosms: Shell) -> None:
+    result = bulk(exosms, "to,body\n12,x\n", "--skip-invalid", "--sample-to", "9876543219", "--yes", "--json")
+    assert (result.exit_code, result.json["messages"]) == (0, [])
 
 
 def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:

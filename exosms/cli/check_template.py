@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from exosms.cli import options as o
-from exosms.cli.output.out import Format, Out, counted
+from exosms.cli.output.out import Format, Out
 from exosms.errors import ExitCode, InputError, UsageError
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.bulk.row_text import RowText

@@ -14,7 +14,7 @@ from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
-from exosms.cli.output.out import Format, Out, counted
+from exosms.cli.output.out import Format, Out
 from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -22,6 +22,7 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
+from exosms.system.wording import counted
 
 
 class _Decision(StrEnum):

@@ -21,7 +21,7 @@ from exosms.cli.context import (
 from exosms.cli.message_options import fields_for, guards_for, options_for
 from exosms.cli.options import AccountFlags
 from exosms.cli.output.messages import MessageResult, SendReport
-from exosms.cli.output.out import Out, counted
+from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import (
@@ -39,6 +39,7 @@ from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
 from exosms.sms.message import Message, MessageType, Outcome, Receipt
 from exosms.system.signals import Interrupts
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exosms.cli.output.out import Format, Out, counted, error_document, facts, problem_document
+from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.codes.lookup import CodeEntry

@@ -250,11 +250,6 @@ def problem_document(problem: Problem) -> Document:
     }
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun in the right form."""
-    return f"{count} {noun}{'s'[: count != 1]}"
-
-
 def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":
     """Return a table of names and values whose values fold, but are never cut."""
     from rich import box

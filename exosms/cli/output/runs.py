@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from exosms.bulk.run import Settled
 from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document
-from exosms.cli.output.out import Document, Format, Out, counted, facts, problem_document
+from exosms.cli.output.out import Document, Format, Out, facts, problem_document
 from exosms.cli.output.progress import RunProgress
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
@@ -17,6 +17,7 @@ from exosms.ledger.staging import LeftOut
 from exosms.send.one import refused_here
 from exosms.sms.message import Outcome, Receipt, Retry
 from exosms.system.times import local
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
