@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,8 +14,15 @@ from exosms.bulk.prepare import MOST_FLAWS, BadRowsError, BulkSetup, Inspection,
 from exosms.bulk.request import BulkRequest
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError, open_table
-from exosms.cli.context import drained, find_settings, find_template, ledger_exists, open_client, open_ledger
-from exosms.cli.message_options import fields_for, guards_for, options_for, require_sender, warn_of_no_sender
+from exosms.cli.context import (
+    dispatcher_for,
+    drained,
+    find_settings,
+    find_template,
+    ledger_if_there,
+    open_ledger,
+    options_for,
+)
 from exosms.cli.options import AccountFlags
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Document, Out
@@ -27,10 +33,9 @@ from exosms.cli.run_bulk import carry_out, client_for, go_on, hand_out_results
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging
-from exosms.send.one import Dispatcher
+from exosms.send.fields import fields_for, guards_for, miss_sender
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.system.signals import Interrupts
@@ -50,7 +55,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
             results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
             options = options_for(request, account)
             settings = find_settings(out, options, account_needed=not request.dry_run)
-            with _ledger(request) as ledger:
+            with ledger_if_there() if request.dry_run else open_ledger() as ledger:
                 context = RunContext(settings, Journal(ledger), ledger, interrupts)
                 setup = _setup(request, options, settings, out)
                 staging = _staging(setup, context)
@@ -88,25 +93,12 @@ def _counts(staging: Staging) -> Document:
         return counts_document({})
 
 
-@contextmanager
-def _ledger(request: BulkRequest) -> Iterator[Ledger]:
-    """Hand out the ledger; a dry run does not create one."""
-    if request.dry_run and not ledger_exists():
-        ledger = Ledger.in_memory()
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-        return
-    with open_ledger() as ledger:
-        yield ledger
-
-
 def _setup(request: BulkRequest, options: AccountOptions, settings: Settings, out: Out) -> BulkSetup:
     """Return what the file is checked with."""
     template = find_template(settings, request.template) if request.template else None
-    message_fields = fields_for(request.message_options, settings, template, out, sender_needed=False)
-    return BulkSetup(request, options, settings, template, message_fields, guards_for(request, settings))
+    fields = fields_for(request.message_options, settings, template, warn=out.warn, sender_needed=False)
+    guards = guards_for(request.limits, settings, any_hour=request.any_hour)
+    return BulkSetup(request, options, settings, template, fields, guards)
 
 
 def _staging(setup: BulkSetup, context: RunContext) -> Staging:
@@ -151,8 +143,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as table:
         mapper = setup.mapper(table.headers)
         if not (setup.message_fields.sender or mapper.reads("from")):
-            require_sender(None, setup.settings)
-            warn_of_no_sender(out)
+            miss_sender(setup.settings, warn=out.warn)
         inspection = inspect(setup, mapper, table.rows(), staging, now=time.time())
     for row_error in inspection.row_errors:
         out.warn(f"left out: {_said(row_error)}")
@@ -240,20 +231,14 @@ def _receipts(messages: Sequence[Message], setup: BulkSetup, context: RunContext
     """Send the messages one by one, outside any run; in a dry run, say of each that it is planned."""
     if setup.request.dry_run:
         return iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages))
-    settings, interrupts, guards = setup.settings, context.interrupts, setup.guards
-    account = settings.own_account
-    dispatcher = Dispatcher(
-        client=open_client(out, account, timeout=setup.request.timeout, must_leave=interrupts.must_leave),
-        ledger=context.ledger,
-        account=account.identity,
-        profile=settings.profile,
-        rate=None if settings.is_sandbox else settings.rate,
-        retry_until=time.monotonic() + _RETRY_FOR,
-        check=lambda message: guards.check_hour(message, now=time.time()),
-        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
-        pause=interrupts.pause,
-        warn=out.warn,
-        tell=out.tell,
+    dispatcher = dispatcher_for(
+        setup.settings,
+        context.ledger,
+        setup.guards,
+        out,
+        context.interrupts,
+        timeout=setup.request.timeout,
+        retry_for=_RETRY_FOR,
     )
     return drained(dispatcher.deliver_all(messages), out, context.interrupts)
 

@@ -1,12 +1,14 @@
 """What commands work with: settings, the client and the ledger, made from options and environment."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exosms.cli.options import AccountFlags
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
@@ -16,15 +18,30 @@ from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.database import LedgerUnavailableError
 from exosms.ledger.messages import Ledger
+from exosms.send.one import Dispatcher
 from exosms.sms.message import Receipt
 from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts, never
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from exosms.bulk.request import BulkRequest
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
+    from exosms.send.request import SendRequest
+    from exosms.sms.guards import Guards
     from exosms.templates.registry import Registered, Registry
+
+
+def options_for(request: "SendRequest | BulkRequest", account: AccountFlags) -> AccountOptions:
+    """Return what a request and its command line say about account and settings."""
+    return AccountOptions(
+        *account,
+        sender=request.message_options.sender,
+        dlt_entity_id=request.message_options.dlt_entity_id,
+        rate=request.rate,
+        templates=request.templates,
+    )
 
 
 def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
@@ -67,6 +84,33 @@ def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callabl
     )
 
 
+def dispatcher_for(
+    settings: Settings,
+    ledger: Ledger,
+    guards: "Guards",
+    out: Out,
+    interrupts: Interrupts,
+    *,
+    timeout: float,
+    retry_for: float,
+) -> Dispatcher:
+    """Return who sends for the account; a message that was certainly not sent is retried for a while, in seconds."""
+    account = settings.own_account
+    return Dispatcher(
+        client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
+        ledger=ledger,
+        account=account.identity,
+        profile=settings.profile,
+        rate=None if settings.is_sandbox else settings.rate,
+        retry_until=time.monotonic() + retry_for,
+        check=lambda message: guards.check_hour(message, now=time.time()),
+        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
+        pause=interrupts.pause,
+        warn=out.warn,
+        tell=out.tell,
+    )
+
+
 def drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
     """Pass receipts on; a first signal waits for the one whose request is in flight."""
     stopping = "stopping after the request in flight; press Ctrl-C again to leave at once, its outcome unknown"
@@ -90,30 +134,27 @@ def _emulator(out: Out) -> "Emulator":
     return Emulator(MessageStore())
 
 
-@contextmanager
-def open_ledger() -> Iterator[Ledger]:
+def open_ledger() -> "closing[Ledger]":
     """Hand out the ledger in the state directory."""
-    ledger = Ledger.open(_state_directory())
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+    return closing(Ledger.open(_state_directory()))
 
 
-@contextmanager
-def ledger_or_memory(out: Out, *, needed_for: str | None = None) -> Iterator[Ledger]:
+def ledger_or_memory(out: Out, needed_for: str | None = None) -> "closing[Ledger]":
     """Hand out the ledger; where there is no place for one, a command that does not need it goes on without."""
     try:
-        ledger = Ledger.open(_state_directory())
+        return open_ledger()
     except LedgerUnavailableError as error:
         if needed_for:
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
         out.warn(f"{error.message}; continuing without a ledger, so other commands will not know about this one")
-        ledger = Ledger.in_memory()
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+        return closing(Ledger.in_memory())
+
+
+def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":
+    """Hand out the ledger to look into: where nothing was ever sent from, none is created."""
+    directory = paths.state_directory(os.environ)
+    is_there = directory is not None and paths.is_there(directory / "ledger.db")
+    return open_ledger() if needed and is_there else closing(Ledger.in_memory())
 
 
 def run_of(journal: "Journal", name: str) -> "Run":
@@ -146,12 +187,6 @@ def settings_of_run(out: Out, run: "Run", options: AccountOptions) -> Settings:
             remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
         )
     return settings
-
-
-def ledger_exists() -> bool:
-    """Tell whether anything was ever sent from here; looking must not create a ledger."""
-    directory = paths.state_directory(os.environ)
-    return directory is not None and paths.is_there(directory / "ledger.db")
 
 
 def _state_directory() -> Path:

@@ -1,12 +1,19 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
-from exosms.errors import ExosmsError, UsageError
+from exosms.errors import ExosmsError, Interrupted, UsageError
 from exosms.send.request import SendRequest
+from exosms.sms.message import Message, Outcome, Receipt
+
+if TYPE_CHECKING:  # what a help page has no use for, and takes half of its time
+    from exosms.cli.output.messages import SendReport
+    from exosms.config.settings import AccountOptions, Settings
+    from exosms.system.signals import Interrupts
 
 
 def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter, _yes: bool = False) -> int:
@@ -31,10 +38,87 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
         )
     if request.within is not None and request.once is None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
-    from exosms.cli.send_request import send  # half of a help page's time
+    from exosms.cli.output.messages import SendReport
+    from exosms.system.signals import Interrupts
 
     out.goes_on = True
-    return send(request, account, out)
+    report = SendReport(out, recipients=request.to)
+    interrupts = Interrupts()
+    with interrupts.installed():
+        try:
+            _send(request, account, report, out, interrupts)
+        except UsageError:
+            raise  # standard output stays empty
+        except ExosmsError as error:
+            report.fail(error)
+        except Interrupted as interrupted:
+            report.interrupt(interrupted)
+        return report.conclude()
+
+
+def _send(
+    request: SendRequest, account: o.AccountFlags, report: "SendReport", out: Out, interrupts: "Interrupts"
+) -> None:
+    """Prepare the messages, then show what became of each, or would."""
+    from exosms.cli.body_text import read_text
+    from exosms.cli.context import find_settings, find_template, options_for
+    from exosms.cli.output.messages import MessageResult
+    from exosms.send.prepare import prepare
+
+    options = options_for(request, account)
+    with interrupts.at_once():
+        settings = find_settings(out, options, account_needed=not request.dry_run)
+        report.profile, report.sandbox = settings.profile, settings.is_sandbox
+        report.template = request.template
+        registered = find_template(settings, request.template) if request.template else None
+        if registered is not None:
+            report.template = registered.name
+        given = request.body if request.body_file is None else read_text(request.body_file)
+        messages = prepare(request, given, settings, registered, warn=out.warn)
+        report.expect(messages)
+    receipts = _receipts(messages, request, settings, options, out, interrupts)
+    for message, receipt in zip(messages, receipts, strict=True):
+        report.add(MessageResult(to=message.to, receipt=receipt, message=message))
+        if receipt.outcome is Outcome.ACCEPTED and (receipt.status or "").startswith("failed"):
+            out.warn(f"Exotel accepted the message to {message.to} and says already that it {receipt.status}")
+
+
+def _receipts(
+    messages: Sequence[Message],
+    request: SendRequest,
+    settings: "Settings",
+    options: "AccountOptions",
+    out: Out,
+    interrupts: "Interrupts",
+) -> Iterator[Receipt]:
+    """Yield what became of each message; in a dry run, which checks the same and writes nothing, what would."""
+    from exosms.cli.context import dispatcher_for, drained, ledger_if_there, ledger_or_memory
+    from exosms.ledger.messages import OnceKey
+    from exosms.send.fields import guards_for
+    from exosms.send.one import foreseen
+
+    guards = guards_for(request.limits, settings, any_hour=request.any_hour)
+    once = OnceKey(key=request.once, within=request.within) if request.once else None
+    limited = guards.max_parts_per_day is not None
+    needed_for = "--once" if once else "max_parts_per_day" if limited else None
+    account = settings.account.identity if settings.account else ""
+    with ledger_if_there(needed=bool(needed_for)) if request.dry_run else ledger_or_memory(out, needed_for) as ledger:
+        parts_today = ledger.parts_today(account) if limited else 0
+        guards.check_all(messages, now=time.time(), parts_today=parts_today)
+        if request.dry_run:
+            yield from [foreseen(message, ledger, account, once) for message in messages]
+            return
+        with interrupts.at_once():  # a token command may take its time
+            dispatcher = dispatcher_for(
+                settings, ledger, guards, out, interrupts, timeout=request.timeout, retry_for=request.retry_for
+            )
+        receipts = drained(dispatcher.deliver_all(messages, once=once), out, interrupts)
+        if request.wait is not None:
+            from exosms.cli.wait import awaited, poller_at
+
+            poller = poller_at(dispatcher)._replace(templates=settings.templates)
+            receipts = awaited(receipts, messages, poller, request.wait, options=options, out=out)
+        yield from receipts
 
 
 def tell_failure(out: Out, error: ExosmsError, values: Mapping[str, Any]) -> None:

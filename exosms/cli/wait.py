@@ -2,25 +2,18 @@
 
 import gc
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from exosms.cli.output.out import Out
 from exosms.cli.output.progress import WaitProgress
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExitCode, ExosmsError, Interrupted
-from exosms.exotel.delivery_report import DeliveryReport
+from exosms.errors import ExosmsError, Interrupted
 from exosms.send.one import Dispatcher
-from exosms.send.track import Poller, Watch
-from exosms.sms.message import Message, Outcome, Receipt
+from exosms.send.track import Poller, Watch, is_followed, later, watch_over
+from exosms.sms.message import Message, Receipt
 
 _MANY = 20
 """Sids that are still worth writing into a command to go on with."""
-
-_EXIT_CODES = {
-    Outcome.PENDING: ExitCode.PENDING,
-    Outcome.DELIVERED: ExitCode.OK,
-    Outcome.FAILED: ExitCode.FAILED,
-}
 
 
 def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
@@ -38,32 +31,27 @@ def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
 def awaited(
     receipts: Iterable[Receipt],
     messages: Sequence[Message],
-    *,
-    dispatcher: Dispatcher,
+    poller: Poller,
     seconds: float,
+    *,
     options: AccountOptions,
-    check: Callable[[Message], str | None],
     out: Out,
 ) -> Iterator[Receipt]:
     """Yield the receipts with what became of the accepted messages, once all are final or the time is over.
 
-    Whatever cuts this short, every receipt that there is comes out: what was sent stays known. ``check`` says what
-    comparing a message with its template finds.
+    Whatever cuts this short, every receipt that there is comes out: what was sent stays known.
     """
     sent: list[Receipt] = []
     try:
         for receipt in receipts:
             sent.append(receipt)
-            if _is_followed(receipt):
+            if is_followed(receipt):
                 out.tell(f"{receipt.outcome}: {receipt.sid}; waiting for its delivery")
     except (Interrupted, ExosmsError):
         yield from sent
         raise
-    sids = [receipt.sid for receipt in sent if receipt.sid and _is_followed(receipt)]
-    ours = {receipt.sid: message for receipt, message in zip(sent, messages, strict=False) if _is_ours(receipt)}
-    poller = poller_at(dispatcher)._replace(check=lambda sid: check(ours[sid]) if sid in ours else None)
-    watch = Watch(poller, sids, fresh=sids)
-    stopped: Interrupted | ExosmsError | None = None
+    watch = watch_over(sent, messages, poller)
+    stopped: Interrupted | None = None
     try:
         follow(watch, watch.wait(seconds), out)
     except Interrupted as interrupted:
@@ -72,26 +60,22 @@ def awaited(
     except ExosmsError as error:
         out.warn(f"{error.message}; the wait for delivery ends here")
     else:
-        _tell_what_is_left(watch, how_to_go_on(_not_final(watch, sids), options, seconds or None), out)
+        _tell_what_is_left(watch, options, seconds, out)
     for receipt in sent:
-        yield _later(receipt, watch.reports.get(receipt.sid or "")) if _is_followed(receipt) else receipt
+        yield later(receipt, watch.reports.get(receipt.sid or ""))
     if stopped is not None:
         raise stopped
 
 
-def _not_final(watch: Watch, sids: Sequence[str]) -> Sequence[str]:
-    known = {sid for sid, found in watch.reports.items() if found.delivery and found.delivery.is_final}
-    return [sid for sid in sids if sid not in known]
-
-
-def _tell_what_is_left(watch: Watch, command: str, out: Out) -> None:
+def _tell_what_is_left(watch: Watch, options: AccountOptions, seconds: float, out: Out) -> None:
     """Say why there is no answer about a message, which its line has no room for, and how to ask on."""
-    left = _not_final(watch, [*watch.reports])
+    left = watch.not_final
     for sid in left:
-        if problem := watch.reports[sid].problem:
-            out.tell(f"{sid}: {problem.meaning} {problem.remedy}")
+        report = watch.reports.get(sid)
+        if report and report.problem:
+            out.tell(f"{sid}: {report.problem.meaning} {report.problem.remedy}")
     if left:
-        out.tell(f"not final yet; continue with: {command}")
+        out.tell(f"not final yet; continue with: {how_to_go_on(left, options, seconds or None)}")
 
 
 def poller_at(dispatcher: Dispatcher) -> Poller:
@@ -128,32 +112,3 @@ def _duration(seconds: float) -> str:
         if seconds and seconds % size == 0:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
-
-
-def _is_ours(receipt: Receipt) -> bool:
-    """Whether it was this very text that was accepted; with a used key it may have been another."""
-    return receipt.sid is not None and receipt.outcome is Outcome.ACCEPTED
-
-
-def _is_followed(receipt: Receipt) -> bool:
-    return receipt.sid is not None and receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}
-
-
-def _later(receipt: Receipt, report: DeliveryReport | None) -> Receipt:
-    """Return the receipt with the later truth; a question without an answer leaves it accepted.
-
-    A skipped message stays so if the earlier one was delivered: nothing was to be done.
-    """
-    delivery = report.delivery if report else None
-    if report is None or delivery is None:
-        return receipt._replace(exit_code=ExitCode.PENDING)
-    done = receipt.outcome is Outcome.SKIPPED and delivery.outcome is Outcome.DELIVERED
-    return receipt._replace(
-        outcome=receipt.outcome if done else delivery.outcome,
-        exit_code=_EXIT_CODES[delivery.outcome],
-        status=delivery.status or receipt.status,
-        detailed_status_code=delivery.detailed_status_code,
-        detailed_status=delivery.detailed_status,
-        problem=report.problem if delivery.outcome is Outcome.FAILED else None,
-        delivery=delivery,
-    )

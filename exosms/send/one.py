@@ -25,6 +25,9 @@ _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
 
 
+_UNSETTLED = {State.IN_FLIGHT, State.WAITING}
+
+
 class Dispatcher(NamedTuple):
     """Everything that a message needs on its way, for one account and one command."""
 
@@ -149,7 +152,7 @@ class Dispatcher(NamedTuple):
         """Return the settled entry that uses the key, having waited for a living process that is using it."""
         told = False
         while used := self.ledger.used(once, recipient=message.to, account=self.account):
-            if used.state not in {State.IN_FLIGHT, State.WAITING}:
+            if used.state not in _UNSETTLED:
                 return used
             if not told:
                 self.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
@@ -162,6 +165,14 @@ class Dispatcher(NamedTuple):
             self.ledger.settle(entry_id, receipt)
         except LedgerError as error:
             self.warn(f"the result could not be recorded, so it counts as unknown from now on: {error.message}")
+
+
+def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | None) -> Receipt:
+    """Return what sending would come to as far as that can be known, which is planned or skipped."""
+    used = ledger.used(once, recipient=message.to, account=account) if once else None
+    if used and used.state not in _UNSETTLED:
+        return used_before(used)
+    return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 
 
 def refused_here(error: ExosmsError) -> Receipt:

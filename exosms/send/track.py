@@ -6,16 +6,17 @@ Asking changes nothing, so a question without an answer is simply asked again. E
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from exosms.errors import ExitCode
+from exosms.errors import ExitCode, ExosmsError
 from exosms.exotel.client import Client
 from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
 from exosms.ledger.history import History
 from exosms.ledger.messages import Ledger
 from exosms.send.pace import Pace
-from exosms.sms.message import Problem, Retry, Then
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
 
 FIRST_INTERVAL = 2.0
@@ -31,6 +32,12 @@ _GRACE = 1.0
 _ENOUGH = 3
 """Questions in a row without an answer after which a round is given up."""
 
+_EXIT_CODES = {
+    Outcome.PENDING: ExitCode.PENDING,
+    Outcome.DELIVERED: ExitCode.OK,
+    Outcome.FAILED: ExitCode.FAILED,
+}
+
 _PASSING = {Then.RETRY, Then.PAUSE}
 
 
@@ -45,8 +52,10 @@ class Poller(NamedTuple):
     pause: Callable[[float], None]
     """Sleeps; raises Interrupted when asked to stop."""
     tell: Callable[[str], None]
-    check: Callable[[str], str | None] = lambda _sid: None
-    """What comparing a message's text with its template finds, for a Sid whose text is still at hand."""
+    sent: Mapping[str, Message] = {}
+    """What went out under a Sid, where it is still at hand."""
+    templates: Path | None = None
+    """Where the templates are with which it may be compared."""
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
@@ -80,7 +89,7 @@ class Poller(NamedTuple):
         problem = report.problem
         if problem is None or not is_about_the_template(problem):
             return report
-        found = self.check(report.sid)
+        found = _compared(self.sent.get(report.sid), self.templates)
         if found is None:
             sent = History(self.ledger).sent_as(self.account, report.sid)
             found = checked_when_sent(sent.template) if sent and sent.template else None
@@ -99,12 +108,23 @@ class Watch:
         """Told after each question which one of the round it was, from 1."""
         self._asker = poller
         self._fresh = fresh
+        self._sids = sids
         self._open = list(sids)
 
     @property
     def open(self) -> Sequence[str]:
         """The messages that another round would ask about."""
         return tuple(self._open)
+
+    @property
+    def not_final(self) -> Sequence[str]:
+        """The messages of which more may become known."""
+        return [sid for sid in self._sids if not _has_ended(self.reports.get(sid))]
+
+    @property
+    def final(self) -> int:
+        """How many messages are as they will stay."""
+        return len(self._sids) - len(self.not_final)
 
     def ask_all(self) -> Iterator[float]:
         """Ask until every question has an answer, for a while; yields the seconds before each further round."""
@@ -165,6 +185,62 @@ class Watch:
         for sid in self._open:
             if last and sid not in self.reports:
                 self.reports[sid] = last._replace(sid=sid)
+
+
+def watch_over(receipts: Sequence[Receipt], messages: Sequence[Message], poller: Poller) -> Watch:
+    """Return a watch over all messages that have a Sid, those too that a once key kept from going out again."""
+    sids = [receipt.sid for receipt in receipts if receipt.sid and is_followed(receipt)]
+    sent = {
+        receipt.sid: message
+        for receipt, message in zip(receipts, messages, strict=False)
+        if receipt.sid and receipt.outcome is Outcome.ACCEPTED  # with a used key it may have been another text
+    }
+    return Watch(poller._replace(sent=sent), sids, fresh=sids)
+
+
+def is_followed(receipt: Receipt) -> bool:
+    """Whether there is a message whose delivery can be waited for."""
+    return receipt.sid is not None and receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}
+
+
+def later(receipt: Receipt, report: DeliveryReport | None) -> Receipt:
+    """Return the receipt with the later truth; a question without an answer leaves it accepted.
+
+    A skipped message stays so if the earlier one was delivered: nothing was to be done.
+    """
+    if not is_followed(receipt):
+        return receipt
+    delivery = report.delivery if report else None
+    if report is None or delivery is None:
+        return receipt._replace(exit_code=ExitCode.PENDING)
+    done = receipt.outcome is Outcome.SKIPPED and delivery.outcome is Outcome.DELIVERED
+    return receipt._replace(
+        outcome=receipt.outcome if done else delivery.outcome,
+        exit_code=_EXIT_CODES[delivery.outcome],
+        status=delivery.status or receipt.status,
+        detailed_status_code=delivery.detailed_status_code,
+        detailed_status=delivery.detailed_status,
+        problem=report.problem if delivery.outcome is Outcome.FAILED else None,
+        delivery=delivery,
+    )
+
+
+def _has_ended(report: DeliveryReport | None) -> bool:
+    return report is not None and report.delivery is not None and report.delivery.is_final
+
+
+def _compared(message: Message | None, templates: Path | None) -> str | None:
+    """Return what `check-template` finds for a text that was sent; None where its template is not kept here."""
+    wanted = message and (message.fields.template or message.fields.dlt_template_id)
+    if message is None or wanted is None or templates is None:
+        return None
+    from exosms.templates import registry
+    from exosms.templates.check import against, sentence
+
+    try:
+        return sentence(against(message.body, registry.read(templates).get(wanted)))
+    except ExosmsError:  # no such template, or no file that can be read: nothing is known
+        return None
 
 
 def _merged(before: DeliveryReport | None, now: DeliveryReport) -> DeliveryReport:

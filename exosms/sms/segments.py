@@ -1,6 +1,7 @@
 """How a text is encoded and how many parts it takes (3GPP TS 23.038 §6.2, TS 23.040 §9.2.3.24)."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.errors import InputError
@@ -59,10 +60,8 @@ def measure(body: str, encoding: Encoding | None = None) -> Measure:
         return Measure(encoding=chosen, units=units, segments=_segments(body, chosen, units))
     forcing = tuple(Forcing(match.start(), match[0]) for match in _NOT_GSM.finditer(body))
     if encoding is Encoding.PLAIN:
-        named = ", ".join(f"{describe(f.character)} at offset {f.offset}" for f in forcing[:3])
-        more = f" and {len(forcing) - 3} more" if len(forcing) > 3 else ""
         raise InputError(
-            f"The text cannot be sent as plain: {named}{more}",
+            f"The text cannot be sent as plain: {named(forcing)}",
             remedy="Replace what is named, or leave --encoding at auto.",
         )
     units, plain = _units(body, Encoding.UNICODE), _NOT_GSM.sub("x", body)
@@ -78,6 +77,12 @@ def measure(body: str, encoding: Encoding | None = None) -> Measure:
 def forcing_characters(body: str) -> set[str]:
     """Return the characters that force Unicode."""
     return set(_NOT_GSM.findall(body))
+
+
+def named(forcing: Sequence[Forcing]) -> str:
+    """Return the first characters that force Unicode, with their places."""
+    first = ", ".join(f"{describe(each.character)} at offset {each.offset}" for each in forcing[:3])
+    return first + (f" and {len(forcing) - 3} more" if len(forcing) > 3 else "")
 
 
 def describe(character: str) -> str:

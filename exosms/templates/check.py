@@ -78,3 +78,16 @@ def against_all(body: str, registry: Registry) -> TemplateCheck:
     if best.name is None:
         return TemplateCheck(body=body, template=None, matches=False)
     return replace(against(body, registry.templates[best.name]), others=best.others)
+
+
+def sentence(verdict: TemplateCheck) -> str:
+    """Return one comparison as a sentence, for a text that went out and failed."""
+    name = verdict.template.name if verdict.template else ""
+    if verdict.matches:
+        return (
+            f"check-template finds that it matches the template {name!r} as stored here, so compare that template's"
+            " text and id with the DLT portal."
+        )
+    first = verdict.problems[0]
+    where = f"against the template {name!r}, at offset {first.offset}"
+    return f"check-template finds, {where}: {first.explanation} {first.change}"

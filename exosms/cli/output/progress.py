@@ -79,9 +79,7 @@ class WaitProgress:
 
     @property
     def _final(self) -> str:
-        reports = self._watch.reports.values()
-        final = sum(report.delivery is not None and report.delivery.is_final for report in reports)
-        return f"{final} of {self._total} final"
+        return f"{self._watch.final} of {self._total} final"
 
 
 def duration(seconds: float) -> str:

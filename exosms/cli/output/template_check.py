@@ -126,19 +126,6 @@ def _visible(text: str) -> str:
     return printable(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "↵").replace("\t", "⇥"))
 
 
-def sentence(verdict: TemplateCheck) -> str:
-    """Return one comparison as a sentence, for a text that went out and failed."""
-    name = verdict.template.name if verdict.template else ""
-    if verdict.matches:
-        return (
-            f"check-template finds that it matches the template {name!r} as stored here, so compare that template's"
-            " text and id with the DLT portal."
-        )
-    first = verdict.problems[0]
-    where = f"against the template {name!r}, at offset {first.offset}"
-    return f"check-template finds, {where}: {first.explanation} {first.change}"
-
-
 def document(verdict: TemplateCheck) -> Mapping[str, Any]:
     """Return a comparison with the keys that scripts rely on."""
     return {

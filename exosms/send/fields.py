@@ -1,14 +1,12 @@
 """What the messages of one command have in common: from the command line, the template, the profile."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from exosms.bulk.request import BulkRequest
-from exosms.cli.options import AccountFlags
-from exosms.cli.output.out import Out
 from exosms.config.config_file import is_name
-from exosms.config.settings import AccountOptions, Settings
+from exosms.config.settings import Settings
 from exosms.errors import ConfigError
-from exosms.send.request import MessageOptions, SendRequest
+from exosms.send.request import MessageOptions, PartLimits
 from exosms.sms import dlt
 from exosms.sms.guards import Guards
 from exosms.sms.message import MessageFields
@@ -19,23 +17,12 @@ if TYPE_CHECKING:
 _NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
 
 
-def options_for(request: SendRequest | BulkRequest, account: AccountFlags) -> AccountOptions:
-    """Return what a request and its command line say about account and settings."""
-    return AccountOptions(
-        *account,
-        sender=request.message_options.sender,
-        dlt_entity_id=request.message_options.dlt_entity_id,
-        rate=request.rate,
-        templates=request.templates,
-    )
-
-
 def fields_for(
     asked: MessageOptions,
     settings: Settings,
     registered: "Registered | None",
-    out: Out,
     *,
+    warn: Callable[[str], None],
     sender_needed: bool = True,
 ) -> MessageFields:
     """Return what goes out beside the text; what is registered with a template outranks profile and environment.
@@ -47,18 +34,16 @@ def fields_for(
     template_id = registered.dlt_template_id if registered else None
     sms_type = registered.type if registered else None
     sender = asked.sender or own or settings.sender
-    if sender_needed:
-        require_sender(sender, settings)
     if settings.account is None:
-        out.warn(settings.no_account or _NO_ACCOUNT)
+        warn(settings.no_account or _NO_ACCOUNT)
     if sender_needed and not sender:
-        warn_of_no_sender(out)
+        miss_sender(settings, warn=warn)
     if own and sender and sender != own:
-        out.warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
+        warn(f"the template is registered for the header {own}, not {sender}; the operator may drop the text")
     if template_id and asked.dlt_template_id and asked.dlt_template_id != template_id:
-        out.warn(f"the template is registered as {template_id}, not {asked.dlt_template_id}")
+        warn(f"the template is registered as {template_id}, not {asked.dlt_template_id}")
     if sms_type and asked.type and asked.type != sms_type:
-        out.warn(f"the template is registered as {sms_type}, not {asked.type}")
+        warn(f"the template is registered as {sms_type}, not {asked.type}")
     decided = {
         "sender": sender or "",
         "dlt_entity_id": asked.dlt_entity_id or entity or settings.dlt_entity_id,
@@ -69,17 +54,18 @@ def fields_for(
     message_fields = MessageFields(**{**asked._asdict(), **decided})
     shape = dlt.check_sender(sender) if sender else ()
     for warning in (*shape, *dlt.check_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id)):
-        out.warn(warning)
+        warn(warning)
     return message_fields
 
 
-def require_sender(sender: str | None, settings: Settings) -> None:
-    """Raise ConfigError where there is an account to send from and no sender."""
-    if not sender and settings.account is not None:
+def miss_sender(settings: Settings, *, warn: Callable[[str], None]) -> None:
+    """Raise ConfigError where there is an account to send from and no sender; only a dry run can do without both."""
+    if settings.account is not None:
         raise ConfigError(
             "No sender: Exotel needs the header or ExoPhone that sends the text",
             remedy=f"Add --from SENDER, or {_how_to_store_a_sender(settings)}set EXOTEL_FROM.",
         )
+    warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
 
 
 def _how_to_store_a_sender(settings: Settings) -> str:
@@ -89,17 +75,12 @@ def _how_to_store_a_sender(settings: Settings) -> str:
     return f"store one with `exosms profile add {settings.profile} --yes --from SENDER`, or "
 
 
-def warn_of_no_sender(out: Out) -> None:
-    """Tell that only a dry run can do without a sender."""
-    out.warn("no sender yet: a real send needs --from, EXOTEL_FROM or a profile")
-
-
-def guards_for(request: SendRequest | BulkRequest, settings: Settings) -> Guards:
+def guards_for(limits: PartLimits, settings: Settings, *, any_hour: bool) -> Guards:
     """Return the limits of one command and its profile."""
     return Guards(
-        any_hour=request.any_hour,
-        max_segments=request.limits.max_segments,
-        max_parts=request.limits.max_parts,
+        any_hour=any_hour,
+        max_segments=limits.max_segments,
+        max_parts=limits.max_parts,
         max_parts_per_day=settings.max_parts_per_day,
         allow=settings.allow,
     )

@@ -1,0 +1,128 @@
+"""From what was asked for to messages that may go out: the text, the recipients, and what may be a mistake."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exosms.config import paths
+from exosms.config.settings import Settings
+from exosms.errors import ExosmsError, InputError, RecipientsError
+from exosms.send.fields import fields_for
+from exosms.send.request import SendRequest
+from exosms.sms import dlt, phone, segments
+from exosms.sms.compose import compose
+from exosms.sms.message import Message, MessageFields, MessageType
+from exosms.system.wording import counted
+
+if TYPE_CHECKING:
+    from exosms.templates.registry import Registered
+
+_MANY_PARTS = 7
+
+Warn = Callable[[str], None]
+"""Is told what may be a mistake, as it is found: an error may follow."""
+
+
+def prepare(
+    request: SendRequest, given: str | None, settings: Settings, registered: "Registered | None", *, warn: Warn
+) -> Sequence[Message]:
+    """Return a message for every recipient; ``given`` is the text, if one was given.
+
+    Raises InputError for a text or a recipient that cannot be sent, and ConfigError where no sender is known.
+    """
+    body = (given or "") if registered is None else _registered_text(request, given, registered, warn)
+    message_fields = fields_for(request.message_options, settings, registered, warn=warn)
+    recipients = _recipients(request.to, settings.country, warn)
+    messages = [compose(to, body, message_fields) for to in recipients]
+    if given is not None:
+        _review_what_a_shell_gave(body, warn)
+    _review_size(body, messages[0], warn)
+    if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
+        _review_for_dlt(body, message_fields, settings.templates, warn)
+    return messages
+
+
+def _registered_text(request: SendRequest, given: str | None, registered: "Registered", warn: Warn) -> str:
+    """Return the text that goes out, given or rendered; raises MismatchError unless it is as its template has it."""
+    from exosms.templates.check import MismatchError, against, rendered
+
+    body, warnings = (given, ()) if given is not None else rendered(registered, request.variables, fit=request.fit)
+    for warning in warnings:
+        warn(warning)
+    check = against(body, registered)
+    if not check.matches:
+        raise MismatchError(check)
+    for warning in check.warnings:
+        warn(warning)
+    return body
+
+
+def _recipients(numbers: Sequence[str], country: str, warn: Warn) -> Sequence[str]:
+    """Return the recipients in E.164, each once; raises RecipientsError naming every one that is refused."""
+    parsed: dict[str, None] = {}
+    refused: dict[str, InputError] = {}
+    for number in numbers:
+        try:
+            to = phone.parse(number, country=country)
+        except InputError as error:
+            refused[number] = error
+            continue
+        if to in parsed:
+            warn(f"{to} was given more than once and gets one message")
+        parsed[to] = None
+    if refused:
+        raise RecipientsError(refused)
+    return list(parsed)
+
+
+def _review_what_a_shell_gave(body: str, warn: Warn) -> None:
+    if "\\n" in body:
+        warn(r"the text contains a literal \n, which is sent as it is; for a new line use $'…\n…' or a file")
+    if lone := re.search(r"\{\w+\}|%[sd]\b", body):
+        warn(f"the text contains {lone[0]}, which is sent as it is")
+    if body.startswith("@") and paths.is_file(Path(body[1:])):
+        warn(f"the text is {body!r} itself, not the content of that file; to send that, use --body-file {body[1:]}")
+
+
+def _review_size(body: str, message: Message, warn: Warn) -> None:
+    measure = segments.measure(body, message.encoding)
+    few = len({forcing.character for forcing in measure.forcing}) <= segments.FEW_FORCING
+    if measure.forcing and (few or measure.segments_if_plain != measure.segments):
+        warn(
+            f"{segments.named(measure.forcing)} {'makes' if len(measure.forcing) == 1 else 'make'} the text Unicode:"
+            f" {counted(measure.segments, 'part')}, {measure.segments_if_plain} without"
+        )
+    if message.segments > _MANY_PARTS:
+        warn(f"the text takes {message.segments} parts, and each part is charged")
+
+
+def _review_for_dlt(body: str, message_fields: MessageFields, templates: Path | None, warn: Warn) -> None:
+    """Warn of what an Indian operator will miss."""
+    for warning in dlt.missing_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id):
+        warn(warning)
+    if message_fields.dlt_template_id is None and message_fields.type is not MessageType.PROMOTIONAL:
+        _compare_with_all(body, templates, warn)
+
+
+def _compare_with_all(body: str, templates: Path | None, warn: Warn) -> None:
+    """Say whether a text that names no template is one of those that are kept here, if any are."""
+    if templates is None or not paths.is_there(templates):
+        return
+    from exosms.templates import registry
+    from exosms.templates.check import against_all
+
+    try:
+        known = registry.read(templates)
+        check = against_all(body, known)
+    except ExosmsError:  # a file that was not asked for, or is empty
+        return
+    if check.matches and check.template:
+        name = check.template.name
+        warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type are sent with it")
+    else:
+        none = "no template that can be read" if known.flawed else "no template"
+        warn(
+            f"the text matches {none} in {templates}: operators may drop it, or send it as"
+            " promotional; exosms check-template shows where it differs"
+        )
