@@ -315,14 +315,14 @@ LEDGER = (
     Mutant(
         "a second attempt is not claimed",
         "send/one.py",
-        "                self.ledger.claim_again(entry_id)\n",
+        "                session.ledger.claim_again(entry_id)\n",
         "",
         ("test_never_twice.py::test_a_second_attempt_is_claimed_before_it_leaves",),
     ),
     Mutant(
         "a wait is an attempt",
         "send/one.py",
-        "                self.ledger.wait_for_retry(entry_id)\n",
+        "                session.ledger.wait_for_retry(entry_id)\n",
         "",
         ("test_never_twice.py::test_a_signal_while_waiting_to_retry_leaves_nothing_behind",),
     ),

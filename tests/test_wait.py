@@ -20,6 +20,7 @@ from exosms.exotel.transport import InProcessTransport
 from exosms.ledger.messages import Ledger
 from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.store import MessageStore
+from exosms.send.session import AccountSession
 from exosms.send.track import FIRST_INTERVAL, LONGEST_INTERVAL, PATIENCE, Poller, Watch
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt, exit_code_of
 from exosms.sms.rate import Rate
@@ -81,7 +82,7 @@ class World:
         self.line = Weather(self.clock, emulator)
         self.told: list[str] = []
         self.ledger = Ledger.in_memory(clock=self.clock)
-        self.poller = Poller(
+        self.session = AccountSession(
             client=Client(self.line, account_sid="acme1"),
             ledger=self.ledger,
             account="host/acme1",
@@ -91,9 +92,10 @@ class World:
             now=self.clock,
             chance=lambda: 1.0,
         )
+        self.poller = Poller(self.session)
 
     def send(self, *codes: str) -> list[str]:
-        receipts = [self.poller.client.send(message_to(f"+9190000{code}")) for code in codes]
+        receipts = [self.session.client.send(message_to(f"+9190000{code}")) for code in codes]
         return [receipt.sid for receipt in receipts if receipt.sid]
 
     def wait(self, sids: Sequence[str], seconds: float, *, fresh: bool = True) -> tuple[Watch, list[float]]:

@@ -18,7 +18,7 @@ from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.database import LedgerUnavailableError
 from exosms.ledger.messages import Ledger
-from exosms.send.one import Dispatcher
+from exosms.send.session import AccountSession
 from exosms.sms.message import Receipt
 from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts, never
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exosms.bulk.request import BulkRequest
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
+    from exosms.send.one import Dispatcher
     from exosms.send.request import SendRequest
     from exosms.sms.guards import Guards
     from exosms.templates.registry import Registered, Registry
@@ -84,6 +85,24 @@ def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callabl
     )
 
 
+def session_for(
+    settings: Settings, ledger: Ledger, out: Out, interrupts: Interrupts, *, timeout: float
+) -> AccountSession:
+    """Return what sends from the account and asks about its messages."""
+    account = settings.own_account
+    with interrupts.at_once():  # a token command may take its time
+        client = open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave)
+    return AccountSession(
+        client=client,
+        ledger=ledger,
+        account=account.identity,
+        rate=None if settings.is_sandbox else settings.rate,
+        pause=interrupts.pause,
+        tell=out.tell,
+        profile=settings.profile,
+    )
+
+
 def dispatcher_for(
     settings: Settings,
     ledger: Ledger,
@@ -93,22 +112,12 @@ def dispatcher_for(
     *,
     timeout: float,
     retry_for: float,
-) -> Dispatcher:
-    """Return who sends for the account; a message that was certainly not sent is retried for a while, in seconds."""
-    account = settings.own_account
-    return Dispatcher(
-        client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
-        ledger=ledger,
-        account=account.identity,
-        profile=settings.profile,
-        rate=None if settings.is_sandbox else settings.rate,
-        retry_until=time.monotonic() + retry_for,
-        check=lambda message: guards.check_hour(message, now=time.time()),
-        within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
-        pause=interrupts.pause,
-        warn=out.warn,
-        tell=out.tell,
-    )
+) -> "Dispatcher":
+    """Return what sends messages one by one; what was not sent is tried again for ``retry_for`` seconds."""
+    from exosms.send.one import Dispatcher
+
+    session = session_for(settings, ledger, out, interrupts, timeout=timeout)
+    return Dispatcher(session, guards, retry_until=time.monotonic() + retry_for, warn=out.warn)
 
 
 def drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:

@@ -108,16 +108,14 @@ def _receipts(
         if request.dry_run:
             yield from [foreseen(message, ledger, account, once) for message in messages]
             return
-        with interrupts.at_once():  # a token command may take its time
-            dispatcher = dispatcher_for(
-                settings, ledger, guards, out, interrupts, timeout=request.timeout, retry_for=request.retry_for
-            )
+        dispatcher = dispatcher_for(
+            settings, ledger, guards, out, interrupts, timeout=request.timeout, retry_for=request.retry_for
+        )
         receipts = drained(dispatcher.deliver_all(messages, once=once), out, interrupts)
         if request.wait is not None:
-            from exosms.cli.wait import awaited, poller_at
+            from exosms.cli.wait import awaited
 
-            poller = poller_at(dispatcher)._replace(templates=settings.templates)
-            receipts = awaited(receipts, messages, poller, request.wait, options=options, out=out)
+            receipts = awaited(receipts, messages, dispatcher.session, request.wait, settings.templates, options, out)
         yield from receipts
 
 

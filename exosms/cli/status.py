@@ -12,9 +12,9 @@ from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
     ledger_or_memory,
-    open_client,
     open_ledger,
     run_of,
+    session_for,
     settings_of_run,
 )
 from exosms.cli.output.delivery_reports import document, show
@@ -81,8 +81,7 @@ def command(
                     page.sids, settings = _of_run(run, options, out)
             page.settings = settings
             with ledger_or_memory(out) as ledger:
-                with interrupts.at_once():  # a token command may take its time
-                    watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
+                watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
                 page.watch, page.ledger = watch, ledger
                 try:
                     follow(watch, watch.ask_all() if wait is None else watch.wait(wait), out)
@@ -137,18 +136,10 @@ def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str]
 def _watch(
     settings: Settings, ledger: Ledger, sids: Sequence[str], out: Out, interrupts: Interrupts, *, timeout: float
 ) -> Watch:
-    account = settings.own_account
-    poller = Poller(
-        client=open_client(out, account, timeout=timeout, must_leave=interrupts.must_leave),
-        ledger=ledger,
-        account=account.identity,
-        rate=None if settings.is_sandbox else settings.rate,
-        pause=interrupts.pause,
-        tell=out.tell,
-    )
+    session = session_for(settings, ledger, out, interrupts, timeout=timeout)
     history = History(ledger)
-    fresh = {sid for sid in sids if history.sent_as(account.identity, sid)}
-    return Watch(poller, sids, fresh=fresh)
+    fresh = {sid for sid in sids if history.sent_as(session.account, sid)}
+    return Watch(Poller(session), sids, fresh=fresh)
 
 
 class _Page:

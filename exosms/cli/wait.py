@@ -3,13 +3,14 @@
 import gc
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from exosms.cli.output.out import Out
 from exosms.cli.output.progress import WaitProgress
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExosmsError, Interrupted
-from exosms.send.one import Dispatcher
-from exosms.send.track import Poller, Watch, is_followed, later, watch_over
+from exosms.send.session import AccountSession
+from exosms.send.track import Watch, is_followed, later, watch_over
 from exosms.sms.message import Message, Receipt
 
 _MANY = 20
@@ -31,9 +32,9 @@ def follow(watch: Watch, rounds: Iterator[float], out: Out) -> None:
 def awaited(
     receipts: Iterable[Receipt],
     messages: Sequence[Message],
-    poller: Poller,
+    session: AccountSession,
     seconds: float,
-    *,
+    templates: Path | None,
     options: AccountOptions,
     out: Out,
 ) -> Iterator[Receipt]:
@@ -50,7 +51,7 @@ def awaited(
     except (Interrupted, ExosmsError):
         yield from sent
         raise
-    watch = watch_over(sent, messages, poller)
+    watch = watch_over(sent, messages, session, templates)
     stopped: Interrupted | None = None
     try:
         follow(watch, watch.wait(seconds), out)
@@ -76,18 +77,6 @@ def _tell_what_is_left(watch: Watch, options: AccountOptions, seconds: float, ou
             out.tell(f"{sid}: {report.problem.meaning} {report.problem.remedy}")
     if left:
         out.tell(f"not final yet; continue with: {how_to_go_on(left, options, seconds or None)}")
-
-
-def poller_at(dispatcher: Dispatcher) -> Poller:
-    """Return who asks with the same client, ledger and pace as the dispatcher sends."""
-    return Poller(
-        client=dispatcher.client,
-        ledger=dispatcher.ledger,
-        account=dispatcher.account,
-        rate=dispatcher.rate,
-        pause=dispatcher.pause,
-        tell=dispatcher.tell,
-    )
 
 
 def how_to_go_on(

@@ -4,18 +4,17 @@ The claim is committed before the first byte leaves and the result before anybod
 repeated only if it certainly did not reach Exotel.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
-from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
-from exosms.send.pace import Pace
+from exosms.send.session import AccountSession
+from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, problem_of
-from exosms.sms.rate import MOST_RETRIES, Rate, pause_of
+from exosms.sms.rate import MOST_RETRIES, pause_of
 from exosms.system.times import local
 
 _POLL = 0.1
@@ -24,36 +23,17 @@ _POLL = 0.1
 _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
 
-
 _UNSETTLED = {State.IN_FLIGHT, State.WAITING}
 
 
 class Dispatcher(NamedTuple):
     """Everything that a message needs on its way, for one account and one command."""
 
-    client: Client
-    ledger: Ledger
-    account: str
-    profile: str | None
-    rate: Rate | None
-    """None: no pace at all, since nobody is reached."""
+    session: AccountSession
+    guards: Guards
     retry_until: float
     """On the monotonic clock; no retry and no wait for one begins that would end later."""
-    check: Callable[[Message], None]
-    """The guards that time can change; raises GuardError."""
-    within_limit: Callable[[int], None] | None
-    """Refuses, by GuardError, the number of parts that the account would have used today."""
-    pause: Callable[[float], None]
-    """Sleeps; raises Interrupted when asked to stop."""
     warn: Callable[[str], None]
-    tell: Callable[[str], None]
-    now: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
-
-    @property
-    def pace(self) -> Pace:
-        """The account's turns."""
-        return Pace(self.ledger, self.account, self.rate)
 
     def deliver_all(self, messages: Sequence[Message], *, once: OnceKey | None = None) -> Iterator[Receipt]:
         """Yield a receipt for every message, in order; after one that stops, the others were not attempted."""
@@ -69,16 +49,20 @@ class Dispatcher(NamedTuple):
 
     def deliver(self, message: Message, *, once: OnceKey | None = None) -> Receipt:
         """Send one message at most once and return what is known of it."""
+        session = self.session
         try:
             if once and (used := self._wait_for_key(message, once)):
                 return used_before(used)
             if blocked := self._blocked():
                 return blocked
-            self.pause(0)  # whoever was asked to stop meanwhile does so here
-            self.pace.take_turn(self.pause, tell=self.tell)
-            self.check(message)
-            claim = self.ledger.claim(
-                message, account=self.account, profile=self.profile, once=once, within_limit=self.within_limit
+            session.take_turn()
+            self.guards.check_hour(message, now=time.time())
+            claim = session.ledger.claim(
+                message,
+                account=session.account,
+                profile=session.profile,
+                once=once,
+                within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
             )
         except (GuardError, LedgerError) as error:
             return refused_here(error)
@@ -88,19 +72,20 @@ class Dispatcher(NamedTuple):
         return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
 
     def _attempt(self, entry_id: int, message: Message) -> Receipt:
-        receipt = self.client.send(message)
+        session = self.session
+        receipt = session.client.send(message)
         try:
             for retry in range(MOST_RETRIES):
                 delay = self._delay(receipt, retry)
                 if delay is None:
                     break
-                self.ledger.wait_for_retry(entry_id)
-                self.pause(delay)
+                session.ledger.wait_for_retry(entry_id)
+                session.pause(delay)
                 if not self._take_turn_again():
                     break
-                self.check(message)
-                self.ledger.claim_again(entry_id)
-                receipt = self.client.send(message)
+                self.guards.check_hour(message, now=time.time())
+                session.ledger.claim_again(entry_id)
+                receipt = session.client.send(message)
         except (GuardError, LedgerError) as error:
             self.warn(f"{message.to} is not tried again: {error.message}")
         except Interrupted:
@@ -114,18 +99,18 @@ class Dispatcher(NamedTuple):
         if receipt.then not in {Then.RETRY, Then.PAUSE}:
             return None
         asked = receipt.retry_after if receipt.then is Then.PAUSE else None
-        delay = pause_of(asked, retry, chance=self.chance())
+        delay = pause_of(asked, retry, chance=self.session.chance())
         if receipt.then is Then.PAUSE:
-            self.pace.block(delay)
-        if self.now() + delay > self.retry_until:
+            self.session.pace.block(delay)
+        if self.session.now() + delay > self.retry_until:
             return None
-        self.tell(f"not sent yet ({_reason(receipt)}); trying again in {delay:.1f} s")
+        self.session.tell(f"not sent yet ({_reason(receipt)}); trying again in {delay:.1f} s")
         return delay
 
     def _blocked(self) -> Receipt | None:
         """Return a refusal if the pause that Exotel asked for, of whichever process, is longer than we may wait."""
-        seconds = self.pace.blocked_for()
-        if seconds <= _SHORT_PAUSE or self.now() + seconds <= self.retry_until:
+        seconds = self.session.pace.blocked_for()
+        if seconds <= _SHORT_PAUSE or self.session.now() + seconds <= self.retry_until:
             return None
         return Receipt(
             outcome=Outcome.NOT_SENT,
@@ -142,27 +127,29 @@ class Dispatcher(NamedTuple):
 
     def _take_turn_again(self) -> bool:
         """Wait for a turn to retry, unless it comes too late for that."""
-        self.pause(0)  # as in deliver
-        if self.pace.take_turn(self.pause, tell=self.tell, at_most=self.retry_until - self.now()):
+        session = self.session
+        if session.take_turn(at_most=self.retry_until - session.now()):
             return True
-        self.tell(f"not tried again: this account's rate ({self.rate}) allows a request only after --retry-for ends")
+        session.tell(
+            f"not tried again: this account's rate ({session.rate}) allows a request only after --retry-for ends"
+        )
         return False
 
     def _wait_for_key(self, message: Message, once: OnceKey) -> LedgerEntry | None:
         """Return the settled entry that uses the key, having waited for a living process that is using it."""
         told = False
-        while used := self.ledger.used(once, recipient=message.to, account=self.account):
+        while used := self.session.ledger.used(once, recipient=message.to, account=self.session.account):
             if used.state not in _UNSETTLED:
                 return used
             if not told:
-                self.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
+                self.session.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
                 told = True
-            self.pause(_POLL)
+            self.session.pause(_POLL)
         return None
 
     def _settle(self, entry_id: int, receipt: Receipt) -> None:
         try:
-            self.ledger.settle(entry_id, receipt)
+            self.session.ledger.settle(entry_id, receipt)
         except LedgerError as error:
             self.warn(f"the result could not be recorded, so it counts as unknown from now on: {error.message}")
 

@@ -4,20 +4,16 @@ Asking changes nothing, so a question without an answer is simply asked again. E
 """
 
 import math
-import random
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError
-from exosms.exotel.client import Client
 from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
 from exosms.ledger.history import History
-from exosms.ledger.messages import Ledger
-from exosms.send.pace import Pace
+from exosms.send.session import AccountSession
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
-from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
+from exosms.sms.rate import MOST_RETRIES, back_off, pause_of
 
 FIRST_INTERVAL = 2.0
 LONGEST_INTERVAL = 30.0
@@ -44,44 +40,31 @@ _PASSING = {Then.RETRY, Then.PAUSE}
 class Poller(NamedTuple):
     """Everything that a question about a message needs, for one account and one command."""
 
-    client: Client
-    ledger: Ledger
-    account: str
-    rate: Rate | None
-    """None: no pace at all, since nobody is reached."""
-    pause: Callable[[float], None]
-    """Sleeps; raises Interrupted when asked to stop."""
-    tell: Callable[[str], None]
+    session: AccountSession
     sent: Mapping[str, Message] = {}
     """What went out under a Sid, where it is still at hand."""
     templates: Path | None = None
     """Where the templates are with which it may be compared."""
-    now: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
-
-    @property
-    def pace(self) -> Pace:
-        """The account's turns."""
-        return Pace(self.ledger, self.account, self.rate)
 
     def known(self, sid: str) -> DeliveryReport | None:
         """Return what was found earlier, if it was final: nothing more can come."""
-        delivery = self.ledger.delivery(self.account, sid)
+        delivery = self.session.ledger.delivery(self.session.account, sid)
         return self._with_check(found(sid, delivery)) if delivery and delivery.is_final else None
 
     def ask(self, sid: str, *, until: float) -> DeliveryReport:
         """Ask once and keep the answer; no wait for our turn begins that would end after ``until``."""
-        self.pause(0)  # whoever was asked to stop meanwhile does so here
-        blocked = self.pace.blocked_for()
-        if blocked and self.now() + blocked > until:
+        session = self.session
+        session.pause(0)  # as before a turn
+        blocked = session.pace.blocked_for()
+        if blocked and session.now() + blocked > until:
             return _paused(sid, blocked)
-        self.pace.take_turn(self.pause, tell=self.tell)
-        report = self.client.details(sid)
-        self.pause(0)
+        session.take_turn()
+        report = session.client.details(sid)
+        session.pause(0)
         if report.delivery:
-            self.ledger.keep_delivery(self.account, sid, report.delivery)
+            session.ledger.keep_delivery(session.account, sid, report.delivery)
         if report.then is Then.PAUSE:
-            self.pace.block(pause_of(report.retry_after, 0, chance=self.chance()))
+            session.pace.block(pause_of(report.retry_after, 0, chance=session.chance()))
         return self._with_check(report)
 
     def _with_check(self, report: DeliveryReport) -> DeliveryReport:
@@ -91,7 +74,7 @@ class Poller(NamedTuple):
             return report
         found = _compared(self.sent.get(report.sid), self.templates)
         if found is None:
-            sent = History(self.ledger).sent_as(self.account, report.sid)
+            sent = History(self.session.ledger).sent_as(self.session.account, report.sid)
             found = checked_when_sent(sent.template) if sent and sent.template else None
         if found is None:
             return report
@@ -106,7 +89,8 @@ class Watch:
         self.reports: dict[str, DeliveryReport] = {}
         self.asked: Callable[[int], None] = lambda _place: None
         """Told after each question which one of the round it was, from 1."""
-        self._asker = poller
+        self._poller = poller
+        self._session = poller.session
         self._fresh = fresh
         self._sids = sids
         self._open = list(sids)
@@ -128,26 +112,26 @@ class Watch:
 
     def ask_all(self) -> Iterator[float]:
         """Ask until every question has an answer, for a while; yields the seconds before each further round."""
-        until = self._asker.now() + PATIENCE
+        until = self._session.now() + PATIENCE
         for retry in range(MOST_RETRIES + 1):
             stop = self._round(until, is_settled=lambda report: report.then not in _PASSING)
-            delay = back_off(retry, chance=self._asker.chance())
-            if stop or not self._open or retry == MOST_RETRIES or self._asker.now() + delay > until:
+            delay = back_off(retry, chance=self._session.chance())
+            if stop or not self._open or retry == MOST_RETRIES or self._session.now() + delay > until:
                 break
             yield delay
-            self._asker.pause(delay)
+            self._session.pause(delay)
         self._give_up()
 
     def wait(self, seconds: float) -> Iterator[float]:
         """Ask until every message is final or the time is over; yields the seconds before each further round."""
-        until = self._asker.now() + seconds
+        until = self._session.now() + seconds
         interval = FIRST_INTERVAL
         while not self._round(until, is_settled=self._is_final) and self._open:
-            left = until - self._asker.now()
+            left = until - self._session.now()
             if left <= 0:
                 break
             yield min(interval, left)
-            self._asker.pause(min(interval, left))
+            self._session.pause(min(interval, left))
             interval = min(LONGEST_INTERVAL, interval * _GROWTH)
         self._give_up()
         for sid in self._open:
@@ -160,15 +144,15 @@ class Watch:
         silent = 0
         report: DeliveryReport | None = None
         for place, sid in enumerate(self._open, start=1):
-            if sid in self.reports and self._asker.now() > until + _GRACE:
+            if sid in self.reports and self._session.now() > until + _GRACE:
                 break
-            report = self._asker.known(sid) or self._asker.ask(sid, until=until)
+            report = self._poller.known(sid) or self._poller.ask(sid, until=until)
             self.reports[sid] = _merged(self.reports.get(sid), report)
             self.asked(place)
             silent = silent + 1 if report.then in _PASSING else 0
             if silent == 1 and report.problem:
                 why = report.problem.status_text or report.problem.message
-                self._asker.tell(f"the delivery state of {sid} is not known yet ({why})")
+                self._session.tell(f"the delivery state of {sid} is not known yet ({why})")
             if report.then is Then.STOP or silent == _ENOUGH:
                 break
         self._open = [sid for sid in self._open if sid not in self.reports or not is_settled(self.reports[sid])]
@@ -187,7 +171,9 @@ class Watch:
                 self.reports[sid] = last._replace(sid=sid)
 
 
-def watch_over(receipts: Sequence[Receipt], messages: Sequence[Message], poller: Poller) -> Watch:
+def watch_over(
+    receipts: Sequence[Receipt], messages: Sequence[Message], session: AccountSession, templates: Path | None
+) -> Watch:
     """Return a watch over all messages that have a Sid, those too that a once key kept from going out again."""
     sids = [receipt.sid for receipt in receipts if receipt.sid and is_followed(receipt)]
     sent = {
@@ -195,7 +181,7 @@ def watch_over(receipts: Sequence[Receipt], messages: Sequence[Message], poller:
         for receipt, message in zip(receipts, messages, strict=False)
         if receipt.sid and receipt.outcome is Outcome.ACCEPTED  # with a used key it may have been another text
     }
-    return Watch(poller._replace(sent=sent), sids, fresh=sids)
+    return Watch(Poller(session, sent, templates), sids, fresh=sids)
 
 
 def is_followed(receipt: Receipt) -> bool:
