@@ -265,6 +265,23 @@ def test_a_dry_run_needs_no_credentials_and_writes_nothing(exosms: Shell) -> Non
     assert [*exosms.home.iterdir()] == []
 
 
+def test_a_dry_run_looks_into_the_ledger_only_for_what_needs_it(exosms: Shell) -> None:
+    state = exosms.home / "state"
+    state.mkdir(mode=0o700)
+    (state / "ledger.db").write_bytes(b"no database" * 1000)
+    assert send(exosms, "--body", "Hi", "-n").stdout.startswith("planned\t")
+    assert send(exosms, "--body", "Hi", "-n", "--once", "k").exit_code == 4
+
+
+def test_what_may_be_a_mistake_is_told_although_an_error_follows(exosms: Shell) -> None:
+    numbers = ("9876543210", "9876543210", "12")
+    argv = [word for number in numbers for word in ("--to", number)]
+    result = exosms("send", "--region", "sandbox", *argv, "--body", "Hi", "--from", "AVeryLongSender")
+    assert result.exit_code == 3
+    said = ("unusual shape", "given more than once", "error: '12' is not")
+    assert sorted(said, key=result.stderr.index) == [*said]
+
+
 def test_without_an_account_it_says_what_to_do(exosms: Shell) -> None:
     result = exosms("send", "--to", "9876543210", "--body", "Hi", "--json")
     assert (result.exit_code, result.json["outcome"], result.json["error"]["kind"]) == (4, "not_sent", "config")
