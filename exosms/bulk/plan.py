@@ -3,9 +3,11 @@
 import math
 from typing import NamedTuple
 
+from exosms.bulk.decide import decide
 from exosms.bulk.prepare import BulkSetup, Inspection
 from exosms.bulk.run import size_for
-from exosms.ledger.staging import Envelopes, Staging, Totals
+from exosms.ledger.runs import Journal
+from exosms.ledger.staging import EarlierMessages, Envelopes, Staging, Totals
 from exosms.sms.rate import Rate
 from exosms.sms.segments import FEW_FORCING
 
@@ -15,7 +17,8 @@ class Plan(NamedTuple):
 
     totals: Totals
     duplicates: int
-    sent_before: int
+    before: EarlierMessages
+    """What earlier runs sent of it, or may have sent."""
     requests: int
     seconds: float | None
     """At the allowed rate; None without one."""
@@ -25,8 +28,11 @@ class Plan(NamedTuple):
     """The most frequent characters that make texts Unicode, with the number of texts."""
 
 
-def plan_for(setup: BulkSetup, inspection: Inspection, staging: Staging, *, sent_before: int) -> Plan:
-    """Return what would be sent of what is laid out."""
+def plan_for(
+    setup: BulkSetup, inspection: Inspection, staging: Staging, journal: Journal, *, now: float, parts_today: int
+) -> Plan:
+    """Return what would be sent of what is laid out; raises as ``decide`` does for what is not to be sent."""
+    before = decide(setup, inspection, staging, journal, now=now, parts_today=parts_today)
     settings, totals = setup.settings, staging.totals()
     size = size_for(totals.rows, asked=setup.request.batch or 0)
     requests = requests_for(staging.envelopes(), size=size)
@@ -34,7 +40,7 @@ def plan_for(setup: BulkSetup, inspection: Inspection, staging: Staging, *, sent
     return Plan(
         totals=totals,
         duplicates=staging.duplicates(),
-        sent_before=sent_before,
+        before=before,
         requests=requests,
         seconds=None if settings.is_sandbox else seconds_for(requests, settings.rate),
         cost=None if price is None else price * totals.parts,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from exosms.bulk import results_csv
-from exosms.bulk.decide import decide, run_to_go_on_with
+from exosms.bulk.decide import run_to_go_on_with
 from exosms.bulk.lifecycle import RunContext, begin
 from exosms.bulk.plan import Plan, plan_for
 from exosms.bulk.policies import SentBefore
@@ -155,12 +155,12 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
 
 
 def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: RunContext, out: Out) -> Plan:
-    """Have it decided what is left out, and planned what is sent."""
+    """Have planned what is sent, and tell what is not, lest it was sent before."""
     parts_today = _parts_today(setup, context)
-    before = decide(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
-    if before.unknown and setup.request.sent_before is SentBefore.SKIP:
-        out.warn(f"left out, because they may have been sent before: {counted(before.unknown, 'row')}")
-    return plan_for(setup, inspection, staging, sent_before=before.rows)
+    plan = plan_for(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
+    if plan.before.unknown and setup.request.sent_before is SentBefore.SKIP:
+        out.warn(f"left out, because they may have been sent before: {counted(plan.before.unknown, 'row')}")
+    return plan
 
 
 def _parts_today(setup: BulkSetup, context: RunContext) -> int:

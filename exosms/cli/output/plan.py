@@ -46,7 +46,7 @@ def plan_document(plan: Plan) -> Mapping[str, Any]:
         "requests": plan.requests,
         "seconds": None if plan.seconds is None else round(plan.seconds),
         "duplicates": plan.duplicates,
-        "sent_before": plan.sent_before,
+        "sent_before": plan.before.rows,
         "cost": None if plan.cost is None else round(plan.cost, 2),
     }
 
@@ -71,7 +71,7 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("rejected rows", totals.rejected),
         ("skipped rows", totals.skipped),
         ("duplicates", plan.duplicates),
-        ("sent before", plan.sent_before),
+        ("sent before", plan.before.rows),
     ):
         if count:
             rows.append((name, str(count)))
