@@ -1,7 +1,7 @@
 """A file before its run: every row checked and laid out, so that nothing is sent of a file with a flaw."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.bulk.policies import Duplicates
 from exosms.bulk.request import BulkRequest
 from exosms.bulk.row_message import RowMapper
-from exosms.bulk.table import Row, RowError
+from exosms.bulk.table import Row, RowError, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
+from exosms.send.fields import miss_sender
 from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields
@@ -140,17 +141,20 @@ class Inspection:
         return RejectedRow(first.number, first.line, recipient, column + first.message)
 
 
-def inspect(
-    setup: BulkSetup, mapper: RowMapper, rows: Iterable[Row | RowError], staging: Staging, *, now: float
-) -> Inspection:
+def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], now: float) -> Inspection:
     """Lay the whole file out; raises BadRowsError for rows that cannot be sent and were not given up."""
-    inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
-    staging.lay_out(inspection.drafts(rows))
+    request = setup.request
+    with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as table:
+        mapper = setup.mapper(table.headers)
+        if not (setup.message_fields.sender or mapper.reads("from")):
+            miss_sender(setup.settings, warn=warn)
+        inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
+        staging.lay_out(inspection.drafts(table.rows()))
     laid_out = staging.totals().rows
     if not laid_out:
         raise InputError(f"{setup.request.file_name} has a header but no rows", remedy="Add a row for each message.")
-    if inspection.flawed and (inspection.broken or not setup.request.skip_invalid):
-        raise _bad_rows(inspection, staging, rows=laid_out, policy=setup.request.duplicates)
+    if inspection.flawed and (inspection.broken or not request.skip_invalid):
+        raise _bad_rows(inspection, staging, rows=laid_out, policy=request.duplicates)
     return inspection
 
 

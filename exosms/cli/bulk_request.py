@@ -13,7 +13,7 @@ from exosms.bulk.policies import SentBefore
 from exosms.bulk.prepare import MOST_FLAWS, BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest
 from exosms.bulk.run import exit_code_of_rows
-from exosms.bulk.table import RowError, open_table
+from exosms.bulk.table import RowError
 from exosms.cli.context import (
     dispatcher_for,
     drained,
@@ -35,7 +35,7 @@ from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging
-from exosms.send.fields import fields_for, guards_for, miss_sender
+from exosms.send.fields import fields_for, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.system.signals import Interrupts
@@ -139,16 +139,11 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
 
 def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     """Have the whole file checked, and warn about what may be a mistake."""
-    request = setup.request
-    with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as table:
-        mapper = setup.mapper(table.headers)
-        if not (setup.message_fields.sender or mapper.reads("from")):
-            miss_sender(setup.settings, warn=out.warn)
-        inspection = inspect(setup, mapper, table.rows(), staging, now=time.time())
+    inspection = inspect(setup, staging, warn=out.warn, now=time.time())
     for row_error in inspection.row_errors:
         out.warn(f"left out: {_said(row_error)}")
-    if mapper.unused:
-        out.tell(f"columns that are not used: {', '.join(mapper.unused)}")
+    if unused := inspection.mapper.unused:
+        out.tell(f"columns that are not used: {', '.join(unused)}")
     for warning in warnings(setup, inspection, staging):
         out.warn(warning)
     return inspection
