@@ -25,13 +25,16 @@ from faulty import FaultyExotel
 from misbehaving import Misbehaving, answers
 
 from exosms.bulk import run as bulk_module
+from exosms.bulk.carriers import Carriers, Request
 from exosms.errors import ExosmsError, GuardError
 from exosms.exotel import exchange
+from exosms.exotel.client import Batch
 from exosms.ledger import runs
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
+from exosms.sms.message import Message
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 ACCOUNT = {
@@ -959,6 +962,40 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
     else:
         assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 12)
         assert len(texts(server)) == len(set(texts(server))) == 12
+
+
+def test_a_carrier_that_left_no_thread_for_an_exchange_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or two idle carriers would hold the two threads that one request needs, and nothing could ever be sent."""
+    start, begun, answer = threading.Thread.start, list[threading.Thread](), threading.Event()
+
+    def starting(self: threading.Thread) -> None:
+        if sum(thread.is_alive() for thread in begun) >= 2:
+            raise RuntimeError("can't start new thread")
+        start(self)
+        if self.name == "probe":
+            self.join()
+        else:
+            begun.append(self)
+
+    def send(messages: Sequence[Message]) -> Batch:
+        answer.wait(30)
+        return Batch((), whole=not messages)
+
+    monkeypatch.setattr(threading.Thread, "start", starting)
+    carriers = Carriers(send, most=8)
+    carriers.carry(Request(due=0, place=1, items=()))
+    carriers.carry(Request(due=0, place=2, items=()))
+    answer.set()
+    arrived = 0
+    while arrived < 2:
+        arrived += len(carriers.arrived(timeout=30))
+    until = time.monotonic() + 30
+    while all(thread.is_alive() for thread in begun) and time.monotonic() < until:
+        begun[0].join(0.01)
+    assert sum(thread.is_alive() for thread in begun) == 1
+    assert carriers.most == 1
+    carriers.carry(Request(due=0, place=3, items=()))
+    assert len(carriers.arrived(timeout=30)) == 1
 
 
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

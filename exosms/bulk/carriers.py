@@ -32,7 +32,8 @@ class Carriers:
         """Requests at a time: fewer than asked for once this machine has no more threads."""
         self._answers: queue.SimpleQueue[tuple[Request, Batch]] = queue.SimpleQueue()
         self._send = send
-        self._jobs: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        """None: a carrier that has nothing to do ends."""
         self._threads = 0
 
     def carry(self, request: Request) -> None:
@@ -53,6 +54,9 @@ class Carriers:
             threading.Thread(target=leave_signals_to_main_thread, daemon=True, name="probe").start()
         except RuntimeError:  # the system has no thread left
             self.most = max(1, self.flying - 1)
+            if self._threads > self.most:  # its thread is the one that an exchange of another needs
+                self._threads -= 1
+                self._jobs.put(None)
 
     def arrived(self, *, timeout: float) -> list[tuple[Request, Batch]]:
         """Return the answers that are there; with none, wait for the first, at most so many seconds."""
@@ -67,8 +71,7 @@ class Carriers:
 
     def _work(self) -> None:
         leave_signals_to_main_thread()
-        while True:
-            request = self._jobs.get()
+        while request := self._jobs.get():
             self._answers.put((request, self._carried([item.message for item in request.items])))
 
     def _carried(self, messages: Sequence[Message]) -> Batch:
