@@ -62,20 +62,20 @@ def failure(subject: str, error: ExosmsError) -> Check:
 
 
 class RecordingTransport:
-    """A line that remembers what came back, for what a receipt does not tell."""
+    """A transport that remembers what came back, for what a receipt does not tell."""
 
-    def __init__(self, line: Transport) -> None:
-        self._line = line
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self.reply: Answer | NoAnswer | None = None
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Pass the request on."""
-        self.reply = self._line.exchange(method, path, body, limit=limit)
+        self.reply = self._transport.exchange(method, path, body, limit=limit)
         return self.reply
 
     def hide(self, text: str) -> str:
-        """Hide what the line hides."""
-        return self._line.hide(text)
+        """Hide what the other hides."""
+        return self._transport.hide(text)
 
 
 def of_program() -> Iterator[Check]:

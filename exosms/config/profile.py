@@ -192,7 +192,7 @@ def _allow(value: object, source: Source) -> frozenset[str]:
 
 
 def _split(text: str) -> list[str]:
-    """Return the items of a variable; one that has none is a slip, not a permission to text everybody."""
+    """Return the items of a variable; one that has none is a mistake, not a permission to text everybody."""
     items = [item for item in text.split(",") if item.strip()]
     if not items:
         raise WrongValueError("contains no number", remedy=_COMMAS)

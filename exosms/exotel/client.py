@@ -31,13 +31,13 @@ class Batch(NamedTuple):
 class Client:
     """Exotel's SMS API for one account."""
 
-    def __init__(self, line: Transport, *, account_sid: str) -> None:
-        self._line = line
+    def __init__(self, transport: Transport, *, account_sid: str) -> None:
+        self._transport = transport
         self._account_sid = account_sid
 
     def send(self, message: Message) -> Receipt:
         """Post one message, once, and return what is known of it then."""
-        reply = self._line.exchange("POST", wire.send_path(self._account_sid), wire.form(message))
+        reply = self._transport.exchange("POST", wire.send_path(self._account_sid), wire.form(message))
         if isinstance(reply, NoAnswer):
             return unanswered(reply)
         items = self._read(reply)
@@ -57,7 +57,7 @@ class Client:
         else:
             path, form = wire.bulk_path(self._account_sid), wire.texts_form(messages)
         limit = ANSWER_LIMIT + _REPLY_SIZE * (len(messages) - 1)
-        reply = self._line.exchange("POST", path, form, limit=limit)
+        reply = self._transport.exchange("POST", path, form, limit=limit)
         if isinstance(reply, NoAnswer):
             return Batch((unanswered(reply),) * len(messages), whole=True)
         items = self._read(reply)
@@ -72,7 +72,7 @@ class Client:
         """
         from exosms.exotel import delivery_report
 
-        reply = self._line.exchange("GET", wire.details_path(self._account_sid, sid), b"")
+        reply = self._transport.exchange("GET", wire.details_path(self._account_sid, sid), b"")
         if isinstance(reply, NoAnswer):
             return delivery_report.untold(sid, unanswered(reply))
         said = 200 <= reply.status < 300 or reply.status == 404
@@ -90,7 +90,7 @@ class Client:
 
         2xx and 404 mean that they are; source: the error table of Exotel's api/http-status-codes.
         """
-        reply = self._line.exchange("GET", wire.details_path(self._account_sid, "0" * 32), b"")
+        reply = self._transport.exchange("GET", wire.details_path(self._account_sid, "0" * 32), b"")
         if isinstance(reply, NoAnswer):
             return _unchecked(unanswered(reply))
         if 200 <= reply.status < 300 or reply.status == 404:
@@ -98,7 +98,7 @@ class Client:
         return _unchecked(refused(reply, wire.refusal_in(self._read(reply))))
 
     def _read(self, answer: Answer) -> list[wire.Item]:
-        return wire.read(answer.body, hide=self._line.hide)
+        return wire.read(answer.body, hide=self._transport.hide)
 
 
 def _unchecked(receipt: Receipt) -> Receipt:

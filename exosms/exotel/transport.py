@@ -58,7 +58,7 @@ class Answered(Protocol):
 
 
 class InProcessTransport:
-    """A line to an emulator in this process: no network, no pace, and an answer every time."""
+    """An emulator in this process: no network, no pace, and an answer every time."""
 
     def __init__(
         self, answer: Callable[[str, str, Mapping[str, str], bytes], "Answered"], *, observe: Observe
@@ -80,7 +80,7 @@ class InProcessTransport:
 
 
 class HttpsTransport:
-    """A line over the network: a fresh connection for every request, and one deadline for all of it.
+    """The network: a fresh connection for every request, and one deadline for all of it.
 
     A reused connection that the server has just closed turns messages into unknowns, and 200 requests a minute
     leave time for a handshake each.

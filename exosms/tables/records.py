@@ -25,8 +25,6 @@ DELIMITERS = ",;\t|"
 _BLOCK = 1 << 17
 """Bytes read at once; the first block decides about encoding, line ends and delimiter."""
 
-"""Characters of a long value that a sentence repeats."""
-
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _MARKS = {
