@@ -12,7 +12,7 @@ from workbooks import ods, ods_row, ods_text, xlsx
 
 from exosms.errors import InputError
 from exosms.sms.message import MessageType
-from exosms.templates import portal_export, registry
+from exosms.templates import portal_columns, portal_export, registry
 
 ID = "1107160000000012345"
 OTHER = "1107160000000054321"
@@ -76,7 +76,7 @@ READABLE = {
 def test_an_export_is_read_however_it_was_saved(tmp_path: Path, content: str | bytes) -> None:
     export = portal_export.read(file(tmp_path, content))
     assert [(each.id, each.text) for each in export.templates] == [(ID, "Dear customer")]
-    assert portal_export.ExportNoticeKind.CLEANED not in {note.kind for note in export.notes}
+    assert portal_export.ExportKind.CLEANED not in {note.kind for note in export.notes}
 
 
 TEXTS = {
@@ -195,7 +195,7 @@ def test_several_headers_are_noted(tmp_path: Path, cell: str, senders: tuple[str
 
 
 def test_a_column_can_be_named(tmp_path: Path) -> None:
-    columns = {portal_export.Field.ID: "dlt ref", portal_export.Field.TEXT: "SMS"}
+    columns = {portal_columns.ExportField.ID: "dlt ref", portal_columns.ExportField.TEXT: "SMS"}
     content = f"TEMPLATE_ID,DLT Ref.,sms,body\nx,{ID},A,B\n"
     export = portal_export.read(file(tmp_path, content), columns=columns)
     assert [(each.id, each.text) for each in export.templates] == [(ID, "A")]

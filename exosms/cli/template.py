@@ -18,7 +18,8 @@ from exosms.sms.message import MessageType
 if TYPE_CHECKING:
     from exosms.templates.edit_file import Saved
     from exosms.templates.lint import LintNotice
-    from exosms.templates.portal_export import Export, ExportNotice, Field
+    from exosms.templates.portal_columns import ExportField
+    from exosms.templates.portal_export import Export, ExportNotice
     from exosms.templates.registry import Registered, Registry
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
@@ -271,21 +272,21 @@ def _items(text: str | None) -> list[str]:
     return [item.strip() for item in text.split(",")] if text else []
 
 
-def _columns(items: Sequence[str] | None) -> "Mapping[Field, str]":
+def _columns(items: Sequence[str] | None) -> "Mapping[ExportField, str]":
     """Read ``FIELD=HEADER`` items."""
     if not items:
         return {}
-    from exosms.templates.portal_export import Field
+    from exosms.templates.portal_columns import ExportField
 
-    columns: dict[Field, str] = {}
+    columns: dict[ExportField, str] = {}
     for item in items:
         part, _, header = item.partition("=")
-        if part not in list(Field) or not header.strip() or part in columns:
+        if part not in list(ExportField) or not header.strip() or part in columns:
             raise UsageError(
                 f"--column {item!r} does not give a new field a column",
-                remedy=f"Write --column FIELD=HEADER, once for each field; the fields are: {', '.join(Field)}.",
+                remedy=f"Write --column FIELD=HEADER, once for each field; the fields are: {', '.join(ExportField)}.",
             )
-        columns[Field(part)] = header
+        columns[ExportField(part)] = header
     return columns
 
 

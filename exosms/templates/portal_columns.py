@@ -1,0 +1,142 @@
+"""The columns of a portal's export: what they are called, and where they stand.
+
+Of the portals only Jio's columns are known (``HEADER``, ``TEMPLATE_ID``, ``TEMPLATE_NAME``, ``TEMPLATE_CONTENT`` and
+``VARIABLE_COUNT``), so columns are found by the names that people and vendors use for them, or named by the user.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from exosms.errors import InputError
+from exosms.tables.records import Record
+from exosms.templates.portal_table import Reading, readings
+
+
+class ExportField(StrEnum):
+    """What is read of a template; the words of ``--column FIELD=HEADER``."""
+
+    ID = "id"
+    NAME = "name"
+    TEXT = "text"
+    HEADER = "header"
+    TYPE = "type"
+    STATUS = "status"
+
+
+ALIASES: Mapping[ExportField, tuple[str, ...]] = {
+    ExportField.ID: ("templateid", "dlttemplateid", "dltid", "contenttemplateid", "ctid"),
+    ExportField.NAME: ("templatename", "name", "templatetitle"),
+    ExportField.TEXT: (
+        "templatecontent", "content", "templatemessage", "message", "templatetext", "templatebody", "body",
+        "template",
+    ),
+    ExportField.HEADER: ("header", "headers", "senderid", "sender", "cli", "headername"),
+    ExportField.TYPE: ("templatetype", "communicationtype", "category", "smstype"),
+    ExportField.STATUS: ("status", "approvalstatus"),
+}  # fmt: skip
+"""Folded headers, the more telling ones first."""
+
+_REQUIRED = (ExportField.ID, ExportField.TEXT)
+_MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
+_TITLE_ROWS = 20
+"""The header stands at most that many rows below the top."""
+
+_LONGEST_WORD = 200
+"""Characters that are looked at where a name, an id or a category is expected."""
+
+_FORMULA = re.compile(r'="(.*)"')
+
+
+class Columns(NamedTuple):
+    """Where each field stands, and under which header."""
+
+    places: Mapping[ExportField, int]
+    titles: Mapping[ExportField, str]
+    left_aside: Mapping[ExportField, Sequence[str]]
+    last: int
+    """The last place that has a header."""
+
+
+def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Reading, Sequence[Record], Columns]:
+    """Return the way to read the file in which the columns are found, what is below them, and where they are."""
+    flaw: InputError | None = None
+    heads: list[Record] = []
+    for reading in readings(path):
+        try:
+            records = reading.records()
+        except InputError as error:
+            if flaw is None and not heads:  # the likeliest way to read the file, so its trouble is the one to tell
+                flaw = error
+            continue
+        heads += records[:1]
+        for number, record in enumerate(records[:_TITLE_ROWS]):
+            found = _columns(path, record, columns)
+            if found is not None:
+                return reading, records[number + 1 :], found
+    raise flaw or _no_columns(path, heads, columns)
+
+
+def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> Columns | None:
+    """Return where the fields stand if this is the header."""
+    titles = {place: plain(cell) for place, cell in enumerate(header.cells) if cell}
+    folded = {place: fold(title) for place, title in titles.items()}
+    places: dict[ExportField, int] = {}
+    left_aside: dict[ExportField, list[str]] = {}
+    for part, aliases in ALIASES.items():
+        names = (fold(wanted[part]),) if part in wanted else aliases
+        at = [place for name in names for place, title in folded.items() if title == name]
+        if at:
+            places[part] = at[0]
+            left_aside[part] = [titles[other] for other in at[1:]]
+    if not all(part in places for part in (*_REQUIRED, *wanted)):
+        return None
+    _check_columns(path, titles, list(places.values()))
+    return Columns(
+        places=places,
+        titles={part: titles[place] for part, place in places.items()},
+        left_aside=left_aside,
+        last=max(titles),
+    )
+
+
+def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int]) -> None:
+    folded = [fold(title) for title in titles.values()]
+    for place in places:
+        if folded.count(fold(titles[place])) > 1:
+            raise InputError(
+                f"{path} has two columns called {titles[place]!r}", remedy="Rename one of them in the file."
+            )
+        if places.count(place) > 1:
+            raise InputError(f"The column {titles[place]!r} cannot be two fields", remedy=_MAP)
+
+
+def _no_columns(path: Path, heads: Sequence[Record], wanted: Mapping[ExportField, str]) -> InputError:
+    head = max(([cell for cell in record.cells if cell] for record in heads), key=len, default=[])
+    titles = [plain(cell)[:40] for cell in head[:30]]
+    known = set(map(fold, titles))
+    missing = [
+        f"{part} ({wanted[part]!r})" if part in wanted else part
+        for part in ExportField
+        if (part in wanted and fold(wanted[part]) not in known)
+        or (part in _REQUIRED and part not in wanted and known.isdisjoint(ALIASES[part]))
+    ]
+    return InputError(
+        f"{path} has no column for {' and '.join(missing or _REQUIRED)};"
+        f" its columns are {', '.join(map(repr, titles)) or 'none'}",
+        remedy=_MAP,
+    )
+
+
+def fold(word: str) -> str:
+    """Return a header or category as it is compared: lower case, only letters and digits."""
+    return "".join(filter(str.isalnum, word.lower()))
+
+
+def plain(text: str) -> str:
+    """Return a short cell without what portals and spreadsheets put around it."""
+    bare = "".join(each for each in text.replace("\xa0", " ") if each.isprintable() or each.isspace()).strip()
+    formula = _FORMULA.fullmatch(bare)
+    return (formula[1] if formula else bare).removeprefix("'").strip()[:_LONGEST_WORD]
