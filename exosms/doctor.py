@@ -4,10 +4,10 @@ Nothing secret is said and no recipient's number, so that a page of these can be
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -56,9 +56,23 @@ class Check(NamedTuple):
     """With which a command that needs this would end."""
 
 
+def ok(subject: str, said: str, remedy: str = "") -> Check:
+    """Return a check that found nothing wrong."""
+    return Check(subject, Grade.OK, said, remedy)
+
+
+def warning(subject: str, said: str, remedy: str = "") -> Check:
+    """Return a check that found what may matter."""
+    return Check(subject, Grade.WARNING, said, remedy)
+
+
 def failure(subject: str, error: ExosmsError) -> Check:
     """Return the check that one of our own errors makes."""
     return Check(subject, Grade.FAILURE, error.message, error.remedy, error.exit_code)
+
+
+def _misconfigured(subject: str, said: str, remedy: str) -> Check:
+    return Check(subject, Grade.FAILURE, said, remedy, ExitCode.CONFIG)
 
 
 class RecordingTransport:
@@ -86,23 +100,17 @@ def of_program() -> Iterator[Check]:
     from importlib.metadata import version
 
     parts = (f"httpx {version('httpx')}", ssl.OPENSSL_VERSION, f"SQLite {sqlite3.sqlite_version}")
-    yield Check(
-        "program",
-        Grade.OK,
-        f"exosms {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
-        + ", ".join(parts),
-    )
+    system = f"{platform.system()} {platform.machine()}"
+    yield ok("program", ", ".join((f"exosms {__version__}", f"Python {platform.python_version()}", system, *parts)))
 
 
 def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[Check]:
     """Check config.toml and who can read it."""
     if path is None:
-        yield Check(
-            "configuration", Grade.WARNING, "there is no home directory for one", "Set HOME, or EXOSMS_CONFIG."
-        )
+        yield warning("configuration", "there is no home directory for one", "Set HOME, or EXOSMS_CONFIG.")
         return
     if not is_there(path):
-        yield Check("configuration", Grade.OK, f"{path} does not exist; `exosms profile add NAME` writes it")
+        yield ok("configuration", f"{path} does not exist; `exosms profile add NAME` writes it")
         return
     try:
         config = config_file.read(path, home=environ.get("HOME"))
@@ -110,9 +118,9 @@ def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[
         yield failure("configuration", error)
         return
     names = ", ".join(config.names) or "none"
-    yield Check("configuration", Grade.OK, f"{path} (mode {path.stat().st_mode & 0o777:04o}); profiles: {names}")
-    for name, flaw in config.flawed.items():
-        yield Check("configuration", Grade.WARNING, f"profile {name!r} cannot be used: {flaw.message}", flaw.remedy)
+    yield ok("configuration", f"{path} (mode {path.stat().st_mode & 0o777:04o}); profiles: {names}")
+    for name, wrong in config.flawed.items():
+        yield warning("configuration", f"profile {name!r} cannot be used: {wrong.message}", wrong.remedy)
     yield from _of_directory("configuration", path.parent, writable_by_others=0o022)
 
 
@@ -122,7 +130,7 @@ def _of_directory(subject: str, directory: Path, *, writable_by_others: int) -> 
     status = directory.stat()
     if status.st_uid == os.geteuid() and status.st_mode & writable_by_others:
         said = f"others can use the directory {directory} (mode {status.st_mode & 0o777:04o})"
-        yield Check(subject, Grade.WARNING, said, f"Run: chmod 700 {quote(str(directory))}")
+        yield warning(subject, said, f"Run: chmod 700 {quote(str(directory))}")
 
 
 def of_settings(settings: Settings) -> Iterator[Check]:
@@ -130,42 +138,35 @@ def of_settings(settings: Settings) -> Iterator[Check]:
     for row in describe(settings):
         if row.value is None or row.name == "config":
             continue
-        value = row.value
-        if row.name == "allow":
-            value = f"{len(settings.allow or ())} numbers"
-        yield Check(f"setting {row.name}", Grade.OK, f"{value} ({row.source})")
-    for warning in settings.warnings:
-        yield Check("settings", Grade.WARNING, warning)
+        value = f"{len(settings.allow or ())} numbers" if row.name == "allow" else row.value
+        yield ok(f"setting {row.name}", f"{value} ({row.source})")
+    yield from (warning("settings", said) for said in settings.warnings)
 
 
 def of_sender(settings: Settings) -> Iterator[Check]:
     """Check sender and DLT entity by their shape."""
     sender, entity = settings.sender, settings.dlt_entity_id
     if sender is None:
-        yield Check("sender", Grade.WARNING, "none is set", "Set from in the profile, or EXOTEL_FROM, or use --from.")
+        yield warning("sender", "none is set", "Set from in the profile, or EXOTEL_FROM, or use --from.")
     if entity is None and not settings.is_sandbox:
         said = "no DLT entity id is set; Indian operators may drop texts without one"
-        yield Check("DLT entity", Grade.WARNING, said, "Set dlt_entity_id in the profile, or EXOTEL_DLT_ENTITY_ID.")
+        yield warning("DLT entity", said, "Set dlt_entity_id in the profile, or EXOTEL_DLT_ENTITY_ID.")
     try:
-        warnings = [*(dlt.check_sender(sender) if sender else ()), *dlt.check_ids(entity, None)]
+        doubts = [*(dlt.check_sender(sender) if sender else ()), *dlt.check_ids(entity, None)]
     except ExosmsError as error:
         yield failure("sender", error)
         return
-    for warning in warnings:
-        yield Check("sender", Grade.WARNING, warning, "Compare it with the DLT portal.")
-    if sender and not warnings:
-        yield Check("sender", Grade.OK, f"{sender} looks like a valid sender")
+    yield from (warning("sender", doubt, "Compare it with the DLT portal.") for doubt in doubts)
+    if sender and not doubts:
+        yield ok("sender", f"{sender} looks like a valid sender")
 
 
 def of_templates(settings: Settings) -> Iterator[Check]:
     """Check templates.toml by what `template lint` says of it."""
     path = settings.templates
     if path is None or not is_there(path):
-        yield Check(
-            "templates",
-            Grade.OK,
-            f"{path or 'templates.toml'} does not exist, so no text can be checked with a template name",
-        )
+        said = f"{path or 'templates.toml'} does not exist, so no text can be checked with a template name"
+        yield ok("templates", said)
         return
     from exosms.templates.lint import lint
     from exosms.templates.registry import read
@@ -182,13 +183,13 @@ def of_templates(settings: Settings) -> Iterator[Check]:
         yield Check("templates", Grade.FAILURE, said, "See: exosms template lint", ExitCode.INPUT)
     if not wrong:
         notes_told = f"; notes: {len(notes)}, see `exosms template lint`" if notes else ""
-        yield Check("templates", Grade.OK, f"{len(registry.templates)} in {path}{notes_told}")
+        yield ok("templates", f"{len(registry.templates)} in {path}{notes_told}")
 
 
 def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Account | None) -> Iterator[Check]:
     """Check the state directory and the ledger in it; looking creates neither."""
     if directory is None:
-        yield Check("ledger", Grade.FAILURE, "no home directory", "Set EXOSMS_STATE_DIR.", ExitCode.CONFIG)
+        yield _misconfigured("ledger", "no home directory", "Set EXOSMS_STATE_DIR.")
         return
     try:
         if not (directory / "ledger.db").exists():
@@ -196,43 +197,30 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
             return
         _try_to_write(directory)
     except OSError as error:
-        said = f"{directory} cannot be used: {error.strerror}"
-        yield Check("ledger", Grade.FAILURE, said, _ELSEWHERE, ExitCode.CONFIG)
+        yield _misconfigured("ledger", f"{directory} cannot be used: {error.strerror}", _ELSEWHERE)
         return
     yield from _of_directory("ledger", directory, writable_by_others=0o077)
     try:
-        ledger = open_ledger.open(directory)
+        with closing(open_ledger.open(directory)) as ledger:
+            messages, unknown = ledger.examine()
+            paused = ledger.blocked_for(account.identity) if account else 0.0
     except ConfigError as error:
         yield failure("ledger", error)
         return
-    try:
-        messages, unknown = ledger.examine()
-        paused = ledger.blocked_for(account.identity) if account else 0.0
-    except ConfigError as error:
-        yield failure("ledger", error)
-        return
-    finally:
-        ledger.close()
-    yield Check("ledger", Grade.OK, f"{directory / 'ledger.db'} is sound; messages: {messages}")
+    yield ok("ledger", f"{directory / 'ledger.db'} is sound; messages: {messages}")
     if unknown:
         said = f"{unknown} of its messages may have been sent: their outcome is unknown"
-        yield Check("ledger", Grade.WARNING, said, "See: exosms log --outcome unknown")
+        yield warning("ledger", said, "See: exosms log --outcome unknown")
     if paused:
         said = f"Exotel asked this account to pause; {paused:.0f} s left"
-        yield Check("pace", Grade.WARNING, said, "Wait until then, or send with a lower --rate.")
+        yield warning("pace", said, "Wait until then, or send with a lower --rate.")
 
 
 def _of_place(directory: Path) -> Check:
     there = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return Check("ledger", Grade.OK, f"nothing was sent from this machine yet; the ledger will be in {directory}")
-    return Check(
-        "ledger",
-        Grade.FAILURE,
-        f"{directory} cannot be created in {there}",
-        _ELSEWHERE,
-        ExitCode.CONFIG,
-    )
+        return ok("ledger", f"nothing was sent from this machine yet; the ledger will be in {directory}")
+    return _misconfigured("ledger", f"{directory} cannot be created in {there}", _ELSEWHERE)
 
 
 def _try_to_write(directory: Path) -> None:
@@ -257,9 +245,9 @@ def of_clock(now: float, reply: Answer | NoAnswer | None) -> Iterator[Check]:
     if abs(skew) > _SKEW:
         direction = "ahead of" if skew > 0 else "behind"
         said = f"{said}; {abs(skew):.0f} s {direction} the server's"
-        yield Check("clock", Grade.WARNING, said, "Set the clock, for example: timedatectl set-ntp true.")
+        yield warning("clock", said, "Set the clock, for example: timedatectl set-ntp true.")
         return
-    yield Check("clock", Grade.OK, said)
+    yield ok("clock", said)
 
 
 def of_network(account: Account, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -267,9 +255,9 @@ def of_network(account: Account, environ: Mapping[str, str]) -> Iterator[Check]:
     address = urlsplit(account.base_url)
     host = address.hostname or ""
     proxy = None if address.scheme == "http" else _proxy(host)
-    yield Check("proxy", Grade.OK, proxy or "none")
-    yield Check("DNS", Grade.OK, "the proxy resolves names") if proxy else _of_name(host)
-    yield _of_certificates(environ) if address.scheme == "https" else Check("TLS", Grade.OK, "none: loopback")
+    yield ok("proxy", proxy or "none")
+    yield ok("DNS", "the proxy resolves names") if proxy else _of_name(host)
+    yield _of_certificates(environ) if address.scheme == "https" else ok("TLS", "none: loopback")
 
 
 def _proxy(host: str) -> str | None:
@@ -304,7 +292,7 @@ def _of_name(host: str) -> Check:
     thread.start()
     thread.join(_RESOLVING)
     if found:
-        return Check("DNS", Grade.OK, f"{host}: {', '.join(sorted(found))}")
+        return ok("DNS", f"{host}: {', '.join(sorted(found))}")
     remedy = "Check the network and its DNS server, or set HTTPS_PROXY."
     return Check("DNS", Grade.FAILURE, f"{host} cannot be resolved", remedy, ExitCode.UNAVAILABLE)
 
@@ -316,11 +304,10 @@ def _of_certificates(environ: Mapping[str, str]) -> Check:
     named = environ.get(paths.openssl_cafile_env)
     if named:
         if is_file(Path(named)):
-            return Check("certificates", Grade.OK, f"{named} (SSL_CERT_FILE)")
-        remedy = "Correct it, or unset it."
+            return ok("certificates", f"{named} (SSL_CERT_FILE)")
         said = f"SSL_CERT_FILE names {named}, which is not a file"
-        return Check("certificates", Grade.FAILURE, said, remedy, ExitCode.CONFIG)
-    return Check("certificates", Grade.OK, paths.cafile or paths.capath or "certifi's, because the system has none")
+        return _misconfigured("certificates", said, "Correct it, or unset it.")
+    return ok("certificates", paths.cafile or paths.capath or "certifi's, because the system has none")
 
 
 def of_credentials(receipt: Receipt, reply: Answer | NoAnswer | None, *, where: str) -> Iterator[Check]:
@@ -331,7 +318,7 @@ def of_credentials(receipt: Receipt, reply: Answer | NoAnswer | None, *, where: 
         subject = "credentials" if isinstance(reply, Answer) else "connection"
     problem = receipt.problem
     if problem is None:
-        yield Check(subject, Grade.OK, f"accepted {where}")
+        yield ok(subject, f"accepted {where}")
         return
     said = ": ".join(filter(None, (problem.status_text, problem.message)))
     exit_code = ExitCode.UNAVAILABLE if receipt.exit_code is ExitCode.UNKNOWN else receipt.exit_code
@@ -342,8 +329,3 @@ def without_home(text: str, environ: Mapping[str, str]) -> str:
     """Return text with the home directory, and so the user's name, as ``~``."""
     home = environ.get("HOME", "").rstrip("/")
     return text.replace(home, "~") if home else text
-
-
-def is_interactive() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("EXOSMS_NO_INPUT")

@@ -10,11 +10,11 @@ from exosms import doctor
 from exosms.cli import options as o
 from exosms.cli.context import open_line
 from exosms.cli.output.out import Format, Out
-from exosms.cli.prompts import confirmed
+from exosms.cli.prompts import can_ask, confirmed
 from exosms.config import paths
 from exosms.config.credentials import InlineToken
 from exosms.config.settings import Account, AccountOptions, Region, Settings, resolve
-from exosms.doctor import Check, Grade, RecordingTransport
+from exosms.doctor import Check, RecordingTransport
 from exosms.errors import ConfigError
 from exosms.exotel.client import Client
 from exosms.exotel.exchange import Answer, NoAnswer
@@ -89,7 +89,7 @@ class _Examination:
             yield from doctor.of_templates(settings)
         reply = None
         if account and account.is_sandbox:
-            yield Check("credentials", Grade.OK, "the sandbox answers in this process and accepts any")
+            yield doctor.ok("credentials", "the sandbox answers in this process and accepts any")
         elif account:
             yield from doctor.of_network(account, os.environ)
             reply = yield from self._credentials(account)
@@ -114,7 +114,7 @@ class _Examination:
         warnings: list[str] = []
         try:
             token = account.fetch_token(environ=os.environ, warn=warnings.append)
-            yield from (Check("token", Grade.WARNING, warning) for warning in warnings)
+            yield from (doctor.warning("token", warning) for warning in warnings)
             account = account._replace(token=InlineToken(token))
             receipt, reply = self._ask(account)
         except ConfigError as error:
@@ -130,19 +130,19 @@ class _Examination:
             if other in {account.region, Region.SANDBOX}:
                 continue
             if not self._wants(other):
-                yield Check("other region", Grade.OK, f"{other} was not tried", "Try it: exosms doctor --try-regions")
+                yield doctor.ok("other region", f"{other} was not tried", "Try it: exosms doctor --try-regions")
                 continue
             receipt, _ = self._ask(account._replace(base_url=other.base_url, region=other))
             if receipt.problem is None:
                 remedy = f"Set region = {str(other)!r} in the profile, or EXOTEL_REGION, or use --region {other}."
-                yield Check("other region", Grade.WARNING, f"{other} accepts key and token", remedy)
+                yield doctor.warning("other region", f"{other} accepts key and token", remedy)
             else:
                 said = f"{other} does not accept key and token either ({receipt.http_status or 'no answer'})"
-                yield Check("other region", Grade.OK, said)
+                yield doctor.ok("other region", said)
 
     def _wants(self, other: Region) -> bool:
         """Whether key and token may be shown to another host."""
-        if self._try_regions or not self._may_ask or not doctor.is_interactive():
+        if self._try_regions or not can_ask(self._out, no_input=not self._may_ask):
             return self._try_regions
         return confirmed(f"Also send key and token to {other} ({other.host})?")
 
