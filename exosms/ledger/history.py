@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from exosms.ledger.database import translated
-from exosms.ledger.messages import DELIVERY, ENTRY, Ledger, LedgerEntry, State, read_delivery
+from exosms.ledger.messages import DELIVERY, ENTRY, Ledger, LedgerEntry, State, read_delivery, read_entry
 from exosms.ledger.run_rows import rows_as_seen
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
@@ -108,7 +108,7 @@ class History:
             for row in cursor:
                 values = dict(zip(own, row, strict=False))
                 delivery = read_delivery(row[len(own) :]) if values["checked_at"] is not None else None
-                yield LedgerEntry(**{**values, "state": State(values["state"])}, delivery=delivery)
+                yield read_entry(values, delivery)
 
 
 def _with(conditions: Mapping[str, object], outcome: str | None) -> dict[str, object]:

@@ -7,7 +7,7 @@ Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come 
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,17 +165,9 @@ class Ledger:
 
     def settle(self, entry_id: int, receipt: Receipt) -> None:
         """Record what became of the message."""
-        problem = receipt.problem
         self._update(
             "state = ?, owner = NULL, sid = ?, status = ?, http_status = ?, code = ?, error = ?",
-            (
-                str(receipt.outcome),
-                receipt.sid,
-                receipt.status,
-                receipt.http_status,
-                problem.code if problem else None,
-                (problem.message or problem.meaning) if problem else None,
-            ),
+            (str(receipt.outcome), receipt.sid, receipt.status, receipt.http_status, *receipt.cause),
             entry_id,
         )
 
@@ -280,10 +272,8 @@ class Ledger:
         now = self._clock()
         with self.database.transaction():
             next_at, blocked_until = self._pace(account, now)
-            longest = min(
-                max(now + seconds, blocked_until), now + LONGEST_PAUSE
-            )  # of several pauses the longest holds
-            self._set_pace(account, now, next_at=next_at, blocked_until=longest)
+            longest = max(now + seconds, blocked_until)  # of several pauses
+            self._set_pace(account, now, next_at=next_at, blocked_until=min(longest, now + LONGEST_PAUSE))
 
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""
@@ -327,13 +317,8 @@ class Ledger:
         return int(singly) + int(in_bulk)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
-        columns = ", ".join(ENTRY)
-        cursor = self._connection.execute(f"SELECT {columns} FROM messages {where} ORDER BY id", values)
-        names = [column[0] for column in cursor.description]
-        return [
-            LedgerEntry(**{**dict(zip(names, row, strict=True)), "state": State(row[names.index("state")])})
-            for row in cursor
-        ]
+        cursor = self._connection.execute(f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id", values)
+        return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
         with self.database.transaction():
@@ -353,6 +338,11 @@ def taken_for_dead() -> LedgerError:
 
 def _quoted(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
+
+
+def read_entry(values: Mapping[str, Any], delivery: Delivery | None = None) -> LedgerEntry:
+    """Return what columns say of a message."""
+    return LedgerEntry(**{**values, "state": State(values["state"])}, delivery=delivery)
 
 
 def read_delivery(row: Sequence[Any]) -> Delivery:

@@ -9,10 +9,7 @@ _NAME = re.compile(r"[0-9]{1,10}-[0-9a-f]{16}", re.ASCII)
 
 
 class Owners:
-    """Who is alive: a locked file for each process that has something in flight.
-
-    The lock dies with its process, however that ends, so a competitor can tell a living owner from a dead one.
-    """
+    """A locked file for each process that has something in flight; the lock dies with it, however it ends."""
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
@@ -50,9 +50,6 @@ class Run(NamedTuple):
     def is_finished(self) -> bool:
         """Whether no row is left to be sent."""
         return self.exit_code is not None
-
-
-_RUN = Run._fields
 
 
 class Journal:
@@ -143,12 +140,13 @@ class Journal:
     def purge(self, seconds: float) -> int:
         """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
         before = self._clock() - seconds
-        old = "run IN (SELECT id FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?)"
+        old = "exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
         with reclaimed(self._database) as connection:
-            purged = connection.execute(f"DELETE FROM rows WHERE {old} AND state <> 'unknown'", (before,)).rowcount
+            purged = connection.execute(
+                f"DELETE FROM rows WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'", (before,)
+            ).rowcount
             connection.execute(
-                "DELETE FROM runs WHERE exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
-                " AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
+                f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
                 (before,),
             )
         self._checkpoint()
@@ -270,15 +268,8 @@ class Journal:
         for item, receipt, state in results:
             if state not in {State.ACCEPTED, State.UNKNOWN}:
                 unused += item.message.segments
-            problem = receipt.problem
-            said = (
-                str(state),
-                receipt.status,
-                receipt.http_status,
-                problem.code if problem else None,
-                int(receipt.exit_code),
-                (problem.message or problem.meaning) if problem else None,
-            )
+            code, error = receipt.cause
+            said = (str(state), receipt.status, receipt.http_status, code, int(receipt.exit_code), error)
             alike.setdefault(said, []).extend((item.number, receipt.sid))
         with self._database.transaction() as connection:
             now = touch(self._database, run.id)
@@ -385,13 +376,9 @@ class Journal:
         return runs[0] if runs else None
 
     def _runs(self, where: str, *values: object) -> list[Run]:
-        columns = ", ".join(name if name != "terms" else "settings" for name in _RUN)
-        cursor = self._connection.execute(f"SELECT {columns} FROM runs {where}", values)
-        runs = []
-        for row in cursor:
-            record = dict(zip(_RUN, row, strict=True))
-            runs.append(Run(**{**record, "terms": RunTerms.load(record["terms"])}))
-        return runs
+        columns = ", ".join(Run._fields).replace("terms", "settings")
+        found: Iterator[Any] = map(Run._make, self._connection.execute(f"SELECT {columns} FROM runs {where}", values))
+        return [run._replace(terms=RunTerms.load(run.terms)) for run in found]
 
 
 def _strange_rows() -> LedgerError:

@@ -146,6 +146,11 @@ class Problem(NamedTuple):
         """The status as a person reads it, ``HTTP 403``; empty where no answer came."""
         return f"HTTP {self.http_status}" if self.http_status else ""
 
+    @property
+    def said(self) -> str:
+        """Exotel's own text or, where it said nothing, what that means."""
+        return self.message or self.meaning
+
 
 def problem_of(error: ExosmsError | Interrupted) -> Problem:
     """Return what one of our own errors, which comes before any request, means for a message."""
@@ -219,6 +224,11 @@ class Receipt(NamedTuple):
     """What else a person should know, such as when a once key was used."""
     delivery: Delivery | None = None
     """The later truth, where it was waited for."""
+
+    @property
+    def cause(self) -> tuple[int | None, str | None]:
+        """Exotel's code and text, or ours, of what kept the message back; nothing where nothing did."""
+        return (self.problem.code, self.problem.said) if self.problem else (None, None)
 
 
 _MOST_TELLING = (

@@ -10,7 +10,7 @@ from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, dec
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
-    from exosms.codes.lookup import CodeEntry
+    from exosms.codes.entry import CodeEntry
 
 _SENT = {
     Outcome.REJECTED: "no",
@@ -176,7 +176,7 @@ def detail(result: MessageResult) -> str:
 
 def reason(problem: Problem) -> str:
     """Return in a few words why a message was not accepted, or nothing is known of it."""
-    return ": ".join(filter(None, (problem.status_text, problem.message or problem.meaning)))
+    return ": ".join(filter(None, (problem.status_text, problem.said)))
 
 
 def _explain(out: Out, result: MessageResult, problem: Problem) -> None:
