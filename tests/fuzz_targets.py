@@ -36,7 +36,7 @@ from exosms.tables.workbook_parts import WorkbookError
 from exosms.templates import edit_file, portal_export, portal_table, registry
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
-from exosms.templates.search import best
+from exosms.templates.search import Index
 from exosms.templates.syntax import Template, fit, fold_line_ends, parse, render
 from exosms.templates.variables import VariableType
 
@@ -775,7 +775,7 @@ def _templates(data: bytes, _home: Path) -> Hashable:
     else:
         hold(0 <= found.offset <= len(body), "an offset lies in the body", found)
     if chance.random() < 0.3:
-        nearest = best({"this": template, "other": parse("Fixed")}, body)
+        nearest = Index({"this": template, "other": parse("Fixed")}).best(body)
         hold(
             (nearest.match is not None) == (isinstance(found, Match) or body == "Fixed"),
             "what matches is found",

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from exosms.codes import lookup
-from exosms.codes.lookup import Charged, CodeEntry, Family, Who
+from exosms.codes.entry import Charged, CodeEntry, Family, Who
 from exosms.sms.message import Outcome, Retry
 
 ACCEPTED, REJECTED, NOT_SENT, UNKNOWN = Outcome.ACCEPTED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.UNKNOWN

@@ -7,6 +7,7 @@ import pytest
 
 from exosms.cli.output.messages import entry_for
 from exosms.codes import lookup
+from exosms.codes.entry import Family
 from exosms.errors import ExitCode
 from exosms.exotel.exchange import Answer, Fault, NoAnswer
 from exosms.exotel.outcome import refused, unanswered
@@ -48,7 +49,7 @@ REMEDY = {
 }
 
 STATUSES = [status for status in range(100, 600) if not 200 <= status < 300]
-CODES = [entry.code for entry in lookup.everything() if entry.family is lookup.Family.EXOTEL]
+CODES = [entry.code for entry in lookup.everything() if entry.family is Family.EXOTEL]
 UNHEARD_OF = 49999
 
 

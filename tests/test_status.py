@@ -11,6 +11,7 @@ from conftest import Shell
 from misbehaving import Misbehaving, Step, answer, answers, does, hangs, reads_all, resets, says
 
 from exosms.codes import lookup
+from exosms.codes.entry import CodeEntry, Family
 from exosms.errors import ExitCode
 from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.sms.message import Delivery, Outcome
@@ -28,7 +29,7 @@ FAILED, CONFIG, REFUSED, LIMITED, DOWN, PENDING, OK = (
     ExitCode.PENDING,
     ExitCode.OK,
 )
-PUBLISHED = [entry for entry in lookup.everything() if entry.family is lookup.Family.DELIVERY and entry.last is None]
+PUBLISHED = [entry for entry in lookup.everything() if entry.family is Family.DELIVERY and entry.last is None]
 EXIT_CODES = {Outcome.DELIVERED: 0, Outcome.PENDING: 0, Outcome.FAILED: 12}
 
 
@@ -69,7 +70,7 @@ def test_the_worst_news_that_is_certain_decides(exit_codes: list[ExitCode], expe
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code(exosms: Shell, entry: lookup.CodeEntry) -> None:
+def test_every_published_code(exosms: Shell, entry: CodeEntry) -> None:
     assert entry.outcome is not None
     word = {20: "sent", 21: "submitted"}.get(entry.code // 1000, "failed")
     word = {21010: "queued", 21015: "sending", 23005: "failed_dnd"}.get(entry.code, word)
@@ -469,7 +470,7 @@ SHOWN_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+05:30")
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
-def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: lookup.CodeEntry) -> None:
+def test_every_published_code_as_a_person_sees_it(exosms: Shell, entry: CodeEntry) -> None:
     sid, to = send(exosms, str(entry.code)), f"+9190000{entry.code}"
     shown = exosms("status", *SANDBOX, sid, "-o", "human", env={"COLUMNS": "400"}).stdout.splitlines()
     lines = [SHOWN_MOMENT.sub("MOMENT", line) for line in shown]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from exosms.templates.match import Match, match
-from exosms.templates.search import Index, best
+from exosms.templates.search import Index
 from exosms.templates.syntax import Template, parse
 
 KNOWN = {
@@ -31,13 +31,13 @@ KNOWN = {
 )
 def test_the_most_specific_match_wins_in_whatever_order(body: str, name: str) -> None:
     for templates in (KNOWN, dict(reversed(KNOWN.items()))):
-        found = best(templates, body)
+        found = Index(templates).best(body)
         assert (found.name, found.match) == (name, match(KNOWN[name], body))
         assert found.others == ()
 
 
 def test_templates_with_the_same_text_are_all_named() -> None:
-    found = best({"a": parse("Hi {#var#}"), "b": parse("Hi {#alp#}"), "c": parse("H{#var#}")}, "Hi Ravi")
+    found = Index({"a": parse("Hi {#var#}"), "b": parse("Hi {#alp#}"), "c": parse("H{#var#}")}).best("Hi Ravi")
     assert (found.name, found.others) == ("a", ("b",))
 
 
@@ -52,12 +52,12 @@ def test_templates_with_the_same_text_are_all_named() -> None:
 )
 def test_without_a_match_the_nearest_is_named(body: str, name: str | None) -> None:
     specific = {key: template for key, template in KNOWN.items() if key not in {"anything", "loose"}}
-    found = best(specific, body)
+    found = Index(specific).best(body)
     assert (found.name, found.match) == (name, None)
 
 
 def test_no_templates_no_answer() -> None:
-    assert (best({}, "Hi").name, best({}, "Hi").match) == (None, None)
+    assert (Index({}).best("Hi").name, Index({}).best("Hi").match) == (None, None)
 
 
 def test_the_index_finds_what_trying_them_all_finds() -> None:
@@ -87,5 +87,5 @@ def test_of_a_thousand_templates_only_the_likely_ones_are_compared(monkeypatch: 
 
     monkeypatch.setattr("exosms.templates.search._possible", counted)
     templates = {f"t{n}": parse(f"Dear {{#var#}}, your order {n:04} has {{#var#}}. - Acme") for n in range(1000)}
-    assert best(templates, "Dear Ravi, your order 0500 has shipped. - Acme").name == "t500"
+    assert Index(templates).best("Dear Ravi, your order 0500 has shipped. - Acme").name == "t500"
     assert compared == [templates["t500"]]

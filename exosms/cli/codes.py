@@ -9,6 +9,7 @@ import typer
 from exosms.cli import options as o
 from exosms.cli.output.out import Format, Out, facts
 from exosms.codes import lookup as catalogue
+from exosms.codes.entry import CodeEntry, Family
 from exosms.errors import ExitCode, InputError, UsageError
 
 _WIDE = 120
@@ -50,7 +51,7 @@ def command(
     return ExitCode.OK
 
 
-def _find(code: str) -> Sequence[catalogue.CodeEntry]:
+def _find(code: str) -> Sequence[CodeEntry]:
     """Return what is known of a number, or of a name whose letter case does not matter."""
     wanted = code.strip().upper().removeprefix("HTTP").strip()
     if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
@@ -65,7 +66,7 @@ def _find(code: str) -> Sequence[catalogue.CodeEntry]:
     )
 
 
-def _rows(entry: catalogue.CodeEntry) -> Sequence[tuple[str, str]]:
+def _rows(entry: CodeEntry) -> Sequence[tuple[str, str]]:
     rows = [
         ("Kind", entry.family),
         ("exosms says", entry.outcome or ""),
@@ -79,7 +80,7 @@ def _rows(entry: catalogue.CodeEntry) -> Sequence[tuple[str, str]]:
     return [(name, str(value)) for name, value in rows if value]
 
 
-def _draw_all(out: Out, entries: Sequence[catalogue.CodeEntry]) -> None:
+def _draw_all(out: Out, entries: Sequence[CodeEntry]) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -89,7 +90,7 @@ def _draw_all(out: Out, entries: Sequence[catalogue.CodeEntry]) -> None:
             about = "; ".join(filter(None, (entry.outcome, f"who must act: {entry.who}")))
             out.draw(Text(f"{entry.label}  {entry.name}"), Padding(Text(f"{about}\n{entry.meaning}"), (0, 0, 0, 2)))
         return
-    for family in catalogue.Family:
+    for family in Family:
         table = Table(title=family, title_justify="left")
         for heading in ("Code", "Name", "Outcome", "Who must act", "Meaning"):
             table.add_column(heading, overflow="fold")
@@ -100,7 +101,7 @@ def _draw_all(out: Out, entries: Sequence[catalogue.CodeEntry]) -> None:
         out.draw(table)
 
 
-def _document(entry: catalogue.CodeEntry) -> Mapping[str, Any]:
+def _document(entry: CodeEntry) -> Mapping[str, Any]:
     return {
         "family": entry.family,
         "code": entry.code,

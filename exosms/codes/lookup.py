@@ -1,29 +1,12 @@
 """What HTTP statuses, Exotel's codes and the operators' codes mean, who must act, and how.
 
-The data is in ``exosms.codes``; this is the way to look something up in it. Everything is pure; a
-table is loaded by the first question about it, since a refused send needs only one or two of them.
+A table is loaded by the first question about it, since a refused send needs only one or two of them.
 """
 
 from collections.abc import Iterable
 
-from exosms.codes.entry import Charged, CodeEntry, Family, Who
+from exosms.codes.entry import CodeEntry
 from exosms.sms.message import Outcome
-
-__all__ = [
-    "Charged",
-    "CodeEntry",
-    "Family",
-    "Who",
-    "delivery",
-    "everything",
-    "exotel",
-    "find",
-    "http",
-    "named",
-    "operator",
-    "outcome_of_delivery",
-    "refusal",
-]
 
 _THROTTLED = 40405
 

@@ -4,24 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms.config.account import Account, Region, parse_base_url, parse_region
+from exosms.config.account import Account, Region
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
 from exosms.config.paths import is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
 
-__all__ = [
-    "Account",
-    "AccountOptions",
-    "Region",
-    "SettingRow",
-    "Settings",
-    "describe",
-    "parse_base_url",
-    "parse_region",
-    "resolve",
-]
+__all__ = ["Account", "AccountOptions", "Region", "SettingRow", "Settings", "describe", "resolve", "templates_path"]
 
 DEFAULT_COUNTRY = "IN"
 DEFAULT_RATE = Rate(200)

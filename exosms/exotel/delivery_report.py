@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.codes import lookup
+from exosms.codes.entry import CodeEntry
 from exosms.errors import ExitCode
 from exosms.exotel import wire
 from exosms.sms.message import Delivery, Outcome, Problem, Receipt, Retry, Then, urgency
@@ -126,7 +127,7 @@ def decisive(reports: Sequence[DeliveryReport]) -> DeliveryReport | None:
     return min(reports, key=rank, default=None)
 
 
-def entry_of(delivery: Delivery) -> lookup.CodeEntry | None:
+def entry_of(delivery: Delivery) -> CodeEntry | None:
     """Return what the catalogue says of a delivery; None where it would contradict Exotel's own word."""
     word = (delivery.status or "").lower().replace("-", "_")
     code = delivery.detailed_status_code

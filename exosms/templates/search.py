@@ -70,13 +70,6 @@ class Index:
 
 
 _NOTHING_ALIKE = float("-inf")
-
-
-def best(templates: Mapping[str, Template], body: str) -> Best:
-    """Return the matching template with the most fixed text, or the nearest; for many bodies keep an ``Index``."""
-    return Index(templates).best(body)
-
-
 _SIZES = (8, 4, 2, 1, 0)
 
 
