@@ -155,7 +155,7 @@ def remove_profile(path: Path, name: str) -> None:
         if name == BUILT_IN.name and name not in tables:
             raise ConfigError("The profile 'sandbox' is built in and cannot be removed")
         if name not in tables:
-            raise _nothing_to_remove(name, Config(path=path, tables=tables))
+            raise _no_such_profile(name, Config(path=path, tables=tables), removing=True)
         del tables[name]
         if document.get("default_profile") == name:
             del document["default_profile"]
@@ -199,7 +199,9 @@ def _default_of(path: Path, document: Mapping[str, Any]) -> str | None:
 
 
 def _edited(path: Path) -> AbstractContextManager[dict[str, Any]]:
-    return toml.edited(path, _FORMAT, check=_check_access)
+    from exosms.system import toml_edit
+
+    return toml_edit.edited(path, _FORMAT, check=_check_access)
 
 
 def _check_access(path: Path, file: SmallFile, *, euid: int | None = None) -> None:
@@ -222,29 +224,15 @@ def _check_access(path: Path, file: SmallFile, *, euid: int | None = None) -> No
         )
 
 
-def _no_such_profile(name: str, config: Config) -> ConfigError:
-    near = nearest(name, (*config.names, BUILT_IN.name))
-    return ConfigError(
-        _not_there(name, config),
-        remedy=f"Did you mean {near!r}?" if near else f"Add it: exosms profile add {_addable(name)}",
-    )
-
-
-def _nothing_to_remove(name: str, config: Config) -> ConfigError:
-    near = nearest(name, config.names)
-    return ConfigError(
-        _not_there(name, config),
-        remedy=f"Nothing was removed. Did you mean {near!r}?" if near else "Nothing was removed.",
-    )
-
-
-def _not_there(name: str, config: Config) -> str:
+def _no_such_profile(name: str, config: Config, *, removing: bool = False) -> ConfigError:
     there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
-    return f"There is no profile {name!r} in {config.path}; {there_are}"
-
-
-def _addable(name: str) -> str:
-    return name if is_name(name) else "NAME"
+    near = nearest(name, config.names if removing else (*config.names, BUILT_IN.name))
+    add = f"Add it: exosms profile add {name if is_name(name) else 'NAME'}"
+    remedy = f"Did you mean {near!r}?" if near else "" if removing else add
+    return ConfigError(
+        f"There is no profile {name!r} in {config.path}; {there_are}",
+        remedy=f"Nothing was removed. {remedy}".strip() if removing else remedy,
+    )
 
 
 def _about_unknown(key: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exosms.errors import GuardError, InputError
-from exosms.system import toml
+from exosms.system import toml_edit
 from exosms.templates import registry
 from exosms.templates.syntax import fold_line_ends
 
@@ -231,6 +231,6 @@ def _table_of(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 @contextmanager
 def _edited(path: Path) -> Iterator[dict[str, Any]]:
     """Lend the tables of all templates to be changed."""
-    with toml.edited(path, registry.FORMAT) as document:
+    with toml_edit.edited(path, registry.FORMAT) as document:
         tables: dict[str, Any] = document.setdefault("templates", {})
         yield tables
