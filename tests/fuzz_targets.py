@@ -32,7 +32,7 @@ from exosms.sms.rate import Rate, retry_after
 from exosms.tables import workbook
 from exosms.tables.records import Record
 from exosms.tables.sheet import read_sheet
-from exosms.tables.workbook_parts import WorkbookError
+from exosms.tables.workbook_archive import WorkbookError
 from exosms.templates import edit_file, portal_export, portal_table, registry
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import _ANY_MARKER, Match, is_marker, match

@@ -16,7 +16,7 @@ from workbooks import inline, ods, ods_gap, ods_row, ods_text, packed, sheet_of,
 
 from exosms.errors import ExitCode, InputError
 from exosms.tables import sheet as sheets
-from exosms.tables import workbook, workbook_parts
+from exosms.tables import workbook, workbook_archive
 from exosms.tables.damage import Damage, damage
 from exosms.tables.workbook import is_workbook, open_sheet
 
@@ -220,12 +220,12 @@ def test_a_stray_blank_costs_nothing(content: bytes) -> None:
 
 
 def test_more_than_a_sheet_may_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook_parts, "MOST_PLACES", 100)
+    monkeypatch.setattr(workbook_archive, "MOST_PLACES", 100)
     far = written(*[["91", "a"]] * 49, XFD60="a")
     assert len(in_process(written(*[["91", "a"]] * 30, XFD60="a"))) == 31
-    with pytest.raises(workbook_parts.WorkbookError, match="a sheet of 50 rows and 3 columns is larger"):
+    with pytest.raises(workbook_archive.WorkbookError, match="a sheet of 50 rows and 3 columns is larger"):
         in_process(far)
-    with pytest.raises(workbook_parts.WorkbookError, match="a sheet of 26 rows and 4 columns is larger"):
+    with pytest.raises(workbook_archive.WorkbookError, match="a sheet of 26 rows and 4 columns is larger"):
         in_process(ods(ods_row(ods_text("a", 4), repeated=26)))
 
 

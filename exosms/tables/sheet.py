@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exosms.tables import ods, xlsx
 from exosms.tables.records import Kind
-from exosms.tables.workbook_parts import PasswordNeededError, Prepared, WorkbookError, open_package
+from exosms.tables.workbook_archive import NO_WORKBOOK, Archive, PasswordNeededError, Prepared, WorkbookError
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -35,7 +36,7 @@ def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterato
     from python_calamine import CalamineError, PasswordError
 
     try:
-        package = open_package(content) if content.startswith(b"PK") else _Legacy(content)
+        package = _package(content) if content.startswith(b"PK") else _Legacy(content)
         names = package.sheets()
         place = _place(names, sheet)
         prepared = package.prepared(place)
@@ -47,6 +48,16 @@ def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterato
         CalamineError, BadZipFile, DeflateError, ParseError, EOFError, LookupError, NotImplementedError, OSError,
     ) as error:  # fmt: skip
         raise WorkbookError(str(error)[:200]) from error
+
+
+def _package(content: bytes) -> xlsx.Xlsx | ods.Ods:
+    """Open a workbook that is an archive, told by its parts."""
+    archive = Archive(content)
+    if ods.CONTENT in archive.parts:
+        return ods.Ods(archive)
+    if xlsx.RELATIONS in archive.parts:
+        return xlsx.Xlsx(archive)
+    raise WorkbookError(NO_WORKBOOK)
 
 
 class _Legacy:

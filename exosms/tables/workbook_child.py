@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from exosms.tables.sheet import read_sheet
-from exosms.tables.workbook_parts import PasswordNeededError, WorkbookError
+from exosms.tables.workbook_archive import PasswordNeededError, WorkbookError
 
 _MOST_MEMORY = 1 << 30
 """Bytes; the largest sheet that is laid out takes two thirds of them. macOS does not hold anyone to it."""

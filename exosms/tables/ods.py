@@ -1,0 +1,152 @@
+"""An ODS workbook, told by its part ``content.xml`` (ODF 1.2 Part 1, section 9)."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from html import unescape
+from typing import NamedTuple
+
+from exosms.tables.workbook_archive import (
+    ATTRIBUTES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Archive,
+    PasswordNeededError,
+    Prepared,
+    WorkbookError,
+    check_places,
+)
+
+CONTENT = "content.xml"
+_MOST_SPACES = 64 * 1024 * 1024
+_TAG = re.compile(rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>")
+_COLUMNS_REPEATED = re.compile(rb"""\stable:number-columns-repeated\s*=\s*["']([0-9]+)["']""")
+_ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)["']""")
+_TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_FILLED = re.compile(rb"\s(?:office:|table:formula)")
+_ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
+_STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
+_SPACES = re.compile(rb"""\stext:c\s*=\s*["']([0-9]+)["']""")
+
+
+class _Used(NamedTuple):
+    """The rows and columns of a table in which something stands."""
+
+    name: str
+    rows: set[int]
+    columns: set[int]
+
+
+class Ods:
+    """The tables of one."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        manifest = "META-INF/manifest.xml"
+        if manifest in archive.parts and b"encryption-data" in archive.part(manifest):
+            raise PasswordNeededError
+        self._tables = _read_tables(archive.pieces(CONTENT))
+
+    def sheets(self) -> Sequence[str]:
+        """Return the names of its sheets, in the order of the tabs."""
+        return [table.name for table in self._tables]
+
+    def prepared(self, sheet: int) -> Prepared:
+        """Return what can be given to calamine, which must see nothing else."""
+        used = self._tables[sheet]
+        check_places(len(used.rows), len(used.columns))
+        content = _drawn_together(self._archive.pieces(CONTENT), sheet, used)
+        return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows))
+
+
+class _OdsWalk:
+    """Goes from tag to tag and knows the place; numbers of repeated rows and columns are cut to what a sheet has."""
+
+    def __init__(self) -> None:
+        self.table = -1
+        self.row = self.rows = self.column = self.columns = 0
+
+    def step(self, found: re.Match[bytes]) -> None:
+        """Take a tag; then ``rows`` from ``row`` on, and ``columns`` from ``column`` on, are those it speaks of."""
+        is_end, tag, attributes, _ = found.groups()
+        if is_end:
+            return
+        if tag == b"table":
+            self.table += 1
+            self.row = self.rows = 0
+        elif tag == b"table-row":
+            self.row += self.rows
+            self.rows = _times(_ROWS_REPEATED, attributes, MOST_ROWS - self.row)
+            self.column = self.columns = 0
+        else:
+            self.column += self.columns
+            self.columns = _times(_COLUMNS_REPEATED, attributes, MOST_COLUMNS - self.column)
+
+
+def _times(repeated: re.Pattern[bytes], attributes: bytes, most: int) -> int:
+    found = repeated.search(attributes)
+    return min(int(found[1][:9]) if found else 1, most)
+
+
+def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
+    """Return what is used of each table."""
+    tables: list[_Used] = []
+    walk = _OdsWalk()
+    spaces = 0
+    for piece in pieces:
+        spaces += sum(int(count[:9]) for count in _SPACES.findall(piece))
+        if spaces > _MOST_SPACES:
+            raise WorkbookError(f"it has more than {_MOST_SPACES} spaces")
+        for found in _TAG.finditer(piece):
+            walk.step(found)
+            if found[1]:
+                continue
+            if found[2] == b"table":
+                name = _TABLE_NAME.search(found[3])
+                tables.append(_Used(unescape((name[1] or name[2] or b"").decode()) if name else "", set(), set()))
+            elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
+                tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
+                tables[-1].columns.update(range(walk.column, walk.column + walk.columns))
+    return tables
+
+
+def _drawn_together(pieces: Iterable[bytes], sheet: int, used: _Used) -> Iterator[bytes]:
+    """Yield the content with the rows and columns of one table that are used; the other tables are empty."""
+    columns = sorted(used.columns)
+    walk = _OdsWalk()
+    skipped = b""
+    for piece in pieces:
+        written: list[bytes] = []
+        end = 0
+        for found in _TAG.finditer(piece):
+            if not skipped:
+                written.append(piece[end : found.start()].strip())  # of line breaks, which calamine takes for text
+            end = found.end()
+            walk.step(found)
+            is_end, tag, _, is_empty = found.groups()
+            if skipped:
+                if is_end and tag == skipped:
+                    skipped = b""
+                    written.append(found[0] if tag == b"table" else b"")
+                continue
+            left = found[0] if is_end or tag == b"table" else _written(found, walk, used, columns)
+            written.append(left)
+            goes_on = left and (tag != b"table" or walk.table == sheet) and not left.endswith(b"/>")
+            skipped = b"" if is_end or is_empty or goes_on else tag
+        if not skipped:
+            written.append(piece[end:].lstrip())
+        yield b"".join(written)
+
+
+def _written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Sequence[int]) -> bytes:
+    """Return what is left of the tag of a row or cell; nothing, or an empty element, where its content goes."""
+    start = found[0][: found.start(3) - found.start()]
+    if found[2] == b"table-row":
+        return start + b' table:number-rows-repeated="%d"' % walk.rows + b">" if walk.row in used.rows else b""
+    if _FILLED.search(found[3]):
+        attributes = _COLUMNS_REPEATED.sub(b"", found[3])
+        if _ERROR.search(attributes):
+            attributes = _STRING_VALUE.sub(b"", attributes)
+        return start + b' table:number-columns-repeated="%d"' % walk.columns + attributes + found[4] + b">"
+    gap = bisect_left(columns, walk.column + walk.columns) - bisect_left(columns, walk.column)
+    return start + b' table:number-columns-repeated="%d"/>' % gap if gap else b""

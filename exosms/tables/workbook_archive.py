@@ -1,0 +1,107 @@
+"""The archive that an XLSX or ODS workbook is, unpacked within bounds, and what calamine may be given of it.
+
+calamine lays a sheet out as a full rectangle and aborts the process where memory does not suffice: one blank in the
+last column of 3,000 rows takes 1.5 GB, one in the last row as well 549 GB. Of a sheet that spreads so far, only the
+rows and columns with something in them are left; ``xlsx`` and ``ods`` draw them together. It also passes over the
+cells that hold an error: they become text.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+LARGEST_UNPACKED = 256 * 1024 * 1024
+"""Bytes of all parts, unpacked; a small file can unpack to gigabytes."""
+MOST_PLACES = 5_000_000
+"""Rows times columns of what is laid out."""
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
+"""Of a sheet (ECMA-376; ODF programs keep to it)."""
+NO_WORKBOOK = "it is an archive of something else"
+_PIECE = 1 << 18
+_LONGEST_TAG = 1 << 20
+ATTRIBUTES = rb"""((?:[^<>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)"""
+"""What may stand in a tag."""
+
+
+class WorkbookError(ValueError):
+    """What is wrong with a workbook, as the end of a sentence."""
+
+
+class PasswordNeededError(Exception):
+    """A workbook that opens with a password only."""
+
+
+class Prepared(NamedTuple):
+    """A workbook of which one sheet can be read; the sheets have their old order."""
+
+    content: bytes
+    rows: Sequence[int] | None = None
+    """The true places, from 0, of the rows that are left; None where all stand in their places."""
+
+
+class Archive:
+    """A ZIP archive that is unpacked within bounds."""
+
+    def __init__(self, content: bytes) -> None:
+        from zipfile import ZipFile
+
+        self.content = content
+        self._zip = ZipFile(io.BytesIO(content))
+        self.parts = self._zip.namelist()
+        if len(set(self.parts)) < len(self.parts):
+            raise WorkbookError("it has two parts of one name")
+        if any(part.flag_bits & 1 for part in self._zip.infolist()):
+            raise PasswordNeededError
+        self._sizes: dict[str, int] = {}
+
+    def part(self, name: str) -> bytes:
+        """Return one part."""
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield a part in pieces that cut no tag in two; raises WorkbookError for more than is ever needed."""
+        rest, size = b"", sum(size for part, size in self._sizes.items() if part != name)
+        self._sizes[name] = 0
+        with self._zip.open(name) as file:
+            while block := file.read(_PIECE):
+                size += len(block)
+                self._sizes[name] += len(block)
+                if size > LARGEST_UNPACKED:
+                    raise WorkbookError(f"its parts unpack to more than {LARGEST_UNPACKED >> 20} MiB")
+                rest += block
+                if b"\0" in block or len(rest) > _LONGEST_TAG:
+                    raise WorkbookError(f"its part {name} is not XML in UTF-8")
+                if b"<!DOCTYPE" in rest:
+                    raise WorkbookError("it has a document type declaration")
+                end = rest.rfind(b"<")
+                if end > 0:
+                    yield rest[:end]
+                    rest = rest[end:]
+        yield rest
+
+    def rewritten(self, parts: Mapping[str, Iterable[bytes]]) -> bytes:
+        """Return the archive with these parts instead of its own, and without pictures and such."""
+        from zipfile import ZIP_DEFLATED, ZipFile
+
+        stream = io.BytesIO()
+        with ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+            for name in filter(is_read, self.parts):
+                with archive.open(name, "w") as file:
+                    file.writelines(parts[name] if name in parts else self.pieces(name))
+        return stream.getvalue()
+
+
+def is_read(part: str) -> bool:
+    """Whether calamine may look at a part."""
+    return part.endswith((".xml", ".rels")) or part == "mimetype"
+
+
+def fits(rows: int, columns: int) -> bool:
+    """Whether so much can be laid out."""
+    return rows * columns <= MOST_PLACES
+
+
+def check_places(rows: int, columns: int) -> None:
+    """Raise WorkbookError for more than can be laid out."""
+    if not fits(rows, columns):
+        raise WorkbookError(f"a sheet of {rows} rows and {columns} columns is larger than {MOST_PLACES} cells")

@@ -1,0 +1,170 @@
+"""An XLSX workbook, told by the relations of its parts (ECMA-376 Part 1, section 18, and Part 2, section 9)."""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+from exosms.tables.workbook_archive import (
+    ATTRIBUTES,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NO_WORKBOOK,
+    Archive,
+    Prepared,
+    WorkbookError,
+    check_places,
+    fits,
+    is_read,
+)
+
+RELATIONS = "_rels/.rels"
+_TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
+_REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
+_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
+_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
+
+
+class Xlsx:
+    """The parts of one."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._tabs = self._read_tabs()
+
+    def sheets(self) -> Sequence[str]:
+        """Return the names of its sheets, in the order of the tabs."""
+        return [name for name, _ in self._tabs]
+
+    def prepared(self, sheet: int) -> Prepared:
+        """Return what can be given to calamine, which must see nothing else."""
+        parts: dict[str, Iterable[bytes]] = {}
+        rows: Sequence[int] | None = None
+        own = self._tabs[sheet][1]
+        for part in filter(is_read, self._archive.parts):
+            has_errors, height, width = self._extent(part)
+            pieces = self._archive.pieces(part)
+            if has_errors:
+                pieces = (_ERROR_CELL.sub(rb"\1str\2", piece) for piece in pieces)
+            if not fits(height, width):
+                if part != own:
+                    pieces = iter(())  # and no harm if it were read nevertheless
+                else:
+                    rows, columns = self._used(part)
+                    pieces = _drawn_together(pieces, rows, columns)
+            elif not has_errors:
+                continue
+            parts[part] = pieces
+        return Prepared(self._archive.rewritten(parts) if parts else self._archive.content, rows)
+
+    def _read_tabs(self) -> Sequence[tuple[str, str]]:
+        """Return the name and the part of each sheet."""
+        beginning = _attributes(self._archive.part(RELATIONS), "Relationship")
+        book = next(
+            (each.get("Target", "") for each in beginning if each.get("Type", "").endswith("/officeDocument")), ""
+        )
+        if not book.endswith(".xml"):
+            raise WorkbookError("it is an XLSB workbook" if book.endswith(".bin") else NO_WORKBOOK)
+        folder, name = posixpath.split(posixpath.join("/", book))
+        relations = _attributes(self._archive.part(f"{folder}/_rels/{name}.rels"[1:]), "Relationship")
+        targets = {each.get("Id"): posixpath.join(folder, each.get("Target", "")) for each in relations}
+        tabs = _attributes(self._archive.part(f"{folder}/{name}"[1:]), "sheet")
+        return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
+
+    def _extent(self, part: str) -> tuple[bool, int, int]:
+        """Return whether a part may have cells with errors, and the last row and column that any tag of it names."""
+        has_errors, height, width = False, 0, 0
+        for piece in self._archive.pieces(part):
+            found = _REFERENCES.findall(piece)
+            if found:
+                letters, digits = zip(*found, strict=True)
+                width = max((width, *map(_column, {*letters} - {b""})))
+                height = max((height, *map(int, digits)))
+                has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
+        if height > MOST_ROWS:
+            raise WorkbookError(f"row {height} is beyond the last row of a sheet")
+        return has_errors, height, width
+
+    def _used(self, part: str) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the rows and columns of which a cell has something in it."""
+        rows: set[int] = set()
+        columns: set[int] = set()
+
+        def seen(_: re.Match[bytes], row: int, column: int) -> bytes:
+            rows.add(row)
+            columns.add(column)
+            return b""
+
+        for _ in _walk(self._archive.pieces(part), seen):
+            pass
+        check_places(len(rows), len(columns))
+        return sorted(rows), sorted(columns)
+
+
+def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
+    """Return the attributes of all elements of one name, by local names."""
+    from xml.etree import ElementTree as ET
+
+    root = ET.fromstring(part)  # noqa: S314  # no part with a DOCTYPE comes here
+    return [
+        {_local(name): value for name, value in element.items()}
+        for element in root.iter()
+        if _local(element.tag) == tag
+    ]
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _walk(pieces: Iterable[bytes], write: Callable[[re.Match[bytes], int, int], bytes]) -> Iterator[bytes]:
+    """Yield a sheet without empty cells; ``write`` says what the tag of each other becomes, by its place from 0."""
+    row = column = 0
+
+    def at(found: re.Match[bytes]) -> bytes:
+        nonlocal row, column
+        tag, attributes, is_empty = found.groups()
+        reference = _REFERENCE.search(attributes) if tag else None
+        if tag != b"c":
+            row = int(reference[2]) - 1 if reference else row
+            if is_empty or not tag:  # a row ends
+                row, column = row + 1, 0
+            return found[0]
+        column = _column(reference[1]) - 1 if reference else column
+        place = (int(reference[2]) - 1 if reference else row, column)
+        column += 1
+        return b"" if is_empty else write(found, *place)
+
+    for piece in pieces:
+        yield _TAG.sub(at, piece)
+
+
+def _drawn_together(pieces: Iterable[bytes], rows: Sequence[int], columns: Sequence[int]) -> Iterator[bytes]:
+    """Yield a sheet of which only these rows and columns are left."""
+    row_at = {old: new for new, old in enumerate(rows, start=1)}
+    letters_of = {old: _letters(new) for new, old in enumerate(columns, start=1)}
+
+    def moved(found: re.Match[bytes], row: int, column: int) -> bytes:
+        tag = found[0][: found.start(2) - found.start()]
+        return b'%b r="%b%d"%b>' % (tag, letters_of[column], row_at[row], _REFERENCE.sub(b"", found[2]))
+
+    return _walk(pieces, moved)
+
+
+@cache
+def _column(letters: bytes) -> int:
+    """Return the number of a column such as ``AB``, from 1."""
+    number = 0
+    for letter in letters.upper() if len(letters) < 4 else b"":
+        number = number * 26 + letter - ord("A") + 1
+    if not 0 < number <= MOST_COLUMNS:
+        raise WorkbookError(f"{letters.decode()[:20]!r} is not a column")
+    return number
+
+
+def _letters(column: int) -> bytes:
+    letters = b""
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = b"%c%b" % (ord("A") + letter, letters)
+    return letters
