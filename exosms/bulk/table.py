@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from exosms.errors import InputError
 from exosms.system.escaping import shown
-from exosms.tables.records import BrokenRecordError, Record, name_of, open_csv
+from exosms.tables.csv_file import name_of, open_csv
+from exosms.tables.records import BrokenRecordError, Record
 
 
 class Row(NamedTuple):

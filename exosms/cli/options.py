@@ -187,14 +187,14 @@ def failures(text: str) -> MostFailures:
 
 def delimiter(text: str) -> str:
     """Read what separates the cells, a tab also as people write it."""
-    from exosms.tables.records import check_delimiter
+    from exosms.tables.csv_file import check_delimiter
 
     return _checked("\t" if text == r"\t" else text, check_delimiter)
 
 
 def csv_encoding(text: str) -> str:
     """Read the name of an encoding."""
-    from exosms.tables.records import check_encoding
+    from exosms.tables.csv_file import check_encoding
 
     return _checked(text, check_encoding)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.tables.records import DELIMITERS, CsvRecords, Record, mark_of
+from exosms.tables.csv_file import mark_of
+from exosms.tables.records import DELIMITERS, CsvRecords, Record
 from exosms.tables.workbook import LARGEST, is_workbook, open_sheet
 
 _MOST_CELLS = 500_000
