@@ -116,12 +116,11 @@ def _met(*cases: str) -> tuple[str, ...]:
 
 def _rows(file: str, others: dict[str, str]) -> Iterator[Mutant]:
     """Take every row of a table of statuses or codes for one of another kind."""
-    row = re.compile(r"    (\w+)(\(\n        code=(\d+),\n        (?:last=|name=))")
-    for found in row.finditer((PACKAGE / file).read_text()):
-        kind, rest, code = found.groups()
+    for found in re.finditer(r" +(\d+|\(\d+, \d+\)): (\w+)\(\n", (PACKAGE / file).read_text()):
+        code, kind = found.groups()
         if other := others.get(kind):
             name = f"{code} is no {kind} but {other.partition('(')[0]}"
-            yield _classifier(file, name, found[0], f"    {other}{rest[1:]}")
+            yield _classifier(file, name, found[0], f"{code}: {other}\n")
 
 
 ROWS = (

@@ -54,7 +54,7 @@ def test_a_mutant_is_one(mutant: Mutant) -> None:
 
 def test_every_row_of_the_classifier_has_a_mutant() -> None:
     rows = [
-        f"code={entry.code},\n        {'last=' if entry.last else 'name='}"
+        f" {(entry.code, entry.last) if entry.last else entry.code}: "
         for entry in (*STATUSES, *CODES)
         if entry.outcome is not Outcome.ACCEPTED
     ]

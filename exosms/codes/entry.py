@@ -1,5 +1,6 @@
 """What is known of one status or code."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -45,13 +46,14 @@ class CodeEntry(NamedTuple):
     """One status or code, or a range of them, and what a person can do about it."""
 
     family: Family
-    code: int
     name: str
     outcome: Outcome | None
     """What becomes of a message whose sending, or whose delivery report, is answered so; None: undecided."""
     meaning: str
     who: Who
     remedy: str
+    code: int = 0
+    """The key of the entry in its table."""
     last: int | None = None
     """The last code of a range that begins at ``code``; None for a single code."""
     causes: tuple[str, ...] = ()
@@ -97,3 +99,15 @@ class CodeEntry(NamedTuple):
     def covers(self, code: int) -> bool:
         """Whether ``code`` is this code or lies in this range."""
         return self.code <= code <= (self.code if self.last is None else self.last)
+
+
+Codes = Mapping[int | tuple[int, int], CodeEntry]
+"""What is known of codes and, behind these, of ranges of them, by the code or by the first and the last one."""
+
+
+def table(entries: Codes) -> tuple[CodeEntry, ...]:
+    """Return the entries in their order, each with its code or range."""
+    return tuple(
+        entry._replace(code=key) if isinstance(key, int) else entry._replace(code=key[0], last=key[1])
+        for key, entry in entries.items()
+    )

@@ -7,7 +7,7 @@ concerns the recipient alone, that no waiting helps against a 429, or that a 503
 from functools import partial
 
 from exosms.codes import http
-from exosms.codes.entry import CodeEntry, Family, Who
+from exosms.codes.entry import Codes, Family, Who, table
 
 _rejected = partial(http.rejected, family=Family.EXOTEL)
 _bad_request = partial(_rejected, http_status=400)
@@ -21,17 +21,15 @@ _unknown = partial(http.unknown, family=Family.EXOTEL, http_status=500)
 _ALTERED = ("a proxy that alters requests", "a bug in exosms")
 _REPORT = "Look for a proxy with `exosms doctor`. Without one, report it as a bug of exosms, with Exotel's text."
 
-CODES: tuple[CodeEntry, ...] = (
-    _bad_request(
-        code=34001,
+_CODES: Codes = {
+    34001: _bad_request(
         name="Key or token malformed",
         meaning="The API key or token contains something other than letters and digits.",
         causes=("a space, quote or line break copied with it", "a key or token that was cut off or mixed up"),
         remedy="Copy key and token again from Exotel's dashboard, test them with `exosms profile test`, and send "
         "the message again.",
     ),
-    _account_refused(
-        code=34009,
+    34009: _account_refused(
         name="Account SID or action forbidden",
         http_status=403,
         meaning="The account SID is missing from the request, or is not allowed to do this with these credentials.",
@@ -39,8 +37,7 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Compare the account SID in `exosms profile show` with Exotel's dashboard, try it with "
         "`exosms profile test`, then send again.",
     ),
-    _misconfigured(
-        code=34010,
+    34010: _misconfigured(
         name="Key, token or region wrong",
         http_status=401,
         meaning="Exotel did not accept this API key and token in this region.",
@@ -52,151 +49,130 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
         "profile, test it with `exosms profile test`, then send again.",
     ),
-    _unknown(
-        code=35000,
+    35000: _unknown(
         name="Internal error",
         meaning="Exotel had an internal error; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
-    _account_refused(
-        code=40000,
+    40000: _account_refused(
         name="Trial account: promotional",
         http_status=403,
         meaning="A trial account cannot send promotional messages.",
         remedy="Upgrade the account with Exotel, then send again; or send a transactional text with "
         "`--type transactional` and its registered template.",
     ),
-    _account_refused(
-        code=40001,
+    40001: _account_refused(
         name="Balance too low",
         http_status=403,
         meaning="The account's balance does not cover the message.",
         remedy="Top up the account with Exotel, then send again.",
     ),
-    _account_refused(
-        code=40002,
+    40002: _account_refused(
         name="Account inactive",
         http_status=403,
         meaning="Exotel says that this account is not active.",
         causes=("an expired validity", "an account that was suspended or never activated"),
         remedy="Check the account's state on Exotel's dashboard, ask Exotel to activate it, then send again.",
     ),
-    _rejected(
-        code=40003,
+    40003: _rejected(
         name="Country not enabled",
         http_status=403,
         meaning="The account is not allowed to send to the recipient's country.",
         causes=("a number read with the wrong country code", "a country that was never enabled"),
         remedy="Check the number's country code; if it is right, ask Exotel to enable the country.",
     ),
-    _unknown(
-        code=40100,
+    40100: _unknown(
         name="Processing error",
         meaning="Exotel failed while processing the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
-    _bad_request(
-        code=40200,
+    40200: _bad_request(
         name="Body empty",
         meaning="Exotel found no text in the message.",
         causes=("an empty text", *_ALTERED),
         remedy="Look at what would go out with `exosms send --dry-run`. If a text is there, look for a proxy with "
         "`exosms doctor`.",
     ),
-    _bad_request(
-        code=40201,
+    40201: _bad_request(
         name="Messages missing",
         meaning="Exotel found no list of messages in a request for several texts.",
         causes=_ALTERED,
         remedy=_REPORT,
     ),
-    _bad_request(
-        code=40202,
+    40202: _bad_request(
         name="Body invalid",
         meaning="Exotel does not accept the text of the message.",
         causes=("a text over 2000 characters", "characters that Exotel cannot send"),
         remedy="Shorten the text and remove unusual characters; `exosms send --dry-run` shows length and encoding.",
     ),
-    _bad_request(
-        code=40203,
+    40203: _bad_request(
         name="Recipients invalid",
         meaning="Exotel accepts none of the recipients as a mobile number.",
         causes=("a missing or extra digit", "a wrong country code", "a landline"),
         remedy="Correct the number; write it with its country code, such as +919876543210.",
     ),
-    _bad_request(
-        code=40204,
+    40204: _bad_request(
         name="Type invalid",
         meaning="Exotel does not accept the message type.",
         causes=("a type that the account does not know",),
         remedy="Use `--type transactional`, `transactional_opt_in` or `promotional`, or leave it out.",
     ),
-    _bad_request(
-        code=40205,
+    40205: _bad_request(
         name="Sender empty",
         meaning="The request named a sender, but an empty one.",
         causes=("an empty cell in a sender column", "an empty setting in the profile"),
         remedy="Give the sender with `--from`, or set it in the profile; `exosms profile show` shows what is used.",
     ),
-    _bad_request(
-        code=40206,
+    40206: _bad_request(
         name="Sender does not suit type",
         meaning="The sender is not of the kind that this message type needs.",
         causes=("a promotional message from a header of letters", "a transactional message from a numeric sender"),
         remedy="Use a numeric sender for `--type promotional`, and a header of letters for the other types.",
     ),
-    _bad_request(
-        code=40207,
+    40207: _bad_request(
         name="List instead of text",
         meaning="Exotel found a list where it expects one value.",
         causes=_ALTERED,
         remedy=_REPORT,
     ),
-    _bad_request(
-        code=40208,
+    40208: _bad_request(
         name="Messages not a list",
         meaning="Exotel could not read the messages of a request for several texts as a list.",
         causes=_ALTERED,
         remedy=_REPORT,
     ),
-    _bad_request(
-        code=40209,
+    40209: _bad_request(
         name="Encoding invalid",
         meaning="Exotel does not accept the encoding that was asked for.",
         causes=_ALTERED,
         remedy="Try `--encoding auto`. If that is refused too, report it as a bug of exosms, with Exotel's text.",
     ),
-    _bad_request(
-        code=40210,
+    40210: _bad_request(
         name="Sender missing",
         meaning="The request named no sender.",
         causes=("a profile without a sender", "a proxy that alters requests"),
         remedy="Give the sender with `--from`, or set it in the profile; `exosms profile show` shows what is used.",
     ),
-    _bad_request(
-        code=40300,
+    40300: _bad_request(
         name="No numeric sender",
         meaning="The account has no numeric sender, which promotional messages in India need.",
         remedy="Register a numeric header on the DLT portal and ask Exotel to link it to the account; then give "
         "it with `--from`.",
         who=Who.DLT_PORTAL,
     ),
-    _bad_request(
-        code=40301,
+    40301: _bad_request(
         name="No sender for abroad",
         meaning="The account has no transactional sender for messages abroad.",
         remedy="Ask Exotel to set up a sender for the recipient's country.",
         who=Who.EXOTEL,
     ),
-    _bad_request(
-        code=40400,
+    40400: _bad_request(
         name="Too many messages",
         meaning="The request had more than the 100 texts that Exotel accepts at once.",
         causes=_ALTERED,
         remedy="Send with `exosms bulk FILE --batch 100` or less. If that is refused too, report it as a bug.",
     ),
-    _rate_limited(
-        code=40402,
+    40402: _rate_limited(
         name="Too many requests",
         meaning="Too many requests to send came from this account in too short a time.",
         causes=(
@@ -205,66 +181,55 @@ CODES: tuple[CodeEntry, ...] = (
         ),
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`.",
     ),
-    _rate_limited(
-        code=40403,
+    40403: _rate_limited(
         name="Too many status requests",
         meaning="Too many status requests came in too short a time; this says nothing about the messages.",
         causes=("several commands or programs asking at once",),
         remedy="Wait a minute, then ask again with `exosms status SID`.",
     ),
-    _account_refused(
-        code=40404,
+    40404: _account_refused(
         name="Trial limit used up",
         http_status=429,
         meaning="The trial account has used up its 10 messages; waiting does not help.",
         remedy="Upgrade the account with Exotel, then send again.",
     ),
-    _throttled(
-        code=40405,
+    40405: _throttled(
         name="Throttled",
         meaning="Exotel refused the request because its throttle limit was exceeded.",
         causes=("a rate above the account's limit", "other programs that use the same account"),
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`.",
     ),
-    _bad_request(
-        code=40406,
+    40406: _bad_request(
         name="Too many recipients",
         meaning="The request named more than the 100 recipients that Exotel accepts at once.",
         causes=_ALTERED,
         remedy=_REPORT,
     ),
-    _bad_request(
-        code=40500,
+    40500: _bad_request(
         name="Parameters or path invalid",
         meaning="Exotel could not understand the address or its parameters.",
-        causes=(
-            "an account SID with other text pasted into it",
-            "a base URL with an extra path",
-            *_ALTERED,
-        ),
+        causes=("an account SID with other text pasted into it", "a base URL with an extra path", *_ALTERED),
         remedy="Check account SID and base URL with `exosms profile show`.",
     ),
-    _bad_request(
-        code=40501,
+    40501: _bad_request(
         name="Status request invalid",
         meaning="Exotel could not understand the request for a message's state.",
         causes=("a Sid with a typing error", *_ALTERED),
         remedy="Copy the Sid, 32 hexadecimal digits, from `exosms log`, and ask again with `exosms status SID`.",
     ),
-    _rejected(
-        code=40502,
+    40502: _rejected(
         name="No such action",
         http_status=405,
         meaning="Exotel has no such action at the requested address.",
         causes=("a base URL with an extra path", *_ALTERED),
         remedy="Check the base URL with `exosms profile show` and the proxy with `exosms doctor`.",
     ),
-    _rejected(
-        code=340030,
+    340030: _rejected(
         name="Trial account restriction",
         http_status=403,
         meaning="A trial account cannot send to this number, or the account is not verified yet.",
         causes=("a recipient that is not on the account's list", "an account whose verification is not complete"),
         remedy="Ask Exotel to add the number to the list, and complete the verification; then send to it.",
     ),
-)
+}
+CODES = table(_CODES)

@@ -6,7 +6,7 @@ Names: RFC 9110 §15 and RFC 6585 §4. What Exotel means by them: developer.exot
 
 from functools import partial
 
-from exosms.codes.entry import CodeEntry, Family, Who
+from exosms.codes.entry import CodeEntry, Codes, Family, Who, table
 from exosms.errors import ExitCode
 from exosms.sms.message import Outcome, Then
 
@@ -31,16 +31,14 @@ misconfigured = partial(_not_sent, exit_code=ExitCode.CONFIG, then=Then.STOP)
 rate_limited = partial(_not_sent, exit_code=ExitCode.RATE_LIMITED, then=Then.PAUSE)
 throttled = partial(_not_sent, exit_code=ExitCode.UNAVAILABLE, then=Then.PAUSE)
 
-STATUSES: tuple[CodeEntry, ...] = (
-    accepted(
-        code=200,
+_STATUSES: Codes = {
+    200: accepted(
         name="OK",
         meaning="Exotel accepted the message and gave it a Sid; whether it arrives is not known yet (an answer "
         "without a Sid counts as unknown).",
         remedy="See what happened to it with `exosms status SID`.",
     ),
-    rejected(
-        code=400,
+    400: rejected(
         name="Bad Request",
         meaning="Exotel found an error in the request and refused it.",
         causes=(
@@ -51,8 +49,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Read Exotel's text, correct number, sender or text, and send the corrected message. If Exotel "
         "gave a code, look it up with `exosms codes CODE`.",
     ),
-    misconfigured(
-        code=401,
+    401: misconfigured(
         name="Unauthorized",
         meaning="Exotel did not accept this API key and token in this region.",
         causes=(
@@ -63,15 +60,13 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
         "profile, test it with `exosms profile test`, then send again.",
     ),
-    account_refused(
-        code=402,
+    402: account_refused(
         name="Payment Required",
         meaning="The account's plan does not cover this request.",
         causes=("a usage limit that has been reached", "a feature that the plan does not include"),
         remedy="Check plan, limits and balance on Exotel's dashboard, or ask Exotel; then send again.",
     ),
-    account_refused(
-        code=403,
+    403: account_refused(
         name="Forbidden",
         meaning="Exotel knows the credentials but does not allow this account to do this now.",
         causes=(
@@ -85,8 +80,7 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Read Exotel's text. Check balance, validity and state of the account on Exotel's dashboard, and "
         "the account SID with `exosms profile test`; then send again.",
     ),
-    rejected(
-        code=404,
+    404: rejected(
         name="Not Found",
         meaning="There is nothing at the requested address.",
         causes=(
@@ -97,56 +91,48 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Check account SID and base URL with `exosms profile show`, and the credentials with "
         "`exosms profile test`; then send the message again.",
     ),
-    rejected(
-        code=405,
+    405: rejected(
         name="Method Not Allowed",
         meaning="The address exists, but does not accept this kind of request.",
         causes=("a base URL that is not Exotel's, or has an extra path", "a proxy that alters requests"),
         remedy="Check the base URL with `exosms profile show` and the proxy with `exosms doctor`.",
     ),
-    misconfigured(
-        code=407,
+    407: misconfigured(
         name="Proxy Authentication Required",
         meaning="A proxy on the way to Exotel asks for its own user name and password.",
         causes=("a proxy address without, or with outdated, credentials",),
         remedy="See which proxy is used with `exosms doctor`. Correct HTTPS_PROXY, or add Exotel's host to "
         "NO_PROXY; then send again.",
     ),
-    unknown(
-        code=408,
+    408: unknown(
         name="Request Timeout",
         meaning="The server gave up waiting for the request; it may still have acted on it.",
         causes=("a slow or broken connection", "an overloaded gateway or proxy"),
     ),
-    unknown(
-        code=409,
+    409: unknown(
         name="Conflict",
         meaning="The server reports a conflict with something it already has; it may have accepted the message.",
         causes=("the same message already being handled", "a gateway that answers for Exotel"),
     ),
-    rejected(
-        code=413,
+    413: rejected(
         name="Content Too Large",
         meaning="The request is larger than the server, or a proxy before it, accepts.",
         causes=("too many texts in one request", "a proxy with a low limit"),
         remedy="Put fewer texts into a request: `exosms bulk FILE --batch 10`, or `--batch 1`.",
     ),
-    rejected(
-        code=414,
+    414: rejected(
         name="URI Too Long",
         meaning="The requested address is longer than the server accepts.",
         causes=("a base URL or an account SID with other text pasted into it",),
         remedy="Check base URL and account SID with `exosms profile show`.",
     ),
-    rejected(
-        code=422,
+    422: rejected(
         name="Unprocessable Content",
         meaning="The request could be read, but what it asks for was refused.",
         causes=("a number, sender or type that does not fit the others",),
         remedy="Read Exotel's text, correct what it names, and send the corrected message.",
     ),
-    rate_limited(
-        code=429,
+    429: rate_limited(
         name="Too Many Requests",
         meaning="Exotel refused the request because too many came in too short a time.",
         causes=(
@@ -157,72 +143,55 @@ STATUSES: tuple[CodeEntry, ...] = (
         remedy="Wait a minute, then send again with a lower `--rate`, such as `--rate 100/min`. Exotel can raise "
         "the limit on request.",
     ),
-    unknown(
-        code=500,
+    500: unknown(
         name="Internal Server Error",
         meaning="Exotel failed while handling the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel",),
     ),
-    unknown(
-        code=502,
+    502: unknown(
         name="Bad Gateway",
         meaning="A gateway got no usable answer from Exotel's servers; they may have accepted the message.",
         causes=("a fault or restart inside Exotel", "a proxy between here and Exotel"),
     ),
-    unknown(
-        code=503,
+    503: unknown(
         name="Service Unavailable",
         meaning="The service was not available; only Exotel's own error text in the answer proves that nothing "
         "was accepted (see 40405).",
         causes=("an overload or maintenance at Exotel", "a proxy between here and Exotel"),
     ),
-    unknown(
-        code=504,
+    504: unknown(
         name="Gateway Timeout",
         meaning="A gateway got no answer from Exotel's servers in time; they may have accepted the message.",
         causes=("an overload inside Exotel", "a proxy between here and Exotel"),
     ),
-    unknown(
-        code=100,
-        last=199,
+    (100, 199): unknown(
         name="Informational (any)",
         meaning="Only an interim answer came; the final answer is missing.",
         causes=("a proxy or gateway that breaks the protocol",),
     ),
-    accepted(
-        code=200,
-        last=299,
+    (200, 299): accepted(
         name="Successful (any other)",
         meaning="Exotel accepted the message if the answer has a Sid; whether it arrives is not known yet (an "
         "answer without a Sid counts as unknown).",
         remedy="See what happened to it with `exosms status SID`.",
     ),
-    account_refused(
-        code=300,
-        last=399,
+    (300, 399): account_refused(
         name="Redirection (any)",
         meaning="The answer points to another address; exosms does not follow it, because the text would be "
         "sent to another host.",
-        causes=(
-            "a base URL that is not Exotel's API",
-            "a sign-in page of the network",
-            "a proxy that redirects",
-        ),
+        causes=("a base URL that is not Exotel's API", "a sign-in page of the network", "a proxy that redirects"),
         remedy="Check the base URL with `exosms profile show` and the network with `exosms doctor`, then send again.",
     ),
-    rejected(
-        code=400,
-        last=499,
+    (400, 499): rejected(
         name="Client error (any other)",
         meaning="The request was refused with a status that Exotel does not document for SMS.",
         causes=("a proxy or gateway that answers in Exotel's place", "a base URL that is not Exotel's"),
         remedy="Read the text of the answer, and check network, proxy and base URL with `exosms doctor`.",
     ),
-    unknown(
-        code=500,
-        last=599,
+    (500, 599): unknown(
         name="Server error (any other)",
         meaning="The server failed while handling the request; the message may or may not have been accepted.",
         causes=("a fault inside Exotel", "a proxy between here and Exotel"),
     ),
-)
+}
+STATUSES = table(_STATUSES)

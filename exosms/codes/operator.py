@@ -5,13 +5,12 @@ They name the check that stopped the message; the outcome comes from Exotel's st
 
 from functools import partial
 
-from exosms.codes.entry import CodeEntry, Family, Who
+from exosms.codes.entry import CodeEntry, Codes, Family, Who, table
 
 _code = partial(CodeEntry, family=Family.OPERATOR, outcome=None)
 
-CODES: tuple[CodeEntry, ...] = (
-    _code(
-        code=633,
+_CODES: Codes = {
+    633: _code(
         name="Template not matched",
         meaning="The text differs from the template registered under its id.",
         causes=("a space, line break, quote or letter case that differs", "the id of another template"),
@@ -19,28 +18,20 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="See where they differ with `exosms check-template -t NAME -b TEXT`, and correct the text or the "
         "template id.",
     ),
-    _code(
-        code=635,
+    635: _code(
         name="Variable too long",
         meaning="A value in the template is longer than its variable allows, usually 30 characters.",
         who=Who.YOU,
         remedy="Shorten the value, or let `--fit` cut it; `exosms check-template -t NAME -b TEXT` shows which.",
     ),
-    _code(
-        code=600,
-        last=604,
+    (600, 604): _code(
         name="Entity",
         meaning="The operator's check failed at the entity id, the id of your company on the DLT portal.",
-        causes=(
-            "an entity id that is missing or wrong",
-            "an entity that is not registered, not active or blocked",
-        ),
+        causes=("an entity id that is missing or wrong", "an entity that is not registered, not active or blocked"),
         who=Who.DLT_PORTAL,
         remedy="Compare the entity id in `exosms profile show` with the portal, and check there that it is active.",
     ),
-    _code(
-        code=610,
-        last=618,
+    (610, 618): _code(
         name="Telemarketer",
         meaning="The operator's check failed at the telemarketer, the company that passes your messages on.",
         causes=(
@@ -51,9 +42,7 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Check on the portal that the chain from your entity to Exotel is active; ask Exotel for the "
         "right telemarketer id.",
     ),
-    _code(
-        code=620,
-        last=625,
+    (620, 625): _code(
         name="Header",
         meaning="The operator's check failed at the header (sender ID).",
         causes=(
@@ -65,9 +54,7 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Compare the sender, letter by letter, with the headers registered on the portal, and check there "
         "that it is active.",
     ),
-    _code(
-        code=630,
-        last=637,
+    (630, 637): _code(
         name="Template (any other)",
         meaning="The operator's check failed at the template.",
         causes=(
@@ -79,42 +66,38 @@ CODES: tuple[CodeEntry, ...] = (
         remedy="Compare the id in `exosms template show NAME` with the portal, and check there that the template "
         "is active and linked to the header.",
     ),
-    _code(
-        code=642,
+    642: _code(
         name="Address not whitelisted",
         meaning="The text contains an address (a link) that is not on your list on the DLT portal.",
         who=Who.DLT_PORTAL,
         remedy="Add the address to the list, or remove it from the text, then send the message again.",
     ),
-    _code(
-        code=650,
+    650: _code(
         name="Preference",
         meaning="The recipient has chosen not to receive messages of this kind.",
         who=Who.RECIPIENT,
         remedy="Send no promotions to this number. For a message that the customer needs, such as an OTP, use "
         "`--type transactional` and a template registered for it.",
     ),
-    _code(
-        code=651,
+    651: _code(
         name="Outside hours",
         meaning="A promotional message came at an hour when operators in India do not deliver such messages.",
         who=Who.YOU,
         remedy="Send it between 10:00 and 21:00 Indian time.",
         temporary=True,
     ),
-    _code(
-        code=660,
+    660: _code(
         name="Consent",
         meaning="No consent of this recipient is registered for this message.",
         who=Who.DLT_PORTAL,
         remedy="Register the recipient's consent on the portal before sending to this number.",
     ),
-    _code(
-        code=670,
+    670: _code(
         name="Scrubbing",
         meaning="The operator's check of the message against the DLT register failed without an exact reason.",
         causes=("a fault in the operator's check", "a registration that has not reached every operator yet"),
         who=Who.OPERATOR,
         remedy="Check header, entity and template on the portal; if all are active, give Exotel the Sid and ask.",
     ),
-)
+}
+CODES = table(_CODES)
