@@ -50,7 +50,7 @@ _LONGEST_WORD = 200
 _FORMULA = re.compile(r'="(.*)"')
 
 
-class Columns(NamedTuple):
+class ExportColumns(NamedTuple):
     """Where each field stands, and under which header."""
 
     places: Mapping[ExportField, int]
@@ -60,7 +60,7 @@ class Columns(NamedTuple):
     """The last place that has a header."""
 
 
-def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Reading, Sequence[Record], Columns]:
+def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Reading, Sequence[Record], ExportColumns]:
     """Return the way to read the file in which the columns are found, what is below them, and where they are."""
     flaw: InputError | None = None
     heads: list[Record] = []
@@ -79,7 +79,7 @@ def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Readin
     raise flaw or _no_columns(path, heads, columns)
 
 
-def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> Columns | None:
+def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> ExportColumns | None:
     """Return where the fields stand if this is the header."""
     titles = {place: plain(cell) for place, cell in enumerate(header.cells) if cell}
     folded = {place: fold(title) for place, title in titles.items()}
@@ -94,7 +94,7 @@ def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> C
     if not all(part in places for part in (*_REQUIRED, *wanted)):
         return None
     _check_columns(path, titles, list(places.values()))
-    return Columns(
+    return ExportColumns(
         places=places,
         titles={part: titles[place] for part, place in places.items()},
         left_aside=left_aside,

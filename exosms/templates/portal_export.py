@@ -13,7 +13,7 @@ from exosms.sms import dlt
 from exosms.sms.message import MessageType
 from exosms.tables.damage import damage
 from exosms.tables.records import Record
-from exosms.templates.portal_columns import Columns, ExportField, find_columns, fold, plain
+from exosms.templates.portal_columns import ExportColumns, ExportField, find_columns, fold, plain
 from exosms.templates.registry import LONGEST_TEXT
 from exosms.templates.syntax import fold_line_ends
 
@@ -136,7 +136,7 @@ def read(
 class _Rows:
     """Takes rows one by one, and remembers what is wrong with them."""
 
-    def __init__(self, columns: Columns, default: MessageType | None, export: Export) -> None:
+    def __init__(self, columns: ExportColumns, default: MessageType | None, export: Export) -> None:
         self._columns = columns
         self._default = default
         self._export = export
