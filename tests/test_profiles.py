@@ -849,6 +849,15 @@ def test_a_removed_profile_takes_its_own_lines_only(hand_made: Path) -> None:
     assert as_text(hand_made).endswith('\n[groups]   # of numbers\noncall = ["+919876543210"]\n# the end\n')
 
 
+def test_a_removed_profile_takes_no_comment_of_others(config: Path) -> None:
+    """Also one that stands directly above the next profile, or at the end of the file."""
+    config.write_text(f"{PROD.strip()}\n# before staging: the team's\n{STAGING.strip()}\n# the end\n")
+    remove_profile(config, "prod")
+    assert config.read_text() == f"# before staging: the team's\n{STAGING.strip()}\n# the end\n"
+    remove_profile(config, "staging")
+    assert config.read_text() == "# before staging: the team's\n# the end\n"
+
+
 def test_the_default_goes_above_what_has_only_tables(config: Path) -> None:
     config.write_text(f"# mine{PROD}{STAGING}")
     use_profile(config, "staging")

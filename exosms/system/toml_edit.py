@@ -160,7 +160,7 @@ def _is_table(item: object) -> bool:
 
 
 def _remove(document: Any, tables: str, name: str) -> None:
-    """Take a table out, but not what stands below it behind a blank line, which is about the next one."""
+    """Take a table out, but no comment below its keys, which may be about the next one, or about the file."""
     from tomlkit.items import Table, Whitespace
 
     for key, outer in document.body:
@@ -174,12 +174,11 @@ def _remove(document: Any, tables: str, name: str) -> None:
 
 
 def _tail(table: Any) -> str:
-    """Return the comments at the end of a table, from the first blank line on."""
+    """Return the comments below the last key of a table, with the blank lines around them."""
     body = table.value.body
     own = 1 + max((at for at, (key, _) in enumerate(body) if key), default=-1)
     below = "".join(item.as_string() for _, item in body[own:])
-    blank = re.search(r"^[ \t]*\n", below, re.MULTILINE)
-    return below[blank.start() :] if blank and "#" in below[blank.start() :] else ""
+    return below if "#" in below else ""
 
 
 # Values as TOML.
