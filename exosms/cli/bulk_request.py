@@ -179,11 +179,11 @@ def _what_goes_out(setup: BulkSetup, staging: Staging) -> Sequence[tuple[str, st
 
 
 def _begin(plan: Plan, setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:
-    request, is_sandbox = setup.request, setup.settings.is_sandbox
+    request = setup.request
     client = client_for(context, out, timeout=request.timeout)
     run = begin(setup, staging, context.journal)
     out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
-    show_left_out(out, staging.left_out(), sandbox=is_sandbox)
+    show_left_out(out, staging.left_out())
     return carry_out(run, request.handling, context, client, out, failed=plan.totals.rejected)
 
 
@@ -213,7 +213,7 @@ def _send_samples(
         if not setup.request.dry_run:
             ask(f"Send {counted(len(messages), 'sample')} to {to}?")
     report = SendReport(out, recipients=[message.to for message in messages])
-    report.profile, report.sandbox = setup.settings.profile, setup.settings.is_sandbox
+    report.profile = setup.settings.profile
     try:
         for message, receipt in zip(messages, _receipts(messages, setup, context, out), strict=True):
             report.add(MessageResult(to=message.to, receipt=receipt, message=message))

@@ -48,6 +48,7 @@ def options_for(request: "SendRequest | BulkRequest", account: AccountFlags) -> 
 def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
     """Return the settings, telling what is odd about them."""
     settings = resolve(options, os.environ, account_needed=account_needed)
+    out.is_sandbox = settings.is_sandbox
     for warning in settings.warnings:
         out.warn(warning)
     return settings

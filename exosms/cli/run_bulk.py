@@ -90,7 +90,7 @@ def carry_out(
         gc.set_threshold(_SELDOM)
         gc.enable()
     rows = context.journal.counts(run).get("waiting", 0) if again is None else again
-    report = RunReport(out, rows=min(rows, handling.limit or rows), sandbox=context.settings.is_sandbox)
+    report = RunReport(out, rows=min(rows, handling.limit or rows))
     dispatcher = run_dispatcher(
         run, handling, context, client, again=again is not None, failed=failed, tell=report.tell
     )

@@ -68,7 +68,7 @@ def _send(
     options = options_for(request, account)
     with interrupts.at_once():
         settings = find_settings(out, options, account_needed=not request.dry_run)
-        report.profile, report.sandbox = settings.profile, settings.is_sandbox
+        report.profile = settings.profile
         report.template = request.template
         registered = find_template(settings, request.template) if request.template else None
         if registered is not None:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -23,9 +23,8 @@ from exosms.cli.wait import follow, how_to_go_on
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
-from exosms.ledger.database import LedgerError
 from exosms.ledger.history import History
-from exosms.ledger.messages import Ledger, LedgerEntry
+from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry
@@ -70,36 +69,94 @@ def command(
     if bool(sids) == (run is not None):
         raise UsageError("Give either SIDs or --run RUN", remedy="exosms log and exosms runs list show them.")
     options = AccountOptions(*account, rate=rate)
-    page = _Page(out)
-    interrupts = Interrupts()
-    with interrupts.installed():
-        try:
-            with interrupts.at_once():
-                if run is None:
-                    page.sids, settings = _checked(sids or []), find_settings(out, options)
-                else:
-                    page.sids, settings = _of_run(run, options, out)
-            page.settings = settings
-            with ledger_or_memory(out) as ledger:
-                watch = _watch(settings, ledger, page.sids, out, interrupts, timeout=timeout)
-                page.watch, page.ledger = watch, ledger
-                try:
-                    follow(watch, watch.ask_all() if wait is None else watch.wait(wait), out)
-                except (Interrupted, ExosmsError):
-                    page.show_all()
-                    raise
-                page.show_all()
-        except UsageError:
-            raise  # standard output stays empty
-        except ExosmsError as error:
-            return page.fail(error)
-        except Interrupted as interrupted:
-            out.fail(
-                f"interrupted by {interrupted.name}",
-                remedy=f"Continue with: {how_to_go_on(page.open, options, wait, run=run)}" if page.sids else "",
+    return _Inquiry(out, options, run=run, wait=wait, timeout=timeout).answer(sids or [])
+
+
+class _Inquiry:
+    """What is asked about, what was found, in the order that was asked for, and how the command ends."""
+
+    def __init__(
+        self, out: Out, options: AccountOptions, *, run: str | None, wait: float | None, timeout: float
+    ) -> None:
+        self._out = out
+        self._options = options
+        self._run = run
+        self._wait = wait
+        self._timeout = timeout
+        self._interrupts = Interrupts()
+        self._sids: Sequence[str] = ()
+        self._settings: Settings | None = None
+        self._watch: Watch | None = None
+        self._shown: list[tuple[DeliveryReport, LedgerEntry | None]] = []
+
+    def answer(self, given: Sequence[str]) -> int:
+        """Ask, print, and return the exit code, whatever cuts it short."""
+        with self._interrupts.installed():
+            try:
+                self._ask(given)
+            except UsageError:
+                raise  # standard output stays empty
+            except ExosmsError as error:
+                return self._fail(error)
+            except Interrupted as interrupted:
+                return self._stop(interrupted)
+            return self._conclude()
+
+    def _ask(self, given: Sequence[str]) -> None:
+        with self._interrupts.at_once():
+            if self._run is None:
+                self._sids, settings = _checked(given), find_settings(self._out, self._options)
+            else:
+                self._sids, settings = _of_run(self._run, self._options, self._out)
+            self._settings = settings
+        with ledger_or_memory(self._out) as ledger:
+            session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
+            history = History(ledger)
+            entries = {sid: history.sent_as(session.account, sid) for sid in self._sids}
+            watch = Watch(Poller(session), self._sids, fresh={sid for sid, entry in entries.items() if entry})
+            self._watch = watch
+            try:
+                follow(watch, watch.ask_all() if self._wait is None else watch.wait(self._wait), self._out)
+            finally:
+                self._show_all(watch.reports, entries)
+
+    def _show_all(self, reports: Mapping[str, DeliveryReport], entries: Mapping[str, LedgerEntry | None]) -> None:
+        """Print every message, those too that an interruption kept from being asked about."""
+        for sid in self._sids:
+            found = reports.get(sid) or _not_asked(sid), entries[sid]
+            self._shown.append(found)
+            show(self._out, *found)
+
+    def _fail(self, error: ExosmsError) -> int:
+        """Print the error that ended the command."""
+        if self._out.format is Format.JSONL and not self._shown:  # or nothing at all would say it there
+            self._out.failure(error)
+            return error.exit_code
+        self._out.fail(error.message, remedy=error.remedy)
+        return self._conclude(error.exit_code, error)
+
+    def _stop(self, interrupted: Interrupted) -> int:
+        """Print how to go on with what is open."""
+        left = self._watch.open if self._watch else self._sids
+        remedy = f"Continue with: {how_to_go_on(left, self._options, self._wait, run=self._run)}"
+        self._out.fail(f"interrupted by {interrupted.name}", remedy=remedy if self._sids else "")
+        return self._conclude(interrupted.exit_code)
+
+    def _conclude(self, exit_code: int | None = None, error: ExosmsError | None = None) -> int:
+        """Print the one JSON document, if that is the format, and return the exit code."""
+        report = decisive([report for report, _ in self._shown])
+        if exit_code is None:
+            exit_code = report.exit_code if report else ExitCode.OK
+        if self._out.format is Format.JSON:
+            self._out.result(
+                profile=self._settings.profile if self._settings else None,
+                **self._out.sandbox_mark,
+                exit_code=int(exit_code),
+                outcome=report.outcome if report else None,
+                messages=[document(*found) for found in self._shown],
+                error=error_document(error) if error else None,
             )
-            return page.conclude(interrupted.exit_code)
-        return page.conclude()
+        return int(exit_code)
 
 
 def _checked(given: Sequence[str]) -> Sequence[str]:
@@ -131,77 +188,6 @@ def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str]
     if not sids:
         raise InputError(f"No message of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
     return sids, settings_of_run(out, run, options)
-
-
-def _watch(
-    settings: Settings, ledger: Ledger, sids: Sequence[str], out: Out, interrupts: Interrupts, *, timeout: float
-) -> Watch:
-    session = session_for(settings, ledger, out, interrupts, timeout=timeout)
-    history = History(ledger)
-    fresh = {sid for sid in sids if history.sent_as(session.account, sid)}
-    return Watch(Poller(session), sids, fresh=fresh)
-
-
-class _Page:
-    """Shows what was found, in the order that was asked for, and ends with the exit code."""
-
-    def __init__(self, out: Out) -> None:
-        self._out = out
-        self._shown: list[tuple[DeliveryReport, LedgerEntry | None]] = []
-        self.sids: Sequence[str] = ()
-        self.settings: Settings | None = None
-        self.watch: Watch | None = None
-        self.ledger: Ledger | None = None
-
-    @property
-    def _is_sandbox(self) -> bool:
-        return self.settings is not None and self.settings.is_sandbox
-
-    @property
-    def open(self) -> Sequence[str]:
-        """The messages of which more can be learned."""
-        return self.watch.open if self.watch else self.sids
-
-    def show_all(self) -> None:
-        """Print every message, those too that an interruption kept from being asked about."""
-        reports = self.watch.reports if self.watch else {}
-        for sid in self.sids:
-            self._shown.append((reports.get(sid) or _not_asked(sid), self._sent_as(sid)))
-            show(self._out, *self._shown[-1], sandbox=self._is_sandbox)
-
-    def _sent_as(self, sid: str) -> LedgerEntry | None:
-        """Return how a message went out from here; what was found is shown also where that cannot be read."""
-        account = self.settings.account if self.settings else None
-        if self.ledger is None or account is None:
-            return None
-        try:
-            return History(self.ledger).sent_as(account.identity, sid)
-        except LedgerError:
-            return None
-
-    def fail(self, error: ExosmsError) -> int:
-        """Print the error that ended the command."""
-        if self._out.format is Format.JSONL and not self._shown:  # or nothing at all would say it there
-            self._out.failure(error)
-            return error.exit_code
-        self._out.fail(error.message, remedy=error.remedy)
-        return self.conclude(error.exit_code, error)
-
-    def conclude(self, exit_code: int | None = None, error: ExosmsError | None = None) -> int:
-        """Print the one JSON document, if that is the format, and return the exit code."""
-        report = decisive([report for report, _ in self._shown])
-        if exit_code is None:
-            exit_code = report.exit_code if report else ExitCode.OK
-        if self._out.format is Format.JSON:
-            self._out.result(
-                profile=self.settings.profile if self.settings else None,
-                **({"sandbox": True} if self._is_sandbox else {}),
-                exit_code=int(exit_code),
-                outcome=report.outcome if report else None,
-                messages=[document(*shown) for shown in self._shown],
-                error=error_document(error) if error else None,
-            )
-        return int(exit_code)
 
 
 def _not_asked(sid: str) -> DeliveryReport:

@@ -1,22 +1,22 @@
 """What became of messages, as lines, as tables, as JSON."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from exosms.cli.output.messages import causes, delivery_document, delivery_facts, reason
-from exosms.cli.output.out import Format, Out, facts, problem_document
+from exosms.cli.output.messages import delivery_document, joined, parts_price_time, reason
+from exosms.cli.output.out import Document, Format, Out, facts, problem_document
+from exosms.cli.output.tables import explanation
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.messages import LedgerEntry
 from exosms.sms.message import Delivery, Outcome, Problem
 
 
-def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None, *, sandbox: bool) -> None:
+def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
     """Print one message; ``sent`` is how it went out from here, if it did."""
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
-            out.document({**document(report, sent), **({"sandbox": True} if sandbox else {})})
+            out.item(document(report, sent))
         case Format.HUMAN:
             _draw(out, report, sent)
             return
@@ -27,7 +27,7 @@ def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None, *, sandbox:
         out.tell(f"{about}: {report.problem.meaning} {report.problem.remedy}".rstrip())
 
 
-def document(report: DeliveryReport, sent: LedgerEntry | None) -> Mapping[str, Any]:
+def document(report: DeliveryReport, sent: LedgerEntry | None) -> Document:
     """Return one message with the keys of ``send``, and those that only delivery has."""
     delivery = report.delivery or Delivery(outcome=Outcome.PENDING)
     return {
@@ -70,30 +70,22 @@ def _said(problem: Problem) -> str:
 def _draw(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
     out.line(f"{_word(report)}  {_to(report, sent) or ''}".rstrip())
     out.line(f"  {report.sid}")
-    if report.problem is None:
-        delivery = report.delivery
-        about = "; ".join(delivery_facts(delivery)) if delivery else ""
-        entry = entry_of(delivery) if delivery and not delivery.is_final else None
-        out.line(f"  {about}")
+    delivery = report.delivery
+    if report.problem:
+        out.draw(facts(_rows(report, report.problem)))
+    elif delivery:
+        out.line(f"  {joined(f'Exotel says {delivery.said}', parts_price_time(delivery))}")
+        entry = None if delivery.is_final else entry_of(delivery)
         if entry:
             out.line(f"  {entry.meaning} {entry.remedy}")
-        return
-    out.draw(facts(_rows(report, report.problem)))
 
 
-def _rows(report: DeliveryReport, problem: Problem) -> list[tuple[str, str]]:
+def _rows(report: DeliveryReport, problem: Problem) -> Sequence[tuple[str, str]]:
     delivery = report.delivery
     entry = entry_of(delivery) if delivery and report.outcome is Outcome.FAILED else None
-    what, *more = delivery_facts(delivery) if delivery else [""]
-    rows = [
-        ("Exotel says", what.removeprefix("Exotel says ")),
-        ("Parts, price, time", "; ".join(more)),
+    return [
+        ("Exotel says", delivery.said if delivery else ""),
+        ("Parts, price, time", parts_price_time(delivery) if delivery else ""),
         ("What happened", "" if entry else _said(problem)),
-        ("What it means", problem.meaning),
-        *causes(entry),
-        ("Who must act", entry.who if entry else ""),
-        ("What to do now", problem.remedy),
-        ("Send again?", entry.retry if entry else ""),
-        ("Charged?", entry.charged if entry else ""),
+        *explanation(entry, meaning=problem.meaning, remedy=problem.remedy),
     ]
-    return [row for row in rows if row[1]]

@@ -1,9 +1,10 @@
 """The result of sending, message by message: as lines, as tables, as JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
+from exosms.cli.output.out import Document, Format, Out, error_document, facts, problem_document
+from exosms.cli.output.tables import explanation
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
@@ -41,7 +42,6 @@ class SendReport:
         self._exit_code: int | None = None
         self.profile: str | None = None
         self.template: str | None = None
-        self.sandbox = False
 
     def expect(self, messages: Sequence[Message]) -> None:
         """Take the messages, now that they are known: checked, and one for each recipient."""
@@ -50,16 +50,14 @@ class SendReport:
     def add(self, result: MessageResult) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
         self._results.append(result)
-        self._show(result)
+        _show(self._out, result)
 
     def fail(self, error: ExosmsError) -> None:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
         self._error = error
         self._exit_code = error.exit_code
         self._out.fail(error.message, remedy=error.remedy)
-        for result in self._left(lambda to: refused_here(error.about(to))):
-            self._results.append(result)
-            self._show(result, explain=False)
+        self._add_left(self._left(lambda to: refused_here(error.about(to))))
 
     def interrupt(self, interrupted: Interrupted) -> None:
         """Take the signal that ended the command; an unknown message outranks it, as 130 invites to run again."""
@@ -68,9 +66,7 @@ class SendReport:
         self._exit_code = interrupted.exit_code if known else ExitCode.UNKNOWN
         not_attempted_yet = f"; not attempted: {', '.join(result.to for result in left)}" if left else ""
         self._out.fail(f"interrupted by {interrupted.name}{not_attempted_yet}", remedy=interrupted.remedy)
-        for result in left:
-            self._results.append(result)
-            self._show(result, explain=False)
+        self._add_left(left)
 
     def conclude(self) -> int:
         """Print the one JSON document, if that is the format, and return the exit code."""
@@ -80,7 +76,7 @@ class SendReport:
         if self._out.format is Format.JSON:
             self._out.result(
                 profile=self.profile,
-                **({"sandbox": True} if self.sandbox else {}),
+                **self._out.sandbox_mark,
                 exit_code=exit_code,
                 outcome=receipt.outcome if receipt else None,
                 messages=[message_document(result) for result in self._results],
@@ -97,16 +93,18 @@ class SendReport:
             for one in self._expected[len(self._results) :]
         ]
 
-    def _show(self, result: MessageResult, *, explain: bool = True) -> None:
-        _show(self._out, result, explain=explain, sandbox=self.sandbox)
+    def _add_left(self, results: Sequence[MessageResult]) -> None:
+        for result in results:
+            self._results.append(result)
+            _show(self._out, result, explain=False)
 
 
-def _show(out: Out, result: MessageResult, *, explain: bool, sandbox: bool) -> None:
+def _show(out: Out, result: MessageResult, *, explain: bool = True) -> None:
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
-            out.document({**message_document(result), **({"sandbox": True} if sandbox else {})})
+            out.item(message_document(result))
         case _ if out.quiet:
             if result.receipt.sid:
                 out.line(result.receipt.sid)
@@ -119,7 +117,7 @@ def _show(out: Out, result: MessageResult, *, explain: bool, sandbox: bool) -> N
         _explain(out, result, result.receipt.problem)
 
 
-def message_document(result: MessageResult) -> Mapping[str, Any]:
+def message_document(result: MessageResult) -> Document:
     """Return one message with the keys that scripts rely on."""
     receipt, message = result.receipt, result.message
     return {
@@ -139,27 +137,21 @@ def message_document(result: MessageResult) -> Mapping[str, Any]:
     }
 
 
-def delivery_document(delivery: Delivery) -> Mapping[str, Any]:
+def delivery_document(delivery: Delivery) -> Document:
     """Return what only delivery brings."""
     return {"price": delivery.price, "sent_at": delivery.sent_at, "updated_at": delivery.updated_at}
 
 
-def delivery_facts(delivery: Delivery) -> list[str]:
-    """Return what Exotel says of a message, its parts, price and time, as far as they are known."""
-    parts = delivery.segments
-    return [
-        f"Exotel says {delivery.said}",
-        *([counted(parts, "part")] if parts is not None else []),
-        *([f"price {delivery.price:.12g}"] if delivery.price is not None else []),
-        *filter(None, [delivery.sent_at or delivery.updated_at]),
-    ]
+def parts_price_time(delivery: Delivery) -> str:
+    """Return the parts, price and time that Exotel told, as far as they are known."""
+    parts = "" if delivery.segments is None else counted(delivery.segments, "part")
+    price = "" if delivery.price is None else f"price {delivery.price:.12g}"
+    return joined(parts, price, delivery.sent_at or delivery.updated_at)
 
 
-def causes(entry: "CodeEntry | None") -> list[tuple[str, str]]:
-    """Return the rows of a table that name possible causes, the likelier first."""
-    return [
-        (("", "Possible causes")[number == 0], f"- {it}") for number, it in enumerate(entry.causes if entry else ())
-    ]
+def joined(*known: str | None) -> str:
+    """Return what is known, in one line."""
+    return "; ".join(filter(None, known))
 
 
 def detail(result: MessageResult) -> str:
@@ -190,40 +182,34 @@ def _explain(out: Out, result: MessageResult, problem: Problem) -> None:
 
 def _draw(out: Out, result: MessageResult) -> None:
     receipt, message = result.receipt, result.message
-    size = _size(message)
     out.line(f"{receipt.outcome}  {result.to}")
     if receipt.sid:
         out.line(f"  {receipt.sid}")
     if receipt.problem is None:
-        said = [f"Exotel says {receipt.status}"] if receipt.status else []
-        known = delivery_facts(receipt.delivery) if receipt.delivery else said
-        out.line("  " + "; ".join(filter(None, (receipt.note, *known, "" if receipt.delivery else size))))
+        delivery = receipt.delivery
+        said = delivery.said if delivery else receipt.status
+        more = parts_price_time(delivery) if delivery else _size(message)
+        out.line("  " + joined(receipt.note, f"Exotel says {said}" if said else "", more))
         return
     out.draw(facts(_rows(receipt, receipt.problem)))
 
 
-def _rows(receipt: Receipt, problem: Problem) -> list[tuple[str, str]]:
-    if receipt.delivery:
+def _rows(receipt: Receipt, problem: Problem) -> Sequence[tuple[str, str]]:
+    delivery = receipt.delivery
+    if delivery:
         from exosms.exotel.delivery_report import entry_of
 
-        entry = entry_of(receipt.delivery)
+        entry = entry_of(delivery)
     else:
         entry = entry_for(receipt.outcome, problem.http_status, problem.code)
     said = "Exotel said" if receipt.http_status else "What happened"
-    rows = [
+    return [
         ("HTTP status", _status_line(receipt)),
-        (said, receipt.delivery.said if receipt.delivery else problem.message),
-        ("Exotel's code", "" if problem.code is None or receipt.delivery else str(problem.code)),
-        ("Parts, price, time", "; ".join(delivery_facts(receipt.delivery)[1:]) if receipt.delivery else ""),
-        ("What it means", problem.meaning),
-        *causes(entry),
-        ("Was it sent?", _SENT.get(receipt.outcome, "no")),
-        ("Who must act", entry.who if entry else ""),
-        ("What to do now", problem.remedy),
-        ("Send again?", problem.retry if entry else ""),
-        ("Charged?", entry.charged if entry else ""),
+        (said, delivery.said if delivery else problem.message),
+        ("Exotel's code", "" if problem.code is None or delivery else str(problem.code)),
+        ("Parts, price, time", parts_price_time(delivery) if delivery else ""),
+        *explanation(entry, meaning=problem.meaning, remedy=problem.remedy, sent=_SENT.get(receipt.outcome, "no")),
     ]
-    return [row for row in rows if row[1]]
 
 
 def entry_for(outcome: str, http_status: int | None, code: int | None) -> "CodeEntry | None":

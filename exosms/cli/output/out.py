@@ -45,6 +45,8 @@ class Out:
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
     is_within_document: bool = False
     """Whether a JSON document was begun that is printed piece by piece."""
+    is_sandbox: bool = False
+    """Whether the sandbox answers, which documents say."""
     has_lost: bool = False
     """Whether it was told that a result could not be printed."""
     unpaint: Callable[[], None] | None = None
@@ -62,6 +64,11 @@ class Out:
     def is_human(self) -> bool:
         """Whether a person reads standard output."""
         return self.format is Format.HUMAN
+
+    @property
+    def is_json(self) -> bool:
+        """Whether a program reads standard output."""
+        return self.format in {Format.JSON, Format.JSONL}
 
     def line(self, *cells: str) -> None:
         """Print one line of results, its cells separated by tabs."""
@@ -88,6 +95,15 @@ class Out:
         self._write(self.stdout, _json(document))
 
     @property
+    def sandbox_mark(self) -> Document:
+        """What a document says where the sandbox answers."""
+        return {"sandbox": True} if self.is_sandbox else {}
+
+    def item(self, document: Document) -> None:
+        """Print what became of one message as an object of JSON Lines."""
+        self.document({**document, **self.sandbox_mark})
+
+    @property
     def _head(self) -> Document:
         """What the one JSON document of every command begins with."""
         return {"schema": 1, "command": self.command}
@@ -95,6 +111,21 @@ class Out:
     def result(self, **said: Any) -> None:
         """Print the one JSON document of the command; that of a run says itself which command it is of."""
         self.document({**self._head, **said})
+
+    def done(self, *cells: str, **said: Any) -> None:
+        """Print what a command did: in JSON what is said, else a line."""
+        if self.is_json:
+            self.result(exit_code=0, **said, error=None)
+        else:
+            self.line(*cells)
+
+    def listing(self, name: str, documents: Iterable[Document]) -> None:
+        """Print a list in JSON: one document that has it as ``name``, or an object a line."""
+        if self.format is Format.JSON:
+            self.result(exit_code=0, **{name: [*documents]}, error=None)
+        else:
+            for document in documents:
+                self.document(document)
 
     def long_result(self, name: str, items: Iterable[Document], rest: Callable[[], Document]) -> None:
         """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
@@ -139,7 +170,7 @@ class Out:
     def failure(self, error: ExosmsError | Interrupted, **more: Any) -> None:
         """Print what ended a whole command early: a sentence, and with JSON the document as well."""
         self.fail(error.message, remedy=error.remedy)
-        if self.format in {Format.JSON, Format.JSONL} and not self.is_within_document:
+        if self.is_json and not self.is_within_document:
             self.result(exit_code=int(error.exit_code), **more, error=error_document(error))
 
     def _say(self, text: str) -> None:
@@ -251,7 +282,7 @@ def problem_document(problem: Problem) -> Document:
 
 
 def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":
-    """Return a table of names and values whose values fold, but are never cut."""
+    """Return a table of names and values whose values fold, but are never cut; an empty one is left out."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -262,5 +293,6 @@ def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableTyp
     table.add_column(style="bold", overflow="fold")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name), Text(printable(value)))
+        if value:
+            table.add_row(Text(name), Text(printable(value)))
     return table

@@ -50,19 +50,16 @@ def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: 
 class RunReport:
     """Shows a run from its first message to its summary."""
 
-    def __init__(self, out: Out, *, rows: int, sandbox: bool) -> None:
+    def __init__(self, out: Out, *, rows: int) -> None:
         self._out = out
         self._progress = RunProgress(out, rows=rows)
-        self._sandbox = sandbox
 
     def show(self, settled: Sequence[Settled]) -> None:
         """Show what became of some rows."""
         match self._out.format:
             case Format.JSONL:
                 for one in settled:
-                    self._out.document(
-                        _row_document(one.item.number, one.item.line, _result(one), sandbox=self._sandbox)
-                    )
+                    self._out.item(_row_document(one.item.number, one.item.line, _result(one)))
             case Format.PLAIN:
                 self._out.lines(map(self._cells, settled))
         self._progress.count(settled)
@@ -89,8 +86,7 @@ class RunReport:
             error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
-            more = {"sandbox": True} if self._sandbox else {}
-            self._out.result(**document, **({"deliveries": later} if later else {}), **more)
+            self._out.result(**document, **({"deliveries": later} if later else {}), **self._out.sandbox_mark)
         elif self._out.is_human:
             self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
         else:
@@ -118,14 +114,14 @@ class RunReport:
         self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
 
 
-def show_left_out(out: Out, rows: Iterable[LeftOut], *, sandbox: bool) -> None:
+def show_left_out(out: Out, rows: Iterable[LeftOut]) -> None:
     """Show the rows of a file that no request is made for: each of them has an outcome, too."""
     if out.quiet or out.format not in {Format.PLAIN, Format.JSONL}:
         return
     for row in rows:
         result = MessageResult(to=row.recipient, receipt=_left_out(row))
         if out.format is Format.JSONL:
-            out.document(_row_document(row.number, row.line, result, sandbox=sandbox))
+            out.item(_row_document(row.number, row.line, result))
         else:
             out.line(row.state, row.recipient, "", detail(result))
 
@@ -136,14 +132,14 @@ def _left_out(row: LeftOut) -> Receipt:
     return refused_here(InputError(row.error, remedy="Fix the row, and send it again."))
 
 
-def _row_document(number: int, line: int, result: MessageResult, *, sandbox: bool) -> Document:
-    return {"row": number, "line": line, **message_document(result), **({"sandbox": True} if sandbox else {})}
+def _row_document(number: int, line: int, result: MessageResult) -> Document:
+    return {"row": number, "line": line, **message_document(result)}
 
 
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
     """Show how a run stands as a command shows it that has just sent it."""
-    report = RunReport(out, rows=0, sandbox=is_of_sandbox(run.account))
-    report.conclude(run, journal, exit_code=exit_code, stop=None)
+    out.is_sandbox = is_of_sandbox(run.account)
+    RunReport(out, rows=0).conclude(run, journal, exit_code=exit_code, stop=None)
 
 
 def show_run(run: Run, journal: Journal, out: Out) -> None:
