@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.output.out import Format, Out, facts
-from exosms.codes import lookup as catalogue
+from exosms.cli.output.out import Out, facts
+from exosms.cli.output.tables import draw_table, explanation
+from exosms.codes import lookup
 from exosms.codes.entry import CodeEntry, Family
 from exosms.errors import ExitCode, InputError, UsageError
 
@@ -32,22 +33,17 @@ def command(
 
     exosms codes FAILED_REJECTED_DND
     """
-    entries = catalogue.everything() if code is None else _find(code)
-    match out.format:
-        case Format.JSON:
-            documents = [*map(_document, entries)]
-            out.result(exit_code=0, codes=documents, error=None)
-        case Format.JSONL:
-            for entry in entries:
-                out.document(_document(entry))
-        case Format.HUMAN if code is None:
-            _draw_all(out, entries)
-        case Format.HUMAN:
-            for entry in entries:
-                out.draw(facts(_rows(entry), title=f"{entry.label} {entry.name}"))
-        case _:
-            for entry in entries:
-                out.line(entry.family, entry.label, entry.name, entry.outcome or "", entry.meaning, entry.remedy)
+    entries = lookup.everything() if code is None else _find(code)
+    if out.is_json:
+        out.listing("codes", map(_document, entries))
+    elif not out.is_human:
+        for entry in entries:
+            out.line(entry.family, entry.label, entry.name, entry.outcome or "", entry.meaning, entry.remedy)
+    elif code is None:
+        _draw_all(out, entries)
+    else:
+        for entry in entries:
+            out.draw(facts(_rows(entry), title=f"{entry.label} {entry.name}"))
     return ExitCode.OK
 
 
@@ -55,10 +51,10 @@ def _find(code: str) -> Sequence[CodeEntry]:
     """Return what is known of a number, or of a name whose letter case does not matter."""
     wanted = code.strip().upper().removeprefix("HTTP").strip()
     if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
-        if entries := catalogue.find(int(wanted)):
+        if entries := lookup.find(int(wanted)):
             return entries
         raise InputError(f"{code} is not a status or code that exosms knows", remedy="exosms codes lists them all.")
-    if entries := catalogue.named(wanted):
+    if entries := lookup.named(wanted):
         return entries
     raise UsageError(
         f"{code!r} is not a known code: write a number such as 403, or a name such as DLT_TEMPLATE_DOES_NOT_MATCH",
@@ -67,38 +63,33 @@ def _find(code: str) -> Sequence[CodeEntry]:
 
 
 def _rows(entry: CodeEntry) -> Sequence[tuple[str, str]]:
-    rows = [
+    return [
         ("Kind", entry.family),
         ("exosms says", entry.outcome or ""),
-        ("What it means", entry.meaning),
-        *((("", "Possible causes")[number == 0], f"- {cause}") for number, cause in enumerate(entry.causes)),
-        ("Who must act", entry.who),
-        ("What to do now", entry.remedy),
-        ("Send again?", entry.retry or ""),
-        ("Charged?", entry.charged or ""),
+        *explanation(entry, meaning=entry.meaning, remedy=entry.remedy),
     ]
-    return [(name, str(value)) for name, value in rows if value]
 
 
 def _draw_all(out: Out, entries: Sequence[CodeEntry]) -> None:
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
     if out.width < _WIDE:
-        for entry in entries:
-            about = "; ".join(filter(None, (entry.outcome, f"who must act: {entry.who}")))
-            out.draw(Text(f"{entry.label}  {entry.name}"), Padding(Text(f"{about}\n{entry.meaning}"), (0, 0, 0, 2)))
+        _draw_narrow(out, entries)
         return
     for family in Family:
-        table = Table(title=family, title_justify="left")
-        for heading in ("Code", "Name", "Outcome", "Who must act", "Meaning"):
-            table.add_column(heading, overflow="fold")
-        for entry in entries:
-            if entry.family is family:
-                cells = (entry.label, entry.name, entry.outcome or "", entry.who, entry.meaning)
-                table.add_row(*(Text(str(cell)) for cell in cells))
-        out.draw(table)
+        rows = [
+            (entry.label, entry.name, entry.outcome or "", entry.who, entry.meaning)
+            for entry in entries
+            if entry.family is family
+        ]
+        draw_table(out, ("Code", "Name", "Outcome", "Who must act", "Meaning"), rows, folding=1, title=family)
+
+
+def _draw_narrow(out: Out, entries: Sequence[CodeEntry]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for entry in entries:
+        about = "; ".join(filter(None, (entry.outcome, f"who must act: {entry.who}")))
+        out.draw(Text(f"{entry.label}  {entry.name}"), Padding(Text(f"{about}\n{entry.meaning}"), (0, 0, 0, 2)))
 
 
 def _document(entry: CodeEntry) -> Mapping[str, Any]:

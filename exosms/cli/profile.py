@@ -10,7 +10,7 @@ from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
-from exosms.cli.output.out import Format, Out, facts, problem_document
+from exosms.cli.output.out import Format, facts, problem_document
 from exosms.cli.prompts import can_answer, confirmed
 from exosms.config import config_file, paths
 from exosms.config.account import Region
@@ -30,7 +30,6 @@ OptionalName = Annotated[
         help="The profile's name; without it the one in use.",
     ),
 ]
-
 
 _GIVEN = {
     "account_sid": o.option("--account-sid", metavar="SID", help="The account SID."),
@@ -78,7 +77,7 @@ def add(
     replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
     profile = form.fill_in(before)
     is_default = config_file.save_profile(file, profile, replace=replaces)
-    _done(out, name, f"stored in {file}" + (", the default" if is_default else ""))
+    out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
     if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
         out.tell(f"to send from it without --from: exosms profile add {name} --yes --from SENDER")
     out.tell(f"try it: exosms profile test {name}")
@@ -126,14 +125,12 @@ def list_(*, config: Path | None = None, out: o.Printer) -> int:
         }
         for profile in (*profiles, BUILT_IN)
     ]
-    if out.format is Format.JSON:
-        out.result(exit_code=0, profiles=rows, error=None)
-    for row in [] if out.format is Format.JSON else rows:
-        if out.format is Format.JSONL:
-            out.document(row)
-        else:
-            cells = (row["name"], "default" if row["default"] else "", row["region"], row["account_sid"], row["from"])
-            out.line(*(str(cell or "") for cell in cells))
+    if out.is_json:
+        out.listing("profiles", rows)
+    else:
+        for row in rows:
+            shown = {**row, "default": "default" if row["default"] else ""}
+            out.line(*(str(cell or "") for cell in shown.values()))
     return ExitCode.OK
 
 
@@ -179,7 +176,7 @@ def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     exosms profile use staging --json
     """
     config_file.use_profile(paths.config_path_to_write(config, os.environ), name)
-    _done(out, name, "now the default")
+    out.done(name, "now the default", profile=name)
     return ExitCode.OK
 
 
@@ -191,7 +188,7 @@ def remove(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     exosms profile remove old --json
     """
     config_file.remove_profile(paths.config_path_to_write(config, os.environ), name)
-    _done(out, name, "removed")
+    out.done(name, "removed", profile=name)
     return ExitCode.OK
 
 
@@ -213,20 +210,19 @@ def check(
     problem = receipt.problem
     ok = receipt.outcome is Outcome.ACCEPTED
     said = "the credentials are good" if problem is None else problem.meaning
-    match out.format:
-        case Format.JSON | Format.JSONL:
-            out.result(
-                profile=settings.profile,
-                **({"sandbox": True} if settings.is_sandbox else {}),
-                exit_code=int(receipt.exit_code),
-                ok=ok,
-                http_status=receipt.http_status,
-                meaning=said,
-                remedy=problem.remedy if problem else None,
-                error=problem_document(problem) if problem else None,
-            )
-        case _:
-            out.line("ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said)
+    if out.is_json:
+        out.result(
+            profile=settings.profile,
+            **out.sandbox_mark,
+            exit_code=int(receipt.exit_code),
+            ok=ok,
+            http_status=receipt.http_status,
+            meaning=said,
+            remedy=problem.remedy if problem else None,
+            error=problem_document(problem) if problem else None,
+        )
+    else:
+        out.line("ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said)
     if problem is not None:
         out.fail(problem.message or said, remedy=problem.remedy)
     return receipt.exit_code
@@ -240,10 +236,7 @@ def path(*, config: Path | None = None, out: o.Printer) -> int:
     $EDITOR "$(exosms profile path)"
     """
     where = str(paths.config_path_to_write(config, os.environ))
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.result(exit_code=0, path=where, error=None)
-    else:
-        out.line(where)
+    out.done(where, path=where)
     return ExitCode.OK
 
 
@@ -252,13 +245,6 @@ def _one(name: str | None, profile: str | None) -> str | None:
     if name and profile and name != profile:
         raise UsageError(f"Two profiles are given, {name!r} and {profile!r}", remedy="Give only one.")
     return name or profile
-
-
-def _done(out: Out, name: str, what: str) -> None:
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.result(exit_code=0, profile=name, error=None)
-    else:
-        out.line(name, what)
 
 
 command = group(

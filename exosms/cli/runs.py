@@ -14,7 +14,7 @@ from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
-from exosms.cli.output.out import Format, Out
+from exosms.cli.output.out import Out
 from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -51,21 +51,15 @@ def list_(*, out: o.Printer) -> int:
 
     with _journal() as (journal, _):
         runs = [(run, journal.counts(run)) for run in journal.runs()]
-        documents = [run_in_list(run, counts) for run, counts in runs]
-        if out.format is Format.JSON:
-            out.result(exit_code=0, runs=documents, error=None)
-            return ExitCode.OK
-        if out.format is Format.JSONL:
-            for document in documents:
-                out.document(document)
-            return ExitCode.OK
-        lines = [listed(run, counts) for run, counts in runs]
-        if out.is_human and lines:
-            draw_table(out, ("Run", "State", "Began", "Rows", "Accepted", "File"), lines, folding=1)
-        elif out.is_human:
-            out.tell("no bulk run was started from this machine yet")
-        else:
-            out.lines(lines)
+    lines = [listed(run, counts) for run, counts in runs]
+    if out.is_json:
+        out.listing("runs", [run_in_list(run, counts) for run, counts in runs])
+    elif not out.is_human:
+        out.lines(lines)
+    elif lines:
+        draw_table(out, ("Run", "State", "Began", "Rows", "Accepted", "File"), lines, folding=1)
+    else:
+        out.tell("no bulk run was started from this machine yet")
     return ExitCode.OK
 
 
@@ -148,7 +142,13 @@ def resolve(
                     f"The run {run.name} has no unknown row {row}",
                     remedy=f"exosms runs export {run.name} shows its rows.",
                 )
-        _tell_resolved(out, what, resolved, decision, {"once": once} if once else {"run": name})
+    if not (resolved or out.is_json):
+        out.tell(f"the {what} has no unknown messages")
+        return ExitCode.OK
+    about = {"once": once} if once else {"run": name}
+    out.done(
+        f"{counted(resolved, 'message')} of the {what}: {decision}", **about, **{"as": decision}, resolved=resolved
+    )
     return ExitCode.OK
 
 
@@ -204,10 +204,7 @@ def purge(
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
             agree(out, "Delete records older than that?", yes=yes, no_input=no_input)
         messages = ledger.purge(older_than) + journal.purge(older_than)
-        if out.format in {Format.JSON, Format.JSONL}:
-            out.result(exit_code=0, purged=messages, error=None)
-        else:
-            out.line(f"{counted(messages, 'message')} deleted")
+    out.done(f"{counted(messages, 'message')} deleted", purged=messages)
     return ExitCode.OK
 
 
@@ -245,15 +242,6 @@ def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
             remedy="exosms log lists what was sent.",
         )
     return ledger.resolve(once, outcome=outcome)
-
-
-def _tell_resolved(out: Out, what: str, resolved: int, decision: _Decision, about: dict[str, str | None]) -> None:
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.result(exit_code=0, **about, **{"as": decision}, resolved=resolved, error=None)
-    elif not resolved:
-        out.tell(f"the {what} has no unknown messages")
-    else:
-        out.line(f"{counted(resolved, 'message')} of the {what}: {decision}")
 
 
 @contextmanager

@@ -3,27 +3,31 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
+from exosms.cli.body_text import read_text
 from exosms.cli.commands import group
-from exosms.cli.output.out import Format, Out
+from exosms.cli.output.out import Document, Out
 from exosms.cli.output.tables import draw_table, stacked
+from exosms.config.settings import AccountOptions, resolve, templates_path
 from exosms.errors import ExitCode, InputError, UsageError
+from exosms.sms import dlt
 from exosms.sms.message import MessageType
+from exosms.system.wording import counted
+from exosms.templates import edit_file, registry
+from exosms.templates.registry import Registered, Registry
 
 if TYPE_CHECKING:
-    from exosms.templates.edit_file import Saved
     from exosms.templates.lint import LintNotice
     from exosms.templates.portal_columns import ExportField
-    from exosms.templates.portal_export import Export, ExportNotice
-    from exosms.templates.registry import Registered, Registry
+    from exosms.templates.portal_export import Export, ExportError, ExportNotice
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
-"""Headings for people: beside the longer ones an id has no room in 40 columns."""
+"""Names for people: beside the longer ones an id has no room in 40 columns."""
 
 Name = Annotated[
     str,
@@ -50,18 +54,14 @@ def list_(
     found = list(known.templates.values())
     for flaw in known.flawed.values():
         out.warn(flaw.message)
-    if out.format is Format.JSON:
-        out.result(exit_code=0, templates=[*map(_document, found)], error=None)
-    elif out.format is Format.JSONL:
-        for each in found:
-            out.document(_document(each))
+    if out.is_json:
+        out.listing("templates", map(_document, found))
     elif not found and not known.flawed:
         out.tell(f"no templates in {known.path}")
     elif out.is_human:
         draw_table(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
     else:
-        for each in found:
-            out.line(*_cells(each))
+        out.lines(map(_cells, found))
     return ExitCode.OK
 
 
@@ -78,47 +78,60 @@ def show(
     exosms template show 1107160000000012345 --json
     """
     document = _document(_registry(place).get(name))
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.result(exit_code=0, template=document, error=None)
-        return ExitCode.OK
     rows = [(key, ", ".join(each) if isinstance(each, list) else each or "") for key, each in document.items()]
-    if out.is_human:
+    if out.is_json:
+        out.result(exit_code=0, template=document, error=None)
+    elif out.is_human:
         out.draw(stacked((_SHORTER.get(key, key), value) for key, value in rows))
     else:
-        for row in rows:
-            out.line(*row)
+        out.lines(rows)
     return ExitCode.OK
+
+
+class GivenTemplate(NamedTuple):
+    """What the command line says of a template; None is what it does not say."""
+
+    text: str | None = None
+    text_file: str | None = None
+    variables: str | None = None
+    types: str | None = None
+    dlt_template_id: str | None = None
+    dlt_entity_id: str | None = None
+    sender: str | None = None
+    type: MessageType | None = None
+
+    def table(self) -> Mapping[str, Any]:
+        """Return what is said, by the keys of templates.toml; an empty value removes one."""
+        said = {
+            "text": self.text if self.text is not None else read_text(self.text_file or "-"),
+            "variables": None if self.variables is None else _items(self.variables),
+            "types": None if self.types is None else _items(self.types),
+            "dlt_template_id": self.dlt_template_id,
+            "dlt_entity_id": self.dlt_entity_id,
+            "from": self.sender,
+            "type": self.type and self.type.value,
+        }
+        return {key: value for key, value in said.items() if value is not None}
+
+
+_GIVEN = {
+    "text": o.option("--text", metavar="TEXT", help="The text, exactly as registered."),
+    "text_file": o.option(
+        "--text-file",
+        metavar="FILE",
+        help="A file with the text; - is standard input. One final newline is dropped.",
+    ),
+    "variables": o.option("--variables", metavar="A,B", help="Names for the variables, in order."),
+    "types": o.option(
+        "--types", metavar="T,T", help="A type for each variable, if the portal shows types beside the text."
+    ),
+}
 
 
 def add(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name to use with -t and --template.")],
-    text: Annotated[
-        str | None,
-        o.option("--text", metavar="TEXT", help="The text, exactly as registered."),
-    ] = None,
-    text_file: Annotated[
-        str | None,
-        o.option(
-            "--text-file",
-            metavar="FILE",
-            help="A file with the text; - is standard input. One final newline is dropped.",
-        ),
-    ] = None,
-    variables: Annotated[
-        str | None,
-        o.option("--variables", metavar="A,B", help="Names for the variables, in order."),
-    ] = None,
-    types: Annotated[
-        str | None,
-        o.option(
-            "--types", metavar="T,T", help="A type for each variable, if the portal shows types beside the text."
-        ),
-    ] = None,
-    dlt_template_id: str | None = None,
-    dlt_entity_id: str | None = None,
-    sender: str | None = None,
-    type_: MessageType | None = None,
+    given: Annotated[GivenTemplate, _GIVEN],
     place: o.TemplateFile,
     yes: Annotated[
         bool, o.option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
@@ -133,29 +146,16 @@ def add(
 
     pbpaste | exosms template add offer --text-file - --type promotional
     """
-    if (text is None) == (text_file is None):
+    if (given.text is None) == (given.text_file is None):
         raise UsageError("Give one of --text and --text-file")
 
-    from exosms.cli.body_text import read_text
-    from exosms.templates import edit_file
-
     path = _path(place)
-    said = {
-        "text": text if text is not None else read_text(text_file or "-"),
-        "variables": None if variables is None else _items(variables),
-        "types": None if types is None else _items(types),
-        "dlt_template_id": dlt_template_id,
-        "dlt_entity_id": dlt_entity_id,
-        "from": sender,
-        "type": type_ and type_.value,
-    }
+    said = given.table()
     kept = edit_file.stored(path, name) if yes else {}
-    table = {**kept, **{key: value for key, value in said.items() if value is not None}}
-    table = {key: value for key, value in table.items() if value}
+    table = {key: value for key, value in {**kept, **said}.items() if value}
     for warning in _checked(path, name, table):
         out.warn(warning)
-    saved = edit_file.add(path, name, table, replace=yes)
-    _tell(out, path, saved)
+    _tell(out, path, edit_file.add(path, name, table, replace=yes))
     return ExitCode.OK
 
 
@@ -171,15 +171,10 @@ def remove(
 
     exosms template remove otp --json
     """
-    from exosms.templates import edit_file
-
     known = _registry(place)
     own = name if name in known.flawed else known.get(name).name
     edit_file.remove(known.path, own)
-    if out.format in {Format.JSON, Format.JSONL}:
-        out.result(exit_code=0, file=str(known.path), removed=[own], error=None)
-    else:
-        out.line("removed", own)
+    out.done("removed", own, file=str(known.path), removed=[own])
     return ExitCode.OK
 
 
@@ -215,7 +210,7 @@ def import_(
     """
     columns = _columns(column)
 
-    from exosms.templates import edit_file, portal_export
+    from exosms.templates import portal_export
 
     path = _path(place)
     try:
@@ -224,8 +219,7 @@ def import_(
         return _refuse(out, error)
     for note in export.notes:
         out.warn(_placed(note, export.label))
-    saved = edit_file.store(path, export.templates, replace=yes)
-    _tell(out, path, saved, export=export)
+    _tell(out, path, edit_file.store(path, export.templates, replace=yes), export=export)
     return ExitCode.OK
 
 
@@ -243,7 +237,6 @@ def lint(
 
     exosms template lint --json
     """
-    from exosms.templates import registry
     from exosms.templates.lint import lint as lint_registry
 
     path = _path(place, must_exist=True)
@@ -251,24 +244,17 @@ def lint(
     return _report(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
 
 
-# What the commands share.
-
-
 def _path(place: o.TemplateFile, *, must_exist: bool = False) -> Path:
     """Return where the templates are. No account is needed, so nothing is said about one."""
-    from exosms.config.settings import AccountOptions, resolve, templates_path
-
     settings = resolve(AccountOptions(**place._asdict()), os.environ, account_needed=False)
     return templates_path(settings, must_exist=must_exist)
 
 
-def _registry(place: o.TemplateFile) -> "Registry":
-    from exosms.templates import registry
-
+def _registry(place: o.TemplateFile) -> Registry:
     return registry.read(_path(place, must_exist=True))
 
 
-def _items(text: str | None) -> list[str]:
+def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",")] if text else []
 
 
@@ -292,9 +278,6 @@ def _columns(items: Sequence[str] | None) -> "Mapping[ExportField, str]":
 
 def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
     """Return warnings about a template to be added; raises InputError for what cannot be meant."""
-    from exosms.sms import dlt
-    from exosms.templates import registry
-
     registered = registry.check(path, name, dict(table))
     return (
         *(dlt.check_sender(registered.sender) if registered.sender else ()),
@@ -303,7 +286,7 @@ def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
     )
 
 
-def _document(registered: "Registered") -> dict[str, Any]:
+def _document(registered: Registered) -> Document:
     return {
         "name": registered.name,
         "text": registered.text,
@@ -316,16 +299,16 @@ def _document(registered: "Registered") -> dict[str, Any]:
     }
 
 
-def _cells(registered: "Registered") -> Sequence[str]:
+def _cells(registered: Registered) -> Sequence[str]:
     own = (registered.name, registered.dlt_template_id, registered.sender, registered.type, registered.text)
     return [str(cell or "") for cell in own]
 
 
-def _tell(out: Out, path: Path, saved: "Saved", export: "Export | None" = None) -> None:
+def _tell(out: Out, path: Path, saved: edit_file.Saved, export: "Export | None" = None) -> None:
     """Say what became of the templates."""
     for warning in saved.warnings:
         out.warn(warning)
-    if out.format in {Format.JSON, Format.JSONL}:
+    if out.is_json:
         changes = {"added": saved.added, "updated": saved.updated, "unchanged": saved.unchanged}
         more = _export_document(export) if export else {}
         out.result(exit_code=0, file=str(path), **changes, **more, error=None)
@@ -342,7 +325,7 @@ def _tell(out: Out, path: Path, saved: "Saved", export: "Export | None" = None) 
         out.tell(f"{export.repeated} repeated with the same text, imported once")
 
 
-def _export_document(export: "Export") -> Mapping[str, Any]:
+def _export_document(export: "Export") -> Document:
     return {
         "rows": export.rows,
         "not_approved": dict(export.not_approved),
@@ -351,7 +334,7 @@ def _export_document(export: "Export") -> Mapping[str, Any]:
     }
 
 
-def _notice_document(notice: "ExportNotice") -> Mapping[str, Any]:
+def _notice_document(notice: "ExportNotice") -> Document:
     return {"kind": notice.kind, "row": notice.row, "column": notice.column, "message": notice.message}
 
 
@@ -359,54 +342,51 @@ def _placed(notice: "ExportNotice", label: str) -> str:
     return f"{label} {notice.row}, column {notice.column}: {notice.message}" if notice.row else notice.message
 
 
-def _refuse(out: Out, error: Any) -> int:
+def _refuse(out: Out, error: "ExportError") -> int:
     """Tell all problems of a file."""
-    if out.format in {Format.HUMAN, Format.PLAIN}:
+    if not out.is_json:
         for problem in error.problems:
             out.line("refused", f"{error.label} {problem.row}", problem.column or "", problem.message)
     out.failure(error, problems=[*map(_notice_document, error.problems)])
-    return int(error.exit_code)
+    return error.exit_code
 
 
-def _report(out: Out, notes: "Sequence[LintNotice]", *, count: int) -> int:
+def _report(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int:
     """Tell what was found, what is wrong first."""
-    notes = sorted(notes, key=lambda note: not note.kind.is_wrong)
-    wrong = sum(note.kind.is_wrong for note in notes)
-    exit_code = ExitCode.INPUT if wrong else ExitCode.OK
-    error = InputError(
-        f"{wrong} problem{'s'[: wrong != 1]} to fix in the templates", remedy="Compare them with the DLT portal."
-    )
-    documents = [*map(_note_document, notes)]
-    if out.format in {Format.JSON, Format.JSONL}:
-        if wrong:
-            out.failure(error, templates=count, notes=documents)
-        else:
-            out.result(exit_code=0, templates=count, notes=documents, error=None)
-        return exit_code
-    if out.is_human and notes:
-        draw_table(out, ("", "Template", "Kind", "What", "Rule"), [*map(_note_cells, notes)], folding=2)
-    for cells in () if out.is_human else map(_note_cells, notes):
-        out.line(*cells)
+    notices = sorted(notices, key=lambda notice: not notice.kind.is_wrong)
+    wrong = sum(notice.kind.is_wrong for notice in notices)
+    documents = [*map(_lint_document, notices)]
+    if out.is_human and notices:
+        draw_table(out, ("", "Template", "Kind", "What", "Rule"), [*map(_lint_cells, notices)], folding=2)
+    elif not out.is_json:
+        out.lines(map(_lint_cells, notices))
     if wrong:
-        out.fail(error.message, remedy=error.remedy)
+        error = InputError(
+            f"{counted(wrong, 'problem')} to fix in the templates", remedy="Compare them with the DLT portal."
+        )
+        out.failure(error, templates=count, notes=documents)
+        return error.exit_code
+    if out.is_json:
+        out.result(exit_code=0, templates=count, notes=documents, error=None)
     else:
-        out.tell(f"{count} template{'s'[: count != 1]}, nothing wrong")
-    return exit_code
+        out.tell(f"{counted(count, 'template')}, nothing wrong")
+    return ExitCode.OK
 
 
-def _note_cells(note: "LintNotice") -> Sequence[str]:
-    rule = note.kind.rule.source + (f", since {note.kind.rule.since}" if note.kind.rule.since else "")
-    return "wrong" if note.kind.is_wrong else "note", note.template or "", note.kind, note.message, rule
+def _lint_cells(notice: "LintNotice") -> Sequence[str]:
+    source, since = notice.kind.rule
+    rule = f"{source}, since {since}" if since else source
+    return "wrong" if notice.kind.is_wrong else "note", notice.template or "", notice.kind, notice.message, rule
 
 
-def _note_document(note: "LintNotice") -> Mapping[str, Any]:
+def _lint_document(notice: "LintNotice") -> Document:
     return {
-        "template": note.template,
-        "kind": note.kind,
-        "wrong": note.kind.is_wrong,
-        "message": note.message,
-        "rule": note.kind.rule.source,
-        "since": note.kind.rule.since,
+        "template": notice.template,
+        "kind": notice.kind,
+        "wrong": notice.kind.is_wrong,
+        "message": notice.message,
+        "rule": notice.kind.rule.source,
+        "since": notice.kind.rule.since,
     }
 
 

@@ -82,7 +82,7 @@ class RunReport:
         remedy = next_step(run, counts)
         if stop:
             remedy = f"{stop.problem.remedy} {remedy}".strip()
-        if self._out.format in {Format.JSON, Format.JSONL}:
+        if self._out.is_json:
             error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
@@ -106,7 +106,7 @@ class RunReport:
             meaning="Messages may have been sent; the counts are of those whose outcome was shown.",
             retry=Retry.DECIDE,
         )
-        if self._out.format in {Format.JSON, Format.JSONL}:
+        if self._out.is_json:
             document = run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
             self._out.result(**document)
         else:
