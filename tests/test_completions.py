@@ -119,6 +119,7 @@ def test_bash_completes_commands_and_options(exosms: Shell, line: str, offered: 
         ("exosms send --type promo", ["promotional"]),
         ("exosms --show-completion z", ["zsh"]),
         ("exosms send -p ", ["prod", "staging", "sandbox"]),
+        ("exosms log -p ", ["prod", "staging", "sandbox"]),
         ("exosms profile use s", ["staging", "sandbox"]),
         ("exosms profile add s", []),
         ("exosms send --to 9876543210 -t o", ["otp", "order-sent"]),

@@ -141,6 +141,7 @@ def test_nothing_sent_is_nothing_printed(exosms: Shell) -> None:
         {"outcome": "failed", "since": 3600.0},
         {"outcome": "delivered", "since": 3600.0},
         {"outcome": "delivered", "to": "+919876543210"},
+        {"outcome": "failed", "profile": "prod"},
     ],
     ids=str,
 )
@@ -190,6 +191,31 @@ def test_the_rows_of_a_run_stand_beside_single_messages(exosms: Shell) -> None:
         .stdout.splitlines()[2]
         .endswith("\tfailed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; run r1 row 2; sandbox")
     )
+
+
+def test_what_one_profile_sent_is_shown_alone(exosms: Shell) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text(
+        'version = 1\n[profiles.uk]\nregion = "sandbox"\ncountry = "GB"\n[profiles.in]\nregion = "sandbox"\n'
+    )
+    config.chmod(0o600)
+    exosms.env |= {"EXOSMS_CONFIG": str(config)}
+    exosms("send", "-p", "uk", "--to", "020 7946 0018", "--from", "ACMEIN", "--body", "Hi")
+    exosms("send", "-p", "in", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hi")
+    options = ("--from", "ACMEIN", "--yes", "--sent-before", "send")
+    for profile in ("uk", "in"):
+        argv = ("bulk", "-", "-p", profile, "--run", f"of-{profile}", *options)
+        assert exosms(*argv, stdin="to,body\n+919876543211,Hi\n").exit_code == 0
+    assert [(message["to"], message["run"]) for message in logged(exosms, "-p", "uk")] == [
+        ("+442079460018", None),
+        ("+919876543211", "of-uk"),
+    ]
+    assert [message["profile"] for message in logged(exosms, "--profile", "in", "--to", "98765 43210")] == ["in"]
+    assert len(logged(exosms, "-p", "uk", "--to", "020 7946 0018")) == 1
+    assert logged(exosms, "-p", "uk", "--run", "of-in") == []
+    config.write_text("version = 1\n")
+    assert len(logged(exosms, "-p", "uk")) == 2, "a profile that was removed sent what it sent"
+    assert exosms("log", "-p", "uk", "--to", "020 7946 0018").exit_code == 4
 
 
 def test_an_unknown_run_is_refused_with_the_nearest_name(exosms: Shell) -> None:

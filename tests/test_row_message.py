@@ -18,13 +18,13 @@ from exosms.templates.registry import Registered
 from exosms.templates.syntax import parse, render
 from exosms.templates.variables import LINK_STARTS
 
-LETTERHEAD = MessageFields(sender="ACMEIN", dlt_entity_id="1101161234567890123")
+FIELDS = MessageFields(sender="ACMEIN", dlt_entity_id="1101161234567890123")
 OTP = Registered(name="otp", text="{#numeric#} is your OTP for {#var#}. - Acme", variables=("code", "app"))
 
 
 def mapper(*headers: str, **options: Any) -> RowMapper:
     defaults: dict[str, Any] = {
-        "message_fields": LETTERHEAD,
+        "message_fields": FIELDS,
         "country": "IN",
         "to_column": None,
         "template": None,

@@ -1,12 +1,12 @@
 """``exosms log``: what this machine sent."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, open_ledger, run_of
-from exosms.cli.output.out import Format, Out, error_document
+from exosms.cli.output.out import Document, Format, Out, error_document
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.history import History, HistoryFilter
@@ -31,6 +31,16 @@ def command(
         str | None,
         o.option("--run", metavar="RUN", autocompletion=completion_values.runs, help="Only the rows of this run."),
     ] = None,
+    profile: Annotated[
+        str | None,
+        o.option(
+            "-p",
+            "--profile",
+            metavar="NAME",
+            autocompletion=completion_values.profiles,
+            help="Only what this profile sent; numbers without + are of its country.",
+        ),
+    ] = None,
     out: o.Printer,
 ) -> int:
     """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
@@ -42,33 +52,35 @@ def command(
     exosms log --to 9876543210 --json
     """
     with open_ledger() as ledger:
-        if run is not None:
-            run = run_of(Journal(ledger), run).name
         wanted = HistoryFilter(
-            to=_number(to, out) if to else None, since=since, once_key=once, outcome=outcome, run=run
+            to=_number(to, profile, out) if to else None,
+            since=since,
+            once_key=once,
+            outcome=outcome,
+            run=run_of(Journal(ledger), run).name if run is not None else None,
+            profile=profile,
         )
         entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
             return _show_document(out, entries)
-        if not _show_all(out, entries) and out.is_human:
-            out.tell("nothing was sent from this machine that matches")
+        _show_all(out, entries)
     return ExitCode.OK
 
 
-def _number(text: str, out: Out) -> str:
+def _number(text: str, profile: str | None, out: Out) -> str:
     """Return a recipient as the ledger has it; without ``+`` it is of the profile's country, as in `send`."""
     from exosms.sms.phone import parse
 
     if text.startswith("+"):
         return parse(text)
-    return parse(text, country=find_settings(out, AccountOptions(), account_needed=False).country)
+    return parse(text, country=find_settings(out, AccountOptions(profile=profile), account_needed=False).country)
 
 
 def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
     """Print one document as its messages come, however many; an error on the way ends it as a document, too."""
     error: ExosmsError | None = None
 
-    def messages() -> Iterator[Mapping[str, Any]]:
+    def messages() -> Iterator[Document]:
         nonlocal error
         try:
             yield from map(_document, entries)
@@ -76,33 +88,31 @@ def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
             error = raised
             out.fail(raised.message, remedy=raised.remedy)
 
-    def rest() -> Mapping[str, Any]:
-        return {"exit_code": _exit_code(error), "error": error_document(error) if error else None}
+    def rest() -> Document:
+        return {"exit_code": exit_code(), "error": error_document(error) if error else None}
+
+    def exit_code() -> int:
+        return int(error.exit_code if error else ExitCode.OK)
 
     out.long_result("messages", messages(), rest)
-    return _exit_code(error)
+    return exit_code()
 
 
-def _exit_code(error: ExosmsError | None) -> int:
-    return int(error.exit_code if error else ExitCode.OK)
+def _show_all(out: Out, entries: Iterable[LedgerEntry]) -> None:
+    """Print entries as they come, however many."""
+    entry = None
+    for entry in entries:
+        if out.is_json:
+            out.document(_document(entry))
+        elif out.is_human:
+            _draw(out, entry)
+        else:
+            out.line(local(entry.created_at), _outcome(entry), entry.recipient, entry.sid or "", _about(entry))
+    if entry is None and out.is_human:
+        out.tell("nothing was sent from this machine that matches")
 
 
-def _show_all(out: Out, entries: Iterable[LedgerEntry]) -> int:
-    """Print entries as they come, however many, and return how many there were."""
-    count = 0
-    for count, entry in enumerate(entries, start=1):  # noqa: B007  # returned when the loop is done
-        match out.format:
-            case Format.JSONL:
-                out.document(_document(entry))
-            case Format.HUMAN:
-                _draw(out, entry)
-            case _:
-                cells = (_outcome(entry), entry.recipient, entry.sid or "", _about(entry))
-                out.line(local(entry.created_at), *cells)
-    return count
-
-
-def _document(entry: LedgerEntry) -> Mapping[str, Any]:
+def _document(entry: LedgerEntry) -> Document:
     delivery = entry.delivery
     return {
         "at": local(entry.created_at),

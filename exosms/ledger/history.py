@@ -29,6 +29,7 @@ class HistoryFilter(NamedTuple):
     once_key: str | None = None
     outcome: str | None = None
     run: str | None = None
+    profile: str | None = None
 
 
 class History:
@@ -71,12 +72,16 @@ class History:
             "m.created_at >= ?": self._moment(wanted.since),
             "m.once_key = ?": wanted.once_key,
         }
-        return self._select(_SINGLY, _with(conditions, wanted.outcome), order="m.created_at, m.id")
+        narrowed = _with(conditions, wanted.outcome)
+        if wanted.profile is not None:
+            narrowed["m.profile = ?"] = wanted.profile  # afterwards, since it narrows little
+        return self._select(_SINGLY, narrowed, order="m.created_at, m.id")
 
     def _rows(self, run: Run, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         """Yield the rows of a run that were sent or settled; what waits was not sent yet."""
         since = self._moment(wanted.since)
-        if wanted.once_key is not None or (since is not None and run.is_finished and run.updated_at < since):
+        is_older = since is not None and run.is_finished and run.updated_at < since
+        if is_older or wanted.once_key is not None or wanted.profile not in {None, run.profile}:
             return iter(())
         # The plus keeps SQLite from walking through every run where the recipient has an index.
         conditions = {
