@@ -147,9 +147,9 @@ class _Examination:
         return confirmed(f"Also send key and token to {other} ({other.host})?")
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
-        line = RecordingTransport(open_line(self._out, account, timeout=self._timeout))
-        receipt = Client(line, account_sid=account.sid).check_credentials()
-        return receipt, line.reply
+        transport = RecordingTransport(open_line(self._out, account, timeout=self._timeout))
+        receipt = Client(transport, account_sid=account.sid).check_credentials()
+        return receipt, transport.reply
 
 
 def _redacted(check: Check) -> Check:

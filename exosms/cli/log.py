@@ -15,34 +15,25 @@ from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.times import local
 
+_FILTERS = {
+    "to": o.option("--to", metavar="NUMBER", help="Only this recipient."),
+    "since": o.option(
+        "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
+    ),
+    "once_key": o.option("--once", metavar="KEY", help="Only this once key."),
+    "outcome": o.choice(Outcome, "--outcome", about="Only this outcome."),
+    "run": o.option("--run", metavar="RUN", autocompletion=completion_values.runs, help="Only the rows of this run."),
+    "profile": o.option(
+        "-p",
+        "--profile",
+        metavar="NAME",
+        autocompletion=completion_values.profiles,
+        help="Only what this profile sent; numbers without + are of its country.",
+    ),
+}
 
-def command(
-    *,
-    to: Annotated[str | None, o.option("--to", metavar="NUMBER", help="Only this recipient.")] = None,
-    since: Annotated[
-        float | None,
-        o.option(
-            "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
-        ),
-    ] = None,
-    once: Annotated[str | None, o.option("--once", metavar="KEY", help="Only this once key.")] = None,
-    outcome: Annotated[Outcome | None, o.choice(Outcome, "--outcome", about="Only this outcome.")] = None,
-    run: Annotated[
-        str | None,
-        o.option("--run", metavar="RUN", autocompletion=completion_values.runs, help="Only the rows of this run."),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        o.option(
-            "-p",
-            "--profile",
-            metavar="NAME",
-            autocompletion=completion_values.profiles,
-            help="Only what this profile sent; numbers without + are of its country.",
-        ),
-    ] = None,
-    out: o.Printer,
-) -> int:
+
+def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.Printer) -> int:
     """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
 
     The rows of a bulk run are together, at the time when it started.
@@ -52,14 +43,9 @@ def command(
     exosms log --to 9876543210 --json
     """
     with open_ledger() as ledger:
-        wanted = HistoryFilter(
-            to=_number(to, profile, out) if to else None,
-            since=since,
-            once_key=once,
-            outcome=outcome,
-            run=run_of(Journal(ledger), run).name if run is not None else None,
-            profile=profile,
-        )
+        if wanted.run is not None:
+            wanted = wanted._replace(run=run_of(Journal(ledger), wanted.run).name)
+        wanted = wanted._replace(to=_number(wanted.to, wanted.profile, out) if wanted.to else None)
         entries = History(ledger).log(wanted)
         if out.format is Format.JSON:
             return _show_document(out, entries)

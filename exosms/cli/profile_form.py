@@ -47,16 +47,8 @@ class GivenProfile(NamedTuple):
     @property
     def of_account(self) -> tuple[str, ...]:
         """The options given that say something of the account."""
-        options = {
-            "--region": self.region,
-            "--base-url": self.base_url,
-            "--account-sid": self.account_sid,
-            "--api-key": self.api_key,
-            "--token-stdin": self.token_stdin or None,
-            "--token-file": self.token_file,
-            "--token-command": self.token_command,
-        }
-        return tuple(option for option, value in options.items() if value is not None)
+        fields = self._replace(sender=None, dlt_entity_id=None)._asdict()
+        return tuple(f"--{name.replace('_', '-')}" for name, value in fields.items() if value not in {None, False})
 
     @property
     def leaves_account(self) -> bool:
@@ -136,23 +128,21 @@ class ProfileForm:
         Raises ConfigError if something is missing and nobody can be asked.
         """
         given = self._given
+        profile = Profile(name=self._name, sender=given.sender, dlt_entity_id=given.dlt_entity_id)
         if before and given.leaves_account:
-            return Profile(name=self._name, sender=given.sender, dlt_entity_id=given.dlt_entity_id)
+            return profile
         region = self._region()
-        if region is Region.SANDBOX:
-            return self._of_sandbox()
-        sid = self._need(_SID, given.account_sid)
-        key = self._need(_KEY, given.api_key)
-        token = self._token(is_replaced=before is not None)
-        return Profile(
-            name=self._name,
+        if region is Region.SANDBOX:  # which has no account: what was given of one is not kept
+            for option in given.of_account:
+                if option != "--region":
+                    self._out.warn(f"{option} is ignored, because the region is the sandbox, which has no account")
+            return profile._replace(region=region)
+        return profile._replace(
             region=region,
             base_url=self._base_url,
-            account_sid=sid,
-            api_key=Secret(key),
-            token=token,
-            sender=given.sender,
-            dlt_entity_id=given.dlt_entity_id,
+            account_sid=self._need(_SID, given.account_sid),
+            api_key=Secret(self._need(_KEY, given.api_key)),
+            token=self._token(is_replaced=before is not None),
         )
 
     def _region(self) -> Region | None:
@@ -161,18 +151,6 @@ class ProfileForm:
             return None
         text = self._need(_REGION, self._given.region)
         return parse_region(text) if text else None
-
-    def _of_sandbox(self) -> Profile:
-        """Return a profile of the sandbox, which has no account: what was given of one is not kept."""
-        for option in self._given.of_account:
-            if option != "--region":
-                self._out.warn(f"{option} is ignored, because the region is the sandbox, which has no account")
-        return Profile(
-            name=self._name,
-            region=Region.SANDBOX,
-            sender=self._given.sender,
-            dlt_entity_id=self._given.dlt_entity_id,
-        )
 
     def _token(self, *, is_replaced: bool) -> TokenSource:
         """Return where the token is; raises ConfigError if that, or anything before it, is missing."""

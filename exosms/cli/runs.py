@@ -135,13 +135,7 @@ def resolve(
         if once is not None:
             what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
         else:
-            run = run_of(journal, name or "")
-            what, resolved = f"run {run.name}", journal.resolve(run, outcome=Outcome(decision), row=row)
-            if row is not None and not resolved:
-                raise InputError(
-                    f"The run {run.name} has no unknown row {row}",
-                    remedy=f"exosms runs export {run.name} shows its rows.",
-                )
+            what, resolved = f"run {name}", _resolve_rows(journal, name or "", Outcome(decision), row)
     if not (resolved or out.is_json):
         out.tell(f"the {what} has no unknown messages")
         return ExitCode.OK
@@ -242,6 +236,16 @@ def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
             remedy="exosms log lists what was sent.",
         )
     return ledger.resolve(once, outcome=outcome)
+
+
+def _resolve_rows(journal: Journal, name: str, outcome: Outcome, row: int | None) -> int:
+    run = run_of(journal, name)
+    resolved = journal.resolve(run, outcome=outcome, row=row)
+    if row is not None and not resolved:
+        raise InputError(
+            f"The run {name} has no unknown row {row}", remedy=f"exosms runs export {name} shows its rows."
+        )
+    return resolved
 
 
 @contextmanager

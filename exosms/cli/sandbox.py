@@ -88,5 +88,5 @@ def command(
             f"The sandbox cannot listen on port {port}: {error.strerror}", remedy="Choose another with --port, or 0."
         ) from error
     except Interrupted:
-        return ExitCode.OK
+        pass  # as it is meant to end
     return ExitCode.OK

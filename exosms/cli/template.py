@@ -239,8 +239,7 @@ def lint(
     """
     from exosms.templates.lint import lint as lint_registry
 
-    path = _path(place, must_exist=True)
-    known = registry.read(path)
+    known = _registry(place)
     return _report(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
 
 

@@ -150,11 +150,12 @@ class Out:
 
     def warn(self, text: str) -> None:
         """Print a warning."""
-        self._say(f"warning: {text}")
+        self.tell(f"warning: {text}")
 
     def tell(self, text: str) -> None:
         """Print progress or a hint."""
-        self._say(text)
+        if not self.quiet:
+            self._write(self.stderr, f"exosms: {printable(text)}")
 
     def trace(self, text: str) -> None:
         """Print one line of what ``--verbose`` shows."""
@@ -172,10 +173,6 @@ class Out:
         self.fail(error.message, remedy=error.remedy)
         if self.is_json and not self.is_within_document:
             self.result(exit_code=int(error.exit_code), **more, error=error_document(error))
-
-    def _say(self, text: str) -> None:
-        if not self.quiet:
-            self._write(self.stderr, f"exosms: {printable(text)}")
 
     @property
     def width(self) -> int:

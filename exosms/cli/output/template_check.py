@@ -1,11 +1,10 @@
 """How a comparison with a template is shown: for people with the two texts one above the other."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
-from exosms.cli.output.out import Format, Out
+from exosms.cli.output.out import Document, Format, Out
 from exosms.system.escaping import printable
 from exosms.templates.check import TemplateCheck
 from exosms.templates.explain.explain import Explanation
@@ -126,7 +125,7 @@ def _visible(text: str) -> str:
     return printable(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "↵").replace("\t", "⇥"))
 
 
-def document(verdict: TemplateCheck) -> Mapping[str, Any]:
+def document(verdict: TemplateCheck) -> Document:
     """Return a comparison with the keys that scripts rely on."""
     return {
         "match": verdict.matches,
@@ -138,10 +137,10 @@ def document(verdict: TemplateCheck) -> Mapping[str, Any]:
     }
 
 
-def problem_documents(verdict: TemplateCheck) -> Sequence[Mapping[str, Any]]:
+def problem_documents(verdict: TemplateCheck) -> Sequence[Document]:
     """Return every difference; that no template is like the text is one too, so that a mismatch is never without."""
     if verdict.matches or verdict.problems:
-        return [problem_document(problem) for problem in verdict.problems]
+        return [problem._asdict() for problem in verdict.problems]
     return [
         {
             "kind": "unlike_all",
@@ -153,22 +152,3 @@ def problem_documents(verdict: TemplateCheck) -> Sequence[Mapping[str, Any]]:
             "change": "",
         }
     ]
-
-
-def problem_document(problem: Explanation) -> Mapping[str, Any]:
-    """Return one difference; offsets are 0-based code points, ends exclusive."""
-    return {
-        "kind": problem.kind,
-        "cause": problem.cause,
-        "offset": problem.offset,
-        "end": problem.end,
-        "template_offset": problem.template_offset,
-        "template_end": problem.template_end,
-        "expected": problem.expected,
-        "found": problem.found,
-        "explanation": problem.explanation,
-        "change": problem.change,
-        "replacement": problem.replacement,
-        "variable": problem.variable,
-        "note": problem.note,
-    }
