@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exosms.bulk.plan import Plan
-from exosms.cli.output.out import Document, Format, Out, facts
+from exosms.cli.output.out import Document, Out, facts
 from exosms.cli.output.progress import duration
 from exosms.cli.output.runs import counts_document
 from exosms.ledger.staging import Totals
@@ -20,7 +20,7 @@ def laid_out(totals: Totals) -> Document:
 
 def show_plan(plan: Plan, goes_out: Sequence[tuple[str, str]], out: Out, *, run: str | None, file: str) -> None:
     """Show what would be sent; a person also sees ``goes_out``."""
-    if out.format in {Format.JSON, Format.JSONL}:
+    if out.is_json:
         out.result(
             run=run,
             file=file,
