@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exosms.cli.app import entry_point
-from exosms.exotel import client, exchange, matching, outcome
-from exosms.ledger import reclaim, run_rows, runs
+from exosms.exotel import client, exchange, outcome, reply_matching
+from exosms.ledger import dead_processes, run_rows, runs
 from exosms.ledger.database import Database
 
 
@@ -18,7 +18,7 @@ def resends_what_was_in_flight() -> None:
             "UPDATE rows SET state = 'waiting', error = ? WHERE run = ? AND state = 'in_flight'", (because, run)
         ).rowcount
 
-    reclaim.lose = lose
+    dead_processes.lose = lose
 
 
 def claims_too_late() -> None:
@@ -40,11 +40,11 @@ def retries_without_an_answer() -> None:
 def trusts_the_order_of_a_reply() -> None:
     """Give the first Sid to the first message and so on."""
 
-    def match(messages: Sequence[Any], items: Sequence[Any]) -> matching.Matching:
+    def match(messages: Sequence[Any], items: Sequence[Any]) -> reply_matching.Matching:
         said = (*items, *[None] * len(messages))[: len(messages)]
-        return matching.Matching(said=said, fits=True)
+        return reply_matching.Matching(said=said, fits=True)
 
-    matching.match = match
+    reply_matching.match = match
 
 
 VARIANTS: dict[str, Callable[[], None]] = {

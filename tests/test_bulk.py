@@ -25,7 +25,7 @@ from faulty import FaultyExotel
 from misbehaving import Misbehaving, answers
 
 from exosms.bulk import run as bulk_module
-from exosms.bulk.carriers import Carriers, Request
+from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.errors import ExosmsError, GuardError
 from exosms.exotel import exchange
 from exosms.exotel.client import Batch
@@ -982,7 +982,7 @@ def test_a_carrier_that_left_no_thread_for_an_exchange_ends(monkeypatch: pytest.
         return Batch((), whole=not messages)
 
     monkeypatch.setattr(threading.Thread, "start", starting)
-    carriers = Carriers(send, most=8)
+    carriers = RequestThreads(send, most=8)
     carriers.carry(Request(due=0, place=1, items=()))
     carriers.carry(Request(due=0, place=2, items=()))
     answer.set()

@@ -17,7 +17,7 @@ from workbooks import inline, ods, ods_gap, ods_row, ods_text, packed, sheet_of,
 from exosms.errors import ExitCode, InputError
 from exosms.tables import sheet as sheets
 from exosms.tables import workbook, workbook_archive
-from exosms.tables.damage import Damage, damage
+from exosms.tables.damaged_numbers import Damage, damage
 from exosms.tables.workbook import is_workbook, open_sheet
 
 Cells = list[tuple[int, list[str]]]

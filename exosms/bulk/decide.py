@@ -1,7 +1,7 @@
 """What keeps a file back although its rows are sound, or leaves rows of it out: each message is sent once."""
 
-from exosms.bulk.policies import Duplicates, SentBefore
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, repeated_rows
+from exosms.bulk.request import Duplicates, SentBefore
 from exosms.errors import GuardError
 from exosms.ledger.runs import Journal, Run, already_on_its_way
 from exosms.ledger.staging import EarlierMessages, Staging

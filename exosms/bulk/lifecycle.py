@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from exosms.bulk.policies import SentBefore
 from exosms.bulk.prepare import BulkSetup
-from exosms.bulk.request import Handling
+from exosms.bulk.request import Handling, SentBefore
 from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
 from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from exosms.bulk.policies import Duplicates
-from exosms.bulk.request import BulkRequest
+from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.table import Row, RowError, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
-from exosms.send.fields import miss_sender
+from exosms.send.message_fields import miss_sender
 from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields

@@ -9,7 +9,7 @@ from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
-from exosms.tables.damage import Damage, damage
+from exosms.tables.damaged_numbers import Damage, damage
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from exosms.bulk.carriers import Carriers, Request
+from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
@@ -94,7 +94,7 @@ class RunDispatcher:
         self.stop: Stop | None = None
         self._run = run
         self._setup = setup
-        self._carriers = Carriers(setup.client.send_batch, most=WORKERS)
+        self._carriers = RequestThreads(setup.client.send_batch, most=WORKERS)
         self._pace = Pace(setup.ledger, run.account, setup.rate)
         self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
         self._later: list[Request] = []

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from exosms.bulk.policies import Duplicates, SentBefore
-from exosms.bulk.request import BulkRequest
+from exosms.bulk.request import BulkRequest, Duplicates, SentBefore
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.errors import UsageError

@@ -9,9 +9,8 @@ from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
 from exosms.bulk.lifecycle import RunContext, begin
 from exosms.bulk.plan import Plan, plan_for
-from exosms.bulk.policies import SentBefore
 from exosms.bulk.prepare import MOST_FLAWS, BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
-from exosms.bulk.request import BulkRequest
+from exosms.bulk.request import BulkRequest, SentBefore
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError
 from exosms.cli.context import (
@@ -29,13 +28,13 @@ from exosms.cli.output.out import Document, Out
 from exosms.cli.output.plan import laid_out, plan_rows, sample_rows, show_plan
 from exosms.cli.output.runs import counts_document, failure, show_end, show_left_out
 from exosms.cli.prompts import agree
-from exosms.cli.run_bulk import carry_out, client_for, go_on, hand_out_results
+from exosms.cli.send_run import carry_out, client_for, go_on, hand_out_results
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging
-from exosms.send.fields import fields_for, guards_for
+from exosms.send.message_fields import fields_for, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.system.signals import Interrupts

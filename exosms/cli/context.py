@@ -68,10 +68,12 @@ def find_template(settings: Settings, name: str) -> "Registered":
 
 def open_client(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Client:
     """Return a client for the account; the sandbox's emulator answers in this process."""
-    return Client(open_line(out, account, timeout=timeout, must_leave=must_leave), account_sid=account.sid)
+    return Client(open_transport(out, account, timeout=timeout, must_leave=must_leave), account_sid=account.sid)
 
 
-def open_line(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Transport:
+def open_transport(
+    out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never
+) -> Transport:
     """Return what carries the account's requests."""
     if account.is_sandbox:
         out.tell("the sandbox answers; nothing is sent")

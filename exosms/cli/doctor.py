@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from exosms import doctor
 from exosms.cli import options as o
-from exosms.cli.context import open_line
+from exosms.cli.context import open_transport
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import can_ask, confirmed
 from exosms.config import paths
@@ -147,7 +147,7 @@ class _Examination:
         return confirmed(f"Also send key and token to {other} ({other.host})?")
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
-        transport = RecordingTransport(open_line(self._out, account, timeout=self._timeout))
+        transport = RecordingTransport(open_transport(self._out, account, timeout=self._timeout))
         receipt = Client(transport, account_sid=account.sid).check_credentials()
         return receipt, transport.reply
 

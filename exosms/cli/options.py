@@ -9,8 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from exosms.bulk.policies import MostFailures
-from exosms.bulk.request import BulkRequest
+from exosms.bulk.request import BulkRequest, MostFailures
 from exosms.cli import completion_values
 from exosms.cli.output.out import Format, Out
 from exosms.errors import InputError, UsageError

@@ -207,7 +207,7 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
     from exosms.bulk import results_csv
     from exosms.bulk.lifecycle import RunContext
     from exosms.cli.output.runs import counts_document, failure
-    from exosms.cli.run_bulk import go_on
+    from exosms.cli.send_run import go_on
     from exosms.system.signals import Interrupts
 
     out.goes_on = True

@@ -94,7 +94,7 @@ def _receipts(
     """Yield what became of each message; in a dry run, which checks the same and writes nothing, what would."""
     from exosms.cli.context import dispatcher_for, drained, ledger_if_there, ledger_or_memory
     from exosms.ledger.messages import OnceKey
-    from exosms.send.fields import guards_for
+    from exosms.send.message_fields import guards_for
     from exosms.send.one import foreseen
 
     guards = guards_for(request.limits, settings, any_hour=request.any_hour)

@@ -119,7 +119,7 @@ def _unchecked(receipt: Receipt) -> Receipt:
 
 
 def _matched(messages: Sequence[Message], items: Sequence[wire.Item], answer: Answer) -> Batch:
-    from exosms.exotel.matching import match
+    from exosms.exotel.reply_matching import match
 
     matching = match(messages, items)
     receipts = tuple(

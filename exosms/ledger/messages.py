@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from exosms.config.account import is_of_sandbox
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
-from exosms.ledger.reclaim import reclaim_messages, reclaimed
+from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
 from exosms.system.times import day_in_india, midnight_in_india

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, touch
 from exosms.ledger.messages import Ledger, State, taken_for_dead
 from exosms.ledger.process_locks import process_of
-from exosms.ledger.reclaim import lose, reclaim_runs, reclaimed, touch
 from exosms.ledger.run_rows import UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exosms.config import paths
 from exosms.config.settings import Settings
 from exosms.errors import ExosmsError, InputError, RecipientsError
-from exosms.send.fields import fields_for
+from exosms.send.message_fields import fields_for
 from exosms.send.request import SendRequest
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
-from exosms.tables.damage import damage
+from exosms.tables.damaged_numbers import damage
 from exosms.tables.records import Record
 from exosms.templates.portal_columns import ExportColumns, ExportField, find_columns, fold, plain
 from exosms.templates.registry import LONGEST_TEXT

@@ -23,7 +23,7 @@ class Request:
     retry: int = field(compare=False, default=0)
 
 
-class Carriers:
+class RequestThreads:
     """Threads that carry requests and bring answers; they know neither journal nor pace."""
 
     def __init__(self, send: Callable[[Sequence[Message]], Batch], *, most: int) -> None:
