@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -115,6 +116,15 @@ ODS_CELLS = [
 def test_so_is_a_cell_of_open_document(attributes: str, text: str, kind: str) -> None:
     content = ods(ods_row(f"<table:table-cell {attributes}><text:p>#N/A</text:p></table:table-cell>"))
     assert in_process(content) == [(1, [text], kind)]
+
+
+def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_layout() -> None:
+    cell = ods_text(
+        "Dear A,<text:line-break/>your<text:tab text:tab-ref='1'/>order</text:p>\n  <text:p>has <text:s/>left."
+    )
+    assert in_process(ods(ods_row(cell)))[0][1] == ["Dear A,\nyour\torder\nhas  left."]
+    with pytest.raises(workbook_archive.WorkbookError, match="CDATA"):
+        in_process(ods(ods_row(ods_text("<![CDATA[a]]>"))))
 
 
 def test_a_formula_is_its_stored_value_and_an_error_is_its_text() -> None:
@@ -321,6 +331,30 @@ def test_a_file_that_is_too_large_is_not_begun(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(workbook, "LARGEST", 100)
     with pytest.raises(InputError, match="a file is larger than 0 MiB"):
         read(written(["a"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems know no signal for a parent's death")
+def test_a_reader_ends_with_whoever_reads_it() -> None:
+    """A command that is killed cannot end it, and it may have two minutes of work before it."""
+    reader = (
+        "import sys, exosms.tables.workbook_child as it; it._end_with_parent(); print(flush=True); sys.stdin.read()"
+    )
+    script = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {reader!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with open(parent.stdout.fileno(), "rb", closefd=False) as said:  # a descriptor, not a path
+        child = int(said.readline())
+    handle = os.pidfd_open(child)
+    parent.kill()
+    assert select.select([handle], [], [], 30)[0]
+    os.close(handle)
+    parent.communicate()
 
 
 def test_a_sheet_that_nobody_goes_through_leaves_no_process() -> None:

@@ -26,6 +26,8 @@ _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
+_BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
+_PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
 _SPACES = re.compile(rb"""\stext:c\s*=\s*["']([0-9]+)["']""")
 
 
@@ -115,7 +117,7 @@ def _drawn_together(pieces: Iterable[bytes], sheet: int, used: _Used) -> Iterato
     columns = sorted(used.columns)
     walk = _OdsWalk()
     skipped = b""
-    for piece in pieces:
+    for piece in map(_as_calamine_reads_it, pieces):
         written: list[bytes] = []
         end = 0
         for found in _TAG.finditer(piece):
@@ -136,6 +138,14 @@ def _drawn_together(pieces: Iterable[bytes], sheet: int, used: _Used) -> Iterato
         if not skipped:
             written.append(piece[end:].lstrip())
         yield b"".join(written)
+
+
+def _as_calamine_reads_it(piece: bytes) -> bytes:
+    """Return text in which breaks and tabs are characters, and nothing stands between paragraphs."""
+    if b"<![CDATA[" in piece:
+        raise WorkbookError("it has CDATA sections, which are not read")
+    piece = _BREAK.sub(lambda found: b"&#10;" if found[1] == b"line-break" else b"&#9;", piece)
+    return _PARAGRAPH_END.sub(rb"\1", piece)
 
 
 def _written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Sequence[int]) -> bytes:

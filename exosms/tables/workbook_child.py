@@ -6,6 +6,7 @@ at the end ``end``, ``flaw`` with the end of a sentence, or ``password``.
 
 import json
 import resource
+import signal
 import sys
 from contextlib import suppress
 from itertools import islice
@@ -19,6 +20,8 @@ _MOST_MEMORY = 1 << 30
 _MOST_SECONDS = 120
 """Of work."""
 _ROWS_A_LINE = 256
+_SET_DEATH_SIGNAL = 1
+"""``PR_SET_PDEATHSIG`` (prctl(2))."""
 
 
 def main() -> None:
@@ -26,6 +29,7 @@ def main() -> None:
     _limit(resource.RLIMIT_AS, _MOST_MEMORY)
     _limit(resource.RLIMIT_CPU, _MOST_SECONDS)
     _limit(resource.RLIMIT_CORE, 0)
+    _end_with_parent()
     try:
         names, rows = read_sheet(sys.stdin.buffer.read(), json.loads(sys.argv[1]))
         _say("sheets", names)
@@ -38,6 +42,14 @@ def main() -> None:
         _say("flaw", str(error))
     except MemoryError:
         _say("flaw", "it needs too much memory")
+
+
+def _end_with_parent() -> None:
+    """Ask to be killed when the process that reads us is; elsewhere than on Linux the limits have to do."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _limit(what: int, most: int) -> None:
