@@ -75,8 +75,15 @@ class RecipientsError(InputError):
 
     def about(self, recipient: str) -> ExosmsError:
         """Return the recipient's own error, or that it was kept back because of another's."""
-        kept_back = GuardError("Not sent, because another recipient was refused", remedy=self.remedy)
+        kept_back = KeptBackError("Not sent, because another recipient was refused", remedy=self.remedy)
         return self._refused.get(recipient, kept_back)
+
+
+class KeptBackError(ExosmsError):
+    """Nothing is wrong with this message: it waits for others, and is then safe to send."""
+
+    exit_code = ExitCode.GUARD
+    kind = "guard"
 
 
 class ConfigError(ExosmsError):

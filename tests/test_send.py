@@ -135,6 +135,8 @@ def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
     ]
     assert "12345" in result.stderr
     assert exosms("log").stdout == ""
+    retries = [message["error"]["retry"] for message in result.json["messages"]]
+    assert sorted(retries) == ["no", "safe"]  # a good one waits for nothing but the bad one
 
 
 @pytest.mark.parametrize(
