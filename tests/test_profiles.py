@@ -856,6 +856,18 @@ def test_a_removed_profile_takes_no_comment_of_others(config: Path) -> None:
     assert config.read_text() == f"# before staging: the team's\n{STAGING.strip()}\n# the end\n"
     remove_profile(config, "staging")
     assert config.read_text() == "# before staging: the team's\n# the end\n"
+    config.write_text(f"{PROD.strip()}\n[profiles.prod.more.of]\nz = 2\n\n# about staging\n{STAGING.strip()}\n")
+    remove_profile(config, "prod")
+    assert config.read_text() == f"\n# about staging\n{STAGING.strip()}\n"
+
+
+def test_a_file_of_comments_gets_its_version(config: Path) -> None:
+    config.write_text("# mine\n")
+    config.chmod(0o600)
+    save_profile(config, named("prod"))
+    assert config_file.read(config).names == ("prod",)
+    assert config.read_text().startswith("version = 1\n") or "\nversion = 1\n" in config.read_text()
+    assert "# mine\n" in config.read_text()
 
 
 def test_the_default_goes_above_what_has_only_tables(config: Path) -> None:

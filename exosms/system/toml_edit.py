@@ -36,7 +36,7 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
             file = read_file(path, target, form, check)
             content = (file.content if file else b"") or f"version = {form.version}\n".encode()
             before = parse(path, content, form)
-            after = deepcopy(before)
+            after = deepcopy(before) or {"version": form.version}
             yield after
             if after != before:
                 mode = 0o600 if form.is_private else file.mode if file else 0o644
@@ -176,9 +176,10 @@ def _remove(document: Any, tables: str, name: str) -> None:
 def _tail(table: Any) -> str:
     """Return the comments below the last key of a table, with the blank lines around them."""
     body = table.value.body
-    own = 1 + max((at for at, (key, _) in enumerate(body) if key), default=-1)
-    below = "".join(item.as_string() for _, item in body[own:])
-    return below if "#" in below else ""
+    own = max((at for at, (key, _) in enumerate(body) if key), default=-1)
+    below = "".join(item.as_string() for _, item in body[own + 1 :])
+    deeper = _tail(body[own][1]) if own >= 0 and _body(body[own][1]) is not None else ""
+    return deeper + (below if "#" in below else "")
 
 
 # Values as TOML.
