@@ -165,6 +165,7 @@ def _check_batch(sent: Batch, status: int, items: Sequence[wire.Item]) -> None:
 
 
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_JSON_PAIR = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _JSON_SIGNS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _XML_NOISE = re.compile(r"<!\[CDATA\[|\]\]>|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _XML_ENTITY = re.compile(r"&(?:#(\d+)|#x([0-9a-fA-F]+)|(lt|gt|amp|quot|apos));")
@@ -191,12 +192,18 @@ def _decodings(data: bytes) -> Iterator[str]:
 
 def _spellings(text: str) -> Iterator[str]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    unescaped = _JSON_ESCAPE.sub(
+    yield _whole(text)
+    yield _whole(_unescaped(text))
+    yield _halved(
+        _unescaped(_JSON_PAIR.sub(lambda pair: _joined(chr(int(pair[1], 16)) + chr(int(pair[2], 16))), text))
+    )
+    yield _whole(_XML_ENTITY.sub(_xml_character, _XML_NOISE.sub("", text)))
+
+
+def _unescaped(text: str) -> str:
+    return _JSON_ESCAPE.sub(
         lambda found: chr(int(found[1], 16)) if found[1] else _JSON_SIGNS.get(found[2], found[2]), text
     )
-    yield _whole(text)
-    yield _whole(unescaped)
-    yield _whole(_XML_ENTITY.sub(_xml_character, _XML_NOISE.sub("", text)))
 
 
 def _xml_character(found: re.Match[str]) -> str:
@@ -208,12 +215,16 @@ def _xml_character(found: re.Match[str]) -> str:
 
 def _whole(text: str) -> str:
     """Return the text with its surrogate pairs joined, and halves of some as a question mark."""
-    joined = re.sub("[\ud800-\udbff][\udc00-\udfff]", _joined, text)
-    return joined.encode("utf-8", "replace").decode()
+    return _halved(re.sub("[\ud800-\udbff][\udc00-\udfff]", lambda pair: _joined(pair[0]), text))
 
 
-def _joined(pair: re.Match[str]) -> str:
-    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+def _halved(text: str) -> str:
+    """Return the text with a question mark for each surrogate; JSON joins two escapes, but none with a raw one."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _joined(pair: str) -> str:
+    return pair.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _sms(**fields: object) -> dict[str, Any]:
