@@ -98,6 +98,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file and of the lock that marks us as alive."""
+        with suppress(LedgerError):  # what was left by others that could not: the next command tries it again
+            self.erase_log()
         self.connection.close()
         self.owners.leave()
 
@@ -114,6 +116,23 @@ class Database:
                 yield self.connection
             finally:
                 self._in_transaction = False
+
+    def erase_log(self) -> None:
+        """Empty the write-ahead log, where texts still stand that were erased: ``secure_delete`` leaves them there.
+
+        Nobody is waited for, since whoever sends would wait for us meanwhile: while others read what is in the log it
+        stays, and the next command that ends tries again.
+        """
+        if self._path is None:
+            return
+        with translated(self._path):
+            self.connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                # First as much as can be done without keeping others from writing, so that the rest takes no time.
+                for mode in ("PASSIVE", "TRUNCATE"):
+                    self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            finally:
+                self.connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}").fetchall()
 
     def _require_in_place(self) -> None:
         """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""

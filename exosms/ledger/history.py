@@ -1,6 +1,8 @@
 """What was sent from here, single messages and rows of bulk runs alike, with what became of each."""
 
 import heapq
+import json
+from array import array
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,6 +11,9 @@ from exosms.ledger.messages import DELIVERY, ENTRY, Ledger, LedgerEntry, State, 
 from exosms.ledger.run_rows import rows_as_seen
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
+
+_PAGE = 1000
+"""Entries that are read at once: nothing of the ledger stays open while somebody reads them, however slowly."""
 
 _SINGLY = "(SELECT *, NULL AS run_id, NULL AS run, NULL AS row, NULL AS line FROM messages) m"
 _IN_BULK = """
@@ -103,17 +108,27 @@ class History:
         columns = ", ".join(
             (*(f"m.{name}" for name in own[:-1]), "d.checked_at", *(f'd."{name}"' for name in DELIVERY))
         )
+        joined = f"{source} LEFT JOIN deliveries d ON d.account = m.account AND d.sid = m.sid"
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        values = tuple(conditions.values())
         with translated():
-            cursor = self._connection.execute(
-                f"SELECT {columns} FROM {source} LEFT JOIN deliveries d ON d.account = m.account AND d.sid = m.sid"
-                f" {where} ORDER BY {order}",
-                tuple(conditions.values()),
-            )
-            for row in cursor:
-                values = dict(zip(own, row, strict=False))
-                delivery = read_delivery(row[len(own) :]) if values["checked_at"] is not None else None
-                yield read_entry(values, delivery)
+            # Their numbers alone first: what is found, and in which order, is settled at one moment.
+            found = self._connection.execute(f"SELECT m.id FROM {joined} {where} ORDER BY {order}", values)
+            ids = array("q", (number for (number,) in found))
+        # The plus keeps SQLite from beginning elsewhere: every page would look for everything again. They are checked
+        # once more, since an outcome may have come meanwhile.
+        again = (condition if "run_id" in condition else f"+{condition}" for condition in conditions)
+        kept = f"WHERE {' AND '.join(('m.id IN (SELECT value FROM json_each(?))', *again))}"
+        for start in range(0, len(ids), _PAGE):
+            some = json.dumps(ids[start : start + _PAGE].tolist())
+            with translated():
+                rows = self._connection.execute(
+                    f"SELECT {columns} FROM {joined} {kept} ORDER BY {order}", (some, *values)
+                ).fetchall()
+            for row in rows:
+                named = dict(zip(own, row, strict=False))
+                delivery = read_delivery(row[len(own) :]) if named["checked_at"] is not None else None
+                yield read_entry(named, delivery)
 
 
 def _with(conditions: Mapping[str, object], outcome: str | None) -> dict[str, object]:

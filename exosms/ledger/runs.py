@@ -149,7 +149,7 @@ class Journal:
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
                 (before,),
             )
-        self._checkpoint()
+        self._database.erase_log()
         return purged
 
     def release(self, run: Run, *, exit_code: int | None) -> None:
@@ -165,11 +165,7 @@ class Journal:
                 "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
                 (exit_code, run.id, run.owner),
             )
-        self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        with translated():
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._database.erase_log()
 
     def counts(self, run: Run) -> Mapping[str, int]:
         """Return how many rows are in each state."""

@@ -46,6 +46,8 @@ _COLUMNS = (
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
+_PAGE = 1000
+"""Rows that are read at once: no statement stays open while they are printed."""
 _IS_OVER = "r.state <> 'in_flight'"
 """What is not over is looked at again when its turn comes, since it may come to nothing."""
 
@@ -165,14 +167,18 @@ class Staging:
 
     def left_out(self) -> Iterator[LeftOut]:
         """Yield the rows that are not to be sent, in order."""
-        with translated():
-            yield from map(
-                LeftOut._make,
-                self._connection.execute(
+        after = 0
+        while True:
+            with translated():
+                page = self._connection.execute(
                     "SELECT number, line, recipient, state, error FROM temp.staged"
-                    " WHERE state IN ('rejected', 'skipped') ORDER BY number"
-                ),
-            )
+                    " WHERE state IN ('rejected', 'skipped') AND number > ? ORDER BY number LIMIT ?",
+                    (after, _PAGE),
+                ).fetchall()
+            yield from map(LeftOut._make, page)
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
 
     def envelopes(self) -> Envelopes:
         """Count the messages that may share requests, as ``bulk`` puts them together."""
