@@ -78,7 +78,9 @@ def install(fate: Fate) -> None:
             return done
 
     connect = sqlite3.connect
-    setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **options, factory=Connection))  # noqa: B010
+    kinds = {":memory:": sqlite3.Connection}  # which needs no disk
+    watched_connect = lambda path, **options: connect(path, factory=kinds.get(path, Connection), **options)  # noqa: E731
+    setattr(sqlite3, "connect", watched_connect)  # noqa: B010
 
     def watch(owner: Any, name: str) -> None:
         real = getattr(owner, name)

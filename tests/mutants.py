@@ -326,6 +326,13 @@ LEDGER = (
         ("test_never_twice.py::test_a_signal_while_waiting_to_retry_leaves_nothing_behind",),
     ),
     Mutant(
+        "a key holds without a ledger",
+        "send/one.py",
+        "if self.is_ledger_needed or ledger",
+        "if ledger",
+        ("test_without_ledger.py::test_a_ledger_that_somebody_keeps_locked_holds_nothing_back",),
+    ),
+    Mutant(
         "a result is not settled",
         "send/one.py",
         "        self._settle(entry_id, receipt)\n        return receipt",

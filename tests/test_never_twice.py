@@ -135,16 +135,6 @@ def test_without_a_ledger_once_refuses_and_a_plain_send_warns(exosms: Shell) -> 
         assert "without a ledger" in sent.stderr
 
 
-def test_with_a_corrupt_ledger_nothing_leaves(exosms: Shell) -> None:
-    state = exosms.home / "state"
-    state.mkdir()
-    (state / "ledger.db").write_bytes(b"x" * 5000)
-    with Misbehaving(answers(200, GOOD)) as server:
-        result = exosms(*argv(server, *ONE), env=ACCOUNT)
-        assert (result.exit_code, server.requests) == (4, 0)
-        assert "ledger.db" in result.stderr
-
-
 def test_the_first_signal_lets_the_request_in_flight_finish(exosms: Shell) -> None:
     go = threading.Event()
     with Misbehaving(does(awaits_all, when(go), says(answer(200, GOOD))), answers(200, GOOD)) as server:

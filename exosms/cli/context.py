@@ -16,7 +16,7 @@ from exosms.config.settings import Account, AccountOptions, Settings, resolve, t
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
-from exosms.ledger.database import LedgerUnavailableError
+from exosms.ledger.database import LedgerError, LedgerUnavailableError
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession
 from exosms.sms.message import Receipt
@@ -115,12 +115,13 @@ def dispatcher_for(
     *,
     timeout: float,
     retry_for: float,
+    is_ledger_needed: bool = True,
 ) -> "Dispatcher":
     """Return what sends messages one by one; what was not sent is tried again for ``retry_for`` seconds."""
     from exosms.send.one import Dispatcher
 
     session = session_for(settings, ledger, out, interrupts, timeout=timeout)
-    return Dispatcher(session, guards, retry_until=time.monotonic() + retry_for, warn=out.warn)
+    return Dispatcher(session, guards, time.monotonic() + retry_for, out.warn, is_ledger_needed)
 
 
 def drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:
@@ -138,11 +139,14 @@ def _emulator(out: Out) -> "Emulator":
     from exosms.sandbox.store import MessageStore
 
     directory = paths.state_directory(os.environ)
+    tell_loss = partial(
+        out.warn, "the sandbox has no place to remember this message, so later commands will not know it"
+    )
     if directory is not None:
         try:
-            return Emulator(MessageStore(directory / "sandbox.db"))
+            return Emulator(MessageStore(directory / "sandbox.db", tell_loss=tell_loss))
         except (OSError, sqlite3.Error):
-            out.warn("the sandbox has no place to remember this message, so later commands will not know it")
+            tell_loss()
     return Emulator(MessageStore())
 
 
@@ -152,13 +156,17 @@ def open_ledger() -> "closing[Ledger]":
 
 
 def ledger_or_memory(out: Out, needed_for: str | None = None) -> "closing[Ledger]":
-    """Hand out the ledger; where there is no place for one, a command that does not need it goes on without."""
+    """Hand out the ledger; where it cannot be opened, a command that does not need it goes on without."""
+    from exosms.send.one import going_on_without
+
     try:
         return open_ledger()
-    except LedgerUnavailableError as error:
-        if needed_for:
+    except (LedgerUnavailableError, LedgerError) as error:
+        if needed_for and isinstance(error, LedgerUnavailableError):
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
-        out.warn(f"{error.message}; continuing without a ledger, so other commands will not know about this one")
+        if needed_for:
+            raise
+        out.warn(going_on_without(error))
         return closing(Ledger.in_memory())
 
 

@@ -109,7 +109,14 @@ def _receipts(
             yield from [foreseen(message, ledger, account, once) for message in messages]
             return
         dispatcher = dispatcher_for(
-            settings, ledger, guards, out, interrupts, timeout=request.timeout, retry_for=request.retry_for
+            settings,
+            ledger,
+            guards,
+            out,
+            interrupts,
+            timeout=request.timeout,
+            retry_for=request.retry_for,
+            is_ledger_needed=bool(needed_for),
         )
         receipts = drained(dispatcher.deliver_all(messages, once=once), out, interrupts)
         if request.wait is not None:

@@ -39,7 +39,7 @@ class LedgerUnavailableError(ConfigError):
 
 
 class LedgerError(ConfigError):
-    """The ledger is there but cannot be trusted or written; nothing may leave."""
+    """The ledger is there but cannot be trusted or written; nothing may leave for which it has to vouch."""
 
 
 class Database:
@@ -95,6 +95,11 @@ class Database:
         connection = sqlite3.connect(":memory:", **_OPTIONS)
         _migrate(connection, Path(":memory:"))
         return cls(connection, Owners(None), clock=clock)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether this process alone knows it."""
+        return self._path is None
 
     def close(self) -> None:
         """Let go of the file and of the lock that marks us as alive."""

@@ -6,8 +6,10 @@ result is committed before it is shown. Whatever a process that died had in flig
 Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come here.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,6 +74,8 @@ class LedgerEntry(NamedTuple):
 ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "line", "delivery", "checked_at"})
 """The columns of a message that are of its own table."""
 
+_PACE = "account, next_at, blocked_until, written_at"
+
 DELIVERY = Delivery._fields
 """The columns of what became of one."""
 
@@ -106,6 +110,20 @@ class Ledger:
     def close(self) -> None:
         """Let go of the ledger and of the lock that marks us as alive."""
         self.database.close()
+
+    def go_on_in_memory(self) -> None:
+        """Let go of a file that cannot be written: from now on this process alone knows what it sends.
+
+        The pace of accounts is taken along where it can still be read.
+        """
+        pace: list[tuple[object, ...]] = []
+        with suppress(sqlite3.Error):
+            pace = self._connection.execute(f"SELECT {_PACE} FROM pace").fetchall()
+        with suppress(sqlite3.Error, OSError):
+            self.close()
+        self.database = Database.in_memory(clock=self._clock)
+        self._connection = self.database.connection
+        self._connection.executemany(f"INSERT INTO pace ({_PACE}) VALUES (?, ?, ?, ?)", pace)
 
     def claim(
         self,
@@ -292,7 +310,7 @@ class Ledger:
 
     def _set_pace(self, account: str, now: float, *, next_at: float, blocked_until: float) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO pace (account, next_at, blocked_until, written_at) VALUES (?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO pace ({_PACE}) VALUES (?, ?, ?, ?)",
             (account, next_at, blocked_until, now),
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _COLUMNS = "sid, account, sender, recipient, body, ends_with, created_at, callback, custom_field"
 _TABLE = f"CREATE TABLE IF NOT EXISTS messages ({_COLUMNS}, PRIMARY KEY (sid)) WITHOUT ROWID"
@@ -29,10 +29,14 @@ class StoredMessage(NamedTuple):
 
 
 class MessageStore:
-    """Messages by Sid. With a path they are in SQLite there; sqlite3.Error and OSError pass to the caller."""
+    """Messages by Sid. With a path they are in SQLite there; sqlite3.Error and OSError pass to the caller.
 
-    def __init__(self, path: Path | None = None) -> None:
+    Where somebody is to hear that messages were lost, those that cannot be written are kept in memory instead.
+    """
+
+    def __init__(self, path: Path | None = None, *, tell_loss: "Callable[[], None] | None" = None) -> None:
         self._path = path
+        self._tell_loss = tell_loss
         self._memory: dict[str, StoredMessage] = {}
         self._lock = threading.Lock()
         if path is not None:
@@ -44,19 +48,26 @@ class MessageStore:
     def add(self, messages: list[StoredMessage]) -> None:
         """Keep messages, all or none."""
         if self._path is None:
-            with self._lock:
-                self._memory.update({message.sid: message for message in messages})
+            self._remember(messages)
             return
-        with self._connection() as connection:
-            connection.executemany(
-                f"INSERT INTO messages VALUES ({', '.join('?' * 9)})",  # noqa: S608  # nothing but question marks
-                messages,
-            )
+        import sqlite3
+
+        try:
+            with self._connection() as connection:
+                connection.executemany(
+                    f"INSERT INTO messages VALUES ({', '.join('?' * 9)})",  # noqa: S608  # nothing but question marks
+                    messages,
+                )
+        except sqlite3.Error:
+            if self._tell_loss is None:
+                raise
+            self._tell_loss()
+            self._remember(messages)
 
     def get(self, account: str, sid: str) -> StoredMessage | None:
         """Return an account's message."""
-        if self._path is None:
-            message = self._memory.get(sid)
+        message = self._memory.get(sid)
+        if self._path is None or message:
             return message if message and message.account == account else None
         with self._connection() as connection:
             row = connection.execute(
@@ -73,6 +84,10 @@ class MessageStore:
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
         return [StoredMessage(*row) for row in rows]
+
+    def _remember(self, messages: list[StoredMessage]) -> None:
+        with self._lock:
+            self._memory.update({message.sid: message for message in messages})
 
     @contextmanager
     def _connection(self) -> "Iterator[sqlite3.Connection]":

@@ -1,7 +1,8 @@
 """One message on its way: wait for its turn, check, claim, attempt, settle.
 
 The claim is committed before the first byte leaves and the result before anybody hears of it; an attempt is
-repeated only if it certainly did not reach Exotel.
+repeated only if it certainly did not reach Exotel. Where the ledger cannot be written, a message that needs nothing
+of it goes out all the same.
 """
 
 import time
@@ -34,6 +35,8 @@ class Dispatcher(NamedTuple):
     retry_until: float
     """On the monotonic clock; no retry and no wait for one begins that would end later."""
     warn: Callable[[str], None]
+    is_ledger_needed: bool = True
+    """Whether a message stays here that cannot be recorded: what was promised of it holds only by the ledger."""
 
     def deliver_all(self, messages: Sequence[Message], *, once: OnceKey | None = None) -> Iterator[Receipt]:
         """Yield a receipt for every message, in order; after one that stops, the others were not attempted."""
@@ -64,12 +67,23 @@ class Dispatcher(NamedTuple):
                 once=once,
                 within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
             )
-        except (GuardError, LedgerError) as error:
+        except GuardError as error:
             return refused_here(error)
+        except LedgerError as error:
+            return self.deliver(message) if self._goes_on_without(error) else refused_here(error)
         if isinstance(claim, LedgerEntry):
             return self.deliver(message, once=once)
         receipt = self._attempt(claim, message)
         return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
+
+    def _goes_on_without(self, error: LedgerError) -> bool:
+        """Go on in memory with what does not need it: "disk full" has to get through when the disk is full."""
+        ledger = self.session.ledger
+        if self.is_ledger_needed or ledger.database.is_in_memory:
+            return False
+        self.warn(going_on_without(error))
+        ledger.go_on_in_memory()
+        return True
 
     def _attempt(self, entry_id: int, message: Message) -> Receipt:
         session = self.session
@@ -86,7 +100,7 @@ class Dispatcher(NamedTuple):
                 self.guards.check_hour(message, now=time.time())
                 session.ledger.claim_again(entry_id)
                 receipt = session.client.send(message)
-        except (GuardError, LedgerError) as error:
+        except (GuardError, LedgerError) as error:  # of which others may think already that nothing was sent
             self.warn(f"{message.to} is not tried again: {error.message}")
         except Interrupted:
             self._settle(entry_id, receipt)
@@ -160,6 +174,11 @@ def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | Non
     if used and used.state not in _UNSETTLED:
         return used_before(used)
     return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
+
+
+def going_on_without(error: ExosmsError) -> str:
+    """Return the warning of a command that goes on although there is no ledger for it."""
+    return f"{error.message}; continuing without a ledger, so other commands will not know about this one"
 
 
 def refused_here(error: ExosmsError) -> Receipt:
