@@ -2,7 +2,9 @@
 
 import json
 import re
+import resource
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -313,6 +315,17 @@ def test_what_is_no_sid_is_refused_here(
     result = exosms("status", *SANDBOX, *argv, stdin=stdin)
     assert (result.exit_code, result.stdout) == (exit_code, "")
     assert words in result.stderr
+
+
+def test_endless_standard_input_is_refused_in_one_sentence(exosms: Shell) -> None:
+    argv = ("status", *SANDBOX, "-", "--json")
+    bounded = partial(resource.setrlimit, resource.RLIMIT_AS, (1 << 31, 1 << 31))  # or it would take all there is
+    with Path("/dev/zero").open("rb") as endless:
+        process = exosms.start(*argv, stdin=endless, preexec_fn=bounded)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert err.decode().splitlines()[0] == "exosms: error: Standard input is over 10 MB, so it is no list of Sids"
+    assert json.loads(out)["error"]["kind"] == "rejected"
 
 
 def test_without_an_account_there_is_still_one_document(exosms: Shell) -> None:

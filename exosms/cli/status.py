@@ -33,6 +33,9 @@ from exosms.system.signals import Interrupts
 
 _SID = re.compile(r"[!-~]{1,200}")
 
+_MOST = 10_000_000
+"""Bytes that are read of standard input: 300,000 Sids, about which Exotel could be asked in a day."""
+
 
 def command(
     *,
@@ -176,7 +179,13 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
 
 def _piped() -> Sequence[str]:
     """Return what stands on standard input; what is no UTF-8 is no Sid, and refused as such."""
-    return sys.stdin.buffer.read().decode("utf-8-sig", "replace").split()
+    raw = sys.stdin.buffer.read(_MOST + 1)
+    if len(raw) > _MOST:
+        raise InputError(
+            f"Standard input is over {_MOST // 1_000_000} MB, so it is no list of Sids",
+            remedy="`exosms send … -q` prints only Sids.",
+        )
+    return raw.decode("utf-8-sig", "replace").split()
 
 
 def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str], Settings]:
