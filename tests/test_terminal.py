@@ -63,6 +63,15 @@ def test_a_dumb_terminal_is_as_wide_as_it_says(exosms: Shell, columns: int) -> N
     assert max(map(len, result.stdout.splitlines())) == columns
 
 
+@pytest.mark.parametrize("columns", ["0", "-1", "00", "", "²", "wide"])
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_width_that_is_none_counts_as_unset(exosms: Shell, term: str, columns: str) -> None:
+    sizes = {"COLUMNS": columns, "LINES": columns, "TERM": term, "NO_COLOR": "1"}
+    assert exosms("codes", "23185", "-o", "human", env=sizes) == exosms("codes", "23185", "-o", "human")
+    shown = exosms.on_terminal("codes", "23185", columns=60, env=sizes)
+    assert max(map(len, shown.stdout.splitlines())) == 60
+
+
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("form", ["human", "plain", "json", "jsonl"])
 def test_a_hostile_answer_cannot_steer_a_terminal(exosms: Shell, status: int, form: str) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 
+_SIZES = {"COLUMNS", "LINES"}
+
 
 class Format(StrEnum):
     """How results are printed."""
@@ -192,6 +194,7 @@ class Out:
             legacy_windows=False,
             width=width,
             height=height,
+            _environ=_usable_environ(),
         )
 
     def _write(self, stream: TextIO, text: str) -> None:
@@ -247,10 +250,19 @@ def lose(error: OSError, stdout: TextIO, stderr: TextIO, *, is_news: bool = True
 
 def _size_if_dumb(stream: TextIO) -> tuple[int | None, int | None]:
     """Return columns and lines of a terminal that rich takes for 80 by 25; None leaves them to rich."""
-    if os.environ.get("TERM") != "dumb" or "COLUMNS" in os.environ or not stream.isatty():
+    if os.environ.get("TERM") != "dumb" or "COLUMNS" in _usable_environ() or not stream.isatty():
         return None, None
     size = os.get_terminal_size(stream.fileno())
     return size.columns or None, size.lines or None
+
+
+def _usable_environ() -> Mapping[str, str]:
+    """Return the environment without sizes that are none: in 0 columns rich shows nothing at all."""
+    return {name: value for name, value in os.environ.items() if name not in _SIZES or _is_size(value)}
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) > 0
 
 
 def _detach(stream: TextIO) -> None:
