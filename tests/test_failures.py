@@ -1,7 +1,9 @@
 """Every command that fails says so in its own format: one document with JSON, and one sentence on standard error."""
 
 import json
+import os
 import resource
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -208,6 +210,33 @@ def test_a_full_disk_behind_standard_output_is_told(exosms: Shell, argv: tuple[s
     assert process.returncode == exit_code
     assert err.count(b"could not be written: No space left on device") == 1
     assert b"bug" not in err
+
+
+@pytest.mark.parametrize("is_deaf", [False, True])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--help",),
+        ("--version",),
+        ("--version", "--version"),
+        ("send", "--help"),
+        ("runs", "--help"),
+        ("--show-completion", "bash"),
+        ("codes",),
+        ("codes", "--json"),
+        ("profile", "path"),
+    ],
+    ids=str,
+)
+def test_a_reader_that_has_read_enough_ends_a_command_quietly(
+    exosms: Shell, argv: tuple[str, ...], is_deaf: bool
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        process = exosms.start(*argv, stdout=gone, stderr=gone if is_deaf else subprocess.PIPE)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err or b"") == (0, b"")
 
 
 def test_lost_lines_of_many_rows_are_told_once(exosms: Shell) -> None:

@@ -32,7 +32,7 @@ def _tell_version() -> int:
         from exosms.cli.output.out import lose
 
         lose(error, sys.stdout, sys.stderr)
-        return 4  # ExitCode.CONFIG; its module is not imported for this
+        return 0 if isinstance(error, BrokenPipeError) else 4  # ExitCode.CONFIG; its module is not imported for this
     return 0
 
 

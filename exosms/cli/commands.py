@@ -61,6 +61,8 @@ def run(arguments: Sequence[str]) -> int:
             completion.prepare()
         _app(_wanted(arguments))(args=list(arguments), prog_name="exosms")
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer's 1 for a help that nobody wanted to the end
+            return ExitCode.OK
         return stop.code if isinstance(stop.code, int) else ExitCode.BUG
     except ExosmsError as error:
         _errors().fail(error.message, remedy=error.remedy)
@@ -77,7 +79,8 @@ def _unforeseen(error: Exception) -> int:
     """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         lose(error, sys.stdout, sys.stderr)
-        return getattr(error.__context__, "exit_code", ExitCode.CONFIG)  # an error of usage stays one
+        is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
+        return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
     _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
     return ExitCode.BUG
 
@@ -116,6 +119,8 @@ def command(
             out.goes_on = True
             out.failure(interrupted)
             exit_code = interrupted.exit_code
+        except BrokenPipeError:  # not of our output, which `Out` takes care of: what was done is not known
+            exit_code = ExitCode.BUG
         raise typer.Exit(exit_code)
 
     vars(exiting)["__signature__"] = inspect.Signature(options)  # which is what typer reads
@@ -198,12 +203,14 @@ def _typer(**options: Any) -> typer.Typer:
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"exosms {__version__}\n")
+        sys.stdout.flush()
         raise typer.Exit
 
 
 def _show_completion(shell: completion.Shell | None) -> None:
     if shell:
         sys.stdout.write(completion.script(shell))
+        sys.stdout.flush()
         raise typer.Exit
 
 
