@@ -1,10 +1,12 @@
 """Every command that fails says so in its own format: one document with JSON, and one sentence on standard error."""
 
+import io
 import json
 import os
 import resource
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Shell
@@ -253,3 +255,57 @@ def test_lost_lines_of_many_rows_are_told_once(exosms: Shell) -> None:
 def test_an_error_of_usage_stays_one_without_standard_error(exosms: Shell) -> None:
     with Path("/dev/full").open("wb") as full:
         assert exosms.start("send", "--nothing", stdout=full, stderr=full).wait(30) == 2
+
+
+def grow_when_read(monkeypatch: pytest.MonkeyPatch, path: Path, more: bytes) -> None:
+    """Let somebody append to the file, once, when its first bytes were read."""
+    opened = Path.open
+
+    class Growing(io.FileIO):
+        has_grown = False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(size) or b""
+            if not self.has_grown:
+                self.has_grown = True
+                with opened(path, "ab") as file:
+                    file.write(more)
+            return content
+
+    def opening(self: Path, *mode: Any, **options: Any) -> Any:
+        return Growing(path) if self == path else opened(self, *mode, **options)
+
+    monkeypatch.setattr(Path, "open", opening)
+
+
+@pytest.mark.parametrize(
+    ("argv", "content"),
+    [
+        (("send", *SANDBOX, "--to", "9876543210", "--body-file"), b"Your order"),
+        (("bulk", *SANDBOX, "--yes"), b"to,body\n9876543210,Your order"),
+        (("check-template", "--text", "Your order", "--csv"), b"to,body\n9876543210,Your order"),
+        (("template", "import"), b"Template ID,Template Content\n1107160000000000001,Your order"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_file_that_is_written_while_it_is_read_is_refused(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...], content: bytes
+) -> None:
+    path = exosms.home / "file"
+    path.write_bytes(content)
+    grow_when_read(monkeypatch, path, b" has left\n")
+    result = exosms(*argv, str(path))
+    assert result.exit_code == 3, result
+    assert "written to while it was read" in result.stderr
+    assert exosms("log").stdout == ""
+
+
+def test_a_last_row_of_standard_input_without_a_line_end_is_told(exosms: Shell) -> None:
+    cut_off = exosms("bulk", "-", *SANDBOX, "--yes", stdin="to,body\n9876543210,Your ord")
+    assert (cut_off.exit_code, "ends without a line end" in cut_off.stderr) == (0, True)
+    whole = exosms("bulk", "-", *SANDBOX, "--yes", stdin="to,body\n9876543210,Your order\n")
+    assert (whole.exit_code, "line end" in whole.stderr) == (0, False)
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543211,Your order")
+    edited = exosms("bulk", str(file), *SANDBOX, "--yes")
+    assert (edited.exit_code, "line end" in edited.stderr) == (0, False)

@@ -149,6 +149,8 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
             miss_sender(setup.settings, warn=warn)
         inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
         staging.lay_out(inspection.drafts(table.rows()))
+        if table.ends_openly and not (request.path and request.path.is_file()):
+            warn(f"{table.name} ends without a line end, so whoever wrote it may have stopped within the last row")
     laid_out = staging.totals().rows
     if not laid_out:
         raise InputError(f"{setup.request.file_name} has a header but no rows", remedy="Add a row for each message.")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.system.escaping import shown
 from exosms.tables.csv_file import name_of, open_csv
-from exosms.tables.records import BrokenRecordError, Record
+from exosms.tables.records import BrokenRecordError, CsvRecords
 
 
 class Row(NamedTuple):
@@ -38,15 +38,21 @@ class RowError(NamedTuple):
 class Table:
     """Records whose header was read; ``rows`` reads the rest, once."""
 
-    def __init__(self, name: str, records: Iterator[Record], *, delimiter: str) -> None:
+    def __init__(self, name: str, source: CsvRecords) -> None:
         self.name = name
-        self._records = records
-        self._delimiter = delimiter
-        header = next(records, None)
+        self._source = source
+        self._records = iter(source)
+        self._delimiter = source.delimiter
+        header = next(self._records, None)
         if header is None:
             raise InputError(f"{name} is empty", remedy="Its first line must contain the column names.")
         self.headers: tuple[str, ...] = tuple(header.cells)
         self._folded = _checked_headers(name, self.headers)
+
+    @property
+    def ends_openly(self) -> bool:
+        """Whether the last row, once it was read, turned out to have no line end."""
+        return self._source.ends_openly
 
     def rows(self) -> Iterator[Row | RowError]:
         """Yield every record as a row or an error; reading goes on after an error unless it ``is_last``.
@@ -108,7 +114,7 @@ def open_table(source: Path | None, *, delimiter: str | None = None, encoding: s
     UTF-8 unless a byte order mark or ``encoding`` says otherwise. Raises InputError for what concerns the whole file.
     """
     with open_csv(source, delimiter=delimiter, encoding=encoding) as records:
-        yield Table(name_of(source), iter(records), delimiter=records.delimiter)
+        yield Table(name_of(source), records)
 
 
 def fold(header: str) -> str:

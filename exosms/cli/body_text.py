@@ -1,9 +1,11 @@
 """Where a command gets its text from."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from exosms.errors import InputError
+from exosms.system.files import steady
 
 _MOST = 1_000_000
 """Bytes that are read; a hundred times of what fits into any message."""
@@ -12,11 +14,8 @@ _MOST = 1_000_000
 def read_text(name: str) -> str:
     """Read a text file, or standard input for ``-``, and drop exactly one final line end."""
     try:
-        if name == "-":
-            raw = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(name).open("rb") as file:
-                raw = file.read(_MOST + 1)
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file, steady(file):
+            raw = file.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"The text file {name} cannot be read: {error.strerror}") from error
     if len(raw) > _MOST:

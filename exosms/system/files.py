@@ -2,10 +2,13 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+
+CHANGED = "it was written to while it was read, so it may be incomplete"
 
 
 class SmallFile(NamedTuple):
@@ -29,6 +32,26 @@ def read_small(path: Path, *, limit: int) -> SmallFile:
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
     return SmallFile(content=content, owner=status.st_uid, mode=status.st_mode & 0o777)
+
+
+@contextmanager
+def steady(file: BinaryIO) -> Iterator[None]:
+    """Read a file to its end; raises OSError there if somebody wrote to it meanwhile, for then it may be half of it.
+
+    Pipes and devices end where they end.
+    """
+    before = _written(file)
+    yield
+    if _written(file) != before:
+        raise OSError(errno.EBUSY, CHANGED)
+
+
+def _written(file: BinaryIO) -> tuple[int, int] | None:
+    with suppress(OSError, AttributeError):  # what a caller put in the place of standard input may have no descriptor
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            return status.st_size, status.st_mtime_ns
+    return None
 
 
 def make_private(directory: Path) -> None:

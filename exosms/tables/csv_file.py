@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exosms.errors import InputError
+from exosms.system.files import steady
 from exosms.tables.records import CsvRecords
 
 _BLOCK = 1 << 17
@@ -36,7 +37,7 @@ def open_csv(
     check_delimiter(delimiter)
     check_encoding(encoding)
     with _opened(source, name) as stream:
-        yield CsvRecords(name, _texts(stream, name, encoding), delimiter=delimiter)
+        yield CsvRecords(name, _whole(stream, name, encoding), delimiter=delimiter)
 
 
 def name_of(source: Path | None) -> str:
@@ -101,6 +102,17 @@ def _texts(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
     while block:
         block = _read(stream, name)
         yield decoding.decode(block)
+
+
+def _whole(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
+    """Yield the text as ``_texts`` does; raises InputError at its end where it may not be all of it."""
+    try:
+        with steady(stream):
+            yield from _texts(stream, name, encoding)
+    except OSError as error:
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}", remedy="Run it again with the whole file."
+        ) from error
 
 
 class _Decoding:

@@ -81,6 +81,8 @@ class CsvRecords:
         self._skipped = 0
         self._room = LONGEST_RECORD
         self._record: list[str] = []
+        self.ends_openly = False
+        """Whether the last line, once it was read, turned out to have no line end: it may be a part of one."""
         self._head, self.delimiter = self._begin(next(texts), delimiter)
         self._is_stray = self._stray_quote() if strict_quotes else None
 
@@ -125,6 +127,7 @@ class CsvRecords:
             if len(pending) > LONGEST_RECORD:
                 raise _EndlessError
         if pending:
+            self.ends_openly = True
             yield self._taken(pending)
 
     def _taken(self, line: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import InputError
+from exosms.system.files import steady
 from exosms.tables.csv_file import mark_of
 from exosms.tables.records import DELIMITERS, CsvRecords, Record
 from exosms.tables.workbook import LARGEST, is_workbook, open_sheet
@@ -75,7 +76,7 @@ def _filled(path: Path, records: Iterable[Record]) -> Sequence[Record]:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, steady(file):
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(
