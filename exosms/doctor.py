@@ -87,9 +87,9 @@ class RecordingTransport:
         self.reply = self._transport.exchange(method, path, body, limit=limit)
         return self.reply
 
-    def hide(self, text: str) -> str:
+    def hide(self, text: str, *, is_name: bool = False) -> str:
         """Hide what the other hides."""
-        return self._transport.hide(text)
+        return self._transport.hide(text, is_name=is_name)
 
 
 def of_program() -> Iterator[Check]:

@@ -485,8 +485,8 @@ LEDGER = (
     Mutant(
         "every answer may accept",
         "exotel/client.py",
-        "        items = self._read(reply)\n        if 200 <= reply.status < 300:",
-        "        items = self._read(reply)\n        if 200 <= reply.status < 600:",
+        "        items = wire.read(reply.body)\n        if 200 <= reply.status < 300:",
+        "        items = wire.read(reply.body)\n        if 200 <= reply.status < 600:",
         _met("http: 500 with a Sid"),
     ),
     Mutant(

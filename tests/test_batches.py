@@ -41,7 +41,7 @@ class Recorded:
         self.asked.append((path, body, limit))
         return self.answer
 
-    def hide(self, text: str) -> str:
+    def hide(self, text: str, *, is_name: bool = False) -> str:  # noqa: ARG002
         return text
 
 

@@ -210,3 +210,40 @@ def test_a_sid_is_not_taken_for_the_digits_of_a_short_key() -> None:
 def test_what_only_looks_like_an_escape_stays() -> None:
     text = r"100 % of &amp; \o/ %zz &#9; &nothing; \u20ac %25"
     assert Redactor("some-key", "some-token").redact(text) == text
+
+
+@pytest.mark.parametrize("token", ["12345", "queu", "sent", "9876", "65432109", "5eed"])
+def test_a_short_token_is_no_part_of_numbers_sids_and_statuses(exosms: Shell, token: str) -> None:
+    """An answer is understood as it came, and what is looked up later is kept as it came."""
+    env = {**ACCOUNT, "EXOTEL_API_TOKEN": token, "EXOTEL_FROM": "ACMEIN"}
+    numbers, sids = ("+919876512345", "+919876543210"), ("5eed" * 8, "12345" * 6 + "67")
+    taken = [
+        {"SMSMessage": {"Sid": sid, "To": number, "Status": "queued"}}
+        for sid, number in zip(sids, numbers, strict=True)
+    ]
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n" + "".join(f"{number},Hi {number}\n" for number in numbers))
+    options = ("--rate", "off", "--base-url")
+    with Misbehaving(answers(200, json.dumps(list(reversed(taken))))) as server:
+        sent = exosms("bulk", str(file), "--yes", "--any-hour", "--run", "june", *options, server.url, env=env)
+    assert sent.exit_code == 0, sent
+    assert MASK not in exosms("log", "--json", env=env).stdout
+    rows = [line.split(",") for line in exosms("runs", "export", "june", env=env).stdout.splitlines()[1:]]
+    assert [(row[2], row[3], row[4]) for row in rows] == [
+        (number, "accepted", sid) for number, sid in zip(numbers, sids, strict=True)
+    ]
+    for sid, number in zip(sids, numbers, strict=True):
+        about = {"SMSMessage": {"Sid": sid, "To": number, "Status": "sent", "DateSent": "2026-11-23 12:34:56"}}
+        with Misbehaving(answers(200, json.dumps(about))) as server:
+            asked = exosms("status", sid, "--json", *options, server.url, env=env)
+        (found,) = asked.json["messages"]
+        assert (asked.exit_code, found["outcome"], found["to"], found["status"]) == (0, "delivered", number, "sent")
+
+
+def test_a_long_token_is_hidden_even_in_a_sid(exosms: Shell) -> None:
+    said = {"SMSMessage": {"Sid": f"s{TOKEN}", "To": "+919876543210", "Status": KEY, "DetailedStatus": TOKEN}}
+    with Misbehaving(answers(200, json.dumps(said))) as server:
+        result = exosms(*send(server.url, "--json"), env=ACCOUNT)
+    assert result.exit_code == 0
+    assert MASK in result.stdout
+    assert_unseen(result.stdout + result.stderr)

@@ -62,8 +62,8 @@ class Weather:
         self._clock = clock
         self._line = InProcessTransport(emulator.answer, observe=lambda _: None)
 
-    def hide(self, text: str) -> str:
-        return self._line.hide(text)
+    def hide(self, text: str, *, is_name: bool = False) -> str:
+        return self._line.hide(text, is_name=is_name)
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         now = self._clock.now - self.start

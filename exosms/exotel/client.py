@@ -1,7 +1,7 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exosms.errors import ExitCode
 from exosms.exotel import wire
@@ -13,6 +13,8 @@ from exosms.sms.message import Message, Outcome, Receipt, Retry
 
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
+
+_Said = TypeVar("_Said", bound=wire.Item | None)
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
@@ -40,10 +42,10 @@ class Client:
         reply = self._transport.exchange("POST", wire.send_path(self._account_sid), wire.form(message))
         if isinstance(reply, NoAnswer):
             return unanswered(reply)
-        items = self._read(reply)
+        items = wire.read(reply.body)
         if 200 <= reply.status < 300:
-            return accepted(reply, wire.reply_to(message.to, items))
-        return refused(reply, wire.refusal_in(items))
+            return accepted(reply, self._shown(wire.reply_to(message.to, items)))
+        return self._refused(reply, items)
 
     def send_batch(self, messages: Sequence[Message]) -> Batch:
         """Post messages in one request, once.
@@ -60,10 +62,10 @@ class Client:
         reply = self._transport.exchange("POST", path, form, limit=limit)
         if isinstance(reply, NoAnswer):
             return Batch((unanswered(reply),) * len(messages), whole=True)
-        items = self._read(reply)
+        items = wire.read(reply.body)
         if not 200 <= reply.status < 300:
-            return Batch((refused(reply, wire.refusal_in(items)),) * len(messages), whole=True)
-        return _matched(messages, items, reply)
+            return Batch((self._refused(reply, items),) * len(messages), whole=True)
+        return self._matched(messages, items, reply)
 
     def details(self, sid: str) -> "DeliveryReport":
         """Ask, once, what became of a message. Asking again is always safe, and no answer makes nothing unknown.
@@ -77,13 +79,15 @@ class Client:
             return delivery_report.untold(sid, unanswered(reply))
         said = 200 <= reply.status < 300 or reply.status == 404
         if said and reply.body is not None:
-            about = wire.reply_about(sid, self._read(reply))
+            about = wire.reply_about(sid, wire.read(reply.body))
             if about is None:
                 return delivery_report.missing(sid, http_status=reply.status)
-            return delivery_report.found(sid, delivery_report.delivery_in(about), http_status=reply.status)
+            outcome = delivery_report.delivery_in(about).outcome  # of the status as Exotel wrote it
+            delivery = delivery_report.delivery_in(self._shown(about))._replace(outcome=outcome)
+            return delivery_report.found(sid, delivery, http_status=reply.status)
         if said:
             return delivery_report.untold(sid, accepted(reply, None))
-        return delivery_report.untold(sid, refused(reply, wire.refusal_in(self._read(reply))))
+        return delivery_report.untold(sid, self._refused(reply, wire.read(reply.body)))
 
     def check_credentials(self) -> Receipt:
         """Ask for a message that cannot exist, which shows whether the credentials are good and sends nothing.
@@ -95,10 +99,24 @@ class Client:
             return _unchecked(unanswered(reply))
         if 200 <= reply.status < 300 or reply.status == 404:
             return Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, http_status=reply.status)
-        return _unchecked(refused(reply, wire.refusal_in(self._read(reply))))
+        return _unchecked(self._refused(reply, wire.read(reply.body)))
 
-    def _read(self, answer: Answer) -> list[wire.Item]:
-        return wire.read(answer.body, hide=self._transport.hide)
+    def _refused(self, answer: Answer, items: Sequence[wire.Item]) -> Receipt:
+        return refused(answer, self._shown(wire.refusal_in(items)))
+
+    def _shown(self, said: _Said) -> _Said:
+        """Return what was understood without the credentials."""
+        return wire.hidden([said], self._transport.hide)[0]
+
+    def _matched(self, messages: Sequence[Message], items: Sequence[wire.Item], answer: Answer) -> Batch:
+        from exosms.exotel.reply_matching import match
+
+        matching = match(messages, items)
+        receipts = tuple(
+            _refused_in_place(answer, said) if isinstance(said, wire.Refusal) else accepted(answer, said)
+            for said in wire.hidden(matching.said, self._transport.hide)
+        )
+        return Batch(receipts, whole=not any(matching.said), matched=matching.fits)
 
 
 def _unchecked(receipt: Receipt) -> Receipt:
@@ -116,17 +134,6 @@ def _unchecked(receipt: Receipt) -> Receipt:
             retry=Retry.SAFE,
         ),
     )
-
-
-def _matched(messages: Sequence[Message], items: Sequence[wire.Item], answer: Answer) -> Batch:
-    from exosms.exotel.reply_matching import match
-
-    matching = match(messages, items)
-    receipts = tuple(
-        _refused_in_place(answer, said) if isinstance(said, wire.Refusal) else accepted(answer, said)
-        for said in matching.said
-    )
-    return Batch(receipts, whole=not any(matching.said), matched=matching.fits)
 
 
 def _refused_in_place(answer: Answer, refusal: wire.Refusal) -> Receipt:

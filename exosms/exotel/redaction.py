@@ -2,15 +2,15 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 MASK = "********"
 
 _SHORTEST = 4
 """A text shorter than this is a part of too many words to be taken out of answers."""
 
-_SHORTEST_IN_DIGITS = 8
-"""The hexadecimal digits of a shorter text may be a part of somebody's Sid."""
+_SHORTEST_IN_NAMES = 8
+"""A shorter text, or its hexadecimal digits, may be a part of somebody's Sid, of a number or of a status."""
 
 _DEEPEST = 5
 """Escapes within escapes that are resolved."""
@@ -21,25 +21,35 @@ class Redactor:
 
     def __init__(self, key: str, token: str) -> None:
         plain = [secret for secret in (key, token, f"{key}:{token}") if len(secret) >= _SHORTEST]
-        encoded = [spelled for secret in plain for spelled in _encodings(secret.encode())]
-        self._secrets = sorted({*plain, *encoded}, key=len, reverse=True)
+        self._secrets = _spelled(plain)
+        self._long = _spelled([secret for secret in plain if len(secret) >= _SHORTEST_IN_NAMES])
 
-    def redact(self, text: str) -> str:
-        """Return the text with a mask wherever key or token stand in it, or only a mask where they do so escaped."""
-        for secret in self._secrets:
+    def redact(self, text: str, *, is_name: bool = False) -> str:
+        """Return the text with a mask wherever key or token stand in it, or only a mask where they do so escaped.
+
+        In a name, which is a Sid, a number or a status, only what is too long to stand there by chance counts.
+        """
+        secrets = self._long if is_name else self._secrets
+        for secret in secrets:
             text = text.replace(secret, MASK)
         if any(mark in text for mark in "%&\\"):
             plain = _unescaped(text)
-            if any(_unescaped(secret) in plain for secret in self._secrets):
+            if any(_unescaped(secret) in plain for secret in secrets):
                 return MASK
         return text
+
+
+def _spelled(plain: Sequence[str]) -> Sequence[str]:
+    """Return texts and their encodings, the longest first."""
+    encoded = [spelled for secret in plain for spelled in _encodings(secret.encode())]
+    return sorted({*plain, *encoded}, key=len, reverse=True)
 
 
 def _encodings(text: bytes) -> Iterator[str]:
     """Yield Base64, which may lack its padding, and hexadecimal digits."""
     yield base64.b64encode(text).decode().rstrip("=")
     yield base64.urlsafe_b64encode(text).decode().rstrip("=")
-    if len(text) >= _SHORTEST_IN_DIGITS:
+    if len(text) >= _SHORTEST_IN_NAMES:
         yield text.hex()
         yield text.hex().upper()
 

@@ -41,8 +41,8 @@ class Transport(Protocol):
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request for what came back, of at most ``limit`` bytes; never more than one request."""
 
-    def hide(self, text: str) -> str:
-        """Return a text that came back without the credentials, which a server may repeat."""
+    def hide(self, text: str, *, is_name: bool = False) -> str:
+        """Return a text that came back without the credentials, which a server may repeat; see ``wire.Hide``."""
 
 
 class Answered(Protocol):
@@ -74,7 +74,7 @@ class InProcessTransport:
         self._observe(f"{method} sandbox {path} {answer.status}")
         return Answer(status=answer.status, body=answer.body)
 
-    def hide(self, text: str) -> str:
+    def hide(self, text: str, *, is_name: bool = False) -> str:  # noqa: ARG002  # there is nothing to hide
         """Return the text as it is: nothing is secret between us and the emulator."""
         return text
 
@@ -152,9 +152,9 @@ class HttpsTransport:
         self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
         return reply._replace(detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
 
-    def hide(self, text: str) -> str:
+    def hide(self, text: str, *, is_name: bool = False) -> str:
         """Take key and token out of a text, however they are spelled in it."""
-        return self._redactor.redact(text)
+        return self._redactor.redact(text, is_name=is_name)
 
 
 def _outcome(reply: Answer | NoAnswer) -> str:

@@ -7,7 +7,7 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import quote, quote_plus, urlencode
 
 from exosms.sms.field import Scope
@@ -44,6 +44,18 @@ class Unreadable(NamedTuple):
 
 
 Item = Reply | Refusal | Unreadable
+_Said = TypeVar("_Said", bound=Item | None)
+
+_NAMES = {"sid", "to", "status", "date_sent", "date_updated"}
+"""Texts that are compared; a short secret is found in them by chance."""
+
+
+class Hide(Protocol):
+    """Takes out of a text what nobody is to see."""
+
+    def __call__(self, text: str, *, is_name: bool = False) -> str:
+        """Return the text without it; a name is a Sid, a number or a status, in which something short may stay."""
+
 
 _WRAPPERS = ("TwilioResponse", "SMSMessages", "SMSMessage")
 
@@ -126,17 +138,23 @@ def _encoded(message: Message, more: Mapping[str, str], options: Sequence[tuple[
     return urlencode([*every.items(), *_said(message.fields, options)])
 
 
-def read(body: bytes | None, *, hide: Callable[[str], str] = str) -> list[Item]:
+def read(body: bytes | None) -> list[Item]:
     """Return what an answer says about messages, in its order; nothing if it is neither JSON nor XML.
 
-    ``hide`` is given the texts of it, decoded, several at once or each alone, and takes out what nobody is to see.
+    It is as the server said it, and to be compared so; ``hidden`` returns what may be shown and kept.
     """
     try:
-        items = _items(_parse(body or b""))
+        return _items(_parse(body or b""))
     except RecursionError:  # nested beyond reason
         return []
-    said = "\n".join([value for item in items for value in item if isinstance(value, str)])
-    return items if hide(said) == said else [_hidden(item, hide) for item in items]
+
+
+def hidden(items: Sequence[_Said], hide: Hide) -> Sequence[_Said]:
+    """Return what was understood as it may be shown and kept; ``hide`` is given several texts at once, or each."""
+    texts, names = "\n".join(_texts(items, are_names=False)), "\n".join(_texts(items, are_names=True))
+    if hide(texts) == texts and hide(names, is_name=True) == names:
+        return items
+    return [_hidden(item, hide) for item in items]
 
 
 def reply_to(number: str, items: Sequence[Item]) -> Reply | None:
@@ -192,9 +210,23 @@ def e164(number: str) -> str:
     return "+" + digits
 
 
-def _hidden(item: Item, hide: Callable[[str], str]) -> Item:
-    hidden: dict[str, Any] = {name: hide(value) for name, value in item._asdict().items() if isinstance(value, str)}
-    return item._replace(**hidden)
+def _texts(items: Sequence[Item | None], *, are_names: bool) -> list[str]:
+    return [
+        value
+        for item in items
+        if item
+        for name, value in zip(item._fields, item, strict=True)
+        if isinstance(value, str) and (name in _NAMES) is are_names
+    ]
+
+
+def _hidden(item: _Said, hide: Hide) -> _Said:
+    if item is None:
+        return item
+    shown: dict[str, Any] = {
+        name: hide(value, is_name=name in _NAMES) for name, value in item._asdict().items() if isinstance(value, str)
+    }
+    return cast("_Said", item._replace(**shown))
 
 
 def _items(node: Any) -> list[Item]:
