@@ -387,7 +387,7 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
         (TWO, ("--run", "a b"), 2, "'a b' is not a valid run name"),
         (TWO, ("--delimiter", "ab"), 2, "'ab' is not a valid delimiter for a CSV file"),
         (TWO, ("--csv-encoding", "utf-9"), 2, "'utf-9' is not a known text encoding"),
-        (TWO, ("--results", "/dev/null/x.csv"), 3, "The result file /dev/null/x.csv cannot be written"),
+        (TWO, ("--results", "/dev/null/x.csv"), 4, "The result file /dev/null/x.csv cannot be written"),
         (TWO, ("--max-parts", "1"), 5, "2"),
         ("to,body\n9876543210," + "x" * 161 + "\n", ("--max-segments", "1"), 5, "2"),
         (TWO, ("-t", "nothing"), 3, "nothing"),
@@ -778,6 +778,80 @@ def test_what_a_spreadsheet_would_run_is_text_in_the_results(exosms: Shell, firs
         assert [row["to"] for row in csv.DictReader(file)] == ["+919876543210", f"'{first}1+cmd"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "harmless"),
+    [
+        ("x;=1+cmd", "x;'=1+cmd"),
+        ('x;"=1+cmd"', 'x;"\'=1+cmd"'),
+        ("x; @cmd;-1", "x; '@cmd;'-1"),
+        ("x|=cmd", "x|'=cmd"),
+        ("\t=cmd", "\\x09=cmd"),
+        ("\r=cmd", "\\x0d=cmd"),
+        (" =cmd", " '=cmd"),
+        ("x=1; 2", "x=1; 2"),
+    ],
+)
+def test_a_formula_is_text_whatever_the_delimiter_is(exosms: Shell, cell: str, harmless: str) -> None:
+    path = exosms.home / "results.csv"
+    quoted = cell.replace('"', '""')
+    text = f'to,body\n+919876543210,a\n"{quoted}",b\n'
+    assert bulk(exosms, text, "--yes", "--skip-invalid", "--results", str(path)).exit_code == 10
+    with path.open(newline="") as file:
+        assert [row["to"] for row in csv.DictReader(file)][1] == harmless
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_result_file_that_is_there_keeps_its_mode(exosms: Shell, mode: int) -> None:
+    path = exosms.home / "results.csv"
+    path.write_text("old")
+    path.chmod(mode)
+    assert bulk(exosms, TWO, "--yes", "--run", "june", "--results", str(path)).exit_code == 0
+    assert (path.stat().st_mode & 0o777, path.read_text().count("\n")) == (mode, 3)
+    assert exosms("runs", "export", "june", str(path)).exit_code == 0
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "link", "hard"])
+def test_results_are_never_written_over_the_ledger(exosms: Shell, name: str) -> None:
+    bulk(exosms, THIRTY, "--yes", "--run", "june")
+    ledger = exosms.home / "state" / "ledger.db"
+    (exosms.home / "link").symlink_to(ledger)
+    (exosms.home / "hard").hardlink_to(ledger)
+    path = str(ledger.with_name(name) if name.startswith("ledger") else exosms.home / name)
+    for argv in (("runs", "export", "june", path), ("runs", "resume", "june", "--yes", "--results", path)):
+        result = exosms(*argv)
+        assert (result.exit_code, "over the ledger" in result.stderr) == (3, True)
+    result = bulk(exosms, TWO, "--yes", "--results", path)
+    assert (result.exit_code, "over the ledger" in result.stderr) == (3, True)
+    assert exosms("runs", "list").stdout.count("\n") == 1
+
+
+def test_a_result_file_that_cannot_be_written_is_found_before_the_first_message(exosms: Shell) -> None:
+    bulk(exosms, THIRTY, "--yes", "--run", "june")
+    (exosms.home / "link").symlink_to("nowhere")
+    sayings = {
+        str(exosms.home / "nowhere" / "out.csv"): "cannot be written: No such file or directory",
+        str(exosms.home / "link"): "is a link to nowhere, which does not exist",
+        str(exosms.home / "state"): "cannot be written: Is a directory",
+    }
+    for path, said in sayings.items():
+        results = (
+            bulk(exosms, TWO, "--yes", "--results", path),
+            exosms("runs", "resume", "june", "--yes", "--results", path),
+            exosms("runs", "export", "june", path),
+        )
+        assert [(result.exit_code, said in result.stderr) for result in results] == [(4, True)] * 3
+    assert exosms("runs", "list").stdout.count("\n") == 1
+
+
+def test_a_run_is_exported_to_standard_output(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(exosms.home)
+    bulk(exosms, TWO, "--yes", "--run", "june")
+    assert exosms("runs", "export", "june", "-") == exosms("runs", "export", "june")
+    assert exosms("runs", "export", "june", "-").stdout.startswith("row,line,to,")
+    assert not Path("-").exists()
+
+
 def test_results_go_to_a_pipe_as_well(exosms: Shell) -> None:
     (exosms.home / "people.csv").write_text(TWO)
     argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--yes", "-q", "--results", "/dev/stderr")
@@ -812,7 +886,7 @@ def test_results_that_cannot_be_written_leave_nothing_half_written(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("exosms.bulk.results_csv.write", fill_up)
-    assert exosms("runs", "export", "june", str(exosms.home / "results.csv")).exit_code == 3
+    assert exosms("runs", "export", "june", str(exosms.home / "results.csv")).exit_code == 4
     assert sorted(exosms.home.iterdir()) == before
 
 

@@ -1,11 +1,16 @@
 """A run's rows as a CSV that a spreadsheet can open: what became of each of them."""
 
 import csv
-from collections.abc import Iterable
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from exosms.errors import InputError
+from exosms.config.paths import state_directory
+from exosms.errors import ConfigError, InputError
+from exosms.ledger.database import DATABASE
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
@@ -27,32 +32,76 @@ COLUMNS = (
     "updated_at",
 )
 
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection)."""
+_FORMULA = re.compile(r"""(^\s*|[;|][\s"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Before what begins a cell that a spreadsheet would run as a formula, in full width too (OWASP, CSV Injection).
+
+Where a spreadsheet takes a semicolon for the delimiter, as it does in many countries, a cell begins after each.
+"""
 
 
 def check_file(path: Path | None, *, source: Path | None) -> None:
-    """Raise InputError, before anything is sent, for a result file that cannot be written, or that is the source."""
+    """Raise, before anything is sent, for a result file that is not to be written, or that cannot be.
+
+    That is InputError for what would be lost by it, the messages themselves or the ledger, and ConfigError for the
+    rest.
+    """
     if path is None:
         return
     try:
-        if source is not None and path.exists() and source.exists() and path.samefile(source):
+        if source is not None and _are_one(path, source):
             raise InputError(
                 f"The results would be written over the messages themselves, {path}", remedy="Name another file."
             )
-        if not path.exists():
-            path.open("x").close()
-            path.unlink()
-        elif path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
+        if _is_of_ledger(path):
+            raise InputError(f"The results would be written over the ledger, {path}", remedy="Name another file.")
+        if path.is_symlink() and not path.exists():
+            raise ConfigError(
+                f"The result file {path} is a link to {path.readlink()}, which does not exist",
+                remedy="Remove the link, or name another file.",
+            )
+        if path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
             path.open("a").close()
+        if path.is_file() or not path.exists():
+            with _beside(path.resolve()) as (descriptor, name):
+                os.close(descriptor)
+                name.unlink()
     except OSError as error:
-        raise InputError(f"The result file {path} cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from error
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def _is_of_ledger(path: Path) -> bool:
+    """Whether the ledger lives in this file, or would: it has others beside it while it is open."""
+    directory = state_directory(os.environ)
+    if directory is None or not directory.exists():
+        return False
+    target = path.resolve()
+    is_named_so = target.name.startswith(DATABASE) and _are_one(target.parent, directory)
+    return is_named_so or any(_are_one(path, file) for file in directory.glob(f"{DATABASE}*"))
+
+
+def _unwritable(path: Path, error: OSError, *, remedy: str = "") -> ConfigError:
+    return ConfigError(f"The result file {path} cannot be written: {error.strerror}", remedy=remedy)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[int, Path]]:
+    """Yield a new file in the same directory, which is gone afterwards if something fails."""
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        yield descriptor, Path(name)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def write_file(run: Run, journal: Journal, path: Path) -> None:
-    """Write a run's rows; raises InputError where the file cannot be written, and then the old one stands."""
-    import tempfile
-
+    """Write a run's rows; raises ConfigError where the file cannot be written, and then the old one stands."""
     rows = History(journal.ledger).rows(run)
     try:
         if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
@@ -60,19 +109,15 @@ def write_file(run: Run, journal: Journal, path: Path) -> None:
                 write(rows, file)
             return
         path = path.resolve()  # a link stays one
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
+        with _beside(path) as (descriptor, name):
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
+                if path.exists():
+                    os.fchmod(descriptor, path.stat().st_mode & 0o777)
                 write(rows, file)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            name.replace(path)
     except OSError as error:
-        raise InputError(
-            f"The result file {path} cannot be written: {error.strerror}",
-            remedy=f"Write it elsewhere with: exosms runs export {run.name} FILE",
-        ) from error
+        remedy = f"Write it elsewhere with: exosms runs export {run.name} FILE"
+        raise _unwritable(path, error, remedy=remedy) from error
 
 
 def write(rows: Iterable[LedgerEntry], file: TextIO) -> None:
@@ -109,6 +154,8 @@ def _number(text: str) -> str:
 
 
 def _harmless(text: str | None) -> str:
-    """Return a cell that no spreadsheet runs and no terminal obeys: a leading apostrophe makes it text."""
-    text = printable(text or "")
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return a cell that no spreadsheet runs and no terminal obeys: an apostrophe makes a formula text.
+
+    A tab, a carriage return and their kin are escapes then.
+    """
+    return _FORMULA.sub(r"\1'", printable(text or ""))

@@ -150,7 +150,8 @@ def export(
     *,
     name: Name,
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it; without it, standard output.")
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Where to write it; without it, or with -, standard output."),
     ] = None,
     out: Out,
 ) -> int:
@@ -165,7 +166,7 @@ def export(
 
     with _journal() as (journal, ledger):
         run = run_of(journal, name)
-        if file is not None:
+        if file is not None and str(file) != "-":
             results_csv.check_file(file, source=Path(run.file))
             results_csv.write_file(run, journal, file)
         else:

@@ -17,6 +17,9 @@ from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
 from exosms.system.files import alone
 
+DATABASE = "ledger.db"
+"""The file's name; SQLite's own files beside it begin with it."""
+
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's transaction."""
 
@@ -67,7 +70,7 @@ class Database:
         Raises LedgerUnavailableError where nothing can be written, LedgerError where the ledger is corrupt or was
         written by a newer exosms.
         """
-        path = directory / "ledger.db"
+        path = directory / DATABASE
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create_private(path)
