@@ -1,7 +1,9 @@
 """``exosms doctor``: every subject is ok, a warning or a failure with its remedy, and nothing secret is shown."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,25 @@ def test_the_state_of_the_ledger(exosms: Shell) -> None:
         (state / name).unlink(missing_ok=True)
     exit_code, found = checks(exosms, *sandbox)
     assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
+
+
+def test_an_index_that_has_forgotten_a_once_key_is_found(exosms: Shell) -> None:
+    """One flipped bit in the index, not in the table, and the key could be used again."""
+    sandbox = ("--region", "sandbox")
+    path = exosms.home / "state" / "ledger.db"
+    assert exosms("send", *sandbox, "--to", "9876543210", "--body", "Hi", "--once", "backup").exit_code == 0
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = ledger.execute("PRAGMA page_size").fetchone()
+        find = "SELECT rootpage FROM sqlite_schema WHERE name = 'messages_by_once_key'"
+        (page,) = ledger.execute(find).fetchone()
+    content = bytearray(path.read_bytes())
+    place = content.index(b"backup", (page - 1) * size, page * size)
+    content[place] ^= 1
+    path.write_bytes(content)
+    exit_code, found = checks(exosms, *sandbox)
+    assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
+    assert "corrupt" in found["ledger"]["said"]
 
 
 def test_a_state_directory_that_cannot_be(exosms: Shell, tmp_path: Path) -> None:
