@@ -1,6 +1,7 @@
 """What a release says of itself, and what it may be installed with."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution, files, metadata, version
 from importlib.resources import files as resources
@@ -63,6 +64,13 @@ def test_every_dependency_has_a_lowest_version() -> None:
     requirements = [Requirement(line) for line in distribution("exosms").requires or []]
     for requirement in requirements:
         assert [bound for bound in requirement.specifier if bound.operator == ">="], requirement
+
+
+def test_no_version_of_h11_that_reads_malformed_answers_is_allowed() -> None:
+    """Version 1.0.9 of httpcore is the first that requires h11 0.16 (CVE-2025-43859)."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    (httpcore,) = [one for one in map(Requirement, project["dependencies"]) if one.name == "httpcore"]
+    assert [httpcore.specifier.contains(version) for version in ("1.0.8", "1.0.9")] == [False, True]
 
 
 def test_the_changes_begin_with_this_version() -> None:
