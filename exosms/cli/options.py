@@ -14,6 +14,7 @@ from exosms.cli import completion_values
 from exosms.cli.output.out import Format, Out
 from exosms.errors import InputError, UsageError
 from exosms.send.request import SendRequest
+from exosms.sms.field import is_url
 from exosms.sms.message import Encoding, MessageType, Priority
 from exosms.sms.rate import Rate
 from exosms.system.suggest import did_you_mean
@@ -107,7 +108,7 @@ def region(text: str) -> str:
 
 def web_address(text: str) -> str:
     """Read an address that Exotel can post to."""
-    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+    if not is_url(text):
         raise typer.BadParameter(f"{text!r} is not a valid URL: write http://… or https://…")
     return text
 

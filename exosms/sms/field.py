@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 from exosms.errors import InputError
-from exosms.system.escaping import shown
+from exosms.system.escaping import printable, shown
 
 
 class Scope(Enum):
@@ -54,8 +54,13 @@ def words_of(kind: type[StrEnum]) -> Mapping[str, StrEnum]:
     return {word.value: word for word in kind}
 
 
+def is_url(text: str) -> bool:
+    """Whether Exotel can post to it: no blanks, and nothing that cannot be seen, either."""
+    return printable(text) == text and re.fullmatch(r"https?://[^\s/]\S*", text) is not None
+
+
 def check_url(text: str) -> tuple[str, ...]:
     """Raise InputError for what is no address to call back."""
-    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+    if not is_url(text):
         raise InputError(f"{shown(text)!r} is not a valid URL", remedy="Write http://… or https://….")
     return ()
