@@ -3,8 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +15,7 @@ from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 from exosms.system.escaping import printable
+from exosms.system.files import beside
 from exosms.system.times import local
 
 COLUMNS = (
@@ -62,7 +62,7 @@ def check_file(path: Path | None, *, source: Path | None) -> None:
         if path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
             path.open("a").close()
         if path.is_file() or not path.exists():
-            with _beside(path.resolve()) as (descriptor, name):
+            with beside(path.resolve()) as (descriptor, name):
                 os.close(descriptor)
                 name.unlink()
     except OSError as error:
@@ -87,19 +87,6 @@ def _unwritable(path: Path, error: OSError, *, remedy: str = "") -> ConfigError:
     return ConfigError(f"The result file {path} cannot be written: {error.strerror}", remedy=remedy)
 
 
-@contextmanager
-def _beside(path: Path) -> Iterator[tuple[int, Path]]:
-    """Yield a new file in the same directory, which is gone afterwards if something fails."""
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        yield descriptor, Path(name)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_file(run: Run, journal: Journal, path: Path) -> None:
     """Write a run's rows; raises ConfigError where the file cannot be written, and then the old one stands."""
     rows = History(journal.ledger).rows(run)
@@ -109,7 +96,7 @@ def write_file(run: Run, journal: Journal, path: Path) -> None:
                 write(rows, file)
             return
         path = path.resolve()  # a link stays one
-        with _beside(path) as (descriptor, name):
+        with beside(path) as (descriptor, name):
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
                 if path.exists():
                     os.fchmod(descriptor, path.stat().st_mode & 0o777)

@@ -16,7 +16,7 @@ from exosms.config.settings import Account, AccountOptions, Settings, resolve, t
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
-from exosms.ledger.database import LedgerError, LedgerUnavailableError
+from exosms.ledger.database import DATABASE, LedgerError, LedgerUnavailableError
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession
 from exosms.sms.message import Receipt
@@ -173,7 +173,7 @@ def ledger_or_memory(out: Out, needed_for: str | None = None) -> "closing[Ledger
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":
     """Hand out the ledger to look into: where nothing was ever sent from, none is created."""
     directory = paths.state_directory(os.environ)
-    is_there = directory is not None and paths.is_there(directory / "ledger.db")
+    is_there = directory is not None and paths.is_there(directory / DATABASE)
     return open_ledger() if needed and is_there else closing(Ledger.in_memory())
 
 

@@ -96,24 +96,31 @@ def _is_that_file(path: Path, descriptor: int) -> bool:
     return False
 
 
+@contextmanager
+def beside(target: Path) -> Iterator[tuple[int, Path]]:
+    """Lend a new file in the same directory, by descriptor and path; if something fails it is gone afterwards."""
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        yield descriptor, Path(name)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 def replace(target: Path, content: bytes, *, mode: int) -> None:
     """Put a new file of that mode in the place of the old one: until the rename the old one stands, then the new.
 
     Raises OSError, and then the old file is as it was.
     """
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
+    with beside(target) as (descriptor, name):
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
             os.fchmod(descriptor, mode)
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        name.replace(target)
     _sync_directory(target.parent)
 
 
