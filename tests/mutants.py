@@ -239,6 +239,7 @@ _KILLED = "test_never_twice.py::test_a_key_whose_owner_was_killed_waits_for_a_pe
 _DEAD = "test_ledger_messages.py::test_what_a_dead_process_had_in_flight_is_unknown"
 _BRIEFLY = "test_campaign.py::test_the_campaign_notices_nothing_where_nothing_is_missing"
 _HELD = "test_ledger_messages.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
+_WRONG = "test_wrong_clocks.py::test_a_once_key_holds_for_as_long_as_it_was_given"
 
 LEDGER = (
     Mutant(
@@ -279,16 +280,44 @@ LEDGER = (
     Mutant(
         "a key is free while it is used",
         "ledger/messages.py",
-        "('unknown', 'in_flight', 'waiting'))\"",
-        "('unknown'))\"",
+        "('accepted', 'unknown', 'in_flight', 'waiting')",
+        "('accepted', 'unknown')",
         (_HELD,),
     ),
     Mutant(
         "an unknown message frees its key",
         "ledger/messages.py",
-        "('unknown', 'in_flight', 'waiting'))\"",
-        "('in_flight', 'waiting'))\"",
+        "('accepted', 'unknown', 'in_flight', 'waiting')",
+        "('accepted', 'in_flight', 'waiting')",
         (_HELD,),
+    ),
+    Mutant(
+        "a key that was used in the future stays used until then",
+        "ledger/messages.py",
+        "if rewrite and corrects(now) else",
+        "if not rewrite else",
+        (f"{_WRONG}[sent under 2031]",),
+    ),
+    Mutant(
+        "a key that was used under an earlier clock is free",
+        "ledger/messages.py",
+        "if written >= since or entry.id >= first_since(",
+        "if written >= since or entry.id >= 1e9 + first_since(",
+        (f"{_WRONG}[under 1970, after another]",),
+    ),
+    Mutant(
+        "a clock that is certainly wrong corrects others",
+        "ledger/wrong_clocks.py",
+        "return now >= EARLIEST",
+        "return True",
+        (f"{_WRONG}[asked for again under 1970]",),
+    ),
+    Mutant(
+        "parts of an earlier clock are forgotten",
+        "ledger/day_parts.py",
+        'first_since(database.connection, "messages", midnight, now), EARLIEST, midnight)',
+        "1e9, 0.0, midnight)",
+        ("test_wrong_clocks.py::test_parts_of_a_wrong_day_count_for_one",),
     ),
     Mutant(
         "commits are lost with the power",
@@ -307,8 +336,8 @@ LEDGER = (
     Mutant(
         "a limit is checked after the claim",
         "ledger/messages.py",
-        "            if within_limit is not None:\n                within_limit(self._parts",
-        "            if within_limit is None:\n                within_limit(self._parts",
+        "            if within_limit is not None:\n                within_limit(parts",
+        "            if within_limit is None:\n                within_limit(parts",
         ("test_ledger_messages.py::test_the_limit_is_checked_within_the_claim",),
     ),
     Mutant(
@@ -388,15 +417,15 @@ LEDGER = (
     Mutant(
         "unfinished runs of long ago send nothing",
         "ledger/runs.py",
-        "(exit_code IS NULL OR updated_at >= ?)",
-        "updated_at >= ?",
+        "(exit_code IS NULL OR {is_since})",
+        "{is_since}",
         ("test_ledger_runs.py::test_what_an_older_exosms_writes_meanwhile_holds",),
     ),
     Mutant(
         "finished runs hold nothing",
         "ledger/runs.py",
-        "(exit_code IS NULL OR updated_at >= ?)",
-        "exit_code IS NULL AND updated_at < ? + 1e12",
+        "(exit_code IS NULL OR {is_since})",
+        "exit_code IS NULL AND ({is_since} OR 1)",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
     ),
     Mutant(

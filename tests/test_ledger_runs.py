@@ -1,5 +1,6 @@
 """The journal on its own, where no command can bring it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -298,8 +299,8 @@ def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Le
     def waiting() -> int:
         staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
         staging.lay_out([RowMessage(1, 2, row.message)])
-        assert staging.sent_before(0.0).rows == 1
-        staging.skip_sent_before(0.0)
+        assert staging.sent_before(0.0, time.time()).rows == 1
+        staging.skip_sent_before(0.0, time.time())
         return staging.totals().messages
 
     assert waiting() == 1

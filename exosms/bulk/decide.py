@@ -35,7 +35,12 @@ def decide(
     limit = setup.request.handling.limit
     parts = staging.totals().parts if limit is None else staging.parts_of_first(limit)
     setup.guards.check_total(parts, parts_today=parts_today)
-    return _compare_with_earlier(setup.request.sent_before, staging, since=now - setup.request.within)
+    if not setup.request.dry_run and staging.correct_times(now):
+        journal.ledger.warn(
+            "what was sent of this file before counts as sent now, because the clock was wrong when it was sent,"
+            " or is now"
+        )
+    return _compare_with_earlier(setup.request.sent_before, staging, since=now - setup.request.within, now=now)
 
 
 def _named(name: str | None, journal: Journal) -> Run | None:
@@ -84,8 +89,8 @@ def _changes(run: Run, staging: Staging) -> str:
     return f"{same} of its rows unchanged, {new} new, {gone} gone"
 
 
-def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float) -> EarlierMessages:
-    before = staging.sent_before(since)
+def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float, now: float) -> EarlierMessages:
+    before = staging.sent_before(since, now)
     if before.rows and policy is SentBefore.REFUSE:
         perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
         raise GuardError(
@@ -93,5 +98,5 @@ def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float)
             remedy="Nothing was sent. Send only the others with --sent-before skip, or all with --sent-before send.",
         )
     if policy is SentBefore.SKIP:
-        staging.skip_sent_before(since)
+        staging.skip_sent_before(since, now)
     return before

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
             results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
             options = options_for(request, account)
             settings = find_settings(out, options, account_needed=not request.dry_run)
-            with ledger_if_there() if request.dry_run else open_ledger() as ledger:
+            with ledger_if_there() if request.dry_run else open_ledger(out, interrupts) as ledger:
                 context = RunContext(settings, Journal(ledger), ledger, interrupts)
                 setup = _setup(request, options, settings, out)
                 staging = _staging(setup, context)
@@ -151,7 +152,8 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
 def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: RunContext, out: Out) -> Plan:
     """Have planned what is sent, and tell what is not, lest it was sent before."""
     parts_today = _parts_today(setup, context)
-    plan = plan_for(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
+    with _limiting(setup, context):
+        plan = plan_for(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
     if plan.before.unknown and setup.request.sent_before is SentBefore.SKIP:
         out.warn(f"left out, because they may have been sent before: {counted(plan.before.unknown, 'row')}")
     return plan
@@ -159,6 +161,12 @@ def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: R
 
 def _parts_today(setup: BulkSetup, context: RunContext) -> int:
     return context.ledger.parts_today(setup.account) if setup.account else 0
+
+
+def _limiting(setup: BulkSetup, context: RunContext) -> AbstractContextManager[None]:
+    if setup.request.dry_run or setup.guards.max_parts_per_day is None:
+        return nullcontext()
+    return context.ledger.limiting(setup.account)
 
 
 def _agree(plan: Plan, setup: BulkSetup, staging: Staging, out: Out, ask: Callable[[str], None]) -> None:
@@ -208,7 +216,8 @@ def _send_samples(
     """Send the first and the longest text to one number, and nothing else."""
     with context.interrupts.at_once():
         to = parse(number, country=setup.settings.country)
-        messages = samples(setup, staging, to, now=time.time(), parts_today=_parts_today(setup, context))
+        with _limiting(setup, context):
+            messages = samples(setup, staging, to, now=time.time(), parts_today=_parts_today(setup, context))
         if not setup.request.dry_run:
             ask(f"Send {counted(len(messages), 'sample')} to {to}?")
     report = SendReport(out, recipients=[message.to for message in messages])

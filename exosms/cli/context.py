@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,17 +150,24 @@ def _emulator(out: Out) -> "Emulator":
     return Emulator(MessageStore())
 
 
-def open_ledger() -> "closing[Ledger]":
-    """Hand out the ledger in the state directory."""
-    return closing(Ledger.open(_state_directory()))
+def open_ledger(out: Out | None = None, interrupts: Interrupts | None = None) -> "closing[Ledger]":
+    """Hand out the ledger in the state directory; ``out`` warns of times in it that are corrected.
+
+    Another process that changes its tables is waited for, until a signal comes.
+    """
+    with interrupts.at_once() if interrupts else nullcontext():
+        ledger = Ledger.open(_state_directory())
+    if out:
+        ledger.warn = out.warn
+    return closing(ledger)
 
 
-def ledger_or_memory(out: Out, needed_for: str | None = None) -> "closing[Ledger]":
+def ledger_or_memory(out: Out, interrupts: Interrupts, needed_for: str | None = None) -> "closing[Ledger]":
     """Hand out the ledger; where it cannot be opened, a command that does not need it goes on without."""
     from exosms.send.one import going_on_without
 
     try:
-        return open_ledger()
+        return open_ledger(out, interrupts)
     except (LedgerUnavailableError, LedgerError) as error:
         if needed_for and isinstance(error, LedgerUnavailableError):
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.wording import counted
+
+if TYPE_CHECKING:
+    from exosms.system.signals import Interrupts
 
 
 class _Decision(StrEnum):
@@ -215,7 +218,7 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
     interrupts = Interrupts()
     file, counts = "", counts_document({})
     try:
-        with interrupts.installed(), _journal() as (journal, ledger):
+        with interrupts.installed(), _journal(out, interrupts) as (journal, ledger):
             with interrupts.at_once():
                 run = run_of(journal, name)
                 file, counts = run.file, counts_document(journal.counts(run))
@@ -250,8 +253,8 @@ def _resolve_rows(journal: Journal, name: str, outcome: Outcome, row: int | None
 
 
 @contextmanager
-def _journal() -> Iterator[tuple[Journal, Ledger]]:
-    with open_ledger() as ledger:
+def _journal(out: Out | None = None, interrupts: "Interrupts | None" = None) -> Iterator[tuple[Journal, Ledger]]:
+    with open_ledger(out, interrupts) as ledger:
         yield Journal(ledger), ledger
 
 

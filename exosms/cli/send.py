@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from exosms.cli import options as o
@@ -102,9 +103,14 @@ def _receipts(
     limited = guards.max_parts_per_day is not None
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
     account = settings.account.identity if settings.account else ""
-    with ledger_if_there(needed=bool(needed_for)) if request.dry_run else ledger_or_memory(out, needed_for) as ledger:
+    with (
+        ledger_if_there(needed=bool(needed_for))
+        if request.dry_run
+        else ledger_or_memory(out, interrupts, needed_for) as ledger
+    ):
         parts_today = ledger.parts_today(account) if limited else 0
-        guards.check_all(messages, now=time.time(), parts_today=parts_today)
+        with ledger.limiting(account) if limited and not request.dry_run else nullcontext():
+            guards.check_all(messages, now=time.time(), parts_today=parts_today)
         if request.dry_run:
             yield from [foreseen(message, ledger, account, once) for message in messages]
             return

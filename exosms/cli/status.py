@@ -112,7 +112,7 @@ class _Inquiry:
             else:
                 self._sids, settings = _of_run(self._run, self._options, self._out)
             self._settings = settings
-        with ledger_or_memory(self._out) as ledger:
+        with ledger_or_memory(self._out, self._interrupts) as ledger:
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
             history = History(ledger)
             entries = {sid: history.sent_as(session.account, sid) for sid in self._sids}

@@ -8,18 +8,21 @@ Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come 
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.config.account import is_of_sandbox
+from exosms.errors import GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
+from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, cannot_be, corrects, first_since, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
-from exosms.system.times import day_in_india, midnight_in_india
+from exosms.system.times import day_in_india, local
 
 
 class State(StrEnum):
@@ -74,6 +77,8 @@ class LedgerEntry(NamedTuple):
 ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "line", "delivery", "checked_at"})
 """The columns of a message that are of its own table."""
 
+_IS_SINCE = IS_SINCE.format(time="created_at", number="id")
+
 _PACE = "account, next_at, blocked_until, written_at"
 
 DELIVERY = Delivery._fields
@@ -96,6 +101,8 @@ class Ledger:
         self._clock = database.clock
         self.abandoned: set[int] = set()
         """Runs whose results this process could not record, so that what they have in flight is unknown."""
+        self.warn: Callable[[str], None] = _tell_nobody
+        """Is told of times that were corrected."""
 
     @classmethod
     def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
@@ -145,7 +152,7 @@ class Ledger:
             if used is not None:
                 return used
             if within_limit is not None:
-                within_limit(self._parts_since_midnight(account, now) + message.segments)
+                within_limit(parts_since_midnight(self.database, account) + message.segments)
             cursor = self._connection.execute(
                 "INSERT INTO messages (account, profile, once_key, recipient, sender, template, segments, state,"
                 " owner, attempts, created_at, updated_at, expires_at)"
@@ -192,15 +199,20 @@ class Ledger:
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""
         with translated():
-            return self._parts_since_midnight(account, self._clock())
+            return parts_since_midnight(self.database, account)
 
-    def count_parts(self, account: str, parts: int) -> None:
-        """Add to what the rows of bulk runs used today, or take back what was not used after all."""
-        if parts:
-            self._connection.execute(
-                "INSERT INTO parts VALUES (?, ?, max(0, ?)) ON CONFLICT DO UPDATE SET parts = max(0, parts + ?)",
-                (account, day_in_india(self._clock()), parts, parts),
-            )
+    @contextmanager
+    def limiting(self, account: str) -> Iterator[None]:
+        """Where a limit refuses within, see to it that what a wrong clock wrote is a reason for it today alone."""
+        try:
+            yield
+        except GuardError:
+            if settle_day(self.database, account):
+                self.warn(
+                    "parts of other days count for today, and for no other day from now on, because the clock was"
+                    " wrong when they were sent, or is now"
+                )
+            raise
 
     def examine(self) -> tuple[int, int]:
         """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
@@ -217,10 +229,13 @@ class Ledger:
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
         return messages, unknown
 
-    def used(self, once: OnceKey, *, recipient: str, account: str) -> LedgerEntry | None:
-        """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
+    def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
+        """Return the entry that uses a once key, if one does; a message known not to be sent uses none.
+
+        A time of it that cannot be right is corrected, unless nothing is to be written.
+        """
         with self.database.transaction():
-            return self._using(once, recipient, account, self._clock())
+            return self._using(once, recipient, account, self._clock(), rewrite=rewrite)
 
     def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
         """Record what Exotel says of a message; a final state stays."""
@@ -266,8 +281,8 @@ class Ledger:
         with reclaimed(self.database):
             purged = self._connection.execute(
                 "DELETE FROM messages WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
-                " AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted')",
-                (now - seconds, now),
+                f" AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted') AND NOT {_IS_SINCE}",
+                (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now)),
             ).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
@@ -305,7 +320,7 @@ class Ledger:
         """Return when the next slot and the end of a pause are; both mean nothing once the clock was set back."""
         row = self._connection.execute(
             "SELECT next_at, blocked_until FROM pace WHERE account = ? AND written_at <= ?",
-            (account, now + _SET_BACK),
+            (account, now + SET_BACK),
         ).fetchone()
         return row or (0.0, 0.0)
 
@@ -315,25 +330,42 @@ class Ledger:
             (account, next_at, blocked_until, now),
         )
 
-    def _using(self, once: OnceKey, recipient: str, account: str, now: float) -> LedgerEntry | None:
+    def _using(
+        self, once: OnceKey, recipient: str, account: str, now: float, *, rewrite: bool = True
+    ) -> LedgerEntry | None:
         reclaim_messages(self.database)
         entries = self._entries(
-            "WHERE once_key = ? AND recipient = ? AND account = ? AND (state = 'accepted' AND updated_at >= ?"
-            " OR state IN ('unknown', 'in_flight', 'waiting'))",
-            (once.key, recipient, account, 0.0 if once.within is None else now - once.within),
-        )
-        return max(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), default=None)
-
-    def _parts_since_midnight(self, account: str, now: float) -> int:
-        (singly,) = self._connection.execute(
-            "SELECT coalesce(sum(segments), 0) FROM messages WHERE account = ? AND created_at >= ?"
+            "WHERE once_key = ? AND recipient = ? AND account = ?"
             " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
-            (account, midnight_in_india(now)),
-        ).fetchone()
-        (in_bulk,) = self._connection.execute(
-            "SELECT coalesce(sum(parts), 0) FROM parts WHERE account = ? AND day = ?", (account, day_in_india(now))
-        ).fetchone()
-        return int(singly) + int(in_bulk)
+            (once.key, recipient, account),
+        )
+        accepted = [entry for entry in entries if entry.state is State.ACCEPTED]
+        if accepted and (held := self._held(accepted[-1], once, now, rewrite=rewrite)):
+            return held
+        return next((entry for entry in reversed(entries) if entry.state is not State.ACCEPTED), None)
+
+    def _held(self, entry: LedgerEntry, once: OnceKey, now: float, *, rewrite: bool) -> LedgerEntry | None:
+        """Return an accepted entry if it holds its key now; a time of it that cannot be right counts as now."""
+        written = max(entry.created_at, entry.updated_at)
+        if cannot_be(self._connection, "messages", entry.id, written=written, now=now):
+            return self._corrected(entry, now) if rewrite and corrects(now) else entry
+        since = written if once.within is None else now - once.within
+        if written >= since or entry.id >= first_since(self._connection, "messages", since, now):
+            return entry
+        return None
+
+    def _corrected(self, entry: LedgerEntry, now: float) -> LedgerEntry:
+        """Have what a wrong clock wrote count as written now."""
+        self.warn(
+            f"once key {entry.once_key!r} counts as used now, not at {local(entry.updated_at)}, because the clock was"
+            " wrong when it was used, or is now"
+        )
+        self._connection.execute(
+            "UPDATE messages SET created_at = ?1, updated_at = ?1, expires_at = ?1 + expires_at - created_at"
+            " WHERE id = ?2",
+            (now, entry.id),
+        )
+        return entry._replace(created_at=now, updated_at=now)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         cursor = self._connection.execute(f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id", values)
@@ -355,6 +387,10 @@ def taken_for_dead() -> LedgerError:
     )
 
 
+def _tell_nobody(_said: str) -> None:
+    pass
+
+
 def _quoted(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
@@ -368,7 +404,3 @@ def read_delivery(row: Sequence[Any]) -> Delivery:
     """Return what its columns say."""
     values = dict(zip(DELIVERY, row, strict=True))
     return Delivery(**{**values, "outcome": Outcome(values["outcome"])})
-
-
-_SET_BACK = 1.0
-"""Seconds by which the wall clock may go back as a mere correction."""

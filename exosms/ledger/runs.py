@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.day_parts import count_parts
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, touch
 from exosms.ledger.messages import Ledger, State, taken_for_dead
 from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_rows import UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
+from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 from exosms.sms.message import Outcome, Receipt
 
 _CHUNK = 1000
@@ -139,15 +141,16 @@ class Journal:
 
     def purge(self, seconds: float) -> int:
         """Forget the finished runs that were last touched longer ago, but no unknown rows; return the rows."""
-        before = self._clock() - seconds
-        old = "exit_code IS NOT NULL AND owner IS NULL AND updated_at < ?"
+        now = self._clock()
+        is_since = IS_SINCE.format(time="updated_at", number="id")
+        old = f"exit_code IS NOT NULL AND owner IS NULL AND NOT {is_since}"
         with reclaimed(self._database) as connection:
+            kept = window(connection, "runs", since=now - seconds, now=now)
             purged = connection.execute(
-                f"DELETE FROM rows WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'", (before,)
+                f"DELETE FROM rows WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'", kept
             ).rowcount
             connection.execute(
-                f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)",
-                (before,),
+                f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
         self._database.erase_log()
         return purged
@@ -248,7 +251,7 @@ class Journal:
                     f" updated_at = ? WHERE {numbers}",
                     (now, run.id, json.dumps(elsewhere)),
                 )
-            self.ledger.count_parts(run.account, parts)
+            count_parts(self._database, run.account, parts)
         return Claim(
             ours,
             elsewhere=[item for item in items if others.get(item.number) is True],
@@ -275,7 +278,7 @@ class Journal:
                     values = (*found, found[0], now, *some, run.id)  # the state is needed twice
                     if connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
-            self.ledger.count_parts(run.account, -unused)
+            count_parts(self._database, run.account, -unused)
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
@@ -344,10 +347,12 @@ class Journal:
 
     def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, bool]:
         """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
-        since = run.started_at - run.terms.within
+        now = self._clock()
+        since = window(self._connection, "runs", since=self._began(run, now) - run.terms.within, now=now)
+        is_since = IS_SINCE.format(time="updated_at", number="id")
         (others,) = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR updated_at >= ?))",
-            (run.id, since),
+            f"SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR {is_since}))",
+            (run.id, *since),
         ).fetchone()
         if not others:  # no other run was touched since: their rows need not be looked at
             return {}
@@ -357,13 +362,23 @@ class Journal:
             found = self._twins(run, items, since)
         return found
 
-    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: float) -> dict[int, bool]:
+    def _began(self, run: Run, now: float) -> float:
+        """Return when a run began, whatever the clock said then."""
+        (latest,) = self._connection.execute(
+            "SELECT max(started_at) FROM runs WHERE id <= ? AND started_at <= ?", (run.id, now + SET_BACK)
+        ).fetchone()
+        if latest is None or cannot_be(self._connection, "runs", run.id, written=latest, now=now):
+            return now
+        return float(latest)
+
+    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: Window) -> dict[int, bool]:
+        is_since = IS_SINCE.format(time="r.updated_at", number="r.run")
         cursor = self._connection.execute(
             "SELECT s.number, max(r.state <> 'in_flight') FROM rows s JOIN rows r ON r.recipient = s.recipient"
             " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
-            " WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND r.updated_at >= ?"
+            f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
             " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
-            (run.id, json.dumps([item.number for item in items]), since),
+            (run.id, json.dumps([item.number for item in items]), *since),
         )
         return {number: bool(is_over) for number, is_over in cursor}
 

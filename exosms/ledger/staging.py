@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.ledger.database import Database, translated
+from exosms.ledger.dead_processes import touch
+from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, corrects, window
 from exosms.sms.message import OPTIONAL, Encoding, Message, MessageFields, envelope
 
 _written: Callable[[object], str] = lru_cache(str)
@@ -45,7 +47,8 @@ _COLUMNS = (
 )  # fmt: skip
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
-_MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight') AND r.updated_at >= ?"
+_MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight')"
+_LATELY = IS_SINCE.format(time="r.updated_at", number="r.run")
 _PAGE = 1000
 """Rows that are read at once: no statement stays open while they are printed."""
 _IS_OVER = "r.state <> 'in_flight'"
@@ -211,24 +214,44 @@ class Staging:
             " WHERE occurrence > 0 AND state = 'waiting'"
         )
 
-    def sent_before(self, since: float) -> EarlierMessages:
+    def correct_times(self, now: float) -> bool:
+        """Have earlier rows of the same messages whose times cannot be right count as sent now; tell if there are."""
+        wrong = window(self._connection, "runs", since=now, now=now)[2:]
+        (is_any,) = self._one(
+            "SELECT EXISTS (SELECT 1 FROM main.runs WHERE updated_at > ? OR started_at < ?)",
+            now + SET_BACK, wrong[0],
+        )  # fmt: skip
+        if not (is_any and corrects(now)):
+            return False
+        with self._database.transaction() as connection:
+            runs = connection.execute(
+                "UPDATE main.rows SET updated_at = ? WHERE (run, number) IN"
+                f" (SELECT r.run, r.number FROM temp.staged s JOIN main.rows r ON {_SENT} WHERE {_MAYBE_SENT}"
+                " AND (r.updated_at > ? OR r.updated_at < ? AND r.run < ?)) RETURNING run",
+                (now, now + SET_BACK, *wrong),
+            ).fetchall()
+            for (run,) in set(runs):
+                touch(self._database, run)
+        return bool(runs)
+
+    def sent_before(self, since: float, now: float) -> EarlierMessages:
         """Count the rows that earlier runs sent, or may have sent, since that moment."""
         row = self._one(
             "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), '') FROM"
             " (SELECT max(r.state = 'accepted') AS accepted, max(u.name) AS name FROM temp.staged s"
             f" JOIN main.rows r ON {_SENT} JOIN main.runs u ON u.id = r.run"
-            f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} GROUP BY s.number)",
-            since,
+            f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} AND {_LATELY} GROUP BY s.number)",
+            *window(self._connection, "runs", since=since, now=now),
         )
         return EarlierMessages(accepted=row[0], unknown=row[1], run=row[2])
 
-    def skip_sent_before(self, since: float) -> None:
+    def skip_sent_before(self, since: float, now: float) -> None:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
         self._execute(
             "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or possibly sent before'"
             f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT}"
-            f" AND {_IS_OVER})",
-            since,
+            f" AND {_IS_OVER} AND {_LATELY})",
+            *window(self._connection, "runs", since=since, now=now),
         )
 
     def changed_since(self, run: int) -> tuple[int, int, int]:

@@ -170,7 +170,7 @@ class Dispatcher(NamedTuple):
 
 def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | None) -> Receipt:
     """Return what sending would come to as far as that can be known, which is planned or skipped."""
-    used = ledger.used(once, recipient=message.to, account=account) if once else None
+    used = ledger.used(once, recipient=message.to, account=account, rewrite=False) if once else None
     if used and used.state not in _UNSETTLED:
         return used_before(used)
     return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
