@@ -341,6 +341,13 @@ LEDGER = (
         ("test_ledger_messages.py::test_the_limit_is_checked_within_the_claim",),
     ),
     Mutant(
+        "a key is waited for without an end",
+        "send/one.py",
+        "            if left <= 0:\n",
+        "            if left <= -1e9:\n",
+        ("test_never_twice.py::test_a_key_whose_owner_is_stopped_is_not_waited_for_without_an_end",),
+    ),
+    Mutant(
         "a second attempt is not claimed",
         "send/one.py",
         "                session.ledger.claim_again(entry_id)\n",

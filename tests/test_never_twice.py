@@ -1,5 +1,6 @@
 """``--once`` and signals: whoever races, dies or is interrupted, no message is requested twice or lost in silence."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -80,6 +81,28 @@ def test_a_key_whose_owner_was_killed_waits_for_a_person(exosms: Shell) -> None:
         assert (skipped.exit_code, skipped.json["outcome"]) == (0, "skipped")
         assert skipped.json["messages"][0]["sid"] == "0f477d60517e6e6a0f6d9a7e9af8630e"
         assert server.requests == 2
+
+
+def test_a_key_whose_owner_is_stopped_is_not_waited_for_without_an_end(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, hangs), answers(200, GOOD)) as server:
+        owner = start(exosms, server, *ONE, "--once", "k")
+        until(lambda: server.complete_requests == 1)
+        owner.send_signal(signal.SIGSTOP)
+        waiter = start(exosms, server, *ONE, "--once", "k", "--retry-for", "1s", "--timeout", "1", "--json")
+        try:
+            out, err = (stream.decode() for stream in waiter.communicate(timeout=30))
+        finally:
+            waiter.kill()
+            owner.kill()
+            owner.communicate()
+        assert server.requests == 1
+    document = json.loads(out)
+    assert (waiter.returncode, document["exit_code"], document["outcome"]) == (5, 5, "not_sent")
+    error = document["messages"][0]["error"]
+    assert (error["kind"], error["retry"], error["meaning"]) == ("guard", "decide", "Nothing was sent.")
+    said = f"The once key 'k' is in use by process {owner.pid}, which is still sending"
+    assert error["message"] == said
+    assert err.endswith("exosms: once key 'k' is in use by another process; waiting for its result\n")
 
 
 def test_a_second_attempt_is_claimed_before_it_leaves(exosms: Shell) -> None:

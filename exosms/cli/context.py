@@ -121,7 +121,8 @@ def dispatcher_for(
     from exosms.send.one import Dispatcher
 
     session = session_for(settings, ledger, out, interrupts, timeout=timeout)
-    return Dispatcher(session, guards, time.monotonic() + retry_for, out.warn, is_ledger_needed)
+    until = time.monotonic() + retry_for
+    return Dispatcher(session, guards, until, out.warn, retry_for + timeout, is_ledger_needed)
 
 
 def drained(receipts: Iterator[Receipt], out: Out, interrupts: Interrupts) -> Iterator[Receipt]:

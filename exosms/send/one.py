@@ -12,6 +12,7 @@ from typing import NamedTuple
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
+from exosms.ledger.process_locks import process_of
 from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, problem_of
@@ -35,6 +36,8 @@ class Dispatcher(NamedTuple):
     retry_until: float
     """On the monotonic clock; no retry and no wait for one begins that would end later."""
     warn: Callable[[str], None]
+    patience: float = 0.0
+    """Seconds that a message waits for a once key which another process is using."""
     is_ledger_needed: bool = True
     """Whether a message stays here that cannot be recorded: what was promised of it holds only by the ledger."""
 
@@ -50,11 +53,15 @@ class Dispatcher(NamedTuple):
                 stopped = receipt
             yield receipt
 
-    def deliver(self, message: Message, *, once: OnceKey | None = None) -> Receipt:
-        """Send one message at most once and return what is known of it."""
+    def deliver(self, message: Message, *, once: OnceKey | None = None, key_until: float | None = None) -> Receipt:
+        """Send one message at most once and return what is known of it.
+
+        It waits for its once key until ``key_until`` on the monotonic clock; if not given, as patience has it.
+        """
         session = self.session
+        key_until = session.now() + self.patience if key_until is None else key_until
         try:
-            if once and (used := self._wait_for_key(message, once)):
+            if once and (used := self._wait_for_key(message, once, key_until)):
                 return used_before(used)
             if blocked := self._blocked():
                 return blocked
@@ -72,7 +79,7 @@ class Dispatcher(NamedTuple):
         except LedgerError as error:
             return self.deliver(message) if self._goes_on_without(error) else refused_here(error)
         if isinstance(claim, LedgerEntry):
-            return self.deliver(message, once=once)
+            return self.deliver(message, once=once, key_until=key_until)
         receipt = self._attempt(claim, message)
         return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
 
@@ -149,8 +156,11 @@ class Dispatcher(NamedTuple):
         )
         return False
 
-    def _wait_for_key(self, message: Message, once: OnceKey) -> LedgerEntry | None:
-        """Return the settled entry that uses the key, having waited for a living process that is using it."""
+    def _wait_for_key(self, message: Message, once: OnceKey, until: float) -> LedgerEntry | None:
+        """Return the settled entry that uses the key, having waited for a living process that is using it.
+
+        Raises GuardError for one that takes longer: it may be stopped, or hang.
+        """
         told = False
         while used := self.session.ledger.used(once, recipient=message.to, account=self.session.account):
             if used.state not in _UNSETTLED:
@@ -158,7 +168,10 @@ class Dispatcher(NamedTuple):
             if not told:
                 self.session.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
                 told = True
-            self.session.pause(_POLL)
+            left = until - self.session.now()
+            if left <= 0:
+                raise in_use(once.key, used)
+            self.session.pause(min(left, _POLL))
         return None
 
     def _settle(self, entry_id: int, receipt: Receipt) -> None:
@@ -174,6 +187,15 @@ def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | Non
     if used and used.state not in _UNSETTLED:
         return used_before(used)
     return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
+
+
+def in_use(once_key: str, entry: LedgerEntry) -> GuardError:
+    """Return what keeps a once key from everybody else: a living process that has not finished with it."""
+    process = process_of(entry.owner or "")
+    return GuardError(
+        f"The once key {once_key!r} is in use by process {process}, which is still sending",
+        remedy=f"Wait for process {process}, or end it: what it was sending is unknown then. Then run this again.",
+    )
 
 
 def going_on_without(error: ExosmsError) -> str:
