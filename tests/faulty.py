@@ -112,11 +112,10 @@ class FaultyExotel:
         if fault is None and any(MARK in text for _, text in messages):
             self._note(messages, acted=False)
             return 400, json.dumps({"RestException": {"Status": 400, "Message": "Invalid parameters"}})
+        if fault in REFUSALS and len(messages) > 1:
+            return 200, json.dumps(self._refuse_some(messages, REFUSALS[fault]))
         sids = self._note(messages, acted=True)
-        items = [
-            {"SMSMessage": {"Sid": sid, "To": f"0{to[3:]}", "Body": text, "Status": "queued"}}
-            for sid, (to, text) in zip(sids, messages, strict=True)
-        ]
+        items = [_item(key, sid) for key, sid in zip(messages, sids, strict=True)]
         if fault == "part of the reply":
             items = items[: len(items) // 2]
         if fault == "another order":
@@ -127,6 +126,16 @@ class FaultyExotel:
             return 200, _PAGE
         return 200, json.dumps(items if len(messages) > 1 else items[0] if items else {})
 
+    def _refuse_some(self, messages: list[Key], statuses: Sequence[int]) -> list[object]:
+        """Act on a message, refuse the next ones by these statuses, and so on; refusals come in another order."""
+        fates = [(0, *statuses)[place % (1 + len(statuses))] for place in range(len(messages))]
+        items: list[object] = []
+        for key, fate in zip(messages, fates, strict=True):
+            (sid,) = self._note([key], acted=fate != 400)  # of a 500 nobody can tell
+            items.append({"RestException": {"Status": fate, "Message": "No"}} if fate else _item(key, sid))
+        refusals = [item for item, fate in zip(items, fates, strict=True) if fate]
+        return [refusals.pop() if fate else item for item, fate in zip(items, fates, strict=True)]
+
     def _note(self, messages: list[Key], *, acted: bool) -> list[str]:
         with self._lock:
             sids = [f"{self._chance.getrandbits(128):032x}" for _ in messages]
@@ -134,6 +143,9 @@ class FaultyExotel:
                 self.deeds[key].append(Deed(acted, sid if acted else None))
         return sids
 
+
+REFUSALS = {"refused alike": (400, 400), "refused unlike, swapped": (400, 500)}
+"""Answers of several messages that refuse some of them, by these statuses."""
 
 FAULTS = (
     "429",
@@ -148,6 +160,7 @@ FAULTS = (
     "nothing",
     "part of the reply",
     "another order",
+    *REFUSALS,
 )
 
 
@@ -163,6 +176,11 @@ def _read(connection: socket.socket) -> bytes | None:
         if not piece:
             return None
         received += piece
+
+
+def _item(key: Key, sid: str) -> dict[str, dict[str, str]]:
+    to, text = key
+    return {"SMSMessage": {"Sid": sid, "To": f"0{to[3:]}", "Body": text, "Status": "queued"}}
 
 
 def _messages(body: bytes) -> list[Key]:

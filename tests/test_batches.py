@@ -14,7 +14,7 @@ from exosms.exotel.exchange import Answer, Fault, NoAnswer
 from exosms.exotel.transport import InProcessTransport
 from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.store import MessageStore
-from exosms.sms.message import Encoding, Message, MessageFields, Outcome
+from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Retry
 
 A, U, R, N = Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.REJECTED, Outcome.NOT_SENT
 
@@ -86,8 +86,18 @@ REPLIES: list[tuple[str, Any, list[Outcome], bool]] = [
     ("refused by balance", [ALL[0], ALL[1], refused(403)], [A, A, N], True),
     ("refused alike", [refused(), ALL[1], refused()], [R, A, R], True),
     ("all refused in place", [refused(), refused(), refused()], [R, R, R], True),
-    ("refused unlike, in place", [refused(400), refused(403), ALL[2]], [R, N, A], True),
+    ("refused unlike", [refused(400), refused(403), ALL[2]], [U, U, A], False),
     ("refused unlike, out of place", [refused(400), ALL[0], refused(403)], [A, U, U], False),
+    ("refused unlike, all", [refused(400), refused(500), refused(400)], [U, U, U], False),
+    ("refused with unlike codes", [refused(Code=40203), refused(Code=40301), ALL[2]], [U, U, A], False),
+    ("refused alike in other words", [refused(Message="a"), ALL[1], refused(Message="b")], [R, A, R], True),
+    ("refusals with numbers", [refused(403, To=TWO), refused(400, To=ONE), ALL[2]], [R, N, A], True),
+    ("numbers beside refusals", [refused(403) | {"To": TWO}, refused(400) | {"To": ONE}, ALL[2]], [R, N, A], True),
+    ("one refusal with a number", [refused(403, To=TWO), ALL[2], refused(400)], [R, N, A], True),
+    ("a refusal of a stranger", [refused(To="+919999999999"), ALL[0], ALL[2]], [A, U, A], False),
+    ("refused and taken", [refused(To=ONE), *ALL], [U, A, A], False),
+    ("too few refusals", [refused(), ALL[1]], [U, A, U], False),
+    ("too many refusals", [refused(), refused(), ALL[1], ALL[2]], [U, A, A], False),
     ("a refusal without status", [ALL[0], refused(None), ALL[2]], [A, U, A], True),
     ("a refusal that is none", [ALL[0], refused(200), ALL[2]], [A, U, A], True),
     ("a refusal that may have sent", [ALL[0], refused(500), ALL[2]], [A, U, A], True),
@@ -126,6 +136,29 @@ def test_every_message_gets_its_own_answer(reply: Any, expected: list[Outcome], 
         assert receipt.sid in {None, SIDS[to]}
 
 
+def test_what_is_not_believed_is_explained() -> None:
+    """What is wrong with the answer is the sentence that the ledger keeps."""
+    unlike = batch(Answer(200, json.dumps([refused(400), refused(500), ALL[2]]).encode()))
+    shared = batch(Answer(200, json.dumps([ALL[0], taken(TWO, sid=SIDS[ONE]), ALL[2]]).encode()))
+    for sent, place, said in (
+        (unlike, 0, "messages of this request were refused, and the answer does not tell which"),
+        (shared, 1, "the answer gives its number several Sids, or its Sid to several numbers"),
+    ):
+        problem = sent.receipts[place].problem
+        assert problem is not None
+        assert (problem.message, problem.retry, sent.receipts[place].cause) == (said, Retry.DECIDE, (None, said))
+
+
+def test_texts_of_refusals_may_be_anybodys() -> None:
+    several = [refused(Message=f"Invalid Recipient [{place}]") for place in range(4)]
+    messages = [message(f"+91987654321{place}", f"Hello {place}") for place in range(4)]
+    sent = batch(Answer(200, json.dumps(several).encode()), messages)
+    assert outcomes(sent) == [R] * 4
+    assert {receipt.problem and receipt.problem.message for receipt in sent.receipts} == {
+        "Invalid Recipient [0] / Invalid Recipient [1] / Invalid Recipient [2] / …"
+    }
+
+
 def test_a_reply_in_xml_is_read_as_well() -> None:
     one, two, three = (f"<SMSMessage><Sid>{SIDS[to]}</Sid><To>{to}</To></SMSMessage>" for to in NUMBERS)
     for inner in (three + one + two, f"<SMSMessages>{one}{two}{three}</SMSMessages>"):
@@ -142,7 +175,9 @@ def test_a_reply_in_xml_is_read_as_well() -> None:
         (Answer(status=400, body=b'{"RestException": {"Status": 400, "Message": "no"}}'), R, True),
         (Answer(status=403, body=b""), N, True),
         (Answer(status=429, body=b"<html>"), N, True),
-        (Answer(status=500, body=json.dumps(ALL).encode()), U, True),
+        (Answer(status=500, body=json.dumps(ALL).encode()), U, False),
+        (Answer(status=400, body=json.dumps(ALL[:1]).encode()), U, False),
+        (Answer(status=429, body=json.dumps([refused(429), ALL[1]]).encode()), U, False),
         (Answer(status=301, body=b""), N, True),
         (NoAnswer(written=True, fault=Fault.READ), U, True),
         (NoAnswer(written=False, fault=Fault.RESOLVE_OR_CONNECT), N, True),
@@ -181,7 +216,8 @@ def test_whatever_comes_back_nobody_gets_the_answer_of_another(chance: random.Ra
     """What is said for certain of a message is what an item of the answer says of this very message, or of all."""
     messages = [message(f"+9198765432{place:02}", f"Hello {place}") for place in range(size)]
     sids = {one.to: f"{place:032x}" for place, one in enumerate(messages)}
-    truth: dict[str, int | None] = {one.to: chance.choice([None, None, None, 400]) for one in messages}
+    kinds = chance.choice([[400], [400, 500]])
+    truth: dict[str, int | None] = {one.to: chance.choice([None, None, None, *kinds]) for one in messages}
     items: list[dict[str, Any]] = [
         refused(status) if (status := truth[one.to]) else {"SMSMessage": {"Sid": sids[one.to], "To": one.to}}
         for one in messages

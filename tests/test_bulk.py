@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from conftest import Result, Shell
-from faulty import FaultyExotel
+from faulty import REFUSALS, FaultyExotel
 from misbehaving import Misbehaving, answers
 
 from exosms.bulk import run as bulk_module
@@ -888,6 +888,26 @@ def test_results_that_cannot_be_written_leave_nothing_half_written(
     monkeypatch.setattr("exosms.bulk.results_csv.write", fill_up)
     assert exosms("runs", "export", "june", str(exosms.home / "results.csv")).exit_code == 4
     assert sorted(exosms.home.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_refusals_in_any_order_make_nothing_be_sent_again(exosms: Shell, exotel: FaultyExotel, kind: str) -> None:
+    """Of those that may have been sent none is called rejected; what is learned is that replies cannot be matched."""
+    exotel.suffer(1.0, kind)
+    thirteen = "".join(THIRTY.splitlines(keepends=True)[:14])
+    begun = through(exosms, exotel, thirteen, "--run", "june", "--batch", "10")
+    assert [max(1, form.count(b"To%5B")) for form in exotel.forms] == [1, 2, 10]
+    unlike = len(set(REFUSALS[kind])) > 1
+    assert ("continuing with one text per request" in begun.stderr) == unlike
+    told = "messages of this request were refused, and the answer does not tell which"
+    assert (f"6 unknown: HTTP 200 {told}" in begun.stderr) == unlike
+    exotel.suffer(0.0, kind)
+    exosms(
+        "runs", "retry", "june", "--yes", "--rejected", "--rate", "off", env=ACCOUNT | {"EXOSMS_BASE_URL": exotel.url}
+    )
+    acted = [sum(deed.acted for deed in deeds) for deeds in exotel.deeds.values()]
+    assert max(acted) == 1
+    assert acted.count(0) == (3 if unlike else 0)  # refused for certain, but nobody can tell which ones
 
 
 # --- samples ---

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from exosms.errors import ExitCode
 from exosms.exotel import wire
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, NoAnswer
-from exosms.exotel.outcome import accepted, refused, unanswered
+from exosms.exotel.outcome import accepted, doubted, refused, unanswered
 from exosms.exotel.transport import Transport
 from exosms.sms.compose import LONGEST_BODY
 from exosms.sms.message import Message, Outcome, Receipt, Retry
@@ -14,7 +14,9 @@ from exosms.sms.message import Message, Outcome, Receipt, Retry
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
 
-_Said = TypeVar("_Said", bound=wire.Item | None)
+_Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
+
+_SOME_TAKEN = wire.Doubt("the request was refused, but the answer has Sids")
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
@@ -63,9 +65,11 @@ class Client:
         if isinstance(reply, NoAnswer):
             return Batch((unanswered(reply),) * len(messages), whole=True)
         items = wire.read(reply.body)
-        if not 200 <= reply.status < 300:
-            return Batch((self._refused(reply, items),) * len(messages), whole=True)
-        return self._matched(messages, items, reply)
+        if 200 <= reply.status < 300:
+            return self._matched(messages, items, reply)
+        some_taken = any(isinstance(item, wire.Reply) for item in items)
+        receipt = doubted(_SOME_TAKEN, http_status=reply.status) if some_taken else self._refused(reply, items)
+        return Batch((receipt,) * len(messages), whole=not some_taken)
 
     def details(self, sid: str) -> "DeliveryReport":
         """Ask, once, what became of a message. Asking again is always safe, and no answer makes nothing unknown.
@@ -116,7 +120,8 @@ class Client:
             _refused_in_place(answer, said) if isinstance(said, wire.Refusal) else accepted(answer, said)
             for said in wire.hidden(matching.said, self._transport.hide)
         )
-        return Batch(receipts, whole=not any(matching.said), matched=matching.fits)
+        answered = any(isinstance(said, wire.Reply | wire.Refusal) for said in matching.said)
+        return Batch(receipts, whole=not answered, matched=matching.fits)
 
 
 def _unchecked(receipt: Receipt) -> Receipt:

@@ -5,7 +5,7 @@ What a status or Exotel's code means, and what follows from it, is written in ``
 
 from exosms.errors import ExitCode
 from exosms.exotel.exchange import Answer, Fault, NoAnswer
-from exosms.exotel.wire import Refusal, Reply
+from exosms.exotel.wire import Doubt, Refusal, Reply
 from exosms.sms.message import Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import retry_after
 
@@ -13,8 +13,10 @@ _TO_BE_MENDED = {Fault.CERTIFICATE, Fault.PROXY_AUTHENTICATION}
 """Every request of this machine would meet them."""
 
 
-def accepted(answer: Answer, reply: Reply | None) -> Receipt:
+def accepted(answer: Answer, reply: Reply | Doubt | None) -> Receipt:
     """Return the receipt of a message for which a 2xx came; without a Sid it may or may not have been accepted."""
+    if isinstance(reply, Doubt):
+        return doubted(reply, http_status=answer.status)
     if reply is None:
         said = "" if answer.body is not None else "the answer was cut off, too long or undecodable"
         meaning = f"Exotel answered {answer.status} but gave no Sid; the message may have been sent."
@@ -28,6 +30,16 @@ def accepted(answer: Answer, reply: Reply | None) -> Receipt:
         detailed_status_code=reply.detailed_status_code,
         detailed_status=reply.detailed_status,
     )
+
+
+def doubted(doubt: Doubt, *, http_status: int | None) -> Receipt:
+    """Return the receipt of a message whose answer is not to be believed: it may have been accepted."""
+    told = f"To {doubt.to}" if doubt.to else "", f"Sid {doubt.sid}" if doubt.sid else ""
+    said = ": ".join(filter(None, (doubt.why, ", ".join(filter(None, told)))))
+    meaning = (
+        f"Exotel answered {http_status}, but that does not tell what became of this message; it may have been sent."
+    )
+    return _unknown(said, meaning, http_status=http_status)
 
 
 def refused(answer: Answer, refusal: Refusal | None) -> Receipt:

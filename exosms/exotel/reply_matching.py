@@ -1,67 +1,61 @@
 """Which reply belongs to which message of a request: by number, never by guessing.
 
 The order of replies is not promised and the shape of a refused one is not documented (Exotel's developer portal,
-api/send-bulk-sms-with-dynamic-content), so whatever does not fit leaves its message without an answer.
+api/send-bulk-sms-with-dynamic-content), so whatever does not fit leaves its message without an answer. That holds for
+refusals above all: one that is given to the wrong message lets another, which was sent, be sent again.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exosms.exotel.wire import Item, Refusal, Reply, e164
+from exosms.exotel.wire import Doubt, Item, Refusal, Reply, e164
 from exosms.sms.message import Message
+
+_WHOSE = Doubt("messages of this request were refused, and the answer does not tell which")
+_SEVERAL = Doubt("the answer gives its number several Sids, or its Sid to several numbers")
+
+_MOST_TEXTS = 3
+"""Different texts of refusals that are given to all whom they may concern."""
 
 
 class Matching(NamedTuple):
     """What was said of each message, in their order; None for one of which nothing was said."""
 
-    said: tuple[Reply | Refusal | None, ...]
+    said: tuple[Reply | Refusal | Doubt | None, ...]
     fits: bool
     """Whether the replies are, one for one, what was asked for."""
 
 
 def match(messages: Sequence[Message], items: Sequence[Item]) -> Matching:
     """Give every message its reply."""
-    in_order = _in_order(messages, items)
-    if in_order is not None:
-        return Matching(in_order, fits=True)
-    replies = [item for item in items if isinstance(item, Reply)]
-    refusals = [item for item in items if isinstance(item, Refusal)]
-    by_number = _by_number(replies)
-    said: list[Reply | Refusal | None] = [by_number.get(message.to) for message in messages]
-    unanswered = said.count(None)
-    strangers = len(replies) != len(messages) - unanswered
-    one_for_one = not strangers and len(items) == len(messages)
-    if one_for_one and len(refusals) == unanswered and _are_alike(refusals):
-        said = [refusals[0] if reply is None else reply for reply in said]
-        unanswered = 0
-    return Matching(tuple(said), fits=one_for_one and not unanswered)
-
-
-def _in_order(messages: Sequence[Message], items: Sequence[Item]) -> tuple[Reply | Refusal, ...] | None:
-    """Return the items if each reply stands in the place of its message, with a Sid of its own; else None."""
-    sids = [item.sid for item in items if isinstance(item, Reply)]
-    if len(items) != len(messages) or len(set(sids)) != len(sids):
-        return None
-    said = tuple(
-        item
-        for message, item in zip(messages, items, strict=True)
-        if isinstance(item, Refusal) or (isinstance(item, Reply) and item.to and e164(item.to) == message.to)
-    )
-    return said if len(said) == len(messages) else None
-
-
-def _by_number(replies: Sequence[Reply]) -> dict[str, Reply]:
-    """Return the replies whose number and Sid nobody shares."""
-    numbers = [None if reply.to is None else e164(reply.to) for reply in replies]
-    count, sids = Counter(numbers), Counter(reply.sid for reply in replies)
-    return {
-        number: reply
-        for number, reply in zip(numbers, replies, strict=True)
-        if number is not None and count[number] == 1 and sids[reply.sid] == 1
+    numbered = [(e164(item.to), item) for item in items if isinstance(item, Reply | Refusal) and item.to]
+    times = Counter(number for number, _ in numbered)
+    sids = Counter(item.sid for item in items if isinstance(item, Reply))
+    by_number = {
+        number: item
+        for number, item in numbered
+        if times[number] == 1 and (isinstance(item, Refusal) or sids[item.sid] == 1)
     }
+    anybodys = [item for item in items if isinstance(item, Refusal) and not item.to]
+    answered = [by_number.get(message.to) for message in messages]
+    left = answered.count(None)
+    is_all_told = len(items) == len(messages) and len(anybodys) == left
+    theirs = _what_all_say(anybodys) if is_all_told else None
+    said = [
+        item or theirs or (_SEVERAL if times[message.to] else _WHOSE if anybodys else None)
+        for message, item in zip(messages, answered, strict=True)
+    ]
+    return Matching(tuple(said), fits=is_all_told and (theirs is not None or not left))
 
 
-def _are_alike(refusals: Sequence[Refusal]) -> bool:
-    """Whether there are some and it does not matter which is whose."""
-    return len({(refusal.status, refusal.code) for refusal in refusals}) == 1
+def _what_all_say(refusals: Sequence[Refusal]) -> Refusal | None:
+    """Return what these refusals, in whatever order, mean for each of their messages; None if that is not the same.
+
+    Where only their texts differ, each may be anybody's.
+    """
+    if len({(refusal.status, refusal.code) for refusal in refusals}) != 1:
+        return None
+    texts = list(dict.fromkeys(refusal.message for refusal in refusals))
+    more = ["…"] if len(texts) > _MOST_TEXTS else []
+    return refusals[0]._replace(message=" / ".join([*texts[:_MOST_TEXTS], *more]))

@@ -37,14 +37,26 @@ class Refusal(NamedTuple):
     status: int | None = None
     code: int | None = None
     message: str = ""
+    to: str | None = None
+    """Of which message, should it say so beside others."""
 
 
 class Unreadable(NamedTuple):
     """An item that is neither a message nor a refusal; what it stands for is not known. An empty tuple: false."""
 
 
+class Doubt(NamedTuple):
+    """Why what was said is not taken for a message's answer, and the Sid and number that were said, if that helps."""
+
+    why: str
+    sid: str | None = None
+    to: str | None = None
+
+
 Item = Reply | Refusal | Unreadable
-_Said = TypeVar("_Said", bound=Item | None)
+_Said = TypeVar("_Said", bound=Item | Doubt | None)
+
+ANOTHER_NUMBER = "the answer is about another number"
 
 _NAMES = {"sid", "to", "status", "date_sent", "date_updated"}
 """Texts that are compared; a short secret is found in them by chance."""
@@ -157,11 +169,16 @@ def hidden(items: Sequence[_Said], hide: Hide) -> Sequence[_Said]:
     return [_hidden(item, hide) for item in items]
 
 
-def reply_to(number: str, items: Sequence[Item]) -> Reply | None:
-    """Return the reply that concerns ``number`` (E.164); a lone reply needs no matching."""
+def reply_to(number: str, items: Sequence[Item]) -> Reply | Doubt | None:
+    """Return the reply that concerns ``number`` (E.164), the only one that was asked for.
+
+    A lone reply may say of the number as much as it likes, such as its last digits, but not another one.
+    """
     replies = [item for item in items if isinstance(item, Reply)]
     if len(replies) == 1:
-        return replies[0]
+        (reply,) = replies
+        digits = re.sub(r"[^0-9]", "", reply.to or "").lstrip("0")
+        return reply if number.endswith(digits) else Doubt(ANOTHER_NUMBER, sid=reply.sid, to=reply.to)
     return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
 
 
@@ -210,7 +227,7 @@ def e164(number: str) -> str:
     return "+" + digits
 
 
-def _texts(items: Sequence[Item | None], *, are_names: bool) -> list[str]:
+def _texts(items: Sequence[Item | Doubt | None], *, are_names: bool) -> list[str]:
     return [
         value
         for item in items
@@ -239,7 +256,8 @@ def _items(node: Any) -> list[Item]:
             return _items(node[wrapper])
     if isinstance(refusal := node.get("RestException"), dict):
         status, code = _number(refusal.get("Status")), _number(refusal.get("Code"))
-        return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "")]
+        to = _text(refusal.get("To")) or _text(node.get("To"))
+        return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "", to=to)]
     if sid := _text(node.get("Sid")):
         said: dict[str, Any] = {}
         for name, value in node.items():
