@@ -4,6 +4,8 @@ A behaviour is a row of steps: ``does(reads_all, says(answer(200, "…")), reset
 is closed after its last step.
 """
 
+import json
+import secrets
 import select
 import socket
 import ssl
@@ -223,6 +225,12 @@ def answer(status: int | str, body: str | bytes = b"", *headers: str) -> bytes:
 def answers(status: int | str, body: str | bytes = b"", *headers: str) -> Step:
     """Read the whole request and give a complete answer."""
     return does(reads_all, says(answer(status, body, *headers)))
+
+
+def accepts(connection: Connection) -> None:
+    """Read the whole request and take its message, under a Sid of its own."""
+    said = {"SMSMessage": {"Sid": secrets.token_hex(16), "Status": "queued"}}
+    answers(200, json.dumps(said))(connection)
 
 
 class Misbehaving:

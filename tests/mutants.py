@@ -554,6 +554,13 @@ LEDGER = (
         ("test_batches.py",),
     ),
     Mutant(
+        "a Sid of an earlier message is anybody's",
+        "ledger/messages.py",
+        "if owners.setdefault(sid, place) != place}",
+        "if owners == place}",
+        ("test_bulk.py::test_a_sid_that_another_message_has_is_not_believed",),
+    ),
+    Mutant(
         "a request that was refused sent nothing, whatever the answer holds",
         "exotel/client.py",
         "if some_taken else",

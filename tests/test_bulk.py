@@ -47,6 +47,7 @@ ACCOUNT = {
 SID = re.compile(r"[0-9a-f]{32}")
 NONE_SENT = {"rows": 0, "accepted": 0, "rejected": 0, "not_sent": 0, "unknown": 0, "skipped": 0, "remaining": 0}
 THIRTY = "to,body\n" + "".join(f"98765{n:05d},Hello\n" for n in range(30))
+THIRTEEN = "".join(THIRTY.splitlines(keepends=True)[:14])  # by requests of ten: one row, two, ten
 TWO = "to,body\n+919876543210,Hello\n+919876543211,Namaste\n"
 
 
@@ -894,8 +895,7 @@ def test_results_that_cannot_be_written_leave_nothing_half_written(
 def test_refusals_in_any_order_make_nothing_be_sent_again(exosms: Shell, exotel: FaultyExotel, kind: str) -> None:
     """Of those that may have been sent none is called rejected; what is learned is that replies cannot be matched."""
     exotel.suffer(1.0, kind)
-    thirteen = "".join(THIRTY.splitlines(keepends=True)[:14])
-    begun = through(exosms, exotel, thirteen, "--run", "june", "--batch", "10")
+    begun = through(exosms, exotel, THIRTEEN, "--run", "june", "--batch", "10")
     assert [max(1, form.count(b"To%5B")) for form in exotel.forms] == [1, 2, 10]
     unlike = len(set(REFUSALS[kind])) > 1
     assert ("continuing with one text per request" in begun.stderr) == unlike
@@ -908,6 +908,48 @@ def test_refusals_in_any_order_make_nothing_be_sent_again(exosms: Shell, exotel:
     acted = [sum(deed.acted for deed in deeds) for deeds in exotel.deeds.values()]
     assert max(acted) == 1
     assert acted.count(0) == (3 if unlike else 0)  # refused for certain, but nobody can tell which ones
+
+
+ANOTHERS = "the answer gives it the Sid of another message"
+
+
+def test_a_sid_that_another_message_has_is_not_believed(exosms: Shell) -> None:
+    """Be it of this run, of an earlier one or of a single message."""
+    path = exosms.home / "people.csv"
+    path.write_text(TWO)
+    sids = "aabbaabbbc"
+    single = ("send", "--to", "9876543219", "--body", "Hi", "--json")
+    with Misbehaving(*(answers(200, json.dumps({"SMSMessage": {"Sid": sid}})) for sid in sids)) as server:
+
+        def sent(*argv: str) -> Result:
+            return exosms(*argv, "--rate", "off", env={**ACCOUNT, "EXOSMS_BASE_URL": server.url})
+
+        assert sent(*single).exit_code == 0
+        (doubted,) = sent(*single).json["messages"]
+        assert (doubted["outcome"], doubted["sid"]) == ("unknown", None)
+        assert doubted["error"]["message"] == f"{ANOTHERS}: Sid a"
+        for run, sid, unknown in (("one", "b", 1), ("two", "a", 2), ("three", "b", 2)):
+            result = sent("bulk", str(path), "--yes", "--run", run, "--sent-before", "send")
+            assert result.exit_code == 10
+            assert f"{unknown} unknown: HTTP 200 {ANOTHERS}: Sid {sid} (first in line {4 - unknown})" in result.stderr
+        assert sent(*single).exit_code == 9
+        assert sent(*single).exit_code == 0
+        assert server.complete_requests == len(sids)
+    kept = [entry["sid"] for entry in exosms("log", "--json").json["messages"] if entry["sid"]]
+    assert sorted(kept) == ["a", "b", "c"]
+
+
+def test_a_batch_with_the_sid_of_another_message_fits_no_request(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through(exosms, exotel, TWO, "--run", "may")
+    taken = exosms("log", "--json").json["messages"][0]["sid"]
+    sids = iter([11, 12, 13, int(taken, 16), *range(20, 90)])
+    monkeypatch.setattr(exotel, "_chance", SimpleNamespace(random=lambda: 1.0, getrandbits=lambda _: next(sids)))
+    result = through(exosms, exotel, THIRTEEN, "--run", "june", "--batch", "10")
+    assert f"1 unknown: HTTP 200 {ANOTHERS}: Sid {taken} (first in line 5)" in result.stderr
+    assert "continuing with one text per request" in result.stderr
+    assert result.exit_code == 10
 
 
 # --- samples ---

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Shell
-from misbehaving import Connection, Misbehaving, Step, answer, answers, awaits_all, does, hangs, says
+from misbehaving import Connection, Misbehaving, Step, accepts, answer, answers, awaits_all, does, hangs, says
 
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -138,7 +138,7 @@ def test_a_key_is_free_again_when_nothing_was_sent(exosms: Shell, status: int, e
 
 
 def test_a_key_is_for_one_recipient_and_one_account(exosms: Shell) -> None:
-    with Misbehaving(*[answers(200, GOOD)] * 4) as server:
+    with Misbehaving(*[accepts] * 4) as server:
         exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT)
         both = exosms(*argv(server, *TWO, "--once", "k"), env=ACCOUNT)
         assert [line.split("\t")[0] for line in both.stdout.splitlines()] == ["skipped", "accepted"]
@@ -228,7 +228,7 @@ def test_a_command_that_was_taken_for_dead_does_not_try_again(exosms: Shell) -> 
 
 
 def test_a_closed_standard_output_changes_nothing_about_what_is_sent(exosms: Shell) -> None:
-    with Misbehaving(answers(200, GOOD), answers(200, GOOD)) as server:
+    with Misbehaving(accepts, accepts) as server:
         process = exosms.start(*argv(server, *TWO), env=ACCOUNT)
         assert process.stdout is not None
         process.stdout.close()

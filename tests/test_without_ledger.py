@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Result, Shell
 from crash_points import Fate, forked
-from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
+from misbehaving import Misbehaving, accepts, answers
 
 from exosms.ledger import database
 from exosms.ledger.messages import Ledger
@@ -55,7 +55,7 @@ def on_a_full_disk(exosms: Shell, *command: str) -> Result:
 def test_that_the_disk_is_full_can_be_told(exosms: Shell, is_new: bool) -> None:
     if not is_new:
         begin(exosms)
-    with Misbehaving(*[answers(200, GOOD)] * 2) as server:
+    with Misbehaving(*[accepts] * 2) as server:
         refused = on_a_full_disk(exosms, *argv(server, *ONE, "--once", "k"))
         assert (refused.exit_code, server.requests) == (4, 0)
         sent = on_a_full_disk(exosms, *argv(server, *TWO))
@@ -138,7 +138,7 @@ def test_a_ledger_that_somebody_keeps_locked_holds_nothing_back(
 ) -> None:
     ledger = begin(exosms)
     monkeypatch.setattr(database, "_OPTIONS", {**database._OPTIONS, "timeout": 0.1})
-    with Misbehaving(*[answers(200, GOOD)] * 2) as server, locked(ledger):
+    with Misbehaving(*[accepts] * 2) as server, locked(ledger):
         assert exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT).exit_code == 4
         sent = exosms(*argv(server, *TWO), env=ACCOUNT)
         assert (sent.exit_code, server.requests) == (0, 2)
@@ -170,7 +170,7 @@ def test_from_whichever_write_on_the_ledger_takes_no_more(
         monkeypatch.setenv(name, value)
     begin(exosms)
     places = 12
-    with Misbehaving(*[does(awaits_all, says(answer(200, GOOD)))] * (2 * places)) as server:
+    with Misbehaving(*[accepts] * (2 * places)) as server:
         for place in range(1, places + 1):
             assert forked([*argv(server, *TWO), "-q"], Fate(manner, place)) == 0
             assert server.requests == 2 * place

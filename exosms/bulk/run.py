@@ -14,8 +14,9 @@ from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
+from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger, State
+from exosms.ledger.messages import Ledger, Place, State
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.send.pace import Pace
@@ -202,7 +203,8 @@ class RunDispatcher:
 
     def _go_on(self, answers: Sequence[tuple[Request, Batch]]) -> Iterator[Sequence[Settled]]:
         """Commit what came back and the claim of what goes out next, then send the one and show the other."""
-        results = [result for request, batch in answers for result in self._judge(request, batch)]
+        believed = self._with_sids_of_their_own(answers)
+        results = [result for request, batch in believed for result in self._judge(request, batch)]
         settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
         self._stop_if_too_many_failed()
@@ -259,6 +261,27 @@ class RunDispatcher:
         most = self._setup.most_failures
         if most is not None and self._failures >= most and self.stop is None:
             self.stop = too_many_failed(self._failures)
+
+    def _with_sids_of_their_own(self, answers: Sequence[tuple[Request, Batch]]) -> Sequence[tuple[Request, Batch]]:
+        """Return the answers, those doubted that give a message the Sid of another one, whenever that was sent."""
+        run = self._run
+        sids = {
+            Place(run.id, item.number): receipt.sid
+            for request, batch in answers
+            for item, receipt in zip(request.items, batch.receipts, strict=True)
+            if receipt.sid is not None
+        }
+        try:
+            taken = self._setup.ledger.with_sid_of_another(run.account, sids) if sids else ()
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
+            return answers
+        if not taken:
+            return answers
+        return [
+            (request, _doubted(batch, [Place(run.id, item.number) in taken for item in request.items]))
+            for request, batch in answers
+        ]
 
     def _judge(self, request: Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
         """Return what becomes of each row, and plan what follows from it."""
@@ -397,6 +420,14 @@ def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
 def size_for(rows: int, *, asked: int) -> int:
     """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
     return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
+
+
+def _doubted(batch: Batch, doubts: Sequence[bool]) -> Batch:
+    receipts = (
+        with_sid_of_another(receipt) if doubt else receipt
+        for receipt, doubt in zip(batch.receipts, doubts, strict=True)
+    )
+    return batch._replace(receipts=tuple(receipts), matched=batch.matched and not any(doubts))
 
 
 def _still_busy(rows: int) -> GuardError:

@@ -42,6 +42,12 @@ def doubted(doubt: Doubt, *, http_status: int | None) -> Receipt:
     return _unknown(said, meaning, http_status=http_status)
 
 
+def with_sid_of_another(receipt: Receipt) -> Receipt:
+    """Return what becomes of a message that was accepted with a Sid that is another one's."""
+    doubt = Doubt("the answer gives it the Sid of another message", sid=receipt.sid)
+    return doubted(doubt, http_status=receipt.http_status)
+
+
 def refused(answer: Answer, refusal: Refusal | None) -> Receipt:
     """Return the receipt of a message for which no 2xx came; ``refusal`` is what Exotel itself says in the answer."""
     from exosms.codes import lookup  # only a refusal needs the catalogue

@@ -6,6 +6,7 @@ result is committed before it is shown. Whatever a process that died had in flig
 Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come here.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,6 +73,13 @@ class LedgerEntry(NamedTuple):
     def is_sandbox(self) -> bool:
         """Whether the emulator took it, so that nothing was sent."""
         return is_of_sandbox(self.account)
+
+
+class Place(NamedTuple):
+    """Where the ledger keeps one message: a row of a run, or a single one of that id, whose run is 0."""
+
+    run: int
+    number: int
 
 
 ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "line", "delivery", "checked_at"})
@@ -257,6 +265,19 @@ class Ledger:
                 (account, sid),
             ).fetchone()
         return read_delivery(row) if row else None
+
+    def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
+        """Return those of the places whose Sid another message or row of the account has, or one before them."""
+        given = json.dumps(sorted(set(sids.values())))
+        with translated():
+            found = self._connection.execute(
+                "SELECT sid, 0, id FROM messages WHERE account = ?1 AND sid IN (SELECT value FROM json_each(?2))"
+                " UNION ALL SELECT r.sid, r.run, r.number FROM rows r JOIN runs u ON u.id = r.run"
+                " WHERE u.account = ?1 AND r.sid IN (SELECT value FROM json_each(?2))",
+                (account, given),
+            ).fetchall()
+        owners = {sid: Place(*place) for sid, *place in found}
+        return {place for place, sid in sids.items() if owners.setdefault(sid, place) != place}
 
     def has_key(self, once_key: str) -> bool:
         """Tell whether a message was ever sent with this once key."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
+from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
+from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
 from exosms.ledger.process_locks import process_of
 from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
@@ -112,8 +113,20 @@ class Dispatcher(NamedTuple):
         except Interrupted:
             self._settle(entry_id, receipt)
             raise
+        receipt = self._with_sid_of_its_own(entry_id, receipt)
         self._settle(entry_id, receipt)
         return receipt
+
+    def _with_sid_of_its_own(self, entry_id: int, receipt: Receipt) -> Receipt:
+        """Return the receipt, doubted if another message has its Sid."""
+        if receipt.sid is None:
+            return receipt
+        session, place = self.session, Place(0, entry_id)
+        try:
+            taken = session.ledger.with_sid_of_another(session.account, {place: receipt.sid})
+        except LedgerError:  # settling tells it
+            return receipt
+        return with_sid_of_another(receipt) if taken else receipt
 
     def _delay(self, receipt: Receipt, retry: int) -> float | None:
         """Return the seconds to wait before a retry, or None if there is to be none."""

@@ -7,6 +7,7 @@ Nothing here gates anything: machines are noisy, ratios from one run are what ca
 
 import http.server
 import os
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -17,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ANSWER = b'{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "To": "09876543210", "Status": "queued"}}'
+ANSWER = '{"SMSMessage": {"Sid": "%s", "To": "09876543210", "Status": "queued"}}'
 
 HTTPX = """
 import httpx, sys
@@ -36,9 +37,10 @@ class Exotel(http.server.BaseHTTPRequestHandler):
         """Answer as Exotel does."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
-        self.send_header("Content-Length", str(len(ANSWER)))
+        answer = (ANSWER % secrets.token_hex(16)).encode()
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(ANSWER)
+        self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
