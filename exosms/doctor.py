@@ -268,11 +268,14 @@ def _proxy(host: str) -> str | None:
     url = proxies.get("https") or proxies.get("all")
     if not url or proxy_bypass(host):
         return None
+    invalid = "set, but not a valid address"  # whatever stands there may be a part of a password
     try:
         address = urlsplit(url if "://" in url else f"http://{url}")
         port = f":{address.port}" if address.port else ""
-    except ValueError:  # whatever stands there may be a part of a password
-        return "set, but not a valid address"
+    except ValueError:
+        return invalid
+    if "@" in address.path + address.query + address.fragment:
+        return invalid
     return f"{address.scheme}://{address.hostname}{port}"
 
 

@@ -233,6 +233,7 @@ def test_what_is_wrong_on_this_side(exosms: Shell, environ: dict[str, str], subj
         (f"http://user:{PROXY_PASSWORD}@127.0.0.1:1", "http://127.0.0.1:1"),
         (f"user:{PROXY_PASSWORD}@127.0.0.1:1/?x", "http://127.0.0.1:1"),
         (f"http://user:p/{PROXY_PASSWORD}@127.0.0.1:1", "set, but not a valid address"),
+        (f"http://{PROXY_PASSWORD}:12/34@127.0.0.1:1", "set, but not a valid address"),
     ],
 )
 def test_a_proxy_is_named_without_its_password(exosms: Shell, proxy: str, said: str) -> None:

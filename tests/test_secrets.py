@@ -13,9 +13,9 @@ import pytest
 from conftest import Shell
 from hypothesis import given
 from hypothesis import strategies as st
-from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
+from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, reads_head, says
 
-from exosms.exotel.redaction import MASK, Redactor
+from exosms.exotel.redaction import MASK, Redactor, of_user
 
 KEY, TOKEN = "canarykey8731", "canarytoken9042"
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": KEY, "EXOTEL_API_TOKEN": TOKEN}
@@ -183,6 +183,48 @@ def test_an_answer_that_repeats_them_is_not_repeated(exosms: Shell, key: str, to
         assert secret not in kept
 
 
+PROXY_USER, PROXY_PASSWORD = "canaryuser3156", "canary@pass/7720"
+
+
+@pytest.mark.parametrize("repeat", ["HTTP/1.1 407 {}", "HTTP/1.1 403 {}", "HTTP/1.1 4x7 {}", "{}"])
+@pytest.mark.parametrize("spelled", [str, quote, percent, unpadded, hexadecimal])
+def test_a_proxy_that_repeats_its_password_is_not_repeated(exosms: Shell, repeat: str, spelled: Any) -> None:
+    secrets = (PROXY_USER, PROXY_PASSWORD, f"{PROXY_USER}:{PROXY_PASSWORD}")
+    told = [*map(spelled, secrets)]
+    says_so = does(reads_head, says(f"{repeat.format(' '.join(told))}\r\n\r\n".encode()))
+    exotel = ("--base-url", "https://sms.example.test")
+    shown = ""
+    for argv in (
+        *(send(exotel[1], "-v", "-o", form, "--retry-for", "0") for form in ("human", "plain", "json")),
+        ("doctor", *exotel),
+    ):
+        with Misbehaving(says_so) as proxy:
+            address = f"http://{PROXY_USER}:{quote(PROXY_PASSWORD, safe='')}@127.0.0.1:{proxy.port}"
+            result = exosms(*argv, env={**ACCOUNT, "HTTPS_PROXY": address})
+        assert proxy.connections
+        assert b"Proxy-Authorization: Basic " + base64.b64encode(secrets[2].encode()) in proxy.connections[0].arrived
+        assert result.exit_code in {4, 7}
+        shown += result.stdout + result.stderr
+    shown += exosms("log", "--json").stdout
+    kept = b"".join(path.read_bytes() for path in exosms.home.rglob("*") if path.is_file()).decode("latin-1")
+    assert "********" in shown
+    for secret in (*secrets, *told):
+        assert secret not in shown
+        assert secret not in kept
+
+
+def test_the_password_of_a_proxy_is_not_repeated_by_whoever_else_knows_it(exosms: Shell) -> None:
+    body = json.dumps({"RestException": {"Status": 400, "Message": f"told {PROXY_PASSWORD} and {PROXY_USER}"}})
+    for variable in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        for address in (
+            f"http://{PROXY_USER}:{PROXY_PASSWORD}@192.0.2.1:8080",
+            f"{PROXY_USER}:{PROXY_PASSWORD}@[::1]",
+        ):
+            with Misbehaving(answers(400, body)) as server:
+                result = exosms(*send(server.url, "--json"), env={**ACCOUNT, variable: address})
+            assert result.json["messages"][0]["error"]["message"] == f"told {MASK} and {MASK}"
+
+
 _SECRETS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="*"), min_size=4)
 _MANNERS = (str, percent, in_json, in_xml, decimal, lambda character: quote(percent(character)))
 
@@ -194,22 +236,22 @@ def test_each_character_may_be_spelled_in_its_own_way(
     if "\\" in token:  # before another's escape it would be read as one
         manners = manners[:1]
     told = "".join(manners[place % len(manners)](character) for place, character in enumerate(token))
-    shown = Redactor(key, token).redact(f"<{around}> {told} <{around}>")
+    shown = Redactor(of_user(key, token)).redact(f"<{around}> {told} <{around}>")
     assert MASK in shown
     assert told not in shown
     assert key not in around or key not in shown
-    assert Redactor(key, token).redact(shown) == shown
+    assert Redactor(of_user(key, token)).redact(shown) == shown
 
 
 def test_a_sid_is_not_taken_for_the_digits_of_a_short_key() -> None:
     sid = "4b12a1e1619b79c109d15f5676b6579a"  # with those of "key"; found by killing runs
-    assert Redactor("key", "token").redact(sid) == sid
-    assert Redactor("key", "a-long-token").redact(b"a-long-token".hex()) == MASK
+    assert Redactor(of_user("key", "token")).redact(sid) == sid
+    assert Redactor(of_user("key", "a-long-token")).redact(b"a-long-token".hex()) == MASK
 
 
 def test_what_only_looks_like_an_escape_stays() -> None:
     text = r"100 % of &amp; \o/ %zz &#9; &nothing; \u20ac %25"
-    assert Redactor("some-key", "some-token").redact(text) == text
+    assert Redactor(of_user("some-key", "some-token")).redact(text) == text
 
 
 @pytest.mark.parametrize("token", ["12345", "queu", "sent", "9876", "65432109", "5eed"])

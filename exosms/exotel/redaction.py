@@ -1,8 +1,8 @@
-"""Key and token taken out of what a server repeats, however it spells them."""
+"""Secrets taken out of what a server or a proxy repeats, however it spells them."""
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 MASK = "********"
 
@@ -16,16 +16,21 @@ _DEEPEST = 5
 """Escapes within escapes that are resolved."""
 
 
-class Redactor:
-    """Knows the credentials of one account, and how they may come back."""
+def of_user(name: str, password: str) -> tuple[str, ...]:
+    """Return what is secret of somebody who signs in by HTTP Basic."""
+    return name, password, f"{name}:{password}"
 
-    def __init__(self, key: str, token: str) -> None:
-        plain = [secret for secret in (key, token, f"{key}:{token}") if len(secret) >= _SHORTEST]
+
+class Redactor:
+    """Knows secrets, and how they may come back."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        plain = [secret for secret in secrets if len(secret) >= _SHORTEST]
         self._secrets = _spelled(plain)
         self._long = _spelled([secret for secret in plain if len(secret) >= _SHORTEST_IN_NAMES])
 
     def redact(self, text: str, *, is_name: bool = False) -> str:
-        """Return the text with a mask wherever key or token stand in it, or only a mask where they do so escaped.
+        """Return the text with a mask wherever a secret stands in it, or only a mask where it does so escaped.
 
         In a name, which is a Sid, a number or a status, only what is too long to stand there by chance counts.
         """

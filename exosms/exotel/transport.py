@@ -3,7 +3,7 @@
 import base64
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -20,7 +20,7 @@ from exosms.exotel.exchange import (
     NoAnswer,
     RequestProgress,
 )
-from exosms.exotel.redaction import Redactor
+from exosms.exotel.redaction import Redactor, of_user
 from exosms.system.signals import never
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class HttpsTransport:
         import httpx
 
         host = urlsplit(base_url)
-        self._redactor = Redactor(key, token)
+        self._redactor = Redactor([*of_user(key, token), *_secrets_of_proxies()])
         self._host = host.netloc
         self._url = lru_cache(4)(lambda path: httpx.URL(base_url + path))  # for it is parsed slowly
         self._timeout = timeout
@@ -153,8 +153,20 @@ class HttpsTransport:
         return reply._replace(detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
 
     def hide(self, text: str, *, is_name: bool = False) -> str:
-        """Take key and token out of a text, however they are spelled in it."""
+        """Take key, token and what is secret of proxies out of a text, however they are spelled in it."""
         return self._redactor.redact(text, is_name=is_name)
+
+
+def _secrets_of_proxies() -> Iterator[str]:
+    """Yield user, password and both from the addresses of all proxies, as they stand there and decoded."""
+    from urllib.parse import unquote
+    from urllib.request import getproxies  # httpx has it loaded
+
+    for address in getproxies().values():
+        user_info = address.split("://", 1)[-1].rpartition("@")[0]
+        name, _, password = user_info.partition(":")
+        yield from of_user(name, password)
+        yield from of_user(unquote(name), unquote(password))
 
 
 def _outcome(reply: Answer | NoAnswer) -> str:
