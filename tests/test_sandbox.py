@@ -20,8 +20,8 @@ import pytest
 from conftest import Shell
 
 from exosms.sandbox.emulator import Emulator, SandboxAnswer
-from exosms.sandbox.server import Behaviour, Server
-from exosms.sandbox.store import MessageStore
+from exosms.sandbox.server import Behaviour, Handler, Server
+from exosms.sandbox.store import MessageStore, StoredMessage
 
 SEND = "/v1/Accounts/acme1/Sms/send"
 BULK = "/v1/Accounts/acme1/Sms/bulksend"
@@ -158,6 +158,52 @@ def test_several_recipients_and_several_texts(emulator: Emulator) -> None:
     assert isinstance(json.loads(alone.body), list)
 
 
+def test_every_recipient_of_an_array_is_taken(emulator: Emulator) -> None:
+    """PHP and Rails send ``To[]`` for each; of the same name twice the last one counts, as in PHP."""
+    fields = [("From", "ACMEIN"), ("Body", "x"), ("To[1]", "09876543211"), ("To[]", "09876543212")]
+    fields += [("To[]", "09876543213"), ("To[0]", "1"), ("To[0]", "09876543210")]
+    answer = emulator.answer("POST", SEND + ".json", basic(), urlencode(fields).encode())
+    assert [item["SMSMessage"]["To"][-1] for item in json.loads(answer.body)] == ["0", "1", "2", "3"]
+    assert len(emulator.store.received()) == 4
+    many = [("From", "ACMEIN"), ("Body", "x"), *(("To[]", f"98765{place:05d}") for place in range(101))]
+    refused = emulator.answer("POST", SEND + ".json", basic(), urlencode(many).encode())
+    assert (refused.status, json.loads(refused.body)["RestException"]["Code"]) == (400, 40406)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("0016502530000", "+16502530000"),
+        ("16502530000", "+16502530000"),
+        (" 16502530000", "+16502530000"),  # a plus that nobody encoded
+        ("00442079460000", "+442079460000"),
+        ("0091 98765 43210", "+919876543210"),
+        ("00912212345678", "+912212345678"),
+        ("9876543210", "+919876543210"),
+        ("6502530000", "+916502530000"),
+        ("2212345678", None),
+        ("02212345678", None),
+        ("000016502530000", None),
+        ("12345", None),
+        ("1234567890123456", None),
+    ],
+)
+def test_numbers_as_people_write_them(emulator: Emulator, written: str, number: str | None) -> None:
+    answer = post(emulator, SEND + ".json", {**GOOD, "To": written})
+    assert answer.status == (200 if number else 400)
+    assert [message.recipient for message in emulator.store.received()] == [number] * bool(number)
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/json", ""])
+def test_what_is_no_form_is_refused_for_that(emulator: Emulator, content_type: str) -> None:
+    headers = {**basic(), "Content-Type": content_type}
+    answer = post(emulator, SEND + ".json", GOOD, headers=headers)
+    wanted = "the body must be application/x-www-form-urlencoded, not " + content_type
+    assert (answer.status, wanted in json.loads(answer.body)["RestException"]["Message"]) == (400, True)
+    form = {**basic(), "Content-Type": "Application/X-WWW-Form-URLEncoded; charset=utf-8"}
+    assert post(emulator, SEND + ".json", GOOD, headers=form).status == 200
+
+
 class Clock:
     now = 1_764_000_000.0
 
@@ -268,6 +314,109 @@ def test_garbage_does_not_end_it(raw: bytes) -> None:
         with socket.create_connection(("127.0.0.1", server.server_port)) as sock:
             sock.sendall(raw)
         assert ask(server, GOOD) == 200
+
+
+def raw(server: Server, head: str, body: bytes = b"") -> tuple[int, str]:
+    """Send exactly this and return the first answer's status and Exotel's message in it."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as sock:
+        sock.sendall(head.replace("\n", "\r\n").encode() + body)
+        sock.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        document = json.loads(answer.read())
+    return answer.status, document.get("RestException", {}).get("Message", "")
+
+
+FORM = urlencode(GOOD).encode()
+AUTHORIZED = f"POST {SEND}.json HTTP/1.1\nAuthorization: {basic()['Authorization']}\nHost: localhost\n"
+
+
+def chunked(*pieces: bytes, extension: bytes = b"") -> bytes:
+    return b"".join(b"%X%s\r\n%s\r\n" % (len(piece), extension, piece) for piece in (*pieces, b""))
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "status", "said"),
+    [
+        ("Transfer-Encoding: chunked", chunked(FORM), 200, ""),
+        ("Transfer-Encoding: Chunked", chunked(FORM[:5], FORM[5:], extension=b";a=b"), 200, ""),
+        ("Transfer-Encoding: chunked", b"000" + chunked(FORM)[:-2] + b"Trailer: x\r\n\r\n", 200, ""),
+        (f"Content-Length: 0000000000000{len(FORM)}", FORM, 200, ""),
+        (f"Content-Length: {'0' * 12}5000000", b"", 413, "Request Entity Too Large"),
+        (f"Content-Length: {'9' * 5000}", b"", 413, "Request Entity Too Large"),
+        ("Content-Length: ²", b"", 400, "Invalid Parameters: malformed Content-Length"),
+        ("Transfer-Encoding: chunked", b"4C4B40\r\n", 413, "Request Entity Too Large"),
+        (
+            "Transfer-Encoding: chunked",
+            chunked(*[b"x" * 1_000_000] * 4)[:-5] + b"F4240\r\n",
+            413,
+            "Request Entity Too Large",
+        ),
+        ("Transfer-Encoding: chunked", b"-1\r\n", 400, "Invalid Parameters: malformed chunk"),
+        ("Transfer-Encoding: chunked", b"1\r\nxy\r\n", 400, "Invalid Parameters: malformed chunk"),
+        ("Transfer-Encoding: chunked", b"1" * 5000, 400, "Invalid Parameters: malformed chunk"),
+        ("Transfer-Encoding: chunked", b"0\r\n" + b"a: b\r\n" * 200, 400, "Invalid Parameters: malformed trailer"),
+        ("Transfer-Encoding: gzip", b"", 400, "Invalid Parameters: malformed Transfer-Encoding"),
+    ],
+)
+def test_a_body_is_taken_as_http_carries_it(header: str, body: bytes, status: int, said: str) -> None:
+    with serving() as server:
+        assert raw(server, f"{AUTHORIZED}{header}\n\n", body) == (status, said)
+        assert len(listed(server)) == (status == 200)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:{port}", "127.0.0.1:{port}", "127.9.9.9", "[::1]:{port}"])
+@pytest.mark.parametrize("path", ["/sandbox/messages.json", "/v1/nothing.json"])
+def test_it_answers_to_its_own_names(host: str, path: str) -> None:
+    with serving() as server:
+        named = host.format(port=server.server_port)
+        request = f"GET {path} HTTP/1.1\nHost: {named}\n\n"
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as sock:
+            sock.sendall(request.replace("\n", "\r\n").encode())
+            assert sock.recv(13) == (b"HTTP/1.1 200 " if path.startswith("/s") else b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example:80", "127.0.0.1.evil.example", "localhost.example", "10.0.0.1", "localhost@a.b", "", "["],
+)
+def test_a_stranger_whose_name_leads_here_learns_and_sends_nothing(host: str) -> None:
+    """A page of theirs in this machine's browser would else read what was sent (DNS rebinding)."""
+    with serving() as server:
+        assert ask(server, GOOD) == 200
+        status, said = raw(server, f"GET /sandbox/messages.json HTTP/1.1\nHost: {host}\n\n")
+        assert (status, said) == (421, f"The sandbox answers on {server.url} only, not as {host}")
+        status, said = raw(
+            server,
+            f"{AUTHORIZED.replace('localhost', host)}Content-Length: {len(FORM)}\n\n",
+            FORM,
+        )
+        assert status == 421
+        assert len(listed(server)) == 1
+
+
+def test_the_answer_comes_before_the_callback() -> None:
+    """Whoever looks a Sid up when its callback comes must have got it."""
+    order: list[str] = []
+    done = threading.Event()
+
+    class Recorded(Server):
+        def call_back_later(self, message: StoredMessage) -> None:
+            order.append(f"callback for {message.recipient}")
+            done.set()
+
+    class Recording(Handler):
+        def _write(self, answer: SandboxAnswer, *, cut: bool = False) -> None:
+            super()._write(answer, cut=cut)
+            order.append(f"answer {answer.status}")
+
+    with Recorded(0, Behaviour()) as server:
+        server.RequestHandlerClass = Recording
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert ask(server, {**GOOD, "StatusCallback": "http://127.0.0.1:1/"}) == 200
+        assert done.wait(10)
+        server.shutdown()
+    assert order == ["answer 200", "callback for +919876543210"]
 
 
 def test_the_final_state_is_posted_to_a_callback_on_this_machine_only() -> None:

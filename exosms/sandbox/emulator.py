@@ -7,6 +7,7 @@ being so refuses the request (400, code 40203); any other status refuses the req
 """
 
 import base64
+import itertools
 import json
 import re
 import secrets
@@ -26,6 +27,7 @@ _TYPES = {"transactional", "transactional_opt_in", "promotional"}
 _PATH = re.compile(r"/v1/Accounts/([^/]+)/(?i:sms)/(send|bulksend|Messages/([^/]+?))(\.json)?")
 _CHOSEN = re.compile(r"\+9190000([0-9]{5})")
 _INDIA = 5.5 * 3600
+_FORM = "application/x-www-form-urlencoded"
 
 
 class SandboxAnswer(NamedTuple):
@@ -88,7 +90,7 @@ class Emulator:
             raise RefusedError(405)
         if sid:
             return self._details(account, sid)
-        form = _form(body)
+        form = _form(body, headers.get("content-type", _FORM))
         if what == "send":
             return self._send(account, form)
         return self._send_different(account, form)
@@ -101,7 +103,7 @@ class Emulator:
         """One text to one recipient, or to several as ``To[0]``, ``To[1]`` …."""
         if any(name.startswith("Body[") for name in form):
             raise RefusedError(400, 40207, "Body must be text")
-        several = [form[name] for name in sorted(form, key=_index) if re.fullmatch(r"To\[\d*\]", name)]
+        several = [form[name] for name in sorted(form, key=_index) if re.fullmatch(r"To\[\d+\]", name)]
         if len(several) > _MOST:
             raise RefusedError(400, 40406, "More than 100 recipients")
         if not several and "To" not in form:
@@ -247,13 +249,21 @@ def _authenticate(header: str) -> None:
         raise RefusedError(401)
 
 
-def _form(body: bytes) -> dict[str, str]:
+def _form(body: bytes, content_type: str) -> dict[str, str]:
+    """Read the fields; each ``To[]`` is one more recipient, as PHP and Rails write an array."""
     if len(body) > LARGEST_REQUEST:
         raise RefusedError(413, message="Request Entity Too Large")
+    if content_type.partition(";")[0].strip().lower() != _FORM:
+        raise RefusedError(400, 40500, f"Invalid Parameters: the body must be {_FORM}, not {content_type[:80]}")
+    form: dict[str, str] = {}
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000))
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
     except ValueError:
         raise RefusedError(400, 40500, "Invalid Parameters") from None
+    places = itertools.count(1 + max((_index(name) for name, _ in fields if name.startswith("To[")), default=0))
+    for name, value in fields:
+        form[f"To[{next(places)}]" if name == "To[]" else name] = value
+    return form
 
 
 def _index(name: str) -> int:
@@ -262,12 +272,15 @@ def _index(name: str) -> int:
 
 
 def _e164(number: str) -> str | None:
-    """Read a number as Exotel does: E.164, or an Indian one with or without its zero."""
+    """Read a number as Exotel does: E.164, or an Indian one with or without its zero.
+
+    A foreign one may have ``00``, as Exotel itself writes it, or nothing instead of the plus: HTML forms lose it.
+    """
     digits = re.sub(r"[\s()-]", "", number)
-    if re.fullmatch(r"\+[1-9][0-9]{6,14}", digits):
-        return digits
     if match := re.fullmatch(r"(?:0|91|0091)?([6-9][0-9]{9})", digits):
         return "+91" + match[1]
+    if match := re.fullmatch(r"(?:\+|00)([1-9][0-9]{6,14})|([1-9][0-9]{10,14})", digits):
+        return f"+{match[1] or match[2]}"
     return None
 
 

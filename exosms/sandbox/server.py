@@ -16,7 +16,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from exosms.sandbox.emulator import LARGEST_REQUEST, Emulator, RefusedError, SandboxAnswer
+from exosms.sandbox.emulator import Emulator, RefusedError, SandboxAnswer
+from exosms.sandbox.request_body import read_body
 from exosms.sandbox.store import MessageStore, StoredMessage
 
 _GATEWAY = SandboxAnswer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
@@ -38,9 +39,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, port: int, behaviour: Behaviour) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(("127.0.0.1", port), Handler)
         self.behaviour = behaviour
-        self.emulator = Emulator(MessageStore(), delivery_after=behaviour.delivery_after, taken=self._call_back_later)
+        self.store = MessageStore()
         self._chance = random.Random(behaviour.seed)  # noqa: S311  # faults, not secrets
         self._lock = threading.Lock()
 
@@ -48,6 +49,10 @@ class Server(http.server.ThreadingHTTPServer):
     def url(self) -> str:
         """The address to send to."""
         return f"http://127.0.0.1:{self.server_port}"
+
+    def emulator(self, *, taken: Callable[[StoredMessage], None] = lambda _: None) -> Emulator:
+        """Return the emulator for one request; ``taken`` hears of the messages that it took."""
+        return Emulator(self.store, delivery_after=self.behaviour.delivery_after, taken=taken)
 
     def fault(self) -> str:
         """Return the fault of the next request, or nothing."""
@@ -58,7 +63,7 @@ class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Keep quiet about clients that go away."""
 
-    def _call_back_later(self, message: StoredMessage) -> None:
+    def call_back_later(self, message: StoredMessage) -> None:
         """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
         if not _is_loopback(message.callback):
             return
@@ -67,7 +72,7 @@ class Server(http.server.ThreadingHTTPServer):
         timer.start()
 
     def _call_back(self, message: StoredMessage) -> None:
-        form = urlencode(self.emulator.callback_form(message)).encode()
+        form = urlencode(self.emulator().callback_form(message)).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             opener.open(message.callback, form, timeout=10).close()
@@ -87,19 +92,23 @@ def serve(*, port: int, behaviour: Behaviour, announce: Callable[[str], None], u
             server.shutdown()
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection."""
+
     protocol_version = "HTTP/1.1"
     server: Server
     timeout = 60
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        """Answer as Exotel does, or list what was taken."""
         if self.path == "/sandbox/messages.json":
             self._list()
         else:
             self._exchange()
 
     def do_POST(self) -> None:
+        """Answer as Exotel does."""
         self._exchange()
 
     do_PUT = do_DELETE = do_PATCH = do_HEAD = do_POST  # noqa: N815  # http.server finds them by these names
@@ -107,25 +116,49 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
+    def parse_request(self) -> bool:
+        """Refuse what is meant for another host: the page of a stranger whose name leads here (DNS rebinding)."""
+        if not super().parse_request():
+            return False
+        host = self.headers.get("Host")
+        if host is None or _is_loopback(f"http://{host}"):
+            return True
+        self._refuse(RefusedError(421, message=f"The sandbox answers on {self.server.url} only, not as {host[:80]}"))
+        return False
+
     def _exchange(self) -> None:
-        body = self._body()
-        if body is None:
+        try:
+            body = read_body(self.headers, self.rfile)
+        except RefusedError as refusal:
+            self._refuse(refusal)
+            return
+        except EOFError:
+            self.close_connection = True
             return
         time.sleep(self.server.behaviour.latency)
         fault = self.server.fault()
         if fault == "reset":
             self._reset()
             return
-        answer = self._refusal(fault) or self._answer(body)
-        if fault == "reset after":
-            self._reset()
-        elif fault == "cut":
-            self._write(answer, cut=True)
-        else:
-            self._write(_rearranged(answer, fault))
+        taken: list[StoredMessage] = []
+        answer = self._refusal(fault) or self._answer(body, taken)
+        try:
+            if fault == "reset after":
+                self._reset()
+            else:
+                self._write(_rearranged(answer, fault), cut=fault == "cut")
+        finally:
+            for message in taken:
+                self.server.call_back_later(message)
 
-    def _answer(self, body: bytes) -> SandboxAnswer:
-        return self.server.emulator.answer(self.command, self.path, dict(self.headers.items()), body)
+    def _answer(self, body: bytes, taken: list[StoredMessage]) -> SandboxAnswer:
+        emulator = self.server.emulator(taken=taken.append)
+        return emulator.answer(self.command, self.path, dict(self.headers.items()), body)
+
+    def _refuse(self, refusal: RefusedError) -> None:
+        """Answer a request whose body was not read, so that nothing else can follow it."""
+        self.close_connection = True
+        self._write(_refusing(refusal))
 
     def _refusal(self, fault: str) -> SandboxAnswer | None:
         """Return the answer of a fault that refuses before anything is taken."""
@@ -133,23 +166,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return _GATEWAY
         if fault not in {"429", "503"}:
             return None
-        refusal = RefusedError(int(fault))
-        return SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
-
-    def _body(self) -> bytes | None:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length[:12]) > LARGEST_REQUEST:
-            refusal = RefusedError(413 if length.isdigit() else 400, 40500, "Invalid Parameters")
-            self.close_connection = True
-            self._write(SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json"))
-            return None
-        body = self.rfile.read(int(length))
-        return body if len(body) == int(length) else None
+        return _refusing(RefusedError(int(fault)))
 
     def _list(self) -> None:
         received = [
             {"Sid": message.sid, "From": message.sender, "To": message.recipient, "Body": message.body}
-            for message in self.server.emulator.store.received()
+            for message in self.server.store.received()
         ]
         self._write(SandboxAnswer(200, json.dumps(received).encode(), "application/json"))
 
@@ -166,6 +188,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
+
+
+def _refusing(refusal: RefusedError) -> SandboxAnswer:
+    return SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
 
 
 def _rearranged(answer: SandboxAnswer, fault: str) -> SandboxAnswer:
