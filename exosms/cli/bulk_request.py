@@ -220,7 +220,7 @@ def _send_samples(
             messages = samples(setup, staging, to, now=time.time(), parts_today=_parts_today(setup, context))
         if not setup.request.dry_run:
             ask(f"Send {counted(len(messages), 'sample')} to {to}?")
-    report = SendReport(out, recipients=[message.to for message in messages])
+    report = SendReport(out, recipients=[message.to for message in messages], is_dry=setup.request.dry_run)
     report.profile = setup.settings.profile
     try:
         for message, receipt in zip(messages, _receipts(messages, setup, context, out), strict=True):

@@ -43,7 +43,7 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
     from exosms.system.signals import Interrupts
 
     out.goes_on = True
-    report = SendReport(out, recipients=request.to)
+    report = SendReport(out, recipients=request.to, is_dry=request.dry_run)
     interrupts = Interrupts()
     with interrupts.installed():
         try:

@@ -1,5 +1,6 @@
 """The result of sending, message by message: as lines, as tables, as JSON."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,8 +35,9 @@ class MessageResult(NamedTuple):
 class SendReport:
     """Collects what became of each recipient's message, shows it as it comes, and ends with the exit code."""
 
-    def __init__(self, out: Out, *, recipients: Sequence[str]) -> None:
+    def __init__(self, out: Out, *, recipients: Sequence[str], is_dry: bool = False) -> None:
         self._out = out
+        self._is_dry = is_dry
         self._expected: list[str | Message] = list(recipients)
         self._results: list[MessageResult] = []
         self._error: ExosmsError | None = None
@@ -50,7 +52,7 @@ class SendReport:
     def add(self, result: MessageResult) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
         self._results.append(result)
-        _show(self._out, result)
+        _show(self._out, result, with_text=self._is_dry)
 
     def fail(self, error: ExosmsError) -> None:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
@@ -73,16 +75,25 @@ class SendReport:
         receipts = [result.receipt for result in self._results]
         exit_code = int(exit_code_of(receipts) if self._exit_code is None else self._exit_code)
         receipt = decisive(receipts)
+        if self._is_dry and self._out.is_human:
+            self._show_texts()
         if self._out.format is Format.JSON:
             self._out.result(
                 profile=self.profile,
                 **self._out.sandbox_mark,
                 exit_code=exit_code,
                 outcome=receipt.outcome if receipt else None,
-                messages=[message_document(result) for result in self._results],
+                messages=[message_document(result, with_text=self._is_dry) for result in self._results],
                 error=error_document(self._error) if self._error else None,
             )
         return exit_code
+
+    def _show_texts(self) -> None:
+        """Print each text once, line by line as a phone shows it; most dry runs have a single one."""
+        for text in dict.fromkeys(result.message.body for result in self._results if result.message):
+            self._out.line("")
+            for line in re.split(r"\r\n|\r|\n", text):
+                self._out.line(line)
 
     def _left(self, receipt_of: Callable[[str], Receipt]) -> list[MessageResult]:
         """Return a result for everybody who has none yet; the message is there where it was made."""
@@ -96,15 +107,15 @@ class SendReport:
     def _add_left(self, results: Sequence[MessageResult]) -> None:
         for result in results:
             self._results.append(result)
-            _show(self._out, result, explain=False)
+            _show(self._out, result, explain=False, with_text=self._is_dry)
 
 
-def _show(out: Out, result: MessageResult, *, explain: bool = True) -> None:
+def _show(out: Out, result: MessageResult, *, explain: bool = True, with_text: bool = False) -> None:
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
-            out.item(message_document(result))
+            out.item(message_document(result, with_text=with_text))
         case _ if out.quiet:
             if result.receipt.sid:
                 out.line(result.receipt.sid)
@@ -117,8 +128,8 @@ def _show(out: Out, result: MessageResult, *, explain: bool = True) -> None:
         _explain(out, result, result.receipt.problem)
 
 
-def message_document(result: MessageResult) -> Document:
-    """Return one message with the keys that scripts rely on."""
+def message_document(result: MessageResult, *, with_text: bool = False) -> Document:
+    """Return one message with the keys that scripts rely on; with its text where nothing is sent yet."""
     receipt, message = result.receipt, result.message
     return {
         "to": result.to,
@@ -131,6 +142,7 @@ def message_document(result: MessageResult) -> Document:
         "encoding": message.encoding if message else None,
         "segments": message.segments if message else None,
         "template": message.fields.template if message else result.template,
+        **({"text": message.body if message else None} if with_text else {}),
         **({"note": receipt.note} if receipt.note else {}),
         **(delivery_document(receipt.delivery) if receipt.delivery else {}),
         "error": problem_document(receipt.problem) if receipt.problem else None,
@@ -159,8 +171,8 @@ def detail(result: MessageResult) -> str:
     receipt = result.receipt
     if receipt.delivery:
         return receipt.delivery.said
-    if receipt.outcome is Outcome.PLANNED:
-        return _size(result.message)
+    if receipt.outcome is Outcome.PLANNED and result.message:
+        return f"{_size(result.message)}: {result.message.body}"
     if receipt.problem is None:
         return receipt.note or receipt.status or ""
     return reason(receipt.problem)
