@@ -127,10 +127,14 @@ def test_json_lines_are_one_object_for_each_message_and_the_document_at_the_end(
     assert (first["sandbox"], second["sandbox"], last["sandbox"], last["counts"]["accepted"]) == (True, True, True, 2)
 
 
-def test_quiet_prints_only_the_sids(exosms: Shell) -> None:
-    result = bulk(exosms, TWO + "+919000000400,Refused\n", "--yes", "-q")
+def test_quiet_prints_only_the_sids_and_why_a_row_failed(exosms: Shell) -> None:
+    assert bulk(exosms, TWO, "--yes", "-q").stderr == ""
+    result = bulk(exosms, TWO + "+919000000400,Refused\n", "--yes", "-q", "--run", "june", "--sent-before", "send")
     assert masked(result.stdout) == "SID\nSID\n"
-    assert result.stderr == ""
+    assert result.stderr == (
+        "exosms: run june: 3 rows: 2 accepted, 1 rejected\n"
+        "exosms:   1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 4)\n"
+    )
     assert result.exit_code == 10
 
 

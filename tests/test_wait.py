@@ -418,7 +418,7 @@ def test_a_wait_that_ends_without_an_answer_says_why_and_how_to_go_on(exosms: Sh
     assert why in result.stderr
     assert "send again" not in result.stderr
     assert result.stderr.endswith(
-        f"exosms: not final yet; continue with: exosms status --base-url {server.url} {SID}\n"
+        f"exosms: error: 1 message not final yet\n  Continue with: exosms status --base-url {server.url} {SID}\n"
     )
 
 

@@ -17,9 +17,10 @@ from exosms.cli.context import (
     session_for,
     settings_of_run,
 )
-from exosms.cli.output.delivery_reports import document, show
+from exosms.cli.output.delivery_reports import INTERRUPTED, document, refusals, show
 from exosms.cli.output.out import Format, Out, error_document
-from exosms.cli.wait import follow, how_to_go_on
+from exosms.cli.output.refusals import tell_refusals
+from exosms.cli.wait import follow, how_to_go_on, not_final
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
@@ -146,10 +147,13 @@ class _Inquiry:
         return self._conclude(interrupted.exit_code)
 
     def _conclude(self, exit_code: int | None = None, error: ExosmsError | None = None) -> int:
-        """Print the one JSON document, if that is the format, and return the exit code."""
+        """Say why, print the one JSON document, if that is the format, and return the exit code."""
         report = decisive([report for report, _ in self._shown])
         if exit_code is None:
             exit_code = report.exit_code if report else ExitCode.OK
+        tell_refusals(self._out, refusals(self._shown))
+        if exit_code == ExitCode.PENDING and self._watch:
+            not_final(self._out, self._watch.not_final, self._options, self._wait, run=self._run)
         if self._out.format is Format.JSON:
             self._out.result(
                 profile=self._settings.profile if self._settings else None,
@@ -204,8 +208,8 @@ def _not_asked(sid: str) -> DeliveryReport:
         sid=sid,
         exit_code=ExitCode.PENDING,
         problem=Problem(
-            kind="interrupted",
-            message="interrupted",
+            kind=INTERRUPTED,
+            message=INTERRUPTED,
             meaning="Exotel was not asked about the message.",
             remedy="",
             retry=Retry.SAFE,

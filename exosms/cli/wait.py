@@ -5,13 +5,16 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from exosms.cli.output.delivery_reports import refusals
 from exosms.cli.output.out import Out
 from exosms.cli.output.progress import WaitProgress
+from exosms.cli.output.refusals import tell_refusals
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExosmsError, Interrupted
 from exosms.send.session import AccountSession
 from exosms.send.track import Watch, is_followed, later, watch_over
 from exosms.sms.message import Message, Receipt
+from exosms.system.wording import counted
 
 _MANY = 20
 """Sids that are still worth writing into a command to go on with."""
@@ -71,12 +74,20 @@ def awaited(
 def _tell_what_is_left(watch: Watch, options: AccountOptions, seconds: float, out: Out) -> None:
     """Say why there is no answer about a message, which its line has no room for, and how to ask on."""
     left = watch.not_final
-    for sid in left:
-        report = watch.reports.get(sid)
-        if report and report.problem:
-            out.tell(f"{sid}: {report.problem.meaning} {report.problem.remedy}")
+    reports = [watch.reports[sid] for sid in left if sid in watch.reports]
+    tell_refusals(out, refusals((report, None) for report in reports))
     if left:
-        out.tell(f"not final yet; continue with: {how_to_go_on(left, options, seconds or None)}")
+        not_final(out, left, options, seconds or None)
+
+
+def not_final(
+    out: Out, sids: Sequence[str], options: AccountOptions, seconds: float | None, *, run: str | None = None
+) -> None:
+    """Say that a wait ended too soon, and how to ask on."""
+    out.fail(
+        f"{counted(len(sids), 'message')} not final yet",
+        remedy=f"Continue with: {how_to_go_on(sids, options, seconds, run=run)}",
+    )
 
 
 def how_to_go_on(

@@ -26,6 +26,8 @@ _POLL = 0.1
 _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
 
+_KEPT_BACK = "Nothing was sent: the command stopped before this message."
+
 _UNSETTLED = {State.IN_FLIGHT, State.WAITING}
 
 
@@ -226,6 +228,11 @@ def refused_here(error: ExosmsError) -> Receipt:
     )
 
 
+def was_kept_back(receipt: Receipt) -> bool:
+    """Whether nothing is known to be wrong with a message: the command stopped before it."""
+    return receipt.problem is not None and receipt.problem.meaning == _KEPT_BACK
+
+
 def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     """Return the receipt of a message that the command did not get to, since it stopped before."""
     return Receipt(
@@ -234,7 +241,7 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
         problem=Problem(
             kind=Outcome.NOT_SENT,
             message=reason,
-            meaning="Nothing was sent: the command stopped before this message.",
+            meaning=_KEPT_BACK,
             remedy=because.problem.remedy if because and because.problem else "Run it again.",
             retry=Retry.SAFE,
         ),

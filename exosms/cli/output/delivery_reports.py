@@ -1,30 +1,39 @@
 """What became of messages, as lines, as tables, as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from exosms.cli.output.messages import delivery_document, joined, parts_price_time, reason
 from exosms.cli.output.out import Document, Format, Out, facts, problem_document
+from exosms.cli.output.refusals import Refusal
 from exosms.cli.output.tables import explanation
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.messages import LedgerEntry
 from exosms.sms.message import Delivery, Outcome, Problem
 
+INTERRUPTED = "interrupted"
+"""The kind of problem of a message that was not asked about."""
+
 
 def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
-    """Print one message; ``sent`` is how it went out from here, if it did."""
+    """Print one message on standard output; ``sent`` is how it went out from here, if it did."""
     match out.format:
         case Format.JSON:
-            return
+            pass
         case Format.JSONL:
             out.item(document(report, sent))
         case Format.HUMAN:
             _draw(out, report, sent)
-            return
         case _:
             out.line(_word(report), _to(report, sent) or "", report.sid, _detail(report))
-    if report.problem:
-        about = _to(report, sent) or report.sid
-        out.tell(f"{about}: {report.problem.meaning} {report.problem.remedy}".rstrip())
+
+
+def refusals(found: Iterable[tuple[DeliveryReport, LedgerEntry | None]]) -> list[Refusal]:
+    """Return why messages failed, or why nothing is known of them."""
+    return [
+        Refusal(_to(report, sent) or report.sid, f"{_word(report)}: {_detail(report)}", report.problem)
+        for report, sent in found
+        if report.problem and report.problem.kind != INTERRUPTED  # that is said once, with how to go on
+    ]
 
 
 def document(report: DeliveryReport, sent: LedgerEntry | None) -> Document:

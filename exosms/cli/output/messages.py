@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.cli.output.out import Document, Format, Out, error_document, facts, problem_document
+from exosms.cli.output.refusals import Refusal, tell_refusals
 from exosms.cli.output.tables import explanation
 from exosms.errors import ExitCode, ExosmsError, Interrupted
-from exosms.send.one import not_attempted, refused_here
+from exosms.send.one import not_attempted, refused_here, was_kept_back
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.system.wording import counted
 
@@ -113,7 +114,7 @@ class SendReport:
 def _show(out: Out, result: MessageResult, *, explain: bool = True, with_text: bool = False) -> None:
     match out.format:
         case Format.JSON:
-            return
+            pass
         case Format.JSONL:
             out.item(message_document(result, with_text=with_text))
         case _ if out.quiet:
@@ -121,11 +122,12 @@ def _show(out: Out, result: MessageResult, *, explain: bool = True, with_text: b
                 out.line(result.receipt.sid)
         case Format.HUMAN:
             _draw(out, result)
-            return
         case _:
             out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
-    if result.receipt.problem and explain:
-        _explain(out, result, result.receipt.problem)
+    receipt = result.receipt
+    if receipt.problem and explain:
+        said = ": ".join(filter(None, (receipt.outcome, detail(result))))
+        tell_refusals(out, [Refusal(result.to, said, receipt.problem, is_kept_back=was_kept_back(receipt))])
 
 
 def message_document(result: MessageResult, *, with_text: bool = False) -> Document:
@@ -181,15 +183,6 @@ def detail(result: MessageResult) -> str:
 def reason(problem: Problem) -> str:
     """Return in a few words why a message was not accepted, or nothing is known of it."""
     return ": ".join(filter(None, (problem.status_text, problem.said)))
-
-
-def _explain(out: Out, result: MessageResult, problem: Problem) -> None:
-    """Print, for the reader of a log, what a plain line has no room for; when quiet, all that is ever said of it."""
-    if out.quiet:
-        said = ": ".join(filter(None, (result.receipt.outcome, detail(result))))
-        out.fail(f"{result.to}: {said}", remedy=problem.remedy)
-    else:
-        out.tell(f"{result.to}: {problem.meaning} {problem.remedy}".rstrip())
 
 
 def _draw(out: Out, result: MessageResult) -> None:

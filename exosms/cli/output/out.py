@@ -68,6 +68,11 @@ class Out:
         return self.format is Format.HUMAN
 
     @property
+    def is_seen_at_once(self) -> bool:
+        """Whether a person sees results and errors on one screen, where saying a thing twice hides it."""
+        return self.is_human and self.stdout.isatty() and self.stderr.isatty()
+
+    @property
     def is_json(self) -> bool:
         """Whether a program reads standard output."""
         return self.format in {Format.JSON, Format.JSONL}
@@ -154,9 +159,9 @@ class Out:
         """Print a warning."""
         self.tell(f"warning: {text}")
 
-    def tell(self, text: str) -> None:
-        """Print progress or a hint."""
-        if not self.quiet:
+    def tell(self, text: str, *, is_needed: bool = False) -> None:
+        """Print progress or a hint; when quiet only what is needed to know why a command failed."""
+        if is_needed or not self.quiet:
             self._write(self.stderr, f"exosms: {printable(text)}")
 
     def trace(self, text: str) -> None:

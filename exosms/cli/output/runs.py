@@ -89,16 +89,17 @@ class RunReport:
             self._out.result(**document, **({"deliveries": later} if later else {}), **self._out.sandbox_mark)
         elif self._out.is_human:
             self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
-        else:
-            self._out.tell(sentence(run, counts))
+        has_failed = bool(exit_code)
+        if not self._out.is_seen_at_once and (has_failed or self._out.format is Format.PLAIN):
+            self._out.tell(sentence(run, counts), is_needed=has_failed)
             for row in journal.reasons(run)[:_MOST_REASONS]:
-                self._out.tell("  " + _reason_line(row))
+                self._out.tell("  " + _reason_line(row), is_needed=has_failed)
         if stop:
             status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
             said = ": ".join(filter(None, (status, stop.problem.message)))
             self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
         elif remedy:
-            self._out.tell(remedy)
+            self._out.tell(remedy, is_needed=has_failed)
 
     def conclude_blindly(self, run: Run, error: LedgerError, *, exit_code: int) -> None:
         """Say what was shown, where the ledger cannot be read any more, lest somebody takes that for nothing sent."""
@@ -109,8 +110,7 @@ class RunReport:
         if self._out.is_json:
             document = run_document(run, self._progress.ended, exit_code=exit_code, error=problem_document(problem))
             self._out.result(**document)
-        else:
-            self._out.tell(sentence(run, self._progress.ended))
+        self._out.tell(sentence(run, self._progress.ended), is_needed=True)
         self._out.fail(f"{problem.message}. {problem.meaning}", remedy=problem.remedy)
 
 
