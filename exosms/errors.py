@@ -11,7 +11,7 @@ Errors of an attempt to send are no exceptions: they are receipts (see ``message
 """
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -40,10 +40,12 @@ class ExosmsError(Exception):
     exit_code: ClassVar[ExitCode]
     kind: ClassVar[str]
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
+    def __init__(self, message: str, *, remedy: str = "", again_with: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.again_with = again_with
+        """Options with which the same command does what the remedy says last."""
 
     def about(self, _recipient: str) -> "ExosmsError":
         """Return what this error means for one recipient's message."""

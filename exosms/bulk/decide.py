@@ -1,6 +1,6 @@
 """What keeps a file back although its rows are sound, or leaves rows of it out: each message is sent once."""
 
-from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, repeated_rows
+from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, repeated_flaw, repeated_rows
 from exosms.bulk.request import Duplicates, SentBefore
 from exosms.errors import GuardError
 from exosms.ledger.runs import Journal, Run, already_on_its_way
@@ -57,8 +57,10 @@ def _refuse_duplicates(staging: Staging, policy: Duplicates) -> None:
     if repeated := repeated_rows(staging, policy):
         raise BadRowsError(
             f"{counted(staging.duplicates(), 'row')} with the same recipient, text and sender as an earlier one",
-            remedy="Nothing was sent. Remove them, or choose --duplicates first (or all).",
+            remedy="Nothing was sent. Remove them, or choose --duplicates all, or first.",
+            again_with=["--duplicates", "first"],
             row_errors=repeated,
+            flaws=repeated_flaw(repeated, staging),
         )
 
 
@@ -81,6 +83,7 @@ def _refuse_what_is_on_its_way(setup: BulkSetup, staging: Staging, journal: Jour
                 f"The file has changed since its unfinished run {other.name}: {_changes(other, staging)}",
                 remedy=f"Nothing was sent. Continue with the old content: `exosms runs resume {other.name}`, or"
                 " send the rows that were not sent yet with --sent-before skip.",
+                again_with=["--sent-before", "skip"],
             )
 
 
@@ -95,7 +98,8 @@ def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float,
         perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
         raise GuardError(
             f"Sent before, for example in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
-            remedy="Nothing was sent. Send only the others with --sent-before skip, or all with --sent-before send.",
+            remedy="Nothing was sent. Send all with --sent-before send, or only the others with --sent-before skip.",
+            again_with=["--sent-before", "skip"],
         )
     if policy is SentBefore.SKIP:
         staging.skip_sent_before(since, now)

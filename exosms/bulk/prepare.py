@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from exosms.bulk.flaws import MOST_FLAWS, Flaw, Flaws, flaw_of
 from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.table import Row, RowError, open_table
@@ -21,9 +22,6 @@ from exosms.system.wording import counted
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
 
-MOST_FLAWS = 1000
-"""Flaws that are told one by one; the others are counted."""
-
 _MANY_PARTS = 7
 """A text of more is worth a warning, since each is charged."""
 
@@ -33,9 +31,20 @@ _MOST_CHARACTERS = 1000
 class BadRowsError(InputError):
     """Rows of the file cannot be sent as they are."""
 
-    def __init__(self, message: str, *, remedy: str, row_errors: Sequence[RowError]) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str,
+        again_with: Sequence[str] = (),
+        row_errors: Sequence[RowError],
+        flaws: Sequence[Flaw],
+    ) -> None:
+        super().__init__(message, remedy=remedy, again_with=again_with)
         self.row_errors = sorted(row_errors, key=attrgetter("number"))
+        """The first ones, one by one."""
+        self.flaws = flaws
+        """All of them, the same problem once."""
 
 
 class BulkSetup(NamedTuple):
@@ -79,9 +88,7 @@ class Inspection:
     guards: Guards
     now: float
     """Seconds since the epoch: some guards look at the clock."""
-    row_errors: list[RowError] = field(default_factory=list)
-    flawed: int = 0
-    """Rows with a flaw."""
+    flaws: Flaws = field(default_factory=Flaws)
     broken: bool = False
     """Whether the rest of the file could not be read."""
     long: int = 0
@@ -133,8 +140,7 @@ class Inspection:
                 self.refused = error
 
     def _rejected(self, row_errors: tuple[RowError, ...], *, recipient: str) -> RejectedRow:
-        self.flawed += 1
-        self.row_errors += row_errors[: max(0, MOST_FLAWS - len(self.row_errors))]
+        self.flaws.add(row_errors)
         first = row_errors[0]
         column = f"{first.column}: " if first.column else ""
         return RejectedRow(first.number, first.line, recipient, column + first.message)
@@ -154,7 +160,7 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
     laid_out = staging.totals().rows
     if not laid_out:
         raise InputError(f"{setup.request.file_name} has a header but no rows", remedy="Add a row for each message.")
-    if inspection.flawed and (inspection.broken or not request.skip_invalid):
+    if inspection.flaws.rows and (inspection.broken or not request.skip_invalid):
         raise _bad_rows(inspection, staging, rows=laid_out, policy=request.duplicates)
     return inspection
 
@@ -174,6 +180,11 @@ def repeated_rows(staging: Staging, policy: Duplicates) -> Sequence[RowError]:
         )
         for number, line, first, recipient in staging.first_duplicates(MOST_FLAWS)
     ]
+
+
+def repeated_flaw(repeated: Sequence[RowError], staging: Staging) -> Sequence[Flaw]:
+    """Return the rows that repeat earlier ones as the one problem that they are."""
+    return [flaw_of(repeated, rows=staging.duplicates())] if repeated else []
 
 
 def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iterator[str]:
@@ -197,11 +208,20 @@ def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_to
 
 def _bad_rows(inspection: Inspection, staging: Staging, *, rows: int, policy: Duplicates) -> BadRowsError:
     """Return everything that is wrong with the file, rows that repeat earlier ones included."""
-    message = f"{counted(inspection.flawed, 'bad row')} in a file of {counted(rows, 'row')}"
+    flaws = inspection.flaws
+    message = f"{counted(flaws.rows, 'bad row')} in a file of {counted(rows, 'row')}"
     fix = "the quotes first." if inspection.broken else "or leave these rows out with --skip-invalid."
     remedy = f"Nothing was sent. Fix what is wrong, {fix}"
+    again_with = ["--skip-invalid"]
     repeated = repeated_rows(staging, policy)
     if repeated:
         message += f", and {counted(staging.duplicates(), 'row')} with the same message as an earlier one"
         remedy += " For repeated rows, choose --duplicates first (or all)."
-    return BadRowsError(message, remedy=remedy, row_errors=[*inspection.row_errors, *repeated])
+        again_with += ["--duplicates", "first"]
+    return BadRowsError(
+        message,
+        remedy=remedy,
+        again_with=[] if inspection.broken else again_with,
+        row_errors=[*flaws.first, *repeated],
+        flaws=[*flaws.told(), *repeated_flaw(repeated, staging)],
+    )

@@ -10,7 +10,7 @@ from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
 from exosms.bulk.lifecycle import RunContext, begin
 from exosms.bulk.plan import Plan, plan_for
-from exosms.bulk.prepare import MOST_FLAWS, BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
+from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError
@@ -24,6 +24,7 @@ from exosms.cli.context import (
     options_for,
 )
 from exosms.cli.options import AccountFlags
+from exosms.cli.output.flaws import tell_some, told
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Document, Out
 from exosms.cli.output.plan import laid_out, plan_rows, sample_rows, show_plan
@@ -43,6 +44,9 @@ from exosms.system.wording import counted
 
 _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
+
+_MOST_FLAWS, _MOST_WARNINGS = 15, 7
+"""Lines about a file, of each kind: with what else there is to say at most twenty, and a screen holds them."""
 
 _CONTINUE = "Send what is left of the run?"
 
@@ -76,10 +80,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
 def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Document) -> int:
     """Say why nothing was sent, row by row where rows are the reason."""
     if isinstance(error, BadRowsError):
-        for row_error in error.row_errors:
-            out.fail(_said(row_error))
-        if len(error.row_errors) >= MOST_FLAWS:
-            out.fail("and more")
+        tell_some(out.fail, map(told, error.flaws), most=_MOST_FLAWS, what="problem")
         problems = [*map(_row_error_document, error.row_errors)]
         return failure(out, error, file=request.file_name, run=request.run, counts=counts, problems=problems)
     return failure(out, error, file=request.file_name, run=request.run, counts=counts)
@@ -117,7 +118,7 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
         out,
         yes=request.yes,
         no_input=request.no_input or request.path is None,
-        remedy="Add --yes, or look at the plan first with --dry-run.",
+        remedy="Look at the plan first with --dry-run, or add --yes.",
     )
     with context.interrupts.at_once():
         inspection = _inspect(setup, staging, out)
@@ -140,12 +141,11 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
 def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     """Have the whole file checked, and warn about what may be a mistake."""
     inspection = inspect(setup, staging, warn=out.warn, now=time.time())
-    for row_error in inspection.row_errors:
-        out.warn(f"left out: {_said(row_error)}")
+    left_out = [f"left out: {told(flaw)}" for flaw in inspection.flaws.told()]
+    tell_some(out.warn, left_out, most=_MOST_WARNINGS, what="problem of rows that are left out")
     if unused := inspection.mapper.unused:
         out.tell(f"columns that are not used: {', '.join(unused)}")
-    for warning in warnings(setup, inspection, staging):
-        out.warn(warning)
+    tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, what="warning")
     return inspection
 
 
@@ -244,11 +244,6 @@ def _receipts(messages: Sequence[Message], setup: BulkSetup, context: RunContext
         retry_for=_RETRY_FOR,
     )
     return drained(dispatcher.deliver_all(messages), out, context.interrupts)
-
-
-def _said(row_error: RowError) -> str:
-    column = f", column {row_error.column}" if row_error.column else ""
-    return f"line {row_error.line}{column}: {row_error.message}"
 
 
 def _row_error_document(row_error: RowError) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path, PurePath
 from typing import Annotated, Any, NoReturn
 
@@ -51,11 +52,15 @@ on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
+_arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
+"""The words of the command line that is run."""
+
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; every error ends here, as an exit code and a sentence."""
+    _arguments.set(arguments)
     try:
         if completion.is_wanted():
             completion.prepare()
@@ -105,6 +110,7 @@ def command(
     def exiting(**values: Any) -> NoReturn:
         out = o.Printing(**{name: values[name] for name in o.Printing._fields if name in values}).out()
         out.command = name
+        out.arguments = _arguments.get()
         try:
             _refuse_what_is_no_text(options, values)
             exit_code = call({**values, "out": out})

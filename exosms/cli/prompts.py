@@ -17,7 +17,9 @@ def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "
     if yes:
         return
     if not can_ask(out, no_input=no_input):
-        raise GuardError(f"{question} This needs the answer yes", remedy=f"Nothing was done. {remedy}")
+        raise GuardError(
+            f"{question} This needs the answer yes", remedy=f"Nothing was done. {remedy}", again_with=["--yes"]
+        )
     if not confirmed(question):
         raise GuardError("The answer was no; nothing was done")
 

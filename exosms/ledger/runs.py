@@ -25,6 +25,7 @@ from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 from exosms.sms.message import Outcome, Receipt
+from exosms.system.wording import alike
 
 _CHUNK = 1000
 
@@ -189,15 +190,20 @@ class Journal:
             ).fetchall()
 
     def reasons(self, run: Run) -> Sequence[Reason]:
-        """Return why rows did not go out, the most frequent reason first."""
+        """Return why rows did not go out, the most frequent reason first; what differs in its values only is one."""
+        found: dict[object, Reason] = {}
         with translated():
             cursor = self._connection.execute(
                 "SELECT state, exit_code, http_status, code, error, count(*), min(line)"
                 f" FROM {self._seen(run)} WHERE run = ?"
-                " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 7",
+                " AND state NOT IN ('accepted', 'waiting', 'in_flight') GROUP BY 1, 2, 3, 4, 5 ORDER BY 7",
                 (run.id,),
             )
-            return [*map(Reason._make, cursor)]
+            for reason in map(Reason._make, cursor):
+                kind = (*reason[:4], alike(reason.error or ""))
+                known = found.get(kind)
+                found[kind] = known._replace(rows=known.rows + reason.rows) if known else reason
+        return sorted(found.values(), key=lambda reason: (-reason.rows, reason.line))
 
     def waiting(self, run: Run, *, again: bool = False) -> Iterator[ClaimedRow]:
         """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""

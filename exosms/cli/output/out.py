@@ -43,6 +43,8 @@ class Out:
     verbose: bool = False
     command: str = ""
     """The command as its JSON documents call it."""
+    arguments: Sequence[str] = ()
+    """The words of the command line, without the program's name."""
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
     is_within_document: bool = False

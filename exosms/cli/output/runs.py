@@ -8,6 +8,7 @@ from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document
 from exosms.cli.output.out import Document, Format, Out, facts, problem_document
 from exosms.cli.output.progress import RunProgress
+from exosms.cli.output.refusals import command_again
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
@@ -252,5 +253,7 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
 def failure(out: Out, error: ExosmsError | Interrupted, *, file: str, run: str | None = None, **more: Any) -> int:
     """Print what kept a whole run back, before its first request, and return the exit code."""
     counts = more.pop("counts", counts_document({}))
+    if isinstance(error, ExosmsError) and error.again_with:
+        error.remedy = f"{error.remedy.rstrip('.')}: {command_again(out.arguments, error.again_with)}"
     out.failure(error, command="bulk", run=run, file=file, counts=counts, **more)
     return error.exit_code
