@@ -31,6 +31,11 @@ token_command = ["false"]
 templates = "sms.toml"
 [profiles.staging]
 region = "singapore"
+[groups]
+oncall = ["+919876543210"]
+managers = 5
+"two words" = []
+"a,b" = []
 """
 TEMPLATES = """
 [templates.otp]
@@ -122,6 +127,9 @@ def test_bash_completes_commands_and_options(exosms: Shell, line: str, offered: 
         ("exosms log -p ", ["prod", "staging", "sandbox"]),
         ("exosms profile use s", ["staging", "sandbox"]),
         ("exosms profile add s", []),
+        ("exosms send --to ", ["@oncall", "@managers"]),
+        ("exosms send --to @on", ["@oncall"]),
+        ("exosms send --to=@m", ["@managers"]),
         ("exosms send --to 9876543210 -t o", ["otp", "order-sent"]),
         ("exosms send -t ", ["otp", "order-sent", "default"]),
         ("exosms send -p prod -t o", ["otp", "order-sent"]),
@@ -150,7 +158,7 @@ def test_every_option_is_offered_with_one_line_about_it(exosms: Shell) -> None:
     assert candidates["--once"].endswith("a fresh CI machine has none.")
 
 
-NAMES = ["exosms send -p ", "exosms send -t ", "exosms send -p prod -t ", "exosms runs show "]
+NAMES = ["exosms send -p ", "exosms send -t ", "exosms send -p prod -t ", "exosms runs show ", "exosms send --to "]
 
 
 @pytest.mark.parametrize("broken", ["[", "version = 99", "profiles = 1", "\x00", "pipe", "directory", "loop", "open"])
@@ -195,7 +203,7 @@ def test_names_cost_little(stocked: Shell) -> None:
         "import atexit, sys; from exosms.cli.app import main;"
         " atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main([])"
     )
-    for line in ("exosms send -t ", "exosms runs show ", "exosms send -p ", "exosms send --"):
+    for line in ("exosms send -t ", "exosms runs show ", "exosms send -p ", "exosms send --to ", "exosms send --"):
         env = {
             "_EXOSMS_COMPLETE": "complete_fish",
             "_TYPER_COMPLETE_FISH_ACTION": "get-args",
@@ -307,6 +315,8 @@ def test_tab_completes(terminal: Terminal, stocked: Shell) -> None:
         ("exosms send --region=mum", "exosms send --region=mumbai"),
         ("exosms send -p sta", "exosms send -p staging"),
         ("exosms send -p prod --to 9876543210 -t ot", "exosms send -p prod --to 9876543210 -t otp"),
+        ("exosms send --to @on", "exosms send --to @oncall"),
+        ("exosms send --to=@on", "exosms send --to=@oncall"),
         ("exosms runs resume jun", "exosms runs resume june"),
         ("exosms bulk row", "exosms bulk rows.csv"),
         ("exosms send -F row", "exosms send -F rows.csv"),

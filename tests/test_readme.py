@@ -10,7 +10,7 @@ from conftest import Shell
 
 from exosms.bulk import results_csv
 from exosms.bulk.row_message import RECIPIENT_COLUMNS
-from exosms.config import config_file
+from exosms.config import config_file, groups
 from exosms.config.profile import KEYS, TOKEN_KEYS
 from exosms.errors import ExitCode
 from exosms.sms.message import FIELDS, Outcome
@@ -63,7 +63,9 @@ def test_the_configuration_is_one_and_names_every_key(tmp_path: Path) -> None:
     config = config_file.read(path)
     assert (config.default, config.warnings, config.unknown_keys("prod")) == ("prod", (), ())
     assert config.profile("prod").missing == ()
-    named = set(re.findall(r"(?:^|# or |, or )(\w+) =", block, re.MULTILINE))
+    profiles, _, of_groups = block.partition("[groups]")
+    assert groups.read(path, home=None).members("oncall") == tuple(re.findall(r'"([^"]+)"', of_groups))
+    named = set(re.findall(r"(?:^|# or |, or )(\w+) =", profiles, re.MULTILINE))
     assert named == {*KEYS, *TOKEN_KEYS, "version", "default_profile"}
 
 

@@ -1,4 +1,4 @@
-"""Where a command gets its text from."""
+"""What a command is given in a file or through standard input: its text, or its recipients."""
 
 import sys
 from contextlib import nullcontext
@@ -12,19 +12,32 @@ _MOST = 1_000_000
 
 
 def read_text(name: str) -> str:
-    """Read a text file, or standard input for ``-``, and drop exactly one final line end."""
+    """Read a text file, or standard input for ``-``, and drop exactly one final line end; raises InputError."""
+    text = _read(name, "text file")
+    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def read_recipients(name: str) -> list[str]:
+    """Read a recipient a line, passing over empty lines and those that begin with ``#``; raises InputError."""
+    lines = (line.strip() for line in _read(name, "recipient file").splitlines())
+    recipients = [line for line in lines if line and not line.startswith("#")]
+    if not recipients:
+        raise InputError(f"The recipient file {name} names nobody", remedy="Write a number or @GROUP on each line.")
+    return recipients
+
+
+def _read(name: str, what: str) -> str:
     try:
         with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file, steady(file):
             raw = file.read(_MOST + 1)
     except OSError as error:
-        raise InputError(f"The text file {name} cannot be read: {error.strerror}") from error
+        raise InputError(f"The {what} {name} cannot be read: {error.strerror}") from error
     if len(raw) > _MOST:
-        raise InputError(f"The text file {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
+        raise InputError(f"The {what} {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"The text file {name} is not UTF-8: byte {raw[error.start]:#04x} at offset {error.start}",
+            f"The {what} {name} is not UTF-8: byte {raw[error.start]:#04x} at offset {error.start}",
             remedy="Save it as UTF-8.",
         ) from error
-    return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")

@@ -1,4 +1,4 @@
-"""What a shell offers for a value: words, and the names of profiles, templates and runs.
+"""What a shell offers for a value: words, and the names of profiles, groups, templates and runs.
 
 Nothing here touches the network, waits, writes or complains: what cannot be read offers nothing.
 """
@@ -43,6 +43,15 @@ def profiles(ctx: typer.Context) -> Iterable[str]:
 
     config = _config(ctx)
     return [*(config_file.read(config, home=os.environ.get("HOME")).names if config else ()), "sandbox"]
+
+
+@_names
+def groups(ctx: typer.Context) -> Iterable[str]:
+    """Offer the groups of recipients, as they stand in a list of them."""
+    from exosms.config import groups
+
+    found = groups.read(_config(ctx), home=os.environ.get("HOME"))
+    return [f"@{name}" for name in found.names if "," not in name]
 
 
 @_names

@@ -153,8 +153,11 @@ def variables(items: list[str]) -> dict[str, str]:
 
 
 def recipients(items: list[str]) -> list[str]:
-    """Read numbers, several of which may stand in one item."""
-    return [number.strip() for item in items for number in item.split(",")]
+    """Read numbers and groups, several of which may stand in one item, with commas, semicolons or line ends.
+
+    Between commas nothing is a recipient that was forgotten, most likely a variable that was not set.
+    """
+    return [number for item in items for number in re.split(r"[ \t]*(?:[,;]\s*|[\r\n]\s*)", item.strip())]
 
 
 def encoding(text: str) -> Encoding | None:
@@ -277,8 +280,24 @@ OPTIONS: Mapping[str, Any] = {
     "yes": option("-y", "--yes", help="Answer yes to questions; it overrides no guard."),
     "no_input": option("--no-input", help="Never ask; also EXOSMS_NO_INPUT."),
     "to": Repeated(
-        option("--to", metavar="NUMBER", help="A recipient; can be repeated, or a comma-separated list."),
+        option(
+            "--to",
+            metavar="NUMBER|@GROUP",
+            autocompletion=completion_values.groups,
+            help="A recipient or a group of config.toml; can be repeated, or a comma-separated list.",
+        ),
         read=recipients,
+    ),
+    "to_file": Repeated(
+        option(
+            "--to-file",
+            metavar="FILE",
+            help="A file with a recipient a line; - is standard input. Lines that begin with # are passed over.",
+        ),
+        read=list,
+    ),
+    "skip_invalid": option(
+        "--skip-invalid", help="Send to the others if a number is bad; bad ones count as rejected."
     ),
     "body": option("-b", "--body", metavar="TEXT", help="The text, sent exactly as given."),
     "body_file": option(

@@ -10,13 +10,14 @@ from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
-from exosms.cli.output.out import Format, facts, problem_document
+from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
+from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import can_answer, confirmed
-from exosms.config import config_file, paths
+from exosms.config import config_file, groups, paths
 from exosms.config.account import Region
 from exosms.config.profile import BUILT_IN, Profile
-from exosms.config.settings import AccountOptions, describe
-from exosms.errors import ConfigError, ExitCode, UsageError
+from exosms.config.settings import DEFAULT_COUNTRY, AccountOptions, describe
+from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.sms.message import Outcome
 
 Name = Annotated[
@@ -168,6 +169,56 @@ def show(
     return ExitCode.OK
 
 
+def groups_(*, profile: str | None = None, config: Path | None = None, out: o.Printer) -> int:
+    """List the groups of recipients, each as --to @NAME names it, with its numbers.
+
+    exosms profile groups
+
+    exosms profile groups --json
+    """
+    found = groups.read(paths.config_path(config, os.environ), home=os.environ.get("HOME"))
+    country = _country(AccountOptions(profile=profile, config=config), out)
+    rows = [(name, *_numbers(found, name, country)) for name in found.names]
+    if not rows:
+        out.tell(f"no groups in {found.path or 'any configuration'}; write them there, below [groups]")
+    for _, _, problem in rows:
+        if problem is not None:
+            out.warn(f"{problem.message}. {problem.remedy}")
+    if out.is_json:
+        keys = ("name", "numbers", "error")
+        out.listing(
+            "groups",
+            (dict(zip(keys, (n, ns, e and error_document(e)), strict=True)) for n, ns, e in rows),
+        )
+    elif out.is_human and rows:
+        draw_table(out, ("Group", "Numbers"), [(name, "\n".join(numbers)) for name, numbers, _ in rows], folding=1)
+    else:
+        for name, numbers, _ in rows:
+            out.line(name, ",".join(numbers))
+    return ExitCode.OK
+
+
+def _country(options: AccountOptions, out: Out) -> str:
+    """Return how numbers without + are read; a profile that cannot be used harms no group."""
+    try:
+        return find_settings(out, options, account_needed=False).country
+    except ConfigError as error:
+        if options.profile is not None:
+            raise
+        out.warn(error.message)
+        return DEFAULT_COUNTRY
+
+
+def _numbers(found: groups.Groups, name: str, country: str) -> tuple[list[str], InputError | None]:
+    """Return the numbers of a group, as they are written where one cannot be used, and what is wrong with it."""
+    members: tuple[str, ...] = ()
+    try:
+        members = found.members(name)
+        return [found.number(name, member, country=country) for member in members], None
+    except InputError as error:
+        return list(members), error
+
+
 def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
     """Make a profile the default one.
 
@@ -256,6 +307,7 @@ command = group(
         "use": use,
         "remove": remove,
         "test": check,
+        "groups": groups_,
         "path": path,
     },
     examples=("exosms profile add prod", "exosms profile test prod"),

@@ -24,9 +24,13 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
 
     exosms send --to 9876543210 -t otp --var code=123456 --var app=login
 
-    exosms send --to 9876543210,9876543211 -F alert.txt --once nightly --json
+    exosms send --to 9876543210,@oncall -F alert.txt --once nightly --json
     """
     o.refuse_empty_of(request)
+    if not (request.to or request.to_file):
+        raise UsageError("Give a recipient with --to or --to-file")
+    if [*request.to_file, request.body_file].count("-") > 1:
+        raise UsageError("Standard input can be read only once", remedy="Give one of the files by its name.")
     if request.body is not None and request.body_file is not None:
         raise UsageError("Give the text with either --body or --body-file")
     given = request.body is not None or request.body_file is not None
@@ -61,8 +65,8 @@ def _send(
     request: SendRequest, account: o.AccountFlags, report: "SendReport", out: Out, interrupts: "Interrupts"
 ) -> None:
     """Prepare the messages, then show what became of each, or would."""
-    from exosms.cli.body_text import read_text
-    from exosms.cli.context import find_settings, find_template, options_for
+    from exosms.cli.body_text import read_recipients, read_text
+    from exosms.cli.context import find_settings, find_template, options_for, recipients_of
     from exosms.cli.output.messages import MessageResult
     from exosms.send.prepare import prepare
 
@@ -71,12 +75,16 @@ def _send(
         settings = find_settings(out, options, account_needed=not request.dry_run)
         report.profile = settings.profile
         report.template = request.template
+        listed = [line for name in request.to_file for line in read_recipients(name)]
+        recipients = recipients_of([*request.to, *listed], settings)
+        report.expect(recipients.as_given)
         registered = find_template(settings, request.template) if request.template else None
         if registered is not None:
             report.template = registered.name
         given = request.body if request.body_file is None else read_text(request.body_file)
-        messages = prepare(request, given, settings, registered, warn=out.warn)
+        messages = prepare(request, given, recipients, settings, registered, warn=out.warn)
         report.expect(messages)
+        report.leave_out(recipients.refused)
     receipts = _receipts(messages, request, settings, options, out, interrupts)
     for message, receipt in zip(messages, receipts, strict=True):
         report.add(MessageResult(to=message.to, receipt=receipt, message=message))
@@ -136,6 +144,6 @@ def tell_failure(out: Out, error: ExosmsError, values: Mapping[str, Any]) -> Non
     """Tell why nobody can be sent anything, recipient by recipient."""
     from exosms.cli.output.messages import SendReport
 
-    report = SendReport(out, recipients=o.recipients(values["to"]))
+    report = SendReport(out, recipients=o.recipients(values["to"] or []))
     report.fail(error)
     report.conclude()

@@ -54,6 +54,8 @@ class Config(NamedTuple):
     """The profile used where none is named: ``default_profile``, or the only one there is."""
     warnings: tuple[str, ...] = ()
     home: str | None = None
+    groups: object = {}
+    """What the file says of groups, checked when one is used."""
 
     def __repr__(self) -> str:
         """Name the file; its tables may hold tokens."""
@@ -102,11 +104,12 @@ def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Con
     document = toml.read(path, _FORMAT, check=partial(_check_access, euid=euid))
     tables = document.get("profiles", {})
     default = _default_of(path, document)
-    known = ("version", "default_profile", "profiles")
+    known = ("version", "default_profile", "profiles", "groups")
     warnings = [f"{path}: {_about_unknown(key, known)}" for key in document if key not in known]
     if BUILT_IN.name in tables:
         warnings.append(f"{path}: the profile 'sandbox' is built in; what the file says about it is ignored")
-    return Config(path=path, default=default, warnings=tuple(warnings), home=home, tables=tables)
+    groups = document.get("groups", {})
+    return Config(path=path, default=default, warnings=tuple(warnings), home=home, tables=tables, groups=groups)
 
 
 def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool:

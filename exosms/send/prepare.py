@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from exosms.config import paths
 from exosms.config.settings import Settings
-from exosms.errors import ExosmsError, InputError, RecipientsError
+from exosms.errors import ExosmsError
 from exosms.send.message_fields import fields_for
+from exosms.send.recipients import Recipients
 from exosms.send.request import SendRequest
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
@@ -25,20 +26,28 @@ Warn = Callable[[str], None]
 
 
 def prepare(
-    request: SendRequest, given: str | None, settings: Settings, registered: "Registered | None", *, warn: Warn
+    request: SendRequest,
+    given: str | None,
+    recipients: Recipients,
+    settings: Settings,
+    registered: "Registered | None",
+    *,
+    warn: Warn,
 ) -> Sequence[Message]:
-    """Return a message for every recipient; ``given`` is the text, if one was given.
+    """Return a message for every recipient who can get one; ``given`` is the text, if one was given.
 
     Raises InputError for a text or a recipient that cannot be sent, and ConfigError where no sender is known.
     """
     body = (given or "") if registered is None else _registered_text(request, given, registered, warn)
     message_fields = fields_for(request.message_options, settings, registered, warn=warn)
-    recipients = _recipients(request.to, settings.country, warn)
-    messages = [compose(to, body, message_fields) for to in recipients]
+    for number in recipients.repeated:
+        warn(f"{number} was given more than once and gets one message")
+    numbers = recipients.sendable(skip_invalid=request.skip_invalid)
+    messages = [compose(to, body, message_fields) for to in numbers]
     if given is not None:
         _review_what_a_shell_gave(body, warn)
     _review_size(body, messages[0], warn)
-    if any(map(phone.is_indian, recipients)) and not settings.is_sandbox:
+    if any(map(phone.is_indian, numbers)) and not settings.is_sandbox:
         _review_for_dlt(body, message_fields, settings.templates, warn)
     return messages
 
@@ -56,24 +65,6 @@ def _registered_text(request: SendRequest, given: str | None, registered: "Regis
     for warning in check.warnings:
         warn(warning)
     return body
-
-
-def _recipients(numbers: Sequence[str], country: str, warn: Warn) -> Sequence[str]:
-    """Return the recipients in E.164, each once; raises RecipientsError naming every one that is refused."""
-    parsed: dict[str, None] = {}
-    refused: dict[str, InputError] = {}
-    for number in numbers:
-        try:
-            to = phone.parse(number, country=country)
-        except InputError as error:
-            refused[number] = error
-            continue
-        if to in parsed:
-            warn(f"{to} was given more than once and gets one message")
-        parsed[to] = None
-    if refused:
-        raise RecipientsError(refused)
-    return list(parsed)
 
 
 def _review_what_a_shell_gave(body: str, warn: Warn) -> None:

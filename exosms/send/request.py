@@ -31,7 +31,9 @@ class PartLimits(NamedTuple):
 class SendRequest(NamedTuple):
     """One text to one or several recipients, before any of it is checked."""
 
-    to: Sequence[str]
+    to: Sequence[str] = ()
+    to_file: Sequence[str] = ()
+    skip_invalid: bool = False
     body: str | None = None
     body_file: str | None = None
     template: str | None = None

@@ -1,13 +1,13 @@
 """The result of sending, message by message: as lines, as tables, as JSON."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.cli.output.out import Document, Format, Out, error_document, facts, problem_document
 from exosms.cli.output.refusals import Refusal, tell_refusals
 from exosms.cli.output.tables import explanation
-from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.send.one import not_attempted, refused_here, was_kept_back
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.system.wording import counted
@@ -21,6 +21,8 @@ _SENT = {
     Outcome.UNKNOWN: "maybe: exosms cannot know",
     Outcome.FAILED: "yes: Exotel accepted it, and it failed on its way",
 }
+
+_ALL_ACCEPTED = {ExitCode.OK, ExitCode.PENDING, ExitCode.FAILED}
 
 
 class MessageResult(NamedTuple):
@@ -43,12 +45,22 @@ class SendReport:
         self._results: list[MessageResult] = []
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
+        self._left_out = 0
         self.profile: str | None = None
         self.template: str | None = None
 
-    def expect(self, messages: Sequence[Message]) -> None:
-        """Take the messages, now that they are known: checked, and one for each recipient."""
+    def expect(self, messages: Sequence[str | Message]) -> None:
+        """Take the recipients, or the messages, now that they are known: checked, and one for each recipient."""
         self._expected = list(messages)
+
+    def leave_out(self, refused: Mapping[str, InputError]) -> None:
+        """Take the recipients that are left out, before there is a result of any other."""
+        self._left_out = len(refused)
+        self._expected[:0] = refused
+        for error in refused.values():
+            self._out.fail(error.message, remedy=error.remedy)
+        results = (MessageResult(to, refused_here(error), template=self.template) for to, error in refused.items())
+        self._add_left(list(results))
 
     def add(self, result: MessageResult) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
@@ -73,9 +85,7 @@ class SendReport:
 
     def conclude(self) -> int:
         """Print the one JSON document, if that is the format, and return the exit code."""
-        receipts = [result.receipt for result in self._results]
-        exit_code = int(exit_code_of(receipts) if self._exit_code is None else self._exit_code)
-        receipt = decisive(receipts)
+        exit_code, outcome = self._verdict()
         if self._is_dry and self._out.is_human:
             self._show_texts()
         if self._out.format is Format.JSON:
@@ -83,7 +93,7 @@ class SendReport:
                 profile=self.profile,
                 **self._out.sandbox_mark,
                 exit_code=exit_code,
-                outcome=receipt.outcome if receipt else None,
+                outcome=outcome,
                 messages=[message_document(result, with_text=self._is_dry) for result in self._results],
                 error=error_document(self._error) if self._error else None,
             )
@@ -95,6 +105,15 @@ class SendReport:
             self._out.line("")
             for line in re.split(r"\r\n|\r|\n", text):
                 self._out.line(line)
+
+    def _verdict(self) -> tuple[int, Outcome | None]:
+        """Return the exit code and the outcome that decided it: what was left out, only if all else went well."""
+        others = [result.receipt for result in self._results[self._left_out :]]
+        receipt = decisive(others)
+        exit_code = exit_code_of(others) if self._exit_code is None else self._exit_code
+        if self._left_out and receipt and receipt.outcome is not Outcome.PLANNED and exit_code in _ALL_ACCEPTED:
+            return int(ExitCode.PARTIAL), Outcome.REJECTED
+        return int(exit_code), receipt.outcome if receipt else None
 
     def _left(self, receipt_of: Callable[[str], Receipt]) -> list[MessageResult]:
         """Return a result for everybody who has none yet; the message is there where it was made."""

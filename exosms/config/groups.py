@@ -1,0 +1,63 @@
+"""``[groups]`` of ``config.toml``: names for lists of numbers. A group is looked at only when somebody uses it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from exosms.config import config_file
+from exosms.errors import InputError
+from exosms.sms import phone
+from exosms.system.suggest import did_you_mean
+
+_WRITE = 'Write it as NAME = ["+919876543210", "+919876543211"] below [groups] in {}.'
+
+
+class Groups(NamedTuple):
+    """What the file says of groups; nothing of it is checked yet."""
+
+    path: Path | None
+    """None where there is no place for a configuration."""
+    table: object = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The groups, in the file's order."""
+        return tuple(self.table) if isinstance(self.table, Mapping) else ()
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """Return the numbers of a group as they are written; raises InputError for one that is none."""
+        if not isinstance(self.table, Mapping):
+            raise self._wrong(f"{self.path}: groups must be a table")
+        if name not in self.table:
+            there_are = f"; the groups are {', '.join(self.names)}" if self.names else "; no group is stored"
+            hint = did_you_mean(name, self.names) or there_are
+            raise self._wrong(f"There is no group {name!r} in {self.path or 'any configuration'}{hint}")
+        members = self.table[name]
+        if not isinstance(members, list):
+            raise self._wrong(f"The group {name!r} must be a list of numbers")
+        if not members:
+            raise self._wrong(f"The group {name!r} is empty")
+        return tuple(map(_written, members))
+
+    def number(self, name: str, member: str, *, country: str) -> str:
+        """Return a member's number as E.164; raises InputError, naming it and the group."""
+        try:
+            return phone.parse(member, country=country)
+        except InputError as error:
+            raise InputError(
+                f"The group {name!r} has a number that cannot be used: {error.message}",
+                remedy=f"Correct it in {self.path}.",
+            ) from error
+
+    def _wrong(self, message: str) -> InputError:
+        return InputError(message, remedy=_WRITE.format(self.path or "config.toml"))
+
+
+def read(path: Path | None, *, home: str | None) -> Groups:
+    """Return the groups of a configuration; raises ConfigError where it cannot be read at all."""
+    return Groups(path, config_file.read(path, home=home).groups if path else {})
+
+
+def _written(member: object) -> str:
+    """Return a member as text: digits without quotes, a number to TOML, are what their writer meant."""
+    return str(member)

@@ -1,0 +1,72 @@
+"""Who is to get a text: numbers and groups as they were given, to E.164, each once."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from exosms.config.groups import Groups
+from exosms.errors import InputError, RecipientsError
+from exosms.sms import phone
+
+GROUP = "@"
+"""What a group's name begins with where a number may stand."""
+
+
+class Recipients(NamedTuple):
+    """Who can get a text, and who cannot."""
+
+    as_given: Sequence[str]
+    """Every number as it was written, also in a group; a group that cannot be used by its name."""
+    numbers: Sequence[str]
+    """E.164, each once."""
+    repeated: Sequence[str]
+    """Those that were given again."""
+    refused: Mapping[str, InputError]
+    """What is wrong with the others, by what was given."""
+
+    def sendable(self, *, skip_invalid: bool) -> Sequence[str]:
+        """Return who gets a message; raises RecipientsError if nobody can, or not all and none may be left out."""
+        if self.refused and not (skip_invalid and self.numbers):
+            raise RecipientsError(self.refused)
+        return self.numbers
+
+
+def find_recipients(given: Sequence[str], *, country: str, load_groups: Callable[[], Groups]) -> Recipients:
+    """Read every recipient; raises ConfigError where there is a group, and no configuration that can be read."""
+    groups = load_groups() if any(item.startswith(GROUP) for item in given) else Groups(None)
+    as_given: list[str] = []
+    numbers: dict[str, None] = {}
+    repeated: list[str] = []
+    refused: dict[str, InputError] = {}
+    for text, read in _each(given, groups, country):
+        as_given.append(text)
+        try:
+            number = read()
+        except InputError as error:
+            refused[text] = error
+            continue
+        if number in numbers:
+            repeated.append(number)
+        numbers[number] = None
+    return Recipients(as_given, list(numbers), repeated, refused)
+
+
+def _each(given: Sequence[str], groups: Groups, country: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield every number as it is written, and what reads it."""
+    from functools import partial
+
+    for item in given:
+        if not item.startswith(GROUP):
+            yield item, partial(phone.parse, item, country=country)
+            continue
+        name = item.removeprefix(GROUP)
+        try:
+            members = groups.members(name)
+        except InputError as error:
+            yield item, partial(_fail, error)
+            continue
+        for member in members:
+            yield member, partial(groups.number, name, member, country=country)
+
+
+def _fail(error: InputError) -> str:
+    raise error
