@@ -238,7 +238,7 @@ def test_a_csv_of_bodies_is_held_against_one_template(exosms: Shell, file: Path,
         (b"to,to\n", "two columns"),
         (b"to\n1\n", "no column body"),
         (b"body\ncaf\xe9\n", "0xe9 in line 2"),
-        (b"PK\x03\x04", "XLSX"),
+        (b"PK\x03\x04", "workbook"),
     ],
 )
 def test_a_csv_that_cannot_be_read_is_refused_as_a_whole(

@@ -1,7 +1,6 @@
 """A sheet is read as people see it, and whatever a workbook holds, it is read or refused within bounds."""
 
 import datetime as dt
-import io
 import json
 import os
 import select
@@ -11,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import xlwt
 from openpyxl import Workbook
-from workbooks import inline, ods, ods_gap, ods_row, ods_text, packed, sheet_of, xlsx
+from workbooks import inline, ods, ods_gap, ods_row, ods_text, old, packed, saved, sheet_of, written, xlsx
 
 from exosms.errors import ExitCode, InputError
 from exosms.tables import sheet as sheets
@@ -33,36 +31,6 @@ def read(content: bytes, sheet: int | str = 0) -> Cells:
 def in_process(content: bytes, sheet: int | str = 0) -> list[tuple[int, Sequence[str], str]]:
     """Return the rows without a process of their own."""
     return [(row.number, row.cells, row.kinds) for row in sheets.read_sheet(content, sheet)[1]]
-
-
-def written(*rows: Sequence[Any], **cells: object) -> bytes:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    for row in rows:
-        sheet.append(row)
-    for place, value in cells.items():
-        sheet[place] = value
-    return saved(book)
-
-
-def saved(book: Any) -> bytes:
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
-
-
-def old(*rows: Sequence[Any], **places: tuple[int, int]) -> bytes:
-    book = xlwt.Workbook()
-    sheet = book.add_sheet("Old")
-    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
-    for row, cells in enumerate(rows):
-        for column, cell in enumerate(cells):
-            style = (day,) if isinstance(cell, dt.date) else ()
-            sheet.write(row, column, cell, *style)
-    for text, (row, column) in places.items():
-        sheet.write(row, column, text)
-    return saved(book)
 
 
 NOW = dt.datetime(2026, 11, 26, 9, 5, 7)  # noqa: DTZ001  # a sheet knows no zones
@@ -179,8 +147,9 @@ def test_a_sheet_is_found_by_its_name_or_place() -> None:
         assert (records.sheets, [record.cells for record in records]) == (["Sheet", "Numbers & names"], [["a"]])
     assert read(content, 1) == [(1, ["a"])]
     assert read(ods(ods_row(ods_text("a")), ods_row(ods_text("b"))), "T2") == [(1, ["b"])]
-    with pytest.raises(InputError, match="it has no sheet 'x'; its sheets are 'Sheet', 'Numbers & names'"):
-        read(content, "x")
+    with pytest.raises(InputError, match=r"^a file has no sheet 'sheet'; did you mean 'Sheet'\?$") as caught:
+        read(content, "sheet")
+    assert caught.value.remedy == "Its sheets are: Sheet, Numbers & names."
     assert read(written()) == []
 
 

@@ -1,8 +1,14 @@
-"""Workbooks written by hand: parts and cells as no program would write them."""
+"""Workbooks: such as programs write, and by hand, with parts and cells as no program would write them."""
 
+import datetime as dt
 import io
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 from xml.sax.saxutils import quoteattr
+
+import xlwt
+from openpyxl import Workbook
 
 _TYPES = (
     b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -77,3 +83,33 @@ def ods_text(text: str, repeated: int = 1) -> str:
 
 def ods_gap(repeated: int = 1) -> str:
     return f'<table:table-cell table:number-columns-repeated="{repeated}"/>'
+
+
+def written(*rows: Sequence[Any], **cells: object) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    for place, value in cells.items():
+        sheet[place] = value
+    return saved(book)
+
+
+def saved(book: Any) -> bytes:
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def old(*rows: Sequence[Any], **places: tuple[int, int]) -> bytes:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Old")
+    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            style = (day,) if isinstance(cell, dt.date) else ()
+            sheet.write(row, column, cell, *style)
+    for text, (row, column) in places.items():
+        sheet.write(row, column, text)
+    return saved(book)

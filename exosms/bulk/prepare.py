@@ -1,7 +1,7 @@
 """A file before its run: every row checked and laid out, so that nothing is sent of a file with a flaw."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,7 @@ from exosms.send.message_fields import miss_sender
 from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields
+from exosms.system.escaping import shown
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _MANY_PARTS = 7
 """A text of more is worth a warning, since each is charged."""
 
 _MOST_CHARACTERS = 1000
+_MOST_SHEETS = 20
+"""Names in a warning."""
 
 
 class BadRowsError(InputError):
@@ -96,6 +99,8 @@ class Inspection:
     refused: GuardError | None = None
     forcing: Counter[str] = field(default_factory=Counter)
     """The characters that make texts Unicode, with the number of texts."""
+    dates: Mapping[str, int] = field(default_factory=dict)
+    """The columns of dates that texts use, with the number of rows."""
     ids: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     """Whether a message has the entity's and the template's id, with the number of messages."""
 
@@ -149,12 +154,18 @@ class Inspection:
 def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], now: float) -> Inspection:
     """Lay the whole file out; raises BadRowsError for rows that cannot be sent and were not given up."""
     request = setup.request
-    with open_table(request.path, delimiter=request.delimiter, encoding=request.csv_encoding) as table:
+    with open_table(
+        request.path, delimiter=request.delimiter, encoding=request.csv_encoding, sheet=request.sheet
+    ) as table:
         mapper = setup.mapper(table.headers)
         if not (setup.message_fields.sender or mapper.reads("from")):
             miss_sender(setup.settings, warn=warn)
         inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
+        if len(table.sheets) > 1 and request.sheet is None:
+            first, *others = map(shown, table.sheets[:_MOST_SHEETS])
+            warn(f"only its first sheet {first!r} is read; --sheet reads another one: {', '.join(others)}")
         staging.lay_out(inspection.drafts(table.rows()))
+        inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
         if table.ends_openly and not (request.path and request.path.is_file()):
             warn(f"{table.name} ends without a line end, so whoever wrote it may have stopped within the last row")
     laid_out = staging.totals().rows
@@ -191,6 +202,8 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
     """Yield what may be a mistake in a file that can be sent."""
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
+    for column, count in inspection.dates.items():
+        yield f"the column {column!r} holds dates, which are written as 2026-12-31 ({counted(count, 'row')})"
     if inspection.long:
         yield f"{counted(inspection.long, 'text')} of more than {_MANY_PARTS} parts, and each part is charged"
     if setup.settings.country == "IN" and not setup.settings.is_sandbox:

@@ -65,6 +65,7 @@ class BulkRequest(NamedTuple):
     allow_empty: bool = False
     delimiter: str | None = None
     csv_encoding: str | None = None
+    sheet: str | None = None
     sample_to: str | None = None
     run: str | None = None
     batch: int | None = None

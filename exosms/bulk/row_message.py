@@ -9,7 +9,6 @@ from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
-from exosms.tables.damaged_numbers import Damage, damage
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -97,6 +96,10 @@ class RowMapper:
         """Whether the rows have that field of the message of their own."""
         return any(column == fold(name) for column, _, _ in self._own)
 
+    def writes(self, column: str) -> bool:
+        """Whether the texts use the column."""
+        return fold(column) in self._wording.columns
+
     def recipient_in(self, row: Row) -> str:
         """Return what stands in the file in the place of the recipient."""
         return row.cells[self._recipient]
@@ -128,8 +131,6 @@ class RowMapper:
         """Return the recipient in E.164, or nothing and one more flaw."""
         cell = row.cells[self._recipient]
         try:
-            if not cell.isdigit():
-                _check_undamaged(cell)
             return phone.parse(cell, country=self._country)
         except InputError as error:
             row_errors.append(self._row_error(row, self._recipient, error.message, error.remedy))
@@ -198,19 +199,3 @@ def _recipient_column(columns: Columns, name: str | None) -> str:
         f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
         remedy=f"Give the column of phone numbers with --to-column. {columns.listed}",
     )
-
-
-def _check_undamaged(cell: str) -> None:
-    """Raise InputError for a number that went through a spreadsheet's arithmetic."""
-    number = cell.strip()
-    what = damage(number)
-    if what in {Damage.EXPONENT, Damage.ROUNDED}:
-        raise InputError(
-            f"{number!r} is a phone number that a spreadsheet changed; its digits are lost",
-            remedy="Format the column as text in the spreadsheet and enter the numbers again.",
-        )
-    if what is Damage.DECIMAL:
-        raise InputError(
-            f"{number!r} is a phone number that a spreadsheet or script changed to a decimal",
-            remedy="Export the column as text.",
-        )

@@ -1,5 +1,6 @@
-"""A table of rows under headers, from a CSV: every record is a row or an error of that row."""
+"""A table of rows under headers, from a CSV or a sheet: every record is a row or an error of that row."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,17 +8,18 @@ from typing import NamedTuple
 
 from exosms.errors import InputError
 from exosms.system.escaping import shown
-from exosms.tables.csv_file import name_of, open_csv
-from exosms.tables.records import BrokenRecordError, CsvRecords
+from exosms.tables.records import BrokenRecordError, CsvRecords, Kind
+from exosms.tables.table_file import name_of, open_records
+from exosms.tables.workbook import SheetRecords
 
 
 class Row(NamedTuple):
     """One record; its cells by folded header, exactly as they are."""
 
     number: int
-    """Counts the rows from 1, without the header and empty lines."""
+    """Counts the rows from 1, without the header and those that are blank."""
     line: int
-    """The physical line that it begins on, counted from 1."""
+    """The physical line that it begins on, or the sheet's row; both count from 1."""
     cells: Mapping[str, str]
 
 
@@ -36,18 +38,31 @@ class RowError(NamedTuple):
 
 
 class Table:
-    """Records whose header was read; ``rows`` reads the rest, once."""
+    """Records whose header was read; ``rows`` reads the rest, once.
 
-    def __init__(self, name: str, source: CsvRecords) -> None:
+    What is blank is no record, and a column with neither name nor content is none.
+    """
+
+    def __init__(self, name: str, source: CsvRecords | SheetRecords) -> None:
         self.name = name
+        self.dates: Counter[str] = Counter()
+        """The columns that hold dates, as the file writes them, with the number of rows read so far."""
         self._source = source
         self._records = iter(source)
         self._delimiter = source.delimiter
-        header = next(self._records, None)
+        header = next((record for record in self._records if not _is_blank(record.cells)), None)
         if header is None:
             raise InputError(f"{name} is empty", remedy="Its first line must contain the column names.")
-        self.headers: tuple[str, ...] = tuple(header.cells)
-        self._folded = _checked_headers(name, self.headers)
+        self._all_headers = tuple(header.cells)
+        self._places = [place for place, each in enumerate(self._all_headers) if each.strip()]
+        self._nameless = [place for place, each in enumerate(self._all_headers) if not each.strip()]
+        self.headers: tuple[str, ...] = tuple(self._all_headers[place] for place in self._places)
+        self._folded = _checked_headers(name, self._all_headers)
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The names of the workbook's sheets, in the order of the tabs; none of a CSV."""
+        return self._source.sheets
 
     @property
     def ends_openly(self) -> bool:
@@ -60,22 +75,50 @@ class Table:
         Raises InputError for what concerns the whole file: bytes that are not in its encoding, a failing disk.
         """
         number = 0
+        width = len(self._all_headers)
         try:
-            for number, (line, cells, _) in enumerate(self._records, start=1):
-                if len(cells) != len(self._folded):
+            for line, read, kinds in self._records:
+                together = "".join(read)
+                if not together or together.isspace():
+                    continue
+                number += 1
+                cells = self._fitted(line, read, kinds) if kinds or self._nameless else read
+                if len(cells) != width:
                     yield self._miscounted(number, line, cells)
-                elif "\0" in "".join(cells):
+                elif "\0" in together:
                     yield self._nul(number, line, cells)
                 else:
-                    yield Row(number, line, dict(zip(self._folded, cells, strict=True)))
+                    named = [cells[place] for place in self._places] if self._nameless else cells
+                    yield Row(number, line, dict(zip(self._folded, named, strict=True)))
         except BrokenRecordError as error:
             yield self._broken(number + 1, error)
+
+    def _fitted(self, line: int, cells: Sequence[str], kinds: str) -> Sequence[str]:
+        """Return a record with the blank cells that a sheet, or a spreadsheet's export, leaves out at its end.
+
+        Raises InputError for a cell in a column without a name.
+        """
+        width = len(self._all_headers)
+        if len(cells) < width and (kinds or len(cells) > self._places[-1]):
+            cells = [*cells, *[""] * (width - len(cells))]
+        if kinds and Kind.DATE in kinds:
+            self.dates.update(
+                header for header, kind in zip(self._all_headers, kinds, strict=False) if kind == Kind.DATE
+            )
+        beyond = range(width, len(cells)) if kinds else ()
+        for place in (*self._nameless, *beyond) if len(cells) >= width else ():
+            if cells[place].strip():
+                raise InputError(
+                    f"{self.name}: column {place + 1} has no name, but line {line} has {shown(cells[place])!r} there",
+                    remedy="Name the column in the first line, or empty it.",
+                )
+        return cells[:width] if kinds else cells
 
     def _broken(self, number: int, error: BrokenRecordError) -> RowError:
         return RowError(
             number=number,
             line=error.line,
-            column=None if error.place is None else next(iter(self.headers[error.place :]), None),
+            column=None if error.place is None else next(iter(self._all_headers[error.place :]), None),
             value=error.value,
             message=error.said,
             remedy=error.remedy,
@@ -90,7 +133,7 @@ class Table:
             line=line,
             column=None,
             value=value,
-            message=f"The record {value!r} has {count} instead of {len(self.headers)}",
+            message=f"The record {value!r} has {count} instead of {len(self._all_headers)}",
             remedy="Put a cell that contains a delimiter or a line break in quotes.",
         )
 
@@ -100,7 +143,7 @@ class Table:
         return RowError(
             number=number,
             line=line,
-            column=self.headers[place],
+            column=self._all_headers[place] or None,
             value=value,
             message=f"The cell {value!r} contains U+0000, which is not a valid character",
             remedy="Export the file again as CSV UTF-8.",
@@ -108,13 +151,19 @@ class Table:
 
 
 @contextmanager
-def open_table(source: Path | None, *, delimiter: str | None = None, encoding: str | None = None) -> Iterator[Table]:
-    """Open a CSV as a table, or standard input's bytes for None; either may be a pipe.
+def open_table(
+    source: Path | None, *, delimiter: str | None = None, encoding: str | None = None, sheet: str | None = None
+) -> Iterator[Table]:
+    """Open a CSV or a sheet as a table, or standard input's bytes for None; either may be a pipe.
 
-    UTF-8 unless a byte order mark or ``encoding`` says otherwise. Raises InputError for what concerns the whole file.
+    Raises InputError for what concerns the whole file.
     """
-    with open_csv(source, delimiter=delimiter, encoding=encoding) as records:
+    with open_records(source, delimiter=delimiter, encoding=encoding, sheet=sheet) as records:
         yield Table(name_of(source), records)
+
+
+def _is_blank(cells: Sequence[str]) -> bool:
+    return not "".join(cells).strip()
 
 
 def fold(header: str) -> str:
@@ -123,8 +172,11 @@ def fold(header: str) -> str:
 
 
 def _checked_headers(name: str, headers: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as they are compared, without those of the columns that have none."""
     folded: dict[str, str] = {}
     for place, header in enumerate(headers):
+        if not header.strip():
+            continue
         key = fold(header)
         if "\0" in header:
             raise InputError(

@@ -19,7 +19,8 @@ def run_name(text: str) -> str:
 
 
 _OPTIONS = {
-    "file": typer.Argument(metavar="FILE", help="A CSV file; - is standard input."),
+    "file": typer.Argument(metavar="FILE", help="A CSV file, or a sheet (.xlsx, .ods, .xls); - is standard input."),
+    "sheet": o.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
     "variables": o.Repeated(
         o.option(
             "--var",
@@ -59,7 +60,7 @@ _OPTIONS = {
 
 
 def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlags, out: o.FullPrinter) -> int:
-    """Send the rows of a CSV file, each row once, whatever happens.
+    """Send the rows of a CSV file or a sheet, each row once, whatever happens.
 
     The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
     shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … win over the options.

@@ -4,10 +4,19 @@ import re
 
 from exosms.errors import ConfigError, InputError
 
-_DECORATION = re.compile("[\\s().\\-\u00a0\u00ad\u2000-\u200f\u2010-\u2015\u202a-\u202f\u205f-\u2069\u3000\ufeff]+")
-"""What people put between digits, and what copy and paste adds: spaces, hyphens, dots, brackets, direction marks."""
+_DECORATION = re.compile(
+    "[\\s()\\-\u00a0\u00ad\u2000-\u200f\u2010-\u2015\u202a-\u202f\u205f-\u2069\u3000\ufeff"
+    "\u2043\u2212\ufe58\ufe63\uff08\uff09\uff0d"
+    "\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u20e3\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]+"
+)
+"""What people put between digits, and what copy and paste adds: spaces, hyphens, brackets, direction marks, and what
+cannot be seen (the property Default_Ignorable_Code_Point of Unicode, Braille's blank and the keycap)."""
 
-_PLAIN = re.compile(r"(?:\+91)?([6-9][0-9]{9})")
+_QUOTED = re.compile("""=?"([^"]*)"|['\u2018\u2019]([^']*)'?""")
+"""How spreadsheets say that a number is a text."""
+_WHOLE = re.compile(r"(\+?[0-9]{8,})[.,]0+")
+"""A number that became a decimal."""
 _INDIAN = re.compile(r"(?:\+?91|0091|00910|\+910|0)?([6-9][0-9]{9})")
 _SCIENTIFIC = re.compile(r"\+?[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
 
@@ -22,9 +31,9 @@ def parse(text: str, *, country: str = "IN") -> str:
     and begins with 6 to 9 (Department of Telecommunications, National Numbering Plan); that rule is checked here,
     since the metadata that serves other countries takes some of those ranges for fixed lines.
     """
-    if country == "IN" and (match := _PLAIN.fullmatch(text)):
+    if country == "IN" and (match := _INDIAN.fullmatch(text)):
         return "+91" + match[1]
-    digits = _DECORATION.sub("", text)
+    digits = _digits(text)
     _check_digits(digits, text)
     if country == "IN" or digits.startswith(("+91", "0091")):
         if match := _INDIAN.fullmatch(digits):
@@ -37,6 +46,18 @@ def parse(text: str, *, country: str = "IN") -> str:
     return _parse_abroad(digits, text, country)
 
 
+def _digits(text: str) -> str:
+    """Return a number without what stands around and between its digits, and those of any script as ours."""
+    digits = _DECORATION.sub("", text)
+    if quoted := _QUOTED.fullmatch(digits):
+        digits = quoted[1] or quoted[2] or ""
+    if not digits.isascii():
+        digits = "".join([str(int(each)) if each.isdecimal() else each for each in digits])
+        digits = digits.replace("\N{FULLWIDTH PLUS SIGN}", "+")
+    whole = _WHOLE.fullmatch(digits)
+    return whole[1] if whole else digits.replace(".", "")
+
+
 def is_indian(number: str) -> bool:
     """Whether an E.164 number is Indian."""
     return number.startswith("+91")
@@ -46,13 +67,20 @@ def _check_digits(digits: str, text: str) -> None:
     if _SCIENTIFIC.fullmatch(digits):
         raise InputError(
             f"{text!r} is a phone number that a spreadsheet changed; its digits are lost",
-            remedy="Format the column as text and enter the numbers again.",
+            remedy="`exosms bulk` takes the workbook itself (.xlsx, .ods, .xls), which may still have them; or format"
+            " the column as text and enter the numbers again.",
         )
     if not re.fullmatch(r"\+?[0-9]+", digits):
         raise InputError(
-            f"{text!r} is not a phone number" if text.strip() else "A phone number is empty",
+            f"{text!r} is not a phone number{_strange(digits)}" if text.strip() else "A phone number is empty",
             remedy="Write only digits; for a number in another country, add + and the country code.",
         )
+
+
+def _strange(digits: str) -> str:
+    """Return a code point that nobody expects there as the end of a sentence; nothing if all are ordinary."""
+    strange = next((each for each in digits if not each.isascii()), None)
+    return f"; it contains U+{ord(strange):04X}" if strange else ""
 
 
 def _parse_abroad(digits: str, text: str, country: str) -> str:
@@ -70,7 +98,12 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
         number = None
     e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)) if number else ""
     # Possible is enough: metadata is always older than the newest ranges, and a typo changes the length more often.
-    is_possible = number and len(e164) <= _LONGEST and phonenumbers.is_possible_number(number)
+    reason = phonenumbers.is_possible_number_with_reason(number) if number else None
+    if reason == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+        raise InputError(
+            f"{text!r} can only be dialled locally: its area code is missing", remedy="Write the whole number."
+        )
+    is_possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE and len(e164) <= _LONGEST
     # A zero too many is dropped by whoever reads the number next, and there it would be another one.
     if not is_possible or phonenumbers.parse(e164) != number:
         raise InputError(

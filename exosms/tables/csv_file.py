@@ -1,20 +1,11 @@
-"""A CSV as it comes, a file or standard input: opened, decoded block by block, and handed over as records."""
+"""A CSV as it comes, decoded block by block, and handed over as records."""
 
 import codecs
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
 
 from exosms.errors import InputError
-from exosms.system.files import steady
 from exosms.tables.records import CsvRecords
 
-_BLOCK = 1 << 17
-"""Bytes read at once; the first block decides about encoding, line ends and delimiter."""
-
-_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, whose mark it begins with
@@ -25,24 +16,16 @@ _MARKS = {
 _AS_UTF8 = "Save it as CSV UTF-8 and use that file."
 
 
-@contextmanager
-def open_csv(
-    source: Path | None, *, delimiter: str | None = None, encoding: str | None = None
-) -> Iterator[CsvRecords]:
-    """Open a CSV, or standard input's bytes for None; either may be a pipe.
+def csv_records(
+    name: str, blocks: Iterator[bytes], *, delimiter: str | None = None, encoding: str | None = None
+) -> CsvRecords:
+    """Return the records of a CSV that comes in blocks; the first decides about encoding, line ends and delimiter.
 
     UTF-8 unless a byte order mark or ``encoding`` says otherwise. Raises InputError for what concerns the whole file.
     """
-    name = name_of(source)
     check_delimiter(delimiter)
     check_encoding(encoding)
-    with _opened(source, name) as stream:
-        yield CsvRecords(name, _whole(stream, name, encoding), delimiter=delimiter)
-
-
-def name_of(source: Path | None) -> str:
-    """Return what sentences call a file, or standard input."""
-    return "standard input" if source is None else str(source)
+    return CsvRecords(name, _texts(blocks, name, encoding), delimiter=delimiter)
 
 
 def check_delimiter(delimiter: str | None) -> None:
@@ -70,49 +53,15 @@ def check_encoding(encoding: str | None) -> None:
         )
 
 
-@contextmanager
-def _opened(source: Path | None, name: str) -> Iterator[BinaryIO]:
-    import sys
-
-    if source is None:
-        if sys.stdin is None:  # closed by whoever started us
-            raise InputError(f"{name} is closed", remedy="Name a file, or pipe the CSV in.")
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = source.open("rb")
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    with stream:
-        yield stream
-
-
-def _unreadable(name: str, error: OSError) -> InputError:
-    return InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path and its permissions.")
-
-
-def _texts(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
+def _texts(blocks: Iterator[bytes], name: str, encoding: str | None) -> Iterator[str]:
     """Yield the decoded text without its byte order mark, block by block; at least one."""
-    block = _read(stream, name)
-    _refuse_workbook(block, name)
+    block = next(blocks, b"")
     mark, marked = mark_of(block)
     decoding = _Decoding(name, encoding, codec=_codec(name, encoding, mark, marked), taken=len(mark))
-    block = block[len(mark) :]
-    yield decoding.decode(block)
-    while block:
-        block = _read(stream, name)
+    yield decoding.decode(block[len(mark) :])
+    for block in blocks:
         yield decoding.decode(block)
-
-
-def _whole(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
-    """Yield the text as ``_texts`` does; raises InputError at its end where it may not be all of it."""
-    try:
-        with steady(stream):
-            yield from _texts(stream, name, encoding)
-    except OSError as error:
-        raise InputError(
-            f"{name} cannot be read: {error.strerror}", remedy="Run it again with the whole file."
-        ) from error
+    yield decoding.decode(b"")
 
 
 class _Decoding:
@@ -151,23 +100,6 @@ class _Decoding:
         line = (self._feeds or self._returns) + 1
         offset = self._taken - len(error.object) + error.start
         return f"byte {error.object[error.start]:#04x} in line {line} (offset {offset})"
-
-
-def _read(stream: BinaryIO, name: str) -> bytes:
-    try:
-        return stream.read(_BLOCK)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-
-
-def _refuse_workbook(block: bytes, name: str) -> None:
-    if block.startswith(_ZIP):
-        kind = "an ODS" if _ODS in block[:200] else "an XLSX"
-    elif block.startswith(_OLE):
-        kind = "an XLS"
-    else:
-        return
-    raise InputError(f"{name} is {kind} workbook, not a CSV file", remedy=_AS_UTF8)
 
 
 def mark_of(content: bytes) -> tuple[bytes, str]:

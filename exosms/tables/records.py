@@ -72,6 +72,9 @@ class CsvRecords:
     BrokenRecordError ends them; with ``strict_quotes`` also at a quote inside a cell that does not begin with one.
     """
 
+    sheets: Sequence[str] = ()
+    """It has none."""
+
     def __init__(
         self, name: str, texts: Iterator[str], *, delimiter: str | None = None, strict_quotes: bool = True
     ) -> None:

@@ -4,11 +4,19 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.tables import ods, xlsx
 from exosms.tables.records import Kind
-from exosms.tables.workbook_archive import NO_WORKBOOK, Archive, PasswordNeededError, Prepared, WorkbookError
+from exosms.tables.workbook_archive import (
+    NO_WORKBOOK,
+    Archive,
+    NoSheetError,
+    PasswordNeededError,
+    Prepared,
+    WorkbookError,
+)
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -27,7 +35,7 @@ class SheetRow(NamedTuple):
 def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterator[SheetRow]]:
     """Return the names of a workbook's sheets, and the rows of one of them.
 
-    Raises PasswordNeededError, and WorkbookError for all else that is wrong with the workbook, then or with a row.
+    Raises PasswordNeededError, NoSheetError, and WorkbookError for all else that is wrong, then or with a row.
     """
     from xml.etree.ElementTree import ParseError
     from zipfile import BadZipFile
@@ -87,20 +95,30 @@ def _place(names: Sequence[str], sheet: int | str) -> int:
         return sheet
     if sheet in names:
         return names.index(str(sheet))
-    listed = f"; its sheets are {', '.join(map(repr, names[:20]))}" if names else ""
-    raise WorkbookError(f"it has no sheet {sheet!r}{listed}" if isinstance(sheet, str) else "it has no sheets")
+    if names:
+        raise NoSheetError(names)
+    raise WorkbookError("it has no sheets")
 
 
 def _rows(sheet: "CalamineSheet", numbers: Sequence[int] | None) -> Iterator[SheetRow]:
     if sheet.start is None:  # an empty sheet, of which calamine yields no rows but panics
         return
-    for place, row in enumerate(sheet.iter_rows()):
+    rows: Iterator[list[Any]] = sheet.iter_rows()
+    for place, row in enumerate(rows):
         while row and (row[-1] == "" or (type(row[-1]) is str and row[-1].isspace())):
             row.pop()
         if row:
-            kinds = [_KINDS[type(cell)] for cell in row]
-            cells = [cell if type(cell) is str else _TEXTS[type(cell)](cell) for cell in row]
-            yield SheetRow(1 + (place if numbers is None else numbers[place]), cells, "".join(kinds))
+            kinds, conversions = _shape(*map(type, row))
+            for column, text_of in conversions:
+                row[column] = text_of(row[column])
+            yield SheetRow(1 + (place if numbers is None else numbers[place]), row, kinds)
+
+
+@lru_cache
+def _shape(*types: type) -> tuple[str, Sequence[tuple[int, Callable[[Any], str]]]]:
+    """Return the kinds of a row's cells, and what makes text of those that are none: most rows look like the last."""
+    conversions = [(column, _TEXTS[each]) for column, each in enumerate(types) if each is not str]
+    return "".join(_KINDS[each] for each in types), conversions
 
 
 def _of_number(number: float) -> str:

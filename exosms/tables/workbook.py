@@ -10,10 +10,15 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from exosms.errors import InputError
+from exosms.system.escaping import shown
+from exosms.system.suggest import did_you_mean
 from exosms.tables.records import Record
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a file."""
+
+_MOST_NAMES = 20
+"""Sheets that a sentence names."""
 
 _BEGINNINGS = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _REMEDY = "Open it in a spreadsheet, save the sheet as CSV UTF-8 and use that file."
@@ -26,6 +31,10 @@ def is_workbook(content: bytes) -> bool:
 
 class SheetRecords:
     """The records of one sheet, which can be gone through once; rows with nothing but blanks are none."""
+
+    delimiter = "\t"
+    """As a row is shown."""
+    ends_openly = False
 
     def __init__(self, sheets: Sequence[str], records: Iterator[Record]) -> None:
         self.sheets = sheets
@@ -69,7 +78,7 @@ def _answers(content: bytes, name: str, sheet: int | str) -> Iterator[Iterator[A
     with child:
         try:
             _hand_over(content, child.stdin)
-            yield _said(child, name)
+            yield _said(child, name, sheet)
         finally:
             child.kill()
 
@@ -82,13 +91,22 @@ def _hand_over(content: bytes, stdin: IO[bytes] | None) -> None:
         stdin.close()
 
 
-def _said(child: Any, name: str) -> Iterator[Any]:
+def _no_sheet(name: str, sheet: int | str, sheets: Sequence[str]) -> InputError:
+    return InputError(
+        f"{name} has no sheet {sheet!r}{did_you_mean(str(sheet), sheets)}",
+        remedy=f"Its sheets are: {', '.join(map(shown, sheets[:_MOST_NAMES]))}.",
+    )
+
+
+def _said(child: Any, name: str, sheet: int | str) -> Iterator[Any]:
     for line in child.stdout:
         word, what = json.loads(line)
         if word == "end":
             return
         if word == "password":
             raise InputError(f"{name} is protected with a password", remedy="Save it without one.")
+        if word == "no_sheet":
+            raise _no_sheet(name, sheet, what)
         if word == "flaw":
             raise InputError(f"{name} cannot be read as a workbook: {what}", remedy=_REMEDY)
         yield what

@@ -27,6 +27,14 @@ class WorkbookError(ValueError):
     """What is wrong with a workbook, as the end of a sentence."""
 
 
+class NoSheetError(Exception):
+    """A workbook that has no sheet of that name."""
+
+    def __init__(self, sheets: Sequence[str]) -> None:
+        super().__init__(sheets)
+        self.sheets = sheets
+
+
 class PasswordNeededError(Exception):
     """A workbook that opens with a password only."""
 

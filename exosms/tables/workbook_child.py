@@ -1,7 +1,7 @@
 """The process in which ``workbook`` reads a sheet: a workbook comes in, and its rows go out as lines of JSON.
 
 Each line is a pair of a word and what belongs to it: ``sheets`` with their names, ``rows`` with some of them, and
-at the end ``end``, ``flaw`` with the end of a sentence, or ``password``.
+at the end ``end``, ``flaw`` with the end of a sentence, ``password``, or ``no_sheet`` with the names of all sheets.
 """
 
 import json
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from exosms.tables.sheet import read_sheet
-from exosms.tables.workbook_archive import PasswordNeededError, WorkbookError
+from exosms.tables.workbook_archive import NoSheetError, PasswordNeededError, WorkbookError
 
 _MOST_MEMORY = 1 << 30
 """Bytes; the largest sheet that is laid out takes two thirds of them. macOS does not hold anyone to it."""
@@ -38,6 +38,8 @@ def main() -> None:
         _say("end", None)
     except PasswordNeededError:
         _say("password", None)
+    except NoSheetError as error:
+        _say("no_sheet", error.sheets)
     except WorkbookError as error:
         _say("flaw", str(error))
     except MemoryError:

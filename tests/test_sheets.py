@@ -1,0 +1,289 @@
+"""``exosms bulk`` with a sheet: what goes out, and that it is the same as from the CSV with the same content."""
+
+import datetime as dt
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from faulty import FaultyExotel
+from openpyxl import Workbook
+from workbooks import ods, ods_row, ods_text, old, saved, sheet_of, written, xlsx
+
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": "key",
+    "EXOTEL_API_TOKEN": "token",
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
+}
+BODY = ("--body", "Dear {name}, order {order}. - Acme")
+HEAD = ["to", "name", "order"]
+ROW = [9876543210, "Asha", 17]
+SENT = [("+919876543210", "Dear Asha, order 17. - Acme")]
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
+
+
+def bulk(
+    exosms: Shell, exotel: FaultyExotel, content: bytes, *argv: str, name: str = "people.csv", **options: Any
+) -> Result:
+    path = exosms.home / name
+    path.write_bytes(content)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    return exosms("bulk", str(path), "--yes", "--rate", "off", *argv, env=env, **options)
+
+
+def texts(exotel: FaultyExotel) -> list[tuple[str, str]]:
+    return sorted(key for key, deeds in exotel.deeds.items() for _ in deeds)
+
+
+def ods_number(number: float) -> str:
+    return f'<table:table-cell office:value-type="float" office:value="{number}"/>'
+
+
+KINDS = {
+    "XLSX": written(HEAD, ROW),
+    "XLS": old(HEAD, ROW),
+    "ODS": ods(ods_row(*map(ods_text, HEAD)) + ods_row(ods_number(9876543210), ods_text("Asha"), ods_number(17))),
+    "CSV": b"to,name,order\n9876543210,Asha,17\n",
+}
+
+
+@pytest.mark.parametrize("content", KINDS.values(), ids=KINDS)
+def test_a_sheet_is_told_by_its_content_also_from_standard_input(
+    exosms: Shell, exotel: FaultyExotel, content: bytes
+) -> None:
+    result = bulk(exosms, exotel, content, *BODY, "--run", "june")
+    assert (result.exit_code, texts(exotel)) == (0, SENT), result.stderr
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    again = exosms("bulk", "-", "--yes", *BODY, "--run", "june", stdin=content, env=env)
+    assert (again.exit_code, texts(exotel)) == (0, SENT)
+    assert "the run june is finished; nothing was sent" in again.stderr
+
+
+def test_a_sheet_and_the_csv_with_its_content_are_the_same_run(exosms: Shell, exotel: FaultyExotel) -> None:
+    assert bulk(exosms, exotel, KINDS["CSV"], *BODY, "--run", "june").exit_code == 0
+    for content in KINDS.values():
+        result = bulk(exosms, exotel, content, *BODY, "--run", "june")
+        assert (result.exit_code, texts(exotel)) == (0, SENT)
+
+
+CELLS: list[tuple[object, str]] = [
+    ("Asha", "Asha"),
+    (" नमस्ते ", " नमस्ते "),
+    ("0017", "0017"),
+    ("1.0", "1.0"),
+    (17.0, "17"),
+    (1499.5, "1499.5"),
+    (0.1 + 0.2, "0.3"),
+    (-5.0, "-5"),
+    (9876543210, "9876543210"),
+    (2.0**53, "9007199254740992"),
+    (True, "TRUE"),
+    (dt.date(2026, 12, 5), "2026-12-05"),
+    (dt.datetime(2026, 12, 5, 9, 30), "2026-12-05 09:30:00"),  # noqa: DTZ001  # a sheet knows no zones
+    (dt.time(9, 30), "09:30:00"),
+]
+
+
+@pytest.mark.parametrize(("cell", "text"), CELLS)
+def test_a_text_has_its_cells_as_people_see_them(
+    exosms: Shell, exotel: FaultyExotel, cell: object, text: str
+) -> None:
+    result = bulk(exosms, exotel, written(["to", "x"], [9876543210, cell]), "--body", "<{x}>")
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", f"<{text}>")]), result.stderr
+
+
+NUMBERS: list[tuple[object, str | None]] = [
+    (9876543210, "+919876543210"),
+    (9876543210.0, "+919876543210"),
+    (919876543210, "+919876543210"),
+    ("98765 43210", "+919876543210"),
+    ("'9876543210", "+919876543210"),
+    ("+14155552671", "+14155552671"),
+    ("=9876543210", None),  # a formula that was never calculated has no value
+    (9876543210.5, None),
+    (98765432101234567890.0, None),
+    (dt.date(2026, 12, 5), None),
+    (True, None),
+]
+
+
+@pytest.mark.parametrize(("cell", "number"), NUMBERS)
+def test_a_number_is_taken_whole_or_not_at_all(
+    exosms: Shell, exotel: FaultyExotel, cell: object, number: str | None
+) -> None:
+    result = bulk(exosms, exotel, written(["Mobile", "body"], [cell, "Hello"]), "--to-column", "mobile")
+    if number:
+        assert (result.exit_code, texts(exotel)) == (0, [(number, "Hello")]), result.stderr
+    else:
+        assert (result.exit_code, texts(exotel)) == (3, [])
+        assert "line 2, column Mobile: " in result.stderr
+
+
+def test_an_id_that_was_rounded_is_never_taken(exosms: Shell, exotel: FaultyExotel) -> None:
+    for number in ("1107160000000012345", "1.1071600000000123E18"):
+        sheet = sheet_of(
+            '<row r="1"><c t="str"><v>to</v></c><c t="str"><v>body</v></c><c t="str"><v>dlt_template_id</v></c></row>'
+            f'<row r="2"><c><v>9876543210</v></c><c t="str"><v>Hello</v></c><c><v>{number}</v></c></row>'
+        )
+        result = bulk(exosms, exotel, xlsx(sheet))
+        assert (result.exit_code, texts(exotel)) == (3, [])
+        assert (
+            "line 2, column dlt_template_id: The DLT template id '1.10716000000001E+18' is not valid" in result.stderr
+        )
+
+
+def test_lines_are_the_rows_of_the_sheet(exosms: Shell, exotel: FaultyExotel) -> None:
+    content = written(B3="to", D3="body", B4="9876543210", D4="a", B7="12", D7="b", B9=" ", G9=" ", B10=9876543211)
+    result = bulk(exosms, exotel, content, "--json")
+    assert [(row["row"], row["line"], row["column"], row["value"]) for row in result.json["problems"]] == [
+        (2, 7, "to", "12"),
+        (3, 10, "body", ""),
+    ]
+    assert bulk(exosms, exotel, content, "--skip-invalid", "--results", str(exosms.home / "out.csv")).exit_code == 10
+    assert [line.split(",")[:3] for line in (exosms.home / "out.csv").read_text().splitlines()[1:]] == [
+        ["1", "4", "+919876543210"],
+        ["2", "7", "12"],
+        ["3", "10", "9876543211"],
+    ]
+
+
+def test_a_cell_beside_the_table_is_not_passed_over(exosms: Shell, exotel: FaultyExotel) -> None:
+    for place, column in (("C2", 3), ("G2", 7)):
+        result = bulk(exosms, exotel, written(["to", "body", "", "note"], [9876543210, "a"], **{place: "call first"}))
+        assert (result.exit_code, texts(exotel)) == (3, [])
+        assert f"column {column} has no name, but line 2 has 'call first' there" in result.stderr
+
+
+def test_dates_are_told_with_their_column_if_a_text_has_them(exosms: Shell, exotel: FaultyExotel) -> None:
+    day = dt.date(2026, 12, 5)
+    content = written(
+        ["to", "due", "born"], [9876543210, day, day], [9876543211, day, day], [9876543212, "today", day]
+    )
+    result = bulk(exosms, exotel, content, "--body", "Due {due}", "-n")
+    assert "warning: the column 'due' holds dates, which are written as 2026-12-31 (2 rows)\n" in result.stderr
+    assert "born" not in result.stderr.replace("columns that are not used: born", "")
+
+
+def several() -> bytes:
+    book = Workbook()
+    for name, number in (("Old", 9876543219), ("June & July", 9876543210)):
+        sheet = book.create_sheet(name)
+        sheet.append(HEAD)
+        sheet.append([number, *ROW[1:]])
+    book.remove(book["Sheet"])
+    return saved(book)
+
+
+def test_a_sheet_is_chosen_by_its_name(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, several(), *BODY, "--sheet", "June & July")
+    assert (result.exit_code, texts(exotel)) == (0, SENT)
+    assert "sheet" not in result.stderr
+    first = bulk(exosms, exotel, several(), *BODY)
+    assert (first.exit_code, len(texts(exotel))) == (0, 2)
+    assert "warning: only its first sheet 'Old' is read; --sheet reads another one: June & July\n" in first.stderr
+
+
+def bomb() -> bytes:
+    """Return a workbook of half a megabyte that unpacks to more than is allowed."""
+    stream = io.BytesIO(xlsx(sheet_of(""), b"<sst/>"))
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/more.xml", "w") as part:
+        for _ in range(257):
+            part.write(b"<row/>  " * (1 << 17))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "argv", "said"),
+    [
+        (several(), ("--sheet", "june"), "people.csv has no sheet 'june'"),
+        (several(), ("--sheet", "june"), "Its sheets are: Old, June & July."),
+        (several(), ("--sheet", ""), "has no sheet ''"),
+        (KINDS["CSV"], ("--sheet", "Old"), "is no workbook, so it has no sheet 'Old'"),
+        (written(), (), "people.csv is empty"),
+        (written(HEAD), (), "has a header but no rows"),
+        (KINDS["XLSX"][:-30], (), "cannot be read as a workbook"),
+        (KINDS["XLS"][:600], (), "cannot be read as a workbook"),
+        (bomb(), (), "unpack to more than 256 MiB"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+            (),
+            "protected with a password",
+        ),
+        (b"PK\x03\x04" + bytes(17 << 20), (), "is larger than 16 MiB"),
+        (written(["to", "to"], [9876543210, 9876543210]), (), "two columns are called 'to' and 'to'"),
+    ],
+)
+def test_what_refuses_a_workbook_sends_nothing(
+    exosms: Shell, exotel: FaultyExotel, content: bytes, argv: tuple[str, ...], said: str
+) -> None:
+    result = bulk(exosms, exotel, content, *BODY, *argv)
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_workbook_that_grows_while_it_is_read_is_refused(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exosms.tables import table_file
+
+    path = exosms.home / "people.xlsx"
+    read = table_file._read
+
+    def growing(*args: Any) -> bytes:
+        with path.open("ab") as file:
+            file.write(b"\0")
+        return read(*args) if path.stat().st_size < len(KINDS["XLSX"]) + 3 else b""
+
+    monkeypatch.setattr(table_file, "_read", growing)
+    result = bulk(exosms, exotel, KINDS["XLSX"], *BODY, name="people.xlsx")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "it was written to while it was read" in result.stderr
+
+
+def test_a_run_that_was_begun_with_a_sheet_goes_on_without_it(exosms: Shell, exotel: FaultyExotel) -> None:
+    content = written(["to", "body"], *([9876500000 + n, "Hello"] for n in range(5)))
+    assert bulk(exosms, exotel, content, "--limit", "2", "--run", "june").exit_code == 0
+    (exosms.home / "people.csv").unlink()
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    assert exosms("runs", "resume", "june", "--yes", env=env).exit_code == 0
+    assert texts(exotel) == [(f"+91987650000{n}", "Hello") for n in range(5)]
+
+
+MEMORY = """
+import resource, sys
+from exosms.cli.app import main
+code = main(sys.argv[1:])
+most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(most, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_a_large_sheet_takes_little_memory(exosms: Shell, tmp_path: Path) -> None:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(HEAD)
+    for number in range(30_000):
+        sheet.append([9000000000 + number, f"Customer {number}", number])
+    path = tmp_path / "large.xlsx"
+    book.save(path)
+    argv = ("bulk", str(path), *BODY, "--region", "sandbox", "--from", "ACMEIN", "-n", "--json")
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, *argv], capture_output=True, text=True, env=exosms.full_env(), check=True
+    )
+    assert json.loads(done.stdout)["plan"]["messages"] == 30_000
+    assert int(done.stderr.splitlines()[-1]) < 200 * 2**20
