@@ -378,7 +378,12 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
     [
         ("", (), 3, "people.csv is empty"),
         ("to,body\n", (), 3, "people.csv has a header but no rows"),
-        ("name,body\nx,y\n", (), 3, "The file has none of the columns to, phone, mobile, so it has no"),
+        (
+            "name,body\nx,y\n",
+            (),
+            3,
+            "The file has none of the columns to, phone, mobile, msisdn, recipient, contact, number,",
+        ),
         ("to\n9876543210\n", (), 3, "The file has no column 'body', and no text was given for its rows"),
         ("to,nme\n9876543210,x\n", ("--body", "{name}"), 3, "needs the column 'name', which the file does not have"),
         ("to,body,BODY\n9876543210,x,y\n", (), 3, "body"),

@@ -111,8 +111,8 @@ def test_the_text_comes_from_where_the_recipe_says(
 @pytest.mark.parametrize(
     ("headers", "options", "words"),
     [
-        (("number", "body"), {}, ("to, phone, mobile", "number, body", "--to-column")),
-        (("number", "body"), {"to_column": "numbr"}, ("'numbr'", "did you mean 'number'")),
+        (("cell", "body"), {}, ("to, phone, mobile", "cell, body", "--to-column")),
+        (("cell", "body"), {"to_column": "cel"}, ("'cel'", "did you mean 'cell'")),
         (("to", "text"), {}, ("'body'", "to, text")),
         (("to", "First Name"), {"body": "Dear {frist name}"}, ("'frist name'", "did you mean 'First Name'")),
         (("to",), {"body": "Dear {name"}, ("offset 5", "{name")),
@@ -152,7 +152,7 @@ def test_a_template_and_a_body_do_not_go_together() -> None:
 )
 def test_the_recipients_column_is_found(headers: tuple[str, ...], to_column: str | None, used: str) -> None:
     cells = dict.fromkeys(headers, "1") | {"body": "x", used: "+919876543210"}
-    made = mapper(*headers, to_column=to_column)
+    made = mapper(*headers, to_column=to_column, first_rows=lambda _: [row(**cells)])
     assert message(made.draft(row(**cells))).to == "+919876543210"
     assert made.recipient_in(row(**cells)) == "+919876543210"
     assert set(made.unused) == set(headers) - {used, "body"}

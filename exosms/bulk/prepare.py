@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.bulk.flaws import MOST_FLAWS, Flaw, Flaws, flaw_of
 from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
-from exosms.bulk.table import Row, RowError, open_table
+from exosms.bulk.table import Row, RowError, Table, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
@@ -66,11 +66,12 @@ class BulkSetup(NamedTuple):
         account = self.settings.account
         return account.identity if account else ""
 
-    def mapper(self, headers: Sequence[str]) -> RowMapper:
-        """Return how rows with these columns become messages; raises InputError for a column that is missing."""
+    def mapper(self, table: Table) -> RowMapper:
+        """Return how the table's rows become messages; raises InputError for a column that is missing."""
         request = self.request
         return RowMapper.of(
-            headers,
+            table.headers,
+            first_rows=table.first_rows,
             message_fields=self.message_fields,
             country=self.settings.country,
             to_column=request.to_column,
@@ -155,9 +156,13 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
     """Lay the whole file out; raises BadRowsError for rows that cannot be sent and were not given up."""
     request = setup.request
     with open_table(
-        request.path, delimiter=request.delimiter, encoding=request.csv_encoding, sheet=request.sheet
+        request.path,
+        delimiter=request.delimiter,
+        encoding=request.csv_encoding,
+        sheet=request.sheet,
+        country=setup.settings.country,
     ) as table:
-        mapper = setup.mapper(table.headers)
+        mapper = setup.mapper(table)
         if not (setup.message_fields.sender or mapper.reads("from")):
             miss_sender(setup.settings, warn=warn)
         inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)

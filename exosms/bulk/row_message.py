@@ -1,6 +1,7 @@
 """Rows to messages, by a mapper that was checked against the file's columns before its first row."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
@@ -13,8 +14,12 @@ from exosms.sms.message import FIELDS, Message, MessageFields
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
 
-RECIPIENT_COLUMNS = ("to", "phone", "mobile")
-"""Where numbers are looked for, in this order."""
+RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
+"""Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
+
+_RECIPIENTS = re.compile(rf"(?:{'|'.join(RECIPIENT_COLUMNS)})(?:no|num|number)?")
+_FEW = 1000
+"""Rows in which numbers are looked for."""
 
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
@@ -60,18 +65,20 @@ class RowMapper:
         fit: bool,
         allow_empty: bool,
         sender_needed: bool = False,
+        first_rows: Callable[[int], Sequence[Row]] = lambda _: (),
     ) -> "RowMapper":
         """Return the mapper for a file with these columns; raises InputError for a column that is missing.
 
         The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
         from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
         numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing gives a sender.
+        ``first_rows`` returns some rows, by which the recipients' column is told.
         """
         columns = Columns(headers)
         wording = wording_for(
             columns, template=template, variables=variables, body=body, fit=fit, allow_empty=allow_empty
         )
-        recipient = _recipient_column(columns, to_column)
+        recipient = _recipient_column(columns, to_column, first_rows, country)
         return cls(
             columns,
             wording=wording,
@@ -189,13 +196,36 @@ def wording_for(
     )
 
 
-def _recipient_column(columns: Columns, name: str | None) -> str:
+def _recipient_column(
+    columns: Columns, name: str | None, first_rows: Callable[[int], Sequence[Row]], country: str
+) -> str:
+    """Return the column of numbers: the one that is named, or the only one that is called so and holds some."""
     if name is not None:
         return columns.find(name, wanted_by="--to-column")
-    for usual in RECIPIENT_COLUMNS:
-        if usual in columns:
-            return usual
+    called = [column for column, header in columns.written.items() if _RECIPIENTS.fullmatch(_letters(header))]
+    if not called:
+        raise InputError(
+            f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
+            remedy=f"Give the column of phone numbers with --to-column. {columns.listed}",
+        )
+    if len(called) == 1:
+        return called[0]
+    rows = first_rows(_FEW)
+    holding = [column for column in called if _holds_numbers([row.cells[column] for row in rows], country)]
+    if len(holding) == 1 or not rows:
+        return (holding or called)[0]
+    first, *others = [repr(columns.written[column]) for column in holding or called]
     raise InputError(
-        f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
-        remedy=f"Give the column of phone numbers with --to-column. {columns.listed}",
+        f"The recipients may be in the column {first} or in {' or '.join(others)}",
+        remedy="Say which one with --to-column.",
     )
+
+
+def _letters(header: str) -> str:
+    return "".join(filter(str.isalpha, header)).casefold()
+
+
+def _holds_numbers(cells: Sequence[str], country: str) -> bool:
+    """Whether at least half of the cells that are filled read as phone numbers."""
+    filled = [cell for cell in cells if cell.strip()]
+    return 0 < len(filled) <= 2 * sum(phone.is_number(cell, country=country) for cell in filled)

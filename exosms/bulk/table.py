@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import InputError
+from exosms.sms import phone
 from exosms.system.escaping import shown
+from exosms.tables.damaged_numbers import Damage, damage
 from exosms.tables.records import BrokenRecordError, CsvRecords, Kind
 from exosms.tables.table_file import name_of, open_records
 from exosms.tables.workbook import SheetRecords
@@ -43,7 +46,7 @@ class Table:
     What is blank is no record, and a column with neither name nor content is none.
     """
 
-    def __init__(self, name: str, source: CsvRecords | SheetRecords) -> None:
+    def __init__(self, name: str, source: CsvRecords | SheetRecords, *, country: str | None = None) -> None:
         self.name = name
         self.dates: Counter[str] = Counter()
         """The columns that hold dates, as the file writes them, with the number of rows read so far."""
@@ -54,10 +57,14 @@ class Table:
         if header is None:
             raise InputError(f"{name} is empty", remedy="Its first line must contain the column names.")
         self._all_headers = tuple(header.cells)
+        if country:
+            _refuse_numbers(name, self._all_headers, country)
         self._places = [place for place, each in enumerate(self._all_headers) if each.strip()]
         self._nameless = [place for place, each in enumerate(self._all_headers) if not each.strip()]
         self.headers: tuple[str, ...] = tuple(self._all_headers[place] for place in self._places)
         self._folded = _checked_headers(name, self._all_headers)
+        self._ahead: list[Row | RowError] = []
+        self._rest = self._read()
 
     @property
     def sheets(self) -> Sequence[str]:
@@ -74,6 +81,16 @@ class Table:
 
         Raises InputError for what concerns the whole file: bytes that are not in its encoding, a failing disk.
         """
+        while self._ahead:
+            yield self._ahead.pop(0)
+        yield from self._rest
+
+    def first_rows(self, count: int) -> Sequence[Row]:
+        """Return the sound ones of the first rows, before they are read; raises InputError as ``rows`` does."""
+        self._ahead += islice(self._rest, count - len(self._ahead))
+        return [row for row in self._ahead if isinstance(row, Row)]
+
+    def _read(self) -> Iterator[Row | RowError]:
         number = 0
         width = len(self._all_headers)
         try:
@@ -152,14 +169,20 @@ class Table:
 
 @contextmanager
 def open_table(
-    source: Path | None, *, delimiter: str | None = None, encoding: str | None = None, sheet: str | None = None
+    source: Path | None,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    country: str | None = None,
 ) -> Iterator[Table]:
     """Open a CSV or a sheet as a table, or standard input's bytes for None; either may be a pipe.
 
+    With a ``country``, where numbers without ``+`` belong, a first line with a phone number in it is refused.
     Raises InputError for what concerns the whole file.
     """
     with open_records(source, delimiter=delimiter, encoding=encoding, sheet=sheet) as records:
-        yield Table(name_of(source), records)
+        yield Table(name_of(source), records, country=country)
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
@@ -169,6 +192,16 @@ def _is_blank(cells: Sequence[str]) -> bool:
 def fold(header: str) -> str:
     """Return a header as it is compared: without regard to case, spaces, hyphens and underscores."""
     return "".join(header.split()).replace("-", "").replace("_", "").casefold()
+
+
+def _refuse_numbers(name: str, headers: Sequence[str], country: str) -> None:
+    """Raise InputError for a first line that is a recipient's, who would be passed over."""
+    for header in headers:
+        if phone.is_number(header, country=country) or damage(header.strip()) is Damage.EXPONENT:
+            raise InputError(
+                f"{name}: the first line is data, not the names of the columns: {shown(header)!r} is a phone number",
+                remedy="Add a line `to` above it, with a name for every column.",
+            )
 
 
 def _checked_headers(name: str, headers: Sequence[str]) -> tuple[str, ...]:

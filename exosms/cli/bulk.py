@@ -35,7 +35,11 @@ _OPTIONS = {
         metavar="TEXT",
         help="The text; {Column} is replaced by the cell, and {{ and }} are literal braces.",
     ),
-    "to_column": o.option("--to-column", metavar="COLUMN", help="The recipients.  [default: to, phone or mobile]"),
+    "to_column": o.option(
+        "--to-column",
+        metavar="COLUMN",
+        help="The recipients.  [default: the one called to, phone, mobile, contact, …]",
+    ),
     "duplicates": o.choice(Duplicates, "--duplicates", about="Rows with the same recipient, text and sender."),
     "sent_before": o.choice(SentBefore, "--sent-before", about="Rows that an earlier run sent, or may have sent."),
     "within": o.option(

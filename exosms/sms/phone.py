@@ -46,6 +46,14 @@ def parse(text: str, *, country: str = "IN") -> str:
     return _parse_abroad(digits, text, country)
 
 
+def is_number(text: str, *, country: str = "IN") -> bool:
+    """Whether ``parse`` takes it."""
+    try:
+        return bool(parse(text, country=country))
+    except InputError:
+        return False
+
+
 def _digits(text: str) -> str:
     """Return a number without what stands around and between its digits, and those of any script as ours."""
     digits = _DECORATION.sub("", text)

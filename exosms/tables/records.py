@@ -141,9 +141,12 @@ class CsvRecords:
         return line
 
     def _stray_quote(self) -> Callable[[str], bool]:
-        """Return what finds a quote inside a cell that does not begin with one (RFC 4180, section 2.5)."""
+        """Return what finds a quote inside a cell that does not begin with one (RFC 4180, section 2.5).
+
+        The end of ``="0012"``, as spreadsheets are told that a number is a text, is clear.
+        """
         delimiter = re.escape(self.delimiter)
-        cell = rf'(?:"[^"]*(?:""[^"]*)*"|[^"{delimiter}]*+)'
+        cell = rf'(?:"[^"]*(?:""[^"]*)*"|="[^"{delimiter}]*+"|[^"{delimiter}]*+)'
         is_well_formed = re.compile(rf"{cell}(?:{delimiter}{cell})*+[\r\n]*").fullmatch
         return lambda record: is_well_formed(record) is None
 

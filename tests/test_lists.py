@@ -1,0 +1,226 @@
+"""Lists as people keep and export them: what becomes of each through ``exosms bulk``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from faulty import FaultyExotel
+
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": "key",
+    "EXOTEL_API_TOKEN": "token",
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
+}
+ONE = "+919876543210"
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
+
+
+def bulk(exosms: Shell, exotel: FaultyExotel, text: str, *argv: str, **options: Any) -> Result:
+    path = exosms.home / "people.csv"
+    path.write_bytes(text.encode())
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    return exosms("bulk", str(path), "--yes", "--rate", "off", *argv, env=env, **options)
+
+
+def texts(exotel: FaultyExotel) -> list[tuple[str, str]]:
+    return sorted(key for key, deeds in exotel.deeds.items() for _ in deeds)
+
+
+HELLO = ("--body", "Hello")
+DEAR = ("--body", "Dear {name}")
+
+# --- no rows and no columns ---
+
+SPARSE = {
+    "separators at the end": "phone,name\n9876543210,Asha\n,\n,\n",
+    "separators in the middle": "phone,name\n,\n9876543210,Asha\n,,\n",
+    "separators above": ",,\n,\nphone,name\n9876543210,Asha\n",
+    "spaces": "phone,name\n   \n9876543210,Asha\n  ,\t\n",
+    "empty quotes": 'phone,name\n"",""\n9876543210,Asha\n""\n',
+    "no-break spaces": "phone,name\n\u00a0,\u00a0\n9876543210,Asha\n\u3000\n",
+    "quoted line breaks": 'phone,name\n"\n",""\n9876543210,Asha\n',
+    "semicolons": "phone;name\n;\n9876543210;Asha\n;;\n",
+    "unnamed columns before": ",,,phone,name\n,,,9876543210,Asha\n",
+    "unnamed columns behind": "phone,name,,,\n9876543210,Asha,,,\n",
+    "unnamed columns between": "phone,, ,name\n9876543210,,,Asha\n",
+    "unnamed columns that some rows leave out": "phone,name,,\n9876543210,Asha\n,,\n",
+    "unnamed columns in quotes": '"phone","name",""\n"9876543210","Asha",""\n"","",""\n',
+    "all of them": ',,,\n,phone,name,\n"",9876543210,Asha,\n,,,\n\n',
+}
+
+
+@pytest.mark.parametrize("text", SPARSE.values(), ids=SPARSE)
+def test_what_is_blank_is_no_row_and_no_column(exosms: Shell, exotel: FaultyExotel, text: str) -> None:
+    result = bulk(exosms, exotel, text, *DEAR)
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, "Dear Asha")]), result.stderr
+    assert "not used" not in result.stderr
+
+
+def test_a_cell_without_a_column_and_a_row_of_another_width_are_not_blank(
+    exosms: Shell, exotel: FaultyExotel
+) -> None:
+    unnamed = bulk(exosms, exotel, "phone,name,\n9876543210,Asha,\n9876543211,Ravi,late\n", *DEAR)
+    assert (unnamed.exit_code, texts(exotel)) == (3, [])
+    assert "column 3 has no name, but line 3 has 'late' there" in unnamed.stderr
+    wide = bulk(exosms, exotel, "phone,name\n9876543210,Dear Ravi,\n", *DEAR)
+    assert (wide.exit_code, texts(exotel)) == (3, [])
+    assert "has 3 cells instead of 2" in wide.stderr
+
+
+# --- the first line ---
+
+HEADLESS = [
+    "9876543210\n9876543211\n",
+    "9876543210,Asha\n9876543211,Ravi\n",
+    "Asha,+91 98765 43210\nRavi,9876543211\n",
+    "'9876543210,Asha\n'9876543211,Ravi\n",
+    '="9876543210",Asha\n="9876543211",Ravi\n',
+    "९८७६५४३२१०,Asha\n",
+    "9876543210.0,Asha\n",
+    "9.88E+09,Asha\n",
+    "9876543210,,\n9876543211,,\n",
+    "9876543210,9876543210\n",
+    ",\n9876543210,Asha\n",
+    "+14155552671;Asha\n",
+]
+
+
+@pytest.mark.parametrize("text", HEADLESS)
+@pytest.mark.parametrize("argv", [HELLO, (*HELLO, "--to-column", "9876543210"), (*HELLO, "--skip-invalid")])
+def test_a_first_line_that_is_data_loses_nobody(
+    exosms: Shell, exotel: FaultyExotel, text: str, argv: tuple[str, ...]
+) -> None:
+    result = bulk(exosms, exotel, text, *argv)
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert "the first line is data, not the names of the columns: " in result.stderr
+    assert "Add a line `to` above it" in result.stderr
+
+
+def test_a_name_that_is_a_small_number_is_a_name(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, "phone,2026,1,98765\n9876543210,a,b,c\n", "--body", "{2026}{1}{98765}")
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, "abc")])
+
+
+# --- the column of the recipients ---
+
+NAMES = [
+    "to", "Phone", "MOBILE", "msisdn", "Recipient", "contact", "Number",
+    "Mobile No", "Mobile No.", "Phone Number", "Contact No.", "MSISDN", "mobile_number", "Phone-Num",
+    "phone (number)", " Mobile\u00a0no ", "Contact Number:", "Recipient No", "to number", "Phone 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_column_of_recipients_is_known_by_its_name(exosms: Shell, exotel: FaultyExotel, name: str) -> None:
+    result = bulk(exosms, exotel, f"id,{name},name\n17,9876543210,Asha\n", *DEAR)
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, "Dear Asha")]), result.stderr
+
+
+@pytest.mark.parametrize("name", ["Telephone", "phones", "Mobile phone", "Contact person", "Order number", "tonnage"])
+def test_no_other_column_is_taken_for_it(exosms: Shell, exotel: FaultyExotel, name: str) -> None:
+    result = bulk(exosms, exotel, f"{name},name\n9876543210,Asha\n", *DEAR)
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert f"Give the column of phone numbers with --to-column. Its columns are: {name}, name." in result.stderr
+
+
+CANDIDATES = [
+    ("contact,phone,name\nMs Rao,9876543210,Asha\n", ONE),
+    ("Number,Mobile No,name\n17,9876543210,Asha\n,9876543211,Ravi\n", ONE),
+    ("to,contact,name\n9876543210,Ms Rao,Asha\n12345,Mr Rao,Ravi\n", ONE),
+    ("phone,mobile,name\n,9876543210,Asha\n,9876543211,Ravi\n", ONE),
+    ("phone,mobile,contact,name\n-,9876543210,Asha R,Asha\n", ONE),
+    ("phone,mobile,name\n9876543210,9876543211,Asha\n", None),
+    ("phone,to,name\n9876543210,9876543210,Asha\n", None),
+    ("phone 1,phone 2,name\n9876543210,9876543211,Asha\n", None),
+    ("phone,mobile,name\n12345,54321,Asha\n", None),
+    ("phone,mobile,name\n,,Asha\n", None),
+    ("contact,phone,name\n9876543211,9876543210,Asha\nMr Rao,9876543212,Ravi\n", None),
+]
+
+
+@pytest.mark.parametrize(("text", "first"), CANDIDATES)
+def test_of_two_columns_it_is_the_one_that_holds_numbers(
+    exosms: Shell, exotel: FaultyExotel, text: str, first: str | None
+) -> None:
+    result = bulk(exosms, exotel, text, *DEAR, "--skip-invalid")
+    if first:
+        assert result.exit_code in {0, 10}
+        assert texts(exotel)[0] == (first, "Dear Asha")
+        return
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    one, other, *_ = text.split(",")
+    assert f"The recipients may be in the column {one!r} or in {other!r}\n" in result.stderr
+    assert "Say which one with --to-column" in result.stderr
+    assert bulk(exosms, exotel, text, *DEAR, "--to-column", one, "-n").exit_code in {0, 3}
+
+
+def test_columns_that_are_far_apart_are_told_from_a_pipe_too(exosms: Shell, exotel: FaultyExotel) -> None:
+    rows = "".join(f"Shop {n},98765{n:05d}\n" for n in range(3000))
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    result = exosms("bulk", "-", "-n", "--json", *HELLO, stdin=f"contact,mobile\n{rows}", env=env)
+    assert (result.exit_code, result.json["counts"]["rows"]) == (0, 3000)
+
+
+# --- numbers ---
+
+TAKEN = [
+    "98765−43210", "98765﹣43210", "98765-43210", "98765‐43210", "98765⁃43210",
+    "98765\ufe0f43210", "98765\ufe0e43210", "98765\u034f43210", "98765\u316443210", "98765\u115f43210",
+    "98765\uffa043210", "\u180e9876543210", "98765\u206343210", "9\u20e38\ufe0f\u20e3765\u061c43210",
+    "\u28009876543210",
+    "'9876543210", "'+919876543210", "’9876543210", "'9876543210'", '="9876543210"', '"=""9876543210"""',
+    '"""9876543210"""',
+    "\ufeff'9876543210", '="+91 98765 43210"',
+    "९८७६५४३२१०", "+९१ ९८७६५ ४३२१०", "9876543210", "৯৮৭৬৫৪৩২১০", "٩٨٧٦٥٤٣٢١٠", "௯௮௭௬௫௪௩௨௧௦", "+919876543210",
+    "9876543210.0", "919876543210.00", '"9876543210,0"', "+919876543210.0", " 9876543210.0 ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", TAKEN, ids=ascii)
+def test_a_number_is_read_however_it_was_written(exosms: Shell, exotel: FaultyExotel, cell: str) -> None:
+    result = bulk(exosms, exotel, f"name,to\nAsha,{cell}\n", *HELLO)
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, "Hello")]), result.stderr
+
+
+REFUSED = [
+    ("9.88E+09", "its digits are lost"),
+    ("9,88E+09", "its digits are lost"),
+    ("9.876543210E9", "its digits are lost"),
+    ("9.88e+09", "`exosms bulk` takes the workbook itself (.xlsx, .ods, .xls)"),
+    ("'9.88E+09", "its digits are lost"),
+    ("+1 555 0123", "can only be dialled locally"),
+    ("+1 253-0000", "can only be dialled locally"),
+    ("00 1 555 0123", "can only be dialled locally"),
+    ("+1 415 555 267", "is not a phone number of any country"),
+    ("98765²4321", "it contains U+00B2"),
+    ("98765①4321", "it contains U+2460"),
+    ("98765\ufffd43210", "U+FFFD"),
+    ("98765\u0301 43210", "it contains U+0301"),
+    ("O9876543210", "is not a phone number"),
+    ("987654321O", "is not a phone number"),
+    ("987654321.0", "it must have ten digits"),
+    ("9876543210.5", "it must have ten digits"),
+    ("9876543210 / 9876543211", "is not a phone number"),
+    ("9876543210 9876543211", "it must have ten digits"),
+    ("nan", "is not a phone number"),
+    ("#N/A", "is not a phone number"),
+    ("''", "is not a phone number"),
+    ("=9876543210+1", "is not a phone number"),
+]
+
+
+@pytest.mark.parametrize(("cell", "said"), REFUSED)
+def test_a_number_that_is_none_is_named(exosms: Shell, exotel: FaultyExotel, cell: str, said: str) -> None:
+    quoted = '"' + cell.replace('"', '""') + '"'
+    result = bulk(exosms, exotel, f"to,name\n{quoted},Asha\n", *HELLO)
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "line 2, column to: " in result.stderr
+    assert said in result.stderr + bulk(exosms, exotel, f"to,name\n{quoted},Asha\n", *HELLO, "--json").stdout
