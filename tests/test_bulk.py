@@ -305,15 +305,6 @@ def test_a_body_has_columns_and_braces(exosms: Shell, exotel: FaultyExotel) -> N
     assert texts(exotel) == [("+919876543210", "Dear Asha, {ok}"), ("+919876543211", "Dear {Ravi}, {ok}")]
 
 
-def test_columns_win_over_options(exosms: Shell) -> None:
-    text = "to,body,from,dlt_template_id,type\n9876543210,a,ACMEXX,1107000000000000009,promotional\n9876543211,b,,,\n"
-    argv = ("--yes", "--dlt-template-id", "1107000000000000001", "--type", "transactional", "--any-hour")
-    result = bulk(exosms, text, *argv)
-    assert result.exit_code == 0, result.stderr
-    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection:
-        assert connection.execute("SELECT sender FROM rows ORDER BY number").fetchall() == [("ACMEXX",), ("ACMEIN",)]
-
-
 def test_the_sender_may_stand_in_a_column_alone(exosms: Shell, exotel: FaultyExotel) -> None:
     nobody = {"EXOTEL_FROM": ""}
     text = "to,body,From\n9876543210,a,ACMEXX\n9876543211,b,ACMEYY\n"

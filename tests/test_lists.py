@@ -1,6 +1,8 @@
 """Lists as people keep and export them: what becomes of each through ``exosms bulk``."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -224,3 +226,114 @@ def test_a_number_that_is_none_is_named(exosms: Shell, exotel: FaultyExotel, cel
     assert (result.exit_code, texts(exotel)) == (3, [])
     assert "line 2, column to: " in result.stderr
     assert said in result.stderr + bulk(exosms, exotel, f"to,name\n{quoted},Asha\n", *HELLO, "--json").stdout
+
+
+# --- fields from columns ---
+
+CITIES = "to,name,From\n9876543210,Asha,Pune\n9876543211,Ravi,Delhi\n"
+TYPES = "to,name,Type\n9876543210,Asha,gold\n9876543211,Ravi,\n"
+
+
+def senders(exosms: Shell) -> set[str]:
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection:
+        return {sender for (sender,) in connection.execute("SELECT sender FROM rows")}
+
+
+def test_a_column_that_sets_a_field_is_told_with_its_rows(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,name,From,DLT Template ID\n9876543210,Asha,ACMEXX,1107000000000000009\n9876543211,Ravi,,\n"
+    plan = bulk(exosms, exotel, text, *DEAR, "-n")
+    assert "column From\tsets from in 1 row\ncolumn DLT Template ID\tsets dlt_template_id in 1 row\n" in plan.stdout
+    assert bulk(exosms, exotel, text, *DEAR, "-n", "--json").json["plan"]["columns"] == {
+        "from": {"column": "From", "rows": 1},
+        "dlt_template_id": {"column": "DLT Template ID", "rows": 1},
+    }
+    result = bulk(exosms, exotel, text, *DEAR)
+    assert result.exit_code == 0
+    said = "the column 'From' sets 'from' in 1 row; --ignore-column passes over it\n"
+    assert said in result.stderr
+    assert said in plan.stderr
+    assert "ACMEXX" in senders(exosms)
+
+
+OPTIONS = [
+    (CITIES, ("--from", "ACMEIN"), "The column 'From' says 'Pune' in line 2, and --from says 'ACMEIN'"),
+    (CITIES.replace("Pune", "New Delhi India"), ("--from", "ACMEIN"), "says 'New Delhi India'"),
+    (CITIES.replace("Pune", "ACMEIN"), ("--from", "ACMEIN"), "says 'Delhi' in line 3, and --from says 'ACMEIN'"),
+    (TYPES, ("--type", "transactional"), "The column 'Type' says 'gold' in line 2, and --type says 'transactional'"),
+    (
+        "to,name,priority\n9876543210,Asha,normal\n",
+        ("--priority", "high"),
+        "says 'normal' in line 2, and --priority says 'high'",
+    ),
+    (
+        "to,name,DLT-Template-Id\n9876543210,Asha,1107000000000000009\n",
+        ("--dlt-template-id", "1107000000000000008"),
+        "and --dlt-template-id says '1107000000000000008'",
+    ),
+    ("to,name,custom_field\n9876543210,Asha,17\n", ("--custom-field", "x"), "and --custom-field says 'x'"),
+]
+
+
+@pytest.mark.parametrize(("text", "argv", "said"), OPTIONS)
+def test_a_column_beside_its_option_must_agree_or_be_ignored(
+    exosms: Shell, exotel: FaultyExotel, text: str, argv: tuple[str, ...], said: str
+) -> None:
+    column = text.partition("\n")[0].split(",")[2]
+    for more in ((), ("--skip-invalid",), ("-n",)):
+        result = bulk(exosms, exotel, text, *DEAR, *argv, *more)
+        assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+        assert said in result.stderr
+        assert f"or add --ignore-column {column}.\n" in result.stderr
+    ignored = bulk(exosms, exotel, text, *DEAR, *argv, "--ignore-column", column.lower(), "--any-hour")
+    assert (ignored.exit_code, texts(exotel)[0]) == (0, (ONE, "Dear Asha")), ignored.stderr
+    assert "sets" not in ignored.stderr
+    assert "not used" not in ignored.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "argv"),
+    [
+        ("from", "ACMEIN,ACMEIN", ("--from", "ACMEIN")),
+        ("From", " ACMEIN ,", ("--from", "ACMEIN")),
+        ("type", "transactional,Transactional", ("--type", "transactional")),
+        ("encoding", "unicode,", ("--encoding", "unicode")),
+        ("priority", "high,high", ("--priority", "high")),
+    ],
+)
+def test_a_column_that_agrees_with_its_option_is_no_contradiction(
+    exosms: Shell, exotel: FaultyExotel, column: str, cells: str, argv: tuple[str, ...]
+) -> None:
+    first, second = cells.split(",")
+    text = f"to,name,{column}\n9876543210,Asha,{first}\n9876543211,Ravi,{second}\n"
+    assert bulk(exosms, exotel, text, *DEAR, *argv).exit_code == 0
+    assert len(texts(exotel)) == 2
+
+
+def test_an_ignored_column_says_nothing_but_where_a_text_names_it(exosms: Shell, exotel: FaultyExotel) -> None:
+    argv = ("--body", "From {From}", "--from", "ACMEIN", "--ignore-column", "from")
+    assert bulk(exosms, exotel, CITIES, *argv).exit_code == 0
+    assert texts(exotel) == [(ONE, "From Pune"), ("+919876543211", "From Delhi")]
+    assert senders(exosms) == {"ACMEIN"}
+    text = "to,contact,body,name\n9876543212,9876543213,x,Mina\n"
+    result = bulk(exosms, exotel, text, "--ignore-column", "contact", "--ignore-column", "body")
+    assert (result.exit_code, len(texts(exotel))) == (3, 2)
+    assert "The file has no column 'body'" in result.stderr
+    assert bulk(exosms, exotel, text, *DEAR, "--ignore-column", "contact").exit_code == 0
+    assert texts(exotel)[-1] == ("+919876543212", "Dear Mina")
+
+
+def test_a_field_that_no_cell_can_set_is_told_how_to_pass_over_it(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, TYPES, *DEAR, "--json")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    [problem] = result.json["problems"]
+    assert (problem["column"], problem["value"]) == ("Type", "gold")
+    assert "--ignore-column passes over a column" in problem["remedy"]
+
+
+@pytest.mark.parametrize(("name", "near"), [("Form", "; did you mean 'From'?"), ("", ""), ("x", "")])
+def test_an_ignored_column_that_is_not_there_is_named(
+    exosms: Shell, exotel: FaultyExotel, name: str, near: str
+) -> None:
+    result = bulk(exosms, exotel, CITIES, *DEAR, "--ignore-column", name)
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert f"--ignore-column needs the column {name!r}, which the file does not have{near}\n" in result.stderr

@@ -1,6 +1,7 @@
 """What a run would do, before it does it: rows, parts, requests, time and cost."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.bulk.decide import decide
@@ -26,6 +27,8 @@ class Plan(NamedTuple):
     """In the currency of the profile's ``price_per_part``."""
     forcing: tuple[tuple[str, int], ...]
     """The most frequent characters that make texts Unicode, with the number of texts."""
+    own_fields: Sequence[tuple[str, str, int]]
+    """The columns that set a field of the message, with the field and the number of rows."""
 
 
 def plan_for(
@@ -45,6 +48,7 @@ def plan_for(
         seconds=None if settings.is_sandbox else seconds_for(requests, settings.rate),
         cost=None if price is None else price * totals.parts,
         forcing=inspection.most_forcing(FEW_FORCING + 1),
+        own_fields=inspection.mapper.own_fields,
     )
 
 

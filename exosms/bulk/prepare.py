@@ -72,6 +72,8 @@ class BulkSetup(NamedTuple):
         return RowMapper.of(
             table.headers,
             first_rows=table.first_rows,
+            asked=request.message_options.given,
+            ignored=request.ignored,
             message_fields=self.message_fields,
             country=self.settings.country,
             to_column=request.to_column,

@@ -1,6 +1,6 @@
 """What is asked for by whoever sends a file, or goes on with a run; each field is an option of the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -55,6 +55,8 @@ class BulkRequest(NamedTuple):
     fit: bool = False
     templates: Path | None = None
     to_column: str | None = None
+    ignored: Sequence[str] = ()
+    """Columns."""
     message_options: MessageOptions = MessageOptions()
     any_hour: bool = False
     limits: PartLimits = PartLimits()

@@ -1,7 +1,9 @@
 """Rows to messages, by a mapper that was checked against the file's columns before its first row."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
@@ -10,6 +12,7 @@ from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
+from exosms.system.escaping import shown
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -36,6 +39,7 @@ class RowMapper:
         recipient: str,
         country: str,
         sender_needed: bool,
+        asked: Mapping[str, Any],
     ) -> None:
         self._written = columns.written
         self._sender_needed = sender_needed
@@ -43,11 +47,14 @@ class RowMapper:
         self._message_fields = message_fields
         self._recipient = recipient
         self._country = country
+        self._ignored = columns.ignored
+        self._asked = asked
         self._own = [
             (column, name, field)
             for name, field in FIELDS.items()
-            if (column := fold(field.column)) in columns.written and column != recipient
+            if field.column in columns and (column := fold(field.column)) != recipient
         ]
+        self._own_counts: Counter[str] = Counter()
         self._beside = (recipient, *(column for column, _, _ in self._own))
         self._double_uses = [self._double_use(column) for column in self._beside if column in wording.columns]
 
@@ -65,6 +72,8 @@ class RowMapper:
         fit: bool,
         allow_empty: bool,
         sender_needed: bool = False,
+        asked: Mapping[str, Any] = {},
+        ignored: Sequence[str] = (),
         first_rows: Callable[[int], Sequence[Row]] = lambda _: (),
     ) -> "RowMapper":
         """Return the mapper for a file with these columns; raises InputError for a column that is missing.
@@ -72,9 +81,11 @@ class RowMapper:
         The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
         from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
         numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing gives a sender.
-        ``first_rows`` returns some rows, by which the recipients' column is told.
+        ``asked`` has the fields of which the command line says something, beside which no column may say anything
+        else; columns that are ``ignored`` say nothing. ``first_rows`` returns some rows, by which the recipients'
+        column is told.
         """
-        columns = Columns(headers)
+        columns = Columns(headers, ignored=ignored)
         wording = wording_for(
             columns, template=template, variables=variables, body=body, fit=fit, allow_empty=allow_empty
         )
@@ -86,18 +97,28 @@ class RowMapper:
             recipient=recipient,
             country=country,
             sender_needed=sender_needed and not message_fields.sender,
+            asked=asked,
         )
 
     @property
     def unused(self) -> tuple[str, ...]:
         """The columns that nothing uses, as the file writes them."""
-        used = {*self._beside, *self._wording.columns}
+        used = {*self._beside, *self._wording.columns, *self._ignored}
         return tuple(header for column, header in self._written.items() if column not in used)
 
     @property
     def warnings(self) -> Mapping[str, int]:
         """Sentences about the rows so far, and how many rows each is true of."""
         return self._wording.warnings.counts
+
+    @property
+    def own_fields(self) -> Sequence[tuple[str, str, int]]:
+        """The columns that set a field of the message, as written, with the field and the number of rows so far."""
+        return [
+            (self._written[column], field.column, self._own_counts[column])
+            for column, _, field in self._own
+            if column in self._own_counts
+        ]
 
     def reads(self, name: str) -> bool:
         """Whether the rows have that field of the message of their own."""
@@ -154,14 +175,30 @@ class RowMapper:
                         self._row_error(row, column, "The cell is empty, and no other sender is set", _SENDER)
                     )
                 continue
+            self._own_counts[column] += 1
             try:
                 own[name], warnings = field.read(cell)
             except InputError as error:
-                row_errors.append(self._row_error(row, column, error.message, error.remedy))
+                self._check_agreement(row, column, name)
+                remedy = f"{error.remedy} --ignore-column passes over a column that is about something else."
+                row_errors.append(self._row_error(row, column, error.message, remedy))
                 continue
+            self._check_agreement(row, column, name, own[name])
             for warning in warnings:
                 self._wording.warnings.add(warning)
         return self._message_fields._replace(**own) if own else self._message_fields
+
+    def _check_agreement(self, row: Row, column: str, name: str, value: Any = None) -> None:
+        """Raise InputError for a cell that says something else than the option of its name."""
+        if name not in self._asked or self._asked[name] == value:
+            return
+        header = self._written[column]
+        option = f"--{FIELDS[name].column.replace('_', '-')}"
+        raise InputError(
+            f"The column {header!r} says {shown(row.cells[column])!r} in line {row.line}, and {option} says"
+            f" {str(self._asked[name])!r}",
+            remedy=f"Nothing was sent. Leave {option} out, or add --ignore-column {quote(header)}.",
+        )
 
     def _row_error(self, row: Row, column: str, message: str, remedy: str) -> RowError:
         return row_error(row, self._written, column, message, remedy)
@@ -202,7 +239,11 @@ def _recipient_column(
     """Return the column of numbers: the one that is named, or the only one that is called so and holds some."""
     if name is not None:
         return columns.find(name, wanted_by="--to-column")
-    called = [column for column, header in columns.written.items() if _RECIPIENTS.fullmatch(_letters(header))]
+    called = [
+        column
+        for column, header in columns.written.items()
+        if column in columns and _RECIPIENTS.fullmatch(_letters(header))
+    ]
     if not called:
         raise InputError(
             f"The file has none of the columns {', '.join(RECIPIENT_COLUMNS)}, so it has no recipients",
@@ -217,7 +258,7 @@ def _recipient_column(
     first, *others = [repr(columns.written[column]) for column in holding or called]
     raise InputError(
         f"The recipients may be in the column {first} or in {' or '.join(others)}",
-        remedy="Say which one with --to-column.",
+        remedy="Say which one with --to-column, or leave the other out with --ignore-column.",
     )
 
 

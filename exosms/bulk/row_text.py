@@ -24,17 +24,19 @@ _FILL = "Fill it; bulk --allow-empty sends such rows as they are."
 
 
 class Columns:
-    """The columns of a file, found as people write them."""
+    """The columns of a file, found as people write them; one that is ignored only where it is named."""
 
-    def __init__(self, headers: Sequence[str]) -> None:
+    def __init__(self, headers: Sequence[str], *, ignored: Sequence[str] = ()) -> None:
         self.written: Mapping[str, str] = {fold(header): header for header in headers}
+        self.ignored = {self.find(name, wanted_by="--ignore-column") for name in ignored}
+        """Folded."""
 
     def __contains__(self, name: str) -> bool:
-        return fold(name) in self.written
+        return (folded := fold(name)) in self.written and folded not in self.ignored
 
     def find(self, name: str, *, wanted_by: str) -> str:
         """Return a column's folded name; raises InputError naming the nearest one."""
-        if name in self:
+        if fold(name) in self.written:
             return fold(name)
         raise InputError(
             f"{wanted_by} needs the column {name!r}, which the file does not have"

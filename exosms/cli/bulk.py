@@ -40,6 +40,10 @@ _OPTIONS = {
         metavar="COLUMN",
         help="The recipients.  [default: the one called to, phone, mobile, contact, …]",
     ),
+    "ignored": o.Repeated(
+        o.option("--ignore-column", metavar="NAME", help="A column that is about something else. Can be repeated."),
+        read=list,
+    ),
     "duplicates": o.choice(Duplicates, "--duplicates", about="Rows with the same recipient, text and sender."),
     "sent_before": o.choice(SentBefore, "--sent-before", about="Rows that an earlier run sent, or may have sent."),
     "within": o.option(
@@ -67,7 +71,7 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     """Send the rows of a CSV file or a sheet, each row once, whatever happens.
 
     The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
-    shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … win over the options.
+    shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … say so for their rows.
 
     exosms bulk customers.csv --template otp --dry-run
 

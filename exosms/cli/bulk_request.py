@@ -145,6 +145,8 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     tell_some(out.warn, left_out, most=_MOST_WARNINGS, what="problem of rows that are left out")
     if unused := inspection.mapper.unused:
         out.tell(f"columns that are not used: {', '.join(unused)}")
+    for column, name, rows in inspection.mapper.own_fields:
+        out.tell(f"the column {column!r} sets {name!r} in {counted(rows, 'row')}; --ignore-column passes over it")
     tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, what="warning")
     return inspection
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from exosms.sms.message import Encoding, MessageType, Priority
 from exosms.sms.rate import Rate
@@ -19,6 +19,11 @@ class MessageOptions(NamedTuple):
     encoding: Encoding | None = None
     status_callback: str | None = None
     custom_field: str | None = None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Those of which something else is said than the default."""
+        return {name: value for name, value in self._asdict().items() if value != type(self)._field_defaults[name]}
 
 
 class PartLimits(NamedTuple):

@@ -10,6 +10,7 @@ from exosms.cli.output.runs import counts_document
 from exosms.ledger.staging import Totals
 from exosms.sms.message import Message
 from exosms.sms.segments import FEW_FORCING, describe
+from exosms.system.wording import counted
 
 
 def laid_out(totals: Totals) -> Document:
@@ -48,6 +49,7 @@ def plan_document(plan: Plan) -> Mapping[str, Any]:
         "duplicates": plan.duplicates,
         "sent_before": plan.before.rows,
         "cost": None if plan.cost is None else round(plan.cost, 2),
+        "columns": {field: {"column": column, "rows": count} for column, field, count in plan.own_fields},
     }
 
 
@@ -67,6 +69,8 @@ def plan_rows(plan: Plan) -> list[tuple[str, str]]:
         is_meant = len(plan.forcing) > FEW_FORCING and 2 * totals.unicode > totals.messages  # written in a script
         why = f"; because of {shown}" if shown and not is_meant else ""  # without any they were asked to be
         rows.append(("unicode messages", f"{totals.unicode}{why}"))
+    for column, field, count in plan.own_fields:
+        rows.append((f"column {column}", f"sets {field} in {counted(count, 'row')}"))
     for name, count in (
         ("rejected rows", totals.rejected),
         ("skipped rows", totals.skipped),
