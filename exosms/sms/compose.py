@@ -4,13 +4,13 @@ import re
 
 from exosms.errors import InputError
 from exosms.sms import segments
+from exosms.sms.foreign_markers import unfilled
 from exosms.sms.message import Message, MessageFields
 
 LONGEST_BODY = 2000
 """Characters; Exotel refuses more (developer portal, api/sms)."""
 
 _NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
-_UNFILLED = re.compile(r"\{#\w*#\}|\{\{\s*\w+\s*\}\}")
 
 
 def compose(to: str, body: str, fields: MessageFields) -> Message:
@@ -25,9 +25,9 @@ def check_text(body: str) -> None:
     if not body.strip():
         raise InputError("The text is empty", remedy="Give it with --body or --body-file.")
     check_length(body)
-    if "{" in body and (marker := _UNFILLED.search(body)):
+    if marker := unfilled(body):
         raise InputError(
-            f"The text still has the marker {marker[0]} at offset {marker.start()}",
+            f"The text still has the marker {marker.text} at offset {marker.start}",
             remedy="Replace it with its value before sending.",
         )
     if not body.isprintable() and (wrong := _NO_CHARACTER.search(body)):
