@@ -27,6 +27,7 @@ from exosms.exotel import wire
 from exosms.exotel.client import Batch, Client
 from exosms.exotel.exchange import Answer
 from exosms.sms import phone
+from exosms.sms.foreign_markers import find, unfilled
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate, retry_after
 from exosms.tables import workbook
@@ -35,7 +36,7 @@ from exosms.tables.sheet import read_sheet
 from exosms.tables.workbook_archive import WorkbookError
 from exosms.templates import edit_file, portal_export, portal_table, registry
 from exosms.templates.explain.explain import explain, mend
-from exosms.templates.match import _ANY_MARKER, Match, is_marker, match
+from exosms.templates.match import Match, is_marker, match
 from exosms.templates.search import Index
 from exosms.templates.syntax import Template, fit, fold_line_ends, parse, render
 from exosms.templates.variables import VariableType
@@ -758,7 +759,7 @@ def _check_repeats(template: Template) -> str:
 
 def _makes_markers(body: str) -> bool:
     """Whether fixed text such as ``{#a`` makes a marker of what stands beside it, which no portal registers."""
-    return re.search(r"\{#[^\s{}#]+#\}", body) is not None
+    return unfilled(body) is not None
 
 
 def _templates(data: bytes, _home: Path) -> Hashable:
@@ -815,7 +816,7 @@ def _check_fit(template: Template, values: Sequence[str]) -> None:
         only_text
         and not _makes_markers(body)
         and not any(map(is_marker, ("", *fitted)))
-        and not any(map(_ANY_MARKER.search, fitted))  # side by side, one may get nothing but that
+        and not any(find(value) or "%" in value for value in fitted)  # side by side, one may get nothing but that
         and all(variable.count == 1 for variable in template.variables)
     ):
         hold(isinstance(match(template, body), Match), "what is cut to fit fits", template.text, fitted)

@@ -353,6 +353,75 @@ def test_what_does_not_match_never_leaves(
         assert (message["outcome"], message["template"]) == ("rejected", argv[1])
 
 
+MARKED = {
+    "##name##": "Dear ##name## your otp is ##otp## - ACME",
+    "#VAR1#": "Dear #VAR1#, your otp is #VAR2# - ACME",
+    "XXXX": "Dear XXXX, your otp is {#var#} - ACME",
+    "((name))": "Dear ((name)), your otp is {#var#} - ACME",
+    "{{name}}": "Dear {{name}}, your otp is {#var#} - ACME",
+    "[name]": "Dear [name], your otp is [otp] - ACME",
+    "%name%": "Dear %name%, your otp is {#var#} - ACME",
+    "$name": "Dear $name, your otp is {#var#} - ACME",
+    "%%|name^{}%%": "Dear %%|name^{}%%, your otp is {#var#} - ACME",
+    "{name}": "Dear {name}, your otp is {#var#} - ACME",
+    "{#var}": "Dear {#var}, your otp is {#var#} - ACME",
+    "{#var#": "Dear {#var#, your otp is {#var#} - ACME",
+}
+
+
+@pytest.mark.parametrize(("marker", "text"), MARKED.items(), ids=MARKED)
+def test_a_template_with_a_marker_that_dlt_does_not_know_sends_nothing(
+    exosms: Shell, file: Path, marker: str, text: str
+) -> None:
+    file.write_text(f"{TEMPLATES}\n[templates.odd]\ntext = '{text}'\ndlt_template_id = '1107161234567890999'\n")
+    for named in ("odd", "1107161234567890999"):
+        result = send(exosms, "-t", named, "--body", text.replace("{#var#}", "1"))
+        assert (result.exit_code, exosms("log").stdout) == (3, "")
+        assert f"{file}: template 'odd': {marker} at offset 5 " in result.stderr
+        assert "Write {#var#}, or a typed marker such as {#numeric#}" in result.stderr
+    one = check(exosms, "-t", "odd", "--body", text, "--json")
+    assert (one.exit_code, one.json["match"]) == (3, False)
+    assert one.json["error"]["message"].startswith(f"{file}: template 'odd': {marker} at offset 5 ")
+    given = check(exosms, "--text", text, "--body", text)
+    assert (given.exit_code, given.stdout) == (3, "")
+    assert f"error: {marker} at offset 5 " in given.stderr
+    others = check(exosms, "--body", "1 is your OTP for x. - Acme")
+    assert (others.exit_code, others.stdout) == (0, "match\totp\tcode=1\tapp=x\n")
+    assert others.stderr.startswith(f"exosms: warning: {file}: template 'odd': {marker} at offset 5 ")
+
+
+@pytest.mark.parametrize(
+    "value", ["##name##", "{{name}}", "[name]", "((name))", "%name%", "$name", "#NAME#", "<name>"]
+)
+def test_a_marker_that_stands_for_a_value_is_no_value(exosms: Shell, file: Path, value: str) -> None:
+    result = check(exosms, "-t", "otp", "--body", f"{value} is your OTP for login. - Acme", "--json")
+    assert result.exit_code == 3
+    [problem] = result.json["problems"]
+    assert (problem["kind"], problem["offset"], problem["found"], problem["replacement"]) == (
+        "unfilled",
+        0,
+        value,
+        None,
+    )
+
+
+@pytest.mark.parametrize("value", ["$5", "#1", "XXXX", "A/c XXXX1234", "Rs. 500/-", "50%", "[1]", "[PROD]", "C#"])
+def test_prices_and_masked_numbers_are_values(exosms: Shell, file: Path, value: str) -> None:
+    assert check(exosms, "-t", "otp", "--body", f"{value} is your OTP for {value}. - Acme").exit_code == 0
+
+
+def test_a_marker_without_braces_is_read_with_a_warning(exosms: Shell, file: Path) -> None:
+    text = "#numeric# is your OTP for #alphanumeric#. - Acme"
+    result = check(exosms, "--text", text, "--body", "4711 is your OTP for login. - Acme", "--json")
+    assert (result.exit_code, result.json["values"]) == (0, {"1": "4711", "2": "login"})
+    assert [warning.split(";")[0] for warning in result.json["warnings"]] == [
+        "#numeric# is read as {#numeric#}",
+        "#alphanumeric# is read as {#alphanumeric#}",
+    ]
+    assert check(exosms, "--text", text, "--body", "4a is your OTP for login. - Acme").exit_code == 3
+    assert check(exosms, "--text", text, "--body", "#numeric# is your OTP for login. - Acme").exit_code == 3
+
+
 def test_a_given_body_that_matches_goes_out_as_it_is(exosms: Shell, file: Path) -> None:
     assert send(exosms, "-t", "otp", "--body", "1 is your OTP for x. - Acme").exit_code == 0
 

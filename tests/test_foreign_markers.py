@@ -85,7 +85,7 @@ MARKERS = {
     Notation.BRACE: [
         "Hi ¦{name}¦,",
         "¦{0}¦ is your code for ¦{1}¦",
-        "Hi ¦{}¦",
+        "Hi ¦{ name }¦",
         "Hi ¦{ first name }¦",
         "Hi ¦{user.name}¦",
         "Hi ¦{नाम}¦",
@@ -132,7 +132,7 @@ NO_MARKERS = [
     "{#var#} is {#numeric#} and {#alphanumeric#}, {#otp#}",
     "#numeric# #alphanumeric# #url# #urlott# #cbn# #email#",
     'a {"name": 1} and {a: 1}',
-    "{, a} and }{ and {{, a}}",
+    "{} and {, a} and }{ and {{, a}}",
     '{"a":{"b":{"c":1}}}',
     "A/c XXXX1234, XXXX 1234, XXXX-1234, 1234XXXX",
     "Card XXXX XXXX XXXX 1234 and 4321 XXXX XXXX 9876",

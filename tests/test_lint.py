@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
-WRONG = {"invalid", "id_invalid", "id_conflict", "header_invalid"}
+WRONG = {"invalid", "marker_invalid", "id_invalid", "id_conflict", "header_invalid"}
 
 ID = "1107160000000012345"
 OTHER = "1107160000000054321"
@@ -46,14 +46,23 @@ CASES = {
     "no names": (changed("variables", None), ["unnamed_variables"]),
     "swapped template id": (changed("dlt_template_id", '"1101160000000012345"'), ["id_unusual"]),
     "swapped entity id": (changed("dlt_entity_id", f'"{ID}"'), ["id_unusual"]),
-    "18 digits": (changed("dlt_template_id", f'"{ID[:-1]}"'), ["id_unusual"]),
+    "18 digits": (changed("dlt_template_id", f'"{ID[:-1]}"'), ["id_invalid"]),
+    "2 digits": (changed("dlt_template_id", '"12"'), ["id_invalid"]),
+    "20 digits": (changed("dlt_template_id", f'"{ID}0"'), ["id_invalid"]),
+    "an entity id of 18 digits": (changed("dlt_entity_id", '"110116000000001234"'), ["id_invalid"]),
     "no digits": (changed("dlt_template_id", '"1.1E+18"'), ["id_invalid"]),
     "an entity id of words": (changed("dlt_entity_id", '"Acme"'), ["id_invalid"]),
     "an odd header": (changed("from", '"ACMEINDIA"'), ["header_unusual"]),
     "a displayed header": (changed("from", '"VM-ACMEIN-S"'), ["header_invalid"]),
     "untyped": (text('"Your OTP is {#var#}, keep it. - Acme"'), ["untyped_variable"]),
     "an unknown marker": (text('"Your OTP is {#otp#}, keep it. - Acme"'), ["marker", "untyped_variable"]),
-    "nearly a marker": (text('"OTP {#num#} or { #var# }. - Acme"'), ["marker"]),
+    "nearly a marker": (text('"OTP {#num#} or { #var# }. - Acme"'), ["marker_invalid"]),
+    "a marker of another program": (text('"Dear ##name##, {#num#} is your OTP. - Acme"'), ["marker_invalid"]),
+    "a marker of exosms": (text('"Dear {name}, {#num#} is your OTP. - Acme"'), ["marker_invalid"]),
+    "a word of crosses": (text('"Dear XXXX, {#num#} is your OTP. - Acme"'), ["marker_invalid"]),
+    "a masked number": (text('"Dear customer, A/c XXXX1234 has Rs.{#num#}. - Acme"'), []),
+    "a marker without braces": (text('"Dear customer, #numeric# is your OTP. - Acme"'), ["marker"]),
+    "prices and numbers": (text('"#1 in India: {#num#} for $5 or 50% off. - Acme"'), []),
     "side by side": (text('"Your OTP is {#num#}{#num#}. - Acme"'), ["unnamed_variables", "adjacent_variables"]),
     "side by side of two types": (
         text('"Your OTP is {#num#}{#url#}, dear. - Acme"', variables='["a", "b"]'),

@@ -259,6 +259,10 @@ def test_warnings(exosms: Shell, tmp_path: Path) -> None:
     assert "U+20B9 INDIAN RUPEE SIGN" in send(exosms, "--body", "₹5").stderr
     assert "contains {name}, which is sent" in send(exosms, "--body", "Hi {name}").stderr
     assert "contains %s, which is sent" in send(exosms, "--body", "Hi %s!").stderr
+    for marker in ("[name]", "((name))", "%name%", "$name", "#NAME#", "<name>"):
+        assert f"contains {marker}, which is sent" in send(exosms, "--body", f"Hi {marker}, {marker}").stderr
+    for text in ("[PROD] disk full", "A/c XXXX was credited", "$5, #1, 50% and [1]"):
+        assert "which is sent" not in send(exosms, "--body", text).stderr
     assert "which is sent" not in send(exosms, "--body", "50%discount {} %5").stderr
     assert "Unicode" not in send(exosms, "--body", "नमस्ते दुनिया").stderr
     assert "8 parts" in send(exosms, "--body", "x" * 1100).stderr

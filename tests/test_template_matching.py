@@ -114,7 +114,13 @@ def test_every_difference_is_a_mismatch(body: str) -> None:
     assert isinstance(match(parse("Hi {#var#}, bye"), body), Mismatch)
 
 
-@pytest.mark.parametrize("value", ["{#var#}", "see {#num#} here", "{{name}}", "{ name }", "{name}", "${name}", "%s"])
+UNFILLED = [
+    "{#var#}", "see {#num#} here", "{{name}}", "{ name }", "{name}", "${name}", "%s", "##name##", "Mr ##name##",
+    "#url#", "#VAR1#", "[name]", "((name))", "$name", "%name%", "<name>", "%%|otp^{}%%", " [OTP] ", "(see {{x}})",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", UNFILLED)
 def test_a_marker_left_in_the_body_never_matches(value: str) -> None:
     assert isinstance(match(parse("Hi {#var#}, bye"), f"Hi {value}, bye"), Mismatch)
 
@@ -123,13 +129,18 @@ def test_a_marker_of_which_each_value_has_a_part_never_matches() -> None:
     assert isinstance(match(parse("{#var#}x{#var#}"), "{#axb#}"), Mismatch)
 
 
+@pytest.mark.parametrize("value", ["XXXX", "XX1234", "$5", "#1", "50%", "[1]", "(a)", "a < b", "Mr [name]", "$$"])
+def test_what_only_looks_like_a_marker_is_a_value(value: str) -> None:
+    assert isinstance(match(parse("Hi {#var#}, bye"), f"Hi {value}, bye"), Match)
+
+
 def test_braces_inside_a_value_are_text() -> None:
     assert isinstance(match(parse("Hi {#var#}"), "Hi a {b} c"), Match)
 
 
 SMALL = st.text(st.sampled_from("ab1 .,\n"), max_size=8)
 LEGAL_VALUES = {
-    "{#var#}": st.text(st.characters(exclude_characters="\r{}%", exclude_categories=["Cs"]), max_size=30),
+    "{#var#}": st.text(st.characters(exclude_characters="\r{}%#$[(<«", exclude_categories=["Cs"]), max_size=30),
     "{#num#}": st.text(string.digits, max_size=40),
     "{#alp#}": st.text(string.ascii_letters + " ", max_size=40),
     "{#url#}": st.builds("https://{}".format, st.text(string.ascii_letters + "/.", min_size=1)),

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from exosms.errors import InputError
+from exosms.templates.marker_flaws import MarkerError, check
 from exosms.templates.syntax import Literal, Variable, fit, parse, render
 
 SPELLINGS = [
@@ -43,12 +44,34 @@ def test_an_unknown_marker_is_untyped_and_named_in_a_warning(marker: str) -> Non
     assert [marker in warning for warning in template.warnings] == [True]
 
 
+BARE = [
+    ("#numeric#", "numeric"),
+    ("#alphanumeric#", "alphanumeric"),
+    ("#url#", "url"),
+    ("#urlott#", "urlott"),
+    ("#cbn#", "cbn"),
+    ("#email#", "email"),
+]
+
+
+@pytest.mark.parametrize(("marker", "kind"), BARE)
+def test_a_marker_without_braces_is_one_with_a_warning(marker: str, kind: str) -> None:
+    template = parse(f"Hi {marker}, {{#var#}} Rs.{marker}")
+    assert [(variable.kind, variable.marker) for variable in template.variables] == [
+        (kind, marker),
+        ("var", "{#var#}"),
+        (kind, marker),
+    ]
+    said = f"{marker} is read as {{{marker}}}; compare it with the DLT portal, which writes braces"
+    assert set(template.warnings) == {said}
+    assert render(template, ["1", "2", "3"]) == "Hi 1, 2 Rs.3"
+
+
 @pytest.mark.parametrize(
-    "text", ["Hi {# var #}", "Hi {var}", "Hi {#var}", "Hi {#var #}", "Hi {#first name#}", "Hi {##}"]
+    "text", ["{#numeric#", "#numeric#}", "##numeric##", "#NUMERIC#", "#num#", "#numeric #", "#1"]
 )
-def test_what_only_looks_like_a_marker_is_fixed_text_with_a_warning(text: str) -> None:
-    template = parse(text)
-    assert (template.variables, len(template.warnings)) == ((), 1)
+def test_what_is_no_marker_is_fixed_text(text: str) -> None:
+    assert parse(f"Hi {text}").variables == ()
 
 
 POOLS = [
@@ -177,7 +200,43 @@ def test_values_are_cut_to_fit(text: str, values: list[str], fitted: list[str], 
     assert all(word in sentence for word, sentence in zip(warnings, said, strict=True))
 
 
-@pytest.mark.parametrize("text", ["Hello {#var#", "Hello {#var", "Hello {# and more"])
-def test_a_marker_that_is_not_closed_is_warned_about(text: str) -> None:
-    assert any("looks like a marker" in warning for warning in parse(text).warnings)
-    assert parse("Hello {#var#} {#num#}").warnings == ()
+FOREIGN = " of another notation, which nothing fills in"
+FLAWED = {
+    "a space inside": ("Hi {# var #}", "{# var #} at offset 3 is not spelled as a marker"),
+    "no hashes": ("Hi {var}", "{var} at offset 3 is not spelled as a marker"),
+    "no second hash": ("Hi {#var}", "{#var} at offset 3 is not spelled as a marker"),
+    "no first hash": ("Hi {var#}", "{var#} at offset 3 is not spelled as a marker"),
+    "no end": ("Hi {#var#, bye", "{#var# at offset 3 is not spelled as a marker"),
+    "no end at all": ("Hi {#var is", "{#var at offset 3 is not spelled as a marker"),
+    "no beginning": ("Hi #var#}, bye", "#var#} at offset 3 is not spelled as a marker"),
+    "nothing inside": ("Hi {##}", "{##} at offset 3 is not spelled as a marker"),
+    "empty braces": ("Hi {}, bye", "{} at offset 3 is not spelled as a marker"),
+    "two words": ("Hi {#first name#}", "{#first name#} at offset 3 is not spelled as a marker"),
+    "two braces": ("Hi {{#var#}}", "{{#var#}} at offset 3 is not spelled as a marker"),
+    "a brace too many": ("Hi {#var#}}", "{#var#}} at offset 3 is not spelled as a marker"),
+    "two": ("{#var#} {#var} {#num#", "{#var} at offset 8 and {#num# at offset 15 are not spelled as markers"),
+    "of MSG91": ("##a## ##b##", f"##a## at offset 0 and ##b## at offset 6 are markers{FOREIGN}"),
+    "of exosms": ("Hi {name}", f"{{name}} at offset 3 is a marker{FOREIGN}"),
+    "both": (
+        "Hi {#var} [name]",
+        f"{{#var}} at offset 3 is not spelled as a marker; [name] at offset 10 is a marker{FOREIGN}",
+    ),
+    "many": (
+        "{a} {b} {c} {d} {e} {f} {g}",
+        ", ".join(f"{{{name}}} at offset {4 * at}" for at, name in enumerate("abcde"))
+        + f" and 2 more are markers{FOREIGN}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FLAWED.values(), ids=FLAWED)
+def test_a_marker_that_is_broken_or_of_another_notation_is_named(text: str, said: str) -> None:
+    with pytest.raises(MarkerError) as caught:
+        check(text)
+    assert caught.value.message == said
+    assert caught.value.remedy.startswith("Write {#var#}, or a typed marker such as {#numeric#}")
+
+
+@pytest.mark.parametrize("text", ["Hello {#var#} {#num#}", "{#VAR#}{#x#}", "Hi #url#", "a } b", "{", "#1 $5 50%", ""])
+def test_good_markers_are_no_flaw(text: str) -> None:
+    check(text)

@@ -7,6 +7,7 @@ from functools import partial
 from exosms.bulk.row_text import Columns, Pattern, RowText, escaped
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
+from exosms.sms.foreign_markers import may_hold_one
 from exosms.templates import syntax
 from exosms.templates.check import against
 from exosms.templates.match import holds
@@ -19,19 +20,19 @@ class Proof:
     """Shows from the values alone that a text matches its template, much faster than by comparing the whole text.
 
     The text is made of the template's own fixed texts; so if every value is legal for its variable, the text matches.
-    What a comparison finds beyond that are markers left unfilled: without a brace in the fixed texts, and without
-    brace and percent sign in the values, there can be none. Whatever this does not show is left to ``verdict``.
+    What a comparison finds beyond that are markers left unfilled: without their signs in the fixed texts and in the
+    values there can be none. Whatever this does not show is left to ``against``.
     """
 
     def __init__(self, template: Template) -> None:
         self._checks = [(variable, _legal(variable)) for variable in template.variables]
-        self._is_possible = not any("{" in literal.text for literal in template.literals)
+        self._is_possible = not any("{" in literal.text or "#" in literal.text for literal in template.literals)
 
     def holds_for(self, values: Sequence[str]) -> bool:
         """Whether the text with one value for each marker matches for sure."""
         together = "".join(values)
         # A carriage return may join the line feed of the text behind it.
-        if not self._is_possible or "{" in together or "%" in together or "\r" in together:
+        if not self._is_possible or may_hold_one(together) or "\r" in together:
             return False
         return all(is_legal(_of(variable, values)) for variable, is_legal in self._checks)
 

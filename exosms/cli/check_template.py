@@ -17,6 +17,7 @@ from exosms.errors import ExitCode, InputError, UsageError
 from exosms.sms.compose import check_length
 from exosms.sms.message import MessageFields
 from exosms.system.wording import counted
+from exosms.templates import marker_flaws
 from exosms.templates.check import TemplateCheck, against, against_all
 from exosms.templates.registry import LONGEST_TEXT, Registered, Registry
 
@@ -72,6 +73,7 @@ def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFi
             raise InputError(
                 f"The registered text has {len(text)} characters, more than the maximum of {LONGEST_TEXT}"
             )
+        marker_flaws.check(text)
         return Registered(name="", text=text)
     registry = open_registry(find_settings(out, AccountOptions(**place._asdict()), account_needed=False))
     if template is not None:

@@ -231,7 +231,7 @@ def lint(
     """Show what DLT portals and operators may object to, by which rule and since when.
 
     Notes alone are exit code 0: registration rules have exceptions, and only the portal decides. Something wrong
-    is 3: a template that cannot be read, an id or header that is not valid, or one id with two texts.
+    is 3: a template that cannot be read, a marker, id or header that is not valid, or one id with two texts.
 
     exosms template lint
 
@@ -280,7 +280,7 @@ def _checked(path: Path, name: str, table: Mapping[str, Any]) -> Sequence[str]:
     registered = registry.check(path, name, dict(table))
     return (
         *(dlt.check_sender(registered.sender) if registered.sender else ()),
-        *dlt.check_ids(registered.dlt_entity_id, registered.dlt_template_id),
+        *dlt.check_ids(registered.dlt_entity_id, registered.dlt_template_id, is_kept=True),
         *registered.template.warnings,
     )
 

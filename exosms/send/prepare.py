@@ -70,10 +70,17 @@ def _registered_text(request: SendRequest, given: str | None, registered: "Regis
 def _review_what_a_shell_gave(body: str, warn: Warn) -> None:
     if "\\n" in body:
         warn(r"the text contains a literal \n, which is sent as it is; for a new line use $'…\n…' or a file")
-    if lone := re.search(r"\{\w+\}|%[sd]\b", body):
-        warn(f"the text contains {lone[0]}, which is sent as it is")
+    _review_markers(body, warn)
     if body.startswith("@") and paths.is_file(Path(body[1:])):
         warn(f"the text is {body!r} itself, not the content of that file; to send that, use --body-file {body[1:]}")
+
+
+def _review_markers(body: str, warn: Warn) -> None:
+    from exosms.sms.foreign_markers import Notation, find
+
+    markers = [marker.text for marker in find(body) if marker.notation is not Notation.CROSSES]  # a masked number
+    for marker in dict.fromkeys((*markers, *re.findall(r"%[sd]\b", body))):
+        warn(f"the text contains {marker}, which is sent as it is")
 
 
 def _review_size(body: str, message: Message, warn: Warn) -> None:

@@ -32,8 +32,11 @@ def check_sender(sender: str) -> tuple[str, ...]:
     return ()
 
 
-def check_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ...]:
-    """Return warnings about DLT ids, which are 19 digits; raises InputError for what is no id at all."""
+def check_ids(entity_id: str | None, template_id: str | None, *, is_kept: bool = False) -> tuple[str, ...]:
+    """Return warnings about DLT ids, which are 19 digits; raises InputError for what is no id at all.
+
+    Of an id that is to be kept another number of digits is an error too.
+    """
     warnings = []
     for name, value, usual, other in (
         ("entity", entity_id, "1", "7"),
@@ -41,7 +44,7 @@ def check_ids(entity_id: str | None, template_id: str | None) -> tuple[str, ...]
     ):
         if value is None:
             continue
-        if not (value.isascii() and value.isdigit()):
+        if not (value.isascii() and value.isdigit()) or (is_kept and len(value) != 19):
             raise InputError(
                 f"The DLT {name} id {value!r} is not valid: it must have 19 digits",
                 remedy="Copy it from the DLT portal; a spreadsheet must keep it as text.",

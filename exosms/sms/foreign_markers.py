@@ -65,7 +65,7 @@ _SHAPES = {
     Notation.PERCENT: rf"(?<![\d%])%(?:[^\W\d]{_LETTER}{{1,39}}(?:[.\-]{_LETTER}+)*%(?![\w%])|\({_NAME}\)[sd])",
     Notation.ANGLES: r"<<?[^<>\n]{1,60}>>?|«[^«»\n]{1,60}»",
     Notation.HASH: rf"(?<![#&{{])#{_NAME}\.?#(?![\w#}}])",
-    Notation.BRACE: rf"\{{\s?(?:{_NAME_OR_NUMBER})?\s?\}}",
+    Notation.BRACE: rf"\{{\s?{_NAME_OR_NUMBER}\s?\}}",
     Notation.CROSSES: r"(?<![\w*@/.\-])(?:X{4,}|x{4,})(?:[ \-](?:X{2,}|x{2,}))*(?![\w*@/]|[.\-]\w)",
 }
 
@@ -104,10 +104,15 @@ def find(text: str) -> Sequence[Marker]:
 
 def shaped(text: str) -> Iterator[Marker]:
     """Yield, in order, what has the shape of a marker, whatever it is named after."""
-    for found in _any_notation().finditer(text):
+    for found in _any_notation().finditer(text) if may_hold_one(text) else ():
         if found.lastgroup and found.lastgroup != "dlt":
             notation = Notation[found.lastgroup]
             yield Marker(notation, found[0], _inner(found[0], notation), *found.span())
+
+
+def may_hold_one(text: str) -> bool:
+    """Whether a text has a sign that markers are made of: a quick no for most texts."""
+    return any(sign in text for sign in ("#", "{", "%", "[", "$", "((", "<", "«", "XXXX", "xxxx"))
 
 
 # Made when they are first needed: a start has no two milliseconds for them.
@@ -115,7 +120,7 @@ def shaped(text: str) -> Iterator[Marker]:
 
 @cache
 def _certain() -> re.Pattern[str]:
-    return re.compile(rf"\{{#\w*#\}}|{_BRACES}|(?<!#)##{_NAME_OR_NUMBER}##(?!#)|{BARE_MARKER}")
+    return re.compile(rf"\{{#[^\s{{}}#]*#\}}|{_BRACES}|(?<!#)##{_NAME_OR_NUMBER}##(?!#)|{BARE_MARKER}")
 
 
 @cache

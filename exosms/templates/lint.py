@@ -1,7 +1,7 @@
 """What a DLT portal or an operator may object to in registered templates.
 
 Rules of registration have exceptions, and most are not published with a date: they are notes. Wrong is only what
-makes a template useless here: it cannot be read, its id or header is none, or one id has two texts.
+makes a template useless here: it cannot be read, a marker, id or header is none, or one id has two texts.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 from exosms.errors import InputError
 from exosms.sms import dlt
+from exosms.templates.marker_flaws import MarkerError
 from exosms.templates.registry import Registered, Registry
 from exosms.templates.syntax import Variable
 from exosms.templates.variables import VariableType
@@ -49,6 +50,7 @@ class LintKind(StrEnum):
         return kind
 
     INVALID = "invalid", _OURS, _WRONG
+    MARKER_INVALID = "marker_invalid", _EXACT, _WRONG
     ID_INVALID = "id_invalid", _OPERATORS, _WRONG
     ID_CONFLICT = "id_conflict", _OPERATORS, _WRONG
     HEADER_INVALID = "header_invalid", _OPERATORS, _WRONG
@@ -82,12 +84,16 @@ class LintNotice(NamedTuple):
 def lint(registry: Registry) -> tuple[LintNotice, ...]:
     """Return what is to be said of the templates that could be read, and of those that could not."""
     notes = [LintNotice(LintKind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
-    notes += [LintNotice(LintKind.INVALID, name, _sentence(flaw)) for name, flaw in registry.flawed.items()]
+    notes += [LintNotice(_kind(flaw), name, _sentence(flaw)) for name, flaw in registry.flawed.items()]
     for registered in registry.templates.values():
         notes += [
             LintNotice(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)
         ]
     return (*notes, *_shared(registry))
+
+
+def _kind(flaw: InputError) -> LintKind:
+    return LintKind.MARKER_INVALID if isinstance(flaw, MarkerError) else LintKind.INVALID
 
 
 def _sentence(error: InputError) -> str:
@@ -102,7 +108,7 @@ def _ids(registered: Registered) -> Found:
         yield LintKind.MISSING_ID, "it has no dlt_template_id, so Indian operators may drop its messages"
     for entity, template in ((registered.dlt_entity_id, None), (None, registered.dlt_template_id)):
         try:
-            for warning in dlt.check_ids(entity, template):
+            for warning in dlt.check_ids(entity, template, is_kept=True):
                 yield LintKind.ID_UNUSUAL, warning
         except InputError as error:
             yield LintKind.ID_INVALID, _sentence(error)

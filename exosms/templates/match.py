@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from exosms.sms.foreign_markers import Notation, find, may_hold_one, unfilled
 from exosms.templates.syntax import Literal, Template, Token, Variable, fold_line_ends
 from exosms.templates.variables import RULES, Chars, Shape, Step, Word, anything, warnings
 
-_DLT_MARKER = re.compile(r"\{#[^\s{}#]+#\}")
-_ANY_MARKER = re.compile(r"\s*(?:\{\{\s*[\w.\- ]+\s*\}\}|\$?\{[\w.\- ]+\}|%[sd]|%\(\w+\)[sd]|\{#[\w ]+#\})\s*")
+_SPELLED = re.compile(r"%[sd]|\{#[\w ]+#\}")
 
 
 class Match(NamedTuple):
@@ -264,9 +264,9 @@ def _furthest(text: Text, swept: Sequence[Levels]) -> int:
 
 
 def unfilled_marker(template: Template, text: Text, spans: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    """Return where the folded text still has a marker: ``{#var#}`` in any value, others as a whole value."""
-    if marker := _DLT_MARKER.search(text.text):
-        return marker.span()
+    """Return where the folded text still has a marker: one for certain anywhere, others as a whole value."""
+    if marker := unfilled(text.text):
+        return marker.start, marker.end
     for token, (start, end) in zip(template.tokens, spans, strict=True):
         if isinstance(token, Variable) and is_marker(text.text[start:end]):
             return start, end
@@ -274,8 +274,16 @@ def unfilled_marker(template: Template, text: Text, spans: Sequence[tuple[int, i
 
 
 def is_marker(value: str) -> bool:
-    """Whether a value is nothing but a placeholder, such as ``{{name}}``, ``{name}``, ``%s`` or ``{#var#}``."""
-    return _ANY_MARKER.fullmatch(value) is not None or _DLT_MARKER.search(value) is not None
+    """Whether a value is nothing but a placeholder, such as ``[name]``, ``{name}``, ``%s`` or ``{#var#}``.
+
+    ``XXXX`` is none: that is how banks mask a number.
+    """
+    bare = value.strip()
+    if not may_hold_one(bare):
+        return False
+    if unfilled(bare) or _SPELLED.fullmatch(bare):
+        return True
+    return any(each.text == bare and each.notation is not Notation.CROSSES for each in find(bare))
 
 
 def _matched(template: Template, text: Text, found: Assignment) -> Match:

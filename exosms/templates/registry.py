@@ -13,6 +13,8 @@ from exosms.errors import InputError
 from exosms.sms.message import MessageType
 from exosms.system import toml
 from exosms.system.suggest import did_you_mean
+from exosms.templates import marker_flaws
+from exosms.templates.marker_flaws import MarkerError
 from exosms.templates.search import Index
 from exosms.templates.syntax import Template, parse
 
@@ -197,8 +199,16 @@ def check(path: Path, name: str, table: object) -> Registered:
         sender=table.get("from") or None,
         type=_type(where, table.get("type") or None),
     )
+    _check_text(where, registered)
     _check_names(where, registered)
     return registered
+
+
+def _check_text(where: str, registered: Registered) -> None:
+    try:
+        marker_flaws.check(registered.text)
+    except MarkerError as error:
+        raise MarkerError(f"{where}: {error.message}", remedy=error.remedy) from error
 
 
 def _check_names(where: str, registered: Registered) -> None:

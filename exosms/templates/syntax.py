@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from exosms.errors import InputError
+from exosms.sms.foreign_markers import BARE_MARKER
 from exosms.templates.variables import POOLED, RULES, SPELLINGS, VariableType, kind_of
 
-_MARKER = re.compile(r"\{#([^\s{}#]+)#\}")
+_MARKER = re.compile(rf"\{{#([^\s{{}}#]+)#\}}|{BARE_MARKER}")
 _EXOTEL = re.compile(r"%%|%([sd])")
 _LINE_END = re.compile(r"\r\n?")
 _BREAK = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
-_NEAR_MARKER = re.compile(r"\{\s*#?\s*var\s*#?\s*\}|\{#[^{}#]*#\}|\{#[^\s{}#]*#?", re.IGNORECASE)
 
 
 class Literal(NamedTuple):
@@ -108,7 +108,6 @@ def parse(text: str, *, types: Sequence[str] | None = None) -> Template:
     folded = fold_line_ends(text)
     markers = _dlt_markers(folded) or _exotel_markers(folded)
     warnings = [warning for marker in markers if (warning := _warning(marker, folded))]
-    warnings += [_near_warning(near[0]) for near in _NEAR_MARKER.finditer(folded) if not _MARKER.fullmatch(near[0])]
     if types is not None:
         warnings += _clashes(markers, types)
         markers = _typed(markers, types)
@@ -117,7 +116,7 @@ def parse(text: str, *, types: Sequence[str] | None = None) -> Template:
 
 def _dlt_markers(text: str) -> list[Variable]:
     return [
-        Variable(SPELLINGS.get(marker[1], VariableType.UNTYPED), marker[0], index, 1, *marker.span())
+        Variable(SPELLINGS.get(marker[0].strip("{#}"), VariableType.UNTYPED), marker[0], index, 1, *marker.span())
         for index, marker in enumerate(_MARKER.finditer(text))
     ]
 
@@ -137,13 +136,11 @@ def _warning(marker: Variable, text: str) -> str:
         )
         around = text[max(marker.start - 8, 0) : marker.end + 8]
         return f"{marker.marker} in {around!r} is read as Exotel's placeholder" if touches else ""
+    if marker.marker.startswith("#"):
+        return f"{marker.marker} is read as {{{marker.marker}}}; compare it with the DLT portal, which writes braces"
     if marker.marker[2:-2] in SPELLINGS:
         return ""
     return f"{marker.marker} is not a known marker; it is read as {{#var#}}"
-
-
-def _near_warning(text: str) -> str:
-    return f"{text} looks like a marker but is not spelled like one, such as {{#var#}}; it is read as fixed text"
 
 
 def _check_types(markers: Sequence[Variable], types: Sequence[str]) -> list[VariableType]:
