@@ -6,6 +6,7 @@
 import errno
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import Any
 from exosms.errors import ConfigError
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
-from exosms.system.files import alone
+from exosms.system.files import Foreign, alone, create_private, foreign, make_private
 
 DATABASE = "ledger.db"
 """The file's name; SQLite's own files beside it begin with it."""
@@ -72,13 +73,14 @@ class Database:
         """
         path = directory / DATABASE
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(directory)
             _create_private(path)
             _require_writable(directory, path)
         except OSError as error:
+            others = foreign(path)
             raise LedgerUnavailableError(
-                f"The state directory {directory} cannot be written: {error.strerror}",
-                remedy="Name a writable one in EXOSMS_STATE_DIR.",
+                f"The state directory {directory} cannot be written: {others.said if others else error.strerror}",
+                remedy=others.remedy if others else "Name a writable one in EXOSMS_STATE_DIR.",
             ) from error
         owners = directory / "owners"
         with translated(path), ExitStack() as undo:
@@ -165,7 +167,9 @@ class Database:
 
 
 def _unlocked(error: OSError) -> LedgerError:
-    return LedgerError(f"The ledger cannot be locked: {error.filename}: {error.strerror}", remedy=MEND)
+    others = foreign(Path(error.filename)) if error.filename else None
+    said = others.said if others else f"{error.filename}: {error.strerror}"
+    return LedgerError(f"The ledger cannot be locked: {said}", remedy=others.remedy if others else MEND)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -183,9 +187,10 @@ def _create_private(path: Path) -> None:
     Never open one that exists: closing it again would drop the locks that SQLite holds on it in this process.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(create_private(path))
     except FileExistsError:
-        if path.stat().st_mode & 0o077:
+        status = path.lstat()  # what a link points to is not ours to change
+        if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mode & 0o077:
             path.chmod(0o600)
 
 
@@ -250,8 +255,16 @@ def translated(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, MemoryError) as error:  # MemoryError is how SQLITE_NOMEM comes
+        others = _foreign_file(path) if path else None
         remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, MEND)
+        said = others.said if others else str(error) or "out of memory"
         raise LedgerError(
-            f"The ledger {path or ''} cannot be used: {str(error) or 'out of memory'}".replace("  ", " "),
-            remedy=remedy,
+            f"The ledger {path or ''} cannot be used: {said}".replace("  ", " "),
+            remedy=others.remedy if others else remedy,
         ) from error
+
+
+def _foreign_file(path: Path) -> Foreign | None:
+    """Return what another user's file among the ledger's keeps us from it, if there is one."""
+    found = (foreign(path.with_name(path.name + end)) for end in ("", "-wal", "-shm", "-journal"))
+    return next(filter(None, found), None)

@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+from exosms.system.files import create_private, make_private
+
 _NAME = re.compile(r"[0-9]{1,10}-[0-9a-f]{16}", re.ASCII)
 
 
@@ -54,8 +56,8 @@ class Owners:
 
 
 def _lock_private(path: Path) -> int:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    make_private(path.parent)
+    descriptor = create_private(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 

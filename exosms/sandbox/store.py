@@ -2,7 +2,7 @@
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,7 +41,12 @@ class MessageStore:
         self._lock = threading.Lock()
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with suppress(FileExistsError, PermissionError):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                owner = path.parent.stat()
+                if os.geteuid() == 0:  # or the owner of the directory could not use it afterwards
+                    os.fchown(descriptor, owner.st_uid, owner.st_gid)
+                os.close(descriptor)
             with self._connection() as connection:
                 connection.execute(_TABLE)
 

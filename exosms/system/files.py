@@ -55,13 +55,65 @@ def _written(file: BinaryIO) -> tuple[int, int] | None:
 
 
 def make_private(directory: Path) -> None:
-    """Create a directory and those above it for us alone, whatever the umask; one that exists stays as it is."""
+    """Create a directory and those above it for their owner alone, whatever the umask; one that exists stays so."""
     if directory.is_dir() or directory == directory.parent:
         return
     make_private(directory.parent)
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-        directory.chmod(0o700)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, 0o700)
+            hand_over(descriptor, to_owner_of=directory.parent)
+        finally:
+            os.close(descriptor)
+
+
+def create_private(path: Path) -> int:
+    """Create a file for the owner of its directory alone and return its descriptor; raises FileExistsError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    hand_over(descriptor, to_owner_of=path.parent)
+    return descriptor
+
+
+def hand_over(descriptor: int, *, to_owner_of: Path) -> None:
+    """As root, give away what we have just created beside what is another's, whom it would lock out.
+
+    By descriptor: at its path that other one may have put another file by now.
+    """
+    if os.geteuid() == 0:
+        owner = to_owner_of.stat()
+        with suppress(OSError):  # a root that may not, as in some containers
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+class Foreign(NamedTuple):
+    """What keeps us from a file that belongs to somebody else."""
+
+    said: str
+    remedy: str
+
+
+def foreign(path: Path) -> Foreign | None:
+    """Return whose a file is that we may not read and write; None for ours, and for what we may."""
+    import pwd
+    from shlex import quote
+
+    def name_of(user: int) -> str:
+        with suppress(KeyError):
+            return pwd.getpwuid(user).pw_name
+        return str(user)
+
+    try:
+        owner, place, us = path.stat().st_uid, path.parent.stat().st_uid, os.geteuid()
+    except OSError:
+        return None
+    if owner == us or os.access(path, os.R_OK | os.W_OK):
+        return None
+    said = f"{path} belongs to {name_of(owner)}"
+    if place == us:
+        return Foreign(said, f"Run: sudo chown {quote(name_of(us))} {quote(str(path))}")
+    return Foreign(said, f"Run it as {name_of(place)}, or name a directory of your own in EXOSMS_STATE_DIR.")
 
 
 @contextmanager
@@ -85,7 +137,10 @@ def alone(target: Path) -> Iterator[None]:
 def _lock(path: Path) -> int:
     import fcntl
 
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        descriptor = create_private(path)
+    except FileExistsError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 
@@ -117,6 +172,7 @@ def replace(target: Path, content: bytes, *, mode: int) -> None:
     with beside(target) as (descriptor, name):
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
             os.fchmod(descriptor, mode)
+            hand_over(descriptor, to_owner_of=target if target.exists() else target.parent)
             file.write(content)
             file.flush()
             os.fsync(descriptor)
