@@ -23,6 +23,7 @@ from exosms.exotel.transport import Transport
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
+from exosms.system.mounts import shared_file_system
 from exosms.system.times import in_india
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _RESOLVING = 10.0
 _SKEW = 60.0
 """Seconds that our clock may be off before it matters to pace, once keys and quiet hours."""
 
+_LOCAL = "Name a directory on a local disk in EXOSMS_STATE_DIR."
 _ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
 
 
@@ -191,6 +193,9 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     if directory is None:
         yield _misconfigured("ledger", "no home directory", "Set EXOSMS_STATE_DIR.")
         return
+    if shared := shared_file_system(directory / "ledger.db"):
+        said = f"{directory} is on a file system of other machines ({shared}), where the locks that keep a message"
+        yield warning("ledger", f"{said} from being sent twice may not hold", _LOCAL)
     try:
         if not (directory / "ledger.db").exists():
             yield _of_place(directory)
@@ -200,6 +205,7 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
         yield _misconfigured("ledger", f"{directory} cannot be used: {error.strerror}", _ELSEWHERE)
         return
     yield from _of_directory("ledger", directory, writable_by_others=0o077)
+    yield from _of_link(directory / "ledger.db")
     try:
         with closing(open_ledger.open(directory)) as ledger:
             messages, unknown = ledger.examine()
@@ -214,6 +220,16 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     if paused:
         said = f"Exotel asked this account to pause; {paused:.0f} s left"
         yield warning("pace", said, "Wait until then, or send with a lower --rate.")
+
+
+def _of_link(path: Path) -> Iterator[Check]:
+    """Warn of a ledger elsewhere that others can read: the mode of what a link points to is never changed."""
+    from shlex import quote
+
+    target = path.resolve()
+    mode = target.stat().st_mode & 0o777
+    if path.is_symlink() and mode & 0o077:
+        yield warning("ledger", f"others can read {target} (mode {mode:04o})", f"Run: chmod 600 {quote(str(target))}")
 
 
 def _of_place(directory: Path) -> Check:

@@ -140,6 +140,54 @@ def test_who_can_read_the_configuration(
         assert checks(exosms, "--config", str(file))[1]["configuration"]["grade"] == "warning"
 
 
+MOUNTS = {
+    # where it is mounted, as what, and whether that is told
+    "an NFS home": ("{home} - nfs4 server:/home", "nfs4"),
+    "a share with a blank in its name": ("{home}/a\\040b - cifs //server/share", "cifs"),
+    "sshfs": ("{home}/a\\040b/state - fuse.sshfs me@server:", "fuse.sshfs"),
+    "a local disk within an NFS home": ("{home} - nfs4 server:/home\n{home}/a\\040b - ext4 /dev/sda1", None),
+    "a share over a local disk": ("{home} - ext4 /dev/sda1\n{home} - 9p share", "9p"),
+    "a share with a name that only begins alike": ("{home}/a\\040 - nfs server:/", None),
+    "another share": ("/mnt - nfs server:/", None),
+    "a local disk": ("{home} - xfs /dev/sda1", None),
+    "no Linux": (None, None),
+}
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+@pytest.mark.parametrize(("mounted", "told"), MOUNTS.values(), ids=MOUNTS)
+def test_a_state_directory_that_other_machines_share(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, mounted: str | None, told: str | None, is_used: bool
+) -> None:
+    mounts, state = exosms.home / "mounts", exosms.home / "a b" / "state"
+    if mounted is not None:
+        lines = ["/ - ext4 /dev/root", *mounted.format(home=exosms.home).split("\n")]
+        mounts.write_text(
+            "".join(f"22 27 0:21 / {line} rw\n".replace(" - ", " rw,relatime shared:1 - ") for line in lines)
+        )
+    monkeypatch.setattr("exosms.system.mounts.MOUNTS", mounts)
+    env = {"EXOSMS_STATE_DIR": str(state)}
+    if is_used:
+        exosms("send", "--region", "sandbox", "--to", "9876543210", "--body", "Hi", env=env)
+    exit_code, found = checks(exosms, "--region", "sandbox", env=env)
+    assert (exit_code, found["ledger"]["grade"]) == (0, "warning" if told else "ok")
+    if told:
+        assert f"is on a file system of other machines ({told})" in found["ledger"]["said"]
+        assert found["ledger"]["remedy"] == "Name a directory on a local disk in EXOSMS_STATE_DIR."
+
+
+def test_a_ledger_that_is_a_link_to_what_others_can_read(exosms: Shell) -> None:
+    exosms("send", "--region", "sandbox", "--to", "9876543210", "--body", "Hi")
+    ledger, target = exosms.home / "state" / "ledger.db", exosms.home / "elsewhere.db"
+    ledger.rename(target)
+    ledger.symlink_to(target)
+    target.chmod(0o644)
+    exit_code, found = checks(exosms, "--region", "sandbox")
+    assert (exit_code, found["ledger"]["grade"]) == (0, "warning")
+    assert found["ledger"]["remedy"] == "Run: chmod 600 ~/elsewhere.db"
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
 def test_the_state_of_the_ledger(exosms: Shell) -> None:
     sandbox = ("--region", "sandbox")
     state = exosms.home / "state"
