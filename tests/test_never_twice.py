@@ -105,6 +105,39 @@ def test_a_key_whose_owner_is_stopped_is_not_waited_for_without_an_end(exosms: S
     assert err.endswith("exosms: once key 'k' is in use by another process; waiting for its result\n")
 
 
+def test_what_a_living_process_is_sending_is_not_for_a_person_to_decide(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, hangs)) as server:
+        owner = start(exosms, server, *ONE, "--once", "k")
+        until(lambda: server.complete_requests == 1)
+        refused = exosms("runs", "resolve", "--once", "k", "--as", "not_sent", "--json")
+        owner.kill()
+        owner.communicate()
+    assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["kind"]) == (5, 5, "guard")
+    said = f"The once key 'k' is in use by process {owner.pid}, which is still sending"
+    assert refused.json["error"]["message"] == said
+    assert said in refused.stderr
+    resolved = exosms("runs", "resolve", "--once", "k", "--as", "not_sent")
+    assert (resolved.exit_code, resolved.stdout) == (0, "1 message of the once key 'k': not_sent\n")
+    again = exosms("runs", "resolve", "--once", "k", "--as", "not_sent")
+    assert (again.exit_code, again.stderr) == (0, "exosms: the once key 'k' has no unknown messages\n")
+
+
+def test_a_run_that_a_living_process_is_sending_is_not_for_a_person_to_decide(exosms: Shell) -> None:
+    (exosms.home / "one.csv").write_text("to,body\n9876543210,x\n")
+    with Misbehaving(does(awaits_all, hangs)) as server:
+        file = str(exosms.home / "one.csv")
+        fixed = ("--base-url", server.url, "--from", "ACMEIN", "--yes", "--run", "june")
+        owner = exosms.start("bulk", file, *fixed, env=ACCOUNT)
+        until(lambda: server.complete_requests == 1)
+        refused = exosms("runs", "resolve", "june", "--as", "not_sent")
+        row = exosms("runs", "resolve", "june", "--as", "not_sent", "--row", "1")
+        owner.kill()
+        owner.communicate()
+    assert (refused.exit_code, refused.stdout, row.exit_code) == (5, "", 3)
+    assert f"The run june is being sent by process {owner.pid}" in refused.stderr
+    assert exosms("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+
+
 def test_a_second_attempt_is_claimed_before_it_leaves(exosms: Shell) -> None:
     with Misbehaving(answers(429, "", "Retry-After: 0"), does(awaits_all, hangs)) as server:
         process = start(exosms, server, *ONE, "--once", "k", "--retry-for", "5m")

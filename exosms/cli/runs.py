@@ -20,7 +20,7 @@ from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.ledger.messages import Ledger, State
-from exosms.ledger.runs import Journal
+from exosms.ledger.runs import Journal, being_sent
 from exosms.sms.message import Outcome
 from exosms.system.wording import counted
 
@@ -234,12 +234,18 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
 
 
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
-    if not ledger.has_key(once):
+    from exosms.send.one import UNSETTLED, in_use
+
+    if not ledger.with_key(once):
         raise InputError(
             f"No message was sent with the once key {once!r} from this machine",
             remedy="exosms log lists what was sent.",
         )
-    return ledger.resolve(once, outcome=outcome)
+    resolved = ledger.resolve(once, outcome=outcome)
+    unsettled = [entry for entry in ledger.with_key(once) if entry.state in UNSETTLED]
+    if unsettled and not resolved:
+        raise in_use(once, unsettled[0])
+    return resolved
 
 
 def _resolve_rows(journal: Journal, name: str, outcome: Outcome, row: int | None) -> int:
@@ -249,6 +255,8 @@ def _resolve_rows(journal: Journal, name: str, outcome: Outcome, row: int | None
         raise InputError(
             f"The run {name} has no unknown row {row}", remedy=f"exosms runs export {name} shows its rows."
         )
+    if not resolved and run.owner is not None:
+        raise being_sent(run)
     return resolved
 
 

@@ -279,10 +279,10 @@ class Ledger:
         owners = {sid: Place(*place) for sid, *place in found}
         return {place for place, sid in sids.items() if owners.setdefault(sid, place) != place}
 
-    def has_key(self, once_key: str) -> bool:
-        """Tell whether a message was ever sent with this once key."""
+    def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
+        """Return the messages that were ever sent with this once key, or are on their way with it."""
         with translated():
-            return bool(self._entries("WHERE once_key = ?", (once_key,)))
+            return self._entries("WHERE once_key = ?", (once_key,))
 
     def resolve(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""

@@ -128,10 +128,7 @@ class Journal:
         with reclaimed(self._database) as connection:
             holder = self._runs("WHERE id = ?", run.id)[0].owner
             if holder not in {None, owner}:
-                raise GuardError(
-                    f"The run {run.name} is being sent by process {process_of(holder or '')}",
-                    remedy="Wait for it, or stop it first.",
-                )
+                raise being_sent(run._replace(owner=holder))
             connection.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run.id))
         return self.run(run.name)
 
@@ -400,6 +397,14 @@ class Journal:
 
 def _strange_rows() -> LedgerError:
     return LedgerError("The ledger does not have the rows that were sent, each of them once", remedy=REPLACE)
+
+
+def being_sent(run: Run) -> GuardError:
+    """Return what keeps a run that a living process has from everybody else."""
+    return GuardError(
+        f"The run {run.name} is being sent by process {process_of(run.owner or '')}",
+        remedy="Wait for it, or stop it first.",
+    )
 
 
 def already_on_its_way(run: Run) -> GuardError:

@@ -28,7 +28,8 @@ _SHORT_PAUSE = 5.0
 
 _KEPT_BACK = "Nothing was sent: the command stopped before this message."
 
-_UNSETTLED = {State.IN_FLIGHT, State.WAITING}
+UNSETTLED = {State.IN_FLIGHT, State.WAITING}
+"""Where a message is on its way: a living process has it."""
 
 
 class Dispatcher(NamedTuple):
@@ -178,7 +179,7 @@ class Dispatcher(NamedTuple):
         """
         told = False
         while used := self.session.ledger.used(once, recipient=message.to, account=self.session.account):
-            if used.state not in _UNSETTLED:
+            if used.state not in UNSETTLED:
                 return used
             if not told:
                 self.session.tell(f"once key {once.key!r} is in use by another process; waiting for its result")
@@ -199,7 +200,7 @@ class Dispatcher(NamedTuple):
 def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | None) -> Receipt:
     """Return what sending would come to as far as that can be known, which is planned or skipped."""
     used = ledger.used(once, recipient=message.to, account=account, rewrite=False) if once else None
-    if used and used.state not in _UNSETTLED:
+    if used and used.state not in UNSETTLED:
         return used_before(used)
     return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 
