@@ -7,10 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Shell
 from misbehaving import Connection, Misbehaving, Step, accepts, answer, answers, awaits_all, does, hangs, says
+
+from exosms.system.files import alone
 
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -271,3 +274,32 @@ def test_a_closed_standard_output_changes_nothing_about_what_is_sent(exosms: She
     assert process.returncode == 0
     assert b"Traceback" not in err
     assert b"BrokenPipe" not in err
+
+
+WAITING = {
+    "send": ("send", "--to", "9876543210", "--body", "x"),
+    "bulk": ("bulk", "one.csv", "--yes"),
+    "status": ("status", "5" * 32),
+    "runs resume": ("runs", "resume", "june"),
+}
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("argv", WAITING.values(), ids=WAITING)
+def test_a_signal_ends_the_wait_for_another_process_that_changes_the_ledger(
+    exosms: Shell, argv: tuple[str, ...], signum: int, exit_code: int
+) -> None:
+    state = exosms.home / "state"
+    state.mkdir()
+    (exosms.home / "one.csv").write_text("to,body\n9876543210,x\n")
+    with alone(state / "ledger.db", within=0):
+        process = exosms.start(*argv, "--region", "sandbox", "--json", cwd=exosms.home)
+        opened = Path(f"/proc/{process.pid}/fd")
+        try:
+            until(lambda: any(fd.resolve().name == ".ledger.db.lock" for fd in opened.iterdir()))
+            process.send_signal(signum)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, json.loads(out)["exit_code"]) == (exit_code, exit_code)
+    assert b"interrupted by" in err

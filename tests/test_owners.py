@@ -77,7 +77,7 @@ def strangers(directory: Path, user: pwd.struct_passwd) -> list[str]:
 
 
 def test_what_root_creates_while_it_sends_is_the_users(state: Path, user: pwd.struct_passwd) -> None:
-    with closing(Ledger.open(state)) as ledger, alone(state / "ledger.db"):
+    with closing(Ledger.open(state)) as ledger, alone(state / "ledger.db", within=20):
         ledger.claim(MESSAGE, account="acme1", profile=None)
         names = {path.name for path in state.iterdir()}
         assert names == {"ledger.db", "ledger.db-wal", "ledger.db-shm", "owners", ".ledger.db.lock"}
@@ -89,7 +89,7 @@ def test_the_user_goes_on_where_root_was_killed(exosms: Shell, state: Path, user
     def claim_and_die() -> None:
         ledger = Ledger.open(state)
         ledger.claim(MESSAGE, account="acme1", profile=None)
-        with alone(state / "ledger.db"):
+        with alone(state / "ledger.db", within=20):
             os._exit(9)
 
     process = fork.Process(target=claim_and_die)

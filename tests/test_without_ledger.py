@@ -17,6 +17,7 @@ from misbehaving import Misbehaving, accepts, answers
 from exosms.ledger import database
 from exosms.ledger.messages import Ledger
 from exosms.sms.rate import Rate
+from exosms.system.files import alone
 
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -143,6 +144,22 @@ def test_a_ledger_that_somebody_keeps_locked_holds_nothing_back(
         sent = exosms(*argv(server, *TWO), env=ACCOUNT)
         assert (sent.exit_code, server.requests) == (0, 2)
         assert sent.stderr.count("database is locked; continuing without a ledger") == 1
+
+
+def test_a_ledger_that_somebody_keeps_changing_holds_nothing_back(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one who was stopped while it brought the tables up to date."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
+    (exosms.home / "state").mkdir()
+    ledger = exosms.home / "state" / "ledger.db"
+    with Misbehaving(*[answers(200, GOOD)] * 2) as server, alone(ledger, within=0):
+        refused = exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT)
+        assert (refused.exit_code, server.requests) == (4, 0)
+        assert "Another process is using it: run it again later." in refused.stderr
+        sent = exosms(*argv(server, *TWO), env=ACCOUNT)
+        assert (sent.exit_code, server.requests) == (0, 2)
+        assert sent.stderr.count(f".{ledger.name}.lock: another process holds it; continuing without a ledger") == 1
 
 
 def test_a_pause_that_can_still_be_read_is_kept(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,8 @@ class Database:
 def _unlocked(error: OSError) -> LedgerError:
     others = foreign(Path(error.filename)) if error.filename else None
     said = others.said if others else f"{error.filename}: {error.strerror}"
-    return LedgerError(f"The ledger cannot be locked: {said}", remedy=others.remedy if others else MEND)
+    remedy = _REMEDIES[sqlite3.SQLITE_BUSY] if error.errno == errno.EBUSY else MEND
+    return LedgerError(f"The ledger cannot be locked: {said}", remedy=others.remedy if others else remedy)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -215,7 +216,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
     with ExitStack() as lock:
         try:
-            lock.enter_context(alone(path))
+            lock.enter_context(alone(path, within=BUSY_TIMEOUT))
         except OSError as error:
             raise _unlocked(error) from error
         yield

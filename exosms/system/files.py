@@ -3,10 +3,14 @@
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+_LOOK = 0.01
+"""Seconds between looks at a lock that another process holds."""
 
 CHANGED = "it was written to while it was read, so it may be incomplete"
 
@@ -117,16 +121,18 @@ def foreign(path: Path) -> Foreign | None:
 
 
 @contextmanager
-def alone(target: Path) -> Iterator[None]:
+def alone(target: Path, *, within: float) -> Iterator[None]:
     """Keep other processes from changing the file, by a lock beside it that nobody finds afterwards.
 
-    Raises OSError where the directory cannot be written.
+    Raises OSError where the directory cannot be written, and with EBUSY if another process holds the lock for so
+    many seconds: it may be stopped.
     """
     lock = target.parent / f".{target.name}.lock"  # not with_name: the root has none
-    descriptor = _lock(lock)
+    until = time.monotonic() + within
+    descriptor = _lock(lock, until)
     while not _is_that_file(lock, descriptor):  # its holder removed it while we waited
         os.close(descriptor)
-        descriptor = _lock(lock)
+        descriptor = _lock(lock, until)
     try:
         yield
     finally:
@@ -134,15 +140,28 @@ def alone(target: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock(path: Path) -> int:
-    import fcntl
-
+def _lock(path: Path, until: float) -> int:
     try:
         descriptor = create_private(path)
     except FileExistsError:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    while not _take(descriptor):
+        if time.monotonic() > until:
+            os.close(descriptor)
+            raise OSError(errno.EBUSY, "another process holds it", str(path))
+        time.sleep(_LOOK)
     return descriptor
+
+
+def _take(descriptor: int) -> bool:
+    """Take a lock and return whether we have it now: another process may have it."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_that_file(path: Path, descriptor: int) -> bool:

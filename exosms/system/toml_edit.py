@@ -17,6 +17,9 @@ from exosms.system.toml import AccessCheck, TomlFormat, loads, parse, read_file
 
 _BOM = "\ufeff"
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_LONGEST_EDIT = 30.0
+"""Seconds to wait for another process that changes the same file."""
+
 _JOINERS = "\u200c\u200d"
 
 
@@ -32,7 +35,7 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
     target = Path(os.path.realpath(path))
     try:
         files.make_private(target.parent)
-        with files.alone(target):
+        with files.alone(target, within=_LONGEST_EDIT):
             file = read_file(path, target, form, check)
             content = (file.content if file else b"") or f"version = {form.version}\n".encode()
             before = parse(path, content, form)
