@@ -521,8 +521,8 @@ LEDGER = (
     Mutant(
         "every answer may accept",
         "exotel/client.py",
-        "        items = wire.read(reply.body)\n        if 200 <= reply.status < 300:",
-        "        items = wire.read(reply.body)\n        if 200 <= reply.status < 600:",
+        "        if 200 <= reply.status < 300:\n            return accepted(",
+        "        if 200 <= reply.status < 600:\n            return accepted(",
         _met("http: 500 with a Sid"),
     ),
     Mutant(

@@ -105,7 +105,9 @@ def test_a_key_whose_owner_is_stopped_is_not_waited_for_without_an_end(exosms: S
     assert (error["kind"], error["retry"], error["meaning"]) == ("guard", "decide", "Nothing was sent.")
     said = f"The once key 'k' is in use by process {owner.pid}, which is still sending"
     assert error["message"] == said
-    assert err.endswith("exosms: once key 'k' is in use by another process; waiting for its result\n")
+    assert (
+        f"in use by another process; waiting for its result\nexosms: error: +919876543210: not_sent: {said}\n" in err
+    )
 
 
 def test_what_a_living_process_is_sending_is_not_for_a_person_to_decide(exosms: Shell) -> None:

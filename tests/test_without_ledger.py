@@ -153,7 +153,7 @@ def test_a_ledger_that_somebody_keeps_changing_holds_nothing_back(
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     (exosms.home / "state").mkdir()
     ledger = exosms.home / "state" / "ledger.db"
-    with Misbehaving(*[answers(200, GOOD)] * 2) as server, alone(ledger, within=0):
+    with Misbehaving(*[accepts] * 2) as server, alone(ledger, within=0):
         refused = exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT)
         assert (refused.exit_code, server.requests) == (4, 0)
         assert "Another process is using it: run it again later." in refused.stderr
