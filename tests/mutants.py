@@ -280,15 +280,15 @@ LEDGER = (
     Mutant(
         "a key is free while it is used",
         "ledger/messages.py",
-        "('accepted', 'unknown', 'in_flight', 'waiting')",
-        "('accepted', 'unknown')",
+        "('unknown', 'in_flight', 'waiting')",
+        "('unknown')",
         (_HELD,),
     ),
     Mutant(
         "an unknown message frees its key",
         "ledger/messages.py",
-        "('accepted', 'unknown', 'in_flight', 'waiting')",
-        "('accepted', 'in_flight', 'waiting')",
+        "('unknown', 'in_flight', 'waiting')",
+        "('in_flight', 'waiting')",
         (_HELD,),
     ),
     Mutant(

@@ -355,15 +355,18 @@ class Ledger:
         self, once: OnceKey, recipient: str, account: str, now: float, *, rewrite: bool = True
     ) -> LedgerEntry | None:
         reclaim_messages(self.database)
+        same = "once_key = ?1 AND recipient = ?2 AND account = ?3"  # of those that were accepted, the last one counts
         entries = self._entries(
-            "WHERE once_key = ? AND recipient = ? AND account = ?"
-            " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+            f"WHERE {same} AND (state IN ('unknown', 'in_flight', 'waiting')"
+            f" OR id = (SELECT max(+id) FROM messages WHERE {same} AND state = 'accepted'))",
             (once.key, recipient, account),
         )
-        accepted = [entry for entry in entries if entry.state is State.ACCEPTED]
-        if accepted and (held := self._held(accepted[-1], once, now, rewrite=rewrite)):
-            return held
-        return next((entry for entry in reversed(entries) if entry.state is not State.ACCEPTED), None)
+        for entry in sorted(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), reverse=True):
+            if entry.state is not State.ACCEPTED:
+                return entry
+            if held := self._held(entry, once, now, rewrite=rewrite):
+                return held
+        return None
 
     def _held(self, entry: LedgerEntry, once: OnceKey, now: float, *, rewrite: bool) -> LedgerEntry | None:
         """Return an accepted entry if it holds its key now; a time of it that cannot be right counts as now."""
