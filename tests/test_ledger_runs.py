@@ -208,7 +208,8 @@ def test_a_run_that_ended_long_ago_holds_what_became_of_it_lately(
         assert journal.claim(new, [same]) == ([], [same], [])
 
 
-def test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then() -> None:
+@pytest.mark.parametrize("later", [0.0, 6 * HOUR])
+def test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then(later: float) -> None:
     clock = Clock()
     with closing(Ledger.in_memory(clock=clock)) as ledger:
         journal, old, (row,) = begun(ledger, 1)
@@ -218,6 +219,7 @@ def test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then() -> None:
         _answered(journal, old, row)
         clock.now -= 6 * HOUR
         journal.release(old, exit_code=0)
+        clock.now += later
         assert journal.claim(new, [same]) == ([], [same], [])
 
 
