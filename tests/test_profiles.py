@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from exosms.config import config_file
+from exosms.config import config_file, credentials
 from exosms.config.account import Region, parse_base_url, parse_region
 from exosms.config.config_file import remove_profile, save_profile, use_profile
 from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, split_command
@@ -1126,6 +1127,26 @@ except ConfigError as error:
         [sys.executable, "-c", source], capture_output=True, text=True, timeout=20, check=True, start_new_session=True
     )
     assert (result.stdout, result.stderr) == (f"The token_command {sys.executable} took longer than 2 s\n", "")
+
+
+def test_a_child_that_holds_the_output_of_a_token_command_is_not_waited_for(tmp_path: Path) -> None:
+    """An agent that the command leaves behind lives on."""
+    agents = tmp_path / "agents"
+    script = f"sleep 60 & echo $! >> {agents}; echo {TOKEN}"
+    try:
+        assert shell(script, timeout=5).fetch(environ=dict(os.environ), warn=pytest.fail).reveal() == TOKEN
+        os.kill(int(agents.read_text()), 0)  # raises if it is gone
+        with pytest.raises(ConfigError, match="ended with exit code 3"):
+            shell(f"{script}; exit 3", timeout=5).fetch(environ=dict(os.environ), warn=pytest.fail)
+    finally:
+        for agent in agents.read_text().split():
+            os.kill(int(agent), signal.SIGKILL)
+
+
+def test_a_child_may_finish_the_output_of_a_token_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "TOKEN_COMMAND_GRACE", 20)
+    script = f"(sleep 0.2; printf {TOKEN[2:]}) & printf {TOKEN[:2]}"
+    assert shell(script).fetch(environ=dict(os.environ), warn=pytest.fail).reveal() == TOKEN
 
 
 def test_a_token_command_gets_no_input() -> None:

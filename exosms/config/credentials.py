@@ -8,12 +8,16 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
 from exosms.system.files import read_small
+from exosms.system.signals import LOOK
 
 if TYPE_CHECKING:
     import subprocess
 
 TOKEN_COMMAND_TIMEOUT = 30.0
 """Seconds that a token command may take."""
+
+TOKEN_COMMAND_GRACE = 0.2
+"""Seconds that what a token command started gets to finish its output, once the command itself has ended."""
 
 LONGEST_TOKEN = 64 * 1024
 """Bytes of a token file or of a token command's output; a real token has a few dozen."""
@@ -229,23 +233,31 @@ def _end(process: "subprocess.Popen[bytes]", *, whole_group: bool) -> None:
 
 
 def _output_within(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[int | None, bytes]:
-    """Return exit code and output; ``communicate`` would keep any amount of output and name the arguments."""
+    """Return exit code and output, without waiting for a child that outlives the program and holds its output.
+
+    ``communicate`` would do that, keep any amount of output and name the arguments.
+    """
     import selectors
     import subprocess
     import time
 
     deadline = time.monotonic() + seconds
+    has_ended = False
     output = b""
     with selectors.DefaultSelector() as selector:
         stdout = cast("IO[bytes]", process.stdout)  # it is a pipe
         selector.register(stdout, selectors.EVENT_READ)
         while len(output) <= LONGEST_TOKEN:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                return None, b""
-            chunk = os.read(stdout.fileno(), 65536)
-            if not chunk:
-                break
-            output += chunk
+            if not has_ended and process.poll() is not None:
+                has_ended, deadline = True, min(deadline, time.monotonic() + TOKEN_COMMAND_GRACE)
+            left = max(0.0, deadline - time.monotonic())
+            if selector.select(left if has_ended else min(left, LOOK)):
+                chunk = os.read(stdout.fileno(), 65536)
+                if not chunk:
+                    break
+                output += chunk
+            elif not left:
+                return (process.returncode, output) if has_ended else (None, b"")
         else:
             return 0, output
     try:
