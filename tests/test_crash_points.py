@@ -64,7 +64,8 @@ def judged(run: dict[str, Any], server: FaultyExotel) -> Tally:
 def judged_everywhere(home: Path, manner: str, faults: float) -> tuple[Tally, list[dict[str, Any]], str]:
     """Return what all places came to, what came of each, and what was said on standard error."""
     started = time.monotonic()
-    with FaultyExotel(faults=faults, seed=7, kinds=("part of the reply", "another order", "reset")) as server:
+    kinds = ("part of the reply", "another order", "reset", "refused unlike, swapped")
+    with FaultyExotel(faults=faults, seed=7, kinds=kinds) as server:
         runs, err = struck_everywhere(home, manner, server)
         tallies = [judged(run, server) for run in runs]
     total = Tally(faults=server.faults + len(runs) - 1, seconds=time.monotonic() - started)
