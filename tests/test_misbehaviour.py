@@ -1030,6 +1030,17 @@ def test_a_name_that_does_not_resolve_was_not_sent(code: int, exosms: Shell, mon
     assert told(result) == truth(Case("does not resolve", does(), UNAVAILABLE))
 
 
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_name_that_is_too_long_for_dns_was_not_sent(exosms: Shell, proxy: bool) -> None:
+    long = f"{'x' * 64}.example.test"
+    env = {"HTTPS_PROXY": f"http://walter:canaryproxypassword@{long}:3128"} if proxy else {}
+    url = "https://sms.example.test" if proxy else f"https://{long}"
+    result = send(exosms, url, "--retry-for", "0", env=env)
+    assert told(result) == truth(Case("a long name", does(), UNAVAILABLE))
+    assert "no connection: the host's name cannot be one" in result.stdout
+    assert all(canary not in result.stdout + result.stderr for canary in CANARIES)
+
+
 def test_a_name_that_takes_for_ever_to_resolve_was_not_sent(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     enough = threading.Event()
 

@@ -213,6 +213,8 @@ def explain(error: BaseException, progress: RequestProgress) -> NoAnswer:
     """Translate httpx's exception; one that this table does not know is a bug and is raised."""
     import httpx
 
+    if isinstance(error, UnicodeError) and not progress.begun:  # Python does not ask DNS for a label of 64 letters
+        return NoAnswer(written=False, fault=Fault.RESOLVE_OR_CONNECT, detail="the host's name cannot be one")
     if not isinstance(error, httpx.TransportError):
         raise error
     return NoAnswer(written=progress.written, fault=_fault_of(error, progress), detail=str(error))
