@@ -253,8 +253,9 @@ def _form(body: bytes, content_type: str) -> dict[str, str]:
     """Read the fields; each ``To[]`` is one more recipient, as PHP and Rails write an array."""
     if len(body) > LARGEST_REQUEST:
         raise RefusedError(413, message="Request Entity Too Large")
-    if content_type.partition(";")[0].strip().lower() != _FORM:
-        raise RefusedError(400, 40500, f"Invalid Parameters: the body must be {_FORM}, not {content_type[:80]}")
+    media_type = content_type.partition(";")[0].strip()
+    if media_type.lower() != _FORM:
+        raise RefusedError(400, 40500, f"Invalid Parameters: the body must be {_FORM}, not {media_type[:80]}")
     form: dict[str, str] = {}
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
