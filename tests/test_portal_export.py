@@ -109,6 +109,9 @@ REFUSED = {
     "an id as a float with a comma": ('"1,10716E+18",OTP,A', 2, "TEMPLATE_ID", "id_destroyed"),
     "an id with trailing zeros": ("1107160000000120000,OTP,A", 2, "TEMPLATE_ID", "id_destroyed"),
     "is not valid": (",OTP,A", 2, "TEMPLATE_ID", "missing"),
+    "18 digits": (f"{ID[:-1]},OTP,A", 2, "TEMPLATE_ID", "id_invalid"),
+    "a marker of MSG91": (f"{ID},OTP,Dear ##name##", 2, "TEMPLATE_CONTENT", "marker"),
+    "a broken marker": (f"{ID},OTP,Dear {{#var}}", 2, "TEMPLATE_CONTENT", "marker"),
     "an id that is a word": ("pending,OTP,A", 2, "TEMPLATE_ID", "id_invalid"),
     "no text": (f"{ID},OTP,", 2, "TEMPLATE_CONTENT", "missing"),
     "a blank text": (f"{ID},OTP,&nbsp; ", 2, "TEMPLATE_CONTENT", "missing"),
@@ -122,25 +125,24 @@ REFUSED = {
 def test_a_bad_row_is_refused_with_its_place(
     tmp_path: Path, rows: str, line: int, column: str | None, kind: str
 ) -> None:
-    with pytest.raises(portal_export.ExportError) as raised:
-        portal_export.read(file(tmp_path, HEAD + rows + "\n"))
-    assert [(each.row, each.column, each.kind) for each in raised.value.problems] == [(line, column, kind)]
+    export = portal_export.read(file(tmp_path, f"{HEAD}{OTHER},OTP,good\n{rows}\n"))
+    assert [(each.row, each.column, each.kind) for each in export.problems] == [(line + 1, column, kind)]
+    assert [each.text for each in export.templates] == ["good"]
 
 
 @pytest.mark.parametrize("number", [1107160000000000000, 1.10716e18, 1107160000000012288, float(ID)])
 def test_an_id_that_a_workbook_rounded_is_refused(tmp_path: Path, number: float) -> None:
     book = workbook(["TEMPLATE_ID", "BODY"], [ID, "A"], [number, "B"])
-    with pytest.raises(portal_export.ExportError) as raised:
-        portal_export.read(file(tmp_path, book))
-    assert [(each.row, each.kind) for each in raised.value.problems] == [(3, "id_destroyed")]
+    assert [(each.row, each.kind) for each in portal_export.read(file(tmp_path, book)).problems] == [
+        (3, "id_destroyed")
+    ]
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     content = f"ID,x\nTEMPLATE_ID,Header,Category,Message\n1E+18,VM-ACMEIN-S,Banking,\n{ID},ACMEIN,Promotional,A\n"
-    with pytest.raises(portal_export.ExportError) as raised:
-        portal_export.read(file(tmp_path, content))
-    told = [(each.row, each.column, each.kind) for each in raised.value.problems]
-    assert told == [
+    export = portal_export.read(file(tmp_path, content))
+    assert [each.text for each in export.templates] == ["A"]
+    assert [(each.row, each.column, each.kind) for each in export.problems] == [
         (3, "TEMPLATE_ID", "id_destroyed"),
         (3, "Message", "missing"),
         (3, "Header", "header"),
@@ -194,6 +196,71 @@ def test_several_headers_are_noted(tmp_path: Path, cell: str, senders: tuple[str
     assert [note.kind for note in export.notes] == ["header"] * noted
 
 
+STATUSES = {
+    "REGISTERED VIA AIRTEL": True,
+    "Whitelisted": True,
+    "WHITELISTED ON VI": True,
+    "active": True,
+    "Approved by TRAI": True,
+    "approved.": True,
+    "Registered": True,
+    "Inactive": False,
+    "Not approved": False,
+    "Blacklisted": False,
+    "Registration pending": False,
+    "Activation pending": False,
+    "Approval awaited": False,
+    "Deactivated": False,
+    "": False,
+    "live": False,
+}
+
+
+@pytest.mark.parametrize(("status", "counts"), STATUSES.items())
+def test_a_status_counts_by_its_first_word(tmp_path: Path, status: str, counts: bool) -> None:
+    content = f"TEMPLATE_ID,BODY,STATUS\n{OTHER},B,Approved\n{ID},A,{status}\n"
+    assert [each.text for each in portal_export.read(file(tmp_path, content)).templates] == ["B", *["A"] * counts]
+
+
+@pytest.mark.parametrize("status", ["Live", "LIVE", "live ", "on-air", "Onair", "Ok by Jio"])
+def test_a_status_counts_that_is_said_to(tmp_path: Path, status: str) -> None:
+    content = f"TEMPLATE_ID,BODY,STATUS\n{ID},A,{status}\n{OTHER},B,Delivered\n"
+    words = ["live", "On Air", "ok by JIO"]
+    assert [each.text for each in portal_export.read(file(tmp_path, content), approved=words).templates] == ["A"]
+
+
+TYPES = {
+    "Type": ("Type", "Promotional", "promotional", []),
+    "Content Type": ("Content Type", "Service Explicit", "transactional_opt_in", []),
+    "DLT Type": ("DLT Type", "Service Implicit", "transactional", []),
+    "Message Type": ("Message Type", "Transactional", "transactional", []),
+    "one word": ("TYPE", "Implicit", "transactional", []),
+    "of something else": ("Content Type", "Unicode", None, ["Content Type"]),
+    "of messages": ("Message Type", "Text", None, ["Message Type"]),
+    "empty": ("Type", "", None, ["Type"]),
+}
+
+
+@pytest.mark.parametrize(("head", "cell", "kind", "unread"), TYPES.values(), ids=TYPES)
+def test_a_column_of_types_is_one_if_its_cells_say_so(
+    tmp_path: Path, head: str, cell: str, kind: str | None, unread: list[str]
+) -> None:
+    export = portal_export.read(file(tmp_path, f"TEMPLATE_ID,BODY,{head}\n{ID},A,{cell}\n"))
+    assert [each.type for each in export.templates] == [kind]
+    assert list(export.unread) == unread
+
+
+def test_of_two_columns_of_types_the_one_with_categories_is_read(tmp_path: Path) -> None:
+    content = f"TEMPLATE_ID,BODY,Content Type,Type\n{ID},A,Text,Promotional\n"
+    export = portal_export.read(file(tmp_path, content))
+    assert ([each.type for each in export.templates], export.unread) == (["promotional"], ["Content Type"])
+
+
+def test_the_name_of_the_sender_is_the_header(tmp_path: Path) -> None:
+    export = portal_export.read(file(tmp_path, f"TEMPLATE_ID,BODY,Sender Name\n{ID},A,ACMEIN\n"))
+    assert export.templates[0].senders == ("ACMEIN",)
+
+
 def test_a_column_can_be_named(tmp_path: Path) -> None:
     columns = {portal_columns.ExportField.ID: "dlt ref", portal_columns.ExportField.TEXT: "SMS"}
     content = f"TEMPLATE_ID,DLT Ref.,sms,body\nx,{ID},A,B\n"
@@ -208,7 +275,6 @@ def test_a_column_that_is_left_aside_is_told(tmp_path: Path) -> None:
 
 ODD = {
     "a swapped id": ("1101160000000012345,A,ACMEIN", "id_unusual"),
-    "18 digits": (f"{ID[:-1]},A,ACMEIN", "id_unusual"),
     "a long header": (f"{ID},A,ACMEINDIA", "header"),
 }
 
@@ -242,8 +308,9 @@ def test_every_kind_of_cell_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [ID, str(int(float(ID)))])
 def test_an_id_that_is_a_number_is_refused_as_rounded(tmp_path: Path, number: str) -> None:
     rounded = HAND_MADE.replace(b't="str"', b"").replace(ID.encode(), number.encode())
-    with pytest.raises(portal_export.ExportError, match=r"row 7: .* it is stored as a number and was rounded"):
-        portal_export.read(file(tmp_path, xlsx(rounded, STRINGS)))
+    [problem] = portal_export.read(file(tmp_path, xlsx(rounded, STRINGS))).problems
+    assert problem.row == 7
+    assert problem.message.endswith("it is stored as a number and was rounded")
 
 
 UNREADABLE = {
@@ -341,10 +408,52 @@ type = "promotional"
     )
 
 
-def test_what_only_looks_like_a_marker_is_refused(exosms: Shell, tmp_path: Path) -> None:
-    result = imported(exosms, tmp_path, EXPORT.replace("Sale! - Acme", "Sale of {#var# - Acme"))
+@pytest.mark.parametrize("as_sheet", [False, True])
+def test_the_good_rows_are_imported_and_the_others_listed(exosms: Shell, tmp_path: Path, as_sheet: bool) -> None:
+    rows = [
+        ["Template ID", "Template Name", "Content", "Status", "Circle", "Type"],
+        [ID, "OTP", "{#var#} is your OTP. - Acme", "REGISTERED VIA AIRTEL", "Delhi", "Service Implicit"],
+        [OTHER, "Hello", "Dear ##name##, hello. - Acme", "Whitelisted", "Delhi", "Promotional"],
+        ["12", "Twelve", "Hello. - Acme", "Whitelisted", "Delhi", "Promotional"],
+        ["1107160000000077777", "New", "Hello. - Acme", "Live", "Delhi", "Promotional"],
+    ]
+    content = workbook(*rows) if as_sheet else "".join(f"{';'.join(row)}\n" for row in rows)
+    label, path = "row" if as_sheet else "line", str(tmp_path / "t.toml")
+    marker = (
+        "##name## at offset 5 is a marker of another notation, which nothing fills in. Write {#var#}, or a typed"
+        " marker such as {#numeric#}, exactly as the DLT portal has it, and the names into variables: name."
+    )
+    result = imported(exosms, tmp_path, content)
+    assert result == Result(
+        3,
+        f"refused\t{label} 3\tContent\t{marker}\n"
+        f"refused\t{label} 4\tTemplate ID\tThe DLT template id '12' is not valid: it must have 19 digits\n"
+        "added\totp\n",
+        "exosms: left out, because they are not approved: 1 Live\n"
+        "exosms: columns that were not read: Circle\n"
+        f"exosms: error: 2 rows of {tmp_path}/export.csv cannot be imported: {label} 3, {marker} (and 1 more)\n"
+        "  Fix the file, or export it again.\n",
+    )
+    assert [each["name"] for each in exosms("template", "list", "--templates", path, "--json").json["templates"]] == [
+        "otp"
+    ]
+    document = imported(exosms, tmp_path, content, "--approved", "LIVE", "--json").json
+    assert (document["exit_code"], document["added"], document["unchanged"]) == (3, ["new"], ["otp"])
+    assert (document["not_approved"], document["columns_not_read"]) == ({}, ["Circle"])
+    assert [(each["row"], each["kind"]) for each in document["problems"]] == [(3, "marker"), (4, "id_invalid")]
+    assert document["error"]["kind"] == "rejected"
+
+
+def test_bad_rows_are_told_before_what_needs_a_yes(exosms: Shell, tmp_path: Path) -> None:
+    imported(exosms, tmp_path, EXPORT)
+    before = (tmp_path / "t.toml").read_text()
+    result = imported(
+        exosms, tmp_path, EXPORT.replace("Sale! - Acme", "Sale of {#var# - Acme").replace("your", "the")
+    )
     assert result.exit_code == 3
     assert "{#var# at offset 8 is not spelled as a marker" in result.stderr
+    assert "1 template would change: otp-login (text)\n  Nothing was changed. Add --yes" in result.stderr
+    assert (tmp_path / "t.toml").read_text() == before
 
 
 def test_the_same_export_again_changes_nothing(exosms: Shell, tmp_path: Path) -> None:
@@ -362,7 +471,9 @@ def test_the_same_export_again_changes_nothing(exosms: Shell, tmp_path: Path) ->
         "rows": 3,
         "not_approved": {"Rejected": 1},
         "repeated": 0,
+        "columns_not_read": [],
         "notes": [],
+        "problems": [],
         "error": None,
     }
     assert (tmp_path / "t.toml").stat().st_ino == before.st_ino
@@ -425,8 +536,8 @@ def test_the_file_s_place_is_told_with_each_note(exosms: Shell, tmp_path: Path) 
     )
 
 
-def test_a_refused_file_changes_nothing_and_tells_everything(exosms: Shell, tmp_path: Path) -> None:
-    content = f"{HEAD}1.1E+18,A,B\n{ID},A,\n{OTHER},A,B\n"
+def test_a_file_without_a_good_row_changes_nothing_and_tells_everything(exosms: Shell, tmp_path: Path) -> None:
+    content = f"{HEAD}1.1E+18,A,B\n{ID},A,\n"
     result = imported(exosms, tmp_path, content)
     assert result.exit_code == 3
     assert [line.split("\t")[:3] for line in result.stdout.splitlines()] == [

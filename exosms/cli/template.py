@@ -14,7 +14,7 @@ from exosms.cli.commands import group
 from exosms.cli.output.out import Document, Out
 from exosms.cli.output.tables import draw_table, stacked
 from exosms.config.settings import AccountOptions, resolve, templates_path
-from exosms.errors import ExitCode, InputError, UsageError
+from exosms.errors import ExitCode, GuardError, InputError, UsageError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
 from exosms.system.wording import counted
@@ -24,7 +24,7 @@ from exosms.templates.registry import Registered, Registry
 if TYPE_CHECKING:
     from exosms.templates.lint import LintNotice
     from exosms.templates.portal_columns import ExportField
-    from exosms.templates.portal_export import Export, ExportError, ExportNotice
+    from exosms.templates.portal_export import Export, ExportNotice
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 """Names for people: beside the longer ones an id has no room in 40 columns."""
@@ -180,7 +180,7 @@ def remove(
 
 def import_(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XLSX file exported by a DLT portal.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or a sheet exported by a DLT portal.")],
     column: Annotated[
         list[str] | None,
         o.option(
@@ -198,11 +198,21 @@ def import_(
             show_default=False,
         ),
     ] = None,
+    approved: Annotated[
+        list[str] | None,
+        o.option(
+            "--approved",
+            metavar="WORD",
+            help="A status that counts beside approved, registered, active and whitelisted; can be repeated.",
+        ),
+    ] = None,
     place: o.TemplateFile,
     yes: Annotated[bool, o.option("-y", "--yes", help="Update templates that are already there.")] = False,
     out: o.Printer,
 ) -> int:
-    """Import the approved templates that a DLT portal exported; if one cannot be read, none is imported.
+    """Import the approved templates that a DLT portal exported.
+
+    Rows that cannot be taken are listed with the reason, and the others are imported: exit code 3.
 
     exosms template import templates.xlsx
 
@@ -213,14 +223,19 @@ def import_(
     from exosms.templates import portal_export
 
     path = _path(place)
-    try:
-        export = portal_export.read(file, columns=columns, default=type_)
-    except portal_export.ExportError as error:
-        return _refuse(out, error)
+    export = portal_export.read(file, columns=columns, default=type_, approved=approved or ())
     for note in export.notes:
         out.warn(_placed(note, export.label))
-    _tell(out, path, edit_file.store(path, export.templates, replace=yes), export=export)
-    return ExitCode.OK
+    error = _refused(out, file, export) if export.problems else None
+    try:
+        saved = edit_file.store(path, export.templates, replace=yes) if export.templates else edit_file.Saved()
+    except GuardError as guard:
+        if error is None:
+            raise
+        error = InputError(f"{error.message}. {guard.message}", remedy=guard.remedy)
+        saved = edit_file.Saved()
+    _tell(out, path, saved, export, error)
+    return error.exit_code if error else ExitCode.OK
 
 
 def lint(
@@ -303,25 +318,39 @@ def _cells(registered: Registered) -> Sequence[str]:
     return [str(cell or "") for cell in own]
 
 
-def _tell(out: Out, path: Path, saved: edit_file.Saved, export: "Export | None" = None) -> None:
-    """Say what became of the templates."""
+def _tell(
+    out: Out, path: Path, saved: edit_file.Saved, export: "Export | None" = None, error: InputError | None = None
+) -> None:
+    """Say what became of the templates, and of the rows that were not taken."""
     for warning in saved.warnings:
         out.warn(warning)
     if out.is_json:
         changes = {"added": saved.added, "updated": saved.updated, "unchanged": saved.unchanged}
         more = _export_document(export) if export else {}
-        out.result(exit_code=0, file=str(path), **changes, **more, error=None)
+        if error:
+            out.failure(error, file=str(path), **changes, **more)
+        else:
+            out.result(exit_code=0, file=str(path), **changes, **more, error=None)
         return
     for word, names in (("added", saved.added), ("updated", saved.updated)):
         for name in names:
             out.line(word, name)
     if saved.unchanged:
         out.tell(f"{len(saved.unchanged)} unchanged")
-    if export and export.not_approved:
+    if export:
+        _tell_of_export(out, export)
+    if error:
+        out.failure(error)
+
+
+def _tell_of_export(out: Out, export: "Export") -> None:
+    if export.not_approved:
         counts = ", ".join(f"{count} {status}" for status, count in export.not_approved.items())
         out.tell(f"left out, because they are not approved: {counts}")
-    if export and export.repeated:
+    if export.repeated:
         out.tell(f"{export.repeated} repeated with the same text, imported once")
+    if export.unread:
+        out.tell(f"columns that were not read: {', '.join(export.unread)}")
 
 
 def _export_document(export: "Export") -> Document:
@@ -329,7 +358,9 @@ def _export_document(export: "Export") -> Document:
         "rows": export.rows,
         "not_approved": dict(export.not_approved),
         "repeated": export.repeated,
+        "columns_not_read": [*export.unread],
         "notes": [*map(_notice_document, export.notes)],
+        "problems": [*map(_notice_document, export.problems)],
     }
 
 
@@ -341,13 +372,18 @@ def _placed(notice: "ExportNotice", label: str) -> str:
     return f"{label} {notice.row}, column {notice.column}: {notice.message}" if notice.row else notice.message
 
 
-def _refuse(out: Out, error: "ExportError") -> int:
-    """Tell all problems of a file."""
+def _refused(out: Out, file: Path, export: "Export") -> InputError:
+    """Tell which rows were not taken, and why; return it as one sentence."""
     if not out.is_json:
-        for problem in error.problems:
-            out.line("refused", f"{error.label} {problem.row}", problem.column or "", problem.message)
-    out.failure(error, problems=[*map(_notice_document, error.problems)])
-    return error.exit_code
+        for problem in export.problems:
+            out.line("refused", f"{export.label} {problem.row}", problem.column or "", problem.message)
+    rows = len({problem.row for problem in export.problems})
+    first = export.problems[0]
+    more = f" (and {len(export.problems) - 1} more)" if len(export.problems) > 1 else ""
+    return InputError(
+        f"{counted(rows, 'row')} of {file} cannot be imported: {export.label} {first.row}, {first.message}{more}",
+        remedy="Fix the file, or export it again.",
+    )
 
 
 def _report(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import InputError
+from exosms.sms.message import MessageType
 from exosms.tables.records import Record
 from exosms.templates.portal_table import Reading, readings
 
@@ -33,11 +34,27 @@ ALIASES: Mapping[ExportField, tuple[str, ...]] = {
         "templatecontent", "content", "templatemessage", "message", "templatetext", "templatebody", "body",
         "template",
     ),
-    ExportField.HEADER: ("header", "headers", "senderid", "sender", "cli", "headername"),
-    ExportField.TYPE: ("templatetype", "communicationtype", "category", "smstype"),
+    ExportField.HEADER: ("header", "headers", "senderid", "sender", "cli", "headername", "sendername"),
+    ExportField.TYPE: (
+        "templatetype", "communicationtype", "category", "smstype", "dlttype", "contenttype", "messagetype", "type",
+    ),
     ExportField.STATUS: ("status", "approvalstatus"),
 }  # fmt: skip
 """Folded headers, the more telling ones first."""
+
+_ALSO_OTHERS = frozenset({"dlttype", "contenttype", "messagetype", "type"})
+"""Headers under which portals keep categories, and others ``Text`` or ``Unicode``: their cells decide."""
+
+CATEGORIES = {
+    "transactional": MessageType.TRANSACTIONAL,
+    "implicit": MessageType.TRANSACTIONAL,
+    "serviceimplicit": MessageType.TRANSACTIONAL,
+    "explicit": MessageType.TRANSACTIONAL_OPT_IN,
+    "serviceexplicit": MessageType.TRANSACTIONAL_OPT_IN,
+    "transactionaloptin": MessageType.TRANSACTIONAL_OPT_IN,
+    "promotional": MessageType.PROMOTIONAL,
+}
+"""Folded categories of the portals and of Exotel (Exotel support 38686)."""
 
 _REQUIRED = (ExportField.ID, ExportField.TEXT)
 _MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
@@ -54,10 +71,24 @@ class ExportColumns(NamedTuple):
     """Where each field stands, and under which header."""
 
     places: Mapping[ExportField, int]
-    titles: Mapping[ExportField, str]
+    titles: Mapping[int, str]
+    """What stands above each place that has a header."""
     left_aside: Mapping[ExportField, Sequence[str]]
-    last: int
-    """The last place that has a header."""
+    """Headers that would have been the field's too."""
+
+    @property
+    def last(self) -> int:
+        """The last place that has a header."""
+        return max(self.titles)
+
+    @property
+    def unread(self) -> Sequence[str]:
+        """The headers of the columns that nothing is read of."""
+        return [title for place, title in self.titles.items() if place not in self.places.values()]
+
+    def title(self, part: ExportField) -> str:
+        """Return the header above a field."""
+        return self.titles[self.places[part]]
 
 
 def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Reading, Sequence[Record], ExportColumns]:
@@ -73,13 +104,16 @@ def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Readin
             continue
         heads += records[:1]
         for number, record in enumerate(records[:_TITLE_ROWS]):
-            found = _columns(path, record, columns)
+            below = records[number + 1 :]
+            found = _columns(path, record, columns, below)
             if found is not None:
-                return reading, records[number + 1 :], found
+                return reading, below, found
     raise flaw or _no_columns(path, heads, columns)
 
 
-def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> ExportColumns | None:
+def _columns(
+    path: Path, header: Record, wanted: Mapping[ExportField, str], below: Sequence[Record]
+) -> ExportColumns | None:
     """Return where the fields stand if this is the header."""
     titles = {place: plain(cell) for place, cell in enumerate(header.cells) if cell}
     folded = {place: fold(title) for place, title in titles.items()}
@@ -87,19 +121,26 @@ def _columns(path: Path, header: Record, wanted: Mapping[ExportField, str]) -> E
     left_aside: dict[ExportField, list[str]] = {}
     for part, aliases in ALIASES.items():
         names = (fold(wanted[part]),) if part in wanted else aliases
-        at = [place for name in names for place, title in folded.items() if title == name]
+        at: Sequence[int] = [place for name in names for place, title in folded.items() if title == name]
+        if part is ExportField.TYPE and part not in wanted:
+            at = _with_categories(at, folded, below)
         if at:
             places[part] = at[0]
             left_aside[part] = [titles[other] for other in at[1:]]
     if not all(part in places for part in (*_REQUIRED, *wanted)):
         return None
     _check_columns(path, titles, list(places.values()))
-    return ExportColumns(
-        places=places,
-        titles={part: titles[place] for part, place in places.items()},
-        left_aside=left_aside,
-        last=max(titles),
-    )
+    return ExportColumns(places, titles, left_aside)
+
+
+def _with_categories(places: Sequence[int], folded: Mapping[int, str], below: Sequence[Record]) -> Sequence[int]:
+    """Return the columns that may hold categories, those first in which one stands."""
+    having = [
+        place
+        for place in places
+        if any(fold(cell[:_LONGEST_WORD]) in CATEGORIES for each in below for cell in each.cells[place:][:1])
+    ]
+    return [*having, *(place for place in places if place not in having and folded[place] not in _ALSO_OTHERS)]
 
 
 def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int]) -> None:

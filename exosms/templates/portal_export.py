@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,20 +14,15 @@ from exosms.sms import dlt
 from exosms.sms.message import MessageType
 from exosms.tables.damaged_numbers import damage
 from exosms.tables.records import Record
-from exosms.templates.portal_columns import ExportColumns, ExportField, find_columns, fold, plain
+from exosms.templates import marker_flaws
+from exosms.templates.marker_flaws import MarkerError
+from exosms.templates.portal_columns import CATEGORIES, ExportColumns, ExportField, find_columns, fold, plain
 from exosms.templates.registry import LONGEST_TEXT
 from exosms.templates.syntax import fold_line_ends
 
-CATEGORIES = {
-    "transactional": MessageType.TRANSACTIONAL,
-    "serviceimplicit": MessageType.TRANSACTIONAL,
-    "serviceexplicit": MessageType.TRANSACTIONAL_OPT_IN,
-    "transactionaloptin": MessageType.TRANSACTIONAL_OPT_IN,
-    "promotional": MessageType.PROMOTIONAL,
-}
-"""Folded categories of the portals and of Exotel (Exotel support 38686)."""
+_APPROVED = ("approved", "registered", "active", "whitelisted")
+"""How the folded status of a template begins that operators know: ``REGISTERED VIA AIRTEL``."""
 
-_APPROVED = frozenset({"approved", "active", "registered"})
 _ENTITIES = {
     "&amp;": "&", "&nbsp;": " ", "&#160;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'",
     "&apos;": "'",
@@ -45,6 +41,7 @@ class ExportKind(StrEnum):
     CONFLICT = "conflict"
     TOO_LONG = "too_long"
     DAMAGED = "damaged"
+    MARKER = "marker"
     HEADER = "header"
     TYPE = "type"
     COLUMN = "column"
@@ -82,6 +79,10 @@ class Export:
     """``line`` or ``row``: what the numbers of rows count."""
     templates: list[Exported] = field(default_factory=list)
     notes: list[ExportNotice] = field(default_factory=list)
+    problems: list[ExportNotice] = field(default_factory=list)
+    """What is wrong with the rows that are not taken."""
+    unread: Sequence[str] = ()
+    """Headers of the columns that nothing is read of."""
     rows: int = 0
     not_approved: Counter[str] = field(default_factory=Counter)
     """Rows left out, by their status."""
@@ -89,46 +90,35 @@ class Export:
     """Rows that say what an earlier one did."""
 
 
-class ExportError(InputError):
-    """Rows that cannot be taken, all of them."""
-
-    def __init__(self, path: Path, label: str, problems: Sequence[ExportNotice]) -> None:
-        first = problems[0]
-        where = f", {label} {first.row}" if first.row else ""
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(
-            f"{path}{where}: {first.message}{more}", remedy="Nothing was imported. Fix the file, or export it again."
-        )
-        self.label = label
-        self.problems = tuple(problems)
-
-
 def read(
-    path: Path, *, columns: Mapping[ExportField, str] | None = None, default: MessageType | None = None
+    path: Path,
+    *,
+    columns: Mapping[ExportField, str] | None = None,
+    default: MessageType | None = None,
+    approved: Sequence[str] = (),
 ) -> Export:
     """Read an export. ``columns`` names columns by their header; ``default`` is for rows without a known category.
 
-    Raises InputError, which for rows that cannot be taken is ExportError with all of them.
+    A row counts whose status is approved by its first word, or is one of ``approved``. Raises InputError for a file
+    that is no export, and for one in which no row counts; rows that cannot be taken are ``problems``.
     """
     reading, records, found = find_columns(path, columns or {})
-    export = Export(label=reading.label)
+    export = Export(label=reading.label, unread=found.unread)
     export.notes += [ExportNotice(ExportKind.ENCODING, note) for note in reading.notes]
     export.notes += [
-        ExportNotice(ExportKind.COLUMN, f"the column {other!r} is not read: {found.titles[part]!r} is the {part}")
+        ExportNotice(ExportKind.COLUMN, f"the column {other!r} is not read: {found.title(part)!r} is the {part}")
         for part, others in found.left_aside.items()
         for other in others
     ]
-    reader = _Rows(found, default, export)
+    reader = _Rows(found, default, {*map(fold, approved)}, export)
     for record in records:
         reader.take(record)
-    if reader.problems:
-        raise ExportError(path, reading.label, reader.problems)
-    if not export.templates:
+    if not export.templates and not export.problems:
         statuses = f"; its rows are {', '.join(map(repr, export.not_approved))}" if export.not_approved else ""
         raise InputError(
             f"{path} has no approved template{statuses}",
-            remedy="Export them after the portal has approved them, or give the column that shows the approval:"
-            " --column status=…",
+            remedy="Export them after the portal has approved them, say which status counts, --approved WORD, or give"
+            " the column that shows the approval: --column status=…",
         )
     return export
 
@@ -136,13 +126,16 @@ def read(
 class _Rows:
     """Takes rows one by one, and remembers what is wrong with them."""
 
-    def __init__(self, columns: ExportColumns, default: MessageType | None, export: Export) -> None:
+    def __init__(
+        self, columns: ExportColumns, default: MessageType | None, approved: AbstractSet[str], export: Export
+    ) -> None:
         self._columns = columns
         self._default = default
+        self._approved = approved
         self._export = export
         self._by_id: dict[str, Exported] = {}
+        self._conflicting: set[str] = set()
         self._number = 0
-        self.problems: list[ExportNotice] = []
 
     def take(self, record: Record) -> None:
         """Read one row."""
@@ -150,13 +143,13 @@ class _Rows:
         self._number = record.line
         cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
         status = plain(cells.get(ExportField.STATUS, "approved"))
-        if fold(status) not in _APPROVED:
+        if not fold(status).startswith(_APPROVED) and fold(status) not in self._approved:
             self._export.not_approved[status or "without a status"] += 1
             return
-        before = len(self.problems)
+        before = len(self._export.problems)
         if self._export.label == "line" and len(record.cells) - 1 > self._columns.last:
             message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
-            self.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
+            self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
         exported = Exported(
             row=record.line,
             id=self._id(plain(cells[ExportField.ID]), record.kinds[self._columns.places[ExportField.ID] :][:1]),
@@ -165,18 +158,23 @@ class _Rows:
             senders=self._senders(plain(cells.get(ExportField.HEADER, ""))),
             type=self._type(plain(cells.get(ExportField.TYPE, ""))),
         )
-        if len(self.problems) == before:
+        if len(self._export.problems) == before:
             self._keep(exported)
 
     def _keep(self, exported: Exported) -> None:
         first = self._by_id.setdefault(exported.id, exported)
         if first is exported:
             self._export.templates.append(exported)
-        elif first.text == exported.text:
+        elif first.text == exported.text and exported.id not in self._conflicting:
             self._export.repeated += 1
         else:
-            message = f"the id {exported.id} has a different text in {self._export.label} {first.row}"
+            message = (
+                f"the id {exported.id} has a different text in {self._export.label} {first.row}; neither is taken"
+            )
             self._problem(ExportKind.CONFLICT, ExportField.TEXT, message)
+            if exported.id not in self._conflicting:
+                self._conflicting.add(exported.id)
+                self._export.templates.remove(first)
 
     def _id(self, own: str, kind: str) -> str:
         if not own:
@@ -186,7 +184,7 @@ class _Rows:
             self._problem(ExportKind.ID_DESTROYED, ExportField.ID, message)
         else:
             try:
-                for warning in dlt.check_ids(None, own):
+                for warning in dlt.check_ids(None, own, is_kept=True):
                     self._note(ExportKind.ID_UNUSUAL, ExportField.ID, warning)
             except InputError as error:
                 self._problem(ExportKind.ID_INVALID, ExportField.ID, error.message)
@@ -208,6 +206,10 @@ class _Rows:
         if damaged:
             message = f"the text was already damaged: it contains U+{ord(damaged):04X}"
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
+        try:
+            marker_flaws.check(text)
+        except MarkerError as error:
+            self._problem(ExportKind.MARKER, ExportField.TEXT, f"{error.message}. {error.remedy}")
         return text
 
     def _senders(self, cell: str) -> tuple[str, ...]:
@@ -230,10 +232,10 @@ class _Rows:
         return known
 
     def _problem(self, kind: ExportKind, part: ExportField, message: str) -> None:
-        self.problems.append(ExportNotice(kind, message, self._number, self._columns.titles[part]))
+        self._export.problems.append(ExportNotice(kind, message, self._number, self._columns.title(part)))
 
     def _note(self, kind: ExportKind, part: ExportField, message: str) -> None:
-        self._export.notes.append(ExportNotice(kind, message, self._number, self._columns.titles[part]))
+        self._export.notes.append(ExportNotice(kind, message, self._number, self._columns.title(part)))
 
 
 def _decoded(found: re.Match[str]) -> str:
