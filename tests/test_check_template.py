@@ -222,6 +222,59 @@ def test_every_flaw_of_a_csv_is_a_problem_with_its_line(exosms: Shell, file: Pat
     ]
 
 
+VARIABLES = {
+    "a fixed text": (("--var", "app=login"), 0, 2),
+    "a column": (("--var", "app={Name} at {shop}"), 0, 2),
+    "instead of a column": (("--var", "app=a", "--var", "code={Code}{Code}"), 0, 2),
+    "braces": (("--var", "app={{x}} {Name}"), 0, 2),
+    "what is too long": (("--var", "app={Name}, dear customer of this shop"), 3, 1),
+    "a marker of another notation": (("--var", "app=##Name##"), 3, 0),
+}
+
+
+@pytest.mark.parametrize(("given", "exit_code", "matched"), VARIABLES.values(), ids=VARIABLES)
+def test_variables_of_a_csv_are_given_as_bulk_takes_them(
+    exosms: Shell, file: Path, tmp_path: Path, given: tuple[str, ...], exit_code: int, matched: int
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,Code,Name,shop\n9876543210,12,Al,Acme\n9876543211,34,Bo,Acme\n".replace("Bo", "Balasubra"))
+    result = check(exosms, "--csv", str(rows), "-t", "otp", *given, "--json")
+    assert (result.exit_code, result.json["counts"]) == (exit_code, {"rows": 2, "matched": matched})
+    bulk = exosms("bulk", str(rows), "-t", "otp", *given, "-n", "--region", "sandbox", "--from", "ACMEIN")
+    assert bulk.exit_code == exit_code
+
+
+BAD_VARIABLES = {
+    "a variable of nobody": (("-t", "otp", "--var", "ap=x"), 3, "has no variable 'ap'; did you mean 'app'?"),
+    "a column of nobody": (("-t", "otp", "--var", "app={Nam}"), 3, "needs the column 'Nam', which the file does not"),
+    "one is missing": (("-t", "otp"), 3, "needs values for app, and the file has no such column"),
+    "no template": (("--var", "app=x"), 2, "--var fills the template"),
+    "no value": (("-t", "otp", "--var", "app"), 2, "does not give a new variable a value"),
+}
+
+
+@pytest.mark.parametrize(("given", "exit_code", "said"), BAD_VARIABLES.values(), ids=BAD_VARIABLES)
+def test_a_variable_of_a_csv_that_cannot_be_meant_is_refused(
+    exosms: Shell, file: Path, tmp_path: Path, given: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,Code,Name\n9876543210,12,Al\n")
+    result = check(exosms, "--csv", str(rows), *given)
+    assert (result.exit_code, result.stdout) == (exit_code, "")
+    assert said in result.stderr
+    assert exit_code == 2 or str(rows) in result.stderr
+
+
+def test_variables_go_before_a_column_of_bodies_and_need_a_csv(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("body,code\nOops,12\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app=login")
+    assert (result.exit_code, "the column body is not used" in result.stderr) == (0, True)
+    text = ("--text", "Dear {#var#}, hi", "--var", "1={code}")
+    assert check(exosms, "--csv", str(rows), *text).exit_code == 0
+    assert check(exosms, "--body", "Dear x, hi", *text).exit_code == 2
+
+
 def test_a_csv_of_bodies_is_held_against_one_template(exosms: Shell, file: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("to,body\n1,1 is your OTP for x. - Acme\n2,Oops\n3," + "x" * 2001 + "\n")

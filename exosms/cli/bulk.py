@@ -21,14 +21,7 @@ def run_name(text: str) -> str:
 _OPTIONS = {
     "file": typer.Argument(metavar="FILE", help="A CSV file, or a sheet (.xlsx, .ods, .xls); - is standard input."),
     "sheet": o.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
-    "variables": o.Repeated(
-        o.option(
-            "--var",
-            metavar="NAME=TEXT",
-            help="A variable's value; {Column} is replaced by the cell. Can be repeated.",
-        ),
-        read=o.variables,
-    ),
+    "variables": o.PATTERNS,
     "body": o.option(
         "-b",
         "--body",

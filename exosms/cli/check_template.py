@@ -1,6 +1,6 @@
 """``exosms check-template``: whether the operator will let a text through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +34,7 @@ def command(
     csv_encoding: str | None = None,
     template: str | None = None,
     text: Annotated[str | None, o.option("--text", metavar="TEXT", help="A registered text, given here.")] = None,
+    variables: Annotated[Mapping[str, str] | None, o.PATTERNS] = None,
     place: o.TemplateFile,
     out: o.QuietPrinter,
 ) -> int:
@@ -44,12 +45,14 @@ def command(
 
     exosms check-template -t otp --body "123456 is your OTP for login. - Acme"
 
-    exosms check-template -t otp --csv customers.csv --json
+    exosms check-template -t otp --csv customers.csv --var app=login --json
     """
     if [body, body_file, csv].count(None) != 2:
         raise UsageError("Give one of --body, --body-file and --csv")
     if template is not None and text is not None:
         raise UsageError("Give either -t or --text")
+    if variables and (csv is None or (template is None and text is None)):
+        raise UsageError("--var fills the template of -t or --text in for the rows of --csv FILE, so it needs both")
     if csv is None and (delimiter is not None or csv_encoding is not None):
         raise UsageError("--delimiter and --csv-encoding describe --csv FILE, so they need it")
     try:
@@ -58,7 +61,7 @@ def command(
             return _check_one(out, body if body is not None else read_text(body_file or "-"), known)
         file = None if str(csv) == "-" else csv
         with open_table(file, delimiter=delimiter, encoding=csv_encoding) as sheet:
-            return _check_rows(out, sheet, known)
+            return _check_rows(out, sheet, known, variables or {})
     except InputError as error:
         out.failure(error, match=False, template=template, values={}, problems=[])
         return error.exit_code
@@ -97,8 +100,8 @@ def _check_one(out: Out, body: str, known: Registered | Registry) -> int:
     return exit_code
 
 
-def _check_rows(out: Out, sheet: Table, known: Registered | Registry) -> int:
-    wording = _wording(out, sheet, known)
+def _check_rows(out: Out, sheet: Table, known: Registered | Registry, variables: Mapping[str, str]) -> int:
+    wording = _wording(out, sheet, known, variables)
     checked = matched = 0
     problems: list[Document] = []
     for row in sheet.rows():
@@ -162,18 +165,18 @@ def _error_document(row_error: RowError) -> Document:
     }
 
 
-def _wording(out: Out, sheet: Table, known: Registered | Registry) -> RowText:
-    """Return what makes the texts: the template where the file has columns for its variables, else ``body``."""
+def _wording(out: Out, sheet: Table, known: Registered | Registry, variables: Mapping[str, str]) -> RowText:
+    """Return what makes the texts: the template where there is a value for each of its variables, else ``body``."""
     columns = Columns(sheet.headers)
     template = known if isinstance(known, Registered) else None
     if template is None and "body" not in columns:
         raise InputError(f"{sheet.name} has no column body", remedy="Name the template with -t, or add that column.")
     if template is not None and "body" in columns:
-        if template.names and all(name in columns for name in template.names):
-            out.warn("the texts are rendered from the template's columns, as bulk does; the column body is not used")
+        if variables or (template.names and all(name in columns for name in template.names)):
+            out.warn("the texts are rendered from the template, as bulk does; the column body is not used")
         else:
             template = None
     try:
-        return wording_for(columns, template=template, variables={}, body=None, fit=False, allow_empty=False)
+        return wording_for(columns, template=template, variables=variables, body=None, fit=False, allow_empty=False)
     except InputError as error:
-        raise InputError(f"{sheet.name}: {error.message}", remedy="Name the columns as the variables.") from error
+        raise InputError(f"{sheet.name}: {error.message}", remedy=error.remedy) from error

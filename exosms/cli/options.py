@@ -254,6 +254,16 @@ class TemplateFile(NamedTuple):
     config: Path | None = None
 
 
+PATTERNS = Repeated(
+    option(
+        "--var",
+        metavar="NAME=TEXT",
+        help="A variable's value; {Column} is replaced by the cell. Can be repeated.",
+    ),
+    read=variables,
+)
+"""Values of variables for the rows of a file."""
+
 OPTIONS: Mapping[str, Any] = {
     "profile": option(
         "-p",
