@@ -458,6 +458,18 @@ def test_a_marker_that_stands_for_a_value_is_no_value(exosms: Shell, file: Path,
     )
 
 
+@pytest.mark.parametrize("value", ["Mr [name]", "for $name", "a %name%", "x ((name))", "a {name} b", "no #NAME#"])
+def test_a_marker_inside_a_value_is_warned_about(exosms: Shell, file: Path, value: str) -> None:
+    result = check(exosms, "-t", "otp", "--body", f"{value} is your OTP for login. - Acme", "--json")
+    marker = next(word for word in value.split() if not word.isalpha())
+    assert (result.exit_code, result.json["warnings"]) == (
+        0,
+        [
+            f"Variable 1 ({{#var#}}) contains {marker}, which reads as a marker that nothing filled in: {value!r}",
+        ],
+    )
+
+
 @pytest.mark.parametrize("value", ["$5", "#1", "XXXX", "A/c XXXX1234", "Rs. 500/-", "50%", "[1]", "[PROD]", "C#"])
 def test_prices_and_masked_numbers_are_values(exosms: Shell, file: Path, value: str) -> None:
     assert check(exosms, "-t", "otp", "--body", f"{value} is your OTP for {value}. - Acme").exit_code == 0

@@ -157,6 +157,11 @@ CATEGORIES = {
     "service_explicit": "transactional_opt_in",
     "transactional_opt_in": "transactional_opt_in",
     "Promotional": "promotional",
+    "SI": "transactional",
+    "se": "transactional_opt_in",
+    "P": "promotional",
+    "T": "transactional",
+    "Service (Explicit)": "transactional_opt_in",
     "": None,
 }
 
@@ -236,6 +241,8 @@ TYPES = {
     "Message Type": ("Message Type", "Transactional", "transactional", []),
     "one word": ("TYPE", "Implicit", "transactional", []),
     "of something else": ("Content Type", "Unicode", None, ["Content Type"]),
+    "of an alphabet": ("Content Type", "T", None, ["Content Type"]),
+    "in short": ("Type", "SE", "transactional_opt_in", []),
     "of messages": ("Message Type", "Text", None, ["Message Type"]),
     "empty": ("Type", "", None, ["Type"]),
 }

@@ -47,14 +47,18 @@ _ALSO_OTHERS = frozenset({"dlttype", "contenttype", "messagetype", "type"})
 
 CATEGORIES = {
     "transactional": MessageType.TRANSACTIONAL,
+    "t": MessageType.TRANSACTIONAL,
     "implicit": MessageType.TRANSACTIONAL,
     "serviceimplicit": MessageType.TRANSACTIONAL,
+    "si": MessageType.TRANSACTIONAL,
     "explicit": MessageType.TRANSACTIONAL_OPT_IN,
     "serviceexplicit": MessageType.TRANSACTIONAL_OPT_IN,
+    "se": MessageType.TRANSACTIONAL_OPT_IN,
     "transactionaloptin": MessageType.TRANSACTIONAL_OPT_IN,
     "promotional": MessageType.PROMOTIONAL,
+    "p": MessageType.PROMOTIONAL,
 }
-"""Folded categories of the portals and of Exotel (Exotel support 38686)."""
+"""Folded categories of the portals and of Exotel (support 38686; developer portal, DLT Template Registration)."""
 
 _REQUIRED = (ExportField.ID, ExportField.TEXT)
 _MAP = "Say which column is which: --column id=HEADER --column text=HEADER"
@@ -134,13 +138,14 @@ def _columns(
 
 
 def _with_categories(places: Sequence[int], folded: Mapping[int, str], below: Sequence[Record]) -> Sequence[int]:
-    """Return the columns that may hold categories, those first in which one stands."""
-    having = [
-        place
-        for place in places
-        if any(fold(cell[:_LONGEST_WORD]) in CATEGORIES for each in below for cell in each.cells[place:][:1])
-    ]
+    """Return the columns that may hold categories, those first in which one is written out: ``T`` may be ``Text``."""
+    having = [place for place in places if any(_is_category(each.cells[place:][:1]) for each in below)]
     return [*having, *(place for place in places if place not in having and folded[place] not in _ALSO_OTHERS)]
+
+
+def _is_category(cell: Sequence[str]) -> bool:
+    word = fold(cell[0][:_LONGEST_WORD]) if cell else ""
+    return len(word) > 1 and word in CATEGORIES
 
 
 def _check_columns(path: Path, titles: Mapping[int, str], places: Sequence[int]) -> None:

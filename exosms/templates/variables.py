@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from exosms.errors import InputError
+from exosms.sms.foreign_markers import Notation, find
 
 
 class VariableType(StrEnum):
@@ -176,7 +177,7 @@ def warnings(kind: VariableType, value: str, *, count: int = 1) -> tuple[str, ..
     most = RULES[kind].most
     if most is not None and len(value) > most * count:
         return ()
-    checks = (_empty, _long, _broken, _punctuated, _number_signs, _link)
+    checks = (_empty, _long, _broken, _punctuated, _number_signs, _link, _marker)
     return tuple(caution for check in checks if (caution := check(kind, value, count)))
 
 
@@ -217,6 +218,13 @@ def _number_signs(kind: VariableType, value: str, _count: int) -> str:
     if kind is not VariableType.EXOTEL_NUMBER or all(map(is_digit, value)):
         return ""
     return "contains a sign, a comma or a point, which %d may not allow"
+
+
+def _marker(kind: VariableType, value: str, _count: int) -> str:
+    if kind not in {VariableType.UNTYPED, VariableType.ALPHANUMERIC, VariableType.EXOTEL_TEXT}:
+        return ""
+    marker = next((each.text for each in find(value) if each.notation is not Notation.CROSSES), "")
+    return f"contains {marker}, which reads as a marker that nothing filled in" if marker else ""
 
 
 def holds_link(value: str) -> bool:
