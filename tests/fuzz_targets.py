@@ -34,7 +34,7 @@ from exosms.tables import workbook
 from exosms.tables.records import Record
 from exosms.tables.sheet import read_sheet
 from exosms.tables.workbook_archive import WorkbookError
-from exosms.templates import edit_file, portal_export, portal_table, registry
+from exosms.templates import edit_file, marker_flaws, portal_export, portal_table, registry
 from exosms.templates.explain.explain import explain, mend
 from exosms.templates.match import Match, is_marker, match
 from exosms.templates.search import Index
@@ -771,6 +771,7 @@ def _templates(data: bytes, _home: Path) -> Hashable:
     except InputError as error:
         _check_error(error)
         return error.message[-20:]
+    _check_markers(text, body)
     rendered = _check_repeats(template)
     if not body or chance.random() < 0.3:
         at = chance.randint(0, len(rendered))
@@ -799,6 +800,22 @@ def _templates(data: bytes, _home: Path) -> Hashable:
     if chance.random() < 0.1 and len(body) + len(text) < 300:
         _check_explanation(template, body, matches=isinstance(found, Match))
     return isinstance(found, Match), len(template.tokens), tuple({variable.kind for variable in template.variables})
+
+
+def _check_markers(*texts: str) -> None:
+    for text in texts:
+        found = find(text)
+        hold(all(text[each.start : each.end] == each.text for each in found), "a marker stands in the text", found)
+        spans = [(each.start, each.end) for each in found]
+        hold(
+            spans == sorted(spans) and all(a[1] <= b[0] for a, b in pairwise(spans)), "markers do not overlap", found
+        )
+        try:
+            marker_flaws.check(text)
+        except marker_flaws.MarkerError as error:
+            _check_error(error)
+        else:
+            hold(not found and "{#" not in re.sub(r"\{#[^\s{}#]+#\}", "", text), "what is none is named", text)
 
 
 def _check_fit(template: Template, values: Sequence[str]) -> None:
@@ -849,6 +866,7 @@ _TEMPLATES = [
 _TEMPLATE_WORDS = [
     b"{#var#}", b"{#num#}", b"{#alp#}", b"{#url#}", b"{#cbn#}", b"{#email#}", b"{#x#}", b"{#", b"#}", b"{", b"}",
     b"%s", b"%d", b"%%", b"%", b"\r\n", b"\r", b"\n", b"\0", b" ", b"  ", b"www.", b"https://", b"@", b".", b"1",
+    b"##name##", b"#numeric#", b"[name]", b"((name))", b"%name%", b"$name", b"<name>", b"XXXX", b"#", b"##", b"((",
     b"1" * 41, b"a" * 31, b"&amp;", b"<br>", b"\\n", b"%20", b"{{name}}", b"${x}", "’".encode(), "–".encode(),
     "₹".encode(), b"Rs.", "\u200b".encode(), "e\u0301".encode(),
 ]  # fmt: skip
