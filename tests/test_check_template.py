@@ -1,5 +1,6 @@
 """``check-template`` and ``send -t``: whether the operator will let the text through, and if not, where and why."""
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import Result, Shell
 from misbehaving import Misbehaving, answers
+from workbooks import ods, ods_row, ods_text, old, written
 
 TEMPLATES = """
 version = 1
@@ -242,6 +244,41 @@ def test_variables_of_a_csv_are_given_as_bulk_takes_them(
     assert (result.exit_code, result.json["counts"]) == (exit_code, {"rows": 2, "matched": matched})
     bulk = exosms("bulk", str(rows), "-t", "otp", *given, "-n", "--region", "sandbox", "--from", "ACMEIN")
     assert bulk.exit_code == exit_code
+
+
+TABLE: list[list[object]] = [
+    ["to", "Code", "Due", "Long"],
+    [9876543210, 17, dt.date(2026, 11, 26), "x"],
+    [9876543211, 18, dt.date(2026, 11, 27), "x" * 31],
+]
+SHEETS = {
+    "XLSX": written(*TABLE),
+    "XLS": old(*TABLE),
+    "ODS": ods("".join(ods_row(*(ods_text(str(cell)) for cell in row)) for row in TABLE)),
+}
+
+
+@pytest.mark.parametrize("content", SHEETS.values(), ids=SHEETS)
+def test_a_sheet_is_checked_as_a_csv_is(exosms: Shell, file: Path, tmp_path: Path, content: bytes) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(content)
+    good = check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app=the {Due}", "--json")
+    assert (good.exit_code, good.json["counts"]) == (0, {"rows": 2, "matched": 2})
+    bad = check(exosms, "--csv", "-", "-t", "otp", "--var", "app={Long}", stdin=content)
+    assert (bad.exit_code, bad.stdout.split("\t")[:3]) == (3, ["mismatch", "otp", "line 3"])
+    nowhere = check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app=x", "--sheet", "Nowhere")
+    assert (nowhere.exit_code, "Nowhere" in nowhere.stderr) == (3, True)
+    assert check(exosms, "--body", "x", "-t", "otp", "--sheet", "Nowhere").exit_code == 2
+
+
+def test_what_a_sheet_shows_in_another_way_is_told(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.xlsx"
+    rows.write_bytes(written(*TABLE))
+    dates = "the column 'Due' holds dates, which are written as 2026-12-31"
+    used = check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app={Due}")
+    assert used.stderr == f"exosms: warning: {dates} (2 rows)\nexosms: 2 of 2 rows match\n"
+    assert check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app={Due}", "--json").json["warnings"] == [dates]
+    assert check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app=x").stderr == "exosms: 2 of 2 rows match\n"
 
 
 BAD_VARIABLES = {

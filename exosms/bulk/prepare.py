@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.bulk.flaws import MOST_FLAWS, Flaw, Flaws, flaw_of
 from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
-from exosms.bulk.table import Row, RowError, Table, open_table
+from exosms.bulk.table import Row, RowError, Table, dates_in, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
@@ -17,7 +17,6 @@ from exosms.send.message_fields import miss_sender
 from exosms.sms import dlt, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields
-from exosms.system.escaping import shown
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ _MANY_PARTS = 7
 """A text of more is worth a warning, since each is charged."""
 
 _MOST_CHARACTERS = 1000
-_MOST_SHEETS = 20
-"""Names in a warning."""
 
 
 class BadRowsError(InputError):
@@ -168,9 +165,8 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
         if not (setup.message_fields.sender or mapper.reads("from")):
             miss_sender(setup.settings, warn=warn)
         inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
-        if len(table.sheets) > 1 and request.sheet is None:
-            first, *others = map(shown, table.sheets[:_MOST_SHEETS])
-            warn(f"only its first sheet {first!r} is read; --sheet reads another one: {', '.join(others)}")
+        if request.sheet is None and table.other_sheets:
+            warn(table.other_sheets)
         staging.lay_out(inspection.drafts(table.rows()))
         inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
         if table.ends_openly and not (request.path and request.path.is_file()):
@@ -210,7 +206,7 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
     for column, count in inspection.dates.items():
-        yield f"the column {column!r} holds dates, which are written as 2026-12-31 ({counted(count, 'row')})"
+        yield f"{dates_in(column)} ({counted(count, 'row')})"
     if inspection.long:
         yield f"{counted(inspection.long, 'text')} of more than {_MANY_PARTS} parts, and each part is charged"
     if setup.settings.country == "IN" and not setup.settings.is_sandbox:

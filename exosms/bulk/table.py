@@ -15,6 +15,9 @@ from exosms.tables.records import BrokenRecordError, CsvRecords, Kind
 from exosms.tables.table_file import name_of, open_records
 from exosms.tables.workbook import SheetRecords
 
+_MOST_SHEETS = 20
+"""Names in a warning."""
+
 
 class Row(NamedTuple):
     """One record; its cells by folded header, exactly as they are."""
@@ -70,6 +73,16 @@ class Table:
     def sheets(self) -> Sequence[str]:
         """The names of the workbook's sheets, in the order of the tabs; none of a CSV."""
         return self._source.sheets
+
+    @property
+    def other_sheets(self) -> str:
+        """A sentence with the sheets that are there too, for whoever named none; nothing if there are none."""
+        first, *others = map(shown, self.sheets[:_MOST_SHEETS] or [""])
+        return (
+            f"only its first sheet {first!r} is read; --sheet reads another one: {', '.join(others)}"
+            if others
+            else ""
+        )
 
     @property
     def ends_openly(self) -> bool:
@@ -183,6 +196,11 @@ def open_table(
     """
     with open_records(source, delimiter=delimiter, encoding=encoding, sheet=sheet) as records:
         yield Table(name_of(source), records, country=country)
+
+
+def dates_in(column: str) -> str:
+    """Return how dates are written, which a sheet shows in another way."""
+    return f"the column {column!r} holds dates, which are written as 2026-12-31"
 
 
 def _is_blank(cells: Sequence[str]) -> bool:

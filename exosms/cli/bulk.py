@@ -20,7 +20,6 @@ def run_name(text: str) -> str:
 
 _OPTIONS = {
     "file": typer.Argument(metavar="FILE", help="A CSV file, or a sheet (.xlsx, .ods, .xls); - is standard input."),
-    "sheet": o.option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
     "variables": o.PATTERNS,
     "body": o.option(
         "-b",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from exosms.bulk.row_message import wording_for
 from exosms.bulk.row_text import Columns, RowText
-from exosms.bulk.table import Row, RowError, Table, open_table
+from exosms.bulk.table import Row, RowError, Table, dates_in, fold, open_table
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
 from exosms.cli.context import find_settings, open_registry
@@ -28,10 +28,11 @@ def command(
     body_file: str | None = None,
     csv: Annotated[
         Path | None,
-        o.option("--csv", metavar="FILE", help="Check the text of every row of a CSV file, or of '-'."),
+        o.option("--csv", metavar="FILE", help="Check the text of every row of a CSV or a sheet, or of '-'."),
     ] = None,
     delimiter: str | None = None,
     csv_encoding: str | None = None,
+    sheet: str | None = None,
     template: str | None = None,
     text: Annotated[str | None, o.option("--text", metavar="TEXT", help="A registered text, given here.")] = None,
     variables: Annotated[Mapping[str, str] | None, o.PATTERNS] = None,
@@ -53,15 +54,17 @@ def command(
         raise UsageError("Give either -t or --text")
     if variables and (csv is None or (template is None and text is None)):
         raise UsageError("--var fills the template of -t or --text in for the rows of --csv FILE, so it needs both")
-    if csv is None and (delimiter is not None or csv_encoding is not None):
-        raise UsageError("--delimiter and --csv-encoding describe --csv FILE, so they need it")
+    if csv is None and (delimiter, csv_encoding, sheet) != (None, None, None):
+        raise UsageError("--delimiter, --csv-encoding and --sheet describe --csv FILE, so they need it")
     try:
         known = _known(out, template, text, place)
         if csv is None:
             return _check_one(out, body if body is not None else read_text(body_file or "-"), known)
         file = None if str(csv) == "-" else csv
-        with open_table(file, delimiter=delimiter, encoding=csv_encoding) as sheet:
-            return _check_rows(out, sheet, known, variables or {})
+        with open_table(file, delimiter=delimiter, encoding=csv_encoding, sheet=sheet) as table:
+            if sheet is None and table.other_sheets:
+                out.warn(table.other_sheets)
+            return _check_rows(out, table, known, variables or {})
     except InputError as error:
         out.failure(error, match=False, template=template, values={}, problems=[])
         return error.exit_code
@@ -100,11 +103,11 @@ def _check_one(out: Out, body: str, known: Registered | Registry) -> int:
     return exit_code
 
 
-def _check_rows(out: Out, sheet: Table, known: Registered | Registry, variables: Mapping[str, str]) -> int:
-    wording = _wording(out, sheet, known, variables)
+def _check_rows(out: Out, table: Table, known: Registered | Registry, variables: Mapping[str, str]) -> int:
+    wording = _wording(out, table, known, variables)
     checked = matched = 0
     problems: list[Document] = []
-    for row in sheet.rows():
+    for row in table.rows():
         name, found = _check_row(row, wording, known)
         checked += 1
         matched += not found
@@ -115,9 +118,10 @@ def _check_rows(out: Out, sheet: Table, known: Registered | Registry, variables:
                 said = f"{problem['explanation']} {problem['change']}".rstrip()
                 out.line("mismatch", name, f"line {row.line}", offset, said)
     if not checked:
-        raise InputError(f"{sheet.name} has no rows below its headers", remedy="Nothing was checked.")
+        raise InputError(f"{table.name} has no rows below its headers", remedy="Nothing was checked.")
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
-    warnings = wording.warnings.counts
+    dates = {dates_in(column): count for column, count in table.dates.items() if fold(column) in wording.columns}
+    warnings = {**dates, **wording.warnings.counts}
     if out.is_json:
         out.result(
             exit_code=int(exit_code),
@@ -165,12 +169,12 @@ def _error_document(row_error: RowError) -> Document:
     }
 
 
-def _wording(out: Out, sheet: Table, known: Registered | Registry, variables: Mapping[str, str]) -> RowText:
+def _wording(out: Out, table: Table, known: Registered | Registry, variables: Mapping[str, str]) -> RowText:
     """Return what makes the texts: the template where there is a value for each of its variables, else ``body``."""
-    columns = Columns(sheet.headers)
+    columns = Columns(table.headers)
     template = known if isinstance(known, Registered) else None
     if template is None and "body" not in columns:
-        raise InputError(f"{sheet.name} has no column body", remedy="Name the template with -t, or add that column.")
+        raise InputError(f"{table.name} has no column body", remedy="Name the template with -t, or add that column.")
     if template is not None and "body" in columns:
         if variables or (template.names and all(name in columns for name in template.names)):
             out.warn("the texts are rendered from the template, as bulk does; the column body is not used")
@@ -179,4 +183,4 @@ def _wording(out: Out, sheet: Table, known: Registered | Registry, variables: Ma
     try:
         return wording_for(columns, template=template, variables=variables, body=None, fit=False, allow_empty=False)
     except InputError as error:
-        raise InputError(f"{sheet.name}: {error.message}", remedy=error.remedy) from error
+        raise InputError(f"{table.name}: {error.message}", remedy=error.remedy) from error

@@ -333,6 +333,7 @@ OPTIONS: Mapping[str, Any] = {
         parser=delimiter,
         help="The character between cells.  [default: found in the header]",
     ),
+    "sheet": option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
     "csv_encoding": option(
         "--csv-encoding",
         metavar="NAME",
