@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.sms.foreign_markers import Marker, find
+from exosms.sms.foreign_markers import Marker, find, may_hold_one
 
 _BROKEN = re.compile(
     r"(?P<extra>\{\{#[^\s{}#]+#\}\}?|\{#[^\s{}#]+#\}\})"
@@ -16,6 +16,7 @@ _BROKEN = re.compile(
     r"|(?P<broken>\{\s?#[^{}#\n]{0,40}#?\s?\}|\{[^{}#\n]{1,40}#\}|\{#[^\s{}#]{0,40}#?|#?[^\s{}#]{0,40}#\}"
     r"|\{\s?(?i:var)?\s?\})"
 )
+_PROPER = re.compile(r"\{#[^\s{}#]+#\}")
 _MOST_NAMED = 5
 
 
@@ -37,6 +38,9 @@ class _Place(NamedTuple):
 
 def check(text: str) -> None:
     """Raise MarkerError naming every marker that is broken or of another notation."""
+    rest = _PROPER.sub("", text)
+    if "}" not in rest and not may_hold_one(rest):  # as in most texts, of which there may be ten thousand
+        return
     markers = find(text)
     foreign = [_Place(each.text, each.start, each.end) for each in markers]
     broken = [_Place(found[0], *found.span()) for found in _BROKEN.finditer(text) if found.lastgroup]
