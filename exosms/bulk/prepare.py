@@ -79,6 +79,7 @@ class BulkSetup(NamedTuple):
             body=request.body,
             fit=request.fit,
             allow_empty=request.allow_empty,
+            allow_damaged=request.allow_damaged,
             sender_needed=self.settings.account is not None,
         )
 
@@ -205,6 +206,7 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
     """Yield what may be a mistake in a file that can be sent."""
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
+    yield from inspection.mapper.doubts
     for column, count in inspection.dates.items():
         yield f"{dates_in(column)} ({counted(count, 'row')})"
     if inspection.long:

@@ -52,6 +52,7 @@ class BulkRequest(NamedTuple):
     template: str | None = None
     variables: Mapping[str, str] = {}
     body: str | None = None
+    body_file: str | None = None
     fit: bool = False
     templates: Path | None = None
     to_column: str | None = None
@@ -65,6 +66,7 @@ class BulkRequest(NamedTuple):
     within: float = 12 * 3600.0
     skip_invalid: bool = False
     allow_empty: bool = False
+    allow_damaged: bool = False
     delimiter: str | None = None
     csv_encoding: str | None = None
     sheet: str | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import shown
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -55,8 +56,10 @@ class RowMapper:
             if field.column in columns and (column := fold(field.column)) != recipient
         ]
         self._own_counts: Counter[str] = Counter()
-        self._beside = (recipient, *(column for column, _, _ in self._own))
-        self._double_uses = [self._double_use(column) for column in self._beside if column in wording.columns]
+        self._beside = tuple(column for column, _, _ in self._own)
+        self._double_uses = [
+            self._double_use(column) for column in (recipient, *self._beside) if column in wording.columns
+        ]
 
     @classmethod
     def of(  # noqa: PLR0913 - every one of them is an option of a command
@@ -71,6 +74,7 @@ class RowMapper:
         body: str | None,
         fit: bool,
         allow_empty: bool,
+        allow_damaged: bool = False,
         sender_needed: bool = False,
         asked: Mapping[str, Any] = {},
         ignored: Sequence[str] = (),
@@ -87,7 +91,13 @@ class RowMapper:
         """
         columns = Columns(headers, ignored=ignored)
         wording = wording_for(
-            columns, template=template, variables=variables, body=body, fit=fit, allow_empty=allow_empty
+            columns,
+            template=template,
+            variables=variables,
+            body=body,
+            fit=fit,
+            allow_empty=allow_empty,
+            allow_damaged=allow_damaged,
         )
         recipient = _recipient_column(columns, to_column, first_rows, country)
         return cls(
@@ -103,7 +113,7 @@ class RowMapper:
     @property
     def unused(self) -> tuple[str, ...]:
         """The columns that nothing uses, as the file writes them."""
-        used = {*self._beside, *self._wording.columns, *self._ignored}
+        used = {self._recipient, *self._beside, *self._wording.columns, *self._ignored}
         return tuple(header for column, header in self._written.items() if column not in used)
 
     @property
@@ -119,6 +129,15 @@ class RowMapper:
             for column, _, field in self._own
             if column in self._own_counts
         ]
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """Sentences about cells of the texts so far with which something may be wrong."""
+        for (column, doubt), (rows, line, cell) in self._wording.doubts.items():
+            yield (
+                f"line {line}, column {self._written[column]}: {shown(cell)!r} looks like {doubt.value}"
+                f" ({counted(rows, 'such row')})"
+            )
 
     def reads(self, name: str) -> bool:
         """Whether the rows have that field of the message of their own."""
@@ -137,10 +156,12 @@ class RowMapper:
         for double_use in self._double_uses:
             self._wording.warnings.add(double_use)
         of_text = self._wording.row_errors(row)
-        row_errors = [*of_text, *lost_characters(row, self._beside, self._written)]
+        row_errors = [*of_text]
         message_fields = self._headed(row, row_errors) if self._own else self._message_fields
         to = self._number(row, row_errors)
         body, is_certain = self._wording.write(row.cells, is_counted=not row_errors)
+        if unfilled := self._wording.unfilled(row, body):
+            return (*row_errors, unfilled)
         try:
             message = compose(to, body, message_fields)
         except InputError as error:
@@ -149,7 +170,10 @@ class RowMapper:
             return tuple(row_errors)
         if not is_certain:
             row_errors += self._wording.mismatches(row, body)
-        return tuple(row_errors) if row_errors else message
+        if row_errors:
+            return tuple(row_errors)
+        self._wording.note_doubts(row)
+        return message
 
     def _double_use(self, column: str) -> str:
         what = "the recipient" if column == self._recipient else "a field of the message"
@@ -166,6 +190,7 @@ class RowMapper:
 
     def _headed(self, row: Row, row_errors: list[RowError]) -> MessageFields:
         """Return the message fields with what the row has of its own; what is wrong there is one more flaw."""
+        row_errors += lost_characters(row, self._beside, self._written)
         own: dict[str, Any] = {}
         for column, name, field in self._own:
             cell = row.cells[column]
@@ -212,6 +237,7 @@ def wording_for(
     body: str | None,
     fit: bool,
     allow_empty: bool,
+    allow_damaged: bool = False,
 ) -> RowText:
     """Return the wording for a file with these columns; raises InputError for a column that is missing.
 
@@ -222,11 +248,13 @@ def wording_for(
             raise UsageError("Give the text with a template or with --body, not both")
         from exosms.bulk.row_template import RowTemplate, bound  # and with it all that compares texts
 
-        return RowTemplate(columns, bound(template, variables, columns), template, fit=fit, allow_empty=allow_empty)
+        patterns = bound(template, variables, columns)
+        return RowTemplate(columns, patterns, template, fit=fit, allow_empty=allow_empty, allow_damaged=allow_damaged)
     if body is not None:
-        return RowText(columns, [Pattern.parse(body, columns, name="The text")], allow_empty=allow_empty)
+        patterns = [Pattern.parse(body, columns, name="The text")]
+        return RowText(columns, patterns, allow_empty=allow_empty, allow_damaged=allow_damaged)
     if "body" in columns:
-        return RowText(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty)
+        return RowText(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty, allow_damaged=allow_damaged)
     raise InputError(
         "The file has no column 'body', and no text was given for its rows",
         remedy=f"Give --template or --body, or add that column. {columns.listed}",

@@ -61,9 +61,16 @@ class RowTemplate(RowText):
     """Texts rendered from a template, checked to be what was registered."""
 
     def __init__(
-        self, columns: Columns, patterns: Sequence[Pattern], template: Registered, *, fit: bool, allow_empty: bool
+        self,
+        columns: Columns,
+        patterns: Sequence[Pattern],
+        template: Registered,
+        *,
+        fit: bool,
+        allow_empty: bool,
+        allow_damaged: bool,
     ) -> None:
-        super().__init__(columns, patterns, allow_empty=allow_empty)
+        super().__init__(columns, patterns, allow_empty=allow_empty, allow_damaged=allow_damaged)
         self._template = template
         self._fit = fit
         self._skeleton = _skeleton(template.template)

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from exosms.bulk.column_markers import ColumnMarkers
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
 from exosms.sms.compose import compose
+from exosms.sms.foreign_markers import Notation
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
+from exosms.tables.damaged_cells import LOST, Doubt, are_sound, damage_of, doubt_about
 
 MOST_WARNINGS = 50
 """Different sentences that are counted one by one."""
@@ -19,8 +22,8 @@ FURTHER = "further warnings"
 """Under which the others are counted."""
 
 _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_LOST = "\N{REPLACEMENT CHARACTER}"
 _FILL = "Fill it; bulk --allow-empty sends such rows as they are."
+_RESTORE = "Correct it where the file comes from; bulk --allow-damaged sends such rows as they are."
 
 
 class Columns:
@@ -101,16 +104,34 @@ class Warnings:
         self.counts[sentence if is_known else FURTHER] += 1
 
 
+class DoubtfulCells(NamedTuple):
+    """Cells of one column with which the same may be wrong."""
+
+    rows: int
+    line: int
+    """Of the first one."""
+    cell: str
+    """The first one."""
+
+
 class RowText:
     """Where the text of each row comes from: a pattern, the column ``body`` or, as a ``Rendering``, a template."""
 
-    def __init__(self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool) -> None:
+    def __init__(
+        self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool, allow_damaged: bool = False
+    ) -> None:
         self.columns = tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
         """Folded, each once."""
         self.warnings = Warnings()
         self._written = columns.written
         self._patterns = patterns
         self._allow_empty = allow_empty
+        self._allow_damaged = allow_damaged
+        self.doubts: dict[tuple[str, Doubt], DoubtfulCells] = {}
+        """What may be wrong with cells of the text, by folded column."""
+        self._is_doubtful = False
+        self._markers = ColumnMarkers(columns.written)
+        self._refuse_markers()
 
     def write(self, cells: Mapping[str, str], *, is_counted: bool = True) -> tuple[str, bool]:  # noqa: ARG002 - a Rendering warns
         """Return a row's text, and whether it is certain to be what was registered without being compared.
@@ -124,11 +145,43 @@ class RowText:
         return []
 
     def row_errors(self, row: Row) -> list[RowError]:
-        """Return a flaw for every cell of the text that lost a character or, unless these are allowed, is empty."""
-        cells = [row.cells[column] for column in self.columns]
-        if all(map(str.strip, cells)) and _LOST not in "".join(cells):  # as in most rows
+        """Return a flaw for every cell of the text that lost a character or, unless allowed, is empty or damaged."""
+        self._is_doubtful = not are_sound([row.cells[column].strip() for column in self.columns])
+        if not self._is_doubtful:
             return []
-        return [*lost_characters(row, self.columns, self._written), *([] if self._allow_empty else self._empty(row))]
+        return [
+            *lost_characters(row, self.columns, self._written),
+            *([] if self._allow_empty else self._empty(row)),
+            *([] if self._allow_damaged else self._damaged(row)),
+        ]
+
+    def note_doubts(self, row: Row) -> None:
+        """Count doubtful cells of the text; the row is the last whose errors were asked for."""
+        for column in self.columns if self._is_doubtful else ():
+            if doubt := doubt_about(row.cells[column]):
+                known = self.doubts.get((column, doubt), DoubtfulCells(0, row.line, row.cells[column]))
+                self.doubts[column, doubt] = known._replace(rows=known.rows + 1)
+
+    def unfilled(self, row: Row, body: str) -> RowError | None:
+        """Return the flaw of a text in which a marker stands around the name of a column."""
+        marker = self._markers.first_in(body)
+        if marker is None:
+            return None
+        column = next((column for column in self.columns if marker.text in row.cells[column]), None)
+        message = f"The text has {marker.text!r} in it, and nothing fills in a marker of that kind"
+        insert = "{" + self._written[fold(marker.name)] + "}"
+        return self._row_error(row, column, message, f"To insert the column write {insert} in --body.", value=body)
+
+    def _refuse_markers(self) -> None:
+        """Raise InputError for such a marker in what all the texts have in common."""
+        for pattern in self._patterns:
+            common = pattern.skeleton % (("\0",) * len(pattern.columns))
+            if marker := self._markers.first_in(common):
+                text = f"{{{marker.text}}}" if marker.notation is Notation.BRACE else marker.text
+                raise InputError(
+                    f"The text has {text!r} in it, and nothing fills in a marker of that kind",
+                    remedy=f"To insert the column write {{{self._written[fold(marker.name)]}}}.",
+                )
 
     def unsendable(self, row: Row, body: str, message_fields: MessageFields, error: InputError) -> RowError:
         """Return the flaw of a text that ``compose`` refused, in the column whose cell is refused on its own."""
@@ -143,13 +196,20 @@ class RowText:
             if not row.cells[column].strip()
         ]
 
+    def _damaged(self, row: Row) -> list[RowError]:
+        return [
+            self._row_error(row, column, f"The cell {shown(row.cells[column])!r} is damaged: {damage}", _RESTORE)
+            for column in self.columns
+            if (damage := damage_of(row.cells[column]))
+        ]
+
     def _row_error(self, row: Row, column: str | None, message: str, remedy: str, *, value: str = "") -> RowError:
         return row_error(row, self._written, column, message, remedy, value=value)
 
 
 def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]) -> list[RowError]:
     """Return a flaw for every cell that lost a character before it came here."""
-    if _LOST not in "".join([row.cells[column] for column in columns]):
+    if LOST not in "".join([row.cells[column] for column in columns]):
         return []
     return [
         row_error(
@@ -160,7 +220,7 @@ def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]
             "Export the file again as CSV UTF-8.",
         )
         for column in columns
-        if _LOST in row.cells[column]
+        if LOST in row.cells[column]
     ]
 
 

@@ -46,6 +46,9 @@ _OPTIONS = {
     ),
     "skip_invalid": o.option("--skip-invalid", help="Leave bad rows out; they count as rejected."),
     "allow_empty": o.option("--allow-empty", help="Let a text use an empty cell."),
+    "allow_damaged": o.option(
+        "--allow-damaged", help="Let a text use a cell that a spreadsheet damaged, such as #REF! or 1.1E+18."
+    ),
     "sample_to": o.option(
         "--sample-to", metavar="NUMBER", help="Send the first and the longest text to this number, and nothing else."
     ),
@@ -69,8 +72,10 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
 
     exosms bulk customers.csv --body "Dear {name}, {order} has left. - Acme"
     """
-    if request.template is not None and request.body is not None:
-        raise UsageError("Give either --template or --body")
+    if [request.template, request.body, request.body_file].count(None) < 2:
+        raise UsageError("Give either --template, --body or --body-file")
+    if request.body_file == "-" and request.path is None:
+        raise UsageError("Standard input cannot be both the rows and the text")
     if request.template is None and (request.variables or request.fit):
         raise UsageError("--var and --fit need a template", remedy="Name one with -t, or leave them out.")
     o.refuse_empty_of(request)

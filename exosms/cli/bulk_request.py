@@ -14,6 +14,7 @@ from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, sa
 from exosms.bulk.request import BulkRequest, SentBefore
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError
+from exosms.cli.body_text import read_text
 from exosms.cli.context import (
     dispatcher_for,
     drained,
@@ -57,6 +58,8 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     try:
         with interrupts.installed():
             results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
+            if request.body_file is not None:
+                request = request._replace(body=read_text(request.body_file))
             options = options_for(request, account)
             settings = find_settings(out, options, account_needed=not request.dry_run)
             with ledger_if_there() if request.dry_run else open_ledger(out, interrupts) as ledger:

@@ -1,0 +1,98 @@
+"""What spreadsheets, exports and scripts leave in a cell in the place of its text: damage, and what may be some."""
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+LOST = "\N{REPLACEMENT CHARACTER}"
+
+_ERRORS = (
+    "REF!|N/A|VALUE!|DIV/0!|NAME?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|EXTERNAL!|PYTHON!"
+    "|ERROR!|GETTING_DATA"
+)
+"""Of Excel (support.microsoft.com, "How to correct a #… error") and of Google Sheets, which adds the last but one."""
+
+_ERROR = re.compile(rf"(?<![\w#])#(?:{_ERRORS.replace('?', '[?]')})(?!\w)|\bErr:5\d\d\b")
+_NARROW = re.compile(r"#{3,}")
+_EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+E\+\d+", re.IGNORECASE | re.ASCII)
+_EXPONENT_INSIDE = re.compile(r"(?<![\w.,])\d(?:[.,]\d+)?E\+\d{2,3}(?!\w)", re.IGNORECASE | re.ASCII)
+_SIGNS = re.compile(r"\dE[+-]?\d|Err:", re.ASCII)
+_QUESTIONS = re.compile(r"[?\s.,]*[?][?\s.,]*")
+
+_NOTHING = frozenset(
+    word
+    for lower in ("nan", "none", "null", "nat", "undefined", "<na>", "(null)", "[object object]")
+    for word in (lower, lower.upper(), lower.title(), lower.capitalize())
+) | {"NaN", "NaT", "[object Object]", r"\N"}
+"""What programs write for nothing."""
+
+_CONTINUED = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
+_TWICE = re.compile(
+    rf"[\u00c2-\u00df][{_CONTINUED}]|[\u00e0-\u00ef][{_CONTINUED}]{{2}}|[\u00f0-\u00f4][{_CONTINUED}]{{3}}"
+)
+"""A byte that begins a character in UTF-8 and those that continue it, each read as a character of Windows-1252."""
+
+
+class Doubt(Enum):
+    """What may be wrong with a cell; the value is said of the cells of a column."""
+
+    NOTHING = "what a program writes for nothing"
+    FORMULA = "a formula instead of its value"
+    TWICE = "text that was encoded twice"
+
+
+def are_sound(cells: Sequence[str]) -> bool:
+    """Whether cells without blanks around them are clearly neither empty nor damaged nor doubtful, as most are."""
+    together = "".join(cells)
+    return (
+        all(cells)
+        and _NOTHING.isdisjoint(cells)
+        and "#" not in together
+        and "?" not in together
+        and "=" not in together
+        and "e+" not in together
+        and ("E" not in together or _SIGNS.search(together) is None)
+        and (together.isascii() or (LOST not in together and _TWICE.search(together) is None))
+    )
+
+
+def damage_of(cell: str) -> str | None:
+    """Return what happened to a cell, as the end of a sentence; None if nothing did."""
+    text = cell.strip()
+    if _ERROR.search(text):
+        return "it holds the error of a formula"
+    if _EXPONENT.fullmatch(text) or _EXPONENT_INSIDE.search(text):
+        return "a spreadsheet changed a number in it, whose digits are lost"
+    if _NARROW.fullmatch(text):
+        return "its column was too narrow when it was saved"
+    if _QUESTIONS.fullmatch(text):
+        return "its letters were lost when it was saved"
+    return None
+
+
+def doubt_about(cell: str) -> Doubt | None:
+    """Return what may be wrong with a cell that is not damaged; None if nothing is."""
+    text = cell.strip()
+    if text in _NOTHING:
+        return Doubt.NOTHING
+    if text.startswith("="):
+        return Doubt.FORMULA
+    if any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
+        return Doubt.TWICE
+    return None
+
+
+def _encoded_twice(letters: str) -> bool:
+    try:
+        b"".join(_byte(letter) for letter in letters).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _byte(letter: str) -> bytes:
+    """Return what was read as that letter: Windows-1252, which leaves some bytes out, is read with them."""
+    try:
+        return letter.encode("cp1252")
+    except UnicodeEncodeError:
+        return letter.encode("latin-1", "replace")

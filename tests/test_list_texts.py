@@ -1,0 +1,289 @@
+"""What spreadsheets, exports and scripts leave in the cells of a text, and markers that nothing fills in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from faulty import FaultyExotel
+from workbooks import ods, ods_row, ods_text, sheet_of, written, xlsx
+
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": "key",
+    "EXOTEL_API_TOKEN": "token",
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
+}
+ONE = "+919876543210"
+DEAR = ("--body", "Dear {name}")
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
+
+
+def bulk(exosms: Shell, exotel: FaultyExotel, text: str | bytes, *argv: str, **options: Any) -> Result:
+    path = exosms.home / "people.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
+    return exosms("bulk", str(path), "--yes", "--rate", "off", *argv, env=env, **options)
+
+
+def texts(exotel: FaultyExotel) -> list[tuple[str, str]]:
+    return sorted(key for key, deeds in exotel.deeds.items() for _ in deeds)
+
+
+def quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+# --- damaged cells ---
+
+DIGITS, FORMULA, NARROW, LETTERS = (
+    "whose digits are lost",
+    "the error of a formula",
+    "too narrow",
+    "its letters were lost",
+)
+DAMAGED = [
+    ("1.10716E+18", DIGITS),
+    ("1,10716E+18", DIGITS),
+    ("9.88e+09", DIGITS),
+    ("1E+05", DIGITS),
+    ("-2.5E+10", DIGITS),
+    ("9.87654321E9", DIGITS),
+    (" 1.10716E+18 ", DIGITS),
+    ("Order 1.10716E+18 has left", DIGITS),
+    ("#REF!", FORMULA),
+    ("#N/A", FORMULA),
+    ("#VALUE!", FORMULA),
+    ("#DIV/0!", FORMULA),
+    ("#NAME?", FORMULA),
+    ("#NUM!", FORMULA),
+    ("#NULL!", FORMULA),
+    ("#SPILL!", FORMULA),
+    ("#ERROR!", FORMULA),
+    ("Err:502", FORMULA),
+    ("Order #REF! has left", FORMULA),
+    ("########", NARROW),
+    ("????", LETTERS),
+    ("?", LETTERS),
+    ("??? ????", LETTERS),
+    ("????, ??.", LETTERS),
+]
+
+
+@pytest.mark.parametrize(("cell", "said"), DAMAGED)
+def test_a_damaged_cell_is_a_bad_row_unless_it_is_allowed(
+    exosms: Shell, exotel: FaultyExotel, cell: str, said: str
+) -> None:
+    text = f"to,name,notes\n9876543211,Ravi,{quoted(cell)}\n9876543210,{quoted(cell)},\n"
+    for more in ((), ("--allow-empty",)):
+        result = bulk(exosms, exotel, text, *DEAR, *more)
+        assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+        assert "line 3, column name: The cell " in result.stderr
+        assert said in result.stderr
+        assert "column notes" not in result.stderr
+    [problem] = bulk(exosms, exotel, text, *DEAR, "--json").json["problems"]
+    assert (problem["line"], problem["column"], problem["value"]) == (3, "name", cell)
+    assert "--allow-damaged sends such rows as they are" in problem["remedy"]
+    assert bulk(exosms, exotel, text, *DEAR, "--allow-damaged").exit_code == 0
+    assert texts(exotel) == [(ONE, f"Dear {cell}"), ("+919876543211", "Dear Ravi")]
+
+
+SOUND = [
+    "Asha", "E", "1E5", "12E4", "7E", "17.5", "C# + E+", "E+F", "#1", "#SALE", "# 5", "##", "Why?", "Really?! Yes?",
+    "50%", "a+b=c", "N/A", "REF", "Err: none", "1.5E", "2+2", "5.0", "https://a.in/?x=1#top",
+    "MEENA E RAO", "Nano", "Null-Ltd",
+    "नमस्ते", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
+    "10 €", "naïve Ä", "नमस्ते?",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", SOUND)
+def test_what_only_looks_like_damage_goes_out(exosms: Shell, exotel: FaultyExotel, cell: str) -> None:
+    result = bulk(exosms, exotel, f"to,name\n9876543210,{quoted(cell)}\n", *DEAR)
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, f"Dear {cell}")]), result.stderr
+    assert "looks like" not in result.stderr
+
+
+def test_a_template_and_a_column_of_texts_have_no_damaged_cells_either(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "templates.toml").write_text(
+        'version = 1\n[templates.t]\ntext = "Dear {#var#}"\nvariables = ["x"]\n'
+    )
+    argv = ("-t", "t", "--templates", str(exosms.home / "templates.toml"))
+    for text, more in (("to,x\n9876543210,#REF!\n", argv), ("to,body\n9876543210,Your order #REF! left\n", ())):
+        result = bulk(exosms, exotel, text, *more)
+        assert (result.exit_code, texts(exotel)) == (3, [])
+        assert FORMULA in result.stderr
+
+
+ERROR_CELLS = {
+    "XLSX": xlsx(
+        sheet_of(
+            '<row r="1"><c t="str"><v>to</v></c><c t="str"><v>name</v></c></row>'
+            '<row r="2"><c><v>9876543210</v></c><c t="e"><f>1/0</f><v>#DIV/0!</v></c></row>'
+        )
+    ),
+    "ODS": ods(
+        ods_row(ods_text("to"), ods_text("name"))
+        + ods_row(
+            ods_text("9876543210"),
+            '<table:table-cell office:value-type="string" office:string-value="" calcext:value-type="error">'
+            "<text:p>#N/A</text:p></table:table-cell>",
+        )
+    ),
+    "a rounded number": written(["to", "name"], [9876543210, 1107160000000012345.0]),
+}
+
+
+@pytest.mark.parametrize("content", ERROR_CELLS.values(), ids=ERROR_CELLS)
+def test_an_error_in_a_sheet_is_a_damaged_cell(exosms: Shell, exotel: FaultyExotel, content: bytes) -> None:
+    for more in ((), ("--allow-empty",)):
+        result = bulk(exosms, exotel, content, *DEAR, *more)
+        assert (result.exit_code, texts(exotel)) == (3, [])
+        assert "line 2, column name: The cell " in result.stderr
+        assert "is damaged" in result.stderr
+
+
+# --- doubtful cells ---
+
+NOTHING, FORMULAS, TWICE = "what a program writes for nothing", "a formula instead of its value", "encoded twice"
+DOUBTFUL = [
+    *(
+        (cell, NOTHING)
+        for cell in ("nan", "None", "NULL", "NaN", "null", "NaT", " None ", "undefined", "<NA>", r"\N")
+    ),
+    *((cell, FORMULAS) for cell in ("=A1*2", "=SUM(A1:A9)", '="0012"', "=VLOOKUP(A2,B:C,2)", " =1", "=cmd|x")),
+    *((cell, TWICE) for cell in ("ZoÃ«", "CafÃ© Rao", "â‚¹500", "Itâ€™s", "Ã‰lan", "à¤¨à¤®", "Â£5", "ðŸ˜€", "SÃ£o")),
+]
+
+
+@pytest.mark.parametrize(("cell", "said"), DOUBTFUL)
+def test_a_doubtful_cell_is_told_with_line_and_column_and_goes_out(
+    exosms: Shell, exotel: FaultyExotel, cell: str, said: str
+) -> None:
+    text = f"to,name,notes\n9876543211,Ravi,{quoted(cell)}\n9876543210,{quoted(cell)},\n9876543212,{quoted(cell)},\n"
+    result = bulk(exosms, exotel, text, *DEAR)
+    assert (result.exit_code, texts(exotel)[0]) == (0, (ONE, f"Dear {cell}"))
+    assert f"warning: line 3, column name: {cell!r} looks like " in result.stderr
+    assert f"{said} (2 such rows)\n" in result.stderr
+    assert result.stderr.count("looks like") == 1
+
+
+def test_a_row_that_is_left_out_is_not_doubted(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, "to,name\n12,nan\n9876543210,Asha\n", *DEAR, "--skip-invalid")
+    assert (result.exit_code, texts(exotel)) == (10, [(ONE, "Dear Asha")])
+    assert "looks like" not in result.stderr
+
+
+# --- markers of other notations ---
+
+MARKERS = [
+    "{{name}}", "{{ Name }}", "[name]", "((name))", "##name##", "%name%", "$name", "<name>", "%%name%%", "${name}",
+    "#name#", "{{first-name}}", "[First Name]", "((FIRST_NAME))", "<first name>", "##firstname##",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_marker_around_the_name_of_a_column_refuses_the_file(
+    exosms: Shell, exotel: FaultyExotel, marker: str
+) -> None:
+    column = "First Name" if "irst" in marker.lower() else "name"
+    in_cells = f"to,{column},body\n9876543210,Asha,Dear {marker}\n9876543211,Ravi,Hello\n"
+    result = bulk(exosms, exotel, in_cells)
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
+    [problem] = bulk(exosms, exotel, in_cells, "--json").json["problems"]
+    assert problem["remedy"] == f"To insert the column write {{{column}}} in --body."
+    if marker == "${name}":
+        return  # where {name} is filled in: a price in dollars
+    body = bulk(exosms, exotel, f"to,{column}\n9876543210,Asha\n", "--body", f"Dear {marker}")
+    assert (body.exit_code, body.stdout, texts(exotel)) == (3, "", [])
+    assert "The text has '" in body.stderr
+    assert marker.strip("{}").split()[0] in body.stderr
+    assert f"To insert the column write {{{column}}}" in body.stderr
+
+
+def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, "to,name,body\n9876543210,Asha,Dear {name}\n9876543211,Ravi,Dear Ravi\n")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "line 2, column body: The text has '{name}' in it" in result.stderr
+    left_out = bulk(exosms, exotel, "to,name,body\n9876543210,Asha,{name}\n9876543211,Ravi,Hi\n", "--skip-invalid")
+    assert (left_out.exit_code, texts(exotel)) == (10, [("+919876543211", "Hi")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{other}",
+        "[sic]",
+        "$5",
+        "#1",
+        "50% name 50%",
+        "<b>",
+        "a name",
+        "(name)",
+        "name#",
+        "[PROD] name",
+        "$names",
+        "#name",
+    ],
+)
+def test_a_text_with_signs_is_a_text(exosms: Shell, exotel: FaultyExotel, text: str) -> None:
+    result = bulk(exosms, exotel, f"to,name,body\n9876543210,Asha,{text}\n")
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, text)]), result.stderr
+
+
+# --- the text in a file ---
+
+
+def test_the_text_may_stand_in_a_file(exosms: Shell, exotel: FaultyExotel) -> None:
+    file = exosms.home / "body.txt"
+    file.write_text("Dear {name},\nbye {{}}\n\n")
+    rows = "to,name\n9876543210,Asha\n"
+    result = bulk(exosms, exotel, rows, "-F", str(file))
+    assert (result.exit_code, texts(exotel)) == (0, [(ONE, "Dear Asha,\nbye {}\n")])
+    piped = bulk(exosms, exotel, rows, "--body-file", "-", stdin="Hi {name}\n")
+    assert (piped.exit_code, texts(exotel)[-1]) == (0, (ONE, "Hi Asha"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "said"),
+    [
+        (("-F", "nothing.txt"), 3, "The text file nothing.txt cannot be read: No such file or directory"),
+        (("-F", "body.txt", "--body", "x"), 2, "Give either --template, --body or --body-file"),
+        (("-F", "body.txt", "-t", "x"), 2, "Give either --template, --body or --body-file"),
+        (("-F", "body.txt"), 3, "needs the column 'nme'"),
+    ],
+)
+def test_a_text_file_that_cannot_be_used_sends_nothing(
+    exosms: Shell,
+    exotel: FaultyExotel,
+    monkeypatch: pytest.MonkeyPatch,
+    argv: tuple[str, ...],
+    exit_code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(exosms.home)
+    (exosms.home / "body.txt").write_text("Dear {nme}")
+    result = bulk(exosms, exotel, "to,name\n9876543210,Asha\n", *argv)
+    assert (result.exit_code, result.stdout, texts(exotel)) == (exit_code, "", [])
+    assert said in result.stderr
+
+
+def test_standard_input_is_not_both_rows_and_text(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = exosms("bulk", "-", "-F", "-", "--yes", stdin="to,name\n9876543210,Asha\n")
+    assert (result.exit_code, texts(exotel)) == (2, [])
+    assert "Standard input cannot be both the rows and the text" in result.stderr
+
+
+@pytest.mark.parametrize("cell", ["Ash\ufffda", "\ufffd", "नम\ufffd"])
+def test_a_lost_character_is_a_bad_row_whatever_is_allowed(exosms: Shell, exotel: FaultyExotel, cell: str) -> None:
+    result = bulk(exosms, exotel, f"to,name\n9876543210,{cell}\n", *DEAR, "--allow-damaged", "--allow-empty")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "line 2, column name: The cell" in result.stderr
+    assert "U+FFFD" in result.stderr
