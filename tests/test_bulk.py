@@ -185,6 +185,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(exosms: Shell) -> None:
         "unicode messages\t1; because of त (U+0924 DEVANAGARI LETTER TA) in 1, न (U+0928 DEVANAGARI LETTER NA) in 1,"
         " म (U+092E DEVANAGARI LETTER MA) in 1, स (U+0938 DEVANAGARI LETTER SA) in 1,"
         " े (U+0947 DEVANAGARI VOWEL SIGN E) in 1\n"
+        "first\t+919876500000\tHello 0\n"
+        "longest\t+919876500100\tHello 100\n"
     )
     assert result.exit_code == 0
     assert sorted(path.name for path in exosms.home.iterdir()) == ["people.csv"]

@@ -1,7 +1,11 @@
 """What a dry run shows before anything is paid: the texts that would go out, in every format."""
 
 import json
+import re
+import subprocess
+import sys
 
+import pyte
 import pytest
 from conftest import Shell
 
@@ -58,3 +62,174 @@ def test_a_skipped_message_shows_its_text_too(exosms: Shell) -> None:
     assert exosms(*argv).exit_code == 0
     (message,) = exosms(*argv, "--dry-run", "--json").json["messages"]
     assert (message["outcome"], message["text"]) == ("skipped", "Hello")
+
+
+# --- a file ---
+
+LONG = "Dear Asha, " + "your order has left and will be with you soon, " * 30 + "- Acme"
+ROWS = (
+    f"to,body,from\n9876543210,Hello,ACMEIN\n9876543211,{LONG.replace(',', ';')},ACMEOK\n9876543212,Namaste,ACMEIN\n"
+)
+
+
+def written(exosms: Shell, content: str, name: str = "people.csv") -> str:
+    file = exosms.home / name
+    file.write_text(content)
+    return str(file)
+
+
+def screen(text: str, columns: int = 80, lines: int = 24) -> list[str]:
+    """What a terminal of that size shows in the end, and what has left it at the top."""
+    display = pyte.HistoryScreen(columns, lines, history=1000)
+    pyte.Stream(display).feed(text.replace("\n", "\r\n"))
+    assert not display.history.top, "the first lines are gone"
+    return [line.rstrip() for line in display.display]
+
+
+def test_a_dry_bulk_shows_the_first_and_the_longest_text_in_every_format(exosms: Shell) -> None:
+    argv = ("bulk", written(exosms, ROWS), "--region", "sandbox", "--dry-run")
+    long = LONG.replace(",", ";")
+    plain = exosms(*argv).stdout
+    assert plain.endswith(f"first\t+919876543210\tHello\nlongest\t+919876543211\t{long}\n")
+    plan = exosms(*argv, "--json").json["plan"]
+    assert (plan["first"]["row"], plan["first"]["line"], plan["first"]["text"]) == (1, 2, "Hello")
+    assert (plan["longest"]["to"], plan["longest"]["text"]) == ("+919876543211", long)
+    assert plan["senders"] == 2
+    *rows, document = map(json.loads, exosms(*argv, "-o", "jsonl").stdout.splitlines())
+    assert [(row["row"], row["line"], row["to"], row["outcome"], row["text"]) for row in rows] == [
+        (1, 2, "+919876543210", "planned", "Hello"),
+        (2, 3, "+919876543211", "planned", long),
+        (3, 4, "+919876543212", "planned", "Namaste"),
+    ]
+    assert document["plan"] == plan
+
+
+def test_every_row_has_an_object_those_too_that_are_left_out(exosms: Shell) -> None:
+    content = "to,body\n9876543210,a\n12,b\n9876543210,a\n9876543211,c\n"
+    argv = (
+        "bulk",
+        written(exosms, content),
+        *SANDBOX,
+        "-n",
+        "-o",
+        "jsonl",
+        "--skip-invalid",
+        "--duplicates",
+        "first",
+    )
+    result = exosms(*argv)
+    assert result.exit_code == 0
+    *rows, document = map(json.loads, result.stdout.splitlines())
+    assert [(row["line"], row["to"], row["outcome"], row["text"]) for row in rows] == [
+        (2, "+919876543210", "planned", "a"),
+        (3, "12", "rejected", None),
+        (4, "+919876543210", "skipped", None),
+        (5, "+919876543211", "planned", "c"),
+    ]
+    assert rows[1]["error"]["message"].startswith("to: '12' is not an Indian mobile number")
+    assert document["counts"]["rejected"] == 1
+
+
+def test_memory_does_not_grow_with_the_rows(exosms: Shell) -> None:
+    """The peak of a dry run of 60,000 rows is that of 6,000, but for a few pages."""
+    peaks = []
+    for rows in (6_000, 60_000):
+        content = "to,body\n" + "".join(f"98765{n:05d},{'Hello ' * 20}{n}\n" for n in range(rows))
+        code = (
+            "import resource, sys; from exosms.cli.app import main; main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        )
+        argv = ("bulk", written(exosms, content), *SANDBOX, "-n", "-o", "jsonl", "-q")
+        with (exosms.home / "out").open("w") as out:
+            command = [sys.executable, "-c", code, *argv]
+            done = subprocess.run(command, env=exosms.full_env(), stdout=out, stderr=-1, timeout=60, check=True)
+        assert len((exosms.home / "out").read_text().splitlines()) == rows + 1
+        peaks.append(int(done.stderr.split()[-1]))
+    assert peaks[1] - peaks[0] < 25_000  # KiB; the output is 20 MB, and its objects would be 100
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_the_plan_fits_one_screen(exosms: Shell, columns: int, *, is_asked: bool) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text(
+        '[profiles.prod]\nregion = "mumbai"\naccount_sid = "acme1"\napi_key = "k"\napi_token = "t"\n'
+        'from = "ACMEIN"\nprice_per_part = 0.18\n'
+    )
+    config.chmod(0o600)
+    rows = "".join(f"98765{n:05d},{LONG.replace(',', ';')} {n % 7} ₹,ACME{n % 3:02d}\n" for n in range(300))
+    file = written(exosms, f"to,body,from\n12,x,\n9876543210,Short,ACMEIN\n{rows}9876500001,{LONG[:11]}\x07,\n")
+    argv = ("bulk", file, "--skip-invalid", "--duplicates", "all", *([] if is_asked else ["--dry-run"]))
+    env = {"EXOSMS_CONFIG": str(config)}
+    typed = [("[y/N]: ", "n")] if is_asked else []
+    result = exosms.on_terminal(*argv, columns=columns, env=env, typed=typed)
+    assert result.exit_code == (5 if is_asked else 0)
+    start = result.stdout.index("exosms: account:" if is_asked else "╭")
+    plan = result.stdout[start:]
+    shown = " ".join(" ".join(screen(plan, columns)).replace("│", " ").split())
+    assert "api.in.exotel.com/acme1" in shown
+    assert "from a column, 4 different" in shown
+    assert re.search(r"first:? \+919876543210: Short", shown)
+    assert re.search(r"longest:? \+919876500000: Dear Asha; your order", shown)
+    assert re.search(r"… \(14\d\d characters\)", shown)
+    assert "301 of 303 rows (2 rejected)" in shown
+
+
+def test_the_sender_is_named(exosms: Shell) -> None:
+    result = exosms.on_terminal("bulk", written(exosms, "to,body\n9876543210,Hi\n"), *SANDBOX, "-n")
+    shown = "\n".join(screen(result.stdout))
+    assert re.search(r"│ sender +│ ACMEIN +│", shown)
+    assert "longest" not in shown
+
+
+# --- what people were sent before ---
+
+
+def test_people_who_just_got_another_text_are_counted(exosms: Shell) -> None:
+    first = written(exosms, "to,body\n9876543210,Sale tomorow\n9876543211,Sale tomorow\n+919000000400,Sale tomorow\n")
+    assert exosms("bulk", first, *SANDBOX, "--yes").exit_code == 10
+    corrected = written(
+        exosms, "to,body\n9876543210,Sale tomorrow\n9876543211,Sale tomorrow\n+919000000400,Sale tomorrow\n"
+        "9876543213,Sale tomorrow\n"
+    )  # fmt: skip
+    argv = ("bulk", corrected, *SANDBOX, "--dry-run")
+    plain = exosms(*argv)
+    assert plain.exit_code == 0
+    assert "people who got another text\t2\n" in plain.stdout
+    sentence = "2 people got, or may have got, another text from an earlier run within 12 h 00 min"
+    assert f"exosms: warning: {sentence}\n" in plain.stderr
+    assert exosms(*argv, "--json").json["plan"]["texted_otherwise"] == 2
+    on_terminal = exosms.on_terminal(*argv, env={"COLUMNS": "120"}, columns=120).stdout
+    assert on_terminal.count(sentence) == 1
+    sent = exosms("bulk", corrected, *SANDBOX, "--yes")
+    assert f"exosms: warning: {sentence}\n" in sent.stderr
+
+
+OTHERS = [
+    # the first file, the second one, its options, the people who got another text
+    ("9876543210,a\n", "9876543210,a\n9876543211,b\n", ("--sent-before", "skip"), 0),
+    ("9876543210,a\n", "9876543210,a\n9876543210,b\n", ("--sent-before", "skip"), 0),
+    ("9876543210,a\n", "9876543211,a\n", (), 0),
+    ("9876543210,a\n", "9876543210,b\n9876543210,c\n", (), 1),
+    ("9876543210,a\n9876543210,b\n", "9876543210,b\n", ("--sent-before", "send"), 1),
+    ("+919000000500,a\n", "+919000000500,b\n", (), 1),
+    ("+919000000400,a\n", "+919000000400,b\n", (), 0),
+    ("9876543210,a\n", "9876543210,b\n", ("--within", "0"), 0),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "options", "people"), OTHERS)
+def test_who_counts_as_having_got_another_text(
+    exosms: Shell, before: str, now: str, options: tuple[str, ...], people: int
+) -> None:
+    exosms("bulk", written(exosms, f"to,body\n{before}"), *SANDBOX, "--yes", "--batch", "1")
+    result = exosms("bulk", written(exosms, f"to,body\n{now}", "b.csv"), *SANDBOX, "-n", "--json", *options)
+    assert result.json["plan"]["texted_otherwise"] == people
+
+
+def test_another_account_is_no_earlier_run(exosms: Shell) -> None:
+    exosms("bulk", written(exosms, "to,body\n9876543210,a\n"), *SANDBOX, "--yes")
+    account = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_REGION": "mumbai"}
+    file = written(exosms, "to,body\n9876543210,b\n")
+    result = exosms("bulk", file, "--from", "ACMEIN", "-n", "--json", env={**account, "EXOTEL_API_TOKEN": "t"})
+    assert (result.json["plan"]["account"], result.json["plan"]["texted_otherwise"]) == ("api.in.exotel.com/acme1", 0)

@@ -8,7 +8,7 @@ from exosms.bulk.decide import decide
 from exosms.bulk.prepare import BulkSetup, Inspection
 from exosms.bulk.run import size_for
 from exosms.ledger.runs import Journal
-from exosms.ledger.staging import EarlierMessages, Envelopes, Staging, Totals
+from exosms.ledger.staging import EarlierMessages, Envelopes, Samples, Staging, Totals
 from exosms.sms.rate import Rate
 from exosms.sms.segments import FEW_FORCING
 
@@ -29,6 +29,14 @@ class Plan(NamedTuple):
     """The most frequent characters that make texts Unicode, with the number of texts."""
     own_fields: Sequence[tuple[str, str, int]]
     """The columns that set a field of the message, with the field and the number of rows."""
+    account: str
+    """Empty where a dry run has none."""
+    samples: Samples | None
+    """None: nothing would be sent."""
+    texted_otherwise: int
+    """People who lately got, or may have got, another text from an earlier run."""
+    within: float
+    """Seconds: how long ago that was at most."""
 
 
 def plan_for(
@@ -49,6 +57,10 @@ def plan_for(
         cost=None if price is None else price * totals.parts,
         forcing=inspection.most_forcing(FEW_FORCING + 1),
         own_fields=inspection.mapper.own_fields,
+        account=setup.account,
+        samples=staging.samples(),
+        texted_otherwise=staging.texted_otherwise(now - setup.request.within, now, account=setup.account),
+        within=setup.request.within,
     )
 
 

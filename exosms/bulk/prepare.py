@@ -219,7 +219,9 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
 
 def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_today: int) -> Sequence[Message]:
     """Return the first and the longest message, for one recipient instead; raises GuardError."""
-    messages = [message._replace(to=to) for message in staging.samples()]
+    found = staging.samples()
+    rows = dict.fromkeys((found.first, found.longest)) if found else ()
+    messages = [row.message._replace(to=to) for row in rows]
     setup.guards.check_all(messages, now=now, parts_today=parts_today)
     return messages
 

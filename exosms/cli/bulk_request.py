@@ -28,7 +28,7 @@ from exosms.cli.options import AccountFlags
 from exosms.cli.output.flaws import tell_some, told
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Document, Out
-from exosms.cli.output.plan import laid_out, plan_rows, sample_rows, show_plan
+from exosms.cli.output.plan import laid_out, otherwise, show_plan, tell_plan
 from exosms.cli.output.runs import counts_document, failure, show_end, show_left_out
 from exosms.cli.prompts import agree
 from exosms.cli.send_run import carry_out, client_for, go_on, hand_out_results
@@ -133,10 +133,9 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
     with context.interrupts.at_once():
         plan = _plan(setup, inspection, staging, context, out)
         if not request.dry_run:
-            _agree(plan, setup, staging, out, ask)
+            _agree(plan, request, out, ask)
     if request.dry_run:
-        goes_out = _what_goes_out(setup, staging) if out.is_human else ()
-        show_plan(plan, goes_out, out, run=request.run, file=request.file_name)
+        show_plan(plan, staging.planned(), out, run=request.run, file=request.file_name)
         return ExitCode.OK
     return _begin(plan, setup, staging, context, out)
 
@@ -161,6 +160,9 @@ def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: R
         plan = plan_for(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
     if plan.before.unknown and setup.request.sent_before is SentBefore.SKIP:
         out.warn(f"left out, because they may have been sent before: {counted(plan.before.unknown, 'row')}")
+    is_plan_seen = out.is_seen_at_once and (setup.request.dry_run or not setup.request.yes)
+    if plan.texted_otherwise and not is_plan_seen:
+        out.warn(otherwise(plan))
     return plan
 
 
@@ -174,20 +176,12 @@ def _limiting(setup: BulkSetup, context: RunContext) -> AbstractContextManager[N
     return context.ledger.limiting(setup.account)
 
 
-def _agree(plan: Plan, setup: BulkSetup, staging: Staging, out: Out, ask: Callable[[str], None]) -> None:
+def _agree(plan: Plan, request: BulkRequest, out: Out, ask: Callable[[str], None]) -> None:
     """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
-    if not setup.request.yes:
-        goes_out = _what_goes_out(setup, staging) if out.stderr.isatty() else ()  # no texts in a log
-        for name, value in [*plan_rows(plan), *goes_out]:
-            out.tell(f"{name}: {value}")
-    messages = min(plan.totals.messages, setup.request.handling.limit or plan.totals.messages)
+    if not request.yes:
+        tell_plan(plan, out)
+    messages = min(plan.totals.messages, request.handling.limit or plan.totals.messages)
     ask(f"Send {counted(messages, 'message')}?")
-
-
-def _what_goes_out(setup: BulkSetup, staging: Staging) -> Sequence[tuple[str, str]]:
-    """Return what a person looks at before paying: the account, and the first and the longest message."""
-    whose = [("account", setup.account)] if setup.account else []
-    return [*whose, *sample_rows([*staging.samples()])]
 
 
 def _begin(plan: Plan, setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:

@@ -45,6 +45,8 @@ _COLUMNS = (
     "number", "line", "recipient", "sender", "fingerprint", "segments", "encoding", "text", "fields", "envelope",
     "state", "exit_code", "error",
 )  # fmt: skip
+_OF_MESSAGE = "recipient, sender, encoding, segments, text, fields"
+"""What ``reader_of_messages`` reads."""
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight')"
@@ -80,6 +82,16 @@ class LeftOut(NamedTuple):
     recipient: str
     state: str
     error: str
+
+
+class Samples(NamedTuple):
+    """What stands for all that would be sent."""
+
+    first: RowMessage
+    longest: RowMessage
+    """Of those of the most characters the first one; it may be the first of all."""
+    senders: int
+    """How many different ones there are."""
 
 
 class Totals(NamedTuple):
@@ -170,15 +182,28 @@ class Staging:
 
     def left_out(self) -> Iterator[LeftOut]:
         """Yield the rows that are not to be sent, in order."""
+        condition = "state IN ('rejected', 'skipped')"
+        return map(LeftOut._make, self._paged("number, line, recipient, state, error", condition))
+
+    def planned(self) -> Iterator[RowMessage | LeftOut]:
+        """Yield every row, in order: its message, or why it has none."""
+        message_of = reader_of_messages(self._message_fields)
+        for row in self._paged(f"number, line, recipient, state, error, {_OF_MESSAGE}", "true"):
+            if row[3] == "waiting":
+                yield RowMessage(row[0], row[1], message_of(row[5:]))
+            else:
+                yield LeftOut._make(row[:5])
+
+    def _paged(self, columns: str, condition: str) -> Iterator[Sequence[Any]]:
+        """Yield rows that meet a condition, by their number, which is the first column."""
         after = 0
         while True:
             with translated():
                 page = self._connection.execute(
-                    "SELECT number, line, recipient, state, error FROM temp.staged"
-                    " WHERE state IN ('rejected', 'skipped') AND number > ? ORDER BY number LIMIT ?",
+                    f"SELECT {columns} FROM temp.staged WHERE {condition} AND number > ? ORDER BY number LIMIT ?",
                     (after, _PAGE),
                 ).fetchall()
-            yield from map(LeftOut._make, page)
+            yield from page
             if len(page) < _PAGE:
                 return
             after = page[-1][0]
@@ -265,19 +290,31 @@ class Staging:
         (now,) = self._one("SELECT count(*) FROM temp.staged")
         return same, now - same, max(0, then - same)
 
-    def samples(self) -> Iterator[Message]:
-        """Yield the first message and, if it is another, the longest."""
+    def samples(self) -> Samples | None:
+        """Return the first and the longest of what would be sent; None if nothing would."""
         message_of = reader_of_messages(self._message_fields)
-        seen: set[int] = set()
-        for order in ("number", "length(text) DESC, number"):
-            with translated():
-                row = self._connection.execute(
-                    "SELECT number, recipient, sender, encoding, segments, text, fields FROM temp.staged"
-                    f" WHERE state = 'waiting' ORDER BY {order} LIMIT 1"
-                ).fetchone()
-            if row and row[0] not in seen:
-                seen.add(row[0])
-                yield message_of(row[1:])
+        waiting = "FROM temp.staged WHERE state = 'waiting'"
+        rows = [
+            self._one(f"SELECT number, line, {_OF_MESSAGE} {waiting} ORDER BY {order} LIMIT 1")
+            for order in ("number", "length(text) DESC, number")
+        ]
+        if None in rows:
+            return None
+        first, longest = (RowMessage(row[0], row[1], message_of(row[2:])) for row in rows)
+        (senders,) = self._one(f"SELECT count(DISTINCT sender) {waiting}")
+        return Samples(first, longest, senders)
+
+    def texted_otherwise(self, since: float, now: float, *, account: str) -> int:
+        """Count the people whom an earlier run sent a text, or may have, that this file does not have for them."""
+        row = self._one(
+            "SELECT count(*) FROM (SELECT DISTINCT recipient FROM temp.staged WHERE state = 'waiting') s WHERE EXISTS"
+            " (SELECT 1 FROM main.rows r JOIN main.runs u ON u.id = r.run WHERE r.recipient = s.recipient"
+            f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND NOT EXISTS (SELECT 1 FROM temp.staged t"
+            " WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint))",
+            account,
+            *window(self._connection, "runs", since=since, now=now),
+        )
+        return int(row[0])
 
     def _row(self, draft: RowMessage | RejectedRow) -> tuple[object, ...]:
         if isinstance(draft, RejectedRow):

@@ -60,7 +60,7 @@ class RunReport:
         match self._out.format:
             case Format.JSONL:
                 for one in settled:
-                    self._out.item(_row_document(one.item.number, one.item.line, _result(one)))
+                    self._out.item(row_document(one.item.number, one.item.line, _result(one)))
             case Format.PLAIN:
                 self._out.lines(map(self._cells, settled))
         self._progress.count(settled)
@@ -120,21 +120,23 @@ def show_left_out(out: Out, rows: Iterable[LeftOut]) -> None:
     if out.quiet or out.format not in {Format.PLAIN, Format.JSONL}:
         return
     for row in rows:
-        result = MessageResult(to=row.recipient, receipt=_left_out(row))
+        result = MessageResult(to=row.recipient, receipt=left_out_receipt(row))
         if out.format is Format.JSONL:
-            out.item(_row_document(row.number, row.line, result))
+            out.item(row_document(row.number, row.line, result))
         else:
             out.line(row.state, row.recipient, "", detail(result))
 
 
-def _left_out(row: LeftOut) -> Receipt:
+def left_out_receipt(row: LeftOut) -> Receipt:
+    """Return what became of a row that no request is made for."""
     if row.state == Outcome.SKIPPED:
         return Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note=row.error)
     return refused_here(InputError(row.error, remedy="Fix the row, and send it again."))
 
 
-def _row_document(number: int, line: int, result: MessageResult) -> Document:
-    return {"row": number, "line": line, **message_document(result)}
+def row_document(number: int, line: int, result: MessageResult, *, with_text: bool = False) -> Document:
+    """Return what became of one row, or in a dry run would, with the keys of ``send``."""
+    return {"row": number, "line": line, **message_document(result, with_text=with_text)}
 
 
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
