@@ -219,8 +219,8 @@ class RunDispatcher:
             self._slot = self._setup.now()  # our turn was not used
         self._busy += claim.busy
         yield settled
-        if claim.elsewhere:
-            yield [Settled(item=item, receipt=_ELSEWHERE) for item in claim.elsewhere]
+        for note, items in claim.elsewhere.items():
+            yield [Settled(item=item, receipt=_SKIPPED._replace(note=note)) for item in items]
 
     def _due(self) -> Request | None:
         """Return the request whose time has come, unless something forbids it now."""
@@ -437,4 +437,4 @@ def _still_busy(rows: int) -> GuardError:
     )
 
 
-_ELSEWHERE = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK, note="sent by another run in the meantime")
+_SKIPPED = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK)

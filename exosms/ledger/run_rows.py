@@ -1,11 +1,17 @@
 """The rows of a run, one by one: what is claimed of them, how they are seen, and how results come to them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.sms.message import Message
+
+SENT_ELSEWHERE = {
+    "accepted": "sent by another run in the meantime",
+    "unknown": "perhaps sent by another run in the meantime",
+}
+"""Why a row is skipped when its turn comes, by what became of the same message there."""
 
 UNRECORDED = "its result could not be recorded"
 
@@ -36,8 +42,8 @@ class Claim(NamedTuple):
 
     ours: Sequence[ClaimedRow] = ()
     """In flight now: their request must leave."""
-    elsewhere: Sequence[ClaimedRow] = ()
-    """Skipped, since another run sent them meanwhile, or may have."""
+    elsewhere: Mapping[str, Sequence[ClaimedRow]] = {}
+    """Skipped, since another run sent them meanwhile, or may have, which is what the key says."""
     busy: Sequence[ClaimedRow] = ()
     """Waiting still, since another run is sending them: what comes of that decides."""
 

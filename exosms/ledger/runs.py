@@ -20,7 +20,7 @@ from exosms.ledger.day_parts import count_parts
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, touch
 from exosms.ledger.messages import Ledger, State, taken_for_dead
 from exosms.ledger.process_locks import process_of
-from exosms.ledger.run_rows import UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
+from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
@@ -235,9 +235,13 @@ class Journal:
             if not self._is_ours(run):
                 raise taken_for_dead()
             others = {} if run.terms.resend else self._sent_elsewhere(run, items)
-            elsewhere = [number for number, is_over in others.items() if is_over]
+            theirs = {
+                state: [item for item in items if others.get(item.number) == state]
+                for state in (*SENT_ELSEWHERE, State.IN_FLIGHT)
+            }
+            busy = theirs.pop(State.IN_FLIGHT)
             ours = [item for item in items if item.number not in others]
-            if not ours and not elsewhere:
+            if not ours and not any(theirs.values()):
                 return Claim(busy=items)
             parts = sum(item.message.segments for item in ours)
             if within_limit is not None:
@@ -248,17 +252,16 @@ class Journal:
                 f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
                 (now, run.id, json.dumps([item.number for item in ours])),
             )
-            if elsewhere:
+            for state, rows in theirs.items():
                 connection.execute(
-                    "UPDATE rows SET state = 'skipped', text = NULL, error = 'sent by another run in the meantime',"
-                    f" updated_at = ? WHERE {numbers}",
-                    (now, run.id, json.dumps(elsewhere)),
+                    f"UPDATE rows SET state = 'skipped', text = NULL, error = ?, updated_at = ? WHERE {numbers}",
+                    (SENT_ELSEWHERE[state], now, run.id, json.dumps([item.number for item in rows])),
                 )
             count_parts(self._database, run.account, parts)
         return Claim(
             ours,
-            elsewhere=[item for item in items if others.get(item.number) is True],
-            busy=[item for item in items if others.get(item.number) is False],
+            elsewhere={SENT_ELSEWHERE[state]: rows for state, rows in theirs.items() if rows},
+            busy=busy,
         )
 
     def settle(self, run: Run, results: Sequence[tuple[ClaimedRow, Receipt, State]]) -> None:
@@ -348,8 +351,8 @@ class Journal:
         (owner,) = self._connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
         return bool(owner == run.owner)
 
-    def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, bool]:
-        """Return the rows that another run has, and of each whether that is over: sent, or possibly sent."""
+    def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, str]:
+        """Return the rows that another run has, with the state there: sent, perhaps sent, or not over yet."""
         now = self._clock()
         since = window(self._connection, "runs", since=self._began(run, now) - run.terms.within, now=now)
         is_since = IS_SINCE.format(time="updated_at", number="id")
@@ -360,7 +363,7 @@ class Journal:
         if not others:  # no other run was touched since: their rows need not be looked at
             return {}
         found = self._twins(run, items, since)
-        if not all(found.values()):
+        if State.IN_FLIGHT in found.values():
             reclaim_runs(self._database)  # what they had in flight is over, too
             found = self._twins(run, items, since)
         return found
@@ -374,16 +377,17 @@ class Journal:
             return now
         return float(latest)
 
-    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: Window) -> dict[int, bool]:
+    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: Window) -> dict[int, str]:
         is_since = IS_SINCE.format(time="r.updated_at", number="r.run")
         cursor = self._connection.execute(
-            "SELECT s.number, max(r.state <> 'in_flight') FROM rows s JOIN rows r ON r.recipient = s.recipient"
+            "SELECT s.number, CASE WHEN max(r.state = 'accepted') THEN 'accepted' WHEN max(r.state = 'unknown')"
+            " THEN 'unknown' ELSE 'in_flight' END FROM rows s JOIN rows r ON r.recipient = s.recipient"
             " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
             f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
             " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
             (run.id, json.dumps([item.number for item in items]), *since),
         )
-        return {number: bool(is_over) for number, is_over in cursor}
+        return dict(cursor)
 
     def _unfinished(self, condition: str, *values: object) -> Run | None:
         runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)

@@ -273,9 +273,11 @@ class Staging:
     def skip_sent_before(self, since: float, now: float) -> None:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
         self._execute(
-            "UPDATE temp.staged AS s SET state = 'skipped', error = 'sent before, or possibly sent before'"
-            f" WHERE s.state = 'waiting' AND EXISTS (SELECT 1 FROM main.rows r WHERE {_SENT} AND {_MAYBE_SENT}"
-            f" AND {_IS_OVER} AND {_LATELY})",
+            "UPDATE temp.staged SET state = 'skipped', error = coalesce('sent before, by the run ' || e.sent,"
+            " 'perhaps sent before, by the run ' || e.perhaps) FROM (SELECT s.number,"
+            " max(iif(r.state = 'accepted', u.name, NULL)) AS sent, max(u.name) AS perhaps FROM temp.staged s"
+            f" JOIN main.rows r ON {_SENT} JOIN main.runs u ON u.id = r.run WHERE s.state = 'waiting'"
+            f" AND {_MAYBE_SENT} AND {_IS_OVER} AND {_LATELY} GROUP BY s.number) e WHERE staged.number = e.number",
             *window(self._connection, "runs", since=since, now=now),
         )
 
