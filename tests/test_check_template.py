@@ -58,6 +58,7 @@ def test_a_match_gives_the_values_back(exosms: Shell, file: Path) -> None:
         "ambiguous": False,
         "warnings": [],
         "problems": [],
+        "fixed": "123456 is your OTP for login. - Acme",
         "error": None,
     }
 
@@ -75,7 +76,7 @@ def test_lines_in_a_pipe(exosms: Shell, file: Path) -> None:
     good = check(exosms, "-t", "otp", "--body", "1 is your OTP for x. - Acme")
     assert (good.stdout, good.stderr) == ("match\totp\tcode=1\tapp=x\n", "")
     bad = check(exosms, "-t", "otp", "--body", "1 is your OTP for x. - ACME")
-    assert bad.stdout.startswith("mismatch\totp\t24\tliteral\t")
+    assert bad.stdout.startswith("mismatch\totp\t23\tliteral\t")
     assert bad.exit_code == 3
 
 
@@ -193,7 +194,7 @@ def test_every_problem_of_a_csv_has_the_keys_of_one_text(exosms: Shell, file: Pa
     assert (every["template"], every["values"]) == (None, {})
     assert [(each["line"], each["template"], each["kind"], each["offset"]) for each in every["problems"]] == [
         (2, None, "unlike_all", 0),
-        (3, "otp", "literal", 24),
+        (3, "otp", "literal", 23),
     ]
     assert all(keys <= each.keys() for each in one["problems"] + every["problems"])
     plain = check(exosms, "--csv", str(rows))
@@ -364,7 +365,7 @@ SIGHTS = [
     ("Caf\u00e9 {#var#} 👨‍👩‍👧 ok", "Cafe\u0301 x 👨‍👩‍👧 OK", "e\u0301"),
     ("प्रिय {#var#}", "प्\u200dरिय x", "\\u200d"),
     ("e\u0301" * 30 + " {#var#}.", "e\u0301" * 30 + " Ravi!", "!"),
-    (LONG, LONG.replace("{#var#}", "Ravi").replace("Acme", "Acne"), "n"),
+    (LONG, LONG.replace("{#var#}", "Ravi").replace("Acme", "Acne"), "Acne"),
     ("Hi {#var#}, bye", "Hi " + "😀" * 31 + ", bye", None),
     ("Hi {#var#}, bye", "Hi " + "long " * 80 + ", bye", None),
     ("Hi {#var#}" + ", and some more" * 30, "Hi Ravi", None),
@@ -555,3 +556,75 @@ def test_warnings_about_rows_are_counted(exosms: Shell, file: Path, tmp_path: Pa
     assert (result.exit_code, len(result.json["warnings"])) == (0, 1)
     assert "line break" in result.json["warnings"][0]
     assert "(2 rows)" in check(exosms, "--csv", str(rows), "-t", "otp").stderr
+
+
+SEVEN = "Dear {#var#}, your order {#var#} has shipped. It will arrive today. Call us for more help. Thank you! - Acme"
+SEVEN_WRONG = "Hello Asha, the order 17 was shipped. It may arrive now. Mail us for some help. Thank you! - Acme"
+
+
+def test_a_person_sees_all_differences_in_one_drawing_five_of_them_in_words_and_the_text_as_it_should_be(
+    exosms: Shell,
+) -> None:
+    result = check(exosms, "--text", SEVEN, "--body", SEVEN_WRONG, "-o", "human", env={"COLUMNS": "70"})
+    assert (
+        result.stdout
+        == """\
+mismatch
+
+registered  Dear  {#var#}, your order {#var#} has shipped. It will
+your text   Hello    Asha, the       order 17 was shipped. It may
+            ^^^^^          ^^^^               ^^^             ^^^^
+registered   arrive today. Call us for more help. Thank you! - Acme
+your text    arrive now  . Mail us for some help. Thank you! - Acme
+                    ^^^^^  ^^^^        ^^^^
+
+"Hello" should be "Dear" at the beginning, in "Hello Asha,".
+Replace "Hello" with "Dear" at offset 0.
+
+"the" should be "your" in "Asha, the order".
+Replace "the" with "your" at offset 12.
+
+"was" should be "has" in "17 was shipped.".
+Replace "was" with "has" at offset 25.
+
+"may" should be "will" in "It may arrive".
+Replace "may" with "will" at offset 41.
+
+"now" should be "today" in "arrive now. Mail".
+Replace "now" with "today" at offset 52.
+
+and 2 more
+
+The text as it should be:
+Dear Asha, your order 17 has shipped. It will arrive today. Call us for more help. Thank you! - Acme
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("registered", "body", "fixed", "exit_code"),
+    [
+        ("Hi {#var#},\nbye", "Hi Ravi,\nbye", "Hi Ravi,\nbye\n", 0),
+        ("Hi {#var#},\nbye", "Hello Ravi, bye", "Hi Ravi,\nbye\n", 3),
+        ("{#var#} is your OTP.", "Your OTP is 12.", "12 is your OTP.\n", 3),
+        ("Hi {#var#}, bye", "Hi {#var#}, bye", "", 3),
+    ],
+)
+def test_fix_prints_only_the_text_as_it_should_be(
+    exosms: Shell, registered: str, body: str, fixed: str, exit_code: int
+) -> None:
+    result = check(exosms, "--fix", "--text", registered, "--body", body)
+    assert (result.exit_code, result.stdout) == (exit_code, fixed)
+    assert bool(result.stderr) is (not fixed)
+    document = check(exosms, "--fix", "--text", registered, "--body", body, "--json").json
+    assert document["fixed"] == (fixed.removesuffix("\n") or None)
+
+
+def test_what_only_a_person_can_fix_is_told(exosms: Shell) -> None:
+    result = check(exosms, "--fix", "--text", "Hi {#var#}, bye", "--body", "Hello {#var#}, bye")
+    assert result.stderr == (
+        "exosms: error: The text cannot be mended without you\n"
+        '  Variable 1 ({#var#}) was not filled in: the body still has the marker "{#var#}".'
+        ' Replace "{#var#}" with its value.\n'
+    )
+    assert check(exosms, "--fix", "--text", "Hi", "--csv", "-").exit_code == 2

@@ -75,16 +75,31 @@ MISMATCHES = [
     (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. ¦— Acme", "dash", ("U+2014 EM DASH",)),
     ("Wait... {#var#}", "Wait¦… 5 min", "ellipsis", ("U+2026 HORIZONTAL ELLIPSIS",)),
     # letter case
-    (OTP, "¦dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "case", ("case", '"dear"', '"Dear"')),
-    (OTP, "Dear Ravi, your O¦tp is 1234. Do not share it with anyone. - Acme", "case", ('"Otp"', '"OTP"')),
-    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - A¦CME", "case", ('"ACME"', '"Acme"')),
+    (
+        OTP,
+        "¦dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme",
+        "case",
+        ("case", '"dear" should be "Dear"'),
+    ),
+    (
+        OTP,
+        "Dear Ravi, your ¦Otp is 1234. Do not share it with anyone. - Acme",
+        "case",
+        ('"Otp" should be "OTP"', "case"),
+    ),
+    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - ¦ACME", "case", ('"ACME" should be "Acme"',)),
     # tails and punctuation
-    (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone.¦", "missing_tail", ('" - Acme"', "end")),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. Do not share it with anyone.¦",
+        "missing_tail",
+        ('"- Acme" is missing at the end',),
+    ),
     (
         OTP,
         "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦ Ltd",
         "extra_tail",
-        ('" Ltd"', "continues"),
+        ('"Ltd" is too much at the end, in "Acme Ltd"',),
     ),
     (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦!", "extra_tail", ("!", "at the end")),
     (EXOTEL, "Hi Ravi, your OTP is 123456¦", "missing_tail", ("missing", ". (U+002E FULL STOP)")),
@@ -92,9 +107,9 @@ MISMATCHES = [
         OTP,
         "¦Hello! Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme",
         "extra_head",
-        ('"Hello! "', "begins"),
+        ('"Hello!" is too much at the beginning, in "Hello! Dear"',),
     ),
-    (CAFE, "¦table for 4.", "missing_head", ('"Café Mélange: "', "beginning")),
+    (CAFE, "¦table for 4.", "missing_head", ('"Café Mélange:" is missing at the beginning, before "table"',)),
     (
         OTP,
         "Dear Ravi, your OTP is 1234. Do not share it with anyone¦ - Acme",
@@ -103,17 +118,27 @@ MISMATCHES = [
     ),
     (OTP, "Dear Ravi¦ your OTP is 1234. Do not share it with anyone. - Acme", "punctuation", ("missing", "COMMA")),
     # wording
-    (OTP, "Dear Ravi, your O¦PT is 1234. Do not share it with anyone. - Acme", "wording", ('"OPT"', '"OTP"')),
-    (OTP, "Dear Ravi, your OTP is 1234. Do¦n't share it with anyone. - Acme", "wording", ('"Don', '"Do not')),
-    (OTP, "¦Hi Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "wording", ('"Hi"', '"Dear"')),
+    (OTP, "Dear Ravi, your ¦OPT is 1234. Do not share it with anyone. - Acme", "wording", ('"OPT" should be "OTP"',)),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. ¦Don't share it with anyone. - Acme",
+        "wording",
+        ('"Don\'t" should be "Do not"',),
+    ),
+    (OTP, "¦Hi Ravi, your OTP is 1234. Do not share it with anyone. - Acme", "wording", ('"Hi" should be "Dear"',)),
     (
         OTP,
         "Dear Ravi, your ¦login OTP is 1234. Do not share it with anyone. - Acme",
         "wording",
-        ('"login "', "not in the registered"),
+        ('"login" is too much in "your login OTP"',),
     ),
-    (OTP, "Dear Ravi, your OTP is 1234. Do not share ¦with anyone. - Acme", "wording", ("lacks", "it ")),
-    (HINDI, "प्रिय रवि, आपका ¦पिन 1234 है।", "wording", ("पिन", "ओटीपी")),
+    (
+        OTP,
+        "Dear Ravi, your OTP is 1234. Do not share ¦with anyone. - Acme",
+        "wording",
+        ('"it" is missing between "share" and "with"',),
+    ),
+    (HINDI, "प्रिय रवि, आपका ¦पिन 1234 है।", "wording", ('"पिन" should be "ओटीपी"',)),
     # values
     (
         OTP,
@@ -144,7 +169,7 @@ MISMATCHES = [
     (BILL, "Rs. 500 is due on 1 May. Pay at ¦HTTPS://acme.in/p - Acme", "wrong_type", ("variable 3", "https://")),
     (BILL, "Rs. 500 is due on 1 May. Pay at ¦ftp://acme.in/p - Acme", "wrong_type", ("variable 3", "https://")),
     (EXOTEL, "Hi Ravi, your OTP is ¦ABC.", "wrong_type", ("variable 2", "digits")),
-    (EXOTEL, "Hi ¦, your OTP is 1234.", "wrong_type", ("no value",)),
+    (EXOTEL, "Hi ¦, your OTP is 1234.", "missing_value", ("variable 1 (%s) has no value",)),
     # markers left in the body
     (
         OTP,
@@ -221,19 +246,19 @@ def test_a_mismatch_is_explained_as_a_person_would(
 
 
 SEVERAL = [
-    (OTP, "Dear Ravi, ¦ur OTP is 1234. Do¦nt share it with anyone. - Acme", ["wording", "wording"]),
+    (OTP, "Dear Ravi, ¦ur OTP is 1234. ¦Dont share it with anyone. - Acme", ["wording", "wording"]),
     (
         OTP,
-        "Dear Ravi¦ your OTP is 1234. Do¦n’t share it with anyone¦ - Acme",
+        "Dear Ravi¦ your OTP is 1234. ¦Don’t share it with anyone¦ - Acme",
         ["punctuation", "wording", "punctuation"],
     ),
-    (OTP, "¦Your OTP is 1234. Do not share it with anyone. - Acme", ["wording"]),
+    (OTP, "¦¦Your OTP is 1234. Do not share it with anyone. - Acme", ["missing_head", "case"]),
     (OTP, "Dear Ravi, your OTP is 1234. ¦ Do ¦ not share it with anyone. - Acme", ["space", "space"]),
     (OTP, "¦completely different", ["wording"]),
     (OTP, "¦", ["missing_tail"]),
     (
         OTP,
-        "Dear ¦{#var#}, your OTP is ¦{#var#}. Do¦nt share it with anyone. - Acme",
+        "Dear ¦{#var#}, your OTP is ¦{#var#}. ¦Dont share it with anyone. - Acme",
         [*["unfilled_marker"] * 2, "wording"],
     ),
     (OTP, "Dear ¦{#var#}, ¦the quick brown fox jumps over it.", ["unfilled_marker", "wording"]),
@@ -241,7 +266,7 @@ SEVERAL = [
     (BILL, "Rs.¦¦1,000 is due on 1 May. Pay at ¦acme.in/p - Acme", ["space", "wrong_type", "wrong_type"]),
     (LINES, "Hi Ravi,¦ your order has shipped.¦ - Acme", ["newline", "newline"]),
     (LINES, "Hi Ravi,\r\nyour order has ¦been shipped.\r\n- Acme", ["wording"]),
-    (CALL, "Call 1800 123 456 or write to a@b.in for order¦¦", ["space", "missing_tail"]),
+    (CALL, "Call 1800 123 456 or write to a@b.in for order¦", ["missing_value"]),
     ("Hi {#var#}{#var#}, ok", "Hi ¦" + "x" * 61 + ", ok", ["value_too_long"]),
     (QUOTE, "Your code is ¦“1234¦”. Don¦’t share it ¦- Acme", ["quotes", "quotes", "quotes", "dash"]),
     ("Hi {#var#}, ok", "Hi  Ravi,¦ok", ["space"]),
@@ -327,7 +352,7 @@ def test_no_change_is_suggested_that_spoils_a_value(registered: str, value: str,
     assert (problem.change, problem.found, words in problem.explanation) == (change, value, True)
 
 
-VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type"}
+VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 
 @pytest.mark.parametrize(("registered", "marked", "cause", "words"), MISMATCHES)
@@ -340,3 +365,101 @@ def test_the_suggested_change_makes_it_match(
     assert mechanical or cause in VALUES_FOR_A_PERSON
     assert isinstance(match(parse(registered), mend(body, problems)), Match) is mechanical
     assert words is not None
+
+
+GREETING = "Dear {#var#}, thanks for shopping at {#var#}. Your bill is Rs. {#var#}. Visit again!"
+SAID = [
+    # what a person says of it, in the body's order
+    (
+        "{#var#} is your OTP for {#var#}. Do not share it.",
+        "Your OTP for login is 482910. Do not share it.",
+        [
+            (
+                'The sentence stands in another order: "Your OTP for login is 482910" against'
+                ' "{#var#} is your OTP for {#var#}".'
+            )
+        ],
+        "482910 is your OTP for login. Do not share it.",
+    ),
+    (
+        GREETING,
+        "Dear Asha, thanks for shopping with Big Bazaar. Your bill is Rs. 500. Please visit again!",
+        [
+            '"with" should be "at" in "shopping with Big".',
+            '"Please" is too much in "500. Please visit".',
+            '"visit" should be "Visit" in "Please visit again!": upper and lower case differ.',
+        ],
+        "Dear Asha, thanks for shopping at Big Bazaar. Your bill is Rs. 500. Visit again!",
+    ),
+    (
+        "Hi {#var#}, appointment with Dr. {#var#} is on {#var#}.",
+        "Hi Asha, your appointment with Dr. Rao is on 5 May.",
+        ['"your" is too much in "Asha, your appointment".'],
+        "Hi Asha, appointment with Dr. Rao is on 5 May.",
+    ),
+    (
+        "Valid for {#var#} minutes",
+        "Valid for 10 mins",
+        ['"mins" should be "minutes" at the end, in "10 mins".'],
+        "Valid for 10 minutes",
+    ),
+    (
+        "Your order {#var#} has been shipped and will arrive on {#var#}.",
+        "Your order 17 has been dispatched and will arrive on Friday.",
+        ['"dispatched" should be "shipped" in "been dispatched and".'],
+        "Your order 17 has been shipped and will arrive on Friday.",
+    ),
+    (
+        "{#var#} was absent from school on {#var#}.",
+        "Ravi was kindly absent from school on 5 May.",
+        ['"kindly" is too much in "was kindly absent".'],
+        "Ravi was absent from school on 5 May.",
+    ),
+    (
+        "Dear {#var#}, your order {#var#} has been shipped. It will arrive on {#var#}. Thank you! - Acme",
+        "Hello Asha, your order 17 been shipped. It will arrive by 5 May. Thank you! - Acme",
+        [
+            '"Hello" should be "Dear" at the beginning, in "Hello Asha,".',
+            '"has" is missing between "17" and "been".',
+            '"by" should be "on" in "arrive by 5".',
+        ],
+        "Dear Asha, your order 17 has been shipped. It will arrive on 5 May. Thank you! - Acme",
+    ),
+    (
+        "Hello {#var#} {#var#}.",
+        "Hello Asha.",
+        ['Variable 2 ({#var#}) has no value between "Asha" and ".".'],
+        None,
+    ),
+    (
+        "Valid for {#var#} minutes",
+        "Valid for minutes",
+        ['Variable 1 ({#var#}) has no value between "for" and "minutes".'],
+        None,
+    ),
+    (
+        "Dear {#var#}. We open at 10. Call {#cbn#} for help. - Acme",
+        "Dear Asha. Call 1800 123 for help. We open at 10. - Acme",
+        [
+            (
+                'The sentences stand in another order: "Call 1800 123 for help. We open at 10." against'
+                ' "We open at 10. Call {#cbn#} for help.".'
+            )
+        ],
+        "Dear Asha. We open at 10. Call 1800 123 for help. - Acme",
+    ),
+    (
+        "Dear {#var#}, your OTP is {#var#}.",
+        "Dear Asha, OTP your is 1234.",
+        ['The words stand in another order: "OTP your" against "your OTP".'],
+        "Dear Asha, your OTP is 1234.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("registered", "body", "said", "mended"), SAID)
+def test_it_is_said_as_a_person_would_say_it(registered: str, body: str, said: list[str], mended: str | None) -> None:
+    problems = explain(parse(registered), body)
+    assert [problem.explanation for problem in problems] == said
+    assert mended is None or mend(body, problems) == mended
+    assert (mended is None) is any(problem.replacement is None for problem in problems)

@@ -36,6 +36,9 @@ def command(
     template: str | None = None,
     text: Annotated[str | None, o.option("--text", metavar="TEXT", help="A registered text, given here.")] = None,
     variables: Annotated[Mapping[str, str] | None, o.PATTERNS] = None,
+    fix: Annotated[
+        bool, o.option("--fix", help="Print only the text as it should be; 0 if it already was, else 3.")
+    ] = False,
     place: o.TemplateFile,
     out: o.QuietPrinter,
 ) -> int:
@@ -56,10 +59,12 @@ def command(
         raise UsageError("--var fills the template of -t or --text in for the rows of --csv FILE, so it needs both")
     if csv is None and (delimiter, csv_encoding, sheet) != (None, None, None):
         raise UsageError("--delimiter, --csv-encoding and --sheet describe --csv FILE, so they need it")
+    if fix and csv is not None:
+        raise UsageError("--fix mends one text, so it needs --body or --body-file")
     try:
         known = _known(out, template, text, place)
         if csv is None:
-            return _check_one(out, body if body is not None else read_text(body_file or "-"), known)
+            return _check_one(out, body if body is not None else read_text(body_file or "-"), known, fix=fix)
         file = None if str(csv) == "-" else csv
         with open_table(file, delimiter=delimiter, encoding=csv_encoding, sheet=sheet) as table:
             if sheet is None and table.other_sheets:
@@ -93,14 +98,28 @@ def _verdict(body: str, known: Registered | Registry) -> TemplateCheck:
     return against(body, known) if isinstance(known, Registered) else against_all(body, known)
 
 
-def _check_one(out: Out, body: str, known: Registered | Registry) -> int:
+def _check_one(out: Out, body: str, known: Registered | Registry, *, fix: bool) -> int:
     verdict = _verdict(body, known)
     exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
     if out.is_json:
         out.result(exit_code=int(exit_code), **template_check.document(verdict), error=None)
+    elif fix:
+        out.text(_fixed(verdict))
     else:
         template_check.show(out, verdict)
     return exit_code
+
+
+def _fixed(verdict: TemplateCheck) -> str:
+    """Return the text as it should be; raises InputError where only a person knows."""
+    text = verdict.body if verdict.matches else verdict.mended
+    if text is None:
+        for_a_person = [each for each in verdict.problems if each.replacement is None] or verdict.problems
+        first = f"{for_a_person[0].explanation} {for_a_person[0].change}" if for_a_person else ""
+        raise InputError(
+            "The text cannot be mended without you", remedy=first or "No registered template is like it."
+        )
+    return text
 
 
 def _check_rows(out: Out, table: Table, known: Registered | Registry, variables: Mapping[str, str]) -> int:

@@ -1,12 +1,12 @@
 """A body held against registered templates: does it match, with which values, and if not, where and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
 from exosms.templates import syntax
-from exosms.templates.explain.explain import Explanation, explain
+from exosms.templates.explain.explain import Explanation, explain, mend
 from exosms.templates.match import Match, match
 from exosms.templates.registry import Registered, Registry
 
@@ -23,6 +23,8 @@ class TemplateCheck:
     """Other values would make the same body."""
     warnings: tuple[str, ...] = ()
     problems: tuple[Explanation, ...] = ()
+    mended: str | None = None
+    """The text as it should be; None if it is, and where only a person knows."""
     others: tuple[str, ...] = ()
     """Further templates that match just as specifically."""
 
@@ -54,7 +56,14 @@ def against(body: str, registered: Registered) -> TemplateCheck:
     warnings = registered.template.warnings
     if not isinstance(found, Match):
         problems = explain(registered.template, body)
-        return TemplateCheck(body=body, template=registered, matches=False, warnings=warnings, problems=problems)
+        return TemplateCheck(
+            body=body,
+            template=registered,
+            matches=False,
+            warnings=warnings,
+            problems=problems,
+            mended=_mended(registered.template, body, problems),
+        )
     return TemplateCheck(
         body=body,
         template=registered,
@@ -63,6 +72,13 @@ def against(body: str, registered: Registered) -> TemplateCheck:
         ambiguous=found.ambiguous,
         warnings=(*warnings, *found.warnings),
     )
+
+
+def _mended(template: syntax.Template, body: str, problems: Sequence[Explanation]) -> str | None:
+    """Return the body with all changes made, if that makes it match."""
+    text = mend(body, problems)
+    known = all(problem.replacement is not None for problem in problems)
+    return text if known and isinstance(match(template, text), Match) else None
 
 
 def against_all(body: str, registry: Registry) -> TemplateCheck:

@@ -1,4 +1,4 @@
-"""Texts with one kind of difference taken out, each character remembering where it came from."""
+"""Texts with one kind of difference taken out, and which kind is all that two texts differ in."""
 
 import re
 from collections.abc import Callable
@@ -32,23 +32,8 @@ class Cause(StrEnum):
     UNFILLED_MARKER = "unfilled_marker"
     VALUE_TOO_LONG = "value_too_long"
     WRONG_TYPE = "wrong_type"
-
-
-class Mapped(NamedTuple):
-    """A text of which each character knows the span it came from in an original."""
-
-    text: str
-    spans: tuple[tuple[int, int], ...]
-    original: str
-
-    @classmethod
-    def of(cls, text: str) -> "Mapped":
-        """Return a text that is its own original."""
-        return cls(text, tuple((offset, offset + 1) for offset in range(len(text))), text)
-
-    def part(self, start: int, end: int) -> "Mapped":
-        """Return a part of the text; its spans stay those of the whole original."""
-        return Mapped(self.text[start:end], self.spans[start:end], self.original)
+    MISSING_VALUE = "missing_value"
+    ORDER = "order"
 
 
 class Fold(NamedTuple):
@@ -57,23 +42,6 @@ class Fold(NamedTuple):
     cause: Cause
     pattern: re.Pattern[str]
     replace: Callable[[str], str]
-
-    def apply(self, mapped: Mapped) -> Mapped:
-        """Return the text without the difference."""
-        pieces: list[str] = []
-        spans: list[tuple[int, int]] = []
-        done = 0
-        for found in self.pattern.finditer(mapped.text):
-            start, end = found.span()
-            piece = self.replace(found[0])
-            whole = (mapped.spans[start][0], mapped.spans[end - 1][1])
-            pieces += mapped.text[done:start], piece
-            spans += mapped.spans[done:start]
-            spans += [whole] * len(piece)
-            done = end
-        if not pieces:
-            return mapped
-        return Mapped("".join(pieces) + mapped.text[done:], (*spans, *mapped.spans[done:]), mapped.original)
 
     def equal(self, one: str, other: str) -> bool:
         """Whether two texts differ in nothing else."""
@@ -85,7 +53,7 @@ class Fold(NamedTuple):
 
 
 _SPACES = " \t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _DASHES = "\\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
 _QUOTES = "\"'`\u00b4\u2018-\u201f\u2032\u2033\u2035\u2036\u00ab\u00bb\uff02\uff07"
 _PUNCTUATION = r".,;:!?()\[\]*_/|\u2022\u0964" + _QUOTES + _DASHES + "\u2026"
@@ -142,7 +110,7 @@ def folds() -> tuple[Fold, ...]:
         fold(Cause.DOUBLE_ENCODING, r"(?:%[0-9A-Fa-f]{2})+|\+", _unquote),
         fold(Cause.ESCAPE, r"\\r\\n|\\[nr]", _always("\n")),
         fold(Cause.DECOMPOSED, r"[^\s\x21-\x2f]?[^\x00-\u02ff\u2000-\u2bff\s]+", _compose),
-        fold(Cause.ZERO_WIDTH, f"[{_INVISIBLE}]+", _nothing),
+        fold(Cause.ZERO_WIDTH, f"[{INVISIBLE}]+", _nothing),
         fold(
             Cause.RUPEE,
             rf"(?:\u20b9|\u20a8|(?<![A-Za-z])(?:[Rr][Ss]\.?|INR)(?![A-Za-z]))[{_SPACES}]*",
@@ -157,3 +125,23 @@ def folds() -> tuple[Fold, ...]:
         fold(Cause.LOOK_ALIKE, r"[^\x00-\x7f\s]", _plain_letters),
         fold(Cause.PUNCTUATION, f"[{_PUNCTUATION}]+", _nothing),
     )
+
+
+def cause_of(wanted: str, seen: str) -> Cause:
+    """Return the first folding that makes two texts equal, alone or after all before it, if it says what differs."""
+    if "\n" in wanted + seen and not (wanted + seen).strip():
+        return Cause.NEWLINE
+    # "Rs. " against "Rs." is a space to a person, though the rupee sign would explain it too.
+    for fold in sorted(folds(), key=lambda each: each.cause is not Cause.SPACE):
+        if fold.equal(wanted, seen):
+            return fold.cause
+    return _joint_cause(wanted, seen)
+
+
+def _joint_cause(wanted: str, seen: str) -> Cause:
+    lettered = any(map(str.isalnum, wanted + seen))
+    for fold in folds():
+        wanted, seen = fold.text(wanted), fold.text(seen)
+        if wanted == seen:
+            return Cause.WORDING if lettered and fold.cause is Cause.PUNCTUATION else fold.cause
+    return Cause.WORDING

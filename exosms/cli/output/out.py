@@ -89,6 +89,10 @@ class Out:
         if texts:
             self._write(self.stdout, "\n".join(texts))
 
+    def text(self, text: str) -> None:
+        """Print a text: as it is for the next program of a pipe, without anything that steers it on a terminal."""
+        self._write(self.stdout, "\n".join(map(printable, text.split("\n"))) if self.stdout.isatty() else text)
+
     def copy(self, write: Callable[[TextIO], None]) -> None:
         """Let a whole file be written to standard output."""
         try:

@@ -1,18 +1,22 @@
 """How a comparison with a template is shown: for people with the two texts one above the other."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from exosms.cli.output.out import Document, Format, Out
 from exosms.system.escaping import printable
 from exosms.templates.check import TemplateCheck
-from exosms.templates.explain.explain import Explanation
+from exosms.templates.syntax import fold_line_ends
 
 _AROUND = 24
 """Code points of either text that are shown on each side of a difference."""
 
 _LABELS = ("registered  ", "your text   ")
+
+_MOST_TOLD = 5
+"""Differences that are told to a person; more than that are counted."""
 
 _LEAST = 8
 """Cells that are kept for either side of a long difference."""
@@ -47,50 +51,105 @@ def _show_problems(out: Out, verdict: TemplateCheck, name: str) -> None:
             out.line("mismatch", name, str(problem.offset), problem.kind, f"{problem.explanation} {problem.change}")
         return
     out.line(f"mismatch  {name}".rstrip())
-    for problem in verdict.problems:
+    out.line("")
+    for line in drawing(verdict, columns=shutil.get_terminal_size().columns):
+        out.line(line)
+    for problem in verdict.problems[:_MOST_TOLD]:
         out.line("")
-        out.line(f"At offset {problem.offset}: {problem.explanation}")
-        for line in side_by_side(verdict, problem, columns=shutil.get_terminal_size().columns):
+        for sentence in (problem.explanation, problem.change, problem.note):
+            if sentence:
+                out.line(sentence)
+    if len(verdict.problems) > _MOST_TOLD:
+        out.line("")
+        out.line(f"and {len(verdict.problems) - _MOST_TOLD} more")
+    if verdict.mended is not None:
+        out.line("")
+        out.line("The text as it should be:")
+        for line in fold_line_ends(verdict.mended).split("\n"):
             out.line(line)
-        out.line(problem.change)
-        if problem.note:
-            out.line(problem.note)
 
 
-def side_by_side(verdict: TemplateCheck, problem: Explanation, *, columns: int) -> tuple[str, str, str]:
-    """Return the registered text, the body below it and a line of marks below the difference, aligned by cells.
+class _Cells(NamedTuple):
+    """A stretch of both texts, visible, and whether it is marked."""
 
-    They are cut to the width of the terminal, which would break them apart from each other.
+    registered: str
+    body: str
+    is_marked: bool
+
+    @property
+    def width(self) -> int:
+        from rich.cells import cell_len
+
+        return max(cell_len(self.registered), cell_len(self.body), int(self.is_marked))
+
+    def padded(self) -> tuple[str, str, str]:
+        """Return both, as wide as each other, and the marks; what is not marked stands close to what follows it."""
+        from rich.cells import cell_len
+
+        gaps = [" " * (self.width - cell_len(text)) for text in (self.registered, self.body)]
+        if self.is_marked:
+            return self.registered + gaps[0], self.body + gaps[1], "^" * self.width
+        return gaps[0] + self.registered, gaps[1] + self.body, " " * self.width
+
+
+def drawing(verdict: TemplateCheck, *, columns: int) -> Iterator[str]:
+    """Yield the registered text, the body below it and marks below every difference, aligned by cells.
+
+    They are broken into as many rows as the terminal needs, which would break them apart from each other; of long
+    stretches without a difference only the ends are shown.
     """
-    from rich.cells import cell_len
-
-    text = verdict.template.text if verdict.template else ""
-    parts = (
-        _cut(text, problem.template_offset, problem.template_end),
-        _cut(verdict.body, problem.offset, problem.end),
-    )
     room = max(columns - len(_LABELS[0]), 3 * _LEAST)
-    marked = [_head(part[1], room - 2 * _LEAST) for part in parts]
-    width = max(*map(cell_len, marked), 1)
-    before = [_tail(part[0], (room - width) // 2) for part in parts]
-    indent = max(map(cell_len, before))
-    lines = [
-        label + " " * (indent - cell_len(start)) + start + own + _head(part[2], room - indent - cell_len(own))
-        for label, start, own, part in zip(_LABELS, before, marked, parts, strict=True)
-    ]
-    return lines[0], lines[1], " " * (len(_LABELS[0]) + indent) + "^" * width
+    row: list[_Cells] = []
+    for cells in _stretches(verdict, room):
+        if sum(each.width for each in row) + cells.width > room and row:
+            yield from _row(row)
+            row = []
+        row.append(cells)
+    yield from _row(row)
 
 
-def _cut(text: str, start: int, end: int) -> tuple[str, str, str]:
-    """Return what is around a difference, and the difference, all of it visible."""
-    before = text[max(0, start - _AROUND) : start]
-    after = text[end : end + _AROUND]
-    marked = _visible(text[start:end]).replace(" ", "␣")
-    return (
-        "…" + _from_a_letter(_visible(before)) if start > _AROUND else _visible(before),
-        marked if _from_a_letter(marked) else "".join(f"\\u{ord(each):04x}" for each in marked),
-        _visible(after) + ("…" if end + _AROUND < len(text) else ""),
-    )
+def _row(row: Sequence[_Cells]) -> Iterator[str]:
+    lines = ["".join(texts) for texts in zip(*(cells.padded() for cells in row), strict=True)]
+    for label, line in zip((*_LABELS, " " * len(_LABELS[0])), lines, strict=True):
+        if line.strip():
+            yield f"{label}{line}".rstrip()
+
+
+def _stretches(verdict: TemplateCheck, room: int) -> Iterator[_Cells]:
+    """Yield what is common and what differs, in turns; a difference within another one is not shown by itself."""
+    text = verdict.template.text if verdict.template else ""
+    at, seen_at = 0, 0
+    for problem in verdict.problems:
+        if problem.offset < seen_at or problem.template_offset < at:
+            continue
+        wide = room - 2 * _LEAST
+        cells = _Cells(
+            _head(_marked(text[problem.template_offset : problem.template_end]), wide),
+            _head(_marked(verdict.body[problem.offset : problem.end]), wide),
+            is_marked=True,
+        )
+        common = text[at : problem.template_offset], verdict.body[seen_at : problem.offset]
+        left = max((room - cells.width) // (1 if at else 2), _LEAST)
+        above, below = (_ends(_visible(part), left, is_first=not seen_at) for part in common)
+        yield _Cells(above, below, is_marked=False)
+        yield cells
+        at, seen_at = problem.template_end, problem.end
+    yield _Cells(_beginning(text[at:]), _beginning(verdict.body[seen_at:]), is_marked=False)
+
+
+def _beginning(text: str) -> str:
+    return _visible(text[:_AROUND]) + "…" * (len(text) > _AROUND)
+
+
+def _ends(text: str, cells: int, *, is_first: bool) -> str:
+    """Return the end of a common stretch, and of one between two differences its beginning."""
+    short = text if len(text) <= 2 * _AROUND else f"{'' if is_first else text[:_AROUND]} … {text[-_AROUND:]}".lstrip()
+    return _tail(short, cells)
+
+
+def _marked(text: str) -> str:
+    visible = _visible(text).replace(" ", "␣")
+    return visible if _from_a_letter(visible) else "".join(f"\\u{ord(each):04x}" for each in visible)
 
 
 def _from_a_letter(text: str) -> str:
@@ -134,6 +193,7 @@ def document(verdict: TemplateCheck) -> Document:
         "ambiguous": verdict.ambiguous,
         "warnings": _warnings(verdict),
         "problems": problem_documents(verdict),
+        "fixed": verdict.body if verdict.matches else verdict.mended,
     }
 
 

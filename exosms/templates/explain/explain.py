@@ -1,26 +1,19 @@
-"""Where and why a body differs from its registered template, and the smallest change that makes it match.
+"""Where and why a body differs from its registered template, and the changes that make it match.
 
-First without the limits of the variables: what breaks is a value. Then with foldings, one at a time and the smallest
-set that matches: what they hide is the cause. Then with a few edits of the fixed text. Else the stretch between the
-furthest points reached from either end.
+The cheapest account of the body by words says what a person did to it. The exact matcher is the judge: the changes
+made together must match, otherwise less is claimed.
 """
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import pairwise
 from typing import NamedTuple
 
 from exosms.templates.explain import wording
-from exosms.templates.explain.difference import Difference, Scene, broken_values
-from exosms.templates.explain.edits import edited_differences
-from exosms.templates.explain.folding import differences_under, folded_differences
-from exosms.templates.explain.frontier import frontier_difference
-from exosms.templates.fold import Cause, folds
-from exosms.templates.match import Match, Text, assign, match, sweep
+from exosms.templates.explain.account import account
+from exosms.templates.explain.difference import Difference, Scene
+from exosms.templates.fold import Cause
+from exosms.templates.match import Match, Text, match
 from exosms.templates.syntax import Template
-
-_DLT_MARKER = re.compile(r"\{#[^\s{}#]+#\}")
 
 
 class ExplanationKind(StrEnum):
@@ -73,12 +66,14 @@ def explain(template: Template, body: str) -> tuple[Explanation, ...]:
         return ()
     scene = Scene(template, text)
     original = Text(template.text)
-    differences = _of_values(scene) or folded_differences(scene) or _of_wording(scene)
-    return tuple(_problem(scene, original, difference) for difference in differences)
+    return tuple(_problem(scene, original, difference) for difference in account(scene))
 
 
 def mend(body: str, problems: Sequence[Explanation]) -> str:
-    """Return the body with every replacement made; problems without one are left as they are."""
+    """Return the body with every replacement made; problems without one are left as they are.
+
+    What lies within another replacement is made by it.
+    """
     pieces: list[str] = []
     done = 0
     for problem in problems:
@@ -88,78 +83,12 @@ def mend(body: str, problems: Sequence[Explanation]) -> str:
     return "".join(pieces) + body[done:]
 
 
-def _of_values(scene: Scene) -> list[Difference]:
-    """Return the values that are at fault if all fixed text is right."""
-    found = assign(scene.text, scene.moves, sweep(scene.text, scene.moves, slack=scene.slack))
-    if found is None:
-        return []
-    broken = broken_values(scene, found.spans)
-    if any(each.cause is Cause.WRONG_TYPE for each in broken):
-        return _whitespace_beside_values(scene) or broken
-    return broken
-
-
-def _whitespace_beside_values(scene: Scene) -> list[Difference]:
-    """A space too many in front of a number is a space too many, not a number that begins with one."""
-    for fold in folds():
-        if fold.cause in {Cause.SPACE, Cause.NEWLINE}:
-            differences = differences_under(scene, (fold,))
-            if differences and all(each.variable is None for each in differences):
-                return differences
-    return []
-
-
-def _of_wording(scene: Scene) -> list[Difference]:
-    """Return what lies between the points reached from either end, and the markers left elsewhere."""
-    gap = frontier_difference(scene)
-    edits = edited_differences(scene)
-    if _tells_more(scene, edits, gap):
-        return edits
-    markers = [
-        _left_marker(scene, gap, number, found)
-        for number, found in enumerate(_DLT_MARKER.finditer(scene.text.text))
-        if found.end() <= gap.seen[0] or found.start() >= gap.seen[1]
-    ]
-    return sorted([gap, *markers], key=lambda each: each.seen)
-
-
-def _tells_more(scene: Scene, edits: Sequence[Difference], gap: Difference) -> bool:
-    """Whether edits in several places say it better than one stretch.
-
-    Not if they leave a value between them empty or cut a word of the body in two: there the fewest edits are none
-    that a person made.
-    """
-    if not edits or any(one.seen[1] == other.seen[0] for one, other in pairwise(edits)):
-        return False
-    if any(_cuts_a_word(scene, edit) for edit in edits):
-        return False
-    return gap.replacement is None or 2 * sum(map(_size, edits)) < _size(gap)
-
-
-def _cuts_a_word(scene: Scene, edit: Difference) -> bool:
-    start, end = edit.seen
-    around = scene.text.text[max(start - 1, 0) : start + 1]
-    wanted = scene.wanted[slice(*edit.wanted)]
-    return start == end and len(around) == 2 and around.isalnum() and not wanted.isalnum() and wanted.strip() != ""
-
-
-def _size(difference: Difference) -> int:
-    (wanted_start, wanted_end), (seen_start, seen_end) = difference.wanted, difference.seen
-    return max(wanted_end - wanted_start, seen_end - seen_start)
-
-
-def _left_marker(scene: Scene, gap: Difference, number: int, found: re.Match[str]) -> Difference:
-    """Return a marker left in a body that differs elsewhere too, with its variable if that is plain to see."""
-    variable = next((each for each in scene.template.variables[number:] if each.marker == found[0]), None)
-    wanted = (gap.wanted[0], gap.wanted[0]) if variable is None else (variable.start, variable.end)
-    return Difference(cause=Cause.UNFILLED_MARKER, wanted=wanted, seen=found.span(), variable=variable)
-
-
 def _kind(scene: Scene, difference: Difference) -> ExplanationKind:
     by_cause = {
         Cause.UNFILLED_MARKER: ExplanationKind.UNFILLED,
         Cause.VALUE_TOO_LONG: ExplanationKind.LENGTH,
         Cause.WRONG_TYPE: ExplanationKind.TYPE,
+        Cause.MISSING_VALUE: ExplanationKind.MISSING,
     }
     if difference.cause in by_cause:
         return by_cause[difference.cause]

@@ -1,5 +1,7 @@
 """Sentences about differences, as a person would say them."""
 
+import re
+
 from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.fold import Cause
 from exosms.templates.syntax import Variable
@@ -10,7 +12,7 @@ TOLERATED = "Most operators compare exactly; some may tolerate a difference in s
 _TOLERABLE = frozenset(
     {Cause.SPACE, Cause.NEWLINE, Cause.QUOTES, Cause.DASH, Cause.ELLIPSIS, Cause.PUNCTUATION, Cause.ZERO_WIDTH}
 )
-_PLACES = {Cause.MISSING_HEAD: "beginning", Cause.MISSING_TAIL: "end"}
+_SENTENCE_END = re.compile(r"[.!?\u0964]\s|\n")
 _PLAIN_SPACES = " \n\t"
 
 
@@ -60,8 +62,7 @@ class _Words:
         self.replacement = difference.replacement
         self.empty = not scene.text.text
         self.place = _place(scene, difference)
-        self.wanted_words = quoted(_widened(scene.wanted, *difference.wanted))
-        self.seen_words = quoted(_widened(scene.text.text, *difference.seen))
+        self.around = _around(scene.text.text, *difference.seen)
 
 
 def _place(scene: Scene, difference: Difference) -> str:
@@ -82,13 +83,13 @@ def _word_start(before: str) -> int:
     return min(size + len(words[-1]) if words else size, 24) or 1
 
 
-def _widened(text: str, start: int, end: int) -> str:
-    """Return the span with the words that it cuts through."""
-    while start > 0 and text[start - 1].isalnum() and end - start < 60:
-        start -= 1
-    while end < len(text) and text[end].isalnum() and end - start < 60:
-        end += 1
-    return text[start:end]
+def _around(text: str, start: int, end: int) -> tuple[str, str]:
+    """Return what stands before and behind a span: the next word, with what touches the span; empty at the ends."""
+    before, behind = text[max(start - 40, 0) : start], text[end : end + 40]
+    is_cut = [each.strip() == each != "" for each in (text[start - 1 : start + 1], text[end - 1 : end + 1])]
+    left = re.search(r"(?:\S+\s+)?\S*\Z" if start < end and start and is_cut[0] else r"\S+\s*\Z", before)
+    right = re.match(r"\S*(?:\s+\S+)?" if start < end and behind and is_cut[1] else r"\s*\S+", behind)
+    return left[0] if left else "", right[0] if right else ""
 
 
 def explanation(scene: Scene, difference: Difference) -> str:
@@ -113,6 +114,8 @@ def _about_value(words: _Words, variable: Variable) -> str:
         size = f"{quoted(words.seen)} has {len(words.seen)} characters, but only {variable.room} fit"
         link = "; it contains a link, which may need its own variable, {#url#}" if holds_link(words.seen) else ""
         return f"{label} {verb} too long: {size}{link}."
+    if words.cause is Cause.MISSING_VALUE:
+        return f"{label} has no value{_between(words)}."
     if not words.seen:
         return f"{label} has no value; it must be {rule}".rstrip(".") + "."
     return f"{label} is {quoted(words.seen)}, but it must be {rule}{_culprit(words.seen, variable)}".rstrip(".") + "."
@@ -199,7 +202,7 @@ def _about_decomposed(words: _Words) -> str:
 
 
 def _about_case(words: _Words) -> str:
-    return f"Upper and lower case differ: the body has {words.seen_words}, the registered text {words.wanted_words}."
+    return f"{quoted(words.seen)} should be {quoted(words.wanted)}{_within(words)}: upper and lower case differ."
 
 
 def _about_rupee(words: _Words) -> str:
@@ -240,28 +243,49 @@ def _about_marker(words: _Words) -> str:
     return f"A variable was not filled in: the body still has the marker {quoted(words.seen)}."
 
 
-def _about_missing(words: _Words) -> str:
-    if words.empty:
-        return "The body is empty."
-    return f"The body lacks {quoted(words.wanted)} at its {_PLACES[words.cause]}."
-
-
-def _about_extra_head(words: _Words) -> str:
-    return f"The body begins with {quoted(words.seen)}, which is not in the registered text."
-
-
-def _about_extra_tail(words: _Words) -> str:
-    return f"The body continues with {quoted(words.seen)} after the end of the registered text."
+def _about_order(words: _Words) -> str:
+    what = "words" if len(words.seen.split()) <= 3 else "sentence"
+    what = "sentences" if _SENTENCE_END.search(words.seen) else what
+    verb = "stands" if what == "sentence" else "stand"
+    return f"The {what} {verb} in another order: {quoted(words.seen.strip())} against {quoted(words.wanted.strip())}."
 
 
 def _about_wording(words: _Words) -> str:
-    if not words.seen:
-        return f"The body lacks {quoted(words.wanted)} {words.place}."
-    if not words.wanted:
-        return f"The body has {quoted(words.seen)} {words.place}, which is not in the registered text."
+    wanted, seen = words.wanted.strip(" ") or words.wanted, words.seen.strip(" ") or words.seen
+    if words.empty:
+        return "The body is empty."
+    if not seen:
+        return f"{quoted(wanted)} is missing{_between(words)}."
+    if not wanted:
+        return f"{quoted(seen)} is too much{_within(words)}."
+    if words.replacement is None or max(len(wanted), len(seen)) > _LONGEST_WORDS:
+        return (
+            f"The wording differs {words.place}: the body has {quoted(words.seen)},"
+            f" the registered text {quoted(words.wanted)}."
+        )
+    return f"{quoted(seen)} should be {quoted(wanted)}{_within(words)}."
+
+
+_LONGEST_WORDS = 60
+"""Characters; more than that is no longer read as one word in place of another."""
+
+
+def _within(words: _Words) -> str:
+    """Return the words in which something stands, to follow it."""
+    before, behind = words.around
+    if not before.strip() and not behind.strip():
+        return ""
+    edge = " at the beginning," if not before.strip() else "" if behind.strip() else " at the end,"
+    return f"{edge} in {quoted(f'{before}{words.seen}{behind}'.strip())}"
+
+
+def _between(words: _Words) -> str:
+    """Return the words between which something is missing."""
+    before, behind = map(str.strip, words.around)
+    if not behind:
+        return f" at the end, after {quoted(before)}"
     return (
-        f"The wording differs {words.place}: the body has {words.seen_words},"
-        f" the registered text {words.wanted_words}."
+        f" between {quoted(before)} and {quoted(behind)}" if before else f" at the beginning, before {quoted(behind)}"
     )
 
 
@@ -275,10 +299,7 @@ _ABOUT = {
     Cause.DOUBLE_ENCODING: _about_encoding,
     Cause.ESCAPE: _about_escape,
     Cause.PUNCTUATION: _about_punctuation,
-    Cause.MISSING_HEAD: _about_missing,
-    Cause.MISSING_TAIL: _about_missing,
-    Cause.EXTRA_HEAD: _about_extra_head,
-    Cause.EXTRA_TAIL: _about_extra_tail,
+    Cause.ORDER: _about_order,
 }
 
 
@@ -311,5 +332,5 @@ def _change_of_a_person(words: _Words) -> str:
     if words.cause is Cause.VALUE_TOO_LONG and holds_link(words.seen):
         return "Shorten the link, or register its variable as {#url#}."
     if words.variable is None:
-        return f"Write {words.wanted_words} as registered." if words.wanted else f"Remove {quoted(words.seen)}."
+        return f"Write {quoted(words.wanted)} as registered." if words.wanted else f"Remove {quoted(words.seen)}."
     return f"Give it {_rule(words.variable)}".rstrip(".") + "."

@@ -1,0 +1,114 @@
+"""The differences that are told: as many as are needed, and no more than the exact matcher confirms."""
+
+from collections.abc import Iterator, Sequence
+
+from exosms.templates.explain.alignment import Alignment, align
+from exosms.templates.explain.difference import Difference, Scene, differences
+from exosms.templates.explain.order import Order, orders
+from exosms.templates.explain.pieces import Sort
+from exosms.templates.fold import Cause
+from exosms.templates.match import Match, match
+
+ORDER = 12
+"""What another order costs, in the measure of ``costs``: less than two words."""
+LEAST_ALIKE = 1 / 3
+"""Of the fixed letters; a body that has fewer of them is another text."""
+MOST_TRIED = 16
+"""So many differences are tried one by one."""
+
+
+def account(scene: Scene) -> list[Difference]:
+    """Return the differences in the body's order, without any that is not needed for a match."""
+    alignment = align(scene.pieces, scene.body)
+    if alignment.cost > ORDER and alignment.is_whole:
+        best = min(_reordered(scene, alignment.cost - ORDER), key=lambda each: each[0], default=None)
+        if best is not None:
+            is_all = isinstance(match(scene.template, best[1].scene.text), Match)
+            found = best[1].difference([] if is_all else _claimed(best[1].scene, best[2]))
+            if scene.matches_with(found):
+                return found
+    return _claimed(scene, alignment)
+
+
+def _reordered(scene: Scene, limit: int) -> Iterator[tuple[int, Order, Alignment]]:
+    """Yield accounts of the body in another order that cost less than ``limit``."""
+    for order in orders(scene):
+        alignment = align(order.scene.pieces, order.scene.body, limit=limit)
+        if alignment.is_whole:
+            yield alignment.cost, order, alignment
+
+
+def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:
+    """Return what an account says as far as the matcher confirms it."""
+    found = _with_swaps(scene, differences(scene, alignment))
+    if _is_another_text(scene, alignment):
+        found = _as_one(scene, found)
+    for claim in (_needed(scene, found), found, _as_one(scene, found)):
+        if claim and scene.matches_with(claim):
+            return claim
+    return [_stretch(scene, (0, len(scene.wanted)), (0, scene.text.end))]
+
+
+def _with_swaps(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, words that are missing here and too much close by as another order of words."""
+    done: list[Difference] = []
+    for each in found:
+        last = done[-1] if done else None
+        if last is not None and _is_moved(scene, last, each):
+            wanted, seen = (last.wanted[0], each.wanted[1]), (last.seen[0], each.seen[1])
+            mended = scene.mended([last, each])
+            text = mended[seen[0] : len(mended) - scene.text.end + seen[1]]
+            done[-1] = Difference(Cause.ORDER, wanted, seen, replacement=text)
+        else:
+            done.append(each)
+    return done
+
+
+def _is_moved(scene: Scene, one: Difference, other: Difference) -> bool:
+    texts = [(scene.wanted[slice(*each.wanted)], scene.text.text[slice(*each.seen)]) for each in (one, other)]
+    (wanted, seen), (other_wanted, other_seen) = ((a.strip().casefold(), b.strip().casefold()) for a, b in texts)
+    return (
+        any(map(str.isalnum, wanted + seen))
+        and (wanted, seen) == (other_seen, other_wanted)
+        and not (wanted and seen)
+    )
+
+
+def _is_another_text(scene: Scene, alignment: Alignment) -> bool:
+    if not scene.text.text:
+        return False
+    words = [piece for piece in scene.pieces if piece.sort is Sort.WORD]
+    same = sum(
+        len(wanted.text)
+        for step in alignment.steps
+        for wanted, seen in zip(scene.pieces[slice(*step.wanted)], scene.body[slice(*step.seen)], strict=False)
+        if wanted.sort is Sort.WORD and wanted.key == seen.key
+    )
+    return same < LEAST_ALIKE * sum(len(piece.text) for piece in words)
+
+
+def _as_one(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
+    """Return all that lies between the first and the last difference of the fixed text as one."""
+    fixed = [each for each in found if each.variable is None] or found
+    if not fixed:
+        return []
+    first, last = fixed[0], fixed[-1]
+    stretch = _stretch(scene, (first.wanted[0], last.wanted[1]), (first.seen[0], last.seen[1]))
+    before = [each for each in found if each.seen[1] <= first.seen[0] and each is not first]
+    behind = [each for each in found if each.seen[0] >= last.seen[1] and each not in (first, last)]
+    return [*before, stretch, *behind]
+
+
+def _stretch(scene: Scene, wanted: tuple[int, int], seen: tuple[int, int]) -> Difference:
+    crossed = any(each.start < wanted[1] and each.end > wanted[0] for each in scene.template.variables)
+    return Difference(Cause.WORDING, wanted, seen, replacement=None if crossed else scene.wanted[slice(*wanted)])
+
+
+def _needed(scene: Scene, found: list[Difference]) -> list[Difference]:
+    """Leave out what the body matches without, since a value may hold the difference."""
+    needed = list(found)
+    for each in found if len(found) <= MOST_TRIED else ():
+        fewer = [other for other in needed if other is not each]
+        if fewer and scene.matches_with(fewer):
+            needed = fewer
+    return needed

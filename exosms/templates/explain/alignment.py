@@ -1,0 +1,161 @@
+"""The cheapest account of how a body came of a template, piece by piece: a search of the A* kind.
+
+A state is how many pieces of the template and of the body are accounted for, and where the value began in which the
+body is. What is left to come is estimated by the words of the template that the body does not have at all.
+"""
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from itertools import accumulate
+from math import inf
+from typing import NamedTuple
+
+from exosms.templates.explain import costs
+from exosms.templates.explain.pieces import Piece, Sort
+
+MOST_STATES = 20_000
+"""So many are looked at; real texts take some hundreds. It bounds the time for hostile ones."""
+FARTHEST_BACK = 60
+"""Pieces of the template: an account that lies further behind another one is given up."""
+
+
+class Step(NamedTuple):
+    """``template[wanted[0]:wanted[1]]`` stands as ``body[seen[0]:seen[1]]``, counted in pieces."""
+
+    wanted: tuple[int, int]
+    seen: tuple[int, int]
+    cost: int = 0
+
+
+class Alignment(NamedTuple):
+    """All steps, from the beginning of both texts to their ends."""
+
+    steps: tuple[Step, ...]
+    cost: int
+    states: int
+    """So many were looked at."""
+    is_whole: bool = True
+    """Otherwise the last step is all that was not reached."""
+
+
+State = tuple[int, int, int]
+_OUTSIDE = -1
+
+
+def align(template: Sequence[Piece], body: Sequence[Piece], *, limit: float = inf) -> Alignment:
+    """Return the cheapest account, or what was found of it within the bounds; ``limit`` is one of cost."""
+    return _Search(template, body).run(limit)
+
+
+class _Search:
+    def __init__(self, template: Sequence[Piece], body: Sequence[Piece]) -> None:
+        self.template, self.body = template, body
+        self.near = [_near(template, at) for at in range(len(template))]
+        texts, keys = {piece.text for piece in body}, {piece.key for piece in body}
+        least = [0 if piece.text in texts else _least(piece, keys) for piece in reversed(template)]
+        self.ahead = [0, *accumulate(least)][::-1]
+        self.neighbours = [_neighbours(template, at) for at in range(len(template))]
+        self.reached: dict[State, tuple[int, State | None]] = {}
+        self.queue: list[tuple[int, int, State]] = []
+
+    def run(self, limit: float) -> Alignment:
+        start: State = (0, 0, _OUTSIDE)
+        goal: State = (len(self.template), len(self.body), _OUTSIDE)
+        self._reach(start, 0, None)
+        done: set[State] = set()
+        front = farthest = start
+        while self.queue and len(done) < MOST_STATES:
+            least, _, state = heappop(self.queue)
+            if least >= limit:
+                break
+            if state in done or state[0] < front[0] - FARTHEST_BACK:
+                continue
+            done.add(state)
+            if state == goal:
+                return self._account(state, len(done))
+            if state[2] == _OUTSIDE and state[:2] > farthest[:2]:
+                farthest = state
+            front = max(front, state)
+            self._follow(state, self.reached[state][0])
+        return self._account(farthest, len(done))
+
+    def _reach(self, state: State, cost: int, before: State | None) -> None:
+        known = self.reached.get(state)
+        if known is None or cost < known[0]:
+            self.reached[state] = cost, before
+            heappush(self.queue, (cost + self.ahead[state[0]], -state[0] - state[1], state))
+
+    def _follow(self, state: State, cost: int) -> None:
+        at, seen_at, began = state
+        wanted = self.template[at] if at < len(self.template) else None
+        seen = self.body[seen_at] if seen_at < len(self.body) else None
+        if began != _OUTSIDE:
+            self._follow_value(state, cost, seen)
+            return
+        if seen is not None:
+            self._reach((at, seen_at + 1, _OUTSIDE), cost + costs.ONE_SIDED[seen.sort], state)
+        if wanted is None:
+            return
+        if wanted.variable is not None:
+            self._reach((at, seen_at, seen_at), cost, state)
+            return
+        self._reach((at + 1, seen_at, _OUTSIDE), cost + costs.ONE_SIDED[wanted.sort], state)
+        exchange = None if seen is None else costs.exchange(wanted, seen, self.near[at])
+        if exchange is not None:
+            self._reach((at + 1, seen_at + 1, _OUTSIDE), cost + exchange, state)
+
+    def _follow_value(self, state: State, cost: int, seen: Piece | None) -> None:
+        at, seen_at, began = state
+        variable = self.template[at].variable
+        if variable is None:
+            return
+        value = self.body[began:seen_at]
+        if seen is not None:
+            further = costs.takes(seen, value, variable, self.neighbours[at])
+            self._reach((at, seen_at + 1, began), cost + further, state)
+        if not value or value[-1].sort is not Sort.SPACE:
+            text = "".join(piece.text for piece in value)
+            self._reach((at + 1, seen_at, _OUTSIDE), cost + costs.whole(variable, text) + costs.ends(value), state)
+
+    def _account(self, last: State, states: int) -> Alignment:
+        """Follow the way back; what a value took is one step."""
+        steps: list[Step] = []
+        state: State | None = last
+        while state is not None:
+            cost, before = self.reached[state]
+            while before is not None and before[2] != _OUTSIDE:
+                before = self.reached[before][1]
+            if before is not None:
+                paid = cost - self.reached[before][0]
+                steps.append(Step((before[0], state[0]), (before[1], state[1]), paid))
+            state = before
+        steps.reverse()
+        ends = len(self.template), len(self.body)
+        if last[:2] != ends:
+            steps.append(Step((last[0], ends[0]), (last[1], ends[1])))
+        return Alignment(tuple(steps), self.reached[last][0], states, last[:2] == ends)
+
+
+def _least(piece: Piece, keys: set[str]) -> int:
+    """Return the least that a piece costs of which the body has no equal."""
+    if piece.sort is Sort.VALUE:
+        return 0
+    if piece.key in keys:
+        return costs.OVERLOOKED
+    return min(costs.EXCHANGED[piece.sort] - costs.ALIKE * (piece.sort is Sort.WORD), costs.ONE_SIDED[piece.sort])
+
+
+def _neighbours(template: Sequence[Piece], at: int) -> frozenset[str]:
+    """Return the last words before a variable and the first ones behind it, and the signs between."""
+    if template[at].variable is None:
+        return frozenset()
+    before, behind = template[max(at - 4, 0) : at], template[at + 1 : at + 6]
+    values = [number for number, piece in enumerate(before) if piece.variable] or [-1]
+    first_value = next((number for number, piece in enumerate(behind) if piece.variable), len(behind))
+    near = [*before[values[-1] + 1 :], *behind[:first_value]]
+    return frozenset(piece.key for piece in near if piece.sort is not Sort.SPACE)
+
+
+def _near(template: Sequence[Piece], at: int) -> frozenset[str]:
+    """Return the fixed words close to a piece."""
+    return frozenset(piece.key for piece in template[max(at - 4, 0) : at + 5] if piece.sort is Sort.WORD)

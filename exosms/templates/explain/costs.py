@@ -1,0 +1,193 @@
+"""What each difference costs: the cheapest account of all of them is the one that is told.
+
+A value costs what makes it an unlikely one, a difference what makes it an unlikely slip. A word left out and another
+one added must cost more than one exchanged, and either more than what a reader would overlook.
+"""
+
+from collections.abc import Container, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from exosms.templates.explain.pieces import Piece, Sort
+from exosms.templates.match import holds, is_marker
+from exosms.templates.syntax import Variable
+from exosms.templates.variables import VariableType
+
+OVERLOOKED = 2
+"""Case, quotes, dashes, kinds of space, a sign for rupees, Unicode forms: nobody sees them."""
+ONE_SIDED = {Sort.WORD: 12, Sort.SPACE: 3, Sort.SIGN: 4, Sort.VALUE: 0}
+"""A piece too much or too few; a word is rarely forgotten, a comma often."""
+EXCHANGED = {Sort.WORD: 10, Sort.SPACE: 4, Sort.SIGN: 4, Sort.VALUE: 0}
+"""Another piece of the same sort instead; for a word that is nothing like it."""
+ALIKE = 5
+"""By so much less costs a word that is all but the same, as "mins" is for "minutes"."""
+STRANGE = 8
+"""By so much more costs a name or number in place of a word, or an unknown word in place of "at": it is a value."""
+SHIFTED = 15
+"""The same for a word that the template has close by: rather it stands there, and another one is missing."""
+ANOTHER_SORT = 5
+"""A hyphen for a space."""
+
+EMPTY = 10
+"""A value that is not there: nobody sends that on purpose."""
+BROKEN = 10
+"""A value that its variable does not hold."""
+UNFILLED = 4
+"""A marker stands where a value should: nothing else could be meant."""
+NEXT_WORD = 8
+"""A value takes in a word or sign that the template has next to it."""
+SENTENCE = 8
+"""A value goes on behind the end of a sentence or a line."""
+INNER_SIGN = 3
+"""A value goes on behind a comma or a dash."""
+EXTRA_WORD = 1
+"""Every further word of a value, most have one."""
+MANY_WORDS = 4
+"""The same from the fifth on."""
+EDGE_WORD = 4
+"""A value begins or ends with a word such as "your", which belongs to the wording."""
+NO_VALUE = 6
+"""It is nothing else than such a word."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ABBREVIATIONS = _words("rs dr mr ms st no co jr sr rd mrs ltd pvt smt shri")
+"""Words whose full stop ends no sentence."""
+_WORDING = _words(
+    """a an the this that these those it its your you we our us i my me they their he his she her him them myself
+    is are was were be been being has have had do does did done will shall would can could might must should
+    won't don't can't isn't wasn't cannot no not never only also and or but if so as at by for from in into of off on
+    onto out over per since than then to till until upto up under via with within without about after again before
+    between during near towards all any both each every more most other some such here there now today tomorrow soon
+    just very too when using where which who why how please kindly dear hi hello hey greetings respected namaste
+    welcome thank thanks regards sorry mr mrs ms dr
+    है हैं था थी थे हो होगा होगी गया गई गए की का के को में से पर और या तक ने लिए एक यह वह इस इसे उस कृपया आप आपका आपकी
+    आपके आपको हम हमारे हमारी न नहीं प्रिय नमस्ते धन्यवाद जी श्री अब आज जल्द जल्दी कर करें किया करे द्वारा साथ यदि तो भी ही
+    अपना अपनी अपने"""
+)
+"""Words that no value begins or ends with."""
+_KNOWN = _words(
+    """account amount amt appointment application available balance bill booking booked branch call card cash charges
+    claim click code complete completed confirm confirmed contact credited customer customers date day days debited
+    delivery delivered details dispatched due early enter expired expires fee fees get give help hour hours id
+    immediately information kept last link login make member message minute minutes mobile money month msg need
+    new next number
+    offer old one online open order orders otp paid pan parent password pay payment pending pin policy purchase
+    received receipt recharge refund register registered registration reply request reset safe sale save sent service
+    shared share shipped shop shopping sir madam staff started status store student submit successful successfully sms
+    take team ticket time transaction transfer upi update updated use user valid verify verification visit week year
+    ग्राहक खाता खाते राशि भुगतान बिल ऑर्डर संदेश सेवा जानकारी दिया कोड ओटीपी समय"""
+)
+"""Words of which messages are full, in whatever case; other capitalized ones are names."""
+
+
+def _class(text: str, key: str) -> str:
+    """Return what a word is: one of wording, one that is known, another one, a name or an abbreviation, a number."""
+    if text[:1].isdigit():
+        return "number"
+    if key in _WORDING:
+        return "wording"
+    return "known" if key in _KNOWN else "name" if text[:1].isupper() else "other"
+
+
+def exchange(wanted: Piece, seen: Piece, near: Container[str]) -> int | None:
+    """Return what it costs that one piece stands for another; None where they have nothing to do with each other.
+
+    ``near`` has the keys of the template close by.
+    """
+    if wanted.text == seen.text:
+        return 0
+    if wanted.key == seen.key:
+        return OVERLOOKED
+    if wanted.sort is not seen.sort:
+        return ANOTHER_SORT if Sort.WORD not in {wanted.sort, seen.sort} else None
+    if wanted.sort is not Sort.WORD:
+        return EXCHANGED[wanted.sort]
+    cost = EXCHANGED[Sort.WORD] + _strangeness(wanted.text, wanted.key, seen.text, seen.key)
+    return cost + (SHIFTED if seen.key in near else 0)
+
+
+@lru_cache(4096)
+def _strangeness(wanted: str, wanted_key: str, seen: str, seen_key: str) -> int:
+    """Return how much less an exchange of two words costs because they are alike, or more because they are not."""
+    classes = {_class(wanted, wanted_key), _class(seen, seen_key)}
+    alike = len(classes) == 1 or classes in ({"wording", "known"}, {"known", "other"})
+    return STRANGE * (not alike) - round(ALIKE * _likeness(wanted_key, seen_key))
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return from 0 to 1 how many pairs of letters two words share; the first letter counts as one."""
+    pairs = [{f" {word[:1]}", *map("".join, pairwise(word))} for word in (one, other)]
+    return 2 * len(pairs[0] & pairs[1]) / (len(pairs[0]) + len(pairs[1]))
+
+
+def takes(piece: Piece, value: Sequence[Piece], variable: Variable, neighbours: Container[str]) -> int:
+    """Return what it costs that a value goes on with one more piece."""
+    return _breaks(piece, value, variable) + _continues(piece, value, neighbours)
+
+
+_TEXT = frozenset({VariableType.UNTYPED, VariableType.ALPHANUMERIC, VariableType.EXOTEL_TEXT})
+
+
+def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
+    """Return what it costs if with this piece a value of text or digits is no longer one."""
+    start = value[0].start if value else piece.start
+    if variable.room is not None and piece.start - start <= variable.room < piece.end - start:
+        return BROKEN
+    if variable.kind is VariableType.NUMERIC and not piece.text.isdecimal():
+        return 0 if any(not each.text.isdecimal() for each in value) else BROKEN
+    return 0
+
+
+def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str]) -> int:
+    if piece.sort is Sort.SPACE:
+        return SENTENCE if "\n" in piece.text or not value else 0
+    cost = NEXT_WORD if piece.key in neighbours else 0
+    if not value:
+        return cost + (EDGE_WORD if _is_wording(piece) else INNER_SIGN if piece.text in _STOPS else 0)
+    if value[-1].sort is Sort.SPACE:
+        words = sum(each.sort is Sort.SPACE for each in value)
+        cost += EXTRA_WORD if words < 4 else MANY_WORDS
+        if len(value) > 1 and value[-2].sort is Sort.SIGN:
+            cost += SENTENCE if _ends_sentence(value) else INNER_SIGN
+    return cost
+
+
+_STOPS = frozenset(".!?:;,\u0964")
+
+
+def _is_wording(piece: Piece) -> bool:
+    return piece.sort is Sort.WORD and piece.key in _WORDING
+
+
+def _ends_sentence(value: Sequence[Piece]) -> bool:
+    """Whether the sign at its end does: not behind an abbreviation such as Dr. or St."""
+    if value[-2].text not in _STOPS - {","}:
+        return False
+    return len(value) < 3 or value[-3].text.casefold() not in ABBREVIATIONS
+
+
+def whole(variable: Variable, value: str) -> int:
+    """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece."""
+    if not value:
+        return EMPTY
+    if variable.kind in _TEXT or variable.kind is VariableType.NUMERIC:
+        return UNFILLED if ("{" in value or "%" in value) and is_marker(value) else 0
+    return _held(variable, value)
+
+
+@lru_cache(4096)
+def _held(variable: Variable, value: str) -> int:
+    return UNFILLED if is_marker(value) else 0 if holds(variable, value) else BROKEN
+
+
+def ends(value: Sequence[Piece]) -> int:
+    """Return what it costs that a value ends so."""
+    if value and value[-1].text in _STOPS:
+        return INNER_SIGN
+    if not value or not _is_wording(value[-1]):
+        return 0
+    return EDGE_WORD if len(value) > 1 else NO_VALUE

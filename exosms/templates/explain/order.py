@@ -1,0 +1,178 @@
+"""The same sentences, or the two sides of one, in another order."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement
+from typing import NamedTuple
+
+from exosms.templates.explain.costs import ABBREVIATIONS
+from exosms.templates.explain.difference import Difference, Scene, Span
+from exosms.templates.explain.pieces import Piece, Sort
+from exosms.templates.fold import Cause
+from exosms.templates.match import Text
+
+LEAST_SHARED = 0.5
+"""Of its fixed words, a sentence of the template must have so many in one of the body."""
+MOST_WORDS = 14
+"""Longer sentences are not turned round."""
+_END = re.compile("".join(rf"(?<!\b(?i:{word}))" for word in sorted(ABBREVIATIONS)) + r"[.!?\u0964]+(?=\s)|\n+")
+
+
+class Order(NamedTuple):
+    """A body with parts of it in another order."""
+
+    scene: Scene
+    slices: tuple[Span, ...]
+    """The parts of the body, as they follow each other now."""
+    wanted: Span
+    """Where they stand in the template."""
+    seen: Span
+    """Where they stand in the body, in either order."""
+
+    def difference(self, found: Sequence[Difference]) -> list[Difference]:
+        """Return the other order as one difference, and those that were found besides, where they are in the body."""
+        inside = [each for each in found if self.seen[0] <= each.seen[0] < self.seen[1]]
+        start, end = self.seen
+        known = all(each.replacement is not None for each in inside)
+        mended = self.scene.mended(inside)
+        behind = self.scene.text.end - end
+        order = Difference(
+            Cause.ORDER, self.wanted, self.seen, replacement=mended[start : len(mended) - behind] if known else None
+        )
+        others = [each._replace(seen=self._placed(each.seen)) for each in found if not self._is_of_order(each)]
+        return sorted([order, *others], key=lambda each: (each.seen[0], -each.seen[1]))
+
+    def _is_of_order(self, difference: Difference) -> bool:
+        """Whether a word is written small or large because it begins the sentence or no longer does."""
+        starts = self._starts
+        return difference.cause is Cause.CASE and difference.seen[0] in starts
+
+    @property
+    def _starts(self) -> set[int]:
+        starts = {0}
+        at = 0
+        for start, end in self.slices:
+            starts.add(at)
+            at += end - start
+        return starts if not _END.search(self.scene.text.text[slice(*self.seen)]) else set()
+
+    def _placed(self, seen: Span) -> Span:
+        """Return where a part of the reordered body stands in the body."""
+        at = 0
+        for start, end in self.slices:
+            if seen[0] < at + end - start or (start, end) == self.slices[-1]:
+                offset = start + seen[0] - at
+                return offset, min(offset + seen[1] - seen[0], max(end, offset))
+            at += end - start
+        return seen
+
+
+def orders(scene: Scene) -> Iterator[Order]:
+    """Yield the body with its sentences as the template has them, and with single ones turned round."""
+    wanted = _sentences(scene.wanted, _END)
+    begins = [re.match(r"\S+(?:\s+[^\s{%]+)?", scene.wanted[start:]) for start, _ in wanted]
+    begin = "|".join(re.escape(found[0]) for found in begins if found and "{" not in found[0])
+    seen = _sentences(scene.text.text, re.compile(rf"{_END.pattern}|\s(?=(?:{begin})\b)" if begin else _END.pattern))
+    moved = _moved(scene, wanted, seen)
+    if moved is not None:
+        yield moved
+    if len(wanted) == len(seen):
+        for one, other in zip(wanted, seen, strict=True):
+            if _shared(_words(scene.pieces, one), _words(scene.body, other)) >= LEAST_SHARED:
+                yield from _turned(scene, one, other)
+
+
+def _sentences(text: str, end: re.Pattern[str]) -> list[Span]:
+    ends = [found.end() for found in end.finditer(text)]
+    parts = [
+        (start, end) for start, end in zip([0, *ends], [*ends, len(text)], strict=True) if text[start:end].strip()
+    ]
+    return [(end - len(text[start:end].lstrip()), start + len(text[start:end].rstrip())) for start, end in parts]
+
+
+def _words(pieces: Sequence[Piece], span: Span) -> set[str]:
+    return {
+        piece.key for piece in pieces if piece.sort is Sort.WORD and span[0] <= piece.start and piece.end <= span[1]
+    }
+
+
+def _shared(fixed: set[str], words: set[str]) -> float:
+    return len(fixed & words) / len(fixed) if fixed else 0.0
+
+
+def _moved(scene: Scene, wanted: Sequence[Span], seen: Sequence[Span]) -> Order | None:
+    """Return the body with each of its sentences where the template has the one that is most like it."""
+    bodies = [_words(scene.body, span) for span in seen]
+    fixed = [_words(scene.pieces, span) for span in wanted]
+    scored = sorted(
+        (-_shared(own, words), abs(number - other), number, other)
+        for number, own in enumerate(fixed)
+        for other, words in enumerate(bodies)
+        if _shared(own, words) >= LEAST_SHARED
+    )
+    pairs: dict[int, int] = {}
+    for _, _, number, other in scored:
+        if number not in pairs and other not in pairs.values():
+            pairs[number] = other
+    places = [pairs[number] for number in sorted(pairs)]
+    moved = [(slot, place) for slot, place in zip(sorted(places), places, strict=True) if slot != place]
+    if not moved:
+        return None
+    numbers = [number for number, place in pairs.items() if any(place == other for _, other in moved)]
+    parts = _with_fragments({place: fixed[number] for number, place in pairs.items()}, bodies, seen)
+    return _reordered(
+        scene,
+        [(parts[slot], parts[place]) for slot, place in moved],
+        (wanted[min(numbers)][0], wanted[max(numbers)][1]),
+    )
+
+
+def _with_fragments(fixed: dict[int, set[str]], bodies: Sequence[set[str]], seen: Sequence[Span]) -> dict[int, Span]:
+    """Return the sentences, each with a fragment beside it that a line break or a full stop too much has cut off."""
+    parts = {place: seen[place] for place in fixed}
+    for number, words in enumerate(bodies):
+        beside = [place for place in (number - 1, number + 1) if place in fixed and fixed[place] & words]
+        if number not in fixed and beside:
+            place = max(beside, key=lambda each: len(fixed[each] & words))
+            spans = parts[place], seen[number]
+            parts[place] = min(spans)[0], max(spans)[1]
+    return parts
+
+
+def _reordered(scene: Scene, moved: Sequence[tuple[Span, Span]], wanted: Span) -> Order:
+    """Return the body with another part of it in each slot."""
+    slices: list[Span] = []
+    done = 0
+    for slot, part in moved:
+        slices += (done, slot[0]), part
+        done = slot[1]
+    slices.append((done, scene.text.end))
+    body = "".join(scene.text.text[start:end] for start, end in slices)
+    return Order(Scene(scene.template, Text(body)), tuple(slices), wanted, (moved[0][0][0], moved[-1][0][1]))
+
+
+def _turned(scene: Scene, wanted: Span, seen: Span) -> Iterator[Order]:
+    """Yield a sentence with its beginning and its end exchanged, if that puts its fixed words in the right order."""
+    words = [piece for piece in scene.body if piece.sort is Sort.WORD and seen[0] <= piece.start < seen[1]]
+    fixed = [piece.key for piece in scene.pieces if piece.sort is Sort.WORD and wanted[0] <= piece.start < wanted[1]]
+    keys = [piece.key for piece in words]
+    known = [key for key in fixed if key in keys]
+    if len(words) > MOST_WORDS or [key for key in keys if key in fixed] == known:
+        return
+    wanted, seen = _without_end(scene.wanted, wanted), _without_end(scene.text.text, seen)
+    for first, last in combinations_with_replacement(range(1, len(words)), 2):
+        turned = keys[last:] + keys[first:last] + keys[:first]
+        if [key for key in turned if key in fixed] == known:
+            one, other = (seen[0], words[first - 1].end), (words[last].start, seen[1])
+            yield _turned_at(scene, (one, (one[1], other[0]), other), wanted, seen)
+
+
+def _without_end(text: str, span: Span) -> Span:
+    return span[0], span[0] + len(text[slice(*span)].rstrip(".!?\u0964"))
+
+
+def _turned_at(scene: Scene, parts: tuple[Span, Span, Span], wanted: Span, seen: Span) -> Order:
+    one, between, other = parts
+    slices = ((0, one[0]), other, between, one, (other[1], scene.text.end))
+    body = "".join(scene.text.text[start:end] for start, end in slices)
+    return Order(Scene(scene.template, Text(body)), slices, wanted, seen)

@@ -1,0 +1,27 @@
+"""Slips made at random are told for what they are, and the advice makes the text match."""
+
+import pytest
+from registered_texts import HELD_OUT, SEEN
+from slips import Score, score
+
+CASES = 150
+"""Of each number of slips, in the texts seen and in those held out."""
+
+
+@pytest.fixture(scope="module")
+def scores() -> dict[int, list[Score]]:
+    return {count: [score(texts, count, CASES) for texts in (SEEN, HELD_OUT)] for count in (1, 2, 3, 4)}
+
+
+def test_of_single_slips_99_in_100_are_told_exactly(scores: dict[int, list[Score]]) -> None:
+    assert sum(each.exact for each in scores[1]) >= 0.99 * 2 * CASES, [each.missed for each in scores[1]]
+
+
+def test_of_one_to_four_slips_97_in_100_are_told_exactly(scores: dict[int, list[Score]]) -> None:
+    exact = sum(each.exact for both in scores.values() for each in both)
+    assert exact >= 0.97 * 8 * CASES, [each.missed for both in scores.values() for each in both]
+
+
+def test_the_advice_makes_995_in_1000_match(scores: dict[int, list[Score]]) -> None:
+    mended = sum(each.mended for both in scores.values() for each in both)
+    assert mended >= 0.995 * 8 * CASES, [each.unmended for both in scores.values() for each in both]
