@@ -500,8 +500,8 @@ LEDGER = (
     Mutant(
         "what another run is sending counts as sent",
         "ledger/runs.py",
-        "max(r.state <> 'in_flight')",
-        "max(1)",
+        "ELSE 'in_flight' END FROM rows s",
+        "ELSE 'accepted' END FROM rows s",
         ("test_ledger_runs.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),
     ),
     Mutant(

@@ -231,18 +231,19 @@ VARIABLES = {
     "instead of a column": (("--var", "app=a", "--var", "code={Code}{Code}"), 0, 2),
     "braces": (("--var", "app={{x}} {Name}"), 0, 2),
     "what is too long": (("--var", "app={Name}, dear customer of this shop"), 3, 1),
-    "a marker of another notation": (("--var", "app=##Name##"), 3, 0),
+    "a marker of another notation": (("--var", "app=##Name##"), 3, None),
 }
 
 
 @pytest.mark.parametrize(("given", "exit_code", "matched"), VARIABLES.values(), ids=VARIABLES)
 def test_variables_of_a_csv_are_given_as_bulk_takes_them(
-    exosms: Shell, file: Path, tmp_path: Path, given: tuple[str, ...], exit_code: int, matched: int
+    exosms: Shell, file: Path, tmp_path: Path, given: tuple[str, ...], exit_code: int, matched: int | None
 ) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("to,Code,Name,shop\n9876543210,12,Al,Acme\n9876543211,34,Bo,Acme\n".replace("Bo", "Balasubra"))
     result = check(exosms, "--csv", str(rows), "-t", "otp", *given, "--json")
-    assert (result.exit_code, result.json["counts"]) == (exit_code, {"rows": 2, "matched": matched})
+    counts = None if matched is None else {"rows": 2, "matched": matched}
+    assert (result.exit_code, result.json.get("counts")) == (exit_code, counts)
     bulk = exosms("bulk", str(rows), "-t", "otp", *given, "-n", "--region", "sandbox", "--from", "ACMEIN")
     assert bulk.exit_code == exit_code
 
