@@ -310,9 +310,8 @@ def _main() -> None:
     for part, texts in (("seen", SEEN), ("held out", HELD_OUT)):
         for count in (1, 2, 3, 4):
             found = score(texts, count, wanted.cases, wanted.seed)
-            print(
-                f"{part:10} {count:5} {found.cases:7} {found.exact / found.cases:7.2%} {found.mended / found.cases:7.2%}"
-            )
+            exact, mended = found.exact / found.cases, found.mended / found.cases
+            print(f"{part:10} {count:5} {found.cases:7} {exact:7.2%} {mended:7.2%}")
             if part == "seen":
                 print(Counter(slip.kind for case in found.missed for slip in case.slips))
                 for case in (*found.missed[: wanted.show], *found.unmended[: wanted.show]):

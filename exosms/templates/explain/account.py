@@ -1,10 +1,11 @@
 """The differences that are told: as many as are needed, and no more than the exact matcher confirms."""
 
 from collections.abc import Iterator, Sequence
+from math import inf
 
-from exosms.templates.explain.alignment import Alignment, align
+from exosms.templates.explain.alignment import MOST_STATES, Alignment, align
 from exosms.templates.explain.difference import Difference, Scene, differences
-from exosms.templates.explain.order import Order, orders
+from exosms.templates.explain.order import Order, moved, turned
 from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, match
@@ -19,23 +20,29 @@ MOST_TRIED = 16
 
 def account(scene: Scene) -> list[Difference]:
     """Return the differences in the body's order, without any that is not needed for a match."""
-    alignment = align(scene.pieces, scene.body)
-    if alignment.cost > ORDER and alignment.is_whole:
-        best = min(_reordered(scene, alignment.cost - ORDER), key=lambda each: each[0], default=None)
-        if best is not None:
-            is_all = isinstance(match(scene.template, best[1].scene.text), Match)
-            found = best[1].difference([] if is_all else _claimed(best[1].scene, best[2]))
-            if scene.matches_with(found):
-                return found
-    return _claimed(scene, alignment)
+    order, ordered = _cheapest(moved(scene), inf, MOST_STATES // 2)
+    most = max(MOST_STATES - ordered.states, 0)
+    plain = align(scene.pieces, scene.body, limit=ordered.cost + ORDER, most=most)
+    if order is None and plain.is_whole:
+        order, ordered = _cheapest(turned(scene), plain.cost - ORDER, most)
+    if order is not None and (ordered.cost + ORDER < plain.cost or not plain.is_whole):
+        is_all = isinstance(match(scene.template, order.scene.text.text), Match)
+        found = order.difference([] if is_all else _claimed(order.scene, ordered))
+        if scene.matches_with(found):
+            return found
+    return _claimed(scene, plain)
 
 
-def _reordered(scene: Scene, limit: int) -> Iterator[tuple[int, Order, Alignment]]:
-    """Yield accounts of the body in another order that cost less than ``limit``."""
-    for order in orders(scene):
-        alignment = align(order.scene.pieces, order.scene.body, limit=limit)
-        if alignment.is_whole:
-            yield alignment.cost, order, alignment
+def _cheapest(orders: Iterator[Order], limit: float, most: int) -> tuple[Order | None, Alignment]:
+    """Return the order whose account costs the least, less than ``limit``; ``most`` bounds the states of all."""
+    best: tuple[Order | None, Alignment] = None, Alignment((), inf, 0)
+    states = 0
+    for order in orders:
+        alignment = align(order.scene.pieces, order.scene.body, limit=limit, most=most - states)
+        states += alignment.states
+        if alignment.is_whole and alignment.cost < best[1].cost:
+            best = order, alignment
+    return best[0], best[1]._replace(states=states)
 
 
 def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:

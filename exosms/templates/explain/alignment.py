@@ -13,7 +13,7 @@ from typing import NamedTuple
 from exosms.templates.explain import costs
 from exosms.templates.explain.pieces import Piece, Sort
 
-MOST_STATES = 20_000
+MOST_STATES = 12_000
 """So many are looked at; real texts take some hundreds. It bounds the time for hostile ones."""
 FARTHEST_BACK = 60
 """Pieces of the template: an account that lies further behind another one is given up."""
@@ -31,7 +31,7 @@ class Alignment(NamedTuple):
     """All steps, from the beginning of both texts to their ends."""
 
     steps: tuple[Step, ...]
-    cost: int
+    cost: float
     states: int
     """So many were looked at."""
     is_whole: bool = True
@@ -42,9 +42,11 @@ State = tuple[int, int, int]
 _OUTSIDE = -1
 
 
-def align(template: Sequence[Piece], body: Sequence[Piece], *, limit: float = inf) -> Alignment:
-    """Return the cheapest account, or what was found of it within the bounds; ``limit`` is one of cost."""
-    return _Search(template, body).run(limit)
+def align(
+    template: Sequence[Piece], body: Sequence[Piece], *, limit: float = inf, most: int = MOST_STATES
+) -> Alignment:
+    """Return the cheapest account, or what of it was found within a cost (``limit``) and so many states (``most``)."""
+    return _Search(template, body).run(limit, most)
 
 
 class _Search:
@@ -58,13 +60,13 @@ class _Search:
         self.reached: dict[State, tuple[int, State | None]] = {}
         self.queue: list[tuple[int, int, State]] = []
 
-    def run(self, limit: float) -> Alignment:
+    def run(self, limit: float, most: int) -> Alignment:
         start: State = (0, 0, _OUTSIDE)
         goal: State = (len(self.template), len(self.body), _OUTSIDE)
         self._reach(start, 0, None)
         done: set[State] = set()
         front = farthest = start
-        while self.queue and len(done) < MOST_STATES:
+        while self.queue and len(done) < most:
             least, _, state = heappop(self.queue)
             if least >= limit:
                 break

@@ -4,12 +4,13 @@ A value costs what makes it an unlikely one, a difference what makes it an unlik
 one added must cost more than one exchanged, and either more than what a reader would overlook.
 """
 
+import re
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from exosms.templates.explain.pieces import Piece, Sort
-from exosms.templates.match import holds, is_marker
+from exosms.templates.match import is_marker
 from exosms.templates.syntax import Variable
 from exosms.templates.variables import VariableType
 
@@ -129,17 +130,25 @@ def takes(piece: Piece, value: Sequence[Piece], variable: Variable, neighbours: 
     return _breaks(piece, value, variable) + _continues(piece, value, neighbours)
 
 
-_TEXT = frozenset({VariableType.UNTYPED, VariableType.ALPHANUMERIC, VariableType.EXOTEL_TEXT})
+_LEGAL = {
+    VariableType.NUMERIC: re.compile(r"[0-9]*"),
+    VariableType.URL: re.compile(r"(?:https?://|www\.)\S+"),
+    VariableType.APP_LINK: re.compile(r"(?:https?://|www\.)\S+"),
+    VariableType.CALLBACK: re.compile(r"\+?\(?[0-9][0-9 ().-]{1,20}[0-9]"),
+    VariableType.EMAIL: re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+"),
+    VariableType.EXOTEL_NUMBER: re.compile(r"[0-9+,.-]+"),
+}
+"""Values that are not just text, about as their rules have them: the matcher is asked only in the end."""
 
 
 def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
-    """Return what it costs if with this piece a value of text or digits is no longer one."""
+    """Return what it costs if this piece makes a value too long, or puts the first space where none may be."""
     start = value[0].start if value else piece.start
     if variable.room is not None and piece.start - start <= variable.room < piece.end - start:
         return BROKEN
-    if variable.kind is VariableType.NUMERIC and not piece.text.isdecimal():
-        return 0 if any(not each.text.isdecimal() for each in value) else BROKEN
-    return 0
+    if piece.sort is not Sort.SPACE or variable.kind not in _LEGAL or variable.kind is VariableType.CALLBACK:
+        return 0
+    return 0 if any(each.sort is Sort.SPACE for each in value) else BROKEN
 
 
 def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str]) -> int:
@@ -174,14 +183,11 @@ def whole(variable: Variable, value: str) -> int:
     """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece."""
     if not value:
         return EMPTY
-    if variable.kind in _TEXT or variable.kind is VariableType.NUMERIC:
-        return UNFILLED if ("{" in value or "%" in value) and is_marker(value) else 0
-    return _held(variable, value)
-
-
-@lru_cache(4096)
-def _held(variable: Variable, value: str) -> int:
-    return UNFILLED if is_marker(value) else 0 if holds(variable, value) else BROKEN
+    if ("{" in value or "%" in value) and is_marker(value):
+        return UNFILLED
+    legal = _LEGAL.get(variable.kind)
+    is_paid = variable.kind is not VariableType.CALLBACK and " " in value
+    return 0 if legal is None or is_paid or legal.fullmatch(value) else BROKEN
 
 
 def ends(value: Sequence[Piece]) -> int:

@@ -67,19 +67,30 @@ class Order(NamedTuple):
         return seen
 
 
-def orders(scene: Scene) -> Iterator[Order]:
-    """Yield the body with its sentences as the template has them, and with single ones turned round."""
-    wanted = _sentences(scene.wanted, _END)
-    begins = [re.match(r"\S+(?:\s+[^\s{%]+)?", scene.wanted[start:]) for start, _ in wanted]
-    begin = "|".join(re.escape(found[0]) for found in begins if found and "{" not in found[0])
-    seen = _sentences(scene.text.text, re.compile(rf"{_END.pattern}|\s(?=(?:{begin})\b)" if begin else _END.pattern))
-    moved = _moved(scene, wanted, seen)
-    if moved is not None:
-        yield moved
+def moved(scene: Scene) -> Iterator[Order]:
+    """Yield the body with its sentences where the template has those that are most like them, if others are."""
+    wanted, seen = _both_sentences(scene)
+    found = _moved(scene, wanted, seen)
+    if found is not None:
+        yield found
+
+
+def turned(scene: Scene) -> Iterator[Order]:
+    """Yield the body with the two sides of a sentence exchanged."""
+    wanted, seen = _both_sentences(scene)
     if len(wanted) == len(seen):
         for one, other in zip(wanted, seen, strict=True):
             if _shared(_words(scene.pieces, one), _words(scene.body, other)) >= LEAST_SHARED:
                 yield from _turned(scene, one, other)
+
+
+def _both_sentences(scene: Scene) -> tuple[list[Span], list[Span]]:
+    """Return the sentences of both; one of the body's also begins where two words begin one of the template's."""
+    wanted = _sentences(scene.wanted, _END)
+    begins = [re.match(r"\S+(?:\s+[^\s{%]+)?", scene.wanted[start:]) for start, _ in wanted]
+    begin = "|".join(re.escape(found[0]) for found in begins if found and "{" not in found[0])
+    end = re.compile(rf"{_END.pattern}|\s(?=(?:{begin})\b)") if begin else _END
+    return wanted, _sentences(scene.text.text, end)
 
 
 def _sentences(text: str, end: re.Pattern[str]) -> list[Span]:
