@@ -629,3 +629,35 @@ def test_what_only_a_person_can_fix_is_told(exosms: Shell) -> None:
         ' Replace "{#var#}" with its value.\n'
     )
     assert check(exosms, "--fix", "--text", "Hi", "--csv", "-").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("registered", "body", "told"),
+    [
+        ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711.", "1 ({#var#}) takes in what stands at the end"),
+        ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711 thanks", "'4711 thanks'"),
+        ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711. Team Acme", "'4711. Team Acme'"),
+        ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711 ", "'4711 '"),
+        ("{#var#} is your OTP", "Hi, 4711 is your OTP", "takes in what stands at the beginning"),
+        ("{#var#} is your OTP", "Your code 4711 is your OTP", "'Your code 4711'"),
+        ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711", ""),
+        ("Meet {#var#}", "Meet Dr. Rao", ""),
+        ("{#var#}, welcome", "Ravi Kumar, welcome", ""),
+        ("Valid for {#var#}", "Valid for 10 minutes", ""),
+        ("Due on {#var#}", "Due on 12 May 2026", ""),
+        ("Pay Rs. {#var#}", "Pay Rs. 1,250.00", ""),
+        ("Your OTP is {#num#}", "Your OTP is 4711", ""),
+    ],
+)
+def test_a_value_that_takes_in_what_stands_at_an_edge_is_a_match_with_a_warning(
+    exosms: Shell, registered: str, body: str, told: str
+) -> None:
+    result = check(exosms, "--text", registered, "--body", body)
+    assert result.exit_code == 0
+    assert (told in result.stderr, bool(result.stderr)) == (True, bool(told))
+
+
+def test_values_that_were_given_have_taken_in_nothing(exosms: Shell, file: Path) -> None:
+    file.write_text('[templates.otp]\ntext = "Your OTP is {#var#}"\n')
+    assert "takes in" not in send(exosms, "-n", "--from", "ACMEIN", "-t", "otp", "--var", "1=4711.").stderr
+    assert "takes in" in send(exosms, "-n", "--from", "ACMEIN", "-t", "otp", "--body", "Your OTP is 4711.").stderr

@@ -59,7 +59,7 @@ def _registered_text(request: SendRequest, given: str | None, registered: "Regis
     body, warnings = (given, ()) if given is not None else rendered(registered, request.variables, fit=request.fit)
     for warning in warnings:
         warn(warning)
-    check = against(body, registered)
+    check = against(body, registered, is_rendered=given is None)
     if not check.matches:
         raise MismatchError(check)
     for warning in check.warnings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
 from exosms.templates import syntax
+from exosms.templates.edges import edge_warnings
 from exosms.templates.explain.explain import Explanation, explain, mend
 from exosms.templates.match import Match, match
 from exosms.templates.registry import Registered, Registry
@@ -49,8 +50,11 @@ def rendered(registered: Registered, given: Mapping[str, str], *, fit: bool) -> 
     return syntax.render(registered.template, fitted), warnings
 
 
-def against(body: str, registered: Registered) -> TemplateCheck:
-    """Hold a body against one template; raises InputError for one that is longer than any message."""
+def against(body: str, registered: Registered, *, is_rendered: bool = False) -> TemplateCheck:
+    """Hold a body against one template; raises InputError for one that is longer than any message.
+
+    Of a rendered one the values are known, so that none can have taken in what stands beside it.
+    """
     check_length(body)
     found = match(registered.template, body)
     warnings = registered.template.warnings
@@ -64,13 +68,14 @@ def against(body: str, registered: Registered) -> TemplateCheck:
             problems=problems,
             mended=_mended(registered.template, body, problems),
         )
+    edges = () if is_rendered else edge_warnings(registered.template, body, found)
     return TemplateCheck(
         body=body,
         template=registered,
         matches=True,
         values=found.named(registered.names),
         ambiguous=found.ambiguous,
-        warnings=(*warnings, *found.warnings),
+        warnings=(*warnings, *found.warnings, *edges),
     )
 
 

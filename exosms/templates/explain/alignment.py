@@ -45,7 +45,7 @@ _OUTSIDE = -1
 def align(
     template: Sequence[Piece], body: Sequence[Piece], *, limit: float = inf, most: int = MOST_STATES
 ) -> Alignment:
-    """Return the cheapest account, or what of it was found within a cost (``limit``) and so many states (``most``)."""
+    """Return the cheapest account, or what of it was found within a cost (``limit``) and ``most`` states."""
     return _Search(template, body).run(limit, most)
 
 

@@ -57,6 +57,9 @@ def _words(text: str) -> frozenset[str]:
 
 ABBREVIATIONS = _words("rs dr mr ms st no co jr sr rd mrs ltd pvt smt shri")
 """Words whose full stop ends no sentence."""
+SENTENCE_END = re.compile(
+    "".join(rf"(?<!\b(?i:{word}))" for word in sorted(ABBREVIATIONS)) + r"[.!?\u0964]+(?=\s)|\n+"
+)
 _WORDING = _words(
     """a an the this that these those it its your you we our us i my me they their he his she her him them myself
     is are was were be been being has have had do does did done will shall would can could might must should

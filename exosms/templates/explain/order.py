@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
-from exosms.templates.explain.costs import ABBREVIATIONS
+from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene, Span
 from exosms.templates.explain.pieces import Piece, Sort
 from exosms.templates.fold import Cause
@@ -15,7 +15,6 @@ LEAST_SHARED = 0.5
 """Of its fixed words, a sentence of the template must have so many in one of the body."""
 MOST_WORDS = 14
 """Longer sentences are not turned round."""
-_END = re.compile("".join(rf"(?<!\b(?i:{word}))" for word in sorted(ABBREVIATIONS)) + r"[.!?\u0964]+(?=\s)|\n+")
 
 
 class Order(NamedTuple):
@@ -54,7 +53,7 @@ class Order(NamedTuple):
         for start, end in self.slices:
             starts.add(at)
             at += end - start
-        return starts if not _END.search(self.scene.text.text[slice(*self.seen)]) else set()
+        return starts if not SENTENCE_END.search(self.scene.text.text[slice(*self.seen)]) else set()
 
     def _placed(self, seen: Span) -> Span:
         """Return where a part of the reordered body stands in the body."""
@@ -86,10 +85,10 @@ def turned(scene: Scene) -> Iterator[Order]:
 
 def _both_sentences(scene: Scene) -> tuple[list[Span], list[Span]]:
     """Return the sentences of both; one of the body's also begins where two words begin one of the template's."""
-    wanted = _sentences(scene.wanted, _END)
+    wanted = _sentences(scene.wanted, SENTENCE_END)
     begins = [re.match(r"\S+(?:\s+[^\s{%]+)?", scene.wanted[start:]) for start, _ in wanted]
     begin = "|".join(re.escape(found[0]) for found in begins if found and "{" not in found[0])
-    end = re.compile(rf"{_END.pattern}|\s(?=(?:{begin})\b)") if begin else _END
+    end = re.compile(rf"{SENTENCE_END.pattern}|\s(?=(?:{begin})\b)") if begin else SENTENCE_END
     return wanted, _sentences(scene.text.text, end)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.fold import Cause
 from exosms.templates.syntax import Variable
@@ -12,7 +13,6 @@ TOLERATED = "Most operators compare exactly; some may tolerate a difference in s
 _TOLERABLE = frozenset(
     {Cause.SPACE, Cause.NEWLINE, Cause.QUOTES, Cause.DASH, Cause.ELLIPSIS, Cause.PUNCTUATION, Cause.ZERO_WIDTH}
 )
-_SENTENCE_END = re.compile(r"[.!?\u0964]\s|\n")
 _PLAIN_SPACES = " \n\t"
 
 
@@ -245,7 +245,7 @@ def _about_marker(words: _Words) -> str:
 
 def _about_order(words: _Words) -> str:
     what = "words" if len(words.seen.split()) <= 3 else "sentence"
-    what = "sentences" if _SENTENCE_END.search(words.seen) else what
+    what = "sentences" if SENTENCE_END.search(words.seen) else what
     verb = "stands" if what == "sentence" else "stand"
     return f"The {what} {verb} in another order: {quoted(words.seen.strip())} against {quoted(words.wanted.strip())}."
 

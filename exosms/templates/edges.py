@@ -1,0 +1,39 @@
+"""A value at the very beginning or end of a text that may have taken in more than its own.
+
+Nothing fixed stands there to stop it: ``OTP is {#var#}`` matches ``OTP is 4711. Thanks``, which operators drop.
+"""
+
+import re
+from collections.abc import Iterator
+
+from exosms.templates.explain.costs import SENTENCE_END
+from exosms.templates.match import Match
+from exosms.templates.syntax import Template, Variable
+from exosms.templates.variables import VariableType
+
+_TEXT = frozenset({VariableType.UNTYPED, VariableType.ALPHANUMERIC, VariableType.EXOTEL_TEXT})
+_INSIDE = rf"(?:{SENTENCE_END.pattern})\s*\S|\s[-–—]\s|[,;:]\s"
+_AT_THE_BEGINNING = re.compile(
+    rf"(?i:\s|[.,;:!?]|(?:hi|hello|hey|dear|your|the|please|kindly|प्रिय|नमस्ते|आपका|आपकी)\s)|(?s:.*?)(?:{_INSIDE})"
+    r"|[^\W\d].*\s\d{4,}\Z"
+)
+_AT_THE_END = re.compile(
+    rf"(?s:.*)(?:[\s.,;:!?\u0964]|\b(?i:thanks|thank\syou|regards|team|only|please|sir|madam|जी|धन्यवाद))\Z"
+    rf"|(?s:.*?)(?:{_INSIDE})|\d{{4,}}\s+[^\W\d]"
+)
+
+
+def edge_warnings(template: Template, body: str, found: Match) -> Iterator[str]:
+    """Yield a sentence for each end of the text whose value seems to hold punctuation or words besides."""
+    tokens = template.tokens
+    for token, where, pattern in (
+        (tokens[0], "beginning", _AT_THE_BEGINNING),
+        (tokens[-1], "end", _AT_THE_END),
+    ):
+        if isinstance(token, Variable) and token.kind in _TEXT:
+            start, end = found.spans[token.index][0], found.spans[token.index + token.count - 1][1]
+            if pattern.match(body[start:end]):
+                yield (
+                    f"{token.label[0].upper()}{token.label[1:]} takes in what stands at the {where} of the text,"
+                    f" which operators may refuse: {body[start:end]!r}"
+                )
