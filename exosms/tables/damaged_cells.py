@@ -17,6 +17,7 @@ _NARROW = re.compile(r"#{3,}")
 _EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+E\+\d+", re.IGNORECASE | re.ASCII)
 _EXPONENT_INSIDE = re.compile(r"(?<![\w.,])\d(?:[.,]\d+)?E\+\d{2,3}(?!\w)", re.IGNORECASE | re.ASCII)
 _SIGNS = re.compile(r"\dE[+-]?\d|Err:", re.ASCII)
+_SIGNS_OF_AN_ERROR = re.compile("#[#A-Z]")
 _QUESTIONS = re.compile(r"[?\s.,]*[?][?\s.,]*")
 
 _NOTHING = frozenset(
@@ -31,6 +32,7 @@ _TWICE = re.compile(
     rf"[\u00c2-\u00df][{_CONTINUED}]|[\u00e0-\u00ef][{_CONTINUED}]{{2}}|[\u00f0-\u00f4][{_CONTINUED}]{{3}}"
 )
 """A byte that begins a character in UTF-8 and those that continue it, each read as a character of Windows-1252."""
+_SIGNS_OF_TWICE = re.compile(rf"[\u00c2-\u00f4][{_CONTINUED}]")
 
 
 class Doubt(Enum):
@@ -47,12 +49,12 @@ def are_sound(cells: Sequence[str]) -> bool:
     return (
         all(cells)
         and _NOTHING.isdisjoint(cells)
-        and "#" not in together
-        and "?" not in together
-        and "=" not in together
+        and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
+        and ("?" not in together or not any(map(_QUESTIONS.fullmatch, cells)))
+        and ("=" not in together or not any(cell.startswith("=") for cell in cells))
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
-        and (together.isascii() or (LOST not in together and _TWICE.search(together) is None))
+        and (together.isascii() or (LOST not in together and _SIGNS_OF_TWICE.search(together) is None))
     )
 
 
