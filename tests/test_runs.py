@@ -1,5 +1,6 @@
 """``exosms runs``: what bulk began, gone on with, tried again, resolved by a person, exported and forgotten."""
 
+import json
 import os
 import re
 import sqlite3
@@ -27,6 +28,17 @@ def bulk(exosms: Shell, text: str, *argv: str) -> Result:
     path = exosms.home / "people.csv"
     path.write_text(text)
     return exosms("bulk", *SANDBOX, str(path), "--yes", "--run", "june", *argv)
+
+
+def set_back(exosms: Shell) -> None:
+    """Let all rows be as if they had not been sent."""
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE rows SET state = 'not_sent', text = 'Hello'")
+
+
+def dumped(exosms: Shell) -> list[str]:
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as ledger:
+        return [*ledger.iterdump()]
 
 
 @pytest.fixture
@@ -195,7 +207,75 @@ def test_what_may_have_been_sent_is_never_retried(mixed: Shell) -> None:
 
 def test_without_being_asked_for_refused_rows_are_not_retried(mixed: Shell) -> None:
     result = mixed("runs", "retry", "june", "--yes")
-    assert (result.exit_code, result.stdout) == (10, "")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("exosms: nothing to retry; run june: 3 rows: 1 accepted, 1 rejected, 1 unknown\n")
+    assert "exosms runs resolve june" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_nothing_to_retry_is_no_failure(mixed: Shell, options: tuple[str, ...]) -> None:
+    result = mixed("runs", "retry", "june", "--json", *options)
+    assert (result.exit_code, result.json["exit_code"], result.json["counts"]) == (0, 0, COUNTS)
+    assert "nothing to retry" in result.stderr
+    assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
+def test_a_dry_retry_shows_what_would_be_sent_and_sends_nothing(exosms: Shell, exotel: FaultyExotel) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,Hello\n9876543211,Namaste\n9876543212,Hi\n")
+    account = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    closed = {**account, "EXOSMS_BASE_URL": "http://127.0.0.1:9", "EXOTEL_FROM": "ACMEIN"}
+    sent = exosms("bulk", str(file), "--yes", "--run", "june", "--limit", "1", "--rate", "off", env=closed)
+    assert states(exosms) == ["not_sent", "waiting", "waiting"], sent
+    before = dumped(exosms)
+    dry = ("runs", "retry", "june", "--dry-run")
+    plain = exosms(*dry)  # without any account
+    assert (plain.exit_code, plain.stdout) == (0, "planned\t+919876543210\t\t1 part, plain: Hello\n")
+    assert plain.stderr == "exosms: run june: 1 message, 1 part, 0 skipped\n"
+    document = exosms(*dry, "--json").json
+    assert (document["outcome"], document["plan"]["messages"], document["plan"]["parts"]) == ("planned", 1, 1)
+    assert document["plan"]["first"]["text"] == document["plan"]["longest"]["text"] == "Hello"
+    row, last = map(json.loads, exosms(*dry, "-o", "jsonl").stdout.splitlines())
+    expected = {"row": 1, "line": 2, "to": "+919876543210", "outcome": "planned", "text": "Hello"}
+    assert row.items() >= expected.items()
+    assert last == document
+    assert "Hello" in exosms.on_terminal(*dry).stdout
+    left = exosms("bulk", str(file), "--dry-run", "--run", "june", env={**closed, "EXOSMS_BASE_URL": exotel.url})
+    assert left.exit_code == 5, left  # the account is another one, and so is the run
+    assert dumped(exosms) == before
+    assert exotel.requests == 0
+
+
+def test_a_dry_run_of_a_run_that_is_left_shows_its_rows(exosms: Shell) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,Hello\n9876543211,Namaste\n9876543212,Hi\n")
+    argv = ("bulk", str(file), *SANDBOX, "--run", "june")
+    assert exosms(*argv, "--limit", "1", "--yes").exit_code == 0
+    left = exosms(*argv, "--dry-run")
+    assert left.exit_code == 0
+    assert left.stdout == (
+        "planned\t+919876543211\t\t1 part, plain: Namaste\nplanned\t+919876543212\t\t1 part, plain: Hi\n"
+    )
+    assert states(exosms) == ["accepted", "waiting", "waiting"]
+
+
+def test_a_dry_retry_says_what_another_run_has_sent_meanwhile(exosms: Shell) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,Hello\n")
+    argv = ("bulk", str(file), *SANDBOX, "--yes")
+    assert exosms(*argv, "--run", "june").exit_code == 0
+    set_back(exosms)
+    assert exosms(*argv, "--run", "july").exit_code == 0
+    dry = exosms("runs", "retry", "june", "--dry-run")
+    assert dry.stdout == "skipped\t+919876543210\t\tsent by another run in the meantime\n"
+    assert exosms("runs", "retry", "june", "--yes").stdout == dry.stdout
+
+
+def test_a_guard_speaks_in_a_dry_retry_too(exosms: Shell) -> None:
+    assert bulk(exosms, "to,body\n9876543211,x\n").exit_code == 0
+    set_back(exosms)
+    env = {"EXOSMS_ALLOW": "+919876543210"}
+    assert exosms("runs", "retry", "june", "--dry-run", env=env).exit_code == 5
 
 
 def test_rows_that_were_not_sent_are_retried(exosms: Shell, exotel: FaultyExotel) -> None:
@@ -256,9 +336,8 @@ def test_a_run_is_gone_on_with_at_the_address_where_it_began(
     assert "belongs to the account" in elsewhere.stderr
 
 
-@pytest.mark.parametrize("verb", ["resume", "retry"])
-def test_where_nothing_is_left_a_run_answers_again_without_being_asked(mixed: Shell, verb: str) -> None:
-    result = mixed("runs", verb, "june", "--json")
+def test_where_nothing_is_left_a_run_answers_again_without_being_asked(mixed: Shell) -> None:
+    result = mixed("runs", "resume", "june", "--json")
     assert (result.exit_code, result.json["state"], result.json["counts"]) == (10, "finished", COUNTS)
 
 

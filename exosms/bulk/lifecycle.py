@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +63,19 @@ def begin(setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
     )
 
 
+def guards_of_run(run: Run, settings: Settings) -> Guards:
+    """Return what may keep the rest of a run back, by the settings of today."""
+    return Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
+
+
+def check_each(guards: Guards, messages: Iterable[Message]) -> None:
+    """Raise GuardError for the first of the messages that may not be sent now."""
+    now = time.time()
+    for message in messages:
+        guards.check_message(message)
+        guards.check_hour(message, now=now)
+
+
 def run_dispatcher(
     run: Run,
     handling: Handling,
@@ -74,14 +88,8 @@ def run_dispatcher(
 ) -> RunDispatcher:
     """Return what sends the rest of a run that is ours; ``again`` and ``failed`` are as in ``RunSetup``."""
     settings, interrupts = context.settings, context.interrupts
-    guards = Guards(any_hour=run.terms.any_hour, max_parts_per_day=settings.max_parts_per_day, allow=settings.allow)
+    guards = guards_of_run(run, settings)
     rows = sum(context.journal.counts(run).values())
-
-    def check(messages: Iterable[Message]) -> None:
-        now = time.time()
-        for message in messages:
-            guards.check_message(message)
-            guards.check_hour(message, now=now)
 
     setup = RunSetup(
         client=client,
@@ -93,7 +101,7 @@ def run_dispatcher(
         most_messages=handling.limit,
         again=again,
         failed=failed,
-        check=check,
+        check=partial(check_each, guards),
         within_limit=guards.check_day if guards.max_parts_per_day is not None else None,
         asked_to_stop=lambda: interrupts.interruption is not None,
         must_leave=interrupts.must_leave,

@@ -8,7 +8,7 @@ from typing import Any
 
 from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
-from exosms.bulk.lifecycle import RunContext, begin
+from exosms.bulk.lifecycle import RunContext, begin, guards_of_run
 from exosms.bulk.plan import Plan, plan_for
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
@@ -24,6 +24,7 @@ from exosms.cli.context import (
     open_ledger,
     options_for,
 )
+from exosms.cli.foresee import show_rows
 from exosms.cli.options import AccountFlags
 from exosms.cli.output.flaws import tell_some, told
 from exosms.cli.output.messages import MessageResult, SendReport
@@ -35,6 +36,7 @@ from exosms.cli.send_run import carry_out, client_for, go_on, hand_out_results
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import State
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging
 from exosms.send.message_fields import fields_for, guards_for
@@ -197,8 +199,7 @@ def _go_on(run: Run, request: BulkRequest, context: RunContext, out: Out, ask: C
     """Continue the run that was named, or say again how it ended."""
     if request.dry_run:
         out.tell(f"the run {run.name} already exists; --run would continue it")
-        show_end(run, context.journal, out, exit_code=ExitCode.OK)
-        return ExitCode.OK
+        return show_rows(run, context.journal, [State.WAITING], guards_of_run(run, context.settings), out)
     if not run.is_finished:
         return go_on(run, request.handling, context, out, batch=request.batch, ask=ask, question=_CONTINUE)
     exit_code = exit_code_of_rows(context.journal.outcomes(run))  # a person may have resolved rows since

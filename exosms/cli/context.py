@@ -204,8 +204,11 @@ def run_of(journal: "Journal", name: str) -> "Run":
         raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
 
 
-def settings_of_run(out: Out, run: "Run", options: AccountOptions) -> Settings:
-    """Return the settings with the account that the run began with; raises ConfigError for another one."""
+def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_needed: bool = True) -> Settings:
+    """Return the settings with the account that the run began with; raises ConfigError for another one.
+
+    Where the account is not needed there may be none.
+    """
     if options.profile is None and is_of_sandbox(run.account):
         for option, value in (("--region", options.region), ("--base-url", options.base_url)):
             if value not in {None, "sandbox"}:
@@ -217,7 +220,9 @@ def settings_of_run(out: Out, run: "Run", options: AccountOptions) -> Settings:
             options = options._replace(region=run.terms.region, base_url=run.terms.base_url)
     if options.rate is None and run.terms.rate is not None:
         options = options._replace(rate=Rate.parse(run.terms.rate))
-    settings = find_settings(out, options)
+    settings = find_settings(out, options, account_needed=account_needed)
+    if settings.account is None and not account_needed:
+        return settings
     if settings.account is None or settings.account.identity != run.account:
         other = settings.account.identity if settings.account else "none"
         raise ConfigError(

@@ -95,16 +95,23 @@ def retry(
     name: Name,
     rejected: Annotated[bool, o.option("--rejected", help="Send rejected rows again as well.")] = False,
     options: RunOptions,
+    dry_run: bool = False,
     account: o.AccountFlags,
     out: o.FullPrinter,
 ) -> int:
     """Send again the rows of a run that were certainly not sent; never rows that may have been sent.
+
+    exosms runs retry customers-20261123-1 --dry-run
 
     exosms runs retry customers-20261123-1 --yes
 
     exosms runs retry customers-20261123-1 --rejected
     """
     states = [State.NOT_SENT, *([State.REJECTED] if rejected else [])]
+    if dry_run:
+        from exosms.cli.foresee import foresee
+
+        return foresee(name, states, AccountOptions(*account, rate=options.rate), out)
     return _send(name, options, account, out, again=states)
 
 

@@ -11,8 +11,8 @@ from exosms.bulk.request import Handling
 from exosms.bulk.stop import Stop
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
-from exosms.cli.output.runs import RunReport, counts_document
-from exosms.errors import ConfigError, ExosmsError, GuardError, Interrupted
+from exosms.cli.output.runs import RunReport, counts_document, nothing_to_retry
+from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, Interrupted
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import State
@@ -51,6 +51,10 @@ def go_on(
         if batch:
             run = run._replace(terms=run.terms._replace(batch=batch))
         rows = journal.may_go_again(run, again) if again else left
+        if again and not rows:
+            journal.let_go(run)
+            nothing_to_retry(run, journal, out)
+            return ExitCode.OK
         if question is None:
             what = (
                 f"{counted(rows, 'row')} of {run.name} again"

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,14 +206,28 @@ class Journal:
     def waiting(self, run: Run, *, again: bool = False) -> Iterator[ClaimedRow]:
         """Yield the rows that are left to be sent, in order; with ``again`` only those that were put back."""
         among = " AND number IN (SELECT number FROM temp.again)" if again else ""
+        return self._sendable(run, f"state = 'waiting'{among}")
+
+    def would_go(self, run: Run, states: Sequence[State]) -> Iterator[tuple[ClaimedRow, str | None]]:
+        """Yield the rows in these states that can be sent, each with what would keep it back when its turn comes."""
+        among = ", ".join("?" * len(states))
+        rows = self._sendable(run, f"state IN ({among}) AND text IS NOT NULL", *map(str, states))
+        while chunk := [*islice(rows, _CHUNK)]:
+            with reclaimed(self._database):
+                others = {} if run.terms.resend else self._sent_elsewhere(run, chunk)
+            for row in chunk:
+                yield row, SENT_ELSEWHERE.get(others.get(row.number, ""))
+
+    def _sendable(self, run: Run, condition: str, *values: object) -> Iterator[ClaimedRow]:
+        """Yield the rows of a run that meet a condition, in order."""
         message_of = reader_of_messages(run.terms.message_fields)
         after = 0
         while True:
             with translated():
                 chunk = self._connection.execute(
                     "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
-                    f" WHERE run = ? AND number > ? AND state = 'waiting'{among} ORDER BY number LIMIT ?",
-                    (run.id, after, _CHUNK),
+                    f" WHERE run = ? AND number > ? AND {condition} ORDER BY number LIMIT ?",
+                    (run.id, after, *values, _CHUNK),
                 ).fetchall()
             for number, line, attempts, *message in chunk:
                 yield ClaimedRow(number, line, message_of(message), attempts)

@@ -21,7 +21,8 @@ PLANNED = Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 _SCREEN = 24 - 4
 """Lines of the smallest screen that a plan may fill: the frame and a question need the others."""
 
-_FRAME = len("│  │  │")
+FRAME = len("│  │  │")
+"""Columns of a table of two that are not its cells'."""
 
 _BESIDE = len("exosms: : ")
 
@@ -52,7 +53,7 @@ def show_plan(plan: Plan, rows: Iterable[RowMessage | LeftOut], out: Out, *, run
         )
     elif out.is_human:
         shown = [("plan for", file), *screen_rows(plan)]
-        out.draw(facts(fitted(shown, width=out.width - _FRAME)))
+        out.draw(facts(fitted(shown, width=out.width - FRAME)))
     else:
         for name, *values in plan_rows(plan):
             out.line(name, *values)

@@ -139,6 +139,17 @@ def row_document(number: int, line: int, result: MessageResult, *, with_text: bo
     return {"row": number, "line": line, **message_document(result, with_text=with_text)}
 
 
+def nothing_to_retry(run: Run, journal: Journal, out: Out) -> None:
+    """Say that no row of a run can be sent again, and what else can be done."""
+    counts = journal.counts(run)
+    out.is_sandbox = is_of_sandbox(run.account)
+    if out.is_json:
+        out.result(**run_document(run, counts, exit_code=ExitCode.OK, error=None), **out.sandbox_mark)
+    out.tell(f"nothing to retry; {sentence(run, counts)}")
+    if remedy := next_step(run, counts):
+        out.tell(remedy)
+
+
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
     """Show how a run stands as a command shows it that has just sent it."""
     out.is_sandbox = is_of_sandbox(run.account)
