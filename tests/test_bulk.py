@@ -96,6 +96,8 @@ def test_each_message_is_a_line_and_the_summary_is_not_on_standard_output(exosms
         "exosms: run june: 3 messages\n"
         "exosms: run june: 3 rows: 2 accepted, 1 rejected\n"
         "exosms:   1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 4)\n"
+        "exosms: Get the rejected rows, to be corrected and sent, with:"
+        f" exosms runs export june rejected.csv --outcome rejected --with {exosms.home / 'people.csv'}\n"
     )
     assert result.exit_code == 10
 
@@ -134,6 +136,8 @@ def test_quiet_prints_only_the_sids_and_why_a_row_failed(exosms: Shell) -> None:
     assert result.stderr == (
         "exosms: run june: 3 rows: 2 accepted, 1 rejected\n"
         "exosms:   1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 4)\n"
+        "exosms: Get the rejected rows, to be corrected and sent, with:"
+        f" exosms runs export june rejected.csv --outcome rejected --with {exosms.home / 'people.csv'}\n"
     )
     assert result.exit_code == 10
 

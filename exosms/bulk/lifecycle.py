@@ -17,7 +17,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.runs import Journal, Run
-from exosms.ledger.staging import Staging
+from exosms.ledger.staging import Staging, seal
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message
 from exosms.system.signals import Interrupts
@@ -59,6 +59,10 @@ def begin(setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
             region=options.region,
             base_url=options.base_url,
             rate=str(options.rate) if options.rate else None,
+            content=seal(journal.ledger.database, setup.account, staging.content),
+            delimiter=request.delimiter,
+            csv_encoding=request.csv_encoding,
+            sheet=request.sheet,
         ),
     )
 

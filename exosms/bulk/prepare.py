@@ -169,6 +169,7 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
         if request.sheet is None and table.other_sheets:
             warn(table.other_sheets)
         staging.lay_out(inspection.drafts(table.rows()))
+        staging.content = table.digest
         inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
         if table.ends_openly and not (request.path and request.path.is_file()):
             warn(f"{table.name} ends without a line end, so whoever wrote it may have stopped within the last row")

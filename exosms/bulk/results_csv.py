@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -89,40 +89,57 @@ def _unwritable(path: Path, error: OSError, *, remedy: str = "") -> ConfigError:
 
 def write_file(run: Run, journal: Journal, path: Path) -> None:
     """Write a run's rows; raises ConfigError where the file cannot be written, and then the old one stands."""
-    rows = History(journal.ledger).rows(run)
+    replace_file(path, lambda file: write(History(journal.ledger).rows(run), file), run=run)
+
+
+def replace_file(path: Path, write_into: Callable[[TextIO], object], *, run: Run) -> None:
+    """Let a file be written as a whole, or not at all; raises ConfigError where it cannot be."""
     try:
         if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
             with path.open("w", encoding="utf-8", newline="") as file:
-                write(rows, file)
+                write_into(file)
             return
         path = path.resolve()  # a link stays one
         with beside(path) as (descriptor, name):
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
                 if path.exists():
                     os.fchmod(descriptor, path.stat().st_mode & 0o777)
-                write(rows, file)
+                write_into(file)
             name.replace(path)
     except OSError as error:
         remedy = f"Write it elsewhere with: exosms runs export {run.name} FILE"
         raise _unwritable(path, error, remedy=remedy) from error
 
 
-def write(rows: Iterable[LedgerEntry], file: TextIO) -> None:
-    """Write the rows with their header."""
+def write(rows: Iterable[LedgerEntry], file: TextIO) -> int:
+    """Write the rows with their header, and return how many there are."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
+    written = 0
     for row in rows:
+        written += 1
         writer.writerow(
             (
-                row.row, row.line, _number(row.recipient), _outcome(row), _harmless(row.sid), row.http_status,
-                _code(row), _harmless(_error(row)), row.segments, row.attempts, local(row.updated_at),
+                row.row, row.line, _number(row.recipient), outcome_of(row), sid_cell(row), row.http_status,
+                _code(row), error_cell(row), row.segments, row.attempts, local(row.updated_at),
             )
         )  # fmt: skip
+    return written
 
 
-def _outcome(row: LedgerEntry) -> str:
+def outcome_of(row: LedgerEntry) -> str:
     """Return the later truth about an accepted row, where Exotel was asked."""
     return row.delivery.outcome if row.delivery else row.state
+
+
+def error_cell(row: LedgerEntry) -> str:
+    """Return why a row was not accepted, or failed later, as a harmless cell."""
+    return _harmless(_error(row))
+
+
+def sid_cell(row: LedgerEntry) -> str:
+    """Return a row's Sid as a harmless cell."""
+    return _harmless(row.sid)
 
 
 def _code(row: LedgerEntry) -> int | None:

@@ -1,5 +1,6 @@
 """A table of rows under headers, from a CSV or a sheet: every record is a row or an error of that row."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from exosms.errors import InputError
 from exosms.sms import phone
 from exosms.system.escaping import shown
 from exosms.tables.damaged_numbers import Damage, damage
-from exosms.tables.records import BrokenRecordError, CsvRecords, Kind
+from exosms.tables.records import BrokenRecordError, CsvRecords, Kind, Record
 from exosms.tables.table_file import name_of, open_records
 from exosms.tables.workbook import SheetRecords
 
@@ -54,8 +55,9 @@ class Table:
         self.dates: Counter[str] = Counter()
         """The columns that hold dates, as the file writes them, with the number of rows read so far."""
         self._source = source
-        self._records = iter(source)
-        self._delimiter = source.delimiter
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._records = self._digested(iter(source))
+        self.delimiter = source.delimiter
         header = next((record for record in self._records if not _is_blank(record.cells)), None)
         if header is None:
             raise InputError(f"{name} is empty", remedy="Its first line must contain the column names.")
@@ -83,6 +85,29 @@ class Table:
             if others
             else ""
         )
+
+    @property
+    def digest(self) -> bytes:
+        """What tells the cells that were read so far from others; it has no key."""
+        return self._digest.digest()
+
+    @property
+    def header(self) -> Sequence[str]:
+        """The first line as it stands, with the columns that are none."""
+        return self._all_headers
+
+    def originals(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """Yield every record with the number that ``rows`` gives it, exactly as it stands; instead of ``rows``."""
+        number = 0
+        for record in self._records:
+            if not _is_blank(record.cells):
+                number += 1
+                yield number, record.cells
+
+    def _digested(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            self._digest.update("\x1f".join([*record.cells, "\x1e"]).encode(errors="surrogatepass"))
+            yield record
 
     @property
     def ends_openly(self) -> bool:
@@ -156,7 +181,7 @@ class Table:
         )
 
     def _miscounted(self, number: int, line: int, cells: Sequence[str]) -> RowError:
-        value = shown(self._delimiter.join(cells))
+        value = shown(self.delimiter.join(cells))
         count = f"{len(cells)} cell{'' if len(cells) == 1 else 's'}"
         return RowError(
             number=number,

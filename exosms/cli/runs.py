@@ -22,6 +22,7 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal, being_sent
 from exosms.sms.message import Outcome
+from exosms.system.suggest import did_you_mean
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -34,6 +35,31 @@ class _Decision(StrEnum):
     ACCEPTED = Outcome.ACCEPTED
     NOT_SENT = Outcome.NOT_SENT
 
+
+_STATES = tuple(dict.fromkeys((*State, Outcome.SKIPPED, Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED)))
+
+
+def _outcomes(given: Sequence[str]) -> Sequence[str]:
+    """Read the outcomes that are asked for, each given by itself or in a list with commas."""
+    words = [word.strip() for each in given for word in each.split(",")]
+    for word in words:
+        if word not in _STATES:
+            known = ", ".join(map(repr, map(str, _STATES)))
+            raise UsageError(
+                f"{word!r} is no outcome of a row{did_you_mean(word, _STATES)}", remedy=f"There are {known}."
+            )
+    return words
+
+
+_OUTCOMES = o.Repeated(
+    o.option(
+        "--outcome",
+        metavar="WORD",
+        autocompletion=completion_values.words(*_STATES),
+        help="Only rows with this outcome; can be repeated, or a comma-separated list.",
+    ),
+    read=_outcomes,
+)
 
 Name = Annotated[
     str,
@@ -163,24 +189,35 @@ def export(
         Path | None,
         typer.Argument(metavar="[FILE]", help="Where to write it; without it, or with -, standard output."),
     ] = None,
-    out: Out,
+    outcomes: Annotated[Sequence[str], _OUTCOMES] = (),
+    original: Annotated[
+        Path | None,
+        o.option(
+            "--with",
+            metavar="FILE",
+            help="The file that was sent: its own rows and columns, to be corrected and sent again.",
+        ),
+    ] = None,
+    out: o.QuietPrinter,
 ) -> int:
     """Write the outcome of every row of a run as CSV; what is not sent yet is waiting, or in_flight.
 
     exosms runs export customers-20261123-1 results.csv
 
-    exosms runs export customers-20261123-1 | grep ',unknown,'
+    exosms runs export june --outcome rejected --with customers.csv
     """
     from exosms.bulk import results_csv
-    from exosms.ledger.history import History
+    from exosms.cli.export import rows_writer
 
-    with _journal() as (journal, ledger):
-        run = run_of(journal, name)
+    with _journal() as (journal, _), rows_writer(name, journal, outcomes, original) as (run, write):
         if file is not None and str(file) != "-":
-            results_csv.check_file(file, source=Path(run.file))
-            results_csv.write_file(run, journal, file)
+            for source in (Path(run.file), original):
+                results_csv.check_file(file, source=source)
+            results_csv.replace_file(file, write, run=run)
         else:
-            out.copy(lambda stream: results_csv.write(History(ledger).rows(run), stream))
+            out.copy(write)
+        if not write.rows:
+            out.tell(f"no row of the run {run.name} is {' or '.join(outcomes) or 'kept'}")
     return ExitCode.OK
 
 

@@ -25,6 +25,12 @@ class RunTerms(NamedTuple):
     region: str | None = None
     base_url: str | None = None
     """Where the command line said that the account lives, so that the run is gone on with by its name alone."""
+    content: str | None = None
+    """What tells the file's cells from others, a keyed hash; None of runs of older versions."""
+    delimiter: str | None = None
+    csv_encoding: str | None = None
+    sheet: str | None = None
+    """How the file was asked to be read, so that it can be read again."""
     rate: str | None = None
     """The pace that the command line asked for; None: the profile's, or the default."""
 

@@ -134,6 +134,8 @@ class Staging:
         self._connection = database.connection
         self._message_fields = message_fields
         self._common = _optional(message_fields)
+        self.content = b""
+        """The digest of the file's cells, once it was read."""
         key = _fingerprint_key(self._connection)
         with translated():
             self._connection.execute("DROP TABLE IF EXISTS temp.staged")
@@ -397,6 +399,13 @@ def _envelope(message: Message) -> str | None:
 def _storable(text: str) -> str:
     """Return text that UTF-8 can hold: what a CSV in a wrong encoding has may be no character."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def seal(database: Database, account: str, digest: bytes) -> str:
+    """Return a file's digest with this installation's key, without which numbers cannot be guessed from it."""
+    return hashlib.blake2b(account.encode() + b"\0" + digest, key=_fingerprint_key(database.connection)).hexdigest()[
+        :32
+    ]
 
 
 def _fingerprint_key(connection: sqlite3.Connection) -> bytes:

@@ -260,6 +260,9 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
         )
     if document["not_sent"]:
         return f"Send what was not sent with: exosms runs retry {name}"
+    if document["rejected"] and run.file != "-":
+        command = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
+        return f"Get the rejected rows, to be corrected and sent, with: {command}"
     return ""
 
 

@@ -1,0 +1,71 @@
+"""What ``runs export`` writes: what became of the rows of a run, alone or beside the rows of its file."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TextIO
+
+from exosms.bulk import results_csv
+from exosms.bulk.original_rows import check_original, write_originals
+from exosms.cli.context import run_of
+from exosms.errors import InputError
+from exosms.ledger.history import History
+from exosms.ledger.messages import LedgerEntry
+from exosms.ledger.runs import Journal, Run
+
+
+class RowsWriter:
+    """Writes the rows of a run that are asked for; ``rows`` counts them."""
+
+    def __init__(self, run: Run, journal: Journal, outcomes: Sequence[str], original: Path | None) -> None:
+        self.rows = 0
+        self._run = run
+        self._journal = journal
+        self._outcomes = set(outcomes)
+        self._original = original
+
+    def __call__(self, file: TextIO) -> None:
+        """Write them into a file."""
+        if self._original is None:
+            rows = filter(self._is_wanted, History(self._journal.ledger).rows(self._run))
+            self.rows = results_csv.write(rows, file)
+        else:
+            self.rows = write_originals(self._run, self._journal, self._original, file, is_wanted=self._is_wanted)
+
+    def _is_wanted(self, row: LedgerEntry) -> bool:
+        return not self._outcomes or results_csv.outcome_of(row) in self._outcomes
+
+
+@contextmanager
+def rows_writer(
+    name: str, journal: Journal, outcomes: Sequence[str], original: Path | None
+) -> Iterator[tuple[Run, RowsWriter]]:
+    """Hand out a run and what writes its rows; raises InputError for a file that is not the run's."""
+    run = run_of(journal, name)
+    with ExitStack() as stack:
+        if original is not None:
+            if not original.is_file():
+                original = stack.enter_context(_kept(original))
+            check_original(run, journal, original)
+        yield run, RowsWriter(run, journal, outcomes, original)
+
+
+@contextmanager
+def _kept(source: Path) -> Iterator[Path]:
+    """Hand out a copy of standard input or of a pipe, which is gone once it was read: it is read twice."""
+    with NamedTemporaryFile() as copy:
+        try:
+            if str(source) == "-":
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            else:
+                with source.open("rb") as stream:
+                    shutil.copyfileobj(stream, copy)
+        except OSError as error:
+            raise InputError(
+                f"{source} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
+            ) from error
+        copy.flush()
+        yield Path(copy.name)

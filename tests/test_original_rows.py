@@ -1,0 +1,189 @@
+"""``runs export --with``: the rows of the file that was sent, verbatim, to be corrected and sent again."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from conftest import Result, Shell
+from workbooks import written as workbook
+
+SANDBOX = ("--region", "sandbox")
+CONTENT = (
+    'Note,Mobile No,name,,plan\r\n"a, ""b""",9876543210,Asha,,=1+1\r\n\r\n,12,"Ra\nvi",,\r\n'
+    "  x ,+919000000400,Mina,,@y\r\n,,,,\r\nlast,+919000000500,Tom,,'z\r\n"
+)
+NO_NUMBER = "Mobile No: '12' is not an Indian mobile number: it must have ten digits and begin with 6, 7, 8 or 9"
+REJECTED = [
+    ["Note", "Mobile No", "name", "", "plan", "outcome", "error", "sid"],
+    ["", "12", "Ra\nvi", "", "", "rejected", NO_NUMBER, ""],
+    ["  x ", "+919000000400", "Mina", "", "@y", "rejected", "Invalid Recipient", ""],
+]
+
+
+def written(exosms: Shell, content: str | bytes, name: str = "people.csv") -> str:
+    file = exosms.home / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(file)
+
+
+def sent(exosms: Shell, file: str, *options: str, stdin: bytes = b"") -> Result:
+    argv = ("bulk", file, *SANDBOX, "--yes", "--run", "june", "--skip-invalid", "--batch", "1", "--body", "Hi {name}")
+    return exosms(*argv, *options, stdin=stdin)
+
+
+def exported(exosms: Shell, *options: str, stdin: bytes = b"") -> list[list[str]]:
+    result = exosms("runs", "export", "june", *options, stdin=stdin)
+    assert result.exit_code == 0, result
+    return [*csv.reader(io.StringIO(result.stdout, newline=""))]
+
+
+def test_the_rows_that_failed_come_back_verbatim(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    result = sent(exosms, file)
+    assert result.exit_code == 10
+    assert exported(exosms, "--outcome", "rejected", "--with", file) == REJECTED
+    both = exported(exosms, "--outcome", "rejected,unknown", "--with", file)
+    assert both == exported(exosms, "--outcome", "rejected", "--outcome", "unknown", "--with", file)
+    assert both[:3] == REJECTED
+    assert both[3][:6] == ["last", "+919000000500", "Tom", "", "'z", "unknown"]
+    every = exported(exosms, "--with", file)
+    assert [row[5] for row in every] == ["outcome", "accepted", "rejected", "rejected", "unknown"]
+    assert len(every[1][7]) == 32
+
+
+def test_corrected_they_are_sent_as_they_are(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    told = sent(exosms, file).stderr
+    assert exosms("runs", "resolve", "june", "--as", "accepted").exit_code == 0
+    remedy = exosms("runs", "show", "june").stderr.splitlines()[-1]
+    rejected = exosms.home / "rejected.csv"
+    command = f"exosms runs export june rejected.csv --outcome rejected --with {file}"
+    assert remedy.endswith(f"with: {command}"), told
+    assert exosms(*command.replace("rejected.csv", str(rejected), 1).split()[1:]).exit_code == 0
+    rejected.write_text(rejected.read_text().replace("12,", "9876543211,").replace("+919000000400", "9876543212"))
+    again = exosms("bulk", str(rejected), *SANDBOX, "--yes", "--run", "july", "--body", "Hi {name}")
+    assert (again.exit_code, again.stdout.count("accepted")) == (0, 2)
+    twice = exosms("runs", "export", "july", "--with", str(rejected)).stdout.splitlines()[0]
+    assert twice == "Note,Mobile No,name,,plan,outcome,error,sid,outcome2,error2,sid2"
+
+
+OTHERS = [
+    ("a cell", CONTENT.replace("Asha", "Usha")),
+    ("a row more", CONTENT + "x,9876543219,y,,\r\n"),
+    ("a row less", CONTENT.replace("last,+919000000500,Tom,,'z\r\n", "")),
+    ("another order", 'Note,Mobile No,name,,plan\n,12,"Ra\nvi",,\n"a, ""b""",9876543210,Asha,,=1+1\n'),
+    ("a header", CONTENT.replace("Note", "Notes")),
+    ("a broken one", CONTENT + '"x'),
+    ("nothing", ""),
+]
+
+
+@pytest.mark.parametrize(("content"), [content for _, content in OTHERS], ids=[name for name, _ in OTHERS])
+def test_another_file_than_the_runs_is_refused(exosms: Shell, content: str) -> None:
+    sent(exosms, written(exosms, CONTENT))
+    other, target = written(exosms, content, "other.csv"), exosms.home / "rejected.csv"
+    for argv in ((), (str(target),)):
+        refused = exosms("runs", "export", "june", *argv, "--outcome", "rejected", "--with", other)
+        assert (refused.exit_code, refused.stdout) == (3, "")
+        assert other in refused.stderr
+    assert not target.exists()
+
+
+def test_a_file_that_is_missing_is_refused(exosms: Shell) -> None:
+    sent(exosms, written(exosms, CONTENT))
+    refused = exosms("runs", "export", "june", "--with", "gone.csv")
+    assert (refused.exit_code, "gone.csv" in refused.stderr) == (3, True)
+
+
+def test_the_file_itself_is_not_written_over(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    copy = written(exosms, CONTENT, "copy.csv")
+    for target in (file, copy):
+        refused = exosms("runs", "export", "june", target, "--with", copy)
+        assert (refused.exit_code, Path(target).read_bytes()) == (3, CONTENT.encode())
+
+
+def test_an_outcome_that_there_is_not_is_an_error_of_usage(exosms: Shell) -> None:
+    sent(exosms, written(exosms, CONTENT))
+    result = exosms("runs", "export", "june", "--outcome", "rejectd")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "'rejected'" in result.stderr
+
+
+@pytest.mark.parametrize("outcome", ["skipped", "waiting", "delivered", "failed"])
+def test_no_row_is_a_header_and_a_word(exosms: Shell, outcome: str) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    result = exosms("runs", "export", "june", "--outcome", outcome, "--with", file)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
+    assert result.stderr == f"exosms: no row of the run june is {outcome}\n"
+
+
+def test_outcomes_choose_among_plain_results_too(exosms: Shell) -> None:
+    sent(exosms, written(exosms, CONTENT))
+    rows = exported(exosms, "--outcome", "rejected")
+    assert [row[:4] for row in rows] == [
+        ["row", "line", "to", "outcome"],
+        ["2", "4", "12", "rejected"],
+        ["3", "6", "+919000000400", "rejected"],
+    ]
+
+
+def test_later_truth_is_an_outcome_too(exosms: Shell) -> None:
+    file = written(exosms, "to,name\n+919000023185,Asha\n9876543210,Ravi\n")
+    assert sent(exosms, file).exit_code == 0
+    exosms("status", "--run", "june", "--wait", "5s")
+    failed = exported(exosms, "--outcome", "failed", "--with", file)
+    assert [row[:4] for row in failed[1:]] == [
+        ["+919000023185", "Asha", "failed", "failed 23185 DLT_TEMPLATE_DOES_NOT_MATCH"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (CONTENT.encode("utf-16"), ()),
+        (CONTENT.encode("utf-8-sig"), ()),
+        (CONTENT.replace("Asha", "Zoë").encode("cp1252"), ("--csv-encoding", "cp1252")),
+        (b"sep=;\nto;name\n12;a,b\n9876543210;x\n", ()),
+        (b"to~name,a\n12~a,b\n9876543210~x\n", ("--delimiter", "~", "--to-column", "to")),
+        (b"to;a,b,c,d,e;name\n12;x;y\n9876543210;x;y\n", ("--delimiter", ";")),
+    ],
+)
+def test_a_file_is_read_as_it_was_sent(exosms: Shell, content: bytes, options: Sequence[str]) -> None:
+    file = written(exosms, content)
+    assert sent(exosms, file, *options, "--body", "Hi").exit_code == 10
+    rejected = exosms("runs", "export", "june", "--outcome", "rejected", "--with", file)
+    assert rejected.exit_code == 0, rejected
+    corrected = rejected.stdout.replace("12", "9876543219").replace("+919000000400", "9876543218")
+    again = exosms("bulk", written(exosms, corrected, "b.csv"), *SANDBOX, "--yes", "--body", "Again")
+    assert again.exit_code == 0, again
+
+
+def test_standard_input_and_a_pipe_are_files_too(exosms: Shell) -> None:
+    sent(exosms, "-", stdin=CONTENT.encode())
+    assert exported(exosms, "--outcome", "rejected", "--with", "-", stdin=CONTENT.encode()) == REJECTED
+    reader, writer = os.pipe()
+    os.write(writer, CONTENT.encode())
+    os.close(writer)
+    assert exported(exosms, "--outcome", "rejected", "--with", f"/dev/fd/{reader}") == REJECTED
+    os.close(reader)
+
+
+def test_a_sheets_rows_come_back_as_csv(exosms: Shell) -> None:
+    rows: tuple[list[object], ...] = ["Mobile No", "name", "n"], [9876543210, "Asha", 1.5], [], [12, "Ravi", 17]
+    file = written(exosms, workbook(*rows), "a.xlsx")
+    assert sent(exosms, file).exit_code == 10
+    back = exported(exosms, "--outcome", "rejected", "--with", file)
+    assert [row[:4] for row in back] == [["Mobile No", "name", "n", "outcome"], ["12", "Ravi", "17", "rejected"]]
+
+
+def test_what_is_purged_is_left_out(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    exosms("runs", "purge", "--older-than", "0", "--yes")
+    assert [row[5] for row in exported(exosms, "--with", file)] == ["outcome", "unknown"]
