@@ -54,6 +54,18 @@ def test_a_piped_send_imports_only_what_it_needs(exosms: Shell) -> None:
     assert set() == loaded & heavy
 
 
+def test_a_job_runs_before_anything_that_only_a_text_needs_is_imported(exosms: Shell) -> None:
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token", "EXOTEL_FROM": "A"}
+    loaded = modules(exosms, "job", "--to", "9876543210", "--region", "mumbai", "--", "true", env=env)
+    heavy = {
+        "httpx", "httpcore", "ssl", "socket", "sqlite3", "rich", "asyncio", "csv", "tomllib", "phonenumbers",
+        "importlib.metadata", "exosms.exotel", "exosms.ledger", "exosms.templates", "exosms.codes", "exosms.sandbox",
+        "exosms.cli.context", "exosms.cli.output.messages", "exosms.send.one",
+    }  # fmt: skip
+    assert set() == loaded & heavy
+    assert "exosms.job.child" in loaded
+
+
 def test_values_on_the_way_of_a_send_are_named_tuples(exosms: Shell) -> None:
     """A frozen dataclass takes half a millisecond to define, a named tuple a tenth of that."""
     listed = LIST.replace("*sys.modules", "*sorted(c.__name__ for c in object.__subclasses__() if is_ours(c))")

@@ -23,6 +23,7 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
+    "job": "Run a command and text people about how it ended.",
     "bulk": "Send the rows of a CSV file, each row once.",
     "check-template": "Check offline whether a text matches its registered template.",
     "template": "Keep the texts registered on the DLT portal.",
@@ -86,7 +87,7 @@ def _unforeseen(error: Exception) -> int:
         lose(error, sys.stdout, sys.stderr)
         is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
         return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
-    _errors().fail(f"a bug in exosms: {_where(error)}", remedy="Please report it, with the command that you ran.")
+    _errors().fail(f"a bug in exosms: {place_of(error)}", remedy="Please report it, with the command that you ran.")
     return ExitCode.BUG
 
 
@@ -99,10 +100,12 @@ def command(
     name: str,
     *,
     tell_failure: Callable[[Out, ExosmsError, Mapping[str, Any]], None] = _tell_failure,
+    refuses_bytes: bool = True,
 ) -> Callable[..., NoReturn]:
     """Turn a function that returns an exit code into a command; what it raises is told in its own format.
 
-    ``tell_failure`` is given the options too, for a command whose document lists what they name.
+    ``tell_failure`` is given the options too, for a command whose document lists what they name; ``refuses_bytes``
+    is unset for one whose arguments are another program's.
     """
     options, call = unfolded(function)
 
@@ -112,7 +115,7 @@ def command(
         out.command = name
         out.arguments = _arguments.get()
         try:
-            _refuse_what_is_no_text(options, values)
+            _refuse_what_is_no_text(options if refuses_bytes else (), values)
             exit_code = call({**values, "out": out})
         except UsageError:
             raise  # standard output stays empty
@@ -192,7 +195,10 @@ def _app(wanted: set[str]) -> typer.Typer:
             app.add_typer(module.command, name=name)
         else:
             tell_failure = getattr(module, "tell_failure", _tell_failure)
-            app.command(name)(command(module.command, name, tell_failure=tell_failure))
+            parsing = getattr(module, "PARSING", None)
+            app.command(name, context_settings=parsing)(
+                command(module.command, name, tell_failure=tell_failure, refuses_bytes=parsing is None)
+            )
     return app
 
 
@@ -249,14 +255,16 @@ def _wanted(arguments: Sequence[str]) -> set[str]:
         *os.environ.get("COMP_WORDS", "").split(),
         *os.environ.get("_TYPER_COMPLETE_ARGS", "").split(),
     ]
-    return {word for word in words if word in _HELP}
+    own = words[: words.index("job") + 1] if "job" in words else words  # what follows is another program's
+    return {word for word in own if word in _HELP}
 
 
 def _errors() -> Out:
     return Out(sys.stdout, sys.stderr, goes_on=True)
 
 
-def _where(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """Return where a bug showed, without its message, which may quote a secret."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)

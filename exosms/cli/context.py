@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
     from exosms.send.one import Dispatcher
-    from exosms.send.recipients import Recipients
     from exosms.send.request import SendRequest
     from exosms.sms.guards import Guards
     from exosms.templates.registry import Registered, Registry
@@ -65,15 +64,6 @@ def open_registry(settings: Settings) -> "Registry":
 def find_template(settings: Settings, name: str) -> "Registered":
     """Return a registered template by its name or id."""
     return open_registry(settings).get(name)
-
-
-def recipients_of(given: Sequence[str], settings: Settings) -> "Recipients":
-    """Return who is meant by numbers and groups, which stand in the configuration whatever the account comes from."""
-    from exosms.config import groups
-    from exosms.send.recipients import find_recipients
-
-    load = partial(groups.read, settings.config, home=os.environ.get("HOME"))
-    return find_recipients(given, country=settings.country, load_groups=load)
 
 
 def open_client(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Client:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -18,6 +18,9 @@ from exosms.sms.field import is_url
 from exosms.sms.message import Encoding, MessageType, Priority
 from exosms.sms.rate import Rate
 from exosms.system.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from exosms.job.request import JobRequest
 
 _REGIONS = ("singapore", "mumbai", "sandbox")
 _ENCODINGS = ("auto", *Encoding)
@@ -120,7 +123,7 @@ def refuse_empty(*given: tuple[str, str | None]) -> None:
             raise UsageError(f"{name} is empty", remedy="Give it a value, or leave it out.")
 
 
-def refuse_empty_of(request: SendRequest | BulkRequest) -> None:
+def refuse_empty_of(request: "SendRequest | BulkRequest | JobRequest") -> None:
     """Raise UsageError for an empty value that would mean something else than none."""
     of_message = request.message_options
     refuse_empty(

@@ -1,5 +1,6 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -66,9 +67,10 @@ def _send(
 ) -> None:
     """Prepare the messages, then show what became of each, or would."""
     from exosms.cli.body_text import read_recipients, read_text
-    from exosms.cli.context import find_settings, find_template, options_for, recipients_of
+    from exosms.cli.context import find_settings, find_template, options_for
     from exosms.cli.output.messages import MessageResult
-    from exosms.send.prepare import prepare
+    from exosms.send.prepare import prepare, review
+    from exosms.send.recipients import find_recipients
 
     options = options_for(request, account)
     with interrupts.at_once():
@@ -76,23 +78,24 @@ def _send(
         report.profile = settings.profile
         report.template = request.template
         listed = [line for name in request.to_file for line in read_recipients(name)]
-        recipients = recipients_of([*request.to, *listed], settings)
+        recipients = find_recipients([*request.to, *listed], settings, home=os.environ.get("HOME"))
         report.expect(recipients.as_given)
         registered = find_template(settings, request.template) if request.template else None
         if registered is not None:
             report.template = registered.name
         given = request.body if request.body_file is None else read_text(request.body_file)
         messages = prepare(request, given, recipients, settings, registered, warn=out.warn)
+        review(given, messages, settings, warn=out.warn)
         report.expect(messages)
         report.leave_out(recipients.refused)
-    receipts = _receipts(messages, request, settings, options, out, interrupts)
+    receipts = receipts_of(messages, request, settings, options, out, interrupts)
     for message, receipt in zip(messages, receipts, strict=True):
         report.add(MessageResult(to=message.to, receipt=receipt, message=message))
         if receipt.outcome is Outcome.ACCEPTED and (receipt.status or "").startswith("failed"):
             out.warn(f"Exotel accepted the message to {message.to} and says already that it {receipt.status}")
 
 
-def _receipts(
+def receipts_of(
     messages: Sequence[Message],
     request: SendRequest,
     settings: "Settings",

@@ -38,22 +38,28 @@ def prepare(
 
     Raises InputError for a text or a recipient that cannot be sent, and ConfigError where no sender is known.
     """
-    body = (given or "") if registered is None else _registered_text(request, given, registered, warn)
+    body = text_of(request, given, registered, warn=warn)
     message_fields = fields_for(request.message_options, settings, registered, warn=warn)
     for number in recipients.repeated:
         warn(f"{number} was given more than once and gets one message")
     numbers = recipients.sendable(skip_invalid=request.skip_invalid)
-    messages = [compose(to, body, message_fields) for to in numbers]
-    if given is not None:
-        _review_what_a_shell_gave(body, warn)
-    _review_size(body, messages[0], warn)
-    if any(map(phone.is_indian, numbers)) and not settings.is_sandbox:
-        _review_for_dlt(body, message_fields, settings.templates, warn)
-    return messages
+    return [compose(to, body, message_fields) for to in numbers]
 
 
-def _registered_text(request: SendRequest, given: str | None, registered: "Registered", warn: Warn) -> str:
+def review(given: str | None, messages: Sequence[Message], settings: Settings, *, warn: Warn) -> None:
+    """Tell what may be a mistake about messages that can go out."""
+    for message in messages[:1]:  # they are alike
+        if given is not None:
+            _review_what_a_shell_gave(message.body, warn)
+        _review_size(message.body, message, warn)
+        if any(phone.is_indian(each.to) for each in messages) and not settings.is_sandbox:
+            _review_for_dlt(message.body, message.fields, settings.templates, warn)
+
+
+def text_of(request: SendRequest, given: str | None, registered: "Registered | None", *, warn: Warn) -> str:
     """Return the text that goes out, given or rendered; raises MismatchError unless it is as its template has it."""
+    if registered is None:
+        return given or ""
     from exosms.templates.check import MismatchError, against, rendered
 
     body, warnings = (given, ()) if given is not None else rendered(registered, request.variables, fit=request.fit)

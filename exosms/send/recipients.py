@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.config.groups import Groups
+from exosms.config.groups import read as read_groups
+from exosms.config.settings import Settings
 from exosms.errors import InputError, RecipientsError
 from exosms.sms import phone
 
@@ -30,14 +32,18 @@ class Recipients(NamedTuple):
         return self.numbers
 
 
-def find_recipients(given: Sequence[str], *, country: str, load_groups: Callable[[], Groups]) -> Recipients:
-    """Read every recipient; raises ConfigError where there is a group, and no configuration that can be read."""
-    groups = load_groups() if any(item.startswith(GROUP) for item in given) else Groups(None)
+def find_recipients(given: Sequence[str], settings: Settings, *, home: str | None) -> Recipients:
+    """Read every recipient; groups stand in the configuration, wherever the account comes from.
+
+    Raises ConfigError where there is a group, and a configuration that cannot be read.
+    """
+    has_groups = any(item.startswith(GROUP) for item in given)
+    groups = read_groups(settings.config, home=home) if has_groups else Groups(None)
     as_given: list[str] = []
     numbers: dict[str, None] = {}
     repeated: list[str] = []
     refused: dict[str, InputError] = {}
-    for text, read in _each(given, groups, country):
+    for text, read in _each(given, groups, settings.country):
         as_given.append(text)
         try:
             number = read()

@@ -27,7 +27,9 @@ class Interrupts:
     nothing_follows: ClassVar[bool] = False
     """Whether the process ends with its command: then no later signal is to replace the exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spare: int = 0) -> None:
+        """``spare``: how many signals are taken for somebody else's, and stop nothing."""
+        self._spare = spare
         self._signum = 0
         self._signals = 0
         self._at_once = False
@@ -103,6 +105,9 @@ class Interrupts:
         return self._signals > 1
 
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
+        if self._spare:
+            self._spare -= 1
+            return
         self._signum = signum
         self._signals += 1
         if self._at_once:

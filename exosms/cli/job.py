@@ -1,0 +1,253 @@
+"""``exosms job``: a command is run, and people are texted about how it ended.
+
+Its exit code is ours, whatever becomes of the text: nothing that fails here may stand in its way.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exosms.cli import options as o
+from exosms.cli.output.out import Out
+from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
+from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
+from exosms.job.request import JobRequest
+from exosms.sms.message import Outcome
+from exosms.system.signals import Interrupts
+from exosms.system.wording import counted
+
+if TYPE_CHECKING:
+    from exosms.cli.job_plan import Plan
+    from exosms.config.account_source import AccountOptions
+    from exosms.send.request import SendRequest
+    from exosms.sms.message import Receipt
+
+PARSING = {"allow_interspersed_args": False}
+"""As of `env` and `nice`: what stands behind the command is the command's."""
+
+_PLACEHOLDERS = "{job}, {host}, {status}, {code} and {duration} are replaced"
+
+_OPTIONS = {
+    "to_file": o.Repeated(
+        o.option(
+            "--to-file",
+            metavar="FILE",
+            help="A file with a recipient a line, but for lines that begin with #.",
+        ),
+        read=list,
+    ),
+    "on": o.choice(On, "--on", about="Which endings to text about."),
+    "longer_than": o.option(
+        "--longer-than",
+        metavar="DURATION",
+        parser=o.duration,
+        help="Text only if the command ran at least so long, such as 15m.",
+    ),
+    "name": o.option("--name", metavar="NAME", help="What {job} says.  [default: the command's file name]"),
+    "body": o.option("-b", "--body", metavar="TEXT", help=f"The text; {_PLACEHOLDERS}.  [default: {DEFAULT_TEXT}]"),
+    "variables": o.Repeated(
+        o.option(
+            "--var", metavar="NAME=TEXT", help=f"A variable's value; {_PLACEHOLDERS} in it, and it is cut to fit."
+        ),
+        read=o.variables,
+    ),
+    "dry_run": o.option(
+        "-n", "--dry-run", help="Do not run the command; show the text as it would be after exit code 1."
+    ),
+}
+
+Words = Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run and its arguments.")]
+
+
+def command(
+    *,
+    argv: Words,
+    request: Annotated[JobRequest, _OPTIONS],
+    account: o.AccountFlags,
+    out: Annotated[Out, "verbose"],
+) -> int:
+    """Run a command and text people about how it ended; its exit code is passed on, whatever becomes of the text.
+
+    Standard input, output, error and the terminal are the command's. What is wrong with account, numbers or text is
+    told before it starts, and it runs all the same.
+
+    exosms job --to @oncall --once backup --within 1h -- ./backup.sh --full
+
+    exosms job --to 9876543210 --on always --longer-than 15m -- ./report.sh
+
+    exosms job -n --to @oncall -b "{job} on {host}: {status}" -- ./backup.sh
+    """
+    _check(request)
+    job = request.name if request.name is not None else name_of(argv[0])
+    if request.dry_run:
+        return _show(request, account, job, out)
+    out.quiet = not out.verbose
+    out.goes_on = True
+    _tell_what_is_wrong(request, account, job, out)
+    from exosms.job import child
+
+    with child.signals_held() as mask:
+        ending = child.run(argv, mask)
+        if ending.code in {126, 127} and ending.status.startswith("could"):
+            out.fail(f"{argv[0]} {ending.status}")
+        if ending.is_wanted(request.on, longer_than=request.longer_than):
+            _text_about(ending, request, account, job, out)
+    return ending.code
+
+
+def _check(request: JobRequest) -> None:
+    """Raise UsageError for options that make no sense together."""
+    o.refuse_empty_of(request)
+    o.refuse_empty(("--name", request.name))
+    if "-" in request.to_file:
+        raise UsageError("Standard input is the command's", remedy="Name a file that holds the recipients.")
+    if request.variables and (request.template is None or request.body is not None):
+        raise UsageError(
+            "--var is for the template of -t, when no text is given",
+            remedy="Name a template with -t and leave --body out, or leave --var out.",
+        )
+    if request.within is not None and request.once is None:
+        raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
+
+
+def _plan(request: "SendRequest", account: o.AccountFlags, warn: Callable[[str], None]) -> "Plan":
+    from exosms.cli.job_plan import plan
+
+    return plan(request, _options(request, account), warn=warn)
+
+
+def _options(request: "SendRequest", account: o.AccountFlags) -> "AccountOptions":
+    from exosms.config.account_source import AccountOptions
+
+    return AccountOptions(
+        *account,
+        sender=request.message_options.sender,
+        dlt_entity_id=request.message_options.dlt_entity_id,
+        rate=request.rate,
+        templates=request.templates,
+    )
+
+
+def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> int:
+    """Show the text, and tell who would get it and what is wrong."""
+    from exosms.send.prepare import review
+
+    warnings: list[str] = []
+    about = request.about(sample(On.FAILURE), job)
+    found = _plan(about, account, warnings.append)
+    if found.settings is not None:
+        review(about.body, found.messages, found.settings, warn=warnings.append)
+    for warning in dict.fromkeys(warnings):
+        out.warn(warning)
+    for error in found.all_problems:
+        out.fail(error.message, remedy=error.remedy)
+    if found.text is None:
+        return next((error.exit_code for error in found.problems[-1:]), ExitCode.INPUT)
+    for message in found.messages[:1]:
+        to = ", ".join(each.to for each in found.messages)
+        out.tell(f"to {to}: {counted(message.segments, 'part')}, {message.encoding}")
+    out.lines([line] for line in found.text.split("\n"))
+    return ExitCode.OK
+
+
+def _tell_what_is_wrong(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> None:
+    """Tell, while something can still be done, why somebody would not be texted; raises UsageError only."""
+    try:
+        for error in _plan(request.about(sample(request.on), job), account, out.warn).all_problems:
+            out.fail(error.message, remedy=error.remedy)
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the command has to run
+        _tell_bug(error, out)
+
+
+def _text_about(ending: Ending, request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> None:
+    """Text about an ending, and tell in one line whom that did not reach."""
+    try:
+        about = request.about(ending, job)
+        found = _plan(about, account, out.warn)
+        missed = {who: _why(error) for who, error in found.left_out.items()}
+        if found.problems:
+            missed = dict.fromkeys([*found.recipients, *missed], _why(found.problems[0])) | missed
+        elif found.messages and found.settings:
+            missed |= _send(found, about, account, out)
+    except Exception as error:  # noqa: BLE001  # the exit code is the command's
+        _tell_bug(error, out)
+        return
+    if missed:
+        out.fail(f"the text about {job} did not reach {_told(missed)}")
+    elif found.problems:
+        out.fail(f"the text about {job} reached nobody: {_why(found.problems[0])}")
+
+
+def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out) -> dict[str, str]:
+    """Send the text, and return whom it did not reach and why.
+
+    One signal more than the command got stops nothing, since it was most likely meant for that.
+    """
+    from exosms.cli.send import receipts_of
+
+    settings, interrupts = found.settings, Interrupts(spare=1)
+    if settings is None:
+        raise AssertionError("there are no messages without settings")
+    missed: dict[str, str] = {}
+    left = [message.to for message in found.messages]
+    with interrupts.installed(), _interruptible():
+        try:
+            receipts = receipts_of(found.messages, about, settings, _options(about, account), out, interrupts)
+            for receipt in receipts:
+                to = left.pop(0)
+                if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:
+                    out.tell(" ".join(filter(None, (receipt.outcome, to, receipt.sid, receipt.note))))
+                else:
+                    missed[to] = _why_not(receipt)
+        except ExosmsError as error:
+            missed |= dict.fromkeys(left, _why(error))
+        except Interrupted as interrupted:
+            missed |= dict.fromkeys(left, interrupted.message)
+    return missed
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let go of the signals with which a person ends a command, and hold them again afterwards."""
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _why_not(receipt: "Receipt") -> str:
+    from exosms.cli.output.messages import reason
+
+    problem = receipt.problem
+    if problem is None:
+        return receipt.outcome
+    may_have = "it may have been sent: " if receipt.outcome is Outcome.UNKNOWN else ""
+    return may_have + _sentences(reason(problem), problem.remedy)
+
+
+def _why(error: ExosmsError) -> str:
+    return _sentences(error.message, error.remedy)
+
+
+def _sentences(said: str, remedy: str) -> str:
+    return f"{said.removesuffix('.')}. {remedy}" if remedy else said
+
+
+def _told(missed: Mapping[str, str]) -> str:
+    """Return whom it did not reach: those with the same reason together, each with that reason."""
+    by_reason: dict[str, list[str]] = {}
+    for who, why in missed.items():
+        by_reason.setdefault(why, []).append(repr(who) if not who.startswith("+") else who)
+    return "; ".join(f"{', '.join(who)} ({why})" for why, who in by_reason.items())
+
+
+def _tell_bug(error: Exception, out: Out) -> None:
+    from exosms.cli.commands import place_of
+
+    out.fail(f"a bug in exosms: {place_of(error)}", remedy="Please report it, with the command that you ran.")

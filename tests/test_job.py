@@ -1,0 +1,488 @@
+"""``exosms job``: what is texted and when, how its command line reads, and what the command is left."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from jobs import PATIENCE, TO, Sandbox, Step, on_terminal, sandbox, wait_for
+
+from exosms.job.ending import Ending, On, ended, filled, name_of
+from exosms.sms.message import Outcome
+
+
+@pytest.fixture
+def served(exosms: Shell) -> Iterator[Sandbox]:
+    with sandbox(exosms) as served:
+        yield served
+
+
+def job(exosms: Shell, *argv: str, env: dict[str, str] | None = None) -> Result:
+    """Run it to somebody, as a process of its own."""
+    with exosms.start("job", "--to", TO, "--rate", "off", "--retry-for", "0", *argv, env=env) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    return Result(process.returncode, out.decode(errors="surrogateescape"), err.decode())
+
+
+# How it ended, in words.
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (0, 0, "succeeded"),
+        (3 << 8, 3, "exit code 3"),
+        (255 << 8, 255, "exit code 255"),
+        (signal.SIGKILL, 137, "killed by SIGKILL"),
+        (signal.SIGSEGV | 0x80, 139, "killed by SIGSEGV"),
+        (signal.SIGRTMIN + 3, 128 + signal.SIGRTMIN + 3, f"killed by signal {signal.SIGRTMIN + 3}"),
+    ],
+)
+def test_an_ending_is_told_as_a_shell_has_it(status: int, code: int, said: str) -> None:
+    assert ended(status, 1.0) == Ending(code, said, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.0, "0 s"),
+        (0.99, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3601, "1 h"),
+        (3900, "1 h 5 min"),
+        (86399, "23 h 59 min"),
+        (86400 * 2 + 3600 * 3 + 59, "2 d 3 h"),
+        (86400 * 400, "400 d"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, said: str) -> None:
+    assert Ending(0, "", seconds).words("x")["duration"] == said
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "seconds", "longer_than", "is_wanted"),
+    [
+        (On.FAILURE, 0, 1, 0, False),
+        (On.FAILURE, 1, 1, 0, True),
+        (On.FAILURE, 137, 1, 0, True),
+        (On.SUCCESS, 0, 1, 0, True),
+        (On.SUCCESS, 1, 1, 0, False),
+        (On.ALWAYS, 0, 1, 0, True),
+        (On.ALWAYS, 1, 1, 0, True),
+        (On.ALWAYS, 1, 899.9, 900, False),
+        (On.ALWAYS, 1, 900, 900, True),
+    ],
+)
+def test_which_endings_are_texted_about(
+    on: On, code: int, seconds: float, longer_than: float, is_wanted: bool
+) -> None:
+    assert Ending(code, "", seconds).is_wanted(on, longer_than=longer_than) is is_wanted
+
+
+def test_placeholders_are_replaced_once_and_nothing_else_is() -> None:
+    words = Ending(3, "exit code 3", 65).words("{code} of {host}")
+    assert filled("{job}: {status}, {code}, {duration}", words) == "{code} of {host}: exit code 3, 3, 1 min 5 s"
+    assert filled("{{job}} {jobs} { job } {Job} {} {", words) == "{{job}} {jobs} { job } {Job} {} {"
+    assert filled("{host}", words) == os.uname().nodename
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [("./backup.sh", "backup.sh"), ("/usr/bin/true", "true"), ("true", "true"), ("/", "/"), ("\udcffx", "\ufffdx")],
+)
+def test_a_job_is_called_as_its_file(program: str, name: str) -> None:
+    assert name_of(program) == name
+
+
+# What is texted.
+
+
+HOST = os.uname().nodename
+LONG = "long " * 20
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ((), f"sh on {HOST}: exit code 3 after 0 s"),
+        (("--name", "backup"), f"backup on {HOST}: exit code 3 after 0 s"),
+        (("-b", "{job} {code}: {status}"), "sh 3: exit code 3"),
+        (("--name", "{status}", "-b", "{job}!"), "{status}!"),
+        (("-b", "{jbo} failed"), "{jbo} failed"),
+        (("-t", "ops", "--var", "what={job}", "--var", "why={status}"), "Job sh: exit code 3. - Acme"),
+        (("-t", "ops", "--var", f"what={LONG}", "--var", "why=a\nb {code}"), f"Job {LONG[:30]}: a b 3. - Acme"),
+        (("-t", "ops", "-b", "Job x: {code}. - Acme"), "Job x: 3. - Acme"),
+    ],
+)  # fmt: skip
+def test_the_text_says_how_it_ended(
+    exosms: Shell, served: Sandbox, options: tuple[str, ...], text: str, tmp_path: Path
+) -> None:
+    templates = tmp_path / "templates.toml"
+    templates.write_text('[templates.ops]\ntext = "Job {#var#}: {#var#}. - Acme"\nvariables = ["what", "why"]\n')
+    result = job(exosms, *options, "--templates", str(templates), "--", "sh", "-c", "exit 3")
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "", "")
+    [sent] = served.texts
+    assert re.sub(r"after \d+ s", "after 0 s", sent) == text
+
+
+def test_what_could_not_be_started_is_texted_about(exosms: Shell, served: Sandbox) -> None:
+    assert job(exosms, "-b", "{job}: {status}, {code}", "--", "no-such").exit_code == 127
+    assert job(exosms, "-b", "{job}: {status}, {code}", "--", "/etc").exit_code == 126
+    assert job(exosms, "-b", "{status}, {code}", "--", "sh", "-c", "kill -9 $$").exit_code == 137
+    assert served.texts == [
+        "no-such: could not be started: No such file or directory, 127",
+        "etc: could not be started: Permission denied, 126",
+        "killed by SIGKILL, 137",
+    ]
+
+
+def test_only_what_took_long_is_texted_about(exosms: Shell, served: Sandbox) -> None:
+    for limit, texts in (("1h", 0), ("0", 1)):
+        assert job(exosms, "--longer-than", limit, "--", "false").exit_code == 1
+        assert len(served.texts) == texts
+
+
+def test_a_job_that_fails_every_minute_is_texted_about_once_an_hour(exosms: Shell, served: Sandbox) -> None:
+    once = ("--once", "backup", "--within", "1h")
+    for _ in range(3):
+        assert job(exosms, *once, "--", "sh", "-c", "exit 3") == Result(3, "", "")
+    assert served.requests == 1
+    told = job(exosms, *once, "-v", "--", "sh", "-c", "exit 3")
+    assert (told.exit_code, f"{Outcome.SKIPPED} {TO}" in told.stderr, served.requests) == (3, True, 1)
+
+
+def test_what_was_accepted_is_told_to_whoever_asks(exosms: Shell, served: Sandbox) -> None:
+    assert job(exosms, "--", "false").stderr == ""
+    told = job(exosms, "-v", "--", "false")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert f"exosms: {Outcome.ACCEPTED} {TO} " in told.stderr
+    assert len(served.texts) == 2
+
+
+def test_one_line_names_everybody_whom_it_did_not_reach(exosms: Shell, served: Sandbox) -> None:
+    bad = ("+919000000400", "+919000000404", "+919000000500")
+    told = job(exosms, *(word for to in bad for word in ("--to", to)), "--name", "a\x1b[2Jb", "--", "false")
+    assert (told.exit_code, len(told.stderr.splitlines()), len(served.texts)) == (1, 1, 1)
+    assert told.stderr.startswith("exosms: error: the text about a\\x1b[2Jb did not reach +919000000400 (HTTP 400: ")
+    assert all(f"{to} (" in told.stderr for to in bad)
+    assert f"{TO} (" not in told.stderr
+
+
+def test_those_who_were_kept_back_for_the_same_reason_are_named_together(exosms: Shell, served: Sandbox) -> None:
+    told = job(exosms, "--to", "9876543211", "--base-url", "http://127.0.0.1:1", "--", "false")
+    assert (told.exit_code, len(told.stderr.splitlines()), served.requests) == (1, 1, 0)
+    assert TO in told.stderr
+    assert "+919876543211" in told.stderr
+
+
+# A dry run.
+
+
+def test_a_dry_run_shows_the_text_and_runs_nothing(exosms: Shell, tmp_path: Path) -> None:
+    touch = ("touch", str(tmp_path / "ran"))
+    shown = exosms("job", "-n", "--to", TO, "--to", "12", "--", *touch)
+    assert (shown.exit_code, shown.stdout) == (0, f"touch on {HOST}: exit code 1 after 0 s\n")
+    assert f"to {TO}: 1 part, plain" in shown.stderr
+    assert "'12' is not an Indian mobile number" in shown.stderr
+    assert "no account yet" in shown.stderr
+    assert exosms("job", "-n", "-b", "two\nlines", "--", *touch).stdout == "two\nlines\n"
+    assert "Nobody is to be texted" in exosms("job", "-n", "-b", "two\nlines", "--", *touch).stderr
+    assert list(exosms.home.iterdir()) == []
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code"),
+    [
+        (("--var", "why={status}"), 0),
+        (("--var", "why={code}"), 0),
+        (("-b", "Failed with {code}."), 0),
+        (("-b", "It failed with {code}"), 3),
+        ((), 3),
+    ],
+)
+def test_a_dry_run_tells_whether_the_text_matches(
+    exosms: Shell, options: tuple[str, ...], exit_code: int, tmp_path: Path
+) -> None:
+    templates = tmp_path / "templates.toml"
+    templates.write_text('[templates.ops]\ntext = "Failed with {#var#}."\nvariables = ["why"]\n')
+    shown = exosms("job", "-n", "--to", TO, "-t", "ops", "--templates", str(templates), *options, "--", "true")
+    assert (shown.exit_code, bool(shown.stdout)) == (exit_code, exit_code == 0), shown.stderr
+
+
+# The command line.
+
+
+@pytest.mark.parametrize(
+    ("argv", "out"),
+    [
+        (("--", "echo", "-v", "--on", "always"), "-v --on always\n"),
+        (("echo", "--on", "-n", "--help"), "--on -n --help\n"),
+        (("echo", "a", "--", "b"), "a -- b\n"),
+        (("--", "echo", "--", "a"), "-- a\n"),
+        (("--on", "always", "--", "echo", "send", "status", "job"), "send status job\n"),
+        (("--name=x", "printf", "%s,", "", " a  b ", "*"), ", a  b ,*,"),
+    ],
+)
+def test_what_follows_is_the_commands(exosms: Shell, served: Sandbox, argv: tuple[str, ...], out: str) -> None:
+    assert job(exosms, *argv) == Result(0, out, "")
+    assert len(served.texts) == (argv[0] == "--on")
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ((), "COMMAND"),
+        (("--",), "COMMAND"),
+        (("--onn", "always", "--", "touch", "ran"), "--on"),
+        (("--on", "failur", "--", "touch", "ran"), "failure"),
+        (("--within", "1h", "--", "touch", "ran"), "--once"),
+        (("--to-file", "-", "--", "touch", "ran"), "Standard input is the command's"),
+        (("--var", "a=b", "--", "touch", "ran"), "-t"),
+        (("-t", "x", "-b", "y", "--var", "a=b", "--", "touch", "ran"), "-t"),
+        (("--name", "", "--", "touch", "ran"), "--name is empty"),
+        (("--longer-than", "5", "--", "touch", "ran"), "duration"),
+        (("--base-url", "http://example.com", "--", "touch", "ran"), "http"),
+        (("-F", "x", "--", "touch", "ran"), "-F"),
+        (("--wait", "5s", "--", "touch", "ran"), "--wait"),
+    ],
+)
+def test_only_a_usage_error_keeps_the_command_from_running(
+    exosms: Shell, served: Sandbox, argv: tuple[str, ...], said: str
+) -> None:
+    with exosms.start("job", *argv, cwd=exosms.home) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, served.requests) == (2, b"", 0), err
+    assert said in err.decode()
+    assert not (exosms.home / "ran").exists()
+
+
+def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell) -> None:
+    broken = "import exosms.cli.job_plan as p, sys; p.plan = None; from exosms.cli.app import main; sys.exit(main())"
+    argv = [sys.executable, "-c", broken, "job", "--to", TO, "--", "sh", "-c", "echo out; exit 3"]
+    done = subprocess.run(argv, env=exosms.full_env(), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("a bug in exosms")) == (3, "out\n", 2)
+
+
+# What the command is left.
+
+
+def alone_and_under(exosms: Shell, argv: list[str], env: dict[str, str], **more: Any) -> list[bytes]:
+    ours = [*exosms.command("job", "--region", "sandbox", "--to", TO), "--", *argv]
+    return [
+        subprocess.run(each, env=env, stdout=subprocess.PIPE, timeout=PATIENCE, check=True, **more).stdout
+        for each in (argv, ours)
+    ]
+
+
+def test_the_environment_is_the_commands(exosms: Shell) -> None:
+    """Python sets LC_CTYPE in its own where there is no locale, as under cron."""
+    for locale in ({}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}, {"LC_ALL": "C"}):
+        env = {"PATH": os.environ["PATH"], "HOME": str(exosms.home), "EMPTY": "", **locale}
+        alone, under = alone_and_under(exosms, ["env", "-0"], env)
+        assert sorted(under.split(b"\0")) == sorted(alone.split(b"\0")), locale
+
+
+@pytest.mark.parametrize("ignored", ["", "INT HUP QUIT"])
+def test_signals_files_and_directory_are_as_they_were(exosms: Shell, ignored: str) -> None:
+    script = "grep -E '^(Sig(Blk|Ign|Cgt)|Threads)' /proc/self/status; ls /proc/self/fd; pwd; umask"
+    first = ["sh", "-c", f"trap '' {ignored}; exec \"$@\"" if ignored else 'exec "$@"', "sh"]
+    ours = exosms.command("job", "--region", "sandbox", "--to", TO, "--")
+    reading, writing = os.pipe()
+    try:
+        alone, under = (
+            subprocess.run(
+                [*first, *command, "sh", "-c", script],
+                env=exosms.full_env(),
+                cwd=exosms.home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                pass_fds=(reading, writing),
+                timeout=PATIENCE,
+                check=True,
+            ).stdout
+            for command in ([], ours)
+        )
+        assert under.replace(b"SigIgn:\t0000000180", b"SigIgn:\t0000000000") == alone  # 32 and 33 are glibc's own
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_signal_that_was_ignored_stays_so(exosms: Shell, served: Sandbox) -> None:
+    argv = ["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh", *exosms.command("job", "--to", TO, "--rate", "off")]
+    script = "echo ready; read it; exit 3"
+    pipe = subprocess.PIPE
+    env = exosms.full_env()
+    with subprocess.Popen([*argv, "--", "sh", "-c", script], env=env, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        for signum in (signal.SIGHUP, signal.SIGINT):
+            process.send_signal(signum)
+        process.communicate(b"go on\n", timeout=PATIENCE)
+    assert (process.returncode, len(served.texts)) == (3, 1)
+
+
+def test_a_caller_who_ignores_its_children_loses_no_exit_code(exosms: Shell, served: Sandbox) -> None:
+    ignores = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    argv = [sys.executable, "-c", ignores, *exosms.command("job", "--to", TO, "--", "sh", "-c", "exit 3")]
+    done = subprocess.run(argv, env=exosms.full_env(), timeout=PATIENCE, check=False, capture_output=True)
+    assert (done.returncode, done.stderr, len(served.texts)) == (3, b"", 1)
+
+
+def test_little_memory_is_taken_while_it_runs(exosms: Shell, served: Sandbox, tmp_path: Path) -> None:
+    """Nothing that only a text needs is there yet."""
+    (tmp_path / "templates.toml").write_text('[templates.ops]\ntext = "Failed with {#var#}."\nvariables = ["why"]\n')
+    (tmp_path / "config.toml").write_text(f'[groups]\nteam = ["{TO}"]\n')
+    (tmp_path / "config.toml").chmod(0o600)
+    files = ("--templates", str(tmp_path / "templates.toml"), "--config", str(tmp_path / "config.toml"))
+    options = ("--to", "@team", *files, "-t", "ops", "--var", "why={status}")
+    env = {name: value for name, value in exosms.full_env().items() if not name.startswith("COVERAGE_")}
+    argv = exosms.command("job", *options, "--", "sh", "-c", "echo ready; read it; exit 3")
+    with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        taken = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        process.communicate(b"\n", timeout=PATIENCE)
+    assert taken
+    assert int(taken[1]) < 25_000
+    assert (process.returncode, served.texts) == (3, ["Failed with exit code 3."])
+
+
+def test_nothing_of_the_job_is_left_while_the_text_is_on_its_way(exosms: Shell, served: Sandbox) -> None:
+    served.may_answer.clear()
+    with exosms.start("job", "--to", TO, "--rate", "off", "--", "sh", "-c", "exit 3") as process:
+        assert served.asked.wait(PATIENCE)
+        children = {path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children")}
+        served.may_answer.set()
+        assert children == {""}
+    assert (process.returncode, len(served.texts)) == (3, 1)
+
+
+# Terminals and shells.
+
+
+def test_an_impatient_second_ctrl_c_does_not_take_the_text_away(exosms: Shell, served: Sandbox) -> None:
+    """It comes while the text is on its way, and was meant for the job."""
+    served.may_answer.clear()
+
+    def press_again(process: subprocess.Popen[bytes]) -> None:
+        assert served.asked.wait(PATIENCE)
+        os.killpg(process.pid, signal.SIGINT)
+        served.may_answer.set()
+
+    argv = exosms.command("job", "--to", TO, "--rate", "off", "--", "sh", "-c", "echo ready; exec sleep 1000")
+    told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03"), (b"^C", press_again)])
+    assert (told.code, told.out, len(served.texts)) == (130, b"ready\r\n^C", 1)
+
+
+SHELLS = {
+    "bash": (("--norc", "--noprofile", "--noediting", "-i"), b"launch"),
+    "zsh": (("-f", "+Z", "-i"), b"continued"),
+    "dash": (("-i",), b"launch"),
+}
+"""How each is started without an editor, which throws away what comes early, and what it says when a job goes on."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_stops_it_and_lets_it_go_on(exosms: Shell, served: Sandbox, shell: str) -> None:
+    """Ctrl-Z, `fg`, a question, and a job in the background that wants to read the terminal."""
+    path = shutil.which(shell)
+    options, goes_on = SHELLS[shell]
+    if path is None and not os.environ.get("CI"):
+        pytest.skip(f"{shell} is not installed")
+    script = exosms.home / "job.sh"
+    script.write_text("echo re''ady\nread it\necho got=$it\nexit 3\n")
+    launcher = exosms.home / "launch"
+    ours = exosms.command("job", "--to", TO, "--rate", "off", "--", "sh", str(script))
+    launcher.write_text(f"#!/bin/sh\nexec {' '.join(ours)}\n")
+    launcher.chmod(0o700)
+    steps: list[Step] = [
+        (b"$ ", f"{launcher}\n".encode()),
+        (b"ready", b"\x1a"),
+        (b"$ ", b"fg\n"),
+        (goes_on, b"Asha\n"),
+        (b"got=Asha", b""),
+        (b"$ ", b"echo co''de=$?\n"),
+        (b"code=3", b""),
+        (b"$ ", f"{launcher} &\n".encode()),
+        (b"ready", lambda _: wait_for(lambda: "T" in states(script))),
+        (b"", b"\n"),
+        (b"$ ", b"fg\n"),
+        (goes_on, b"Ravi\n"),
+        (b"got=Ravi", b""),
+        (b"$ ", b"echo co''de=$?\n"),
+        (b"code=3", b"exit\n"),
+    ]
+    env = {**exosms.full_env(), "PS1": "$ ", "TERM": "dumb"}
+    told = on_terminal([path or shell, *options], env, steps)
+    assert len(served.texts) == 2, told.out
+
+
+def states(script: Path) -> set[str]:
+    """Return the states of the processes that run a script, but for those of exosms."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.joinpath("cmdline").read_bytes() == f"sh\0{script}\0".encode():
+                found.add(process.joinpath("stat").read_text().rpartition(") ")[2][0])
+    return found
+
+
+def test_an_editor_has_the_terminal(exosms: Shell, served: Sandbox) -> None:
+    vim = shutil.which("vim")
+    if vim is None and not os.environ.get("CI"):
+        pytest.skip("vim is not installed")
+    file = exosms.home / "note.txt"
+    file.write_text("one\n")
+    argv = exosms.command("job", "--on", "always", "--to", TO, "--", vim or "vim", "-u", "NONE", "-N", str(file))
+    env = {**exosms.full_env(), "TERM": "xterm"}
+    told = on_terminal(argv, env, [(b"one", b"otwo\x1b:wq\r")])
+    assert (told.code, file.read_text(), len(served.texts)) == (0, "one\ntwo\n", 1)
+
+
+def test_as_the_first_process_of_a_container_it_is_everybodys_parent(exosms: Shell, served: Sandbox) -> None:
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no new process namespace here")
+    script = "(sh -c 'exit 0' &) ; sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status; exit 3"
+    ours = exosms.command("job", "--to", TO, "--rate", "off", "--", "sh", "-c", script)
+    done = subprocess.run(
+        [*unshare, *ours], env=exosms.full_env(), capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr, len(served.texts)) == (3, b"", b"", 1)
+
+
+def test_where_signals_do_not_tell_who_sent_them_each_comes_at_least_once(exosms: Shell, served: Sandbox) -> None:
+    """As on macOS."""
+    without = "import signal, sys\ndel signal.sigwaitinfo\nfrom exosms.cli.app import entry_point\nentry_point()\n"
+    script = "trap 'echo once; exit 5' TERM; echo ready; while :; do sleep 0.02; done"
+    argv = [sys.executable, "-c", without, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
+    with subprocess.Popen(argv, env=exosms.full_env(), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=PATIENCE)[0] == b"once\n"
+    assert (process.returncode, len(served.texts)) == (5, 1)
+    wait_for(lambda: process.poll() is not None)
+
+
+def test_where_they_do_not_tell_ctrl_c_still_comes_once(exosms: Shell, served: Sandbox) -> None:
+    without = "import signal, sys\ndel signal.sigwaitinfo\nfrom exosms.cli.app import entry_point\nentry_point()\n"
+    script = "trap 'trap \"exit 9\" INT; echo again' INT; echo ready; while :; do read it; done"
+    argv = [sys.executable, "-c", without, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
+    told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03"), (b"again", b"\x03")])
+    assert (told.code, told.out.count(b"again"), len(served.texts)) == (9, 1, 1)
