@@ -59,7 +59,7 @@ _OPTIONS = {
     ),
 }
 
-Words = Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run and its arguments.")]
+Words = Annotated[list[str], typer.Argument(metavar="[--] COMMAND...", help="The command to run and its arguments.")]
 
 
 def command(
