@@ -389,6 +389,14 @@ def test_an_impatient_second_ctrl_c_does_not_take_the_text_away(exosms: Shell, s
     assert (told.code, told.out, len(served.texts)) == (130, b"ready\r\n^C", 1)
 
 
+def test_ctrl_c_reaches_a_command_that_has_left_our_group(exosms: Shell, served: Sandbox) -> None:
+    """As `timeout` does, which the terminal then tells nothing."""
+    job = ("timeout", "1000", "sh", "-c", "trap 'echo once; exit 7' INT; echo ready; while :; do sleep 0.02; done")
+    argv = exosms.command("job", "--to", TO, "--rate", "off", "--", *job)
+    told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03")])
+    assert (told.code, told.out.count(b"once"), len(served.texts)) == (7, 1, 1), told.out
+
+
 SHELLS = {
     "bash": (("--norc", "--noprofile", "--noediting", "-i"), b"launch"),
     "zsh": (("-f", "+Z", "-i"), b"continued"),

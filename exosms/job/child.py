@@ -49,13 +49,14 @@ def run(argv: Sequence[str], mask: SignalSet) -> Ending:
     began = time.monotonic()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
-        status = _wait(_start(argv, mask))
+        pid = _start(argv, mask)
     except OSError as error:
         code = 127 if error.errno == errno.ENOENT else 126
         return Ending(code, f"could not be started: {error.strerror}")
+    else:
+        return ended(_wait(pid), time.monotonic() - began)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_STOPS} - mask)
-    return ended(status, time.monotonic() - began)
 
 
 def _start(argv: Sequence[str], mask: SignalSet) -> int:
@@ -106,7 +107,7 @@ def _wait(pid: int) -> int:
             if status is not None and not (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
                 return status
             has_stopped = has_stopped if status is None else os.WIFSTOPPED(status)
-        elif not is_the_terminals:
+        elif not (is_the_terminals and os.getpgid(pid) == os.getpgrp()):  # `timeout` makes a group of its own
             with suppress(PermissionError):  # it may have become another user's, by sudo say
                 os.kill(pid, signum)
         asked = signum if signum in _STOPS else asked
@@ -123,7 +124,7 @@ def _stop(signum: int) -> None:
 
 
 def _next_signal(heard: SignalSet) -> tuple[int, bool]:
-    """Wait for a signal; return its number and whether the terminal has sent it, which then sent it to both of us."""
+    """Wait for a signal; return its number and whether the terminal has sent it to all of our process group."""
     if not hasattr(signal, "sigwaitinfo"):  # macOS, which does not say who sent it
         signum = signal.sigwait(heard)
         return signum, signum in {signal.SIGINT, signal.SIGQUIT, *_STOPS} and _is_in_foreground()
