@@ -1,6 +1,7 @@
 """The emulator: what Exotel documents, asked without the project's own client."""
 
 import base64
+import csv
 import http.client
 import json
 import os
@@ -482,3 +483,63 @@ def test_options_that_make_no_sense(exosms: Shell, argv: tuple[str, ...]) -> Non
 def test_a_recipient_may_ask_for_a_redirection(exosms: Shell) -> None:
     result = exosms("send", "--region", "sandbox", "--to", "+919000000302", "--body", "Hi")
     assert (result.exit_code, result.stdout.split("\t")[0]) == (6, "not_sent")
+
+
+LIST = "/v1/Accounts/acme1/SMS/Messages.json"
+
+
+def list_of(emulator: Emulator, query: str = "") -> Any:
+    return json.loads(emulator.answer("GET", LIST + query, basic(), b"").body)
+
+
+def test_a_list_comes_in_pages_of_the_time_that_is_asked_for() -> None:
+    clock = Clock()
+    emulator = Emulator(MessageStore(), clock=clock)
+    for number in range(5):
+        post(emulator, SEND + ".json", {**GOOD, "Body": f"text {number}"})
+        clock.now += 60
+    post(emulator, SEND.replace("acme1", "other") + ".json", GOOD)
+    whole = list_of(emulator)
+    assert [item["Body"][-1] for item in whole["SMSMessages"]] == [*"01234"]
+    assert whole["Metadata"] == {"Total": 5, "PageSize": 50, "NextPageUri": None}
+    query = "?DateCreated=gte:2025-11-24%2021:31:00;lte:2025-11-24%2021:33:00&PageSize=2"
+    first = list_of(emulator, query)
+    assert ([item["Body"][-1] for item in first["SMSMessages"]], first["Metadata"]["Total"]) == ([*"12"], 3)
+    next_page = first["Metadata"]["NextPageUri"]
+    assert next_page.startswith(LIST + "?")
+    assert [item["Body"][-1] for item in list_of(emulator, next_page.removeprefix(LIST))["SMSMessages"]] == ["3"]
+    as_xml = ET.fromstring(emulator.answer("GET", LIST.removesuffix(".json"), basic(), b"").body)
+    assert len(as_xml.findall("SMSMessages/SMSMessage")) == 5
+
+
+@pytest.mark.parametrize("query", ["?PageSize=101", "?PageSize=x", "?DateCreated=lt:2025", "?After=-1"])
+def test_a_list_that_cannot_be_is_refused(emulator: Emulator, query: str) -> None:
+    assert emulator.answer("GET", LIST + query, basic(), b"").status == 400
+
+
+def test_the_list_can_be_missing_while_single_messages_are_there() -> None:
+    emulator = Emulator(MessageStore(), search=False)
+    sid = json.loads(post(emulator, SEND + ".json", GOOD).body)["SMSMessage"]["Sid"]
+    assert emulator.answer("GET", LIST, basic(), b"").status == 404
+    assert emulator.answer("GET", LIST.replace(".json", f"/{sid}.json"), basic(), b"").status == 200
+    assert Emulator(MessageStore()).answer("POST", LIST, basic(), b"").status == 405
+
+
+def test_the_report_has_the_columns_and_the_quirks_of_the_dashboard() -> None:
+    with serving() as server:
+        ask(server, {**GOOD, "Body": "two\nlines, ₹ 5", "CustomField": "o-1"})
+        ask(server, {**GOOD, "From": "08012345678"}, SEND.replace("acme1", "other") + ".json")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(server.url + "/sandbox/report.csv?account=acme1") as answer:
+            assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+            head, row = csv.reader(answer.read().decode().splitlines(keepends=True))
+        with opener.open(server.url + "/sandbox/report.csv") as answer:
+            both = list(csv.DictReader(answer.read().decode().splitlines(keepends=True)))
+    assert ",".join(head) == (
+        "Id,From,To,Body,Status,Time,Price,DetailedStatusCode,DetailedStatus,Date Sent,CustomField,NumberOfUnits,"
+        "EncodingType,DltEntityId,DltTemplateId"
+    )
+    sid, sender, to, body, status, day, *_, custom, units, encoding, _, _ = row
+    assert (sid[0], len(sid), sender, to, body) == ("'", 33, "LM-ACMEIN", "09876543210", "two\nlines, ₹ 5")
+    assert (status, len(day), custom, units, encoding) == ("sent", 10, "o-1", "1", "unicode")
+    assert [one["From"] for one in both] == ["LM-ACMEIN", "08012345678"]

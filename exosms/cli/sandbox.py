@@ -63,13 +63,15 @@ def command(
             help="Deliver after this time, such as 30s.  [default: 0]",
         ),
     ] = 0.0,
+    no_search: Annotated[bool, o.option("--no-search", help="Have no list of messages, only single ones.")] = False,
     out: Out,
 ) -> int:
     """Serve an emulator of Exotel's SMS API on this machine, until interrupted.
 
     The address is the first line printed. Any key and token are accepted, unless the token begins with "wrong". A
     recipient +9190000CCCCC chooses the answer: an HTTP status (00403) or the detailed status that the message ends
-    with (23185). The messages it accepted are listed at /sandbox/messages.json.
+    with (23185). The messages it accepted are listed at /sandbox/messages.json; /sandbox/report.csv is the
+    dashboard's report of them.
 
     exosms sandbox --port 8080
 
@@ -78,7 +80,9 @@ def command(
     from exosms.sandbox.server import Behaviour, serve
 
     gc.enable()  # it lives long
-    behaviour = Behaviour(latency=latency, faults=faults, seed=seed, delivery_after=delivery_after)
+    behaviour = Behaviour(
+        latency=latency, faults=faults, seed=seed, delivery_after=delivery_after, search=not no_search
+    )
     interrupts = Interrupts()
     try:
         with interrupts.installed(), interrupts.at_once():

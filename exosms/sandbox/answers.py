@@ -59,6 +59,9 @@ _SEPTETS = {
 }
 """What a character of the GSM alphabet takes (3GPP TS 23.038 §6.2)."""
 
+INDIA = 5.5 * 3600
+"""Seconds by which Exotel's clocks are ahead of UTC."""
+
 QUEUED, SENDING, SUBMITTED, DELIVERED, DO_NOT_DISTURB = 21010, 21015, 21020, 20005, 23005
 
 
@@ -74,9 +77,14 @@ def word(code: int) -> str:
     return words.get(code) or {20: "sent", 21: "submitted"}.get(code // 1000, "failed")
 
 
+def needs_unicode(body: str) -> bool:
+    """Whether a text has characters that the GSM alphabet has not."""
+    return not _SEPTETS.keys() >= set(body)
+
+
 def units(body: str) -> int:
     """The parts that a text takes in the encoding that it needs; each of them is charged."""
-    if not _SEPTETS.keys() >= set(body):
+    if needs_unicode(body):
         widths, alone, each = [len(c.encode("utf-16-le")) // 2 for c in body], 70, 67
     else:
         widths, alone, each = [_SEPTETS[c] for c in body], 160, 153

@@ -17,16 +17,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from exosms.sandbox import answers
+from exosms.sandbox import answers, listing
 from exosms.sandbox.store import MessageStore, StoredMessage
 
 LARGEST_REQUEST = 4 * 1024 * 1024
 _LONGEST_BODY = 2000
 _MOST = 100
 _TYPES = {"transactional", "transactional_opt_in", "promotional"}
-_PATH = re.compile(r"/v1/Accounts/([^/]+)/(?i:sms)/(send|bulksend|Messages/([^/]+?))(\.json)?")
+_PATH = re.compile(r"/v1/Accounts/([^/]+)/(?i:sms)/(send|bulksend|Messages(?:/([^/]+?))?)(\.json)?")
 _CHOSEN = re.compile(r"\+9190000([0-9]{5})")
-_INDIA = 5.5 * 3600
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -55,7 +54,10 @@ class RefusedError(Exception):
 
 
 class Emulator:
-    """Answers requests as Exotel does. ``delivery_after`` is the seconds from acceptance to the final state."""
+    """Answers requests as Exotel does. ``delivery_after`` is the seconds from acceptance to the final state.
+
+    Without ``search`` there is no list of messages, as where an account does not have it.
+    """
 
     def __init__(
         self,
@@ -63,11 +65,13 @@ class Emulator:
         *,
         clock: Callable[[], float] = time.time,
         delivery_after: float = 0.0,
+        search: bool = True,
         taken: Callable[[StoredMessage], None] = lambda _: None,
     ) -> None:
         self.store = store
         self._clock = clock
         self._delivery_after = delivery_after
+        self._search = search
         self._taken = taken
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> SandboxAnswer:
@@ -75,21 +79,26 @@ class Emulator:
         path = target.partition("?")[0]
         as_json = path.endswith(".json")
         try:
-            document = self._document(method, path, {name.lower(): value for name, value in headers.items()}, body)
+            document = self._document(method, target, {name.lower(): value for name, value in headers.items()}, body)
         except RefusedError as refusal:
             return _answer(refusal.status, refusal.document(), as_json=as_json)
         return _answer(200, document, as_json=as_json)
 
-    def _document(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+    def _document(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Any:
+        path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
         if not match:
             raise RefusedError(404)
         _authenticate(headers.get("authorization", ""))
         account, what, sid, _ = match.groups()
-        if method != ("GET" if sid else "POST"):
+        if what == "Messages" and not self._search:
+            raise RefusedError(404)
+        if method != ("GET" if what.startswith("Messages") else "POST"):
             raise RefusedError(405)
         if sid:
             return self._details(account, sid)
+        if what == "Messages":
+            return self._list(account, path, query)
         form = _form(body, headers.get("content-type", _FORM))
         if what == "send":
             return self._send(account, form)
@@ -98,6 +107,17 @@ class Emulator:
     def _details(self, account: str, sid: str) -> Any:
         message = self.store.get(account, sid)
         return self.message_document(message) if message else {"Message": "No matching results"}
+
+    def _list(self, account: str, path: str, query: str) -> Any:
+        try:
+            asked = listing.question(query)
+        except ValueError:
+            raise RefusedError(400, 40500, "Invalid Parameters") from None
+        return listing.page(self.store.received(account), asked, path, self.message_document)
+
+    def report(self, account: str | None = None) -> bytes:
+        """Return what an account's dashboard exports, as CSV; of all accounts where none is named."""
+        return listing.report(self.store.received(account), self.message_document)
 
     def _send(self, account: str, form: Mapping[str, str]) -> Any:
         """One text to one recipient, or to several as ``To[0]``, ``To[1]`` …."""
@@ -290,7 +310,7 @@ def _as_exotel_writes(number: str) -> str:
 
 
 def _date(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + _INDIA))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + answers.INDIA))
 
 
 def _answer(status: int, document: Any, *, as_json: bool) -> SandboxAnswer:
@@ -304,5 +324,7 @@ def _answer(status: int, document: Any, *, as_json: bool) -> SandboxAnswer:
 def _xml(node: Any) -> str:
     if isinstance(node, dict):
         return "".join(f"<{name}>{_xml(value)}</{name}>" for name, value in node.items())
+    if isinstance(node, list):
+        return "".join(f"<SMSMessage>{_xml(item)}</SMSMessage>" for item in node)
     text = "" if node is None else str(node)
     return escape("".join(c for c in text if c in "\t\n\r" or c >= " "))

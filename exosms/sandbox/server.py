@@ -1,6 +1,7 @@
 """The emulator over HTTP, on this machine only, with faults on request.
 
-``GET /sandbox/messages.json`` lists every message that was really taken; that address is the sandbox's own.
+``GET /sandbox/messages.json`` lists every message that was really taken, and ``/sandbox/report.csv`` is the report
+that the dashboard exports of them (``?account=SID``: of one account); these addresses are the sandbox's own.
 """
 
 import http.server
@@ -14,7 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from exosms.sandbox.emulator import Emulator, RefusedError, SandboxAnswer
 from exosms.sandbox.request_body import read_body
@@ -30,6 +31,7 @@ class Behaviour(NamedTuple):
     faults: float = 0.0
     seed: int | None = None
     delivery_after: float = 0.0
+    search: bool = True
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -52,7 +54,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     def emulator(self, *, taken: Callable[[StoredMessage], None] = lambda _: None) -> Emulator:
         """Return the emulator for one request; ``taken`` hears of the messages that it took."""
-        return Emulator(self.store, delivery_after=self.behaviour.delivery_after, taken=taken)
+        behaviour = self.behaviour
+        return Emulator(self.store, delivery_after=behaviour.delivery_after, search=behaviour.search, taken=taken)
 
     def fault(self) -> str:
         """Return the fault of the next request, or nothing."""
@@ -104,6 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Answer as Exotel does, or list what was taken."""
         if self.path == "/sandbox/messages.json":
             self._list()
+        elif self.path.partition("?")[0] == "/sandbox/report.csv":
+            self._report()
         else:
             self._exchange()
 
@@ -174,6 +179,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for message in self.server.store.received()
         ]
         self._write(SandboxAnswer(200, json.dumps(received).encode(), "application/json"))
+
+    def _report(self) -> None:
+        account = parse_qs(urlsplit(self.path).query).get("account", [None])[0]
+        self._write(SandboxAnswer(200, self.server.emulator().report(account), "text/csv; charset=utf-8"))
 
     def _write(self, answer: SandboxAnswer, *, cut: bool = False) -> None:
         self.send_response(answer.status)

@@ -81,14 +81,16 @@ class MessageStore:
             ).fetchone()
         return StoredMessage(*row) if row else None
 
-    def received(self) -> list[StoredMessage]:
-        """Return all messages that were taken, in the order of taking; for tests of what was sent twice."""
+    def received(self, account: str | None = None) -> list[StoredMessage]:
+        """Return all messages that were taken, in the order of taking, or those of one account."""
         if self._path is None:
             with self._lock:
-                return list(self._memory.values())
-        with self._connection() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
-        return [StoredMessage(*row) for row in rows]
+                messages = list(self._memory.values())
+        else:
+            with self._connection() as connection:
+                rows = connection.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY created_at").fetchall()  # noqa: S608
+            messages = [StoredMessage(*row) for row in rows]
+        return [message for message in messages if account in {None, message.account}]
 
     def _remember(self, messages: list[StoredMessage]) -> None:
         with self._lock:
