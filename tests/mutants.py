@@ -665,7 +665,7 @@ MATCHER = (
     _matcher(
         "what follows is left aside",
         "final = 1 << text.end",
-        "final = swept[-1][0] & -swept[-1][0]",
+        "final = swept[-1] & -swept[-1]",
         "test_every_difference_is_a_mismatch",
     ),
     _matcher(

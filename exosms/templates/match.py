@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from exosms.sms.foreign_markers import Notation, find, may_hold_one, unfilled
 from exosms.templates.syntax import Literal, Template, Token, Variable, fold_line_ends
-from exosms.templates.variables import RULES, Chars, Shape, Step, Word, anything, warnings
+from exosms.templates.variables import RULES, Chars, Shape, Step, Word, warnings
 
 _SPELLED = re.compile(r"%[sd]|\{#[\w ]+#\}")
 
@@ -91,44 +91,20 @@ def _origins(body: str) -> list[int]:
     return [*kept, len(body)]
 
 
-class Move(NamedTuple):
-    """What a token does to the set of offsets: any of these shapes."""
-
-    shapes: tuple[Shape, ...]
-    loose: bool
-    """A variable, whose limits an explanation may set aside."""
-
-
-_WILD = Step(anything, 0, None)
-
-
-def moves_of(tokens: Sequence[Token]) -> list[Move]:
-    """Return the tokens as moves."""
-    return [_move(token) for token in tokens]
+Move = tuple[Shape, ...]
+"""What a token does to the set of offsets: any of these shapes."""
 
 
 def _move(token: Token) -> Move:
     if isinstance(token, Literal):
-        return Move(((Word(token.text),),), loose=False)
-    return Move(tuple(shape * token.count for shape in RULES[token.kind].shapes), loose=True)
-
-
-def mirrored(moves: Sequence[Move]) -> list[Move]:
-    """Return the moves that match the mirrored text."""
-    return [
-        Move(tuple(tuple(_mirror(step) for step in reversed(shape)) for shape in move.shapes), loose=move.loose)
-        for move in reversed(moves)
-    ]
-
-
-def _mirror(step: Step | Word) -> Step | Word:
-    return Word(step.text[::-1]) if isinstance(step, Word) else step
+        return ((Word(token.text),),)
+    return tuple(shape * token.count for shape in RULES[token.kind].shapes)
 
 
 def advance(text: Text, reach: int, move: Move) -> int:
     """Return the offsets that one move reaches from a set of offsets."""
     reached = 0
-    for shape in move.shapes:
+    for shape in move:
         reached |= _through(text, reach, shape)
     return reached
 
@@ -168,28 +144,12 @@ def _smear(reach: int, width: int) -> int:
     return reach
 
 
-Levels = list[int]
-"""The reachable offsets, by how many variables have broken their limits on the way (the last: that many or more)."""
-
-
-def sweep(text: Text, moves: Sequence[Move], *, slack: int = 0) -> list[Levels]:
-    """Return the reachable offsets before each move and after the last, with up to ``slack`` broken limits."""
-    levels: Levels = [1] + [0] * slack
-    swept = [levels]
+def _sweep(text: Text, moves: Sequence[Move]) -> list[int]:
+    """Return the reachable offsets before each move and after the last."""
+    swept = [1]
     for move in moves:
-        levels = _next_levels(text, levels, move)
-        swept.append(levels)
+        swept.append(advance(text, swept[-1], move) if swept[-1] else 0)
     return swept
-
-
-def _next_levels(text: Text, levels: Levels, move: Move) -> Levels:
-    reached = [advance(text, reach, move) if reach else 0 for reach in levels]
-    if move.loose and len(levels) > 1:
-        broken = [_run(text, reach, _WILD) if reach else 0 for reach in levels]
-        for level in range(1, len(levels)):
-            reached[level] |= broken[level - 1]
-        reached[-1] |= broken[-1]
-    return reached
 
 
 class Assignment(NamedTuple):
@@ -199,37 +159,25 @@ class Assignment(NamedTuple):
     unique: bool
 
 
-def assign(text: Text, moves: Sequence[Move], swept: Sequence[Levels]) -> Assignment | None:
-    """Return one way to the end of the text that breaks the fewest limits, the first variables shortest."""
+def _assign(text: Text, moves: Sequence[Move], swept: Sequence[int]) -> Assignment | None:
+    """Return one way to the end of the text, the first variables shortest."""
     final = 1 << text.end
-    level = next((number for number, reach in enumerate(swept[-1]) if reach & final), None)
-    if level is None:
+    if not swept[-1] & final:
         return None
     end, unique = text.end, True
     spans: list[tuple[int, int]] = []
     for move, before in zip(reversed(moves), reversed(swept[:-1]), strict=True):
-        start, level, only = _step_back(text, move, before, level, end)
+        start = _first_start(text, move, before, end)
+        others = before & ~(1 << start)
+        unique = unique and (not others or not advance(text, others, move) >> end & 1)
         spans.append((start, end))
-        end, unique = start, unique and only
+        end = start
     return Assignment(tuple(reversed(spans)), unique)
 
 
-def _step_back(text: Text, move: Move, before: Levels, level: int, end: int) -> tuple[int, int, bool]:
-    """Return where the move that ended at ``end`` began, on which level, and whether nowhere else."""
-    start = first_start(text, move, before[level], end)
-    if start is not None:
-        others = before[level] & ~(1 << start)
-        return start, level, not others or not advance(text, others, move) >> end & 1
-    upto = (1 << (end + 1)) - 1
-    lower = level - 1 if before[level - 1] & upto else level
-    return (before[lower] & upto).bit_length() - 1, lower, False
-
-
-def first_start(text: Text, move: Move, starts: int, end: int) -> int | None:
-    """Return the first of the starts from which the move can end at ``end``."""
+def _first_start(text: Text, move: Move, starts: int, end: int) -> int:
+    """Return the first of the starts from which the move can end at ``end``, as it can from one of them."""
     starts &= (1 << (end + 1)) - 1
-    if not starts or not advance(text, starts, move) >> end & 1:
-        return None
     low, high = (starts & -starts).bit_length() - 1, starts.bit_length() - 1
     while low < high:
         middle = (low + high) // 2
@@ -247,23 +195,23 @@ def match(template: Template, body: str | Text) -> Match | Mismatch:
     that is still in the body never matches, though an untyped variable would hold it.
     """
     text = body if isinstance(body, Text) else Text(body)
-    moves = moves_of(template.tokens)
-    swept = sweep(text, moves)
-    found = assign(text, moves, swept)
+    moves = [_move(token) for token in template.tokens]
+    swept = _sweep(text, moves)
+    found = _assign(text, moves, swept)
     if found is None:
         return Mismatch(offset=text.origin(_furthest(text, swept)))
-    unfilled = unfilled_marker(template, text, found.spans)
+    unfilled = _unfilled_marker(template, text, found.spans)
     if unfilled is not None:
         return Mismatch(offset=text.origin(unfilled[0]))
     return _matched(template, text, found)
 
 
-def _furthest(text: Text, swept: Sequence[Levels]) -> int:
-    alive = [levels[0] for levels in swept if levels[0]]
+def _furthest(text: Text, swept: Sequence[int]) -> int:
+    alive = [reach for reach in swept if reach]
     return min((alive[-1] & -alive[-1]).bit_length() - 1, text.end)
 
 
-def unfilled_marker(template: Template, text: Text, spans: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+def _unfilled_marker(template: Template, text: Text, spans: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
     """Return where the folded text still has a marker: one for certain anywhere, others as a whole value."""
     if marker := unfilled(text.text):
         return marker.start, marker.end
