@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from exosms.templates.explain.alignment import MOST_STATES, Alignment, align
-from exosms.templates.explain.difference import Difference, Scene, differences
+from exosms.templates.explain.difference import Difference, Scene, differences, with_contractions
 from exosms.templates.explain.order import Order, moved, turned
 from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
@@ -12,6 +12,8 @@ from exosms.templates.match import Match, match
 
 ORDER = 12
 """What another order costs, in the measure of ``costs``: less than two words."""
+ANOTHER = 40
+"""A body whose account costs no more than some words is no other text, however short."""
 LEAST_ALIKE = 1 / 3
 """Of the fixed letters; a body that has fewer of them is another text."""
 MOST_TRIED = 16
@@ -47,13 +49,13 @@ def _cheapest(orders: Iterator[Order], limit: float, most: int) -> tuple[Order |
 
 def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:
     """Return what an account says as far as the matcher confirms it."""
-    found = _with_swaps(scene, differences(scene, alignment))
+    found = _with_swaps(scene, with_contractions(scene, differences(scene, alignment)))
     if _is_another_text(scene, alignment):
         found = _as_one(scene, found)
     for claim in (_needed(scene, found), found, _as_one(scene, found)):
         if claim and scene.matches_with(claim):
             return claim
-    return [_stretch(scene, (0, len(scene.wanted)), (0, scene.text.end))]
+    return [scene.stretch((0, len(scene.wanted)), (0, scene.text.end))]
 
 
 def _with_swaps(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
@@ -82,7 +84,7 @@ def _is_moved(scene: Scene, one: Difference, other: Difference) -> bool:
 
 
 def _is_another_text(scene: Scene, alignment: Alignment) -> bool:
-    if not scene.text.text:
+    if not scene.text.text or alignment.cost <= ANOTHER:
         return False
     words = [piece for piece in scene.pieces if piece.sort is Sort.WORD]
     same = sum(
@@ -100,15 +102,10 @@ def _as_one(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
     if not fixed:
         return []
     first, last = fixed[0], fixed[-1]
-    stretch = _stretch(scene, (first.wanted[0], last.wanted[1]), (first.seen[0], last.seen[1]))
+    stretch = scene.stretch((first.wanted[0], last.wanted[1]), (first.seen[0], last.seen[1]))
     before = [each for each in found if each.seen[1] <= first.seen[0] and each is not first]
     behind = [each for each in found if each.seen[0] >= last.seen[1] and each not in (first, last)]
     return [*before, stretch, *behind]
-
-
-def _stretch(scene: Scene, wanted: tuple[int, int], seen: tuple[int, int]) -> Difference:
-    crossed = any(each.start < wanted[1] and each.end > wanted[0] for each in scene.template.variables)
-    return Difference(Cause.WORDING, wanted, seen, replacement=None if crossed else scene.wanted[slice(*wanted)])
 
 
 def _needed(scene: Scene, found: list[Difference]) -> list[Difference]:

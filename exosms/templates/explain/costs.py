@@ -186,7 +186,7 @@ def whole(variable: Variable, value: str) -> int:
     """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece."""
     if not value:
         return EMPTY
-    if ("{" in value or "%" in value) and is_marker(value):
+    if is_marker(value):
         return UNFILLED
     legal = _LEGAL.get(variable.kind)
     is_paid = variable.kind is not VariableType.CALLBACK and " " in value

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import reduce
 from typing import NamedTuple
 
-from exosms.templates.explain.alignment import Alignment, Step
+from exosms.templates.explain.alignment import Alignment
 from exosms.templates.explain.pieces import Piece, Sort, body_pieces, template_pieces
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import Match, Text, holds, is_marker, match
@@ -68,6 +68,21 @@ class Scene:
             if piece.start < end and piece.end > start
         )
 
+    def stretch(self, wanted: Span, seen: Span) -> Difference:
+        """Return a difference of wording; where values lie within, only a person knows what to put there."""
+        crossed = any(each.start < wanted[1] and each.end > wanted[0] for each in self.template.variables)
+        replacement = None if crossed else self.wanted[slice(*wanted)]
+        return Difference(self._tail_cause(wanted, seen), wanted, seen, replacement=replacement)
+
+    def _tail_cause(self, wanted: Span, seen: Span) -> Cause:
+        """Return whether something is missing or too much at either end, or the wording differs."""
+        ends = (wanted[1], seen[1]) == (len(self.wanted), self.text.end)
+        if seen[0] == seen[1]:
+            return Cause.MISSING_TAIL if ends else Cause.WORDING if seen[0] or wanted[0] else Cause.MISSING_HEAD
+        if wanted[0] == wanted[1]:
+            return Cause.EXTRA_TAIL if ends else Cause.WORDING if seen[0] or wanted[0] else Cause.EXTRA_HEAD
+        return Cause.WORDING
+
     def matches_with(self, differences: Sequence[Difference]) -> bool:
         """Whether the replacements make the body match, with legal values for those that only a person knows."""
         return isinstance(match(self.template, self.mended(differences, trial=True)), Match)
@@ -81,159 +96,130 @@ _SAMPLES = dict.fromkeys(VariableType, "1") | {
 }
 
 
-class _Run(NamedTuple):
-    """Steps without anything between them that is as it should be, and what follows them."""
+class _Part(NamedTuple):
+    """What stands for what, and of which pieces it is made."""
 
-    steps: list[Step]
-    behind: Step | None
+    wanted: Span
+    seen: Span
+    fixed: tuple[Piece, ...]
+    """Of the template."""
+    found: tuple[Piece, ...]
+    """Of the body."""
+
+    @property
+    def variable(self) -> Variable | None:
+        """The first variable in it."""
+        return next((piece.variable for piece in self.fixed if piece.variable), None)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the fixed text differs, or a value is not there at all."""
+        if self.variable is not None:
+            return not self.found or len(self.fixed) > 1
+        return "".join(each.text for each in self.fixed) != "".join(each.text for each in self.found)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether one piece stands for another that a reader takes for the same."""
+        return [each.key for each in self.fixed] == [each.key for each in self.found]
+
+    def with_next(self, other: "_Part") -> "_Part":
+        """Return both as one."""
+        wanted, seen = (self.wanted[0], other.wanted[1]), (self.seen[0], other.seen[1])
+        return _Part(wanted, seen, self.fixed + other.fixed, self.found + other.found)
+
+    def belongs_to(self, other: "_Part") -> bool:
+        """Whether a person would tell it together with what stands before it: not if one is but a sign."""
+        if self.is_folded or other.is_folded:
+            return False
+        if self.variable or other.variable:
+            return not self.found and not other.found
+        exchanged = [bool(each.fixed) and bool(each.found) for each in (self, other)]
+        signs = [{piece.sort for piece in each.fixed + each.found} == {Sort.SIGN} for each in (self, other)]
+        return exchanged in ([True, True], [False, False]) or not any(signs)
 
 
 def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
     """Return what an alignment says, in order: in the fixed text, and of values that their variables do not hold."""
     found: list[Difference] = []
-    steps: list[Step] = []
-    for step in (*_with_contractions(scene, alignment.steps), None):
-        if step is not None and _is_wrong(scene, step):
-            steps.append(step)
+    run: list[_Part] = []
+    for part in (*_parts(scene, alignment), None):
+        if part is not None and part.is_wrong:
+            run.append(part)
             continue
-        found += _of_run(scene, _Run(steps, step))
-        steps = []
-        variable = None if step is None else _variable(scene, step)
-        if step is not None and variable is not None:
-            broken = _broken_value(scene, variable, _seen(scene, step))
-            found += [broken] if broken else []
+        found += _of_run(scene, run, part)
+        run = []
+        broken = _broken_value(scene, part.variable, part.seen) if part is not None and part.variable else None
+        found += [broken] if broken else []
     return found
 
 
-_CONTRACTED = re.compile(
-    r"['’`]|(?:do|ca|wo|is|are|was|were|has|have|had|did|does|sh?ould|would|could|must|can)no?t\Z"
-)
+def _parts(scene: Scene, alignment: Alignment) -> Iterator[_Part]:
+    wanted_at, seen_at = 0, 0
+    for step in alignment.steps:
+        fixed, found = scene.pieces[slice(*step.wanted)], scene.body[slice(*step.seen)]
+        wanted = wanted_at, fixed[-1].end if fixed else wanted_at
+        seen = seen_at, found[-1].end if found else seen_at
+        yield _Part(wanted, seen, tuple(fixed), tuple(found))
+        wanted_at, seen_at = wanted[1], seen[1]
 
 
-def _with_contractions(scene: Scene, steps: Sequence[Step]) -> list[Step]:
-    """Return the steps with "not" beside "Do" where "Do not" stands for "Don't", or the other way round."""
-    done = list(steps)
-    for at in range(len(done) - 3):
-        word, gap, *rest = done[at : at + 4]
-        texts = _texts(scene, [word])
-        if not any(map(_CONTRACTED.search, map(str.casefold, texts))) or texts[0] == texts[1] or "" in texts:
-            continue
-        sides = {(each.wanted[1] - each.wanted[0], each.seen[1] - each.seen[0]) for each in rest}
-        one, other = _texts(scene, [gap])
-        last = _texts(scene, rest[1:])
-        if len(sides) == 1 and sides <= {(0, 1), (1, 0)} and one == other == "".join(last):
-            size, seen_size = sides.pop()
-            i, j = word.wanted[1], word.seen[1]
-            parts = [(size, seen_size), (size, seen_size), (1, 1)]
-            for number, (wide, seen_wide) in enumerate(parts, at + 1):
-                done[number] = Step((i, i + wide), (j, j + seen_wide))
-                i, j = i + wide, j + seen_wide
-    return done
-
-
-def _variable(scene: Scene, step: Step) -> Variable | None:
-    return scene.pieces[step.wanted[0]].variable if step.wanted[1] - step.wanted[0] == 1 else None
-
-
-def _is_wrong(scene: Scene, step: Step) -> bool:
-    """Whether the fixed text differs, or a value is not there at all."""
-    if _variable(scene, step) is not None:
-        return step.seen[0] == step.seen[1]
-    return _texts(scene, [step])[0] != _texts(scene, [step])[1]
-
-
-def _wanted(scene: Scene, step: Step) -> Span:
-    return _span(scene.pieces, step.wanted, len(scene.wanted))
-
-
-def _seen(scene: Scene, step: Step) -> Span:
-    return _span(scene.body, step.seen, scene.text.end)
-
-
-def _span(pieces: Sequence[Piece], part: tuple[int, int], end: int) -> Span:
-    start = pieces[part[0]].start if part[0] < len(pieces) else end
-    return start, pieces[part[1] - 1].end if part[1] > part[0] else start
-
-
-def _both(scene: Scene, steps: Sequence[Step]) -> tuple[Span, Span]:
-    """Return where steps stand in the template and in the body."""
-    whole = Step((steps[0].wanted[0], steps[-1].wanted[1]), (steps[0].seen[0], steps[-1].seen[1]))
-    return _wanted(scene, whole), _seen(scene, whole)
-
-
-def _texts(scene: Scene, steps: Sequence[Step]) -> tuple[str, str]:
-    wanted, seen = _both(scene, steps)
-    return scene.wanted[slice(*wanted)], scene.text.text[slice(*seen)]
-
-
-def _of_run(scene: Scene, run: _Run) -> Iterator[Difference]:
-    if not run.steps or _texts(scene, run.steps)[0] == _texts(scene, run.steps)[1]:
+def _of_run(scene: Scene, run: Sequence[_Part], behind: _Part | None) -> Iterator[Difference]:
+    """Yield what parts say between which nothing is as it should be; together if one folding explains them."""
+    if not run:
         return
-    lacks_value = any(_variable(scene, step) for step in run.steps)
-    cause = Cause.WORDING if lacks_value else cause_of(*_texts(scene, run.steps))
-    if cause is not Cause.WORDING:
-        yield _narrowed(scene, cause, *_both(scene, run.steps))
+    whole = reduce(_Part.with_next, run)
+    cause = None if whole.variable else _cause(scene, whole)
+    if not whole.is_wrong:
         return
-    parts = _parts(scene, run.steps)
-    for number, part in enumerate(parts):
-        yield _of_part(scene, part, run.behind if number == len(parts) - 1 else None)
-
-
-def _parts(scene: Scene, steps: Sequence[Step]) -> list[list[Step]]:
-    """Divide steps into what a person would tell apart: another letter case, a sign, a word."""
-    parts = [[steps[0]]]
-    for one, other in pairwise(steps):
-        sorts = {_sort(scene, one), _sort(scene, other)}
-        if _FOLDED in sorts or sorts == {_EXCHANGED, _SIGN} or _leaves_value_alone(scene, one, other):
-            parts.append([other])
+    if cause not in {None, Cause.WORDING}:
+        yield _of_part(scene, whole, behind)
+        return
+    part = run[0]
+    for other in run[1:]:
+        if other.belongs_to(part):
+            part = part.with_next(other)
         else:
-            parts[-1].append(other)
-    return parts
+            yield _of_part(scene, part, None)
+            part = other
+    yield _of_part(scene, part, behind)
 
 
-def _leaves_value_alone(scene: Scene, one: Step, other: Step) -> bool:
-    """Whether one of them is an empty value and the other not a piece that is missing with it."""
-    values = [_variable(scene, each) is not None for each in (one, other)]
-    return any(values) and not all(each.seen[0] == each.seen[1] for each in (one, other))
+def _cause(scene: Scene, part: _Part) -> Cause:
+    return cause_of(scene.wanted[slice(*part.wanted)], scene.text.text[slice(*part.seen)])
 
 
-_FOLDED, _EXCHANGED, _SIGN, _OTHER = range(4)
-
-
-def _sort(scene: Scene, step: Step) -> int:
-    wanted, seen = scene.pieces[slice(*step.wanted)], scene.body[slice(*step.seen)]
-    if len(wanted) == len(seen) == 1 and wanted[0].variable is None:
-        if wanted[0].key == seen[0].key:
-            return _FOLDED
-        return _SIGN if wanted[0].sort is Sort.SIGN else _EXCHANGED
-    return _SIGN if [each.sort for each in (*wanted, *seen)] == [Sort.SIGN] else _OTHER
-
-
-def _of_part(scene: Scene, part: Sequence[Step], behind: Step | None) -> Difference:
-    wanted, seen = _both(scene, part)
-    variable = next((found for step in part if (found := _variable(scene, step))), None)
-    if variable is not None:
-        return _without_value(scene, part, variable)
-    cause = cause_of(scene.wanted[slice(*wanted)], scene.text.text[slice(*seen)])
+def _of_part(scene: Scene, part: _Part, behind: _Part | None) -> Difference:
+    wanted, seen = part.wanted, part.seen
+    if part.variable is not None and part.found == () and not any(each.sort is Sort.WORD for each in part.fixed):
+        return Difference(Cause.MISSING_VALUE, wanted, seen, part.variable)
+    cause = Cause.WORDING if part.variable else _cause(scene, part)
     if cause is not Cause.WORDING:
         return _narrowed(scene, cause, wanted, seen)
-    one_sided = wanted[0] == wanted[1] or seen[0] == seen[1]
-    if one_sided and behind is not None and _variable(scene, behind) is None:
-        shift = _shift(scene, wanted, seen, _texts(scene, [behind])[0])
-        wanted, seen = (wanted[0] + shift, wanted[1] + shift), (seen[0] + shift, seen[1] + shift)
-    elif not one_sided:
+    if part.fixed and part.found:
         wanted, seen = _whole_words(scene, wanted, seen)
-    cause = tail_cause(scene, wanted, seen)
-    crossed = any(each.start < wanted[1] and each.end > wanted[0] for each in scene.template.variables)
-    return Difference(cause, wanted, seen, replacement=None if crossed else scene.wanted[slice(*wanted)])
+    elif behind is not None and behind.variable is None:
+        shift = _shift(scene, wanted, seen, scene.wanted[slice(*behind.wanted)])
+        wanted, seen = (wanted[0] + shift, wanted[1] + shift), (seen[0] + shift, seen[1] + shift)
+    return scene.stretch(wanted, seen)
 
 
-def _without_value(scene: Scene, part: Sequence[Step], variable: Variable) -> Difference:
-    """Return a value that is not there; with words beside it, these are what is missing."""
-    wanted, seen = _both(scene, part)
-    if any(piece.sort is Sort.WORD for step in part for piece in scene.pieces[slice(*step.wanted)]):
-        return Difference(tail_cause(scene, wanted, seen), wanted, seen)
-    return Difference(Cause.MISSING_VALUE, wanted, seen, variable)
+_CONTRACTED = re.compile(r"['’`]|(?:do|ca|wo|is|are|was|were|has|have|had|did|does|ould|must|can)no?t\Z")
+
+
+def with_contractions(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, "not" together with "Do" where "Do not" stands for "Don't", or the other way round."""
+    done: list[Difference] = []
+    for each in found:
+        last = done[-1] if done else each
+        between = scene.wanted[last.wanted[1] : each.wanted[0]], scene.text.text[last.seen[1] : each.seen[0]]
+        texts = scene.wanted[slice(*last.wanted)], scene.text.text[slice(*last.seen)]
+        is_one = between == (" ", " ") and any(map(_CONTRACTED.search, map(str.casefold, texts)))
+        if is_one and all(texts) and (each.wanted[0] == each.wanted[1]) != (each.seen[0] == each.seen[1]):
+            done[-1] = scene.stretch((last.wanted[0], each.wanted[1] - 1), (last.seen[0], each.seen[1] - 1))
+        else:
+            done.append(each)
+    return done
 
 
 def _shift(scene: Scene, wanted: tuple[int, int], seen: tuple[int, int], fixed: str) -> int:
@@ -276,19 +262,6 @@ def _narrowed(scene: Scene, cause: Cause, wanted: Span, seen: Span) -> Differenc
     while cause in _TRIMMED and start < end and seen_start < seen_end and one[end - 1] == other[seen_end - 1]:
         end, seen_end = end - 1, seen_end - 1
     return Difference(cause, (start, end), (seen_start, seen_end), replacement=one[start:end])
-
-
-def tail_cause(scene: Scene, wanted: Span, seen: Span) -> Cause:
-    """Return whether something is missing or too much at either end, or the wording differs."""
-    if seen[0] == seen[1] == scene.text.end and wanted[1] == len(scene.wanted):
-        return Cause.MISSING_TAIL
-    if wanted[0] == wanted[1] == len(scene.wanted) and seen[1] == scene.text.end:
-        return Cause.EXTRA_TAIL
-    if seen == (0, 0) and wanted[0] == 0:
-        return Cause.MISSING_HEAD
-    if wanted == (0, 0) and seen[0] == 0:
-        return Cause.EXTRA_HEAD
-    return Cause.WORDING
 
 
 def _broken_value(scene: Scene, variable: Variable, span: tuple[int, int]) -> Difference | None:
