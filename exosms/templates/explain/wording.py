@@ -60,9 +60,20 @@ class _Words:
         self.seen = scene.text.text[slice(*difference.seen)]
         self.variable = difference.variable
         self.replacement = difference.replacement
-        self.empty = not scene.text.text
         self.place = _place(scene, difference)
         self.around = _around(scene.text.text, *difference.seen)
+
+    def fill(self, sentence: str) -> str:
+        """Return a sentence with what its braces name."""
+        return sentence.format(
+            seen=quoted(self.seen),
+            wanted=quoted(self.wanted),
+            shown=_shown(self.wanted),
+            seen_signs=_characters(self.seen),
+            wanted_signs=_characters(self.wanted),
+            place=self.place,
+            within=_within(self),
+        )
 
 
 def _place(scene: Scene, difference: Difference) -> str:
@@ -99,9 +110,13 @@ def explanation(scene: Scene, difference: Difference) -> str:
         return _about_value(words, difference.variable)
     if words.cause in {Cause.SPACE, Cause.NEWLINE}:
         return _about_whitespace(words)
-    if words.cause in _SWAPPED:
-        return _about_characters(words)
-    return _ABOUT.get(words.cause, _about_wording)(words)
+    if words.cause is Cause.ORDER:
+        return _about_order(words)
+    if words.cause in _SAID:
+        missing, extra, exchanged = _SAID[words.cause]
+        said = words.fill(exchanged if words.wanted and words.seen else missing if words.wanted else extra)
+        return said + (_JOINERS if words.cause is Cause.ZERO_WIDTH and _joins(words) else "")
+    return "The body is empty." if not scene.text.text else _about_wording(words)
 
 
 def _about_value(words: _Words, variable: Variable) -> str:
@@ -168,79 +183,54 @@ def _whitespace(text: str) -> str:
     return " and ".join(parts)
 
 
-_SWAPPED = {
-    Cause.QUOTES: "another quotation mark or apostrophe",
-    Cause.DASH: "another dash or hyphen",
-    Cause.ELLIPSIS: "an ellipsis written in another way",
-    Cause.LOOK_ALIKE: "a letter or sign that only looks the same",
+def _always(sentence: str) -> tuple[str, str, str]:
+    return sentence, sentence, sentence
+
+
+def _other(what: str) -> tuple[str, str, str]:
+    return _always(f"The body has {what} {{place}}: {{seen_signs}} instead of {{wanted_signs}}.")
+
+
+_SAID = {
+    Cause.QUOTES: _other("another quotation mark or apostrophe"),
+    Cause.DASH: _other("another dash or hyphen"),
+    Cause.ELLIPSIS: _other("an ellipsis written in another way"),
+    Cause.LOOK_ALIKE: _other("a letter or sign that only looks the same"),
+    Cause.ZERO_WIDTH: (
+        "An invisible character is missing {place}: {wanted_signs}.",
+        "The body has an invisible character {place}: {seen_signs}.",
+        "The body has another invisible character {place}: {seen_signs} instead of {wanted_signs}.",
+    ),
+    Cause.DECOMPOSED: _always(
+        "The letters look the same but have another Unicode form (NFD or NFC) {place}:"
+        " {seen_signs} instead of {wanted_signs}."
+    ),
+    Cause.CASE: _always("{seen} should be {wanted}{within}: upper and lower case differ."),
+    Cause.RUPEE: _always(
+        "The rupee sign is written in another way: the body has {seen}, the registered text {wanted}."
+    ),
+    Cause.HTML_ENTITY: _always("The body has the HTML entity or tag {seen} where {shown} is registered."),
+    Cause.DOUBLE_ENCODING: _always("The body was URL-encoded twice: it has {seen} where {shown} is registered."),
+    Cause.ESCAPE: _always(
+        "The body has a backslash and a letter, {seen}, where a line break is registered; the shell did not turn it"
+        " into one."
+    ),
+    Cause.PUNCTUATION: (
+        "Punctuation is missing {place}: {wanted_signs}.",
+        "The body has extra punctuation {place}: {seen_signs}.",
+        "The punctuation differs {place}: {seen_signs} instead of {wanted_signs}.",
+    ),
 }
+"""What is said where something is missing, where something is too much, and where one thing stands for another."""
+_JOINERS = " In Indic scripts it changes how letters are joined, so use the registered spelling."
 
 
-def _about_characters(words: _Words) -> str:
-    return (
-        f"The body has {_SWAPPED[words.cause]} {words.place}:"
-        f" {_characters(words.seen)} instead of {_characters(words.wanted)}."
-    )
-
-
-def _about_zero_width(words: _Words) -> str:
-    joiners = any(each in "\u200c\u200d" for each in words.wanted + words.seen)
-    meaning = (
-        " In Indic scripts it changes how letters are joined, so use the registered spelling." if joiners else ""
-    )
-    if words.wanted:
-        return f"An invisible character is missing {words.place}: {_characters(words.wanted)}.{meaning}"
-    return f"The body has an invisible character {words.place}: {_characters(words.seen)}.{meaning}"
-
-
-def _about_decomposed(words: _Words) -> str:
-    seen, wanted = _characters(words.seen), _characters(words.wanted)
-    return (
-        f"The letters look the same but have another Unicode form (NFD or NFC) {words.place}:"
-        f" {seen} instead of {wanted}."
-    )
-
-
-def _about_case(words: _Words) -> str:
-    return f"{quoted(words.seen)} should be {quoted(words.wanted)}{_within(words)}: upper and lower case differ."
-
-
-def _about_rupee(words: _Words) -> str:
-    return (
-        f"The rupee sign is written in another way: the body has {quoted(words.seen)},"
-        f" the registered text {quoted(words.wanted)}."
-    )
-
-
-def _about_entity(words: _Words) -> str:
-    return f"The body has the HTML entity or tag {quoted(words.seen)} where {_shown(words.wanted)} is registered."
-
-
-def _about_encoding(words: _Words) -> str:
-    return f"The body was URL-encoded twice: it has {quoted(words.seen)} where {_shown(words.wanted)} is registered."
-
-
-def _about_escape(words: _Words) -> str:
-    return (
-        f"The body has a backslash and a letter, {quoted(words.seen).replace(chr(10), '')}, where a line break"
-        " is registered; the shell did not turn it into one."
-    )
+def _joins(words: _Words) -> bool:
+    return bool({"\u200c", "\u200d"} & {*words.wanted, *words.seen})
 
 
 def _shown(text: str) -> str:
     return _whitespace(text) if text and not text.strip(" \n") else quoted(text)
-
-
-def _about_punctuation(words: _Words) -> str:
-    if not words.seen:
-        return f"Punctuation is missing {words.place}: {_characters(words.wanted)}."
-    if not words.wanted:
-        return f"The body has extra punctuation {words.place}: {_characters(words.seen)}."
-    return f"The punctuation differs {words.place}: {_characters(words.seen)} instead of {_characters(words.wanted)}."
-
-
-def _about_marker(words: _Words) -> str:
-    return f"A variable was not filled in: the body still has the marker {quoted(words.seen)}."
 
 
 def _about_order(words: _Words) -> str:
@@ -252,17 +242,12 @@ def _about_order(words: _Words) -> str:
 
 def _about_wording(words: _Words) -> str:
     wanted, seen = words.wanted.strip(" ") or words.wanted, words.seen.strip(" ") or words.seen
-    if words.empty:
-        return "The body is empty."
     if not seen:
         return f"{quoted(wanted)} is missing{_between(words)}."
     if not wanted:
         return f"{quoted(seen)} is too much{_within(words)}."
     if words.replacement is None or max(len(wanted), len(seen)) > _LONGEST_WORDS:
-        return (
-            f"The wording differs {words.place}: the body has {quoted(words.seen)},"
-            f" the registered text {quoted(words.wanted)}."
-        )
+        return words.fill("The wording differs {place}: the body has {seen}, the registered text {wanted}.")
     return f"{quoted(seen)} should be {quoted(wanted)}{_within(words)}."
 
 
@@ -287,20 +272,6 @@ def _between(words: _Words) -> str:
     return (
         f" between {quoted(before)} and {quoted(behind)}" if before else f" at the beginning, before {quoted(behind)}"
     )
-
-
-_ABOUT = {
-    Cause.UNFILLED_MARKER: _about_marker,
-    Cause.ZERO_WIDTH: _about_zero_width,
-    Cause.DECOMPOSED: _about_decomposed,
-    Cause.CASE: _about_case,
-    Cause.RUPEE: _about_rupee,
-    Cause.HTML_ENTITY: _about_entity,
-    Cause.DOUBLE_ENCODING: _about_encoding,
-    Cause.ESCAPE: _about_escape,
-    Cause.PUNCTUATION: _about_punctuation,
-    Cause.ORDER: _about_order,
-}
 
 
 def change(scene: Scene, difference: Difference) -> str:
