@@ -110,6 +110,12 @@ _REASON = "test_misbehaviour.py::test_the_reason_of_a_silence_is_told"
 _MISBEHAVIOUR = "test_misbehaviour.py::test_a_misbehaviour_is_told_truthfully_and_costs_one_request"
 
 
+_SAID = "test_it_is_said_as_a_person_would_say_it"
+_APART = "test_several_differences_are_told_apart"
+_CONFIRMED = "test_what_the_matcher_does_not_confirm_is_not_claimed"
+_BOUNDED = "test_hostile_texts_cost_a_bounded_number_of_states"
+
+
 def _met(*cases: str) -> tuple[str, ...]:
     return tuple(f"{_MISBEHAVIOUR}[{case}]" for case in cases)
 
@@ -714,6 +720,45 @@ MATCHER = (
         '_LINE_END.sub("\\n", text) if "\\r" in text else text',
         "text",
         file="templates/syntax.py",
+    ),
+    *(
+        Mutant(
+            f"explanations: {name}",
+            f"templates/explain/{file}",
+            old,
+            new,
+            (f"test_template_explanations.py::{test}",),
+        )
+        for name, file, old, new, test in (
+            ("a name is as good as a word", "costs.py", "STRANGE = 8", "STRANGE = 0", _SAID),
+            (
+                "a word exchanged costs two",
+                "costs.py",
+                "EXCHANGED = {Sort.WORD: 10",
+                "EXCHANGED = {Sort.WORD: 30",
+                _SAID,
+            ),
+            ("values take in the next word", "costs.py", "NEXT_WORD = 8", "NEXT_WORD = 0", _SAID),
+            ("an empty value is free", "costs.py", "EMPTY = 10", "EMPTY = 0", _SAID),
+            ("case costs a word", "costs.py", "OVERLOOKED = 2", "OVERLOOKED = 30", _SAID),
+            ("another order is never told", "account.py", "ORDER = 12", "ORDER = 1200", _SAID),
+            (
+                "what is not needed is told",
+                "account.py",
+                "            needed = fewer\n",
+                "            pass\n",
+                _APART,
+            ),
+            (
+                "the matcher is not asked",
+                "account.py",
+                "if claim and scene.matches_with(claim):",
+                "if claim:",
+                _BOUNDED,
+            ),
+            ("no end of states", "alignment.py", "len(done) < most", "len(done) < 2 * most", _BOUNDED),
+            ("the dearest first", "alignment.py", "(cost + self.ahead[state[0]],", "(-cost,", _SAID),
+        )
     ),
 )
 

@@ -1,12 +1,16 @@
 """Every mismatch is explained as a person would explain it, and mended by the change that is suggested."""
 
 from itertools import accumulate
+from typing import Any
 
 import pytest
 
+from exosms.templates.explain import account, alignment
+from exosms.templates.explain.difference import Difference
 from exosms.templates.explain.explain import Explanation, explain, mend
+from exosms.templates.fold import Cause
 from exosms.templates.match import Match, match
-from exosms.templates.syntax import parse
+from exosms.templates.syntax import parse, render
 
 OTP = "Dear {#var#}, your OTP is {#var#}. Do not share it with anyone. - Acme"
 BILL = "Rs. {#numeric#} is due on {#alphanumeric#}. Pay at {#url#} - Acme"
@@ -426,6 +430,18 @@ SAID = [
         "Dear Asha, your order 17 has been shipped. It will arrive on 5 May. Thank you! - Acme",
     ),
     (
+        "Thanks for shopping at {#var#}.",
+        "Thanks for shopping Big Bazaar.",
+        ['"at" is missing between "shopping" and "Big".'],
+        "Thanks for shopping at Big Bazaar.",
+    ),
+    (
+        "Enter {#var#} to verify.",
+        "Code to verify.",
+        ['"Enter" is missing at the beginning, before "Code".'],
+        "Enter Code to verify.",
+    ),
+    (
         "Hello {#var#} {#var#}.",
         "Hello Asha.",
         ['Variable 2 ({#var#}) has no value between "Asha" and ".".'],
@@ -463,3 +479,55 @@ def test_it_is_said_as_a_person_would_say_it(registered: str, body: str, said: l
     assert [problem.explanation for problem in problems] == said
     assert mended is None or mend(body, problems) == mended
     assert (mended is None) is any(problem.replacement is None for problem in problems)
+
+
+def states(monkeypatch: pytest.MonkeyPatch, registered: str, body: str) -> int:
+    """The states that an explanation looks at, over all alignments that it tries; the same on every machine."""
+    looked_at = 0
+
+    def counted(*texts: Any, **bounds: Any) -> alignment.Alignment:
+        nonlocal looked_at
+        found = alignment.align(*texts, **bounds)
+        looked_at += found.states
+        return found
+
+    monkeypatch.setattr(account, "align", counted)
+    template = parse(registered)
+    problems = explain(template, body)
+    assert problems
+    if all(problem.replacement is not None for problem in problems):
+        assert isinstance(match(template, mend(body, problems)), Match)
+    return looked_at
+
+
+@pytest.mark.parametrize("marker", ["{#var#}", "{#num#}", "{#url#}", "{#cbn#}", "{#email#}", "%s", "%d"])
+@pytest.mark.parametrize(
+    ("between", "filling"),
+    [(" ", "a "), ("a1", "a@a."), (" ", "www.a "), (". ", ". a"), (" a ", "ab cd "), ("", "x\n")],
+)
+def test_hostile_texts_cost_a_bounded_number_of_states(
+    monkeypatch: pytest.MonkeyPatch, marker: str, between: str, filling: str
+) -> None:
+    registered = between.join([marker] * 30) + "!"
+    assert states(monkeypatch, registered, (filling * 2000)[:2000]) <= alignment.MOST_STATES
+
+
+PARAGRAPH = "Dear {#var#}, your parcel number %s has reached our office at {#var#}. It will be kept until {#var#}. "
+LONG = "".join(PARAGRAPH.replace("%s", f"{number} of ten") for number in range(10)) + "- Acme"
+
+
+def test_a_long_text_with_thirty_variables_costs_few_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = render(parse(LONG), ["Asha", "Pune Camp", "5 May"] * 10)
+    slips = (
+        body.replace("parcel number 3", "parcels number 3").replace("7 of ten has", "7 of ten").replace("- ", "– ")
+    )
+    assert 800 < len(body) < 2000
+    assert states(monkeypatch, LONG, slips) < 4000
+
+
+def test_what_the_matcher_does_not_confirm_is_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = Difference(Cause.SPACE, wanted=(0, 0), seen=(0, 0), replacement=" ")
+    monkeypatch.setattr(account, "differences", lambda *_: [claim])
+    (problem,) = explain(parse("Hi {#var#}!"), "Hi Asha")
+    assert (problem.cause, problem.found, problem.expected) == (Cause.WORDING, "Hi Asha", "Hi {#var#}!")
+    assert problem.replacement is None

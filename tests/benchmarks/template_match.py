@@ -3,15 +3,23 @@
 Run it with ``python tests/benchmarks/template_match.py``.
 """
 
+import random
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 from exosms.templates.explain.explain import explain
 from exosms.templates.match import match
 from exosms.templates.search import Index
 from exosms.templates.syntax import parse
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from registered_texts import SEEN
+from slips import make
 
 MARKERS = ["{#var#}", "{#num#}", "{#alp#}", "{#url#}", "{#cbn#}", "{#email#}", "%s", "%d"]
 BETWEEN = ["", " ", "a", "1", "a1", "www."]
@@ -29,7 +37,9 @@ def milliseconds(function: Callable[[], object], *, rounds: int = 5) -> float:
 
 
 def adversaries() -> None:
-    print("2000 characters against many markers: the slowest of every separator and filling, in ms (goal: 50)")
+    print(
+        "2000 characters against many markers: the slowest of every separator and filling, in ms (goal: 50 and 500)"
+    )
     print(f"{'marker':10} {'30':>15} {'60':>15} {'100':>15}   match/explain")
     for marker in MARKERS:
         cells = []
@@ -61,6 +71,16 @@ def thousand() -> None:
         print(f"ratio {thousandfold / single:.2f}; building {built:.1f}, naming the nearest {missed:.1f}")
 
 
+def slips() -> None:
+    print("\nexplaining slips in texts as they are registered, in ms (goal: 50)")
+    rng = random.Random(7)
+    for count in (1, 2, 4):
+        cases = [make(rng, SEEN, count) for _ in range(200)]
+        taken = [milliseconds(partial(explain, parse(case.registered), case.body), rounds=2) for case in cases]
+        print(f"{count} at once: usual {sorted(taken)[100]:.2f}, slowest {max(taken):.1f}")
+
+
 if __name__ == "__main__":
+    slips()
     adversaries()
     thousand()

@@ -115,7 +115,7 @@ class _Part(NamedTuple):
     def is_wrong(self) -> bool:
         """Whether the fixed text differs, or a value is not there at all."""
         if self.variable is not None:
-            return not self.found or len(self.fixed) > 1
+            return not self.found
         return "".join(each.text for each in self.fixed) != "".join(each.text for each in self.found)
 
     @property
@@ -170,7 +170,7 @@ def _of_run(scene: Scene, run: Sequence[_Part], behind: _Part | None) -> Iterato
         return
     whole = reduce(_Part.with_next, run)
     cause = None if whole.variable else _cause(scene, whole)
-    if not whole.is_wrong:
+    if whole.variable is None and not whole.is_wrong:
         return
     if cause not in {None, Cause.WORDING}:
         yield _of_part(scene, whole, behind)
