@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import xlwt
 from conftest import Result, Shell
 from faulty import FaultyExotel
-from workbooks import ods, ods_row, ods_text, sheet_of, written, xlsx
+from workbooks import ods, ods_row, ods_text, saved, sheet_of, written, xlsx
 
 ACCOUNT = {
     "EXOTEL_ACCOUNT_SID": "acme1",
@@ -121,7 +122,18 @@ def test_a_template_and_a_column_of_texts_have_no_damaged_cells_either(exosms: S
         assert FORMULA in result.stderr
 
 
+def old_error() -> bytes:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("A")
+    for column, name in enumerate(("to", "name")):
+        sheet.write(0, column, name)
+    sheet.write(1, 0, 9876543210)
+    sheet.row(1).set_cell_error(1, 0x2A)
+    return saved(book)
+
+
 ERROR_CELLS = {
+    "XLS": old_error(),
     "XLSX": xlsx(
         sheet_of(
             '<row r="1"><c t="str"><v>to</v></c><c t="str"><v>name</v></c></row>'

@@ -1,23 +1,41 @@
 """A sheet is read as people see it, and whatever a workbook holds, it is read or refused within bounds."""
 
 import datetime as dt
+import io
 import json
 import os
 import select
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import xlwt
 from openpyxl import Workbook
-from workbooks import inline, ods, ods_gap, ods_row, ods_text, old, packed, saved, sheet_of, written, xlsx
+from workbooks import (
+    BOOK,
+    RELATIONS,
+    inline,
+    ods,
+    ods_gap,
+    ods_row,
+    ods_text,
+    old,
+    packed,
+    saved,
+    sheet_of,
+    written,
+    xlsx,
+)
 
 from exosms.errors import ExitCode, InputError
 from exosms.tables import sheet as sheets
 from exosms.tables import workbook, workbook_archive
 from exosms.tables.damaged_numbers import Damage, damage
 from exosms.tables.workbook import is_workbook, open_sheet
+from exosms.tables.xlsx import Xlsx
 
 Cells = list[tuple[int, list[str]]]
 
@@ -102,6 +120,31 @@ def test_a_formula_is_its_stored_value_and_an_error_is_its_text() -> None:
     assert read(xlsx(sheet_of(row))) == [(1, ["2", "Asha", "#DIV/0!", "#N/A"]), (2, ['a t="e" b <c t="e">'])]
 
 
+def old_with_errors(*, rows: int) -> bytes:
+    book = xlwt.Workbook()
+    sheet, other = book.add_sheet("A"), book.add_sheet("B")
+    other.row(0).set_cell_error(0, 0x17)
+    for row in range(2, rows):
+        sheet.write(row, 1, f"Customer {row}")
+    for column, code in enumerate((0x00, 0x07, 0x0F, 0x17, 0x1D, 0x24, 0x2A), start=1):
+        sheet.row(rows).set_cell_error(column, code)
+    sheet.write(rows + 1, 2, True)
+    sheet.write(rows + 2, 1, xlwt.Formula("1/0"))
+    return saved(book).replace(b"\x03\0\0\0\0\0\xff\xff", b"\x02\0\x07\0\0\0\xff\xff")
+
+
+@pytest.mark.parametrize("rows", [3, 5000])
+def test_an_error_of_an_old_workbook_is_its_text(rows: int) -> None:
+    content = old_with_errors(rows=rows)
+    *_, customer, errors, truth, formula = in_process(content)
+    assert customer == (rows, [f"Customer {rows - 1}"], "t")
+    every = ["#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"]
+    assert errors == (rows + 1, every, "t" * 7)
+    assert truth == (rows + 2, ["", "TRUE"], "tb")
+    assert formula == (rows + 3, ["#DIV/0!"], "t")
+    assert in_process(content, 1) == [(1, ["#REF!"], "t")]
+
+
 @pytest.mark.parametrize("number", [2**53 + 2, 10**16, 1107160000000012345, 1.10716e18, -(2.0**60), 1e300])
 def test_a_number_that_was_rounded_can_be_told(number: float) -> None:
     row = sheet_of(f'<row r="1"><c r="A1"><v>{number}</v></c></row>')
@@ -122,6 +165,23 @@ def test_rows_have_the_numbers_that_the_spreadsheet_shows() -> None:
         (4, ["to", "", "body"]),
         (6, ["1", "1", "a"]),
     ]
+
+
+def test_parts_that_are_not_read_may_hold_anything() -> None:
+    content = xlsx(sheet_of(f'<row r="1">{inline("A1", "Asha")}</row>'), b"<sst/>")
+    for name in ("customXml/item1.xml", "docProps/app.xml"):
+        stream = io.BytesIO(content)
+        with zipfile.ZipFile(stream, "a") as archive:
+            archive.writestr(name, '<a r="XFD1048577"/>'.encode("utf-16"))
+        assert in_process(stream.getvalue()) == [(1, ["Asha"], "t")]
+
+
+def test_a_workbook_may_stand_at_the_root_of_its_archive() -> None:
+    """As the smallest ones do; what calamine can make of them is another matter."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    root = f'<R><Relationship Id="x" Target="/workbook.xml" Type="{office}/officeDocument"/></R>'.encode()
+    content = packed(**{"_rels/.rels": root, "_rels/workbook.xml.rels": RELATIONS, "workbook.xml": BOOK})
+    assert Xlsx(workbook_archive.Archive(content)).sheets() == ["S"]
 
 
 def test_a_sheet_of_rows_without_cells_is_empty() -> None:

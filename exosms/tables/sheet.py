@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exosms.tables import ods, xlsx
+from exosms.tables import ods, xls, xlsx
 from exosms.tables.records import Kind
 from exosms.tables.workbook_archive import (
     NO_WORKBOOK,
@@ -48,7 +48,7 @@ def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterato
         names = package.sheets()
         place = _place(names, sheet)
         prepared = package.prepared(place)
-        return names, _rows(_opened(prepared.content).get_sheet_by_index(place), prepared.rows)
+        return names, _rows(_opened(prepared.content).get_sheet_by_index(place), prepared)
     except PasswordError as error:
         raise PasswordNeededError from error
     # NotImplementedError is zipfile's word for a compression that it does not know, OSError calamine's for a bad XLS.
@@ -79,8 +79,8 @@ class _Legacy:
     def sheets(self) -> Sequence[str]:
         return _opened(self._content).sheet_names
 
-    def prepared(self, sheet: int) -> Prepared:  # noqa: ARG002  # all of them
-        return Prepared(self._content)
+    def prepared(self, sheet: int) -> Prepared:
+        return Prepared(self._content, errors=xls.errors_in(self._content, sheet))
 
 
 def _opened(content: bytes) -> "CalamineWorkbook":
@@ -100,11 +100,17 @@ def _place(names: Sequence[str], sheet: int | str) -> int:
     raise WorkbookError("it has no sheets")
 
 
-def _rows(sheet: "CalamineSheet", numbers: Sequence[int] | None) -> Iterator[SheetRow]:
+def _rows(sheet: "CalamineSheet", prepared: Prepared) -> Iterator[SheetRow]:
     if sheet.start is None:  # an empty sheet, of which calamine yields no rows but panics
         return
     rows: Iterator[list[Any]] = sheet.iter_rows()
+    numbers = prepared.rows
     for place, row in enumerate(rows):
+        for column, error in prepared.errors.get(place, {}).items():
+            at = column - sheet.start[1]
+            if not 0 <= at < len(row):
+                raise WorkbookError("an error stands outside of its sheet")
+            row[at] = error
         while row and (row[-1] == "" or (type(row[-1]) is str and row[-1].isspace())):
             row.pop()
         if row:

@@ -45,6 +45,8 @@ class Prepared(NamedTuple):
     content: bytes
     rows: Sequence[int] | None = None
     """The true places, from 0, of the rows that are left; None where all stand in their places."""
+    errors: Mapping[int, Mapping[int, str]] = {}
+    """What calamine reads as empty, by row and column from 0."""
 
 
 class Archive:
@@ -101,6 +103,8 @@ class Archive:
 
 def is_read(part: str) -> bool:
     """Whether calamine may look at a part."""
+    if part.startswith(("customXml/", "docProps/")):  # which may be in UTF-16
+        return False
     return part.endswith((".xml", ".rels")) or part == "mimetype"
 
 

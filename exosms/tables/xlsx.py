@@ -66,9 +66,11 @@ class Xlsx:
         if not book.endswith(".xml"):
             raise WorkbookError("it is an XLSB workbook" if book.endswith(".bin") else NO_WORKBOOK)
         folder, name = posixpath.split(posixpath.join("/", book))
-        relations = _attributes(self._archive.part(f"{folder}/_rels/{name}.rels"[1:]), "Relationship")
+        relations = _attributes(
+            self._archive.part(posixpath.join(folder, "_rels", f"{name}.rels")[1:]), "Relationship"
+        )
         targets = {each.get("Id"): posixpath.join(folder, each.get("Target", "")) for each in relations}
-        tabs = _attributes(self._archive.part(f"{folder}/{name}"[1:]), "sheet")
+        tabs = _attributes(self._archive.part(posixpath.join(folder, name)[1:]), "sheet")
         return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
 
     def _extent(self, part: str) -> tuple[bool, int, int]:

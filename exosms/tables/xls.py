@@ -1,0 +1,113 @@
+"""The cells of an XLS workbook that hold an error, which calamine reads as empty ([MS-CFB] 2, [MS-XLS] 2.4)."""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+
+from exosms.tables.workbook_archive import WorkbookError
+
+_STREAMS = "workbook", "book"
+"""Whatever their case; some files have both, for programs of two ages."""
+_DIRECTORY_ENTRY = 128
+_SMALL = 4096
+"""Bytes from which a stream stands in sectors of its own."""
+_FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
+_ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+}
+
+
+def errors_in(content: bytes, sheet: int) -> Mapping[int, Mapping[int, str]]:
+    """Return the errors of one sheet by row and column, all from 0; raises WorkbookError for no such workbook."""
+    try:
+        stream = _workbook_stream(content)
+        starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(stream, 0) if kind == _SHEET]
+        found: dict[int, dict[int, str]] = {}
+        for row, column, code in _error_cells(stream, starts[sheet]):
+            found.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
+    except WorkbookError:
+        raise
+    except (struct.error, LookupError, ValueError) as error:
+        raise WorkbookError("its parts do not fit together") from error
+    return found
+
+
+def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    for kind, body in _records(stream, start):
+        if kind == _BOOL_OR_ERROR and body[7]:
+            yield (*struct.unpack_from("<HH", body), body[6])
+        elif kind == _FORMULA and body[6] == 2 and body[12:14] == b"\xff\xff":
+            yield (*struct.unpack_from("<HH", body), body[8])
+
+
+def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of the part that begins there, without those of parts in it, such as charts."""
+    depth = 0
+    while start < len(stream):
+        kind, size = struct.unpack_from("<HH", stream, start)
+        start += 4
+        depth += (kind == _BEGIN) - (kind == _END)
+        if depth == 0:
+            return
+        if depth == 1:
+            yield kind, stream[start : start + size]
+        start += size
+
+
+def _workbook_stream(content: bytes) -> bytes:
+    """Return the stream of the workbook from a compound file."""
+    (shift,) = struct.unpack_from("<H", content, 30)
+    first_directory, _, _, first_small_table = struct.unpack_from("<4I", content, 48)
+    size = 1 << min(max(shift, 9), 16)
+    sectors = [content[at : at + size] for at in range(size, len(content), size)]
+    table = _numbers(sectors[number] for number in _table_sectors(content, sectors))
+    directory = b"".join(_chain(sectors, table, first_directory))
+    entries = [_entry(directory, at) for at in range(0, len(directory), _DIRECTORY_ENTRY)]
+    named = (entry for stream in _STREAMS for entry in entries if entry[0].lower() == stream)
+    for _, start, length in named:
+        if length >= _SMALL:
+            return b"".join(_chain(sectors, table, start))[:length]
+        root = b"".join(_chain(sectors, table, entries[0][1]))
+        small = [root[at : at + 64] for at in range(0, len(root), 64)]
+        return b"".join(_chain(small, _numbers(_chain(sectors, table, first_small_table)), start))[:length]
+    raise WorkbookError("it has no part with sheets")
+
+
+def _entry(directory: bytes, at: int) -> tuple[str, int, int]:
+    """Return name, first sector and length of what a directory names."""
+    (name_length,) = struct.unpack_from("<H", directory, at + 64)
+    name = directory[at : at + max(name_length - 2, 0)].decode("utf-16-le", "replace")
+    return name, *struct.unpack_from("<II", directory, at + 116)
+
+
+def _table_sectors(content: bytes, sectors: Sequence[bytes]) -> Iterator[int]:
+    """Yield the numbers of the sectors that hold the allocation table."""
+    numbers = [*struct.unpack_from("<109I", content, 76)]
+    (following,) = struct.unpack_from("<I", content, 68)
+    for _ in sectors:
+        if following >= len(sectors):
+            break
+        *more, following = _numbers([sectors[following]])
+        numbers += more
+    yield from (number for number in numbers if number < len(sectors))
+
+
+def _numbers(sectors: "Iterator[bytes] | Sequence[bytes]") -> Sequence[int]:
+    together = b"".join(sectors)
+    return struct.unpack(f"<{len(together) // 4}I", together[: len(together) // 4 * 4])
+
+
+def _chain(sectors: Sequence[bytes], table: Sequence[int], start: int) -> Iterator[bytes]:
+    """Yield the sectors of a stream; raises WorkbookError for one without an end."""
+    for _ in sectors:
+        if start >= len(sectors):
+            return
+        yield sectors[start]
+        start = table[start]
+    if start < len(sectors):
+        raise WorkbookError("a part of it has no end")
