@@ -304,6 +304,17 @@ def test_what_a_person_says_about_the_file_counts(
     assert agree(read(file, **options), expected)
 
 
+@pytest.mark.parametrize("country", ["IN", "DE", "US", "SG"])
+def test_a_year_is_the_name_of_a_column_in_any_country(tmp_path: Path, country: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"to,2026,17,123456\n1,a,b,c\n")
+    with open_table(file, country=country) as sheet:
+        assert sheet.headers == ("to", "2026", "17", "123456")
+    file.write_bytes(b"+14155552671,17\n")
+    with pytest.raises(InputError, match="the first line is data"), open_table(file, country=country):
+        pass
+
+
 @pytest.mark.parametrize(("source", "words"), [("nosuch.csv", "No such file"), (".", "directory")])
 def test_a_path_that_is_no_file_is_named(tmp_path: Path, source: str, words: str) -> None:
     path = tmp_path / source

@@ -19,6 +19,9 @@ from exosms.tables.workbook import SheetRecords
 _MOST_SHEETS = 20
 """Names in a warning."""
 
+_FEWEST_DIGITS = 7
+"""Of a phone number in the first line; fewer are possible in some countries, and a name such as ``2026``."""
+
 
 class Row(NamedTuple):
     """One record; its cells by folded header, exactly as they are."""
@@ -240,6 +243,8 @@ def fold(header: str) -> str:
 def _refuse_numbers(name: str, headers: Sequence[str], country: str) -> None:
     """Raise InputError for a first line that is a recipient's, who would be passed over."""
     for header in headers:
+        if sum(map(str.isdecimal, header)) < _FEWEST_DIGITS and damage(header.strip()) is None:
+            continue
         if phone.is_number(header, country=country) or damage(header.strip()) is Damage.EXPONENT:
             raise InputError(
                 f"{name}: the first line is data, not the names of the columns: {shown(header)!r} is a phone number",
