@@ -311,7 +311,7 @@ class Staging:
     def texted_otherwise(self, since: float, now: float, *, account: str) -> int:
         """Count the people whom an earlier run sent a text, or may have, that this file does not have for them."""
         row = self._one(
-            "SELECT count(*) FROM (SELECT DISTINCT recipient FROM temp.staged WHERE state = 'waiting') s WHERE EXISTS"
+            "SELECT count(DISTINCT s.recipient) FROM temp.staged s WHERE s.state = 'waiting' AND EXISTS"
             " (SELECT 1 FROM main.rows r JOIN main.runs u ON u.id = r.run WHERE r.recipient = s.recipient"
             f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND NOT EXISTS (SELECT 1 FROM temp.staged t"
             " WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint))",
