@@ -511,6 +511,27 @@ LEDGER = (
         ("test_ledger_runs.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),
     ),
     Mutant(
+        "what may have been sent is called sent",
+        "ledger/staging.py",
+        "max(iif(r.state = 'accepted', u.name, NULL)) AS sent",
+        "max(u.name) AS sent",
+        ("test_bulk.py::test_unknown_ones_are_never_sent_by_skip",),
+    ),
+    Mutant(
+        "people of other accounts got another text",
+        "ledger/staging.py",
+        "u.account = ? AND",
+        "? <> '' AND",
+        ("test_preview.py::test_another_account_is_no_earlier_run",),
+    ),
+    Mutant(
+        "any file is the run's",
+        "bulk/original_rows.py",
+        "if found != run.terms.content:",
+        "if not found:",
+        ("test_original_rows.py::test_another_file_than_the_runs_is_refused",),
+    ),
+    Mutant(
         "two processes have one run",
         "ledger/runs.py",
         "if holder not in {None, owner}:",
