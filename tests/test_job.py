@@ -372,6 +372,16 @@ def test_nothing_of_the_job_is_left_while_the_text_is_on_its_way(exosms: Shell, 
     assert (process.returncode, len(served.texts)) == (3, 1)
 
 
+def test_what_fetches_the_token_holds_no_signals_back(exosms: Shell, served: Sandbox, tmp_path: Path) -> None:
+    config, seen = tmp_path / "config.toml", tmp_path / "seen"
+    account = 'account_sid = "acme1"\napi_key = "key"\nfrom = "ACMEIN"\n'
+    command = f'["sh", "-c", "grep SigBlk /proc/self/status >> {seen}; echo token"]'
+    config.write_text(f'[profiles.p]\nbase_url = "{served.url}"\n{account}token_command = {command}\n')
+    config.chmod(0o600)
+    assert job(exosms, "--config", str(config), "-p", "p", "--", "false") == Result(1, "", "")
+    assert (seen.read_text().split(), len(served.texts)) == (["SigBlk:", "0" * 16], 1)
+
+
 # Terminals and shells.
 
 

@@ -3,9 +3,7 @@
 Its exit code is ours, whatever becomes of the text: nothing that fails here may stand in its way.
 """
 
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -189,13 +187,14 @@ def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out
     One signal more than the command got stops nothing, since it was most likely meant for that.
     """
     from exosms.cli.send import receipts_of
+    from exosms.job.child import signals_released
 
     settings, interrupts = found.settings, Interrupts(spare=1)
     if settings is None:
         raise AssertionError("there are no messages without settings")
     missed: dict[str, str] = {}
     left = [message.to for message in found.messages]
-    with interrupts.installed(), _interruptible():
+    with interrupts.installed(), signals_released():
         try:
             receipts = receipts_of(found.messages, about, settings, _options(about, account), out, interrupts)
             for receipt in receipts:
@@ -209,16 +208,6 @@ def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out
         except Interrupted as interrupted:
             missed |= dict.fromkeys(left, interrupted.message)
     return missed
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let go of the signals with which a person ends a command, and hold them again afterwards."""
-    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _why_not(receipt: "Receipt") -> str:

@@ -44,6 +44,23 @@ def signals_held() -> Iterator[SignalSet]:
             signal.signal(signal.SIGCHLD, on_end)
 
 
+@contextmanager
+def signals_released() -> Iterator[None]:
+    """Let go of them for what is left to do once the command has ended: what is started now, holds nothing back.
+
+    A closed terminal and a second SIGQUIT meant the command, and end nothing any more.
+    """
+    deaf = [signum for signum in (signal.SIGHUP, signal.SIGQUIT) if signal.getsignal(signum) is not signal.SIG_IGN]
+    before = {signum: signal.signal(signum, lambda *_: None) for signum in deaf}
+    held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (*_PASSED_ON, signal.SIGCHLD))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
 def run(argv: Sequence[str], mask: SignalSet) -> Ending:
     """Run a command to its end; the signals must be held, and ``mask`` is the one that the command starts with."""
     began = time.monotonic()
