@@ -17,6 +17,7 @@ from exosms.ledger.day_parts import count_parts
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.ledger.migrations import MIGRATIONS
+from exosms.ledger.unknown import UnknownMessages, resolve_key
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate
 
@@ -97,6 +98,25 @@ def test_no_text_comes_to_disk(ledger: Ledger, tmp_path: Path) -> None:
     assert all(b"secret text" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+def test_a_claim_keeps_a_fingerprint_of_the_text_and_the_moment_of_its_last_attempt(
+    ledger: Ledger, clock: Clock
+) -> None:
+    first = claim(ledger)
+    claim(ledger, MESSAGE._replace(body="another text"))
+    clock.now += 30
+    ledger.wait_for_retry(first)
+    ledger.claim_again(first)
+    clock.now += 90
+    ledger.settle(first, UNKNOWN)
+    (other, one) = UnknownMessages(ledger, ACCOUNT).owners(MESSAGE.to)[::-1]
+    fingerprints = UnknownMessages(ledger, ACCOUNT).fingerprints
+    assert one.fingerprint == fingerprints.of_message(MESSAGE)
+    assert other.fingerprint not in {None, one.fingerprint}
+    assert (one.since, one.until, one.is_unknown) == (clock.now - 90, clock.now - 90, True)
+    assert (other.since, other.is_unknown) == (clock.now - 120, False)
+    assert UnknownMessages(ledger, "other").owners(MESSAGE.to) == []
+
+
 def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Ledger, clock: Clock) -> None:
     def used(*, to: str = MESSAGE.to, account: str = ACCOUNT, within: float | None = KEY.within) -> State | None:
         entry = ledger.used(KEY._replace(within=within), recipient=to, account=account)
@@ -154,7 +174,7 @@ def test_the_owner_of_a_claim_names_no_other_file(ledger: Ledger, tmp_path: Path
     claim(ledger, once=KEY)
     with ledger.database.transaction() as connection:
         connection.execute("UPDATE messages SET owner = '../precious'")
-    assert ledger.resolve(KEY.key, outcome=Outcome.NOT_SENT) == 1  # so it was taken for dead
+    assert resolve_key(ledger, KEY.key, outcome=Outcome.NOT_SENT) == 1  # so it was taken for dead
     assert precious.exists()
 
 
@@ -187,11 +207,11 @@ def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, 
 def test_a_person_resolves_what_is_unknown(ledger: Ledger) -> None:
     unknown = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
     ledger.settle(claim(ledger, once=KEY), unknown)
-    assert ledger.resolve("backup", outcome=Outcome.NOT_SENT) == 1
+    assert resolve_key(ledger, "backup", outcome=Outcome.NOT_SENT) == 1
     assert ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT) is None
-    assert ledger.resolve("backup", outcome=Outcome.ACCEPTED) == 0
+    assert resolve_key(ledger, "backup", outcome=Outcome.ACCEPTED) == 0
     ledger.settle(claim(ledger, once=KEY), unknown)
-    assert ledger.resolve("backup", outcome=Outcome.ACCEPTED) == 1
+    assert resolve_key(ledger, "backup", outcome=Outcome.ACCEPTED) == 1
     used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)
     assert used is not None
     assert used.state is State.ACCEPTED
@@ -352,7 +372,7 @@ def test_the_rows_of_an_older_ledger_stay_what_they_were(tmp_path: Path) -> None
             "INSERT INTO runs VALUES (?, ?, '', '', '', x'', '', '', 0, 1, 20)", [(1, "a"), (2, "b")]
         )
         connection.commit()
-        before = connection.execute("SELECT * FROM rows ORDER BY number").fetchall()
+        before = connection.execute("SELECT *, NULL FROM rows ORDER BY number").fetchall()
     Ledger.open(tmp_path).close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM rows ORDER BY number").fetchall() == before

@@ -17,6 +17,7 @@ from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import RowMessage, Staging, reader_of_messages
+from exosms.ledger.unknown import resolve_rows
 from exosms.sms.message import (
     Encoding,
     Message,
@@ -195,7 +196,7 @@ def _answered(journal: Journal, run: Run, item: ClaimedRow) -> None:
 def _resolved(journal: Journal, run: Run, item: ClaimedRow) -> None:
     journal.settle(run, [(item, ACCEPTED, State.UNKNOWN)])
     journal._connection.execute("UPDATE runs SET updated_at = started_at")
-    assert journal.resolve(run, outcome=Outcome.ACCEPTED, row=None) == 1
+    assert resolve_rows(journal.ledger, run, outcome=Outcome.ACCEPTED) == 1
 
 
 @pytest.mark.parametrize("changed", [_answered, _resolved])

@@ -360,6 +360,17 @@ def test_a_person_resolves_what_is_unknown(mixed: Shell) -> None:
     assert (again.exit_code, again.stdout, again.stderr) == (0, "", "exosms: the run june has no unknown messages\n")
 
 
+def test_rows_are_resolved_by_their_numbers_and_all_others_stay(exosms: Shell) -> None:
+    bulk(exosms, "to,body\n" + "".join(f"+919876543210,text {number}\n" for number in range(7)))
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE rows SET state = 'unknown', sid = NULL")
+    result = exosms("runs", "resolve", "june", "--as", "accepted", "--row", "5, 2-3,3")
+    assert (result.exit_code, result.stdout) == (0, "3 messages of the run june: accepted\n")
+    assert [number for number, state in enumerate(states(exosms), 1) if state == "accepted"] == [2, 3, 5]
+    assert exosms("runs", "resolve", "june", "--as", "not_sent", "--row", "1-2").exit_code == 3
+    assert exosms("runs", "show", "june", "--json").json["counts"]["unknown"] == 4
+
+
 def test_what_is_resolved_as_not_sent_can_be_retried(mixed: Shell) -> None:
     result = mixed("runs", "resolve", "june", "--as", "not_sent", "--row", "3", "--json")
     assert result.json == {
@@ -390,6 +401,11 @@ def test_a_finished_run_answers_with_what_was_resolved_since(mixed: Shell) -> No
         (("june", "--as", "accepted", "--row", "1"), 3, "The run june has no unknown row 1"),
         (("june", "--as", "accepted", "--row", "9"), 3, "The run june has no unknown row 9"),
         (("june", "--as", "accepted", "--row", "9" * 30), 3, "The run june has no unknown row 999"),
+        (("june", "--as", "accepted", "--row", "3,1"), 3, "The run june has no unknown row 1; nothing was changed"),
+        (("june", "--as", "accepted", "--row", "3-4"), 3, "The run june has no unknown row 4"),
+        (("june", "--as", "accepted", "--row", "4-3"), 2, "'4-3' names no rows: write numbers and ranges"),
+        (("june", "--as", "accepted", "--row", "0"), 2, "'0' names no rows"),
+        (("june", "--as", "accepted", "--row", "3,"), 2, "'3,' names no rows"),
         (("--as", "accepted"), 2, "Give either a RUN or --once KEY"),
         (("june", "--once", "k", "--as", "accepted"), 2, "Give either a RUN or --once KEY"),
         (("--once", "k", "--as", "accepted", "--row", "1"), 2, "--row needs a RUN"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,29 +11,22 @@ import typer
 from exosms.bulk.request import RunOptions
 from exosms.cli import completion_values
 from exosms.cli import options as o
+from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.output.out import Out
 from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.messages import Ledger, State
-from exosms.ledger.runs import Journal, being_sent
+from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.suggest import did_you_mean
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.system.signals import Interrupts
-
-
-class _Decision(StrEnum):
-    """What a person may say about an unknown message."""
-
-    ACCEPTED = Outcome.ACCEPTED
-    NOT_SENT = Outcome.NOT_SENT
-
 
 _STATES = tuple(dict.fromkeys((*State, Outcome.SKIPPED, Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED)))
 
@@ -141,47 +133,6 @@ def retry(
     return _send(name, options, account, out, again=states)
 
 
-def resolve(
-    *,
-    decision: Annotated[_Decision, o.choice(_Decision, "--as", about="What happened to them, as you found out.")],
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", autocompletion=completion_values.runs, help="The run with the unknown rows."),
-    ] = None,
-    once: Annotated[
-        str | None,
-        o.option("--once", metavar="KEY", help="The once key of the unknown messages."),
-    ] = None,
-    row: Annotated[int | None, o.option("--row", metavar="N", min=1, help="Only this row of the run.")] = None,
-    out: o.Printer,
-) -> int:
-    """Say what happened to messages whose outcome is unknown.
-
-    Look for them in Exotel's dashboard first: after not_sent they can be sent again.
-
-    exosms runs resolve customers-20261123-1 --as accepted --row 17
-
-    exosms runs resolve --once backup-2026-11-23 --as not_sent
-    """
-    if (name is None) == (once is None):
-        raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
-    if row is not None and name is None:
-        raise UsageError("--row needs a RUN")
-    with _journal() as (journal, ledger):
-        if once is not None:
-            what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
-        else:
-            what, resolved = f"run {name}", _resolve_rows(journal, name or "", Outcome(decision), row)
-    if not (resolved or out.is_json):
-        out.tell(f"the {what} has no unknown messages")
-        return ExitCode.OK
-    about = {"once": once} if once else {"run": name}
-    out.done(
-        f"{counted(resolved, 'message')} of the {what}: {decision}", **about, **{"as": decision}, resolved=resolved
-    )
-    return ExitCode.OK
-
-
 def export(
     *,
     name: Name,
@@ -277,33 +228,6 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
         return failure(out, error, file=file, run=name, counts=counts)
 
 
-def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
-    from exosms.send.one import UNSETTLED, in_use
-
-    if not ledger.with_key(once):
-        raise InputError(
-            f"No message was sent with the once key {once!r} from this machine",
-            remedy="exosms log lists what was sent.",
-        )
-    resolved = ledger.resolve(once, outcome=outcome)
-    unsettled = [entry for entry in ledger.with_key(once) if entry.state in UNSETTLED]
-    if unsettled and not resolved:
-        raise in_use(once, unsettled[0])
-    return resolved
-
-
-def _resolve_rows(journal: Journal, name: str, outcome: Outcome, row: int | None) -> int:
-    run = run_of(journal, name)
-    resolved = journal.resolve(run, outcome=outcome, row=row)
-    if row is not None and not resolved:
-        raise InputError(
-            f"The run {name} has no unknown row {row}", remedy=f"exosms runs export {name} shows its rows."
-        )
-    if not resolved and run.owner is not None:
-        raise being_sent(run)
-    return resolved
-
-
 @contextmanager
 def _journal(out: Out | None = None, interrupts: "Interrupts | None" = None) -> Iterator[tuple[Journal, Ledger]]:
     with open_ledger(out, interrupts) as ledger:
@@ -317,7 +241,7 @@ command = group(
         "show": show,
         "resume": resume,
         "retry": retry,
-        "resolve": resolve,
+        "resolve": resolving.resolve,
         "export": export,
         "purge": purge,
     },

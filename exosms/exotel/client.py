@@ -13,6 +13,7 @@ from exosms.sms.message import Message, Outcome, Receipt, Retry
 
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
+    from exosms.exotel.message_content import MessageContent
 
 _Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
 
@@ -76,9 +77,24 @@ class Client:
 
         A Sid that does not exist is answered 200 without a message; source: Exotel's api/sms-details.
         """
+        return self._report(sid, self._ask(sid))
+
+    def content(self, sid: str) -> "tuple[DeliveryReport, MessageContent | None]":
+        """Ask as ``details`` does; return also what the message is, if Exotel says all of it."""
+        from exosms.exotel.message_content import content_about
+
+        reply = self._ask(sid)
+        report = self._report(sid, reply)
+        if isinstance(reply, NoAnswer) or report.delivery is None:
+            return report, None
+        return report, content_about(sid, reply.body)
+
+    def _ask(self, sid: str) -> Answer | NoAnswer:
+        return self._transport.exchange("GET", wire.details_path(self._account_sid, sid), b"")
+
+    def _report(self, sid: str, reply: Answer | NoAnswer) -> "DeliveryReport":
         from exosms.exotel import delivery_report
 
-        reply = self._transport.exchange("GET", wire.details_path(self._account_sid, sid), b"")
         if isinstance(reply, NoAnswer):
             return delivery_report.untold(sid, unanswered(reply))
         said = 200 <= reply.status < 300 or reply.status == 404

@@ -156,7 +156,7 @@ def read(body: bytes | None) -> list[Item]:
     It is as the server said it, and to be compared so; ``hidden`` returns what may be shown and kept.
     """
     try:
-        return _items(_parse(body or b""))
+        return _items(parsed(body))
     except RecursionError:  # nested beyond reason
         return []
 
@@ -303,8 +303,9 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 """What a reply may say beside its Sid, the field that each fills, and how it is read."""
 
 
-def _parse(body: bytes) -> Any:
-    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+def parsed(content: bytes | None) -> Any:
+    """Return an answer as lists, dictionaries and texts; None if it is neither JSON nor XML."""
+    body = (content or b"").removeprefix(b"\xef\xbb\xbf").strip()
     if body[:1] == b"<":
         return _parse_xml(body)
     import json

@@ -3,7 +3,7 @@
 The order that holds at every instant: a claim is committed before the first byte of its request leaves, the
 result is committed before it is shown. Whatever a process that died had in flight is unknown.
 
-Numbers, headers, Sids and outcomes are kept; texts, keys and tokens never come here.
+Numbers, headers, Sids, outcomes and fingerprints of texts are kept; texts, keys and tokens never come here.
 """
 
 import json
@@ -20,6 +20,7 @@ from exosms.errors import GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
+from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, cannot_be, corrects, first_since, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
@@ -161,10 +162,11 @@ class Ledger:
                 return used
             if within_limit is not None:
                 within_limit(parts_since_midnight(self.database, account) + message.segments)
+            fingerprints = Fingerprints.of(account, lasting_key(self._connection))
             cursor = self._connection.execute(
                 "INSERT INTO messages (account, profile, once_key, recipient, sender, template, segments, state,"
-                " owner, attempts, created_at, updated_at, expires_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 'in_flight', ?, 1, ?, ?, ?)",
+                " owner, attempts, created_at, updated_at, attempted_at, fingerprint, expires_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'in_flight', ?, 1, ?, ?, ?, ?, ?)",
                 (
                     account,
                     profile,
@@ -176,6 +178,8 @@ class Ledger:
                     self.database.me(),
                     now,
                     now,
+                    now,
+                    fingerprints.of_message(message),
                     now + once.within if once and once.within is not None else None,
                 ),
             )
@@ -189,8 +193,8 @@ class Ledger:
         """Record another attempt, before its first byte; raises LedgerError if others may have made one by now."""
         with self.database.transaction():
             claimed = self._connection.execute(
-                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, updated_at = ?"
-                " WHERE id = ? AND owner = ?",
+                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, attempted_at = ?1, updated_at = ?1"
+                " WHERE id = ?2 AND owner = ?3",
                 (self._clock(), entry_id, self.database.me()),
             ).rowcount
             if not claimed:
@@ -283,15 +287,6 @@ class Ledger:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
         with translated():
             return self._entries("WHERE once_key = ?", (once_key,))
-
-    def resolve(self, once_key: str, *, outcome: Outcome) -> int:
-        """Record a person's decision about the unknown messages of a once key; return how many there were."""
-        with reclaimed(self.database):
-            return self._connection.execute(
-                "UPDATE messages SET state = ?, error = 'resolved by hand', updated_at = ?"
-                " WHERE once_key = ? AND state = 'unknown'",
-                (str(outcome), self._clock(), once_key),
-            ).rowcount
 
     def purge(self, seconds: float) -> int:
         """Forget messages that were settled longer ago, with what became of them; return how many there were.

@@ -146,5 +146,12 @@ MIGRATIONS = (
     UPDATE runs SET updated_at =
       max(updated_at, coalesce((SELECT max(r.updated_at) FROM rows r WHERE r.run = runs.id), 0));
     """,
+    # By what a message is known again when its Sid turns up later; those of before have neither.
+    """
+    ALTER TABLE messages ADD COLUMN attempted_at REAL;
+    ALTER TABLE messages ADD COLUMN fingerprint INTEGER;
+    ALTER TABLE rows ADD COLUMN attempted_at REAL;
+    CREATE INDEX rows_unknown ON rows (run, number) WHERE state = 'unknown';
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

@@ -6,26 +6,25 @@ unknown.
 """
 
 import json
-import os
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms.errors import ExitCode, GuardError
+from exosms.errors import GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import count_parts
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, touch
+from exosms.ledger.fingerprints import lasting_key
 from exosms.ledger.messages import Ledger, State, taken_for_dead
 from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
-from exosms.sms.message import Outcome, Receipt
+from exosms.sms.message import Receipt
 from exosms.system.wording import alike
 
 _CHUNK = 1000
@@ -68,8 +67,7 @@ class Journal:
     def prepare(self) -> None:
         """Make sure that this installation has its key, before rows are laid out."""
         with self._database.transaction() as connection:
-            if connection.execute("SELECT 1 FROM installation").fetchone() is None:
-                connection.execute("INSERT INTO installation VALUES (?)", (os.urandom(32),))
+            lasting_key(connection)
 
     def begin(
         self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: RunTerms
@@ -264,8 +262,9 @@ class Journal:
             now = touch(self._database, run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
             connection.execute(
-                f"UPDATE rows SET state = 'in_flight', attempts = attempts + 1, updated_at = ? WHERE {numbers}",
-                (now, run.id, json.dumps([item.number for item in ours])),
+                "UPDATE rows SET state = 'in_flight', attempts = attempts + 1, attempted_at = ?, updated_at = ?"
+                f" WHERE {numbers}",
+                (now, now, run.id, json.dumps([item.number for item in ours])),
             )
             for state, rows in theirs.items():
                 connection.execute(
@@ -337,18 +336,6 @@ class Journal:
             ).rowcount
             if changed:
                 connection.execute("UPDATE runs SET exit_code = NULL WHERE id = ?", (run.id,))
-
-    def resolve(self, run: Run, *, outcome: Outcome, row: int | None) -> int:
-        """Record a person's decision about unknown rows, or one of them; return how many there were."""
-        with self._database.transaction() as connection:
-            exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
-            number = row and min(row, sys.maxsize)
-            now = touch(self._database, run.id)
-            return connection.execute(
-                "UPDATE rows SET state = ?, exit_code = ?, error = 'resolved by hand', text = iif(?, NULL, text),"
-                " updated_at = ? WHERE run = ? AND state = 'unknown' AND (? IS NULL OR number = ?)",
-                (str(outcome), int(exit_code), outcome is Outcome.ACCEPTED, now, run.id, number, number),
-            ).rowcount
 
     def deliveries(self, run: Run) -> Mapping[str, int]:
         """Return how many of a run's accepted rows ended how, as far as Exotel was asked."""

@@ -6,8 +6,6 @@ was sent before are found by SQL, since a set of a million texts would not fit t
 
 import hashlib
 import json
-import os
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple
 from exosms.errors import ExitCode
 from exosms.ledger.database import Database, translated
 from exosms.ledger.dead_processes import touch
+from exosms.ledger.fingerprints import Fingerprints, as_number, key_of
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, corrects, window
 from exosms.sms.message import OPTIONAL, Encoding, Message, MessageFields, envelope
 
@@ -136,11 +135,11 @@ class Staging:
         self._common = _optional(message_fields)
         self.content = b""
         """The digest of the file's cells, once it was read."""
-        key = _fingerprint_key(self._connection)
+        key = key_of(self._connection)
         with translated():
             self._connection.execute("DROP TABLE IF EXISTS temp.staged")
             self._connection.execute(_TABLE)
-        self._fingerprint = hashlib.blake2b(account.encode() + b"\0", key=key, digest_size=8)
+        self._fingerprints = Fingerprints.of(account, key)
         common = json.dumps(self._common)  # what the rows have in common, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
@@ -329,16 +328,14 @@ class Staging:
                 int(ExitCode.INPUT), error,
             )  # fmt: skip
         message = draft.message
-        hasher = self._fingerprint.copy()
         sender = message.fields.sender
-        hasher.update(f"{message.to}\0{sender}\0{message.body}".encode())
-        fingerprint = hasher.digest()
+        fingerprint = self._fingerprints.digest(message.to, sender, message.body)
         fields = self._fields(message)
         self._digest.update(fingerprint)
         if fields or message.encoding is not Encoding.PLAIN:
             self._digest.update(f"{message.encoding}{fields}\0".encode())
         return (
-            draft.number, draft.line, message.to, sender, int.from_bytes(fingerprint, "big", signed=True),
+            draft.number, draft.line, message.to, sender, as_number(fingerprint),
             message.segments, str(message.encoding), message.body, fields, _envelope(message), "waiting", 0, None,
         )  # fmt: skip
 
@@ -403,16 +400,4 @@ def _storable(text: str) -> str:
 
 def seal(database: Database, account: str, digest: bytes) -> str:
     """Return a file's digest with this installation's key, without which numbers cannot be guessed from it."""
-    return hashlib.blake2b(account.encode() + b"\0" + digest, key=_fingerprint_key(database.connection)).hexdigest()[
-        :32
-    ]
-
-
-def _fingerprint_key(connection: sqlite3.Connection) -> bytes:
-    """Return this installation's key, or one for this command alone where there is none yet.
-
-    A plain hash of a phone number is reversed in an hour; one with a key is not without the key.
-    """
-    with translated():
-        row = connection.execute("SELECT fingerprint_key FROM main.installation").fetchone()
-    return row[0] if row else os.urandom(32)
+    return hashlib.blake2b(account.encode() + b"\0" + digest, key=key_of(database.connection)).hexdigest()[:32]

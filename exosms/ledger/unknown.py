@@ -1,0 +1,213 @@
+"""Messages that may have been sent and have no Sid: which there are, and what settles them.
+
+A person's word settles them, or a Sid under which Exotel has just that message.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from exosms.errors import ExitCode
+from exosms.ledger.database import translated
+from exosms.ledger.dead_processes import reclaimed, touch
+from exosms.ledger.fingerprints import Fingerprints, key_of
+from exosms.ledger.messages import Ledger
+from exosms.ledger.runs import Run
+from exosms.sms.message import Outcome
+
+BY_HAND = "resolved by hand"
+ABSENT = "Exotel has no such message"
+"""Why a message is settled that was unknown. Such a word may be mistaken, so that the message has a Sid after all."""
+
+_SINGLY = """
+    SELECT id, NULL, NULL, NULL, account, profile, recipient, sender, fingerprint,
+      coalesce(attempted_at, created_at), coalesce(attempted_at, updated_at), state = 'unknown'
+    FROM messages WHERE account = :account AND {which}
+"""
+_IN_BULK = """
+    SELECT r.number, r.run, u.name, r.line, u.account, u.profile, r.recipient, r.sender, r.fingerprint,
+      coalesce(r.attempted_at, u.started_at), coalesce(r.attempted_at, r.updated_at), r.state = 'unknown'
+    FROM rows r JOIN runs u ON u.id = r.run WHERE u.account = :account AND {which}
+"""
+_MAY_HAVE_A_SID = (
+    "recipient = :recipient AND sid IS NULL AND"
+    f" (state IN ('unknown', 'in_flight', 'accepted') OR error IN ('{BY_HAND}', '{ABSENT}'))"
+)
+
+
+class Unsettled(NamedTuple):
+    """A message that may have been sent, and whose Sid is not known."""
+
+    id: int
+    """Of a single message; of a row its number."""
+    run_id: int | None
+    run: str | None
+    line: int | None
+    account: str
+    profile: str | None
+    recipient: str
+    sender: str
+    fingerprint: int | None
+    """None: it is older than the ledger's fingerprints, so that its text cannot be compared."""
+    since: float
+    until: float
+    """Between these moments, in seconds since the epoch, its last attempt began."""
+    is_unknown: bool
+    """False: a process is sending it, or a person said what became of it."""
+
+    @property
+    def row(self) -> int | None:
+        """The number of its row; None for a single message."""
+        return None if self.run is None else self.id
+
+
+class Rows(NamedTuple):
+    """The rows from one number to another, both included."""
+
+    first: int
+    last: int
+
+
+class NotUnknownError(Exception):
+    """A row of which somebody wants to say what became of it is not unknown, or not there."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(row)
+        self.row = row
+
+
+class KnownSid(NamedTuple):
+    """A Sid that Exotel gave to a message of this ledger, which was attempted at that moment."""
+
+    sid: str
+    attempted_at: float
+
+
+class UnknownMessages:
+    """The messages of one account that may have been sent."""
+
+    def __init__(self, ledger: Ledger, account: str) -> None:
+        self.account = account
+        self._database = ledger.database
+        self._connection = ledger.database.connection
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What tells whether two texts of this account are the same."""
+        return Fingerprints.of(self.account, key_of(self._connection))
+
+    def all(self) -> Sequence[Unsettled]:
+        """Return the unknown ones, single ones first, in the order in which they were sent."""
+        with reclaimed(self._database):
+            singly = self._find(_SINGLY, "state <> 'accepted' AND state = 'unknown' ORDER BY id", {})
+            in_bulk = self._find(_IN_BULK, "r.state = 'unknown' ORDER BY r.run, r.number", {})
+        return [*singly, *in_bulk]
+
+    def with_key(self, once_key: str) -> set[int]:
+        """Return which single messages were sent with a once key."""
+        with translated():
+            return {
+                number
+                for (number,) in self._connection.execute("SELECT id FROM messages WHERE once_key = ?", (once_key,))
+            }
+
+    def owners(self, recipient: str) -> Sequence[Unsettled]:
+        """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
+        values = {"recipient": recipient}
+        with translated():
+            return [*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(_IN_BULK, _MAY_HAVE_A_SID, values)]
+
+    def known(self, sids: Iterable[str]) -> Mapping[str, KnownSid]:
+        """Return those of the Sids that belong to messages of this ledger."""
+        with translated():
+            cursor = self._connection.execute(
+                "SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+                " JOIN messages ON account = ?2 AND sid = value UNION ALL"
+                " SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1) JOIN rows ON sid = value",
+                (json.dumps([*sids]), self.account),
+            )
+            return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Let what is read, decided and recorded within be one step, which no other process can come between."""
+        return self._database.transaction()
+
+    def accept(self, one: Unsettled, sid: str, status: str | None) -> None:
+        """Record the Sid under which Exotel has an unknown message, and Exotel's word for it."""
+        self._settle(one, Outcome.ACCEPTED, sid, status, None)
+
+    def call_absent(self, one: Unsettled) -> None:
+        """Record that Exotel has no such message."""
+        self._settle(one, Outcome.NOT_SENT, None, None, ABSENT)
+
+    def erase_texts(self) -> None:
+        """Overwrite the texts of what was accepted, which the log still has."""
+        self._database.erase_log()
+
+    def _settle(
+        self, one: Unsettled, outcome: Outcome, sid: str | None, status: str | None, error: str | None
+    ) -> None:
+        said = (str(outcome), sid, status, error)
+        with self._database.transaction() as connection:
+            if one.run_id is None:
+                connection.execute(
+                    "UPDATE messages SET state = ?, sid = ?, status = ?, error = ?, http_status = NULL, code = NULL,"
+                    " updated_at = ? WHERE id = ? AND state = 'unknown'",
+                    (*said, self._database.clock(), one.id),
+                )
+                return
+            exit_code = ExitCode.OK if sid else ExitCode.UNAVAILABLE
+            connection.execute(
+                "UPDATE rows SET state = ?, sid = ?, status = ?, error = ?, http_status = NULL, code = NULL,"
+                " exit_code = ?, text = iif(?, NULL, text), updated_at = ?"
+                " WHERE run = ? AND number = ? AND state = 'unknown'",
+                (*said, int(exit_code), sid is not None, touch(self._database, one.run_id), one.run_id, one.id),
+            )
+
+    def _find(self, source: str, which: str, values: Mapping[str, object]) -> list[Unsettled]:
+        found = self._connection.execute(source.format(which=which), {"account": self.account, **values})
+        return [*map(Unsettled._make, found)]
+
+
+def resolve_key(ledger: Ledger, once_key: str, *, outcome: Outcome) -> int:
+    """Record a person's decision about the unknown messages of a once key; return how many there were."""
+    with reclaimed(ledger.database) as connection:
+        return connection.execute(
+            "UPDATE messages SET state = ?, error = ?, updated_at = ? WHERE once_key = ? AND state = 'unknown'",
+            (str(outcome), BY_HAND, ledger.database.clock(), once_key),
+        ).rowcount
+
+
+def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[Rows] = ()) -> int:
+    """Record a person's decision about the unknown rows of a run, or some of them; return how many there were.
+
+    Raises NotUnknownError, and changes nothing, if one of those rows is not unknown.
+    """
+    with ledger.database.transaction() as connection:
+        unknown = unknown_rows(ledger, run, rows)
+        exit_code = ExitCode.OK if outcome is Outcome.ACCEPTED else ExitCode.UNAVAILABLE
+        return connection.execute(
+            "UPDATE rows SET state = ?, exit_code = ?, error = ?, text = iif(?, NULL, text), updated_at = ?"
+            " WHERE run = ? AND number IN (SELECT value FROM json_each(?))",
+            (
+                str(outcome), int(exit_code), BY_HAND, outcome is Outcome.ACCEPTED, touch(ledger.database, run.id),
+                run.id, json.dumps(unknown),
+            ),
+        ).rowcount  # fmt: skip
+
+
+def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows] = ()) -> Sequence[int]:
+    """Return a run's unknown rows, or those that are asked for; raises NotUnknownError for one that is not."""
+    with translated():
+        cursor = ledger.database.connection.execute(
+            "SELECT number FROM rows WHERE run = ? AND state = 'unknown' ORDER BY number", (run.id,)
+        )
+        unknown = [number for (number,) in cursor]
+    if not rows:
+        return unknown
+    found = set(unknown)
+    for first, last in rows:
+        if missing := next((number for number in range(first, last + 1) if number not in found), None):
+            raise NotUnknownError(missing)
+    return [number for number in unknown if any(first <= number <= last for first, last in rows)]
