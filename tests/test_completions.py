@@ -112,7 +112,7 @@ def test_bash_completes_commands_and_options(exosms: Shell, line: str, offered: 
     [
         ("exosms re", []),
         ("exosms r", ["runs"]),
-        ("exosms runs re", ["resume", "retry", "resolve"]),
+        ("exosms runs re", ["resume", "retry", "reconcile", "resolve"]),
         ("exosms send --region ", ["singapore", "mumbai", "sandbox"]),
         ("exosms send --region=mu", ["mumbai"]),
         ("exosms send -o j", ["json", "jsonl"]),

@@ -11,6 +11,7 @@ import typer
 from exosms.bulk.request import RunOptions
 from exosms.cli import completion_values
 from exosms.cli import options as o
+from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
@@ -241,6 +242,7 @@ command = group(
         "show": show,
         "resume": resume,
         "retry": retry,
+        "reconcile": reconciling.reconcile,
         "resolve": resolving.resolve,
         "export": export,
         "purge": purge,

@@ -1,6 +1,6 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exosms.errors import ExitCode
@@ -14,6 +14,7 @@ from exosms.sms.message import Message, Outcome, Receipt, Retry
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
     from exosms.exotel.message_content import MessageContent
+    from exosms.exotel.message_list import Page
 
 _Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
 
@@ -88,6 +89,33 @@ class Client:
         if isinstance(reply, NoAnswer) or report.delivery is None:
             return report, None
         return report, content_about(sid, reply.body)
+
+    def listed(self, since: float, until: float, *, host: str) -> "Iterator[Page | DeliveryReport]":
+        """Yield the pages of Exotel's list of the messages between two moments; a report says why there is none.
+
+        After a report that there was no answer it asks for the same page again. No other host is ever asked.
+        """
+        from exosms.exotel import delivery_report, message_list
+
+        path: str | None = message_list.list_path(self._account_sid, since, until)
+        seen: set[str] = set()
+        while path is not None and path not in seen:
+            limit = ANSWER_LIMIT + _REPLY_SIZE * message_list.PAGE
+            reply = self._transport.exchange("GET", path, b"", limit=limit)
+            if isinstance(reply, NoAnswer):
+                yield delivery_report.untold("", unanswered(reply))
+                continue
+            is_list = 200 <= reply.status < 300 and reply.body is not None
+            page = message_list.read_page(reply.body, host=host) if is_list else None
+            if page is not None:
+                yield page
+                seen.add(path)
+                path = page.next_path
+            elif 200 <= reply.status < 300:
+                yield delivery_report.missing("", http_status=reply.status)
+                return
+            else:
+                yield delivery_report.untold("", self._refused(reply, wire.read(reply.body)))
 
     def _ask(self, sid: str) -> Answer | NoAnswer:
         return self._transport.exchange("GET", wire.details_path(self._account_sid, sid), b"")

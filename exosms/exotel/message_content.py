@@ -49,7 +49,7 @@ def content_about(sid: str, body: bytes | None) -> MessageContent | None:
     to, sender, text = (node.get(name) for name in ("To", "From", "Body"))
     if not (isinstance(to, str) and isinstance(sender, str) and isinstance(text, str)):
         return None
-    return MessageContent(sid, wire.e164(to), sender.strip(), text, moment(node.get("DateCreated")))
+    return MessageContent(str(node["Sid"]), wire.e164(to), sender.strip(), text, moment(node.get("DateCreated")))
 
 
 def described(body: bytes | None) -> Iterator[dict[str, Any]]:

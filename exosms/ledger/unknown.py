@@ -4,7 +4,7 @@ A person's word settles them, or a Sid under which Exotel has just that message.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from exosms.errors import ExitCode
 from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed, touch
 from exosms.ledger.fingerprints import Fingerprints, key_of
-from exosms.ledger.messages import Ledger
+from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Run
 from exosms.sms.message import Outcome
 
@@ -22,12 +22,12 @@ ABSENT = "Exotel has no such message"
 
 _SINGLY = """
     SELECT id, NULL, NULL, NULL, account, profile, recipient, sender, fingerprint,
-      coalesce(attempted_at, created_at), coalesce(attempted_at, updated_at), state = 'unknown'
-    FROM messages WHERE account = :account AND {which}
+      coalesce(attempted_at, created_at), coalesce(attempted_at, updated_at), state, once_key
+    FROM messages WHERE +account = :account AND {which}
 """
 _IN_BULK = """
     SELECT r.number, r.run, u.name, r.line, u.account, u.profile, r.recipient, r.sender, r.fingerprint,
-      coalesce(r.attempted_at, u.started_at), coalesce(r.attempted_at, r.updated_at), r.state = 'unknown'
+      coalesce(r.attempted_at, u.started_at), coalesce(r.attempted_at, r.updated_at), r.state, NULL
     FROM rows r JOIN runs u ON u.id = r.run WHERE u.account = :account AND {which}
 """
 _MAY_HAVE_A_SID = (
@@ -53,8 +53,19 @@ class Unsettled(NamedTuple):
     since: float
     until: float
     """Between these moments, in seconds since the epoch, its last attempt began."""
-    is_unknown: bool
-    """False: a process is sending it, or a person said what became of it."""
+    state: str
+    """Unknown, in flight, or what a person said of it."""
+    once_key: str | None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows, and nobody is about to know, what became of it."""
+        return self.state == State.UNKNOWN
+
+    @property
+    def key(self) -> tuple[int | None, int]:
+        """What tells it from all others."""
+        return self.run_id, self.id
 
     @property
     def row(self) -> int | None:
@@ -77,13 +88,6 @@ class NotUnknownError(Exception):
         self.row = row
 
 
-class KnownSid(NamedTuple):
-    """A Sid that Exotel gave to a message of this ledger, which was attempted at that moment."""
-
-    sid: str
-    attempted_at: float
-
-
 class UnknownMessages:
     """The messages of one account that may have been sent."""
 
@@ -104,30 +108,21 @@ class UnknownMessages:
             in_bulk = self._find(_IN_BULK, "r.state = 'unknown' ORDER BY r.run, r.number", {})
         return [*singly, *in_bulk]
 
-    def with_key(self, once_key: str) -> set[int]:
-        """Return which single messages were sent with a once key."""
-        with translated():
-            return {
-                number
-                for (number,) in self._connection.execute("SELECT id FROM messages WHERE once_key = ?", (once_key,))
-            }
-
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
         values = {"recipient": recipient}
         with translated():
             return [*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(_IN_BULK, _MAY_HAVE_A_SID, values)]
 
-    def known(self, sids: Iterable[str]) -> Mapping[str, KnownSid]:
-        """Return those of the Sids that belong to messages of this ledger."""
+    def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
+        """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
+        sql = "SELECT state, sid FROM rows WHERE run = ? AND number = ?"
+        if one.run_id is None:
+            sql = "SELECT state, sid FROM messages WHERE ? IS NULL AND id = ?"
         with translated():
-            cursor = self._connection.execute(
-                "SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1)"
-                " JOIN messages ON account = ?2 AND sid = value UNION ALL"
-                " SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1) JOIN rows ON sid = value",
-                (json.dumps([*sids]), self.account),
-            )
-            return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}
+            row = self._connection.execute(sql, one.key).fetchone()
+        state, sid = row or (State.UNKNOWN, None)
+        return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
 
     def at_once(self) -> AbstractContextManager[object]:
         """Let what is read, decided and recorded within be one step, which no other process can come between."""
@@ -168,6 +163,18 @@ class UnknownMessages:
     def _find(self, source: str, which: str, values: Mapping[str, object]) -> list[Unsettled]:
         found = self._connection.execute(source.format(which=which), {"account": self.account, **values})
         return [*map(Unsettled._make, found)]
+
+
+def elsewhere(ledger: Ledger, account: str, once_key: str | None = None) -> Mapping[str, str | None]:
+    """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its."""
+    with reclaimed(ledger.database) as connection:
+        cursor = connection.execute(
+            "SELECT account, profile FROM messages WHERE state <> 'accepted' AND state = 'unknown' AND account <> ?1"
+            " AND (?2 IS NULL OR once_key = ?2) UNION SELECT account, profile FROM runs WHERE account <> ?1"
+            " AND ?2 IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.run = runs.id AND r.state = 'unknown')",
+            (account, once_key),
+        )
+        return dict(cursor.fetchall())
 
 
 def resolve_key(ledger: Ledger, once_key: str, *, outcome: Outcome) -> int:

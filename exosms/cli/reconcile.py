@@ -1,0 +1,329 @@
+"""``exosms runs reconcile``: what became of messages whose answer was lost."""
+
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+
+from exosms.cli import completion_values
+from exosms.cli import options as o
+from exosms.cli.context import find_settings, open_ledger, run_of, session_for, settings_of_run
+from exosms.cli.output.out import Document, Out, error_document, problem_document
+from exosms.cli.output.reconcile import ReconcileProgress, counts_of, of_strangers, sentence, show_result
+from exosms.config.account import is_of_sandbox
+from exosms.config.settings import AccountOptions, Settings
+from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.exotel.listed import Listed
+from exosms.exotel.message_list import spans
+from exosms.ledger.messages import Ledger
+from exosms.ledger.runs import Journal, Run
+from exosms.ledger.unknown import UnknownMessages, Unsettled, elsewhere
+from exosms.send.asking import Asking, GaveUpError
+from exosms.send.reconcile import Found, Reconciliation
+from exosms.sms.message import Outcome
+from exosms.sms.rate import Rate
+from exosms.system.escaping import shown
+from exosms.system.signals import Interrupts
+from exosms.system.wording import counted
+
+_SID = re.compile(r"[!-~]{1,200}")
+_MOST = 10_000_000
+"""Bytes of a list of Sids; as much as Exotel could be asked about in a day."""
+
+_NO_LIST = (
+    "Exotel has no list of this account's messages: export the SMS Detailed Report from its dashboard, with Type set"
+    " to All, and give it with --report FILE"
+)
+
+
+class _Absent(StrEnum):
+    """What may be said of messages that Exotel does not have."""
+
+    NOT_SENT = Outcome.NOT_SENT
+
+
+class Wanted(NamedTuple):
+    """Which unknown messages are looked at."""
+
+    name: str | None = None
+    once: str | None = None
+    since: float | None = None
+
+
+class Sources(NamedTuple):
+    """What lists Sids that may be theirs."""
+
+    report: Path | None = None
+    sids: str | None = None
+    search: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what they list should be all that there is of a time."""
+        return self.report is not None or self.search
+
+
+_WANTED = {
+    "name": typer.Argument(
+        metavar="[RUN]",
+        autocompletion=completion_values.runs,
+        help="Only the rows of this run; else all messages.",
+    ),
+    "once": o.option("--once", metavar="KEY", help="Only the messages with this once key."),
+    "since": o.option(
+        "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
+    ),
+}
+_SOURCES = {
+    "report": o.option(
+        "--report", metavar="FILE", help="The dashboard's SMS Detailed Report (Type: All), as CSV or a workbook."
+    ),
+    "sids": o.option("--sids", metavar="FILE", help="A file with a Sid a line; - is standard input."),
+    "search": o.option("--search", help="Ask Exotel for a list of messages, which it may not have."),
+}
+
+
+def reconcile(
+    *,
+    wanted: Annotated[Wanted, _WANTED],
+    sources: Annotated[Sources, _SOURCES],
+    absent: Annotated[
+        _Absent | None,
+        o.choice(
+            _Absent,
+            "--absent",
+            about="Let what is not listed, between others that are, count as not sent.",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: float = 30,
+    rate: Rate | None = None,
+    account: o.AccountFlags,
+    out: o.FullPrinter,
+) -> int:
+    """Find out what became of unknown messages: ask Exotel about the Sids that a report lists, and compare.
+
+    A message is accepted if recipient, sender, text and time agree, and if no other may have that Sid. Exit code 0:
+    nothing unknown is left, 9: something is. It can be run again at any time, and goes on.
+
+    exosms runs reconcile customers-20261123-1 --report report.csv
+
+    exosms runs reconcile --since 24h --report report.csv --absent not_sent
+    """
+    out.command = "runs reconcile"
+    if sources == Sources():
+        raise UsageError(
+            "Give --report FILE, --sids FILE or --search",
+            remedy="Exotel's dashboard exports the report: SMS Detailed Report, Type All.",
+        )
+    if wanted.name is not None and wanted.once is not None:
+        raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
+    options = AccountOptions(*account, rate=rate)
+    return _Command(out, options, wanted, sources, says_absent=absent is not None, timeout=timeout).run()
+
+
+class _Command:
+    """One reconciliation, what it found, and how it ends."""
+
+    def __init__(
+        self,
+        out: Out,
+        options: AccountOptions,
+        wanted: Wanted,
+        sources: Sources,
+        *,
+        says_absent: bool,
+        timeout: float,
+    ) -> None:
+        self._out = out
+        self._options = options
+        self._wanted = wanted
+        self._sources = sources
+        self._says_absent = says_absent
+        self._timeout = timeout
+        self._interrupts = Interrupts()
+        self._work: Reconciliation | None = None
+        self._is_complete = sources.is_complete
+
+    def run(self) -> int:
+        """Reconcile, print, and return the exit code, whatever cuts it short."""
+        with self._interrupts.installed():
+            try:
+                self._reconcile()
+            except UsageError:
+                raise
+            except GaveUpError as gave_up:
+                problem = gave_up.report.problem
+                if problem is not None:
+                    said = ": ".join(filter(None, (problem.status_text, problem.said)))
+                    self._out.fail(f"{said}. Exotel could not be asked about all Sids.", remedy=problem.remedy)
+                return self._conclude(gave_up.report.exit_code, problem_document(problem) if problem else None)
+            except (ExosmsError, Interrupted) as error:
+                remedy = error.remedy or "What was found is kept; run it again to go on."
+                self._out.fail(error.message, remedy=remedy)
+                return self._conclude(error.exit_code, error_document(error), is_fatal=True)
+            return self._conclude(ExitCode.UNKNOWN, None)
+
+    def _reconcile(self) -> None:
+        self._out.goes_on = True
+        with self._interrupts.at_once():
+            _require_there(self._sources.report)
+            sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
+        with open_ledger() as ledger:
+            with self._interrupts.at_once():
+                run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
+                settings = self._settings(ledger, run)
+            session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
+            unknown = UnknownMessages(ledger, session.account).all()
+            targets = [one for one in unknown if self._is_wanted(one, run)]
+            keys = {one.key for one in targets}
+            work = Reconciliation(session, targets, [one for one in unknown if one.key not in keys])
+            self._work = work
+            with self._interrupts.at_once():
+                work.take(sids)
+                work.take(_of_report(self._sources.report))
+            if self._sources.search:
+                self._search(work, Asking(session), settings)
+            progress = ReconcileProgress(self._out)
+            work.asked = progress.asked
+            try:
+                work.resolve()
+            finally:
+                progress.clear()
+            if self._says_absent and (why := work.call_absent(is_complete=self._is_complete)):
+                self._out.tell(f"what was not found stays unknown: {why}")
+            self._tell_of_others(ledger, session.account)
+
+    def _settings(self, ledger: Ledger, run: Run | None) -> Settings:
+        """Return the settings with the account whose messages are looked at."""
+        if run is not None:
+            return settings_of_run(self._out, run, self._options)
+        once, options = self._wanted.once, self._options
+        if once is None:
+            return find_settings(self._out, options)
+        if not ledger.has_key(once):
+            raise no_such_key(once)
+        accounts = elsewhere(ledger, "", once)
+        if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):
+            ((account, profile),) = accounts.items()
+            options = options._replace(**({"region": "sandbox"} if is_of_sandbox(account) else {"profile": profile}))
+        settings = find_settings(self._out, options)
+        if accounts and settings.own_account.identity not in accounts:
+            raise ConfigError(
+                f"The once key {once!r} belongs to the account {' and '.join(accounts)}, not to"
+                f" {settings.own_account.identity}",
+                remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
+            )
+        return settings
+
+    def _is_wanted(self, one: Unsettled, run: Run | None) -> bool:
+        since = self._wanted.since
+        return (
+            (run is None or one.run_id == run.id)
+            and (self._wanted.once is None or one.once_key == self._wanted.once)
+            and (since is None or one.until >= time.time() - since)
+        )
+
+    def _search(self, work: Reconciliation, asking: Asking, settings: Settings) -> None:
+        """Take what Exotel lists of the times in which the messages were sent; where it lists nothing, say so."""
+        attempts = [(one.message.since, one.message.until) for one in work.found.values()]
+        host = urlsplit(settings.own_account.base_url).netloc
+        try:
+            for since, until in spans(attempts):
+                for page in asking.listed(since, until, host=host):
+                    work.take(page.listed)
+                    if page.is_cut:
+                        self._is_complete = False
+                        self._out.warn("the list goes on at another host, which is not asked: it would get the key")
+        except GaveUpError as gave_up:
+            if gave_up.report.exit_code is not ExitCode.REFUSED:
+                raise
+            self._is_complete = False
+            self._out.fail(_NO_LIST)
+
+    def _tell_of_others(self, ledger: Ledger, account: str) -> None:
+        if self._wanted.name is None and self._wanted.once is None and (others := elsewhere(ledger, account)):
+            names = ", ".join(others)
+            self._out.tell(
+                f"messages of other accounts are unknown as well: {names}; name a profile of theirs with -p"
+            )
+
+    def _conclude(self, exit_code: int, error: Document | None, *, is_fatal: bool = False) -> int:
+        """Print what was found; with nothing unknown left nothing else matters, unless it could not even be seen."""
+        is_refused = exit_code == ExitCode.INPUT  # the file: then nothing was looked at
+        found = [*self._work.found.values()] if self._work and not is_refused else []
+        strangers = self._work.strangers if self._work else 0
+        counts = counts_of(found, strangers)
+        if not (counts["remaining"] or is_fatal):
+            exit_code, error = ExitCode.OK, None
+        show_result(self._out, found, counts, exit_code=exit_code, error=error)
+        if not is_refused:
+            self._out.tell(sentence(counts))
+        if strangers:
+            self._out.tell(of_strangers(strangers))
+        if exit_code == ExitCode.UNKNOWN:
+            self._out.fail(
+                f"{counted(counts['remaining'], 'message')} may have been sent, and it is not known whether",
+                remedy=_next_step(found),
+            )
+        return int(exit_code)
+
+
+def _next_step(found: Sequence[Found]) -> str:
+    """Return what a person can do about the first of those that are left, and so about all."""
+    one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
+    which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or 'KEY')}"
+    return (
+        "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent."
+        f" Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
+    )
+
+
+def no_such_key(once: str) -> InputError:
+    """Return what is wrong with a once key that the ledger does not have."""
+    return InputError(
+        f"No message was sent with the once key {once!r} from this machine", remedy="exosms log lists what was sent."
+    )
+
+
+def _require_there(report: Path | None) -> None:
+    """Find out about a report that is not there before anything else."""
+    if report is not None and not os.access(report, os.R_OK):
+        why = "it cannot be opened" if report.exists() else "there is no such file"
+        raise InputError(f"{report} cannot be read: {why}", remedy="Check the path and its permissions.")
+
+
+def _of_report(report: Path | None) -> Iterator[Listed]:
+    from exosms.exotel.report_file import sids_in
+
+    return iter(()) if report is None else sids_in(report)
+
+
+def _sids_of(source: str) -> Iterator[Listed]:
+    """Yield the Sids of a file, or of standard input; raises InputError for what is none."""
+    name = "standard input" if source == "-" else source
+    try:
+        if source == "-":
+            raw = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(source).open("rb") as file:
+                raw = file.read(_MOST + 1)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path.") from error
+    if len(raw) > _MOST:
+        raise InputError(f"{name} is over {_MOST // 1_000_000} MB, so it is no list of Sids")
+    for word in raw.decode("utf-8-sig", "replace").split():
+        sid = word.strip("'\",;")
+        if not _SID.fullmatch(sid) or sid.startswith("+"):
+            raise InputError(
+                f"{name}: {shown(word)!r} is not a Sid", remedy="Write a Sid a line, as in `exosms log`."
+            )
+        yield Listed(sid)

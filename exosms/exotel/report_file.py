@@ -1,0 +1,119 @@
+"""The SMS Detailed Report of Exotel's dashboard, as people have it: which Sids it lists.
+
+Its columns are known from support article 59329 and from complaints: `'` before ids, days in two orders, line ends
+within texts. Nothing of it but ASCII is looked at, so its encoding does not matter, whatever a text has in it.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from exosms.errors import InputError
+from exosms.exotel.listed import Listed, days_of, tail_of
+from exosms.system.files import steady
+from exosms.tables.csv_file import mark_of
+from exosms.tables.records import DELIMITERS, CsvRecords, Record
+from exosms.tables.workbook import LARGEST, is_workbook, open_sheet
+
+_BLOCK = 1 << 17
+_NAMES: Mapping[str, frozenset[str]] = {
+    "sid": frozenset({"id", "sid", "smssid", "smsid", "messagesid", "messageid", "smsmessagesid"}),
+    "to": frozenset({"to", "tonumber", "recipient", "recipientnumber", "mobile", "mobilenumber"}),
+    "time": frozenset({"time", "date", "datecreated", "createdat", "createdtime"}),
+}
+_SID = re.compile(r"[0-9A-Za-z_-]{8,200}", re.ASCII)
+_SURELY_A_SID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_AROUND = "'\"= \t\r\n"
+"""What stands around an id lest a spreadsheet takes it for a number."""
+_TITLES = 50
+"""Records in which the names of the columns are looked for."""
+
+
+def sids_in(path: Path) -> Iterator[Listed]:
+    """Yield what a report lists, as it is read; raises InputError for a file that cannot be read or is no report."""
+    with _records(path) as records:
+        columns: Mapping[str, int] = {}
+        for number, record in enumerate(records):
+            if not columns:
+                columns, is_header = _columns(record.cells)
+                if is_header:
+                    continue
+                if not columns and number >= _TITLES:
+                    break
+            if columns and (listed := _listed(record.cells, columns)):
+                yield listed
+    if not columns:
+        raise InputError(
+            f"{path} is no report of messages: it has no column Id with their Sids",
+            remedy="Export the SMS Detailed Report from Exotel's dashboard, with Type set to All.",
+        )
+
+
+def _columns(cells: Sequence[str]) -> tuple[Mapping[str, int], bool]:
+    """Return where things stand, and whether this record says it; else where a Sid is that cannot be mistaken."""
+    folded = [re.sub(r"[^a-z]", "", cell.casefold()) for cell in cells]
+    named = {
+        what: place
+        for place, name in reversed([*enumerate(folded)])
+        for what, names in _NAMES.items()
+        if name in names
+    }
+    if "sid" in named:
+        return named, True
+    places = [place for place, cell in enumerate(cells) if _SURELY_A_SID.fullmatch(cell.strip(_AROUND))]
+    return ({"sid": places[0]} if places else {}), False
+
+
+def _listed(cells: Sequence[str], columns: Mapping[str, int]) -> Listed | None:
+    """Return what a record lists; None for a part of one, as a line end within a text makes it."""
+    said = {what: cells[place] for what, place in columns.items() if place < len(cells)}
+    sid = said.get("sid", "").strip(_AROUND)
+    if not _SID.fullmatch(sid):
+        return None
+    return Listed(sid, tail_of(said.get("to", "")), days_of(said.get("time", "")))
+
+
+@contextmanager
+def _records(path: Path) -> Iterator[Iterable[Record]]:
+    name = str(path)
+    try:
+        with path.open("rb") as stream, steady(stream):
+            if is_workbook(stream.peek(8)):
+                with open_sheet(stream.read(LARGEST + 1), name) as sheet:
+                    yield sheet
+            else:
+                texts = _texts(stream)
+                head = next(texts)
+                records = chain((head,), texts)
+                yield CsvRecords(name, records, delimiter=_delimiter(head), strict_quotes=False)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path.") from error
+
+
+def _delimiter(head: str) -> str | None:
+    """Return what separates the names of the columns, above which there may be titles."""
+    for line in head.splitlines()[:_TITLES]:
+        for delimiter in DELIMITERS:
+            cells = line.split(delimiter)
+            if len(cells) > 1 and _columns([cell.strip('"') for cell in cells])[1]:
+                return delimiter
+    return None
+
+
+def _texts(stream: BinaryIO) -> Iterator[str]:
+    """Yield the text, of which only ASCII is sure to be right; at least once."""
+    head = stream.read(_BLOCK)
+    mark, codec = mark_of(head)
+    if not mark:
+        codec = "latin-1"
+        if b"\0" in head[:200]:
+            codec = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    decoder = codecs.getincrementaldecoder(codec)("replace")
+    yield decoder.decode(head[len(mark) :])
+    while block := stream.read(_BLOCK):
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)

@@ -1,0 +1,80 @@
+"""The Sids that somebody lists, each once, however many: which of them this ledger knows, and which are missing.
+
+They are kept in a temporary table, which is private to its connection and whose file SQLite removes at once.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from exosms.ledger.database import translated
+from exosms.ledger.messages import Ledger
+
+
+class KnownSid(NamedTuple):
+    """A Sid that Exotel gave to a message of this ledger, which was attempted at that moment."""
+
+    sid: str
+    attempted_at: float
+
+
+class ListedSids:
+    """Those that were listed for one account."""
+
+    def __init__(self, ledger: Ledger, account: str) -> None:
+        self._connection = ledger.database.connection
+        self._account = account
+        with translated():
+            self._connection.execute("DROP TABLE IF EXISTS temp.listed")
+            self._connection.execute("CREATE TEMP TABLE listed (sid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
+
+    def add(self, sids: Iterable[str]) -> set[str]:
+        """Take some more, and return those that were not listed before."""
+        with translated():
+            cursor = self._connection.execute(
+                "INSERT OR IGNORE INTO temp.listed SELECT value FROM json_each(?) RETURNING sid",
+                (json.dumps([*sids]),),
+            )
+            return {sid for (sid,) in cursor}
+
+    def numbers(self, sids: Iterable[str]) -> Mapping[str, str]:
+        """Return the recipients of those about which Exotel was asked before."""
+        with translated():
+            return dict(
+                self._connection.execute(
+                    'SELECT sid, "to" FROM json_each(?) JOIN deliveries ON account = ? AND sid = value'
+                    ' WHERE "to" IS NOT NULL',
+                    (json.dumps([*sids]), self._account),
+                ).fetchall()
+            )
+
+    def missing_between(self, since: float, until: float) -> int:
+        """Count the messages of the account that have a Sid, were attempted in that time, and are not listed."""
+        values = {"account": self._account, "since": since, "until": until}
+        with translated():
+            (singly,) = self._connection.execute(
+                "SELECT count(*) FROM messages m WHERE account = :account AND sid IS NOT NULL"
+                " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
+                " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
+                values,
+            ).fetchone()
+            (in_bulk,) = self._connection.execute(
+                "SELECT count(*) FROM rows m WHERE sid IS NOT NULL"
+                " AND run IN (SELECT id FROM runs WHERE account = :account AND updated_at >= :since)"
+                " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
+                " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
+                values,
+            ).fetchone()
+        return int(singly) + int(in_bulk)
+
+
+def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str, KnownSid]:
+    """Return those of the Sids that belong to messages of this ledger."""
+    with translated():
+        cursor = ledger.database.connection.execute(
+            "SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+            " JOIN messages ON account = ?2 AND sid = value UNION ALL"
+            " SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1) JOIN rows ON sid = value",
+            (json.dumps([*sids]), account),
+        )
+        return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}

@@ -1,0 +1,97 @@
+"""Which of several messages are which of several Sids: decided by counting, never by choosing."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from exosms.exotel.message_content import MessageContent
+from exosms.ledger.fingerprints import Fingerprints
+from exosms.ledger.messages import State
+from exosms.ledger.unknown import Unsettled
+from exosms.system.wording import counted
+
+
+class Group(NamedTuple):
+    """Messages and Sids that cannot be told apart from each other, but from all others."""
+
+    owners: Sequence[Unsettled]
+    contents: Sequence[MessageContent]
+
+    @property
+    def pairs(self) -> Sequence[tuple[Unsettled, MessageContent]] | None:
+        """The messages with their Sids, if there is one for each; None for more or fewer, or where one is being sent.
+
+        They are equal in all that is known of them, so that it does not matter which of them gets which Sid.
+        """
+        if len(self.owners) != len(self.contents):
+            return None
+        pairs = list(
+            zip(
+                sorted(self.owners, key=lambda owner: (owner.since, owner.id)),
+                sorted(self.contents, key=lambda content: (content.created_at or 0.0, content.sid)),
+                strict=True,
+            )
+        )
+        is_sound = all(
+            owner.fingerprint is not None
+            and owner.state != State.IN_FLIGHT
+            and content.is_near(owner.since, owner.until)
+            for owner, content in pairs
+        )
+        return pairs if is_sound else None
+
+    @property
+    def doubt(self) -> str:
+        """Why the messages cannot have their Sids."""
+        if any(owner.fingerprint is None for owner in self.owners):
+            return "its text is not known any more"
+        if any(owner.state == State.IN_FLIGHT for owner in self.owners):
+            return "an equal message is being sent"
+        return f"{counted(len(self.contents), 'message')} of Exotel's for {len(self.owners)} equal ones of ours"
+
+
+def is_that_message(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
+    """Whether recipient, sender, text and time agree; without a fingerprint of the text, whether the others do."""
+    return _agrees(owner, content, _numbers(owner, content, fingerprints))
+
+
+def groups(
+    owners: Sequence[Unsettled], contents: Sequence[MessageContent], fingerprints: Fingerprints
+) -> Iterator[Group]:
+    """Yield the groups that messages and Sids of one recipient make; a Sid that fits none is a group of its own."""
+    fits: list[list[int]] = []
+    of_owner: list[list[int]] = [[] for _ in owners]
+    for place, content in enumerate(contents):
+        texts = {owner.sender: _numbers(owner, content, fingerprints) for owner in owners}
+        fits.append([n for n, owner in enumerate(owners) if _agrees(owner, content, texts[owner.sender])])
+        for number in fits[-1]:
+            of_owner[number].append(place)
+    left = dict.fromkeys(range(len(contents)))
+    while left:
+        open_places, places, numbers = [next(iter(left))], set[int](), set[int]()
+        while open_places:
+            place = open_places.pop()
+            if place not in places:
+                places.add(place)
+                new = [number for number in fits[place] if number not in numbers]
+                numbers.update(new)
+                open_places += [other for number in new for other in of_owner[number]]
+        for place in places:
+            del left[place]
+        yield Group([owners[number] for number in sorted(numbers)], [contents[place] for place in sorted(places)])
+
+
+def _agrees(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> bool:
+    return (
+        content.to == owner.recipient
+        and content.is_near(owner.since, owner.until)
+        and content.is_from(owner.sender)
+        and (owner.fingerprint is None or owner.fingerprint in numbers)
+    )
+
+
+def _numbers(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Collection[int]:
+    """Return the fingerprints that the text may have had when it was sent."""
+    try:
+        return {fingerprints.number(owner.recipient, owner.sender, text) for text in content.texts}
+    except UnicodeEncodeError:  # JSON can hold half a surrogate pair, which was never sent
+        return ()

@@ -1,0 +1,225 @@
+"""What became of messages whose answer was lost: Sids that somebody lists are asked about, and compared with them.
+
+Only what Exotel answers about a Sid is evidence. A message gets a Sid if recipient, sender, text and time agree, and
+if as many Sids agree as there are such messages in the ledger. Silence proves nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from exosms.exotel.listed import Listed, tail_of
+from exosms.exotel.message_content import NEAR, MessageContent
+from exosms.ledger.candidates import KnownSid, ListedSids, known_sids
+from exosms.ledger.unknown import UnknownMessages, Unsettled
+from exosms.send.asking import Asking, GaveUpError
+from exosms.send.evidence import Group, groups
+from exosms.send.session import AccountSession
+from exosms.sms.message import Outcome, Then
+from exosms.system.wording import counted
+
+_CHUNK = 1000
+_ENOUGH = 3
+"""Sids in a row about which nothing could be learned, after which the others are not asked about."""
+
+_ANYBODY = ""
+"""Stands for the last digits of a recipient who is not known."""
+
+_UNASKED = "Exotel could not be asked about every message that it may be"
+_NOT_FOUND = "not found"
+
+
+class Found(NamedTuple):
+    """What became of one of the messages that were looked at."""
+
+    message: Unsettled
+    outcome: Outcome = Outcome.UNKNOWN
+    sid: str | None = None
+    detail: str = _NOT_FOUND
+    is_ambiguous: bool = False
+
+
+class Reconciliation:
+    """Some unknown messages of one account, the Sids that may be theirs, and what came of it."""
+
+    def __init__(self, session: AccountSession, targets: Sequence[Unsettled], others: Sequence[Unsettled]) -> None:
+        """``others``: the account's unknown messages that nobody asked for; they are counted with, and stay."""
+        self.found = {target.key: Found(target) for target in targets}
+        self.strangers = 0
+        """Sids of which this ledger knows nothing."""
+        self.asked: Callable[[int, int], None] = lambda _done, _all: None
+        """Told how many questions were asked of how many."""
+        self._session = session
+        self._asking = Asking(session)
+        self._messages = UnknownMessages(session.ledger, session.account)
+        self._fingerprints = self._messages.fingerprints
+        self._listed = ListedSids(session.ledger, session.account)
+        self._targets, self._others = _by_tail(targets), _by_tail(others)
+        self._candidates: dict[str, list[str]] = defaultdict(list)
+        """Sids to be asked about by the last digits of their recipient, or ``_ANYBODY``."""
+        self._contents: dict[str, list[MessageContent]] = defaultdict(list)
+        self._unasked: set[str] = set()
+        self._statuses: dict[str, str | None] = {}
+        self._witnesses: list[KnownSid] = []
+        self._proven: list[float] = []
+        """When messages were attempted of which Exotel said that it has them."""
+        self._times: list[float] = []
+        """When others came to be, by Exotel's clock."""
+        self._questions = self._total = 0
+
+    @property
+    def candidates(self) -> int:
+        """How many Sids are to be asked about."""
+        return sum(map(len, self._candidates.values()))
+
+    def take(self, listed: Iterable[Listed]) -> None:
+        """Take Sids that somebody lists, and leave out those that cannot be of any message that was asked for."""
+        items = iter(listed)
+        while chunk := {one.sid: one for one in islice(items, _CHUNK)}:
+            new = self._listed.add(chunk)
+            known = known_sids(self._session.ledger, self._session.account, new)
+            self._witness(known.values())
+            numbers = self._listed.numbers(new - known.keys())
+            for sid in (sid for sid in chunk if sid in new and sid not in known):
+                self._sort_in(chunk[sid], tail_of(numbers[sid]) if sid in numbers else chunk[sid].tail)
+
+    def resolve(self) -> None:
+        """Ask about the Sids and settle what they prove, recipient by recipient.
+
+        Raises GaveUpError, or Interrupted, and then what was not asked about settles nothing.
+        """
+        self._total = self.candidates
+        try:
+            for tail in sorted(self._candidates):  # those of which nobody knows whose they are come first
+                self._ask_about(self._candidates[tail], tail)
+                for recipient in {target.recipient for target in self._targets.get(tail, ())}:
+                    self._decide(recipient)
+                del self._candidates[tail]
+        finally:
+            self._unasked |= self._candidates.keys()
+            for recipient in list(self._contents):
+                self._decide(recipient)
+            self._say_who_was_not_asked_about()
+            self._messages.erase_texts()
+            self._look_again()
+
+    def call_absent(self, *, is_complete: bool) -> str:
+        """Settle as not sent what Exotel certainly does not have, and return why the others are not, if any are left.
+
+        That is only what lies between two messages of the account that are listed; ``is_complete`` says that the list
+        has all of that time, which then must be true of the messages that are known.
+        """
+        left = [one.message for one in self.found.values() if one.detail == _NOT_FOUND and not one.is_ambiguous]
+        if not left or self._unasked:
+            return _UNASKED if self._unasked else ""
+        since, until = self._proven_time()
+        absent = [one for one in left if since < one.since and one.until < until]
+        if not absent:
+            return "nothing is listed of this account from before and after them"
+        if is_complete and (missing := self._listed.missing_between(since, until)):
+            return f"the list is not complete: {counted(missing, 'accepted message')} of that time are not on it"
+        for one in absent:
+            self._messages.call_absent(one)
+            self.found[one.key] = Found(one, Outcome.NOT_SENT, detail="Exotel does not have it")
+        rest = len(left) - len(absent)
+        return f"nothing is listed from before and after {counted(rest, 'of them')}" if rest else ""
+
+    def _sort_in(self, listed: Listed, tail: str | None) -> None:
+        if tail is None:
+            if self._may_be(listed, (one for several in self._targets.values() for one in several)):
+                self._candidates[_ANYBODY].append(listed.sid)
+            else:
+                self.strangers += 1
+        elif self._may_be(listed, self._targets.get(tail, ())):
+            self._candidates[tail].append(listed.sid)
+        elif not self._may_be(listed, self._others.get(tail, ())):
+            self.strangers += 1
+
+    def _may_be(self, listed: Listed, messages: Iterable[Unsettled]) -> bool:
+        return any(listed.may_be_from(one.since, one.until) for one in messages)
+
+    def _witness(self, known: Iterable[KnownSid]) -> None:
+        """Keep the first and the last of the messages that are known: what lies between them is listed, too."""
+        ordered = sorted([*self._witnesses, *known], key=lambda one: one.attempted_at)
+        self._witnesses = [*ordered[:1], *ordered[1:][-1:]]
+
+    def _ask_about(self, sids: Sequence[str], tail: str) -> None:
+        silent = 0
+        for sid in sids:
+            report, content = self._asking.about(sid)
+            self._questions += 1
+            self.asked(self._questions, self._total)
+            if report.then is not Then.GO_ON:
+                self._unasked.add(tail)
+                silent += 1
+                if silent == _ENOUGH:
+                    raise GaveUpError(report)
+                continue
+            silent = 0
+            if content is not None and content.created_at is not None:
+                self._times.append(content.created_at)
+            if content is None or not self._is_awaited(content.to):
+                self.strangers += 1
+                continue
+            self._statuses[content.sid] = report.delivery.status if report.delivery else None
+            self._contents[content.to].append(content)
+
+    def _is_awaited(self, recipient: str) -> bool:
+        tail = tail_of(recipient)
+        return tail in self._targets or tail in self._others
+
+    def _decide(self, recipient: str) -> None:
+        """Settle the messages to one recipient with all Sids that Exotel has for them."""
+        contents = {content.sid: content for content in self._contents.pop(recipient, ())}
+        if self._unasked & {_ANYBODY, tail_of(recipient)}:
+            return
+        with self._messages.at_once():
+            known = known_sids(self._session.ledger, self._session.account, contents)
+            free = [content for sid, content in contents.items() if sid not in known]
+            for group in groups(self._messages.owners(recipient), free, self._fingerprints):
+                self._settle(group)
+
+    def _settle(self, group: Group) -> None:
+        if not group.owners:
+            self.strangers += len(group.contents)
+            return
+        pairs = group.pairs
+        for owner in group.owners if pairs is None else ():
+            if owner.key in self.found:
+                self.found[owner.key] = Found(owner, detail=group.doubt, is_ambiguous=True)
+        for owner, content in pairs or ():
+            self._proven.append(owner.since)
+            if owner.key in self.found and owner.is_unknown:
+                status = self._statuses[content.sid]
+                self._messages.accept(owner, content.sid, status)
+                self.found[owner.key] = Found(owner, Outcome.ACCEPTED, content.sid, status or "")
+
+    def _say_who_was_not_asked_about(self) -> None:
+        for key, one in self.found.items():
+            if one.detail == _NOT_FOUND and self._unasked & {_ANYBODY, tail_of(one.message.recipient)}:
+                self.found[key] = one._replace(detail=_UNASKED)
+
+    def _look_again(self) -> None:
+        """See what others found out meanwhile."""
+        unknown = {one.key for one in self._messages.all()}
+        for key, one in self.found.items():
+            if one.outcome is Outcome.UNKNOWN and key not in unknown:
+                outcome, sid = self._messages.now(one.message)
+                self.found[key] = Found(one.message, outcome, sid, "another command found out")
+
+    def _proven_time(self) -> tuple[float, float]:
+        """Return between which moments Exotel's messages of this account are listed; asks at most twice."""
+        for witness in self._witnesses:
+            _, content = self._asking.about(witness.sid)
+            if content and content.is_near(witness.attempted_at, witness.attempted_at):
+                self._proven.append(witness.attempted_at)
+        moments = [*self._proven, *(time + NEAR for time in self._times)]
+        return min(moments, default=0.0), max([*self._proven, *(time - NEAR for time in self._times)], default=0.0)
+
+
+def _by_tail(messages: Iterable[Unsettled]) -> Mapping[str, Sequence[Unsettled]]:
+    found: dict[str, list[Unsettled]] = defaultdict(list)
+    for message in messages:
+        found[tail_of(message.recipient) or _ANYBODY].append(message)
+    return found

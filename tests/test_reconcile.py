@@ -1,0 +1,732 @@
+"""``exosms runs reconcile``: what Exotel says of Sids against what was to be sent settles messages, nothing else.
+
+Most tests let the sandbox take the messages and then have the ledger forget the answers to some of them.
+"""
+
+import csv
+import io
+import itertools
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from test_sandbox import serving
+from workbooks import inline, sheet_of, xlsx
+
+from exosms.exotel.listed import days_of, tail_of
+from exosms.exotel.message_list import read_page, spans
+from exosms.sandbox import emulator, listing
+from exosms.sandbox.emulator import Emulator
+from exosms.sandbox.server import Server
+from exosms.sandbox.store import MessageStore
+
+SANDBOX = ("--region", "sandbox")
+FROM = ("--from", "ACMEIN")
+TO = "+919876543210"
+SID = re.compile(r"[0-9a-f]{32}")
+
+
+class Home:
+    """A home in which messages were sent from the sandbox, and answers were lost."""
+
+    def __init__(self, exosms: Shell) -> None:
+        self.exosms = exosms
+        self.report = exosms.home / "report.csv"
+
+    def bulk(self, *rows: str, run: str = "june", more: Sequence[str] = ()) -> None:
+        path = self.exosms.home / f"{run}.csv"
+        path.write_text("".join(f"{row}\n" for row in ("to,body", *rows)))
+        argv = ("--yes", "--run", run, "--duplicates", "all", "--sent-before", "send", *more)
+        assert self.exosms("bulk", *SANDBOX, *FROM, str(path), *argv).exit_code == 0
+
+    def send(self, body: str, *more: str, to: str = TO) -> str:
+        return self.exosms("send", *SANDBOX, *FROM, "--to", to, "-b", body, "-q", *more).stdout.strip()
+
+    def lose(self, where: str = "1", *, singly: bool = False) -> list[str]:
+        """Forget the answers to messages; return their Sids, which only Exotel knows from then on."""
+        table = "messages" if singly else "rows"
+        with self._ledger() as connection:
+            sids = [sid for (sid,) in connection.execute(f"SELECT sid FROM {table} WHERE {where} ORDER BY rowid")]
+            connection.execute(
+                f"UPDATE {table} SET state = 'unknown', sid = NULL, text = 'x' WHERE {where}".replace(
+                    ", text = 'x'", "" if singly else ", text = 'x'"
+                )
+            )
+        return sids
+
+    def never_taken(self, *sids: str) -> None:
+        with self._sandbox() as connection:
+            connection.executemany("DELETE FROM messages WHERE sid = ?", [(sid,) for sid in sids])
+
+    def take_otherwise(self, change: str) -> None:
+        with self._sandbox() as connection:
+            connection.execute(f"UPDATE messages SET {change}")
+
+    def write_report(self, change: Callable[[list[dict[str, str]]], object] = lambda _: None) -> Path:
+        """Export what Exotel has, as its dashboard does."""
+        exported = Emulator(MessageStore(self.exosms.home / "state" / "sandbox.db")).report().decode()
+        rows = list(csv.DictReader(io.StringIO(exported, newline="")))
+        names = next(csv.reader([exported.splitlines()[0]]))
+        change(rows)
+        with self.report.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        return self.report
+
+    def reconcile(self, *argv: str, stdin: str = "") -> Result:
+        return self.exosms("runs", "reconcile", *argv, "-v", stdin=stdin)
+
+    def rows(self) -> list[tuple[str, str | None]]:
+        with self._ledger() as connection:
+            return connection.execute("SELECT state, sid FROM rows ORDER BY run, number").fetchall()
+
+    def change(self, sql: str) -> None:
+        with self._ledger() as connection:
+            connection.execute(sql)
+
+    @contextmanager
+    def _ledger(self) -> Iterator[sqlite3.Connection]:
+        path = self.exosms.home / "state" / "ledger.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            yield connection
+
+    @contextmanager
+    def _sandbox(self) -> Iterator[sqlite3.Connection]:
+        path = self.exosms.home / "state" / "sandbox.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            yield connection
+
+
+@pytest.fixture
+def home(exosms: Shell) -> Home:
+    return Home(exosms)
+
+
+def asked(result: Result) -> list[str]:
+    """Return the Sids about which Exotel was asked."""
+    return re.findall(r"GET \S+ \S*/SMS/Messages/(\w+)\.json", result.stderr)
+
+
+def counts(result: Result) -> dict[str, int]:
+    names = ("resolved", "absent", "ambiguous", "remaining", "strangers")
+    return {name: result.json[name] for name in names if result.json[name]}
+
+
+# --- what is found ---
+
+
+def test_what_was_taken_is_accepted_with_its_sid_status_and_price(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two", "+919876543212,three")
+    first, last = home.lose("number <> 2")
+    home.never_taken(last)
+    result = home.reconcile("june", "--report", str(home.write_report()))
+    assert (result.exit_code, result.stdout) == (
+        9,
+        f"accepted\t{TO}\t{first}\trun june row 1; sent\nunknown\t+919876543212\t\trun june row 3; not found\n",
+    )
+    assert asked(result) == [first]
+    assert "1 accepted, 1 still unknown, of 2 messages" in result.stderr
+    assert "1 message may have been sent, and it is not known whether" in result.stderr
+    assert "exosms runs resolve june --row 3 --as accepted (or --as not_sent)" in result.stderr
+    entry = json.loads(home.exosms("log", "--run", "june", "-o", "jsonl").stdout.splitlines()[0])
+    assert (entry["sid"], entry["outcome"], entry["price"], entry["message"]) == (first, "delivered", 0.25, None)
+    with home._ledger() as connection:
+        assert connection.execute("SELECT text FROM rows ORDER BY number").fetchall() == [(None,), (None,), ("x",)]
+
+
+def test_a_document_has_these_keys(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    home.send("three", to="+919876543212")
+    first, second = home.lose()
+    (single,) = home.lose(singly=True)
+    home.never_taken(second)
+    result = home.reconcile(*SANDBOX, "--report", str(home.write_report()), "--json")
+    assert result.exit_code == 9
+    assert result.json == {
+        "schema": 1,
+        "command": "runs reconcile",
+        "exit_code": 9,
+        "resolved": 2,
+        "absent": 0,
+        "ambiguous": 0,
+        "remaining": 1,
+        "strangers": 0,
+        "messages": [
+            {"run": None, "row": None, "to": "+919876543212", "outcome": "accepted", "sid": single},
+            {"run": "june", "row": 1, "to": TO, "outcome": "accepted", "sid": first},
+            {"run": "june", "row": 2, "to": "+919876543211", "outcome": "unknown", "sid": None},
+        ],
+        "error": None,
+        "sandbox": True,
+    }
+    lines = home.reconcile("june", "--report", str(home.report), "-o", "jsonl").stdout.splitlines()
+    assert [json.loads(line).get("outcome") for line in lines] == ["unknown", None]
+    assert (json.loads(lines[-1])["remaining"], "messages" in json.loads(lines[-1])) == (1, False)
+
+
+def test_once_all_is_known_there_is_nothing_to_do_and_nobody_is_asked(home: Home) -> None:
+    home.bulk(f"{TO},one")
+    home.lose()
+    assert home.reconcile("june", "--report", str(home.write_report())).exit_code == 0
+    again = home.reconcile("june", "--report", str(home.report))
+    assert (again.exit_code, again.stdout, asked(again)) == (0, "", [])
+
+
+def test_a_once_key_is_used_from_then_on_or_free(home: Home) -> None:
+    home.send("one", "--once", "k")
+    home.send("one", "--once", "free", to="+919876543211")
+    taken, not_taken = home.lose(singly=True)
+    home.never_taken(not_taken)
+    report = str(home.write_report())
+    assert home.reconcile("--once", "k", "--report", report).exit_code == 0
+    assert home.send("one", "--once", "k") == taken
+    left = home.reconcile("--once", "free", "--report", report)
+    assert (left.exit_code, left.stdout) == (9, "unknown\t+919876543211\t\tonce free; not found\n")
+
+
+def test_only_what_was_sent_lately_is_looked_at_if_that_is_asked_for(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    home.lose()
+    home.change("UPDATE rows SET attempted_at = attempted_at - 7200 WHERE number = 1")
+    result = home.reconcile(*SANDBOX, "--since", "1h", "--report", str(home.write_report()), "--json")
+    assert [one["row"] for one in result.json["messages"]] == [2]
+
+
+# --- what is evidence ---
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "body = 'another text'",
+        "body = 'one '",
+        "sender = 'OTHERS'",
+        "recipient = '+919876543299'",
+        "created_at = created_at - 1000",
+        "created_at = created_at + 1000",
+        "account = 'another'",
+    ],
+)
+def test_what_does_not_agree_changes_nothing(home: Home, change: str) -> None:
+    """As where a report lies: right Sid, wrong text."""
+    home.bulk(f"{TO},one")
+    home.lose()
+    home.write_report()
+    home.take_otherwise(change)
+    result = home.reconcile("june", "--report", str(home.report), "--json")
+    assert (result.exit_code, counts(result)) == (9, {"remaining": 1, "strangers": 1})
+    assert home.rows() == [("unknown", None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "created_at = created_at - 300",
+        "created_at = created_at + 300",
+        "body = 'one' || char(13, 10) || 'more'",
+        "sender = 'LM-ACMEIN'",
+        "sender = '08012345678/ACMEIN'",
+    ],
+)
+def test_clocks_line_ends_and_spellings_of_the_sender_may_differ(home: Home, change: str) -> None:
+    home.bulk(f'{TO},"one\nmore"')
+    home.lose()
+    home.write_report()
+    home.take_otherwise(change)
+    assert home.reconcile("june", "--report", str(home.report)).exit_code == 0
+
+
+def test_an_exophone_is_one_however_it_is_written(home: Home) -> None:
+    home.bulk(f"{TO},one", more=("--from", "+918012345678"))
+    home.lose()
+    home.take_otherwise("sender = '08012345678'")
+    assert home.reconcile("june", "--report", str(home.write_report())).exit_code == 0
+
+
+def test_a_message_from_before_there_were_fingerprints_stays(home: Home) -> None:
+    home.send("one")
+    home.lose(singly=True)
+    home.change("UPDATE messages SET fingerprint = NULL, attempted_at = NULL")
+    result = home.reconcile(*SANDBOX, "--report", str(home.write_report()))
+    assert (result.exit_code, result.stdout.rpartition("; ")[2]) == (9, "its text is not known any more\n")
+
+
+# --- equal messages ---
+
+
+@pytest.mark.parametrize(
+    ("lost", "taken", "expected"),
+    [
+        (2, 2, {"resolved": 2}),
+        (2, 1, {"ambiguous": 2, "remaining": 2}),
+        (1, 1, {"resolved": 1}),
+        (1, 0, {"remaining": 1}),
+        (3, 2, {"ambiguous": 3, "remaining": 3}),
+        (3, 3, {"resolved": 3}),
+    ],
+)
+def test_equal_texts_to_one_person_are_counted(home: Home, lost: int, taken: int, expected: dict[str, int]) -> None:
+    """A Sid that the ledger knows, of a row that was answered, is nobody else's."""
+    home.bulk(*[f"{TO},same"] * 3)
+    sids = home.lose(f"number <= {lost}")
+    home.never_taken(*sids[taken:])
+    result = home.reconcile("june", "--report", str(home.write_report()), "--json")
+    assert counts(result) == expected
+    assert sorted(sid for _, sid in home.rows() if sid) == sorted({sid for _, sid in home.rows() if sid})
+    resolved = {one["sid"] for one in result.json["messages"] if one["sid"]}
+    assert resolved == (set(sids) if "resolved" in expected else set())
+
+
+def test_equal_messages_are_counted_in_the_whole_ledger(home: Home) -> None:
+    home.bulk(f"{TO},same")
+    home.bulk(f"{TO},same", run="july")
+    home.send("same")
+    sids = [*home.lose(), *home.lose(singly=True)]
+    home.never_taken(sids[1], sids[2])
+    report = str(home.write_report())
+    result = home.reconcile("july", "--report", report, "--json")
+    assert counts(result) == {"ambiguous": 1, "remaining": 1}
+    assert "1 message of Exotel's for 3 equal ones of ours" in home.reconcile("july", "--report", report).stdout
+    assert home.rows() == [("unknown", None)] * 2
+
+
+def test_equal_messages_of_other_times_are_told_apart(home: Home) -> None:
+    home.bulk(*[f"{TO},same"] * 2)
+    sids = home.lose()
+    home.change("UPDATE rows SET attempted_at = attempted_at - 86400 WHERE number = 1")
+    home.never_taken(sids[0])
+    result = home.reconcile("june", "--report", str(home.write_report()), "--json")
+    assert counts(result) == {"resolved": 1, "remaining": 1}
+    assert [sid for _, sid in home.rows()] == [None, sids[1]]
+
+
+@pytest.mark.parametrize("word", ["accepted", "not_sent"])
+def test_what_a_person_said_of_an_equal_message_does_not_take_it_out(home: Home, word: str) -> None:
+    home.bulk(*[f"{TO},same"] * 2)
+    home.never_taken(home.lose()[1])
+    assert home.exosms("runs", "resolve", "june", "--as", word, "--row", "1").exit_code == 0
+    assert counts(home.reconcile("june", "--report", str(home.write_report()), "--json")) == {
+        "ambiguous": 1,
+        "remaining": 1,
+    }
+
+
+def test_an_equal_message_that_is_on_its_way_is_waited_for(home: Home) -> None:
+    home.bulk(*[f"{TO},same"] * 2)
+    home.lose()
+    home.change("UPDATE rows SET state = 'in_flight' WHERE number = 1")
+    result = home.reconcile("june", "--report", str(home.write_report()))
+    assert (result.exit_code, result.stdout.rpartition("; ")[2]) == (9, "an equal message is being sent\n")
+
+
+# --- reports ---
+
+
+def _days_first(rows: list[dict[str, str]]) -> None:
+    for row in rows:
+        year, month, day = row["Time"].split("-")
+        row["Time"] = f"{day}/{month}/{year[2:]}"
+
+
+def _damaged(rows: list[dict[str, str]]) -> None:
+    for row in rows:
+        row.update(To="9.19877E+11", Time="#####", Id=row["Id"].strip("'"))
+
+
+def _as_sheet(path: Path) -> None:
+    table = list(csv.reader(io.StringIO(path.read_text(), newline="")))
+    letters = "ABCDEFGHIJKLMNO"
+    lines = (
+        "".join(inline(f"{letters[place]}{number}", cell) for place, cell in enumerate(cells))
+        for number, cells in enumerate(table, 1)
+    )
+    path.write_bytes(xlsx(sheet_of("".join(f'<row r="{n}">{line}</row>' for n, line in enumerate(lines, 1)))))
+
+
+def _encoded(codec: str) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(path.read_text().encode(codec))
+
+
+def _titled(path: Path) -> None:
+    path.write_text("SMS Detailed Report\nacme1;all\n\n" + path.read_text().replace(",", ";"))
+
+
+def _without_a_head(path: Path) -> None:
+    path.write_text(path.read_text().partition("\n")[2])
+
+
+@pytest.mark.parametrize("of_rows", [lambda _: None, _days_first, _damaged])
+@pytest.mark.parametrize(
+    "of_file",
+    [
+        lambda _: None,
+        _as_sheet,
+        _encoded("cp1252"),
+        _encoded("utf-8-sig"),
+        _encoded("utf-16"),
+        _encoded("utf-16-le"),
+        _titled,
+        _without_a_head,
+    ],
+)
+def test_a_report_is_read_however_people_have_it(
+    home: Home, of_rows: Callable[[list[dict[str, str]]], object], of_file: Callable[[Path], object]
+) -> None:
+    home.bulk(f'{TO},"café\ntwo lines"', "+919876543211,another", "+919876543212,third")
+    sids = home.lose("number < 3")
+    of_file(home.write_report(of_rows))
+    result = home.reconcile("june", "--report", str(home.report))
+    assert (result.exit_code, result.stdout.count("accepted")) == (0, 2), result
+    assert sorted(asked(result)) == sorted(sids)
+
+
+def test_a_report_costs_only_the_questions_that_can_matter(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    (sid, *_) = home.lose("number = 1")
+
+    def with_others(rows: list[dict[str, str]]) -> None:
+        (own,) = (row for row in rows if row["Id"] == f"'{sid}")
+        rows.extend({**own, "Id": f"'{number:032x}", "To": f"0912345{number:04d}"} for number in range(5000))
+        rows.append({**own, "Id": f"'{9999:032x}", "Time": "2025-01-01"})
+        rows.append(own)
+
+    home.write_report(with_others)
+    result = home.reconcile("june", "--report", str(home.report), "--json")
+    assert (asked(result), counts(result)) == ([sid], {"resolved": 1, "strangers": 5001})
+
+
+def test_what_is_known_of_a_sid_from_an_earlier_question_saves_another(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    (lost,) = home.lose("number = 1")
+    stranger = home.send("other", to="+919876543213")
+    home.change("DELETE FROM messages")
+    assert asked(home.reconcile("june", "--sids", "-", stdin=f"{stranger}\n")) == [stranger]
+    result = home.reconcile("june", "--sids", "-", "--json", stdin=f"'{stranger}\n{lost}\n{lost}")
+    assert (asked(result), counts(result)) == ([lost], {"resolved": 1, "strangers": 1})
+
+
+def test_a_report_of_another_account_changes_nothing(home: Home) -> None:
+    home.bulk(f"{TO},one")
+    home.lose()
+    home.write_report(lambda rows: [row.update(Id="'" + row["Id"][:0:-1]) for row in rows])
+    result = home.reconcile("june", "--report", str(home.report), "--json")
+    assert (counts(result), len(asked(result))) == ({"remaining": 1, "strangers": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "there is no such file"),
+        (b"", "is no report of messages: it has no column Id"),
+        (b"name,phone\nAsha,9876543210\n", "is no report of messages: it has no column Id"),
+        (b"<html><body>Please sign in</body></html>", "is no report of messages"),
+        (b'Id,To\n"abc', "a quote that opens in it is never closed"),
+        (b"PK\x03\x04 not a workbook", "cannot be read as a workbook"),
+    ],
+)
+def test_what_is_no_report_is_refused(home: Home, content: bytes | None, said: str) -> None:
+    home.bulk(f"{TO},one")
+    home.lose()
+    if content is not None:
+        home.report.write_bytes(content)
+    result = home.reconcile("june", "--report", str(home.report), "--json")
+    assert (result.exit_code, result.json["exit_code"], result.json["resolved"]) == (3, 3, 0)
+    assert said in result.json["error"]["message"]
+    assert said in result.stderr
+    assert home.rows() == [("unknown", None)]
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "said"),
+    [
+        (("june",), 2, "Give --report FILE, --sids FILE or --search"),
+        (("june", "--once", "k", "--search"), 2, "Give either a RUN or --once KEY"),
+        (("june", "--search", "--absent", "accepted"), 2, "'accepted' is not one of"),
+        (("july", "--search"), 3, "There is no run 'july'"),
+        (("--once", "k", "--search"), 3, "No message was sent with the once key 'k'"),
+        (("june", "--sids", "none.txt"), 3, "none.txt cannot be read"),
+        (("june", "--sids", "-"), 3, "'+919876543210' is not a Sid"),
+        (("june", "--search", "-p", "nosuch"), 4, "nosuch"),
+    ],
+)
+def test_what_cannot_be_asked(home: Home, argv: tuple[str, ...], exit_code: int, said: str) -> None:
+    home.bulk(f"{TO},one")
+    home.lose()
+    result = home.reconcile(*argv, stdin=f"{TO}\n")
+    assert (result.exit_code, result.stdout, said in result.stderr) == (exit_code, "", True), result.stderr
+
+
+# --- what is not there ---
+
+
+def test_silence_proves_nothing_unless_a_person_says_so_and_messages_around_it_are_listed(home: Home) -> None:
+    home.bulk(*[f"+91987654321{number},text {number}" for number in range(5)])
+    lost = home.lose("number IN (1, 3)")
+    home.never_taken(*lost)
+    report = str(home.write_report())
+    assert home.reconcile("june", "--report", report).exit_code == 9
+    result = home.reconcile("june", "--report", report, "--absent", "not_sent", "--json")
+    assert (result.exit_code, counts(result)) == (9, {"absent": 1, "remaining": 1})
+    assert len(asked(result)) == 2
+    assert [(one["row"], one["outcome"]) for one in result.json["messages"]] == [(1, "unknown"), (3, "not_sent")]
+    assert "nothing is listed from before and after 1 of them" in result.stderr
+    assert [state for state, _ in home.rows()] == ["unknown", "accepted", "not_sent", "accepted", "accepted"]
+    retried = home.exosms("runs", "retry", "june", "--yes")
+    assert retried.stdout.startswith("accepted\t+919876543212\t")
+
+
+def test_a_list_that_lacks_what_was_accepted_proves_no_absence(home: Home) -> None:
+    """As a report does whose Type is not All."""
+    home.bulk(*[f"+91987654321{number},text {number}" for number in range(5)])
+    home.never_taken(*home.lose("number = 3"))
+    home.write_report(lambda rows: rows.pop(1))
+    result = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent")
+    assert (result.exit_code, "the list is not complete: 1 accepted message" in result.stderr) == (9, True)
+    assert home.rows()[2] == ("unknown", None)
+
+
+def test_what_is_found_proves_that_the_time_around_it_is_listed(home: Home) -> None:
+    home.bulk(*[f"+91987654321{number},text {number}" for number in range(3)])
+    first, second, third = home.lose()
+    home.never_taken(second)
+    text = f"{first}\n{third}\n"
+    result = home.reconcile("june", "--sids", "-", "--absent", "not_sent", "--json", stdin=text)
+    assert (counts(result), asked(result)) == ({"resolved": 2, "absent": 1}, [first, third])
+
+
+def test_what_is_ambiguous_is_not_absent(home: Home) -> None:
+    home.bulk(f"{TO},first", *["+919876543211,same"] * 2, f"{TO},last")
+    home.never_taken(home.lose("number IN (2, 3)")[0])
+    result = home.reconcile("june", "--report", str(home.write_report()), "--absent", "not_sent", "--json")
+    assert counts(result) == {"ambiguous": 2, "remaining": 2}
+
+
+# --- Exotel's list ---
+
+
+def test_exotels_list_is_asked_for_the_times_of_the_messages(home: Home) -> None:
+    home.bulk(*[f"+9198765{number:05d},text {number}" for number in range(150)])
+    lost = home.lose("number % 50 = 0")
+    home.never_taken(lost[0])
+    result = home.reconcile("june", "--search", "--json")
+    assert (result.exit_code, counts(result)) == (9, {"resolved": 2, "remaining": 1})
+    assert sorted(asked(result)) == sorted(lost[1:])
+    assert len(re.findall(r"GET \S+ \S*/SMS/Messages\.json\?DateCreated=gte", result.stderr)) == 2
+    assert home.reconcile("june", "--search", "--absent", "not_sent").exit_code == 0
+
+
+@contextmanager
+def lost_at(server: Server, exosms: Shell, *rows: str, more: Sequence[str] = ()) -> Iterator[Home]:
+    """A run whose messages a server took, and whose answers were all lost."""
+    home = Home(exosms)
+    exosms.env |= {
+        "EXOSMS_BASE_URL": server.url,
+        "EXOTEL_ACCOUNT_SID": "acme1",
+        "EXOTEL_API_KEY": "key",
+        "EXOTEL_API_TOKEN": "token",
+        "EXOTEL_FROM": "ACMEIN",
+    }
+    path = exosms.home / "june.csv"
+    path.write_text("".join(f"{row}\n" for row in ("to,body", *rows)))
+    assert exosms("bulk", str(path), "--run", "june", "--yes", "--rate", "off", *more).exit_code == 0
+    home.lose()
+    home.report.write_bytes(server.emulator.report())
+    yield home
+
+
+def test_where_there_is_no_list_the_report_is_named(exosms: Shell) -> None:
+    with serving(search=False) as server, lost_at(server, exosms, f"{TO},one") as home:
+        result = home.reconcile("june", "--search", "--rate", "off")
+        assert (result.exit_code, result.stdout) == (9, f"unknown\t{TO}\t\trun june row 1; not found\n")
+        assert "Exotel has no list of this account's messages: export the SMS Detailed Report" in result.stderr
+        assert home.reconcile("june", "--report", str(home.report), "--rate", "off").exit_code == 0
+
+
+def test_the_next_page_is_asked_for_on_the_same_host_only(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = listing.page
+
+    def page(*args: Any) -> Any:
+        found = whole(*args)
+        return {**found, "Metadata": {**found["Metadata"], "NextPageUri": "https://example.org/v1/next"}}
+
+    monkeypatch.setattr(listing, "page", page)
+    with serving() as server, lost_at(server, exosms, f"{TO},one", "+919876543211,two") as home:
+        result = home.reconcile("june", "--search", "--rate", "off")
+        assert result.exit_code == 0
+        assert "the list goes on at another host, which is not asked" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/v1/Accounts/a/SMS/Messages.json?After=2", "/v1/Accounts/a/SMS/Messages.json?After=2"),
+        ("https://api.exotel.com/v1/x?y", "/v1/x?y"),
+        ("//example.org/x", None),
+        ("https://example.org/x", None),
+        ("https://api.exotel.com@example.org/x", None),
+        ("https://api.exotel.com:444/x", None),
+        ("@example.org/x", None),
+        ("/a b", None),
+        ("/a\r\nX: y", None),
+        ("https://[", None),
+        ("relative", None),
+    ],
+)
+def test_an_address_of_a_next_page(address: str, path: str | None) -> None:
+    body = json.dumps({"Metadata": {"NextPageUri": address}, "SMSMessages": [{"SMSMessage": {"Sid": "abc"}}]})
+    page = read_page(body.encode(), host="api.exotel.com")
+    assert page is not None
+    assert (page.next_path, page.is_cut, [one.sid for one in page.listed]) == (path, path is None, ["abc"])
+
+
+def test_times_to_be_searched_are_few() -> None:
+    assert list(spans([(10_000, 10_000), (100_000, 100_100), (10_500, 10_600)])) == [
+        (8980, 11_620),
+        (98_980, 101_120),
+    ]
+    assert list(spans([])) == []
+
+
+# --- questions ---
+
+
+def test_a_429_in_between_is_waited_for(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f"+91987654321{number},text {number}" for number in range(4)]
+    with serving() as server, lost_at(server, exosms, *rows) as home:
+        faults = itertools.cycle(["429", "", "reset", ""])
+        monkeypatch.setattr(server, "fault", lambda: next(faults))
+        result = home.reconcile("june", "--report", str(home.report), "--rate", "off")
+        assert (result.exit_code, result.stdout.count("accepted\t")) == (0, 4)
+        assert "no answer yet (HTTP 429); asking again in" in result.stderr
+
+
+def test_without_any_answer_the_cause_is_told_and_nothing_is_changed(exosms: Shell) -> None:
+    with serving() as server, lost_at(server, exosms, f"{TO},one", "+919876543211,two") as home:
+        refused = home.exosms(
+            "runs", "reconcile", "june", "--report", str(home.report), "--json", env={"EXOTEL_API_TOKEN": "wrong"}
+        )
+        assert (refused.exit_code, refused.json["remaining"], refused.json["error"]["http_status"]) == (4, 2, 401)
+        assert "401" in refused.stderr
+        assert home.rows() == [("unknown", None)] * 2
+
+
+def test_what_was_not_asked_about_settles_nothing(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three Sids that may be anybody's one has no answer, so that it may be a second one of any message."""
+    rows = [f"+91987654321{number},text {number}" for number in range(3)]
+    with serving() as server, lost_at(server, exosms, *rows) as home:
+        answer = server.emulator.answer
+        sids = SID.findall(home.report.read_text())
+
+        def silent(method: str, target: str, *args: Any) -> Any:
+            return (
+                emulator.SandboxAnswer(502, b"", "text/html") if sids[1] in target else answer(method, target, *args)
+            )
+
+        monkeypatch.setattr(server.emulator, "answer", silent)
+        monkeypatch.setattr("exosms.send.asking._MOST", 2)
+        given = "\n".join(sids)
+        result = home.reconcile("june", "--sids", "-", "--rate", "off", stdin=given)
+        assert (result.exit_code, result.stdout.count("Exotel could not be asked about every message")) == (9, 3)
+        by_number = home.reconcile("june", "--report", str(home.report), "--rate", "off")
+        assert [line.split("\t")[0] for line in by_number.stdout.splitlines()] == ["accepted", "unknown", "accepted"]
+
+
+def test_questions_keep_the_accounts_pace(exosms: Shell) -> None:
+    rows = [f"+91987654321{number},text {number}" for number in range(4)]
+    with serving() as server, lost_at(server, exosms, *rows) as home:
+        started = time.monotonic()
+        assert home.reconcile("june", "--report", str(home.report), "--rate", "600/min").exit_code == 0
+        assert time.monotonic() - started > 0.3
+
+
+def test_two_at_once_give_no_sid_twice(exosms: Shell) -> None:
+    rows = [f"+91987654321{number // 2},text {number // 2}" for number in range(10)]
+    with serving() as server, lost_at(server, exosms, *rows, more=("--duplicates", "all")) as home:
+        argv = ("runs", "reconcile", "june", "--report", str(home.report), "--rate", "off", "-q")
+        both = [exosms.start(*argv) for _ in range(2)]
+        ended = [process.communicate(timeout=60) for process in both]
+        assert [process.returncode for process in both] == [0, 0], ended
+        sids = [sid for _, sid in home.rows()]
+        assert sorted(sids, key=str) == sorted(SID.findall(home.report.read_text()))
+
+
+def test_an_interruption_keeps_what_was_found(exosms: Shell) -> None:
+    rows = [f"+91987654321{number},text {number}" for number in range(6)]
+    with serving() as server, lost_at(server, exosms, *rows) as home:
+        argv = ("runs", "reconcile", "june", "--report", str(home.report), "--rate", "60/min", "--json")
+        process = exosms.start(*argv)
+        until = time.monotonic() + 30
+        while ("accepted", None) not in [(state, None) for state, _ in home.rows()] and time.monotonic() < until:
+            time.sleep(0.02)
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+        document = json.loads(out)
+        assert (process.returncode, document["exit_code"], document["error"]["kind"]) == (143, 143, "interrupted")
+        assert document["resolved"] == sum(state == "accepted" for state, _ in home.rows()) > 0
+        assert b"run it again to go on" in err
+        assert home.reconcile("june", "--report", str(home.report), "--rate", "off").exit_code == 0
+
+
+def test_messages_of_another_account_are_named_and_left(home: Home, exosms: Shell) -> None:
+    home.bulk(f"{TO},one", run="july")
+    home.lose()
+    report = str(home.write_report().rename(exosms.home / "of-the-sandbox.csv"))
+    with serving() as server, lost_at(server, exosms, f"{TO},one"):
+        result = home.reconcile("--report", report, "--rate", "off", "--json")
+        assert counts(result) == {"remaining": 1, "strangers": 1}
+        assert "messages of other accounts are unknown as well: sandbox/sandbox" in result.stderr
+        assert home.reconcile("june", "--report", report, "-p", "sandbox").exit_code == 4
+        assert home.reconcile("july", "--report", report).exit_code == 0
+
+
+def test_a_person_sees_a_table(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    home.never_taken(home.lose()[1])
+    home.write_report()
+    seen = home.exosms.on_terminal("runs", "reconcile", "june", "--report", str(home.report), columns=120).stdout
+    assert all(word in seen for word in ("Outcome", "accepted", "unknown", "run june row 2", "not found"))
+    assert "1 accepted, 1 still unknown, of 2 messages" in seen
+
+
+# --- what is beside a Sid ---
+
+
+@pytest.mark.parametrize(
+    ("number", "tail"),
+    [
+        ("+919876543210", "76543210"),
+        ("09876543210", "76543210"),
+        ("'98765 43210", "76543210"),
+        ("(0)98765-43210", "76543210"),
+        ("9.19877E+11", None),
+        ("98XXXXXX10", None),
+        ("1234567", None),
+        ("", None),
+    ],
+)
+def test_a_number_by_its_last_digits(number: str, tail: str | None) -> None:
+    assert tail_of(number) == tail
+
+
+@pytest.mark.parametrize(
+    ("date", "days"),
+    [
+        ("2026-11-23", {"2026-11-23"}),
+        ("2026-11-23 10:00:00", {"2026-11-23"}),
+        ("23/11/26", {"2026-11-23", "2023-11-26"}),
+        ("03/04/2026", {"2026-04-03", "2026-03-04"}),
+        ("'23-11-2026", {"2026-11-23"}),
+        ("#####", set()),
+        ("", set()),
+    ],
+)
+def test_a_date_is_each_day_that_it_may_be(date: str, days: set[str]) -> None:
+    assert {time.strftime("%Y-%m-%d", time.gmtime(moment)) for moment in days_of(date)} == days
