@@ -22,8 +22,8 @@ from workbooks import inline, sheet_of, xlsx
 
 from exosms.exotel.listed import days_of, tail_of
 from exosms.exotel.message_list import read_page, spans
-from exosms.sandbox import emulator, listing
-from exosms.sandbox.emulator import Emulator
+from exosms.sandbox import listing
+from exosms.sandbox.emulator import Emulator, SandboxAnswer
 from exosms.sandbox.server import Server
 from exosms.sandbox.store import MessageStore
 
@@ -538,7 +538,7 @@ def lost_at(server: Server, exosms: Shell, *rows: str, more: Sequence[str] = ())
     path.write_text("".join(f"{row}\n" for row in ("to,body", *rows)))
     assert exosms("bulk", str(path), "--run", "june", "--yes", "--rate", "off", *more).exit_code == 0
     home.lose()
-    home.report.write_bytes(server.emulator.report())
+    home.report.write_bytes(server.emulator().report())
     yield home
 
 
@@ -622,15 +622,14 @@ def test_what_was_not_asked_about_settles_nothing(exosms: Shell, monkeypatch: py
     """Of three Sids that may be anybody's one has no answer, so that it may be a second one of any message."""
     rows = [f"+91987654321{number},text {number}" for number in range(3)]
     with serving() as server, lost_at(server, exosms, *rows) as home:
-        answer = server.emulator.answer
+        answer = Emulator.answer
         sids = SID.findall(home.report.read_text())
 
-        def silent(method: str, target: str, *args: Any) -> Any:
-            return (
-                emulator.SandboxAnswer(502, b"", "text/html") if sids[1] in target else answer(method, target, *args)
-            )
+        def silent(self: Emulator, method: str, target: str, *args: Any) -> Any:
+            gateway = SandboxAnswer(502, b"", "text/html")
+            return gateway if sids[1] in target else answer(self, method, target, *args)
 
-        monkeypatch.setattr(server.emulator, "answer", silent)
+        monkeypatch.setattr(Emulator, "answer", silent)
         monkeypatch.setattr("exosms.send.asking._MOST", 2)
         given = "\n".join(sids)
         result = home.reconcile("june", "--sids", "-", "--rate", "off", stdin=given)
@@ -694,6 +693,53 @@ def test_a_person_sees_a_table(home: Home) -> None:
     seen = home.exosms.on_terminal("runs", "reconcile", "june", "--report", str(home.report), columns=120).stdout
     assert all(word in seen for word in ("Outcome", "accepted", "unknown", "run june row 2", "not found"))
     assert "1 accepted, 1 still unknown, of 2 messages" in seen
+
+
+# --- a person names a Sid ---
+
+
+def test_a_person_names_the_sid_of_one_message(home: Home) -> None:
+    home.bulk(*[f"{TO},same"] * 2)
+    first, second = home.lose()
+    resolve = ("runs", "resolve", "june", "--as", "accepted", "--sid", first)
+    several = home.exosms(*resolve)
+    assert (several.exit_code, "2 messages are unknown, and --sid is of one" in several.stderr) == (3, True)
+    result = home.exosms(*resolve, "--row", "2")
+    assert (result.exit_code, result.stdout) == (0, "1 message of the run june: accepted\n")
+    assert home.rows() == [("unknown", None), ("accepted", first)]
+    again = home.exosms(*resolve)
+    assert (again.exit_code, "is the Sid of another message; nothing was changed" in again.stderr) == (3, True)
+    document = home.exosms(*resolve[:-1], second, "--json").json
+    assert (document["resolved"], document["sid"]) == (1, second)
+    assert home.exosms(*resolve).stderr.endswith("the run june has no unknown messages\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("recipient = '+919876543299'", "it is to +919876543299, not to +919876543210"),
+        ("sender = 'OTHERS'", "it is from '/OTHERS', not from 'ACMEIN'"),
+        ("body = 'another'", "its text is another"),
+        ("created_at = created_at - 1000", "and ours was sent"),
+    ],
+)
+def test_a_sid_that_a_person_names_must_be_that_message(home: Home, change: str, said: str) -> None:
+    home.send("one", "--once", "k")
+    (sid,) = home.lose(singly=True)
+    home.take_otherwise(change)
+    result = home.exosms("runs", "resolve", "--once", "k", "--as", "accepted", "--sid", sid, "--json")
+    assert (result.exit_code, result.json["error"]["kind"]) == (3, "rejected")
+    assert said in result.stderr
+    assert home.reconcile("--once", "k", "--sids", "-", stdin=sid).exit_code == 9
+
+
+def test_a_sid_about_which_exotel_says_nothing_changes_nothing(exosms: Shell) -> None:
+    with serving() as server, lost_at(server, exosms, f"{TO},one") as home:
+        (sid,) = SID.findall(home.report.read_text())
+        argv = ("runs", "resolve", "june", "--as", "accepted", "--sid", sid, "--json")
+        refused = exosms(*argv, env={"EXOTEL_API_TOKEN": "wrong"})
+        assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["http_status"]) == (4, 4, 401)
+        assert (home.rows(), exosms(*argv).exit_code) == ([("unknown", None)], 0)
 
 
 # --- what is beside a Sid ---

@@ -222,6 +222,38 @@ def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_ne
     return settings
 
 
+def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOptions) -> Settings:
+    """Return the settings with the account that has unknown messages of a once key, whichever where none has.
+
+    Raises InputError for a key that was never used, ConfigError where only other accounts have some.
+    """
+    from exosms.ledger.unknown import unknown_elsewhere
+
+    if not ledger.with_key(once_key):
+        raise no_such_key(once_key)
+    accounts = unknown_elsewhere(ledger, "", once_key)
+    if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):
+        ((account, profile),) = accounts.items()
+        is_sandbox = is_of_sandbox(account)
+        options = options._replace(region="sandbox") if is_sandbox else options._replace(profile=profile)
+    settings = find_settings(out, options)
+    if accounts and settings.own_account.identity not in accounts:
+        raise ConfigError(
+            f"The once key {once_key!r} belongs to the account {' and '.join(accounts)}, not to"
+            f" {settings.own_account.identity}",
+            remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
+        )
+    return settings
+
+
+def no_such_key(once_key: str) -> InputError:
+    """Return what is wrong with a once key that the ledger does not have."""
+    return InputError(
+        f"No message was sent with the once key {once_key!r} from this machine",
+        remedy="exosms log lists what was sent.",
+    )
+
+
 def _state_directory() -> Path:
     directory = paths.state_directory(os.environ)
     if directory is None:

@@ -15,17 +15,23 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, open_ledger, run_of, session_for, settings_of_run
-from exosms.cli.output.out import Document, Out, error_document, problem_document
-from exosms.cli.output.reconcile import ReconcileProgress, counts_of, of_strangers, sentence, show_result
-from exosms.config.account import is_of_sandbox
+from exosms.cli.context import find_settings, open_ledger, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.output.out import Document, Out, error_document
+from exosms.cli.output.reconcile import (
+    ReconcileProgress,
+    counts_of,
+    of_strangers,
+    sentence,
+    show_result,
+    tell_unasked,
+)
 from exosms.config.settings import AccountOptions, Settings
-from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.listed import Listed
 from exosms.exotel.message_list import spans
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run
-from exosms.ledger.unknown import UnknownMessages, Unsettled, elsewhere
+from exosms.ledger.unknown import UnknownMessages, Unsettled, unknown_elsewhere
 from exosms.send.asking import Asking, GaveUpError
 from exosms.send.reconcile import Found, Reconciliation
 from exosms.sms.message import Outcome
@@ -161,11 +167,7 @@ class _Command:
             except UsageError:
                 raise
             except GaveUpError as gave_up:
-                problem = gave_up.report.problem
-                if problem is not None:
-                    said = ": ".join(filter(None, (problem.status_text, problem.said)))
-                    self._out.fail(f"{said}. Exotel could not be asked about all Sids.", remedy=problem.remedy)
-                return self._conclude(gave_up.report.exit_code, problem_document(problem) if problem else None)
+                return self._conclude(gave_up.report.exit_code, tell_unasked(self._out, gave_up.report))
             except (ExosmsError, Interrupted) as error:
                 remedy = error.remedy or "What was found is kept; run it again to go on."
                 self._out.fail(error.message, remedy=remedy)
@@ -177,7 +179,7 @@ class _Command:
         with self._interrupts.at_once():
             _require_there(self._sources.report)
             sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
-        with open_ledger() as ledger:
+        with open_ledger(self._out, self._interrupts) as ledger:
             with self._interrupts.at_once():
                 run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
                 settings = self._settings(ledger, run)
@@ -206,23 +208,9 @@ class _Command:
         """Return the settings with the account whose messages are looked at."""
         if run is not None:
             return settings_of_run(self._out, run, self._options)
-        once, options = self._wanted.once, self._options
-        if once is None:
-            return find_settings(self._out, options)
-        if not ledger.has_key(once):
-            raise no_such_key(once)
-        accounts = elsewhere(ledger, "", once)
-        if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):
-            ((account, profile),) = accounts.items()
-            options = options._replace(**({"region": "sandbox"} if is_of_sandbox(account) else {"profile": profile}))
-        settings = find_settings(self._out, options)
-        if accounts and settings.own_account.identity not in accounts:
-            raise ConfigError(
-                f"The once key {once!r} belongs to the account {' and '.join(accounts)}, not to"
-                f" {settings.own_account.identity}",
-                remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
-            )
-        return settings
+        if self._wanted.once is None:
+            return find_settings(self._out, self._options)
+        return settings_of_key(self._out, ledger, self._wanted.once, self._options)
 
     def _is_wanted(self, one: Unsettled, run: Run | None) -> bool:
         since = self._wanted.since
@@ -250,7 +238,7 @@ class _Command:
             self._out.fail(_NO_LIST)
 
     def _tell_of_others(self, ledger: Ledger, account: str) -> None:
-        if self._wanted.name is None and self._wanted.once is None and (others := elsewhere(ledger, account)):
+        if self._wanted.name is None and self._wanted.once is None and (others := unknown_elsewhere(ledger, account)):
             names = ", ".join(others)
             self._out.tell(
                 f"messages of other accounts are unknown as well: {names}; name a profile of theirs with -p"
@@ -284,13 +272,6 @@ def _next_step(found: Sequence[Found]) -> str:
     return (
         "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent."
         f" Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
-    )
-
-
-def no_such_key(once: str) -> InputError:
-    """Return what is wrong with a once key that the ledger does not have."""
-    return InputError(
-        f"No message was sent with the once key {once!r} from this machine", remedy="exosms log lists what was sent."
     )
 
 

@@ -1,7 +1,8 @@
 """``exosms runs resolve``: what a person found out about unknown messages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,13 +10,38 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import open_ledger, run_of
+from exosms.cli.context import (
+    no_such_key,
+    open_ledger,
+    run_of,
+    session_for,
+    settings_of_key,
+    settings_of_run,
+)
+from exosms.cli.output.out import Out
+from exosms.cli.output.reconcile import tell_unasked
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, InputError, UsageError
+from exosms.ledger.candidates import known_sids
 from exosms.ledger.messages import Ledger
-from exosms.ledger.runs import Journal, being_sent
-from exosms.ledger.unknown import NotUnknownError, Rows, resolve_key, resolve_rows
+from exosms.ledger.runs import Journal, Run, being_sent
+from exosms.ledger.unknown import (
+    NotUnknownError,
+    Rows,
+    UnknownMessages,
+    Unsettled,
+    resolve_key,
+    resolve_rows,
+    unknown_rows,
+)
+from exosms.send.asking import Asking, GaveUpError
+from exosms.send.evidence import differences
 from exosms.sms.message import Outcome
+from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
+
+_TIMEOUT = 30.0
+"""Seconds that a question may take."""
 
 
 class _Decision(StrEnum):
@@ -51,6 +77,11 @@ def resolve(
         Sequence[Rows] | None,
         o.option("--row", metavar="ROWS", parser=row_ranges, help="Only these rows of the run, such as 3-17,20."),
     ] = None,
+    sid: Annotated[
+        str | None,
+        o.option("--sid", metavar="SID", help="Under which Exotel has it; it is asked whether that is this message."),
+    ] = None,
+    account: o.AccountFlags,
     out: o.Printer,
 ) -> int:
     """Say what happened to messages whose outcome is unknown.
@@ -60,34 +91,104 @@ def resolve(
     exosms runs resolve customers-20261123-1 --as accepted --row 3-17,20
 
     exosms runs resolve --once backup-2026-11-23 --as not_sent
+
+    exosms runs resolve j --as accepted --sid 0f477d60517e6e6a0f6d9a7e9af8630e
     """
     if (name is None) == (once is None):
         raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
     if row is not None and name is None:
         raise UsageError("--row needs a RUN")
-    with open_ledger() as ledger:
-        if once is not None:
-            what, resolved = f"once key {once!r}", _resolve_key(ledger, once, Outcome(decision))
+    if sid is not None and decision is not _Decision.ACCEPTED:
+        raise UsageError("--sid is of a message that Exotel has", remedy="Use it with --as accepted.")
+    what = f"once key {once!r}" if once is not None else f"run {name}"
+    with open_ledger(out) as ledger:
+        if sid is not None:
+            try:
+                resolved = _Identification(out, ledger, AccountOptions(*account)).settle(name, once, row or (), sid)
+            except GaveUpError as gave_up:
+                error = tell_unasked(out, gave_up.report)
+                if out.is_json:
+                    out.result(exit_code=int(gave_up.report.exit_code), error=error)
+                return gave_up.report.exit_code
+        elif once is not None:
+            resolved = _resolve_key(ledger, once, Outcome(decision))
         else:
-            what, resolved = f"run {name}", _resolve_rows(ledger, name or "", Outcome(decision), row or ())
+            resolved = _resolve_rows(ledger, name or "", Outcome(decision), row or ())
     if not (resolved or out.is_json):
         out.tell(f"the {what} has no unknown messages")
         return ExitCode.OK
     about = {"once": once} if once else {"run": name}
-    out.done(
-        f"{counted(resolved, 'message')} of the {what}: {decision}", **about, **{"as": decision}, resolved=resolved
-    )
+    more = {} if sid is None else {"sid": sid}
+    line = f"{counted(resolved, 'message')} of the {what}: {decision}"
+    out.done(line, **about, **{"as": decision}, **more, resolved=resolved)
     return ExitCode.OK
+
+
+class _Identification:
+    """A person says under which Sid Exotel has a message, and Exotel is asked whether that is so."""
+
+    def __init__(self, out: Out, ledger: Ledger, options: AccountOptions) -> None:
+        self._out = out
+        self._ledger = ledger
+        self._options = options
+
+    def settle(self, name: str | None, once: str | None, rows: Sequence[Rows], sid: str) -> int:
+        """Give the one message that is meant that Sid; raises InputError if it is another's, or nobody's."""
+        run = run_of(Journal(self._ledger), name) if name is not None else None
+        numbers: Sequence[int] = ()
+        if run is not None:
+            settings = settings_of_run(self._out, run, self._options)
+            with _named(run):
+                numbers = unknown_rows(self._ledger, run, rows)
+        else:
+            settings = settings_of_key(self._out, self._ledger, once or "", self._options)
+        interrupts = Interrupts()
+        with interrupts.installed():
+            session = session_for(settings, self._ledger, self._out, interrupts, timeout=_TIMEOUT)
+            messages = UnknownMessages(self._ledger, session.account)
+            meant = [
+                one
+                for one in messages.all()
+                if (one.run_id == run.id and one.id in numbers if run else one.once_key == once)
+            ]
+            if not meant:
+                return 0
+            if len(meant) > 1:
+                raise InputError(
+                    f"{len(meant)} messages are unknown, and --sid is of one", remedy="Name it with --row N."
+                )
+            return self._compare(meant[0], messages, sid, Asking(session))
+
+    def _compare(self, one: Unsettled, messages: UnknownMessages, sid: str, asking: Asking) -> int:
+        report, content = asking.about(sid)
+        if report.delivery is None and report.problem and report.problem.kind != "not_found":
+            raise GaveUpError(report)
+        if content is None:
+            raise InputError(
+                f"Exotel has no message of this account under the Sid {sid!r}; nothing was changed",
+                remedy="Compare the Sid with the report, and account and region with `exosms profile show`.",
+            )
+        wrong = "; ".join(differences(one, content, messages.fingerprints))
+        if wrong:
+            raise InputError(
+                f"{sid!r} is not that message: {wrong}; nothing was changed", remedy="Look for its Sid in the report."
+            )
+        with messages.at_once():
+            if known_sids(self._ledger, messages.account, [content.sid]):
+                raise InputError(
+                    f"{sid!r} is the Sid of another message; nothing was changed",
+                    remedy="exosms log shows whose it is.",
+                )
+            messages.accept(one, content.sid, report.delivery.status if report.delivery else None)
+        messages.erase_texts()
+        return 1
 
 
 def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
     from exosms.send.one import UNSETTLED, in_use
 
     if not ledger.with_key(once):
-        raise InputError(
-            f"No message was sent with the once key {once!r} from this machine",
-            remedy="exosms log lists what was sent.",
-        )
+        raise no_such_key(once)
     resolved = resolve_key(ledger, once, outcome=outcome)
     unsettled = [entry for entry in ledger.with_key(once) if entry.state in UNSETTLED]
     if unsettled and not resolved:
@@ -97,13 +198,20 @@ def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
 
 def _resolve_rows(ledger: Ledger, name: str, outcome: Outcome, rows: Sequence[Rows]) -> int:
     run = run_of(Journal(ledger), name)
-    try:
+    with _named(run):
         resolved = resolve_rows(ledger, run, outcome=outcome, rows=rows)
-    except NotUnknownError as error:
-        raise InputError(
-            f"The run {name} has no unknown row {error.row}; nothing was changed",
-            remedy=f"exosms runs export {name} shows its rows.",
-        ) from error
     if not resolved and run.owner is not None:
         raise being_sent(run)
     return resolved
+
+
+@contextmanager
+def _named(run: Run) -> Iterator[None]:
+    """Say of which run a row is not unknown."""
+    try:
+        yield
+    except NotUnknownError as error:
+        raise InputError(
+            f"The run {run.name} has no unknown row {error.row}; nothing was changed",
+            remedy=f"exosms runs export {run.name} shows its rows.",
+        ) from error

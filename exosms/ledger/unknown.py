@@ -165,7 +165,7 @@ class UnknownMessages:
         return [*map(Unsettled._make, found)]
 
 
-def elsewhere(ledger: Ledger, account: str, once_key: str | None = None) -> Mapping[str, str | None]:
+def unknown_elsewhere(ledger: Ledger, account: str, once_key: str | None = None) -> Mapping[str, str | None]:
     """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its."""
     with reclaimed(ledger.database) as connection:
         cursor = connection.execute(

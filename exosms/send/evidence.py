@@ -7,6 +7,7 @@ from exosms.exotel.message_content import MessageContent
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.messages import State
 from exosms.ledger.unknown import Unsettled
+from exosms.system.times import local
 from exosms.system.wording import counted
 
 
@@ -49,9 +50,19 @@ class Group(NamedTuple):
         return f"{counted(len(self.contents), 'message')} of Exotel's for {len(self.owners)} equal ones of ours"
 
 
-def is_that_message(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
-    """Whether recipient, sender, text and time agree; without a fingerprint of the text, whether the others do."""
-    return _agrees(owner, content, _numbers(owner, content, fingerprints))
+def differences(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Iterator[str]:
+    """Yield what keeps a Sid from being a message's; nothing if recipient, sender, text and time agree."""
+    if content.to != owner.recipient:
+        yield f"it is to {content.to}, not to {owner.recipient}"
+    if not content.is_from(owner.sender):
+        yield f"it is from {content.sender!r}, not from {owner.sender!r}"
+    if owner.fingerprint is None:
+        yield "the text of ours is not known any more"
+    elif owner.fingerprint not in _numbers(owner, content, fingerprints):
+        yield "its text is another"
+    if not content.is_near(owner.since, owner.until):
+        when = local(content.created_at) if content.created_at else "at an unknown time"
+        yield f"Exotel got it {when}, and ours was sent {local(owner.until)}"
 
 
 def groups(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from exosms.cli.output.messages import joined
-from exosms.cli.output.out import Document, Format, Out
+from exosms.cli.output.out import Document, Format, Out, problem_document
 from exosms.cli.output.status_line import StatusLine
 from exosms.cli.output.tables import draw_table
+from exosms.exotel.delivery_report import DeliveryReport
 from exosms.send.reconcile import Found
 from exosms.sms.message import Outcome
 from exosms.system.times import local
@@ -68,6 +69,16 @@ def show_result(
             draw_table(out, _COLUMNS, rows, folding=2)
         case Format.PLAIN:
             out.lines((*row[:3], joined(*row[3:])) for row in rows)
+
+
+def tell_unasked(out: Out, report: DeliveryReport) -> Document | None:
+    """Print why Exotel could not be asked, and return it for a document."""
+    problem = report.problem
+    if problem is None:
+        return None
+    said = ": ".join(filter(None, (problem.status_text, problem.said)))
+    out.fail(f"{said}. Exotel did not say whose the Sid is; nothing was sent.", remedy=problem.remedy)
+    return problem_document(problem)
 
 
 def sentence(counts: Document) -> str:
