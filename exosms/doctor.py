@@ -216,7 +216,7 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     yield ok("ledger", f"{directory / 'ledger.db'} is sound; messages: {messages}")
     if unknown:
         said = f"{unknown} of its messages may have been sent: their outcome is unknown"
-        yield warning("ledger", said, "See: exosms log --outcome unknown")
+        yield warning("ledger", said, "Find out with Exotel's report: exosms runs reconcile --report FILE")
     if paused:
         said = f"Exotel asked this account to pause; {paused:.0f} s left"
         yield warning("pace", said, "Wait until then, or send with a lower --rate.")

@@ -171,7 +171,7 @@ def test_on_a_terminal_the_summary_is_a_table_by_outcome_and_one_by_reason(exosm
         "HTTP 500",
     ):
         assert shown in result.stdout
-    assert "runs resolve june --as accepted" in result.stdout.splitlines()[-1]
+    assert "exosms runs reconcile june" in result.stdout.splitlines()[-1]
 
 
 # --- the plan ---

@@ -161,6 +161,7 @@ COMMANDS = {
     "runs resume": set(),
     "runs retry": set(),
     "runs resolve": {"--as", "--once"},
+    "runs reconcile": {"--report"},
     "runs export": set(),
     "runs purge": set(),
     "log": set(),

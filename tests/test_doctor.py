@@ -199,7 +199,7 @@ def test_the_state_of_the_ledger(exosms: Shell) -> None:
         assert exosms(*lost, env=ACCOUNT).exit_code == 9
     exit_code, found = checks(exosms, *sandbox)
     assert (exit_code, found["ledger"]["grade"]) == (0, "warning")
-    assert found["ledger"]["remedy"] == "See: exosms log --outcome unknown"
+    assert found["ledger"]["remedy"] == "Find out with Exotel's report: exosms runs reconcile --report FILE"
     state.chmod(0o755)
     said = exosms("doctor", *sandbox).stdout
     assert "chmod 700 ~/state" in said

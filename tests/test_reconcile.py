@@ -26,6 +26,7 @@ from exosms.sandbox import listing
 from exosms.sandbox.emulator import Emulator, SandboxAnswer
 from exosms.sandbox.server import Server
 from exosms.sandbox.store import MessageStore
+from exosms.send.advice import how_to_find_out
 
 SANDBOX = ("--region", "sandbox")
 FROM = ("--from", "ACMEIN")
@@ -740,6 +741,46 @@ def test_a_sid_about_which_exotel_says_nothing_changes_nothing(exosms: Shell) ->
         refused = exosms(*argv, env={"EXOTEL_API_TOKEN": "wrong"})
         assert (refused.exit_code, refused.json["exit_code"], refused.json["error"]["http_status"]) == (4, 4, 401)
         assert (home.rows(), exosms(*argv).exit_code) == ([("unknown", None)], 0)
+
+
+# --- advice ---
+
+_LATELY = r"\d{4}-\d\d-\d\d \d\d:\d\d to (\d{4}-\d\d-\d\d )?\d\d:\d\d, Indian time"
+
+
+@pytest.mark.parametrize(
+    ("more", "command", "end"),
+    [
+        ((), r"exosms runs reconcile --region sandbox --report FILE", r"\."),
+        (
+            ("--once", "a key"),
+            r"exosms runs reconcile --once 'a key' --region sandbox --report FILE",
+            r"\. Or decide: exosms runs resolve --once 'a key' --as accepted \(or --as not_sent\)",
+        ),
+    ],
+)
+def test_a_send_that_may_have_gone_out_names_the_report_its_time_and_the_command(
+    exosms: Shell, more: tuple[str, ...], command: str, end: str
+) -> None:
+    argv = ("send", *SANDBOX, *FROM, "--to", "+919000000500", "-b", "one", *more, "--json")
+    first, second = exosms(*argv), exosms(*argv)
+    advice = (
+        rf"Export the SMS Detailed Report \(Type: All\) from Exotel's dashboard, for {_LATELY}, then run `{command}`"
+    )
+    remedy = first.json["messages"][0]["error"]["remedy"]
+    assert re.fullmatch(rf"Do not send again yet\. {advice}{end}", remedy)
+    again = second.json["messages"][0]["error"]["remedy"]
+    assert re.fullmatch(rf"(Do not send again yet\. )?{advice}{end}", again)
+
+
+def test_a_window_names_both_days_at_midnight() -> None:
+    told = how_to_find_out([], account="api.exotel.com/a", profile="prod", window=(1_764_008_000.0, 1_764_008_090.0))
+    assert "for 2025-11-24 23:28 to 2025-11-25 00:00, Indian time" not in told
+    told = how_to_find_out([], account="api.exotel.com/a", profile="prod", window=(1_764_009_000.0, 1_764_009_090.0))
+    assert told == (
+        "Export the SMS Detailed Report (Type: All) from Exotel's dashboard, for 2025-11-24 23:45 to 2025-11-25"
+        " 00:16, Indian time, then run `exosms runs reconcile -p prod --report FILE`."
+    )
 
 
 # --- what is beside a Sid ---

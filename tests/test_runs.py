@@ -113,15 +113,16 @@ def test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out(exosms: Sh
 def test_show_counts_groups_the_reasons_and_ends_with_what_to_do(mixed: Shell) -> None:
     result = mixed("runs", "show", "june")
     assert result.exit_code == 0
-    assert result.stdout == (
+    assert masked(result.stdout) == (
         f"run\tjune\nfile\t{mixed.home / 'people.csv'}\nstate\tfinished\n"
         "rows\t3\naccepted\t1\nrejected\t1\nnot_sent\t0\nunknown\t1\nskipped\t0\nremaining\t0\n"
+        "unknown_row\t3\tTIME\t+919000000500\tperhaps\n"
         "reason\t1 rejected: HTTP 400 code 40203 Invalid Recipient (first in line 3)\n"
         "reason\t1 unknown: HTTP 500 code 35000 Internal Server Error (first in line 4)\n"
     )
     assert result.stderr == (
-        "exosms: 1 may have been sent: look for them in Exotel's dashboard, then: exosms runs resolve june"
-        " --as accepted (or --as not_sent)\n"
+        "exosms: 1 may have been sent. Export the SMS Detailed Report (Type: All) from Exotel's dashboard, then run"
+        " `exosms runs reconcile june --report FILE`.\n"
     )
     document = mixed("runs", "show", "june", "--json").json
     assert (document["command"], document["run"], document["state"], document["counts"]) == (
@@ -130,6 +131,27 @@ def test_show_counts_groups_the_reasons_and_ends_with_what_to_do(mixed: Shell) -
         "finished",
         COUNTS,
     )
+
+
+def test_unknown_rows_are_listed_with_the_last_words_of_what_is_left_of_their_texts(mixed: Shell) -> None:
+    path = mixed.home / "state" / "ledger.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE rows SET text = 'Dear Mina, order 19 has\nleft \u0007now' WHERE number = 3")
+    listed = mixed("runs", "show", "june").stdout
+    assert "\t+919000000500\t… 19 has left \\x07now\n" in listed
+    (row,) = mixed("runs", "show", "june", "--json").json["unknown_rows"]
+    assert {**row, "at": ""} == {
+        "row": 3,
+        "line": 4,
+        "to": "+919000000500",
+        "at": "",
+        "ends": "… 19 has left \u0007now",
+    }
+    seen = mixed.on_terminal("runs", "show", "june", columns=100).stdout
+    assert all(word in seen for word in ("may have been sent", "row 3", "19 has left"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE rows SET text = NULL WHERE number = 3")
+    assert "\t+919000000500\t\n" in mixed("runs", "show", "june").stdout
 
 
 def test_equal_reasons_are_one_line(exosms: Shell) -> None:

@@ -89,7 +89,7 @@ def test_a_run_says_the_counts_by_reason_and_the_next_command(exosms: Shell, out
     for told in (result.stderr, again.stderr):
         lines = told.splitlines()
         assert lines[-4:-1] == [counts, *reasons]
-        assert "exosms runs resolve june" in lines[-1]
+        assert "exosms runs reconcile june --report FILE" in lines[-1]
 
 
 @pytest.mark.parametrize("output", FORMATS, ids=" ".join)

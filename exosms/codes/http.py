@@ -11,8 +11,8 @@ from exosms.errors import ExitCode
 from exosms.sms.message import Outcome, Then
 
 LOOK_FIRST = (
-    "Do not send again yet: ask the recipient, or look in the SMS reports on Exotel's dashboard. Send again only "
-    "if it was never sent."
+    "Do not send again yet: export the SMS Detailed Report from Exotel's dashboard, and find out with `exosms runs "
+    "reconcile --report FILE` whether it was sent. Send again only if it was not."
 )
 
 _entry = partial(CodeEntry, family=Family.HTTP)

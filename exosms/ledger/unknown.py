@@ -20,6 +20,8 @@ BY_HAND = "resolved by hand"
 ABSENT = "Exotel has no such message"
 """Why a message is settled that was unknown. Such a word may be mistaken, so that the message has a Sid after all."""
 
+_LAST_WORDS = 4
+
 _SINGLY = """
     SELECT id, NULL, NULL, NULL, account, profile, recipient, sender, fingerprint,
       coalesce(attempted_at, created_at), coalesce(attempted_at, updated_at), state, once_key
@@ -78,6 +80,22 @@ class Rows(NamedTuple):
 
     first: int
     last: int
+
+
+class UnknownRow(NamedTuple):
+    """An unknown row as a person looks for it in Exotel's report."""
+
+    number: int
+    line: int
+    recipient: str
+    attempted_at: float
+    text: str | None
+
+    @property
+    def ending(self) -> str:
+        """The last words of its text, by which equal beginnings are told apart; nothing once it is erased."""
+        words = (self.text or "").split()
+        return ("… " if len(words) > _LAST_WORDS else "") + " ".join(words[-_LAST_WORDS:])
 
 
 class NotUnknownError(Exception):
@@ -218,3 +236,14 @@ def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows] = ()) -> Sequenc
         if missing := next((number for number in range(first, last + 1) if number not in found), None):
             raise NotUnknownError(missing)
     return [number for number in unknown if any(first <= number <= last for first, last in rows)]
+
+
+def unknown_rows_of(ledger: Ledger, run: Run, *, most: int | None) -> Sequence[UnknownRow]:
+    """Return the unknown rows of a run, or the first of them, with what is still known of their texts."""
+    with translated():
+        cursor = ledger.database.connection.execute(
+            "SELECT number, line, recipient, coalesce(attempted_at, updated_at), text FROM rows"
+            " WHERE run = ? AND state = 'unknown' ORDER BY number LIMIT ?",
+            (run.id, -1 if most is None else most),
+        )
+        return [*map(UnknownRow._make, cursor)]

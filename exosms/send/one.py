@@ -14,6 +14,7 @@ from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
 from exosms.ledger.process_locks import process_of
+from exosms.send.advice import how_to_find_out
 from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, problem_of
@@ -84,8 +85,21 @@ class Dispatcher(NamedTuple):
             return self.deliver(message) if self._goes_on_without(error) else refused_here(error)
         if isinstance(claim, LedgerEntry):
             return self.deliver(message, once=once, key_until=key_until)
+        began = time.time()
         receipt = self._attempt(claim, message)
-        return _to_be_resolved(receipt, once) if once and receipt.outcome is Outcome.UNKNOWN else receipt
+        return (
+            self._with_advice(receipt, once, (began, time.time())) if receipt.outcome is Outcome.UNKNOWN else receipt
+        )
+
+    def _with_advice(self, receipt: Receipt, once: OnceKey | None, window: tuple[float, float]) -> Receipt:
+        """Return the receipt of an unknown message with how to find out what became of it."""
+        session = self.session
+        if receipt.problem is None or session.ledger.database.is_in_memory:  # then nobody could compare it
+            return receipt
+        which = ["--once", once.key] if once else []
+        advice = how_to_find_out(which, account=session.account, profile=session.profile, window=window)
+        remedy = f"Do not send again yet. {advice}{_or_decide(once.key) if once else ''}"
+        return receipt._replace(problem=receipt.problem._replace(remedy=remedy))
 
     def _goes_on_without(self, error: LedgerError) -> bool:
         """Go on in memory with what does not need it: "disk full" has to get through when the disk is full."""
@@ -266,25 +280,21 @@ def used_before(entry: LedgerEntry) -> Receipt:
             kind=Outcome.UNKNOWN,
             message=f"once key {entry.once_key!r} was used at {moment}, and whether that message was sent is unknown",
             meaning="Not attempted now: it may already have been sent.",
-            remedy=f"Look for it in Exotel's dashboard, then: {_resolving(entry.once_key)}",
+            remedy=f"{_of_key(entry)}{_or_decide(entry.once_key or '')}",
             retry=Retry.DECIDE,
         ),
     )
 
 
-def _to_be_resolved(receipt: Receipt, once: OnceKey) -> Receipt:
-    """Return the receipt of an unknown message with what sets its once key free."""
-    problem = receipt.problem
-    if problem is None:  # what is unknown has one
-        return receipt
-    remedy = f"{problem.remedy} Then: {_resolving(once.key)}"
-    return receipt._replace(problem=problem._replace(remedy=remedy))
+def _of_key(entry: LedgerEntry) -> str:
+    which, window = ["--once", entry.once_key or ""], (entry.created_at, entry.created_at)
+    return how_to_find_out(which, account=entry.account, profile=entry.profile, window=window)
 
 
-def _resolving(once_key: str | None) -> str:
+def _or_decide(once_key: str) -> str:
     import shlex
 
-    return f"exosms runs resolve --once {shlex.quote(once_key or '')} --as accepted (or --as not_sent)"
+    return f" Or decide: exosms runs resolve --once {shlex.quote(once_key)} --as accepted (or --as not_sent)"
 
 
 def _reason(receipt: Receipt) -> str:

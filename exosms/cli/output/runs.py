@@ -15,6 +15,8 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.run_rows import Reason
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import LeftOut
+from exosms.ledger.unknown import UnknownRow, unknown_rows_of
+from exosms.send.advice import how_to_find_out
 from exosms.send.one import refused_here
 from exosms.sms.message import Outcome, Receipt, Retry
 from exosms.system.times import local
@@ -76,7 +78,9 @@ class RunReport:
         self._progress.clear()
         self._out.tell(text)
 
-    def conclude(self, run: Run, journal: Journal, *, exit_code: int, stop: Stop | None) -> None:
+    def conclude(
+        self, run: Run, journal: Journal, *, exit_code: int, stop: Stop | None, unknown: Sequence[UnknownRow] = ()
+    ) -> None:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
@@ -87,9 +91,15 @@ class RunReport:
             error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
             document = run_document(run, counts, exit_code=exit_code, error=error)
             later = journal.deliveries(run)
-            self._out.result(**document, **({"deliveries": later} if later else {}), **self._out.sandbox_mark)
+            self._out.result(
+                **document,
+                **({"deliveries": later} if later else {}),
+                **_unknown_document(unknown),
+                **self._out.sandbox_mark,
+            )
         elif self._out.is_human:
-            self._out.draw(summary(run, counts, journal.deliveries(run)), *reasons(journal, run))
+            shown = summary(run, counts, journal.deliveries(run)), *reasons(journal, run), *_unknown_table(unknown)
+            self._out.draw(*shown)
         has_failed = bool(exit_code)
         if not self._out.is_seen_at_once and (has_failed or self._out.format is Format.PLAIN):
             self._out.tell(sentence(run, counts), is_needed=has_failed)
@@ -157,9 +167,11 @@ def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
 
 
 def show_run(run: Run, journal: Journal, out: Out) -> None:
-    """Show a run as it stands."""
+    """Show a run as it stands, with the rows of which nobody knows whether they were sent."""
+    unknown = unknown_rows_of(journal.ledger, run, most=None if out.is_json else _MOST_UNKNOWN)
     if out.format is not Format.PLAIN:
-        show_end(run, journal, out, exit_code=0)
+        out.is_sandbox = is_of_sandbox(run.account)
+        RunReport(out, rows=0).conclude(run, journal, exit_code=0, stop=None, unknown=unknown)
         return
     counts = journal.counts(run)
     out.line("run", run.name)
@@ -169,10 +181,28 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
         out.line(name, str(count))
     for outcome, count in journal.deliveries(run).items():
         out.line(outcome, str(count))
+    for one in unknown:
+        out.line("unknown_row", str(one.number), local(one.attempted_at), one.recipient, one.ending)
     for row in journal.reasons(run)[:_MOST_REASONS]:
         out.line("reason", _reason_line(row))
     if remedy := next_step(run, counts):
         out.tell(remedy)
+
+
+def _unknown_document(rows: Sequence[UnknownRow]) -> Document:
+    listed = [
+        {"row": one.number, "line": one.line, "to": one.recipient, "at": local(one.attempted_at), "ends": one.ending}
+        for one in rows
+    ]
+    return {"unknown_rows": listed} if listed else {}
+
+
+def _unknown_table(rows: Sequence[UnknownRow]) -> Sequence["RenderableType"]:
+    if not rows:
+        return ()
+    listed = [(f"row {one.number}", f"{local(one.attempted_at)}  {one.recipient}  {one.ending}") for one in rows]
+    title = "may have been sent" + (f" (the first {len(rows)})" if len(rows) == _MOST_UNKNOWN else "")
+    return (facts(listed, title=title),)
 
 
 def run_in_list(run: Run, counts: Mapping[str, int]) -> Document:
@@ -196,7 +226,7 @@ def _result(settled: Settled) -> MessageResult:
     return MessageResult(to=settled.item.message.to, receipt=settled.receipt, message=settled.item.message)
 
 
-_MOST_REASONS = 20
+_MOST_REASONS = _MOST_UNKNOWN = 20
 
 
 def summary(run: Run, counts: Mapping[str, int], later: Mapping[str, int]) -> "RenderableType":
@@ -254,10 +284,8 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
     if document["remaining"]:
         return f"Continue with: exosms runs resume {name}"
     if document["unknown"]:
-        return (
-            f"{document['unknown']} may have been sent: look for them in Exotel's dashboard, then: exosms runs"
-            f" resolve {name} --as accepted (or --as not_sent)"
-        )
+        how = how_to_find_out([run.name], account=run.account)
+        return f"{document['unknown']} may have been sent. {how}"
     if document["not_sent"]:
         return f"Send what was not sent with: exosms runs retry {name}"
     if document["rejected"] and run.file != "-":
