@@ -44,13 +44,17 @@ class Tally:
     duplicated: int = 0
     lost: int = 0
     unknown: int = 0
+    taken: int | None = None
+    found: int | None = None
+    wrong: int | None = None
     seconds: float = 0.0
     complaints: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
         """Count what another one counted."""
         for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+            own, more = getattr(self, part.name), getattr(other, part.name)
+            setattr(self, part.name, own if more is None else more if own is None else own + more)
 
     def judge(self, row: str, state: str, sid: object, acted: Sequence[str | None]) -> None:
         """Hold one row of the ledger against the Sids under which the server acted on its message."""
@@ -104,10 +108,14 @@ class Campaign:
                 self.tally.messages += ROWS
                 number = self._files
             chance = random.Random(self._seed * 1000 + number)
-            rows = _rows(number, chance)
+            rows = self.rows(number, chance)
             name = f"run-{number}"
             self._send(name, self._write(name, rows), chance)
             self._compare(name, rows)
+            self.after(name, rows, chance)
+
+    def after(self, name: str, rows: Sequence[Key], chance: random.Random) -> None:
+        """Do what else is to be done with a finished run."""
 
     def _write(self, name: str, rows: Sequence[Key]) -> Path:
         path = self._home / f"{name}.csv"
@@ -119,25 +127,40 @@ class Campaign:
 
     def _send(self, name: str, path: Path, chance: random.Random) -> None:
         """Begin the run, kill it, go on with it, until a process ends by itself with nothing left."""
-        begin = ("bulk", str(path), "--run", name, "--yes", "--rate", "off", "--batch", "10", "-q")
-        resume = ("runs", "resume", name, "--yes", "--rate", "off", "--batch", "10", "-q")
+        how = self.how(name)
+        begin = ("bulk", str(path), "--run", name, "--yes", "--rate", "off", "--duplicates", "all", *how, "-q")
+        resume = ("runs", "resume", name, "--yes", "--rate", "off", *how, "-q")
         while not self._is_finished(name):
             has_begun = self._is_known(name)
-            process = self._start(resume if has_begun and chance.random() < 0.5 else begin)
+            process = self._start(
+                resume if has_begun and chance.random() < 0.5 else begin, account=self.account(name)
+            )
             self._strike(process, chance)
             err = process.communicate(timeout=_PATIENCE)[1].decode()
             if "Traceback" in err or "bug" in err:
                 self._complain(f"{name}: {err}")
                 return
 
-    def _start(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    def how(self, _name: str) -> tuple[str, ...]:
+        """Return how a run is sent."""
+        return ("--batch", "10")
+
+    def account(self, _name: str) -> str:
+        """Return from which account."""
+        return "acme1"
+
+    def rows(self, number: int, chance: random.Random) -> Sequence[Key]:
+        """Return the messages of a file."""
+        return _rows(number, chance)
+
+    def _start(self, argv: Sequence[str], *, account: str) -> subprocess.Popen[bytes]:
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._home),
             "PYTHONPATH": str(Path(__file__).parent),
             "EXOSMS_STATE_DIR": str(self._home / "state"),
             "EXOSMS_BASE_URL": self._server.url,
-            "EXOTEL_ACCOUNT_SID": "acme1",
+            "EXOTEL_ACCOUNT_SID": account,
             "EXOTEL_API_KEY": "key",
             "EXOTEL_API_TOKEN": "token",
             "EXOTEL_FROM": "ACMEIN",

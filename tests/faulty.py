@@ -36,6 +36,15 @@ class Deed:
     sid: str | None = None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A message that the server has, whoever sent it."""
+
+    account: str
+    key: Key
+    moment: float
+
+
 class FaultyExotel:
     """A server on loopback, to be used as a context."""
 
@@ -45,6 +54,10 @@ class FaultyExotel:
         self.forms: list[bytes] = []
         """What its requests said, in the order in which they came."""
         self.faults = 0
+        self.taken: dict[str, Taken] = {}
+        """What it says about a Sid when it is asked."""
+        self.ahead = 0.0
+        """Seconds by which its clock is ahead."""
         self._share = faults
         self._kinds = kinds or FAULTS
         self._chance = random.Random(seed)
@@ -93,18 +106,44 @@ class FaultyExotel:
             connection.recv(100)
             _reset(connection)
             return
-        body = _read(connection)
+        target, body = _read(connection)
         if body is None:  # the client was killed while it wrote: nothing to act on
+            return
+        account, _, what = target.removeprefix("/v1/Accounts/").partition("/")
+        if what.startswith("SMS/Messages/"):
+            sid = what.removeprefix("SMS/Messages/").removesuffix(".json")
+            fault = fault if self._chance.random() < _OF_QUESTIONS else None
+            _answer(connection, *self._say(account, sid, fault), fault)
             return
         with self._lock:
             self.requests += 1
             self.forms.append(body)
         messages = _messages(body)
         time.sleep(self._latency)
-        status, said = self._do(messages, fault)
+        status, said = self._do(messages, fault, account)
         _answer(connection, status, said, fault)
 
-    def _do(self, messages: list[Key], fault: str | None) -> tuple[int, str]:
+    def _say(self, account: str, sid: str, fault: str | None) -> tuple[int, str]:
+        """Say what is known of a Sid."""
+        if fault in {"429", "503 that is theirs"}:
+            return int(fault[:3]), _REFUSED
+        if fault in {"500", "503 of a gateway", "504"}:
+            return int(fault[:3]), _PAGE
+        taken = self.taken.get(sid)
+        if taken is None or taken.account != account:
+            return 200, json.dumps({"Message": "No matching results"})
+        item = _item(taken.key, sid)
+        item["SMSMessage"] |= {"From": "/ACMEIN", "Status": "sent", "DateCreated": _date(taken.moment)}
+        return 200, json.dumps(item)
+
+    def take(self, account: str, key: Key, *, earlier: float = 0.0) -> str:
+        """Take a message from somebody else, and return its Sid."""
+        with self._lock:
+            sid = f"{self._chance.getrandbits(128):032x}"
+            self.taken[sid] = Taken(account, key, time.time() + self.ahead - earlier)
+        return sid
+
+    def _do(self, messages: list[Key], fault: str | None, account: str) -> tuple[int, str]:
         """Act on the messages, or refuse them, and return status and body."""
         if fault in {"429", "503 that is theirs"}:
             self._note(messages, acted=False)
@@ -113,8 +152,8 @@ class FaultyExotel:
             self._note(messages, acted=False)
             return 400, json.dumps({"RestException": {"Status": 400, "Message": "Invalid parameters"}})
         if fault in REFUSALS and len(messages) > 1:
-            return 200, json.dumps(self._refuse_some(messages, REFUSALS[fault]))
-        sids = self._note(messages, acted=True)
+            return 200, json.dumps(self._refuse_some(messages, REFUSALS[fault], account))
+        sids = self._note(messages, acted=True, account=account)
         items = [_item(key, sid) for key, sid in zip(messages, sids, strict=True)]
         if fault == "part of the reply":
             items = items[: len(items) // 2]
@@ -126,23 +165,28 @@ class FaultyExotel:
             return 200, _PAGE
         return 200, json.dumps(items if len(messages) > 1 else items[0] if items else {})
 
-    def _refuse_some(self, messages: list[Key], statuses: Sequence[int]) -> list[object]:
+    def _refuse_some(self, messages: list[Key], statuses: Sequence[int], account: str) -> list[object]:
         """Act on a message, refuse the next ones by these statuses, and so on; refusals come in another order."""
         fates = [(0, *statuses)[place % (1 + len(statuses))] for place in range(len(messages))]
         items: list[object] = []
         for key, fate in zip(messages, fates, strict=True):
-            (sid,) = self._note([key], acted=fate != 400)  # of a 500 nobody can tell
+            (sid,) = self._note([key], acted=fate != 400, account=account)  # of a 500 nobody can tell
             items.append({"RestException": {"Status": fate, "Message": "No"}} if fate else _item(key, sid))
         refusals = [item for item, fate in zip(items, fates, strict=True) if fate]
         return [refusals.pop() if fate else item for item, fate in zip(items, fates, strict=True)]
 
-    def _note(self, messages: list[Key], *, acted: bool) -> list[str]:
+    def _note(self, messages: list[Key], *, acted: bool, account: str = "") -> list[str]:
         with self._lock:
             sids = [f"{self._chance.getrandbits(128):032x}" for _ in messages]
             for key, sid in zip(messages, sids, strict=True):
                 self.deeds[key].append(Deed(acted, sid if acted else None))
+                if acted:
+                    self.taken[sid] = Taken(account, key, time.time() + self.ahead)
         return sids
 
+
+_OF_QUESTIONS = 0.15
+"""Share of their faults that questions suffer, since each may be waited for."""
 
 REFUSALS = {"refused alike": (400, 400), "refused unlike, swapped": (400, 500)}
 """Answers of several messages that refuse some of them, by these statuses."""
@@ -164,18 +208,24 @@ FAULTS = (
 )
 
 
-def _read(connection: socket.socket) -> bytes | None:
+def _read(connection: socket.socket) -> tuple[str, bytes | None]:
+    """Return where a request goes and its body; None for one that did not come whole."""
     received = b""
     while True:
         head, blank, body = received.partition(b"\r\n\r\n")
         if blank:
+            method, target, _ = head.split(b" ", 2)
             length = re.search(rb"(?i)content-length: *(\d+)", head)
-            if length and len(body) >= int(length[1]):
-                return body
+            if method == b"GET" or (length and len(body) >= int(length[1])):
+                return target.decode(), body
         piece = connection.recv(65536)
         if not piece:
-            return None
+            return "", None
         received += piece
+
+
+def _date(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + 5.5 * 3600))
 
 
 def _item(key: Key, sid: str) -> dict[str, dict[str, str]]:

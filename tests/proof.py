@@ -8,11 +8,14 @@ place, every misbehaviour, a quarter of the kills, and a tenth of the rest.
 - duplicated: messages on which the server acted, or may have acted, more than once
 - lost: messages in no final state, or of which exosms said what is not true
 - unknown: messages of which exosms says that nobody can tell
+- taken, found, wrong: of the unknown, those that the server took, those that were found by its report, and those of
+  which something was found that is not true (``lost_answers``)
 - executions, crashes: inputs of a parser, and those with which it broke one of its promises (``fuzz_targets``)
 - survived: mutants that no test noticed (``mutants``)
 """
 
 import argparse
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -29,6 +32,7 @@ from campaign import Tally, fight, fight_briefly
 from conftest import Shell, in_memory
 from fuzz_targets import TARGETS
 from fuzzing import Found, fuzz
+from lost_answers import lose
 from mutants import MUTANTS, is_caught, noticed_without
 from naive import VARIANTS
 from test_crash_points import judged_everywhere
@@ -53,6 +57,9 @@ class Line:
     duplicated: int | None = None
     lost: int | None = None
     unknown: int | None = None
+    taken: int | None = None
+    found: int | None = None
+    wrong: int | None = None
     executions: int | None = None
     crashes: int | None = None
     survived: int | None = None
@@ -68,7 +75,8 @@ class Line:
     @property
     def is_good(self) -> bool:
         """Whether nothing happened that must not."""
-        return not (self.duplicated or self.lost or self.crashes or self.survived or self.complaints)
+        flaws = self.duplicated, self.lost, self.wrong, self.crashes, self.survived, self.complaints
+        return not any(flaws)
 
     @property
     def cells(self) -> list[str]:
@@ -85,6 +93,15 @@ def campaign(scale: float, seed: int) -> Iterator[Line]:
     with tempfile.TemporaryDirectory() as home:
         tally = fight(Path(home), kills=round(KILLS * scale), messages=round(MESSAGES * scale), faults=0.1, seed=seed)
     yield Line.of("bulk, killed and resumed", tally)
+
+
+def lost(scale: float, seed: int) -> Iterator[Line]:
+    """Answers that were lost, looked for in reports that mislead."""
+    with tempfile.TemporaryDirectory() as home:
+        tally = lose(
+            Path(home), kills=round(KILLS * scale / 4), messages=round(MESSAGES * scale / 4), faults=0.1, seed=seed
+        )
+    yield dataclasses.replace(Line.of("answers lost, looked for", tally), duplicated=None, lost=None)
 
 
 def places(_scale: float, _seed: int) -> Iterator[Line]:
@@ -175,7 +192,7 @@ def _is_noticed(variant: str) -> bool:
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Line]]] = {
-    part.__name__: part for part in (campaign, places, misbehaviours, fuzzing, mutants)
+    part.__name__: part for part in (campaign, lost, places, misbehaviours, fuzzing, mutants)
 }
 
 

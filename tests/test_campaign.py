@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from campaign import fight, fight_briefly
+from lost_answers import lose
 from naive import VARIANTS
 
 
@@ -25,3 +26,12 @@ def test_the_campaign_notices_nothing_where_nothing_is_missing(tmp_path: Path) -
 def test_the_campaign_notices_a_precaution_that_is_missing(tmp_path: Path, variant: str) -> None:
     tally = fight_briefly(tmp_path, runner=("-m", "naive", variant))
     assert tally.duplicated + tally.lost > 0
+
+
+def test_what_was_taken_is_found_and_nothing_else_whatever_a_report_says(tmp_path: Path) -> None:
+    tally = lose(tmp_path, kills=10, messages=4000, faults=0.1, seed=20261126)
+    assert tally.complaints == []
+    assert tally.wrong == 0
+    assert tally.kills >= 10
+    assert tally.taken
+    assert tally.found

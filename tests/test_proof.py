@@ -36,13 +36,14 @@ def test_a_tenth_of_the_fuzzing_finds_nothing_and_a_tenth_of_the_mutants_is_caug
     [
         Line(part="any", duplicated=1),
         Line(part="any", lost=1),
+        Line(part="any", wrong=1),
         Line(part="any", crashes=1),
         Line(part="any", survived=1),
         Line(part="any", complaints=["any"]),
     ],
 )
 def test_one_that_must_not_be_spoils_the_proof(bad: Line) -> None:
-    assert Line(part="any", faults=1, kills=1, messages=1, unknown=1, executions=1).is_good
+    assert Line(part="any", faults=1, kills=1, messages=1, unknown=1, taken=1, found=1, executions=1).is_good
     assert not bad.is_good
 
 

@@ -231,7 +231,7 @@ def test_without_being_asked_for_refused_rows_are_not_retried(mixed: Shell) -> N
     result = mixed("runs", "retry", "june", "--yes")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("exosms: nothing to retry; run june: 3 rows: 1 accepted, 1 rejected, 1 unknown\n")
-    assert "exosms runs resolve june" in result.stderr.splitlines()[-1]
+    assert "exosms runs reconcile june --report FILE" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])

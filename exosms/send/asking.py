@@ -53,8 +53,7 @@ class Asking(NamedTuple):
             answer = ask()
             session.pause(0)
             report = report_of(answer)
-            retry += 1
-            if report is None or report.then is Then.GO_ON or retry == _MOST:
+            if report is None or report.then is Then.GO_ON or retry == _MOST - 1:
                 return answer
             if report.then is Then.STOP:
                 raise GaveUpError(report)
@@ -65,6 +64,7 @@ class Asking(NamedTuple):
             why = (report.problem.status_text or report.problem.message) if report.problem else ""
             session.tell(f"no answer yet ({why}); asking again in {delay:.1f} s")
             session.pause(delay)
+            retry += 1
 
 
 def _no_page(answer: Page | DeliveryReport | None) -> DeliveryReport | None:
