@@ -368,13 +368,17 @@ def _check_records(
     if re.fullmatch(r'"?sep=[^"\r\n]"?', first, re.IGNORECASE):
         return
     records, is_whole = _records(text, delimiter)
-    hold(tuple(records[0]) == headers, "the first record names the columns", headers)
+    records = [cells for cells in records if any(map(str.strip, cells))]
+    header, *rest = records
+    named = [place for place, name in enumerate(header) if name.strip()]
+    hold(headers == tuple(header[place] for place in named), "the first record names the columns", headers)
     hold(len(items) == len(records) - is_whole, "no rows are merged", len(items), len(records))
-    for cells, item in zip(records[1:], items, strict=False):
-        is_row = isinstance(item, table.Row)
-        hold(is_row == (len(cells) == len(headers)), "a record of another width is none", item)
+    for cells, item in zip(rest, items, strict=False):
+        missing = len(header) - len(cells)  # a column without a name may be left out where the last ones are
+        padded = [*cells, *[""] * missing] if len(cells) > named[-1] and len(named) < len(header) else cells
+        hold(isinstance(item, table.Row) == (len(padded) == len(header)), "another width is no row", item)
         hold(
-            not isinstance(item, table.Row) or [*item.cells.values()] == cells,
+            not isinstance(item, table.Row) or [*item.cells.values()] == [padded[place] for place in named],
             "cells are as they stand there",
             item,
         )
@@ -412,10 +416,9 @@ def _cell(text: str, at: int, delimiter: str) -> tuple[str, int, bool]:
     if text[at : at + 1] != '"':
         start = at
         while at < len(text) and text[at] not in {delimiter, "\n"}:
-            if text[at] == '"':
-                return "", at, False
             at += 1
-        return text[start:at], at, True
+        is_clear = '"' not in text[start:at] or re.fullmatch('="[^"]*"', text[start:at]) is not None
+        return text[start:at], at, is_clear
     cell = ""
     at += 1
     while (end := text.find('"', at)) >= 0:
@@ -449,7 +452,8 @@ _SHEETS = [
 _SHEET_WORDS = [
     b'"', b'""', b'"""', b",", b";", b"\t", b"|", b"\n", b"\r", b"\r\n", b"\n\n", b'"\n', b'\n"', b'","', b'"a""b"',
     b" ", b"\0", b"sep=;\n", b"to", b"TO ", b"body", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04",
-    b"\x1a", b"\\", b"'", b"#", "“".encode(), "\u2028".encode(), "\ufffd".encode(), b"x",
+    b"\x1a", b"\\", b"'", b"#", "“".encode(), "\u2028".encode(), "\ufffd".encode(), b"x", b'="0012"', b'="', b",,",
+    b"\n,\n", b"\n \n", b"#REF!", b"1.1E+18",
 ]  # fmt: skip
 
 
@@ -885,8 +889,9 @@ def _numbers(data: bytes, _home: Path) -> Hashable:
         return error.message[-20:], country
     hold(re.fullmatch(r"\+[1-9][0-9]{3,14}", number), "a number is E.164", number)
     hold(phone.parse(number, country=country) == number, "a number is read back", number)
-    digits = "".join(filter(str.isdigit, text))
-    hold(digits.endswith(number[-3:]), "digits stay", text, number)
+    digits = "".join(str(int(each)) for each in text if each.isdecimal())
+    is_decimal = digits.rstrip("0").endswith(number.rstrip("0")[-3:])
+    hold(digits.endswith(number[-3:]) or is_decimal, "digits stay", text, number)
     hold(not phone.is_indian(number) or number[3] in "6789", "an Indian number is mobile", number)
     return number[:4], len(number)
 
