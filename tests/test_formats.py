@@ -40,7 +40,7 @@ COMMANDS = [
     (("profile", "list"), "profile list"),
     (("profile", "show"), "profile show"),
     (("profile", "use", "prod"), "profile use"),
-    (("profile", "remove", "prod"), "profile remove"),
+    (("profile", "remove", "prod", "-y"), "profile remove"),
     (("profile", "test", "prod"), "profile test"),
     (("profile", "path"), "profile path"),
     (("doctor", *SANDBOX), "doctor"),

@@ -131,7 +131,7 @@ def test_use_list_remove_and_path(exosms: Shell) -> None:
     listed = exosms("profile", "list", "--json").json["profiles"]
     assert [(profile["name"], profile["default"]) for profile in listed] == [("prod", True), ("sandbox", False)]
     assert [json.loads(line)["name"] for line in exosms("profile", "list", "-o", "jsonl").stdout.splitlines()]
-    assert exosms("profile", "remove", "prod").exit_code == 0
+    assert exosms("profile", "remove", "prod", "--yes").exit_code == 0
     assert exosms("profile", "list").stdout.split("\t")[0] == "sandbox"
     assert exosms("profile", "path").stdout == f"{stored(exosms)}\n"
     assert exosms("profile", "path", "--json").json["path"] == str(stored(exosms))
@@ -169,7 +169,7 @@ def test_a_flawed_profile_is_told_and_harms_no_other(exosms: Shell, table: str, 
     assert (flawed.exit_code, said in flawed.stderr, "CANARY" in flawed.stderr) == (4, True, False)
     assert exosms("profile", "use", "prod").exit_code == 0
     assert exosms("profile", "add", "third", "--region", "sandbox").exit_code == 0
-    assert exosms("profile", "remove", "bad").exit_code == 0
+    assert exosms("profile", "remove", "bad", "-y").exit_code == 0
     assert exosms("profile", "list").stderr == ""
 
 
@@ -261,9 +261,9 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
     result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=200)
     copy = "Copy it again from the API settings in Exotel's dashboard."
     region = (
-        "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. Each account belongs to one region:"
+        "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. Each account belongs to one region."
     )
-    look = " look at the host name in the examples that Exotel shows you."
+    look = " The dashboard's address tells which: my.exotel.com is singapore, my.mum1.exotel.com is mumbai."
     assert result.stdout == (
         "Region (mumbai, singapore, sandbox): bombay\n"
         f"exosms: 'bombay' is not a valid region: {region}{look}\n"

@@ -446,7 +446,7 @@ def test_a_run_of_the_sandbox_is_asked_about_there_and_nowhere_else(
         exosms("profile", "add", "prod", *account, stdin="token\n")
     exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", "r1", stdin="to,body\n9876543210,Hello\n")
     if profile == "forgotten":
-        assert exosms("profile", "remove", "prod").exit_code == 0
+        assert exosms("profile", "remove", "prod", "--yes").exit_code == 0
     for argv in ((), ("--region", "sandbox"), option):
         result = exosms("status", "--run", "r1", *argv)
         assert (result.exit_code, result.stdout.count("delivered")) == (0, 1), result.stderr

@@ -45,6 +45,13 @@ def profiles(ctx: typer.Context) -> Iterable[str]:
     return [*(config_file.read(config, home=os.environ.get("HOME")).names if config else ()), "sandbox"]
 
 
+def profile_keys() -> list[str]:
+    """Offer the keys of a profile, to be followed by a value."""
+    from exosms.config.profile import KEYS
+
+    return [f"{key}=" for key in KEYS]
+
+
 @_names
 def groups(ctx: typer.Context) -> Iterable[str]:
     """Offer the groups of recipients, as they stand in a list of them."""

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from exosms.cli import completion_values, profile_form
+from exosms.cli import completion_values, profile_form, profile_set
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
 from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
 from exosms.cli.output.tables import draw_table
-from exosms.cli.prompts import can_answer, confirmed
+from exosms.cli.prompts import agree, can_answer, confirmed
 from exosms.config import config_file, groups, paths
 from exosms.config.account import Region
 from exosms.config.profile import BUILT_IN, Profile
@@ -226,20 +226,39 @@ def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
 
     exosms profile use staging --json
     """
-    config_file.use_profile(paths.config_path_to_write(config, os.environ), name)
+    file = paths.config_path_to_write(config, os.environ)
+    config_file.use_profile(file, name)
+    flaw = config_file.read(file, home=os.environ.get("HOME")).flawed.get(name)
+    if flaw is not None:
+        out.warn(f"it cannot be used yet: {flaw.message}")
     out.done(name, "now the default", profile=name)
     return ExitCode.OK
 
 
-def remove(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
-    """Remove a profile; records of its messages stay in the ledger.
+def remove(
+    *,
+    name: Name,
+    config: Path | None = None,
+    yes: bool = False,
+    no_input: bool = False,
+    out: o.Printer,
+) -> int:
+    """Remove a profile; records of its messages stay in the ledger. It asks if the profile holds a token.
 
     exosms profile remove old
 
-    exosms profile remove old --json
+    exosms profile remove old --yes --json
     """
-    config_file.remove_profile(paths.config_path_to_write(config, os.environ), name)
+    file = paths.config_path_to_write(config, os.environ)
+    if config_file.read(file, home=os.environ.get("HOME")).holds_token(name):
+        question = f"Remove the profile {name!r} together with the token in it?"
+        agree(out, question, yes=yes, no_input=no_input)
+    left = config_file.remove_profile(file, name)
     out.done(name, "removed", profile=name)
+    if left.was_default and left.default is not None:
+        out.warn(f"it was the default; the default is now {left.default!r}, the only one left")
+    elif left.was_default:
+        out.warn("it was the default, and there is none now; to choose one: exosms profile use NAME")
     return ExitCode.OK
 
 
@@ -302,6 +321,7 @@ command = group(
     "profile",
     {
         "add": add,
+        "set": profile_set.set_keys,
         "list": list_,
         "show": show,
         "use": use,
@@ -310,5 +330,5 @@ command = group(
         "groups": groups_,
         "path": path,
     },
-    examples=("exosms profile add prod", "exosms profile test prod"),
+    examples=("exosms profile add prod", "exosms profile set prod rate=100/min", "exosms profile test prod"),
 )

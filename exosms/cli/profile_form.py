@@ -164,7 +164,7 @@ class ProfileForm:
         elif not given.token_stdin or self._can_ask:  # a terminal would show what is read from it as input
             source = InlineToken(Secret(self._need(_TOKEN, None)))
         self._refuse_missing(is_replaced=is_replaced)
-        return source or InlineToken(Secret(_token_from_stdin()))
+        return source or InlineToken(Secret(token_from_stdin("--token-stdin")))
 
     def _refuse_missing(self, *, is_replaced: bool) -> None:
         if self._missing:
@@ -210,14 +210,14 @@ class ProfileForm:
             self._out.warn(warning)
 
 
-def _token_from_stdin() -> str:
+def token_from_stdin(asked_by: str) -> str:
     """Return the first line of standard input; raises ConfigError if it is no token."""
     line = sys.stdin.buffer.readline(LONGEST_TOKEN + 1)
     if not line.strip():
         what = "Standard input was empty" if not line else "The first line of standard input was empty"
         raise ConfigError(
-            f"{what}, and --token-stdin takes the API token from there",
-            remedy="Pipe it in: pass show exotel | exosms profile add … --token-stdin",
+            f"{what}, and {asked_by} takes the API token from there",
+            remedy=f"Pipe it in: pass show exotel | exosms profile … {asked_by}",
         )
     token = line.decode("latin-1").strip()
     _check_token(token)

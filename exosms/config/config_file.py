@@ -8,8 +8,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, read_profile, table_of, wrong
-from exosms.errors import ConfigError, GuardError
+from exosms.config.profile import (
+    ACCOUNT_KEYS,
+    BUILT_IN,
+    KEYS,
+    TOKEN_KEYS,
+    Key,
+    Profile,
+    Source,
+    WrongValueError,
+    read_profile,
+    read_value,
+    table_of,
+    wrong,
+)
+from exosms.errors import ConfigError, ExosmsError, GuardError, InputError, UsageError
 from exosms.system import toml
 from exosms.system.files import SmallFile
 from exosms.system.suggest import did_you_mean, nearest
@@ -88,11 +101,24 @@ class Config(NamedTuple):
                 found[name] = error
         return found
 
+    def holds_token(self, name: str) -> bool:
+        """Whether a token stands in that profile itself, so that it goes with it."""
+        table = self.tables.get(name)
+        return isinstance(table, dict) and "api_token" in table
+
     def unknown_keys(self, name: str) -> tuple[str, ...]:
         """Return a clause about each key of that profile that means nothing, with the nearest that does."""
         table = self.tables.get(name)
         unknown = (key for key in table if key not in KEYS) if isinstance(table, dict) else ()
         return tuple(_about_unknown(key, KEYS) for key in unknown)
+
+
+class Removed(NamedTuple):
+    """What a profile that was removed leaves behind."""
+
+    was_default: bool
+    default: str | None
+    """The one that is the default now."""
 
 
 def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Config:
@@ -139,6 +165,61 @@ def save_profile(path: Path, profile: Profile, *, replace: bool = False) -> bool
         return _default_of(path, document) == profile.name
 
 
+def change_profile(path: Path, name: str, texts: Mapping[str, str], *, home: str | None) -> tuple[str, ...]:
+    """Set keys of a stored profile; an empty text removes its key. Return the tokens that another one replaced.
+
+    Each value is checked by itself, so that a profile with two flaws can be mended one by one. Raises UsageError,
+    InputError for an allow list with a number that is none, and ConfigError for a profile that is not there.
+    """
+    with _edited(path) as document:
+        tables = document.get("profiles", {})
+        if name == BUILT_IN.name:
+            raise ConfigError("The profile 'sandbox' is built in and cannot be changed")
+        if name not in tables:
+            raise _no_such_profile(name, Config(path=path, tables=tables))
+        table = tables[name]
+        if not isinstance(table, dict):
+            raise wrong(path, f"profile {name!r}", f"must be a table: [profiles.{name}]")
+        if unknown := [key for key in texts if key not in KEYS and (texts[key] or key not in table)]:
+            keys = "" if nearest(unknown[0], KEYS) else f"; the keys are {', '.join(KEYS)}"
+            raise UsageError(f"{_about_unknown(unknown[0], KEYS)}{keys}".capitalize(), remedy="Nothing was changed.")
+        values = _values(path, name, {key: text for key, text in texts.items() if text}, table=table, home=home)
+        tokens = [key for key in values if key in TOKEN_KEYS]
+        replaced = tuple(key for key in TOKEN_KEYS if tokens and key in table and key not in texts)
+        for key in (*texts, *replaced):
+            if key not in values:
+                table.pop(key, None)
+        table.update(values)
+        if len([key for key in TOKEN_KEYS if key in table]) > 1:
+            raise UsageError(f"{' and '.join(tokens)} exclude each other", remedy="Nothing was changed. Give one.")
+        return replaced
+
+
+def _values(
+    path: Path, name: str, texts: Mapping[str, str], *, table: Mapping[str, object], home: str | None
+) -> dict[str, object]:
+    """Return what would stand in the file for these texts, checked."""
+    source = Source(path, name, home)
+    if isinstance(country := (dict(table) | dict(texts)).get("country"), str):
+        source = source._replace(country=country.upper())
+    return {key: _value_of(KEYS[key], text, source) for key, text in texts.items()}
+
+
+def _value_of(key: Key, text: str, source: Source) -> object:
+    problem: ExosmsError
+    try:
+        value = key.from_text(text)
+        read_value(key, value, source)
+    except WrongValueError as error:
+        problem = UsageError(f"{key.name} {error}", remedy="Nothing was changed.")
+    except ConfigError as error:
+        refusal = InputError if key.name == "allow" else UsageError
+        problem = refusal(error.message.removeprefix(f"{source.path}: "), remedy="Nothing was changed.")
+    else:
+        return value
+    raise problem
+
+
 def already_there(name: str) -> GuardError:
     """The error for a name that is in use and must not be replaced."""
     return GuardError(
@@ -148,7 +229,7 @@ def already_there(name: str) -> GuardError:
     )
 
 
-def remove_profile(path: Path, name: str) -> None:
+def remove_profile(path: Path, name: str) -> Removed:
     """Forget a profile. If it was the default, no other takes its place, unless only one is left.
 
     Raises ConfigError if there is none of that name.
@@ -159,9 +240,11 @@ def remove_profile(path: Path, name: str) -> None:
             raise ConfigError("The profile 'sandbox' is built in and cannot be removed")
         if name not in tables:
             raise _no_such_profile(name, Config(path=path, tables=tables), removing=True)
+        was_default = _default_of(path, document) == name
         del tables[name]
         if document.get("default_profile") == name:
             del document["default_profile"]
+        return Removed(was_default=was_default, default=_default_of(path, document))
 
 
 def use_profile(path: Path, name: str) -> None:
@@ -195,7 +278,8 @@ def check_name(name: str) -> None:
 def _default_of(path: Path, document: Mapping[str, Any]) -> str | None:
     """Return the profile used where none is named: ``default_profile``, or the only one there is."""
     tables = document.get("profiles", {})
-    default = document.get("default_profile", next(iter(tables)) if len(tables) == 1 else None)
+    names = [name for name in tables if name != BUILT_IN.name] or list(tables)
+    default = document.get("default_profile", names[0] if len(names) == 1 else None)
     if not isinstance(default, str | None):
         raise wrong(path, "default_profile", "must be the name of a profile in quotes")
     return default

@@ -14,6 +14,7 @@ from exosms.config.credentials import (
     TokenFile,
     TokenSource,
     key_problem,
+    split_command,
     token_problem,
 )
 from exosms.errors import ConfigError, InputError
@@ -199,6 +200,17 @@ def _split(text: str) -> list[str]:
     return items
 
 
+def _whole(text: str) -> int | str:
+    return int(text) if re.fullmatch("[0-9]{1,12}", text) else text
+
+
+def _decimal(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 _COMMAS = "Write numbers separated by commas, or unset it."
 
 
@@ -256,7 +268,7 @@ class Key(NamedTuple):
     """Returns what stands in the file; None if another key of that field says it."""
     variable: str = ""
     from_text: Callable[[str], object] = str
-    """Returns what would stand in the file, for the text of a variable."""
+    """Returns what would stand in the file, for the text of a variable or of an argument."""
 
 
 KEYS = {
@@ -267,7 +279,13 @@ KEYS = {
         Key("account_sid", "account_sid", _without_problem(sid_problem), str, "EXOTEL_ACCOUNT_SID"),
         Key("api_key", "api_key", _then(_without_problem(key_problem), Secret), Secret.reveal, "EXOTEL_API_KEY"),
         Key("api_token", "token", _inline, _if_it_is(InlineToken, lambda it: it.token.reveal()), "EXOTEL_API_TOKEN"),
-        Key("token_command", "token", _then(_words, TokenCommand), _if_it_is(TokenCommand, lambda it: list(it.argv))),
+        Key(
+            "token_command",
+            "token",
+            _then(_words, TokenCommand),
+            _if_it_is(TokenCommand, lambda it: list(it.argv)),
+            from_text=lambda text: list(split_command(text)),
+        ),
         Key(
             "token_file",
             "token",
@@ -280,8 +298,8 @@ KEYS = {
         Key("country", "country", _country),
         Key("rate", "rate", _rate, str),
         Key("allow", "allow", _allow, sorted, "EXOSMS_ALLOW", _split),
-        Key("max_parts_per_day", "max_parts_per_day", _count),
-        Key("price_per_part", "price_per_part", _price),
+        Key("max_parts_per_day", "max_parts_per_day", _count, from_text=_whole),
+        Key("price_per_part", "price_per_part", _price, from_text=_decimal),
         Key("templates", "templates", _path, _absolute, "EXOSMS_TEMPLATES"),
     )
 }
