@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -460,16 +461,50 @@ def states(script: Path) -> set[str]:
     return found
 
 
+def launched(exosms: Shell, *job: str) -> Path:
+    """Return a file that starts a job under exosms: a name that is short enough to be seen."""
+    launcher = exosms.home / "launch"
+    ours = exosms.command("job", "--on", "always", "--to", TO, "--rate", "off", "--", *job)
+    launcher.write_text(f"#!/bin/sh\nexec {shlex.join(ours)}\n")
+    launcher.chmod(0o700)
+    return launcher
+
+
+BASH = ("bash", "--norc", "--noprofile", "--noediting", "-i")
+
+
 def test_an_editor_has_the_terminal(exosms: Shell, served: Sandbox) -> None:
+    """Which takes Ctrl-Z for a key, and stops all of its process group itself."""
     vim = shutil.which("vim")
     if vim is None and not os.environ.get("CI"):
         pytest.skip("vim is not installed")
     file = exosms.home / "note.txt"
     file.write_text("one\n")
-    argv = exosms.command("job", "--on", "always", "--to", TO, "--", vim or "vim", "-u", "NONE", "-N", str(file))
-    env = {**exosms.full_env(), "TERM": "xterm"}
-    told = on_terminal(argv, env, [(b"one", b"otwo\x1b:wq\r")])
-    assert (told.code, file.read_text(), len(served.texts)) == (0, "one\ntwo\n", 1)
+    steps: list[Step] = [
+        (b"$ ", f"{launched(exosms, vim or 'vim', '-u', 'NONE', '-N', str(file))}\n".encode()),
+        (b"one", b"\x1a"),
+        (b"Stopped", b""),
+        (b"$ ", b"fg\n"),
+        (b"one", b"otwo\x1b:wq\r"),
+        (b"$ ", b"echo co''de=$?\n"),
+        (b"code=0", b"exit\n"),
+    ]
+    on_terminal(BASH, {**exosms.full_env(), "PS1": "$ ", "TERM": "xterm"}, steps)
+    assert (file.read_text(), len(served.texts)) == ("one\ntwo\n", 1)
+
+
+def test_what_ignores_ctrl_z_is_not_stopped_by_us(exosms: Shell, served: Sandbox) -> None:
+    script = "trap '' TSTP; echo re''ady; read it; echo got=$it; exit 3"
+    steps: list[Step] = [
+        (b"$ ", f"{launched(exosms, 'sh', '-c', script)}\n".encode()),
+        (b"ready", b"\x1a"),
+        (b"^Z", b"Asha\n"),
+        (b"got=Asha", b""),
+        (b"$ ", b"echo co''de=$?\n"),
+        (b"code=3", b"exit\n"),
+    ]
+    told = on_terminal(BASH, {**exosms.full_env(), "PS1": "$ ", "TERM": "dumb"}, steps)
+    assert (b"Stopped" in told.out, len(served.texts)) == (False, 1)
 
 
 def test_as_the_first_process_of_a_container_it_is_everybodys_parent(exosms: Shell, served: Sandbox) -> None:

@@ -73,6 +73,8 @@ def run(argv: Sequence[str], mask: SignalSet) -> Ending:
     else:
         return ended(_wait(pid), time.monotonic() - began)
     finally:
+        while pending := signal.sigpending() & {*_STOPS}:  # it was the command's, which has ended meanwhile
+            signal.sigwait(pending)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_STOPS} - mask)
 
 
@@ -124,10 +126,11 @@ def _wait(pid: int) -> int:
             if status is not None and not (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
                 return status
             has_stopped = has_stopped if status is None else os.WIFSTOPPED(status)
+        elif signum in _STOPS:  # never passed on: who stops all of a group, as editors do, has stopped itself
+            asked = signum
         elif not (is_the_terminals and os.getpgid(pid) == os.getpgrp()):  # `timeout` makes a group of its own
             with suppress(PermissionError):  # it may have become another user's, by sudo say
                 os.kill(pid, signum)
-        asked = signum if signum in _STOPS else asked
         if asked and has_stopped:
             _stop(asked)
             asked, has_stopped = 0, False
