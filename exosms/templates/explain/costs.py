@@ -45,10 +45,10 @@ EXTRA_WORD = 1
 """Every further word of a value, most have one."""
 MANY_WORDS = 4
 """The same from the fifth on."""
-EDGE_WORD = 4
-"""A value begins or ends with a word such as "your", which belongs to the wording."""
-NO_VALUE = 6
-"""It is nothing else than such a word."""
+FIRST_WORD = 4
+"""A value begins with a word such as "your", which belongs to the wording."""
+LAST_WORD = 16
+"""A value ends with one, behind others."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -159,7 +159,7 @@ def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str])
         return SENTENCE if "\n" in piece.text or not value else 0
     cost = NEXT_WORD if piece.key in neighbours else 0
     if not value:
-        return cost + (EDGE_WORD if _is_wording(piece) else INNER_SIGN if piece.text in _STOPS else 0)
+        return cost + (FIRST_WORD if _is_wording(piece) else INNER_SIGN if piece.text in _STOPS else 0)
     if value[-1].sort is Sort.SPACE:
         words = sum(each.sort is Sort.SPACE for each in value)
         cost += EXTRA_WORD if words < 4 else MANY_WORDS
@@ -197,6 +197,5 @@ def ends(value: Sequence[Piece]) -> int:
     """Return what it costs that a value ends so."""
     if value and value[-1].text in _STOPS:
         return INNER_SIGN
-    if not value or not _is_wording(value[-1]):
-        return 0
-    return EDGE_WORD if len(value) > 1 else NO_VALUE
+    alone = len(value) > 1 and value[-2].sort is Sort.SPACE
+    return LAST_WORD if alone and _is_wording(value[-1]) else 0
