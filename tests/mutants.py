@@ -107,6 +107,17 @@ _MEANT = "test_outcome.py::test_every_status_with_every_code_means_what_is_docum
 _SILENCE = "test_outcome.py::test_silence_is_unknown_exactly_if_the_request_was_written"
 _MENDED = "test_misbehaviour.py::test_what_was_certainly_not_sent_is_tried_again_and_accepted_once"
 _REASON = "test_misbehaviour.py::test_the_reason_of_a_silence_is_told"
+_LATELY = "test_ledger_runs.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately"
+_AGREES = "test_reconcile.py::test_what_does_not_agree_changes_nothing"
+_COUNTED = "test_reconcile.py::test_equal_texts_to_one_person_are_counted"
+_WHOLE = "test_reconcile.py::test_equal_messages_are_counted_in_the_whole_ledger"
+_SAID = "test_reconcile.py::test_what_a_person_said_of_an_equal_message_does_not_take_it_out"
+_FLYING = "test_reconcile.py::test_an_equal_message_that_is_on_its_way_is_waited_for"
+_UNASKED = "test_reconcile.py::test_what_was_not_asked_about_settles_nothing"
+_SILENT = (
+    "test_reconcile.py::test_silence_proves_nothing_unless_a_person_says_so_and_messages_around_it_are_listed",
+    "test_reconcile.py::test_a_list_that_lacks_what_was_accepted_proves_no_absence",
+)
 _MISBEHAVIOUR = "test_misbehaviour.py::test_a_misbehaviour_is_told_truthfully_and_costs_one_request"
 
 
@@ -448,18 +459,19 @@ LEDGER = (
         "SET updated_at = ? WHERE",
         ("test_ledger_runs.py::test_a_run_holds_what_it_sent_wherever_the_clock_is_set_then",),
     ),
-    *(
-        Mutant(
-            f"a finished run is not touched by {what}",
-            "ledger/runs.py",
-            f"            now = touch(self._database, run.id)\n            {then}",
-            f"            now = self._clock()\n            {then}",
-            ("test_ledger_runs.py::test_a_run_that_ended_long_ago_holds_what_became_of_it_lately",),
-        )
-        for what, then in (
-            ("what is found", "for found, rows"),
-            ("a decision", 'return connection.execute(\n                "UPDATE rows SET state = ?, exit_code'),
-        )
+    Mutant(
+        "a finished run is not touched by what is found",
+        "ledger/runs.py",
+        "            now = touch(self._database, run.id)\n            for found, rows",
+        "            now = self._clock()\n            for found, rows",
+        (_LATELY,),
+    ),
+    Mutant(
+        "a finished run is not touched by a decision",
+        "ledger/unknown.py",
+        "outcome is Outcome.ACCEPTED, touch(ledger.database, run.id),",
+        "outcome is Outcome.ACCEPTED, ledger.database.clock(),",
+        (_LATELY,),
     ),
     Mutant(
         "rows that are not there are settled",
@@ -783,4 +795,91 @@ MATCHER = (
     ),
 )
 
-MUTANTS = (*CLASSIFIER, *LEDGER, *MATCHER)
+EVIDENCE = (
+    Mutant(
+        "the text may be another",
+        "send/evidence.py",
+        "(owner.fingerprint is None or owner.fingerprint in numbers)",
+        "bool(numbers)",
+        (_AGREES,),
+    ),
+    Mutant(
+        "the sender may be another",
+        "send/evidence.py",
+        "        and content.is_from(owner.sender)\n",
+        "",
+        (_AGREES,),
+    ),
+    Mutant(
+        "any time will do",
+        "send/evidence.py",
+        "        and content.is_near(owner.since, owner.until)\n        and content.is_from",
+        "        and content.is_from",
+        (_AGREES,),
+    ),
+    Mutant(
+        "more or fewer Sids will do",
+        "send/evidence.py",
+        "if len(self.owners) != len(self.contents):",
+        "if not self.contents:",
+        (_COUNTED,),
+    ),
+    Mutant(
+        "what is being sent is not counted",
+        "ledger/unknown.py",
+        "(state IN ('unknown', 'in_flight', 'accepted')",
+        "(state IN ('unknown', 'accepted')",
+        (_FLYING,),
+    ),
+    Mutant(
+        "what a person said is believed",
+        "ledger/unknown.py",
+        " OR error IN ('{BY_HAND}', '{ABSENT}'))",
+        ")",
+        (_SAID,),
+    ),
+    Mutant(
+        "single messages are not counted",
+        "ledger/unknown.py",
+        "[*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(",
+        "[*self._find(",
+        (_WHOLE,),
+    ),
+    Mutant(
+        "a Sid that is known is used again",
+        "ledger/candidates.py",
+        "return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}",
+        "return {}",
+        (_COUNTED,),
+    ),
+    Mutant(
+        "what is known is asked about again",
+        "send/reconcile.py",
+        "if sid in new and sid not in known)",
+        "if sid in new)",
+        (_COUNTED,),
+    ),
+    Mutant(
+        "what was not asked about is passed over",
+        "send/reconcile.py",
+        "        if self._unasked & {_ANYBODY, tail_of(recipient)}:\n            return\n",
+        "",
+        (_UNASKED,),
+    ),
+    Mutant(
+        "silence at the edge of a list proves something",
+        "send/reconcile.py",
+        "if since < one.since and one.until < until]",
+        "]",
+        _SILENT,
+    ),
+    Mutant(
+        "a list that lacks something is complete",
+        "send/reconcile.py",
+        "if is_complete and (missing :=",
+        "if not is_complete and (missing :=",
+        _SILENT,
+    ),
+)
+
+MUTANTS = (*CLASSIFIER, *LEDGER, *MATCHER, *EVIDENCE)

@@ -281,6 +281,7 @@ def test_equal_texts_to_one_person_are_counted(home: Home, lost: int, taken: int
     home.never_taken(*sids[taken:])
     result = home.reconcile("june", "--report", str(home.write_report()), "--json")
     assert counts(result) == expected
+    assert set(asked(result)) == set(sids[:taken])
     assert sorted(sid for _, sid in home.rows() if sid) == sorted({sid for _, sid in home.rows() if sid})
     resolved = {one["sid"] for one in result.json["messages"] if one["sid"]}
     assert resolved == (set(sids) if "resolved" in expected else set())
