@@ -252,6 +252,18 @@ def test_an_exophone_is_one_however_it_is_written(home: Home) -> None:
     assert home.reconcile("june", "--report", str(home.write_report())).exit_code == 0
 
 
+def test_an_equal_message_of_another_time_is_told_and_keeps_ours_from_being_called_absent(home: Home) -> None:
+    """As where Exotel's times are not of the zone that we take them for."""
+    home.bulk("+919876543211,first", f"{TO},one", "+919876543212,last")
+    (sid,) = home.lose("number = 2")
+    home.take_otherwise(f"created_at = created_at - 19800 WHERE sid = '{sid}'")
+    result = home.reconcile("june", "--report", str(home.write_report()), "--absent", "not_sent")
+    assert result.exit_code == 9
+    assert re.fullmatch(
+        rf"unknown\t\{TO}\t\trun june row 2; not found; Exotel has an equal one of \S+, {sid}\n", result.stdout
+    )
+
+
 def test_a_message_from_before_there_were_fingerprints_stays(home: Home) -> None:
     home.send("one")
     home.lose(singly=True)

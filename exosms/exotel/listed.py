@@ -5,6 +5,7 @@ number is compared by its last digits, however it is written, and a day with a m
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _DIGITS = 8
@@ -37,6 +38,7 @@ def tail_of(number: str) -> str | None:
     return digits[-_DIGITS:] if len(digits) >= _DIGITS else None
 
 
+@lru_cache(1000)  # a report has few
 def days_of(date: str) -> tuple[float, ...]:
     """Return every day that a date may mean: ``2026-11-23``, ``23/11/26`` and ``11/23/26``."""
     match = _DATE.match(date.strip().lstrip("'"))

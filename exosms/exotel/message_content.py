@@ -42,7 +42,7 @@ class MessageContent(NamedTuple):
 
 def content_about(sid: str, body: bytes | None) -> MessageContent | None:
     """Return what an answer says of the message ``sid``; None if it says nothing of it, or the same twice."""
-    found = [node for node in described(body) if str(node.get("Sid")).casefold() == sid.casefold()]
+    found = [node for node in described(body) if str(node.get("Sid")).lower() == sid.lower()]
     if len(found) != 1:
         return None
     (node,) = found

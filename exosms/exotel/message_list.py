@@ -19,6 +19,7 @@ PAGE = 100
 """Messages of one page."""
 
 _PATH = re.compile(r"/[!-.0-~][!-~]{0,4000}")
+_SID = re.compile(r"[!-~]{1,200}")
 _MARGIN = NEAR + 120
 
 
@@ -65,7 +66,9 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
     metadata = document.get("Metadata")
     following = metadata.get("NextPageUri") if isinstance(metadata, dict) else None
     path = _on_host(following, host) if isinstance(following, str) and following.strip() else None
-    listed = [_listed(node) for node in described(body) if isinstance(node["Sid"], str)]
+    listed = [
+        _listed(node) for node in described(body) if isinstance(node["Sid"], str) and _SID.fullmatch(node["Sid"])
+    ]
     return Page(listed, path, is_cut=path is None and bool(following))
 
 

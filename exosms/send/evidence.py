@@ -65,6 +65,12 @@ def differences(owner: Unsettled, content: MessageContent, fingerprints: Fingerp
         yield f"Exotel got it {when}, and ours was sent {local(owner.until)}"
 
 
+def is_of_another_time(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
+    """Whether a Sid would be a message's, had Exotel got it when it was sent."""
+    numbers = _numbers(owner, content, fingerprints)
+    return owner.fingerprint in numbers and content.is_from(owner.sender) and content.to == owner.recipient
+
+
 def groups(
     owners: Sequence[Unsettled], contents: Sequence[MessageContent], fingerprints: Fingerprints
 ) -> Iterator[Group]:

@@ -14,9 +14,10 @@ from exosms.exotel.message_content import NEAR, MessageContent
 from exosms.ledger.candidates import KnownSid, ListedSids, known_sids
 from exosms.ledger.unknown import UnknownMessages, Unsettled
 from exosms.send.asking import Asking, GaveUpError
-from exosms.send.evidence import Group, groups
+from exosms.send.evidence import Group, groups, is_of_another_time
 from exosms.send.session import AccountSession
 from exosms.sms.message import Outcome, Then
+from exosms.system.times import local
 from exosms.system.wording import counted
 
 _CHUNK = 1000
@@ -177,13 +178,25 @@ class Reconciliation:
         with self._messages.at_once():
             known = known_sids(self._session.ledger, self._session.account, contents)
             free = [content for sid, content in contents.items() if sid not in known]
-            for group in groups(self._messages.owners(recipient), free, self._fingerprints):
-                self._settle(group)
+            owners = self._messages.owners(recipient)
+            for group in groups(owners, free, self._fingerprints):
+                if group.owners:
+                    self._settle(group)
+                else:
+                    self.strangers += len(group.contents)
+                    self._doubt(owners, group.contents)
+
+    def _doubt(self, owners: Sequence[Unsettled], strangers: Sequence[MessageContent]) -> None:
+        """Say that a message may be there after all, if a clock or a zone was wrong by more than we allow for."""
+        for owner in owners:
+            one = self.found.get(owner.key)
+            if one and one.detail == _NOT_FOUND:
+                equal = (content for content in strangers if is_of_another_time(owner, content, self._fingerprints))
+                if (content := next(equal, None)) and content.created_at is not None:
+                    detail = f"not found; Exotel has an equal one of {local(content.created_at)}, {content.sid}"
+                    self.found[owner.key] = one._replace(detail=detail)
 
     def _settle(self, group: Group) -> None:
-        if not group.owners:
-            self.strangers += len(group.contents)
-            return
         pairs = group.pairs
         for owner in group.owners if pairs is None else ():
             if owner.key in self.found:
