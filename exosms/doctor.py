@@ -19,6 +19,7 @@ from exosms.config.paths import is_file, is_there
 from exosms.config.settings import Account, Settings, describe
 from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
+from exosms.exotel.proxy import proxy_of
 from exosms.exotel.transport import Transport
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
@@ -270,29 +271,10 @@ def of_network(account: Account, environ: Mapping[str, str]) -> Iterator[Check]:
     """Check proxy, name resolution and certificates on the way to the account's address."""
     address = urlsplit(account.base_url)
     host = address.hostname or ""
-    proxy = None if address.scheme == "http" else _proxy(host)
+    proxy = None if address.scheme == "http" else proxy_of(host)
     yield ok("proxy", proxy or "none")
     yield ok("DNS", "the proxy resolves names") if proxy else _of_name(host)
     yield _of_certificates(environ) if address.scheme == "https" else ok("TLS", "none: loopback")
-
-
-def _proxy(host: str) -> str | None:
-    """Return scheme, host and port of the proxy in use."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    url = proxies.get("https") or proxies.get("all")
-    if not url or proxy_bypass(host):
-        return None
-    invalid = "set, but not a valid address"  # whatever stands there may be a part of a password
-    try:
-        address = urlsplit(url if "://" in url else f"http://{url}")
-        port = f":{address.port}" if address.port else ""
-    except ValueError:
-        return invalid
-    if "@" in address.path + address.query + address.fragment:
-        return invalid
-    return f"{address.scheme}://{address.hostname}{port}"
 
 
 def _of_name(host: str) -> Check:
@@ -324,7 +306,7 @@ def _of_certificates(environ: Mapping[str, str]) -> Check:
     if named:
         if is_file(Path(named)):
             return ok("certificates", f"{named} (SSL_CERT_FILE)")
-        said = f"SSL_CERT_FILE names {named}, which is not a file"
+        said = f"SSL_CERT_FILE names {named!r}, which is not a file"
         return _misconfigured("certificates", said, "Correct it, or unset it.")
     return ok("certificates", paths.cafile or paths.capath or "certifi's, because the system has none")
 

@@ -1223,7 +1223,7 @@ def test_another_process_pause_is_waited_for_and_told(exosms: Shell, exotel: Fau
     told = [process.stderr.readline().decode() for _ in range(3)]
     process.terminate()
     process.communicate(timeout=30)
-    assert re.fullmatch(r"exosms: waiting \d\d s to keep to this account's rate\n", told[-1])
+    assert re.fullmatch(r"exosms: waiting \d\d s, because Exotel asked this account to pause\n", told[-1])
     assert (process.returncode, exotel.requests) == (143, 0)
 
 

@@ -176,7 +176,7 @@ COMMANDS = {
     "profile show": set(),
     "profile test": set(),
     "sandbox": set(),
-    "doctor": set(),
+    "doctor": {"--try-regions"},
 }
 BARE_OPTIONS = {
     "--rate",

@@ -59,7 +59,7 @@ def test_a_message_that_was_waited_for(
     asked = exosms("status", *SANDBOX, sid, "--wait", "0s", *output)
     for result in (sent, asked):
         assert result.exit_code == exit_code
-        line = f"exosms: error: {to}: failed: {why}" if why else "exosms: error: 1 message not final yet"
+        line = f"exosms: error: {to}: {why}" if why else "exosms: error: 1 message not final yet"
         assert line in result.stderr.splitlines()
     if not why:
         assert asked.stderr.endswith(f"  Continue with: exosms status --region sandbox {sid} --wait 0s\n")

@@ -136,7 +136,7 @@ def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
     assert "12345" in result.stderr
     assert exosms("log").stdout == ""
     retries = [message["error"]["retry"] for message in result.json["messages"]]
-    assert sorted(retries) == ["no", "safe"]  # a good one waits for nothing but the bad one
+    assert sorted(retries) == ["decide", "no"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_every_published_code(exosms: Shell, entry: CodeEntry) -> None:
     assert result.exit_code == EXIT_CODES[entry.outcome]
     assert result.stdout == f"{entry.outcome}\t{to}\t{sid}\t{word} {entry.code} {entry.name}\n"
     failed = entry.outcome is Outcome.FAILED
-    why = f"exosms: error: {to}: failed: {word} {entry.code} {entry.name}\n  {entry.meaning} {entry.remedy}\n"
+    said = word if word == "failed" else f"failed: {word}"
+    why = f"exosms: error: {to}: {said} {entry.code} {entry.name}\n  {entry.meaning} {entry.remedy}\n"
     told = why if failed else ""
     assert result.stderr == f"exosms: the sandbox answers; nothing is sent\n{told}"
     document = exosms("status", *SANDBOX, sid, "--json").json

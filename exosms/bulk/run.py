@@ -19,7 +19,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, Place, State
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
-from exosms.send.pace import Pace
+from exosms.send.pace import Pace, waiting
 from exosms.sms.message import Message, Outcome, Receipt, Then, envelope, most_telling
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
 from exosms.system.signals import LOOK
@@ -189,7 +189,7 @@ class RunDispatcher:
             wait = self._pace.reserve()
             self._slot = self._setup.now() + wait
             if wait >= _LONG and wait > 2 * self._pace.interval and not self._later:  # a pause that nobody told
-                self._setup.tell(f"waiting {wait:.0f} s to keep to this account's rate")
+                self._setup.tell(waiting(wait, paused=self._pace.blocked_for()))
         return self._slot
 
     def _next_request(self) -> Request:

@@ -68,7 +68,14 @@ def find_template(settings: Settings, name: str) -> "Registered":
 
 def open_client(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Client:
     """Return a client for the account; the sandbox's emulator answers in this process."""
-    return Client(open_transport(out, account, timeout=timeout, must_leave=must_leave), account_sid=account.sid)
+    return client_of(account, open_transport(out, account, timeout=timeout, must_leave=must_leave))
+
+
+def client_of(account: Account, transport: Transport) -> Client:
+    """Return a client for the account, which can tell where else that may be."""
+    region = account.region_of_host
+    other = str(account.other_regions[0]) if region else ""
+    return Client(transport, account_sid=account.sid, region=region or "", other_region=other)
 
 
 def open_transport(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from exosms import doctor
 from exosms.cli import options as o
-from exosms.cli.context import open_transport
+from exosms.cli.context import client_of, open_transport
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import can_ask, confirmed
 from exosms.config import paths
@@ -16,7 +16,6 @@ from exosms.config.credentials import InlineToken
 from exosms.config.settings import Account, AccountOptions, Region, Settings, resolve
 from exosms.doctor import Check, RecordingTransport
 from exosms.errors import ConfigError
-from exosms.exotel.client import Client
 from exosms.exotel.exchange import Answer, NoAnswer
 from exosms.ledger.messages import Ledger
 from exosms.sms.message import Receipt, most_telling
@@ -121,14 +120,12 @@ class _Examination:
             yield doctor.failure("credentials", error)
             return None
         yield from doctor.of_credentials(receipt, reply, where=f"by {account.base_url}")
-        if receipt.http_status == 401 and account.region:
+        if receipt.http_status == 401:
             yield from self._other_regions(account)
         return reply
 
     def _other_regions(self, account: Account) -> Iterator[Check]:
-        for other in Region:
-            if other in {account.region, Region.SANDBOX}:
-                continue
+        for other in account.other_regions:
             if not self._wants(other):
                 yield doctor.ok("other region", f"{other} was not tried", "Try it: exosms doctor --try-regions")
                 continue
@@ -148,7 +145,7 @@ class _Examination:
 
     def _ask(self, account: Account) -> tuple[Receipt, Answer | NoAnswer | None]:
         transport = RecordingTransport(open_transport(self._out, account, timeout=self._timeout))
-        receipt = Client(transport, account_sid=account.sid).check_credentials()
+        receipt = client_of(account, transport).check_credentials()
         return receipt, transport.reply
 
 

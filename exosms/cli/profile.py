@@ -19,6 +19,7 @@ from exosms.config.profile import BUILT_IN, Profile
 from exosms.config.settings import DEFAULT_COUNTRY, AccountOptions, describe
 from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.sms.message import Outcome
+from exosms.system.signals import Interrupts
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
@@ -276,7 +277,9 @@ def check(
     exosms profile test prod --region singapore
     """
     settings = find_settings(out, AccountOptions(*account)._replace(profile=_one(name, account.profile)))
-    receipt = open_client(out, settings.own_account, timeout=timeout).check_credentials()
+    interrupts = Interrupts()
+    with interrupts.installed(), interrupts.at_once():
+        receipt = open_client(out, settings.own_account, timeout=timeout).check_credentials()
     problem = receipt.problem
     ok = receipt.outcome is Outcome.ACCEPTED
     said = "the credentials are good" if problem is None else problem.meaning
@@ -294,7 +297,8 @@ def check(
     else:
         out.line("ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said)
     if problem is not None:
-        out.fail(problem.message or said, remedy=problem.remedy)
+        told = ": ".join(filter(None, (problem.status_text, problem.message)))
+        out.fail(told or said, remedy=f"{problem.meaning} {problem.remedy}")
     return receipt.exit_code
 
 

@@ -26,16 +26,19 @@ _CODES: Codes = {
         name="Key or token malformed",
         meaning="The API key or token contains something other than letters and digits.",
         causes=("a space, quote or line break copied with it", "a key or token that was cut off or mixed up"),
-        remedy="Copy key and token again from Exotel's dashboard, test them with `exosms profile test`, and send "
-        "the message again.",
+        remedy="Copy key and token again from Exotel's dashboard, and send the message again.",
     ),
     34009: _account_refused(
         name="Account SID or action forbidden",
         http_status=403,
         meaning="The account SID is missing from the request, or is not allowed to do this with these credentials.",
-        causes=("an account SID with a typing error", "an API key of another account"),
-        remedy="Compare the account SID in `exosms profile show` with Exotel's dashboard, try it with "
-        "`exosms profile test`, then send again.",
+        causes=(
+            "an account SID with a typing error",
+            "an API key of another account",
+            "an IP whitelist of the account without this machine, such as a CI runner",
+        ),
+        remedy="Compare the account SID in `exosms profile show` with Exotel's dashboard, and look there "
+        "whether the account has an IP whitelist; then send again.",
     ),
     34010: _misconfigured(
         name="Key, token or region wrong",
@@ -46,8 +49,7 @@ _CODES: Codes = {
             "a region that is not the account's: Exotel answers exactly as for a wrong key",
             "a key or token that is missing",
         ),
-        remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
-        "profile, test it with `exosms profile test`, then send again.",
+        remedy=http.WRONG_CREDENTIALS,
     ),
     35000: _unknown(
         name="Internal error",

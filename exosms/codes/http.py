@@ -15,6 +15,12 @@ LOOK_FIRST = (
     "reconcile --report FILE` whether it was sent. Send again only if it was not."
 )
 
+WRONG_CREDENTIALS = (
+    "Compare API key and token with the API settings on Exotel's dashboard, and the region with the dashboard's "
+    "address: my.exotel.com is singapore, my.mum1.exotel.com is mumbai. `exosms doctor --try-regions` tries key and "
+    "token with the other region. Correct the profile, then send again."
+)
+
 _entry = partial(CodeEntry, family=Family.HTTP)
 accepted = partial(_entry, outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, who=Who.NOBODY)
 unknown = partial(_entry, outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN, who=Who.YOU, remedy=LOOK_FIRST)
@@ -57,8 +63,7 @@ _STATUSES: Codes = {
             "a region that is not the account's: Exotel answers exactly as for a wrong key",
             "the account SID given as API key, although the account has its own key",
         ),
-        remedy="Compare API key, token and region with the API settings on Exotel's dashboard, correct the "
-        "profile, test it with `exosms profile test`, then send again.",
+        remedy=WRONG_CREDENTIALS,
     ),
     402: account_refused(
         name="Payment Required",
@@ -76,9 +81,10 @@ _STATUSES: Codes = {
             "a trial account, which can send only to numbers on its own list",
             "a destination country that is not enabled",
             "an account SID that does not belong to this API key",
+            "an IP whitelist of the account without this machine, such as a CI runner",
         ),
-        remedy="Read Exotel's text. Check balance, validity and state of the account on Exotel's dashboard, and "
-        "the account SID with `exosms profile test`; then send again.",
+        remedy="Read Exotel's text. Check balance, validity and state of the account on Exotel's dashboard, whether "
+        "it has an IP whitelist, and the account SID with `exosms profile show`; then send again.",
     ),
     404: rejected(
         name="Not Found",
@@ -89,7 +95,7 @@ _STATUSES: Codes = {
             "a message Sid of another account, when asking for its state",
         ),
         remedy="Check account SID and base URL with `exosms profile show`, and the credentials with "
-        "`exosms profile test`; then send the message again.",
+        "`exosms doctor`; then send the message again.",
     ),
     405: rejected(
         name="Method Not Allowed",

@@ -59,6 +59,16 @@ class Account(NamedTuple):
         return self.region is Region.SANDBOX
 
     @property
+    def region_of_host(self) -> Region | None:
+        """The region at whose address it is, also where that was given as an address; None at another one."""
+        return next((region for region in Region if region.host and self.base_url == region.base_url), None)
+
+    @property
+    def other_regions(self) -> tuple[Region, ...]:
+        """The regions of Exotel's in which the account may be instead."""
+        return tuple(region for region in Region if region.host and region is not self.region_of_host)
+
+    @property
     def identity(self) -> str:
         """Host and account SID: what once keys, pace and earlier runs belong to.
 

@@ -89,7 +89,7 @@ def describe(settings: Settings) -> tuple[SettingRow, ...]:
             "base_url": account.base_url or None,
             "account_sid": account.sid,
             "api_key": None if account.is_sandbox else account.key.mask(ends=2),
-            "api_token": None if account.is_sandbox else f"******** ({account.token.label})",
+            "api_token": None if account.is_sandbox else _masked_token(account.token.label, settings),
         }
     values |= {key.name: getattr(settings, key.field) for key in _KEYS}
     return tuple(
@@ -175,6 +175,11 @@ def _of_command(key: Key, options: AccountOptions, env: Mapping[str, str], texts
     if flag is not None:
         return flag, f"--{key.name.replace('_', '-')}"
     return (read_value(key, env[key.variable], texts) if key.variable in env else None), key.variable
+
+
+def _masked_token(label: str, settings: Settings) -> str:
+    """Return a mask, with the token's place where that is not its source anyway."""
+    return "********" if label == settings.sources.get("api_token") else f"******** ({label})"
 
 
 def _sources_of(account: Account | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exosms.errors import ExitCode
@@ -37,9 +38,11 @@ class Batch(NamedTuple):
 class Client:
     """Exotel's SMS API for one account."""
 
-    def __init__(self, transport: Transport, *, account_sid: str) -> None:
+    def __init__(self, transport: Transport, *, account_sid: str, region: str = "", other_region: str = "") -> None:
+        """Take where the account is said to be, and where it may be instead, for who is told of a 401."""
         self._transport = transport
         self._account_sid = account_sid
+        self._other_region = f" in {region}; the other region is {other_region}" if other_region else ""
 
     def send(self, message: Message) -> Receipt:
         """Post one message, once, and return what is known of it then."""
@@ -150,7 +153,11 @@ class Client:
         return _unchecked(self._refused(reply, wire.read(reply.body)))
 
     def _refused(self, answer: Answer, items: Sequence[wire.Item]) -> Receipt:
-        return refused(answer, self._shown(wire.refusal_in(items)))
+        receipt = refused(answer, self._shown(wire.refusal_in(items)))
+        if answer.status != HTTPStatus.UNAUTHORIZED or not self._other_region or receipt.problem is None:
+            return receipt
+        meaning = f"Exotel did not accept this API key and token{self._other_region}."
+        return receipt._replace(problem=receipt.problem._replace(meaning=meaning))
 
     def _shown(self, said: _Said) -> _Said:
         """Return what was understood without the credentials."""

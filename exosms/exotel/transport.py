@@ -17,9 +17,11 @@ from exosms.exotel.exchange import (
     READ_TIMEOUT,
     Answer,
     Exchange,
+    Fault,
     NoAnswer,
     RequestProgress,
 )
+from exosms.exotel.proxy import proxy_of
 from exosms.exotel.redaction import Redactor, of_user
 from exosms.system.signals import never
 
@@ -100,6 +102,7 @@ class HttpsTransport:
 
         host = urlsplit(base_url)
         self._redactor = Redactor([*of_user(key, token), *_secrets_of_proxies()])
+        self._base_url = base_url
         self._host = host.netloc
         self._url = lru_cache(4)(lambda path: httpx.URL(base_url + path))  # for it is parsed slowly
         self._timeout = timeout
@@ -150,7 +153,21 @@ class HttpsTransport:
         reply = Exchange(exchange).result(timeout=self._timeout, must_leave=self._must_leave)
         took = time.monotonic() - started
         self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
-        return reply._replace(detail=self.hide(reply.detail)) if isinstance(reply, NoAnswer) else reply
+        if isinstance(reply, NoAnswer):
+            return reply._replace(detail=self.hide(self._place_of(reply)))
+        return reply
+
+    def _place_of(self, silence: NoAnswer) -> str:
+        """Return what the network said, with where it was to lead."""
+        if silence.fault in {Fault.THREAD, Fault.INTERRUPTED}:
+            return silence.detail
+        host = urlsplit(self._base_url)
+        proxy = proxy_of(host.hostname or "") if host.scheme == "https" else None
+        port = host.port or {"https": 443, "http": 80}[host.scheme]
+        name = f"[{host.hostname}]" if ":" in (host.hostname or "") else host.hostname
+        return ": ".join(
+            filter(None, (f"{name}:{port}" + (f" by the proxy {proxy}" if proxy else ""), silence.detail))
+        )
 
     def hide(self, text: str, *, is_name: bool = False) -> str:
         """Take key, token and what is secret of proxies out of a text, however they are spelled in it."""

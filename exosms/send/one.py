@@ -181,9 +181,11 @@ class Dispatcher(NamedTuple):
         session = self.session
         if session.take_turn(at_most=self.retry_until - session.now()):
             return True
-        session.tell(
-            f"not tried again: this account's rate ({session.rate}) allows a request only after --retry-for ends"
-        )
+        if session.pace.blocked_for():
+            session.tell("not tried again: Exotel asked this account to pause until after --retry-for ends")
+        else:
+            rate = f"this account's rate ({session.rate})"
+            session.tell(f"not tried again: {rate} allows a request only after --retry-for ends")
         return False
 
     def _wait_for_key(self, message: Message, once: OnceKey, until: float) -> LedgerEntry | None:
@@ -258,7 +260,7 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
             message=reason,
             meaning=_KEPT_BACK,
             remedy=because.problem.remedy if because and because.problem else "Run it again.",
-            retry=Retry.SAFE,
+            retry=Retry.DECIDE if because and because.exit_code is ExitCode.GUARD else Retry.SAFE,
         ),
     )
 

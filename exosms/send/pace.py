@@ -39,7 +39,7 @@ class Pace(NamedTuple):
         if at_most is not None and seconds > at_most:
             return False
         if seconds >= _WORTH_TELLING:
-            tell(f"waiting {seconds:.0f} s to keep to this account's rate ({self.rate})")
+            tell(waiting(seconds, paused=self.blocked_for(), rate=f" ({self.rate})"))
         if seconds > 0:
             pause(seconds)
         return True
@@ -52,3 +52,10 @@ class Pace(NamedTuple):
         """Let everyone who sends for the account wait, since Exotel asked for it."""
         if self.rate is not None:
             self.ledger.block(self.account, seconds=seconds)
+
+
+def waiting(seconds: float, *, paused: float, rate: str = "") -> str:
+    """Return what is told of a wait: a pause of Exotel's, where that makes most of it, or the account's own rate."""
+    if paused > seconds / 2:
+        return f"waiting {seconds:.0f} s, because Exotel asked this account to pause"
+    return f"waiting {seconds:.0f} s to keep to this account's rate{rate}"

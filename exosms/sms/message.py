@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
-from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.sms import dlt
 from exosms.sms.field import Field, Scope, check_url, words_of
 
@@ -157,7 +157,7 @@ def problem_of(error: ExosmsError | Interrupted) -> Problem:
     retry = Retry.SAFE
     if isinstance(error, InputError):
         retry = Retry.NO
-    elif isinstance(error, GuardError):
+    elif error.exit_code == ExitCode.GUARD:
         retry = Retry.DECIDE
     return Problem(
         kind=error.kind, message=error.message, meaning="Nothing was sent.", remedy=error.remedy, retry=retry

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from exosms.cli.output.messages import delivery_document, joined, parts_price_time, reason
+from exosms.cli.output.messages import delivery_document, joined, outcome_and, parts_price_time, reason
 from exosms.cli.output.out import Document, Format, Out, facts, problem_document
 from exosms.cli.output.refusals import Refusal
 from exosms.cli.output.tables import explanation
@@ -30,7 +30,7 @@ def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
 def refusals(found: Iterable[tuple[DeliveryReport, LedgerEntry | None]]) -> list[Refusal]:
     """Return why messages failed, or why nothing is known of them."""
     return [
-        Refusal(_to(report, sent) or report.sid, f"{_word(report)}: {_detail(report)}", report.problem)
+        Refusal(_to(report, sent) or report.sid, outcome_and(_word(report), _detail(report)), report.problem)
         for report, sent in found
         if report.problem and report.problem.kind != INTERRUPTED  # that is said once, with how to go on
     ]

@@ -145,7 +145,7 @@ def _show(out: Out, result: MessageResult, *, explain: bool = True, with_text: b
             out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
     receipt = result.receipt
     if receipt.problem and explain:
-        said = ": ".join(filter(None, (receipt.outcome, detail(result))))
+        said = outcome_and(receipt.outcome, detail(result))
         tell_refusals(out, [Refusal(result.to, said, receipt.problem, is_kept_back=was_kept_back(receipt))])
 
 
@@ -197,6 +197,11 @@ def detail(result: MessageResult) -> str:
     if receipt.problem is None:
         return receipt.note or receipt.status or ""
     return reason(receipt.problem)
+
+
+def outcome_and(outcome: str, detail: str) -> str:
+    """Return an outcome with more about it; Exotel's word for it, where that is the same, is not said twice."""
+    return detail if detail.startswith(f"{outcome} ") else ": ".join(filter(None, (outcome, detail)))
 
 
 def reason(problem: Problem) -> str:

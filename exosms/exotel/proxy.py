@@ -1,0 +1,22 @@
+"""Which proxy a request takes, as far as it may be shown."""
+
+from urllib.parse import urlsplit
+
+
+def proxy_of(host: str) -> str | None:
+    """Return scheme, host and port of the proxy on the way to a host, without its user; None where there is none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    url = proxies.get("https") or proxies.get("all")
+    if not url or proxy_bypass(host):
+        return None
+    invalid = "set, but not a valid address"  # whatever stands there may be a part of a password
+    try:
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        port = f":{address.port}" if address.port else ""
+    except ValueError:
+        return invalid
+    if "@" in address.path + address.query + address.fragment:
+        return invalid
+    return f"{address.scheme}://{address.hostname}{port}"
