@@ -24,22 +24,76 @@ def test_without_a_code_there_are_the_tables(exosms: Shell) -> None:
     assert "FAILED_REJECTED_DND" in exosms("codes", "-o", "human", env={"COLUMNS": "200"}).stdout
 
 
-@pytest.mark.parametrize(("argv", "exit_code"), [(("99999999",), 3), (("abc",), 2), (("0",), 2)])
+@pytest.mark.parametrize(
+    ("argv", "exit_code"), [(("99999999",), 3), (("abcd",), 3), (("0",), 3), (("template", "xyzzy"), 3)]
+)
 def test_what_is_no_code_is_refused(exosms: Shell, argv: tuple[str, ...], exit_code: int) -> None:
     result = exosms("codes", *argv, "--json")
     assert result.exit_code == exit_code
-    assert argv[0] in result.stderr
-    assert result.stdout == "" if exit_code == 2 else json.loads(result.stdout)["error"]["kind"] == "rejected"
+    assert " ".join(argv) in result.stderr
+    assert json.loads(result.stdout)["error"]["kind"] == "rejected"
 
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("FAILED_REJECTED_DND", "23"), ("failed rejected dnd", "23"), ("HTTP 403", "403"), ("forbidden", "403")],
+    [("FAILED_REJECTED_DND", "23"), ("failed rejected dnd", "23"), ("HTTP 403", "403"), ("http403", "403")],
 )
 def test_a_code_may_be_named(exosms: Shell, name: str, label: str) -> None:
     result = exosms("codes", name)
     assert result.exit_code == 0
     assert {line.split("\t")[1][: len(label)] for line in result.stdout.splitlines()} == {label}
+
+
+@pytest.mark.parametrize(
+    ("words", "labels"),
+    [
+        (("IP", "whitel"), {"403", "34009"}),
+        (("telemark", "hash"), {"614–618"}),
+        (("forbidden",), {"403", "34009"}),
+        (("rejected", "dnd"), {"23005"}),
+        (("rejected dnd",), {"23005"}),
+        (("TEMPLATE", "does", "not", "match"), {"23185"}),
+    ],
+)
+def test_words_find_every_entry_that_holds_all_of_them(
+    exosms: Shell, words: tuple[str, ...], labels: set[str]
+) -> None:
+    result = exosms("codes", *words)
+    assert (result.exit_code, {line.split("\t")[1] for line in result.stdout.splitlines()}) == (0, labels)
+    assert {entry["label"] for entry in exosms("codes", *words, "--json").json["codes"]} == labels
+
+
+@pytest.mark.parametrize("code", range(611, 617))
+def test_what_two_operators_use_for_different_things_is_said_of_both(exosms: Shell, code: int) -> None:
+    (entry,) = exosms("codes", str(code), "--json").json["codes"]
+    assert "telemarketer" in entry["meaning"]
+    assert "a header, CLI, template or category: what another operator means by 611 to 616" in entry["causes"]
+
+
+def test_the_log_of_a_region(exosms: Shell) -> None:
+    """Also of an address of that region; a dry host gets nothing."""
+    exosms("send", "--region", "sandbox", "--to", "9876543210", "--body", "Hi")
+    account = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    proxy = {"HTTPS_PROXY": "http://127.0.0.1:1"}  # nothing answers there
+    send = (
+        "send",
+        "--region",
+        "mumbai",
+        "--to",
+        "9876543211",
+        "--from",
+        "ACMEIN",
+        "--body",
+        "Hi",
+        "--retry-for",
+        "0",
+    )
+    assert exosms(*send, env={**account, **proxy}).exit_code == 7
+    for region, outcomes in {"sandbox": ["accepted"], "mumbai": ["not_sent"], "singapore": []}.items():
+        found = exosms("log", "--region", region, "--json").json["messages"]
+        assert [message["outcome"] for message in found] == outcomes
+    assert exosms("log", "--region", "my.mum1.exotel.com").stdout.count("\n") == 1
+    assert exosms("log", "--region", "delhi").exit_code == 2
 
 
 def test_the_log_shows_what_was_sent_and_filters_it(exosms: Shell) -> None:

@@ -11,7 +11,9 @@ from exosms.cli.output.out import Out, facts
 from exosms.cli.output.tables import draw_table, explanation
 from exosms.codes import lookup
 from exosms.codes.entry import CodeEntry, Family
-from exosms.errors import ExitCode, InputError, UsageError
+from exosms.errors import ExitCode, InputError
+
+_ALL = "exosms codes lists them all."
 
 _WIDE = 120
 """Columns that the tables need; in fewer, names would be torn apart."""
@@ -19,9 +21,12 @@ _WIDE = 120
 
 def command(
     *,
-    code: Annotated[
-        str | None,
-        typer.Argument(metavar="[CODE]", help="An HTTP status, Exotel's code, a delivery code, or a name."),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CODE|WORD...]",
+            help="An HTTP status, Exotel's code, a delivery code, a name, or words to look for.",
+        ),
     ] = None,
     out: o.Printer,
 ) -> int:
@@ -31,15 +36,15 @@ def command(
 
     exosms codes 23185 --json
 
-    exosms codes FAILED_REJECTED_DND
+    exosms codes template match
     """
-    entries = lookup.everything() if code is None else _find(code)
+    entries = _find(words) if words else lookup.everything()
     if out.is_json:
         out.listing("codes", map(_document, entries))
     elif not out.is_human:
         for entry in entries:
             out.line(entry.family, entry.label, entry.name, entry.outcome or "", entry.meaning, entry.remedy)
-    elif code is None:
+    elif not words:
         _draw_all(out, entries)
     else:
         for entry in entries:
@@ -47,19 +52,21 @@ def command(
     return ExitCode.OK
 
 
-def _find(code: str) -> Sequence[CodeEntry]:
-    """Return what is known of a number, or of a name whose letter case does not matter."""
-    wanted = code.strip().upper().removeprefix("HTTP").strip()
-    if re.fullmatch("[1-9][0-9]{0,4000}", wanted):
-        if entries := lookup.find(int(wanted)):
+def _find(words: Sequence[str]) -> Sequence[CodeEntry]:
+    """Return what is known of a number; of words the entries of that name, then all others that hold them."""
+    said = " ".join(words).strip()
+    number = re.sub("^HTTP *", "", said, flags=re.IGNORECASE)
+    if re.fullmatch("[0-9]{1,4000}", number):
+        if entries := lookup.find(int(number)):
             return entries
-        raise InputError(f"{code} is not a status or code that exosms knows", remedy="exosms codes lists them all.")
-    if entries := lookup.named(wanted):
+        raise InputError(f"{said} is not a status or code that exosms knows", remedy=_ALL)
+    if re.search("[0-9]", said) and (entries := lookup.named(said.upper())):
+        return entries  # a range as the tables write it
+    wanted = said.split()
+    entries = tuple(dict.fromkeys((*lookup.named(said.upper()), *lookup.holding(wanted)))) if wanted else ()
+    if entries:
         return entries
-    raise UsageError(
-        f"{code!r} is not a known code: write a number such as 403, or a name such as DLT_TEMPLATE_DOES_NOT_MATCH",
-        remedy="exosms codes lists them all.",
-    )
+    raise InputError(f"No status or code is known by {said!r}", remedy=f"Try fewer words. {_ALL}")
 
 
 def _rows(entry: CodeEntry) -> Sequence[tuple[str, str]]:

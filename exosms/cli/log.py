@@ -7,13 +7,20 @@ from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, open_ledger, run_of
 from exosms.cli.output.out import Document, Format, Out, error_document
-from exosms.config.settings import AccountOptions
+from exosms.config.settings import AccountOptions, Region
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.times import local
+
+
+def _host(text: str) -> str:
+    """Read a region as the first part of its accounts' identities; the sandbox is a host of its own."""
+    region = Region(o.region(text))
+    return region.host or region
+
 
 _FILTERS = {
     "to": o.option("--to", metavar="NUMBER", help="Only this recipient."),
@@ -29,6 +36,13 @@ _FILTERS = {
         metavar="NAME",
         autocompletion=completion_values.profiles,
         help="Only what this profile sent; numbers without + are of its country.",
+    ),
+    "host": o.option(
+        "--region",
+        metavar="|".join(Region),
+        parser=_host,
+        autocompletion=completion_values.words(*Region),
+        help="Only what was sent in this region.",
     ),
 }
 

@@ -3,7 +3,7 @@
 A table is loaded by the first question about it, since a refused send needs only one or two of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from exosms.codes.entry import CodeEntry
 from exosms.sms.message import Outcome
@@ -74,6 +74,16 @@ def named(name: str) -> tuple[CodeEntry, ...]:
     """Return the entries of that name in capital letters, its words joined by anything, or of that label."""
     wanted, label = _letters(name), name.lower().replace("-", "–")
     return tuple(entry for entry in everything() if _letters(entry.name.upper()) == wanted or entry.label == label)
+
+
+def holding(words: Sequence[str]) -> tuple[CodeEntry, ...]:
+    """Return the entries that hold all words, each perhaps within a longer one; letter case does not matter."""
+    return tuple(entry for entry in everything() if all(word.casefold() in _text_of(entry) for word in words))
+
+
+def _text_of(entry: CodeEntry) -> str:
+    parts = (entry.label, entry.name, entry.meaning, *entry.causes, entry.who, entry.remedy)
+    return "\n".join(parts).casefold()
 
 
 def _letters(text: str) -> str:

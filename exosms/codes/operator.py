@@ -9,6 +9,8 @@ from exosms.codes.entry import CodeEntry, Codes, Family, Who, table
 
 _code = partial(CodeEntry, family=Family.OPERATOR, outcome=None)
 
+_OF_ANOTHER_OPERATOR = ("a header, CLI, template or category: what another operator means by 611 to 616",)
+
 _CODES: Codes = {
     633: _code(
         name="Template not matched",
@@ -31,16 +33,35 @@ _CODES: Codes = {
         who=Who.DLT_PORTAL,
         remedy="Compare the entity id in `exosms profile show` with the portal, and check there that it is active.",
     ),
-    (610, 618): _code(
+    605: _code(
+        name="Entity not with this telemarketer",
+        meaning="Your company, the entity, may not send by the telemarketer that passed the message on.",
+        who=Who.DLT_PORTAL,
+        remedy="Link the entity with Exotel as its telemarketer on the portal; ask Exotel for its telemarketer id.",
+    ),
+    (614, 618): _code(
+        name="Telemarketer chain",
+        meaning="The operator's check failed at the chain from your entity to the telemarketers, or its hash.",
+        causes=(
+            "a chain that is not registered, or not active",
+            "a chain with a telemarketer that did not pass the message on",
+            *_OF_ANOTHER_OPERATOR,
+        ),
+        who=Who.DLT_PORTAL,
+        remedy="Have Exotel's part of the chain confirmed on the portal, and check header and template there; "
+        "if all are active, give Exotel the Sid and ask.",
+    ),
+    (610, 613): _code(
         name="Telemarketer",
         meaning="The operator's check failed at the telemarketer, the company that passes your messages on.",
         causes=(
             "a chain between your entity and the telemarketer that is not registered",
             "a telemarketer that is not active or blocked",
+            *_OF_ANOTHER_OPERATOR,
         ),
         who=Who.DLT_PORTAL,
-        remedy="Check on the portal that the chain from your entity to Exotel is active; ask Exotel for the "
-        "right telemarketer id.",
+        remedy="Check on the portal that the chain from your entity to Exotel is active, then header and template; "
+        "ask Exotel for the right telemarketer id.",
     ),
     (620, 625): _code(
         name="Header",

@@ -35,6 +35,8 @@ class HistoryFilter(NamedTuple):
     outcome: str | None = None
     run: str | None = None
     profile: str | None = None
+    host: str | None = None
+    """The first part of an account's identity."""
 
 
 class History:
@@ -80,13 +82,16 @@ class History:
         narrowed = _with(conditions, wanted.outcome)
         if wanted.profile is not None:
             narrowed["m.profile = ?"] = wanted.profile  # afterwards, since it narrows little
+        if wanted.host is not None:
+            narrowed["m.account GLOB ?"] = f"{wanted.host}/*"
         return self._select(_SINGLY, narrowed, order="m.created_at, m.id")
 
     def _rows(self, run: Run, wanted: HistoryFilter) -> Iterator[LedgerEntry]:
         """Yield the rows of a run that were sent or settled; what waits was not sent yet."""
         since = self._moment(wanted.since)
         is_older = since is not None and run.is_finished and run.updated_at < since
-        if is_older or wanted.once_key is not None or wanted.profile not in {None, run.profile}:
+        is_elsewhere = wanted.host is not None and not run.account.startswith(f"{wanted.host}/")
+        if is_older or is_elsewhere or wanted.once_key is not None or wanted.profile not in {None, run.profile}:
             return iter(())
         # The plus keeps SQLite from walking through every run where the recipient has an index.
         conditions = {
