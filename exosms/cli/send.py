@@ -32,11 +32,7 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
         raise UsageError("Give a recipient with --to or --to-file")
     if [*request.to_file, request.body_file].count("-") > 1:
         raise UsageError("Standard input can be read only once", remedy="Give one of the files by its name.")
-    if request.body is not None and request.body_file is not None:
-        raise UsageError("Give the text with either --body or --body-file")
-    given = request.body is not None or request.body_file is not None
-    if not given and request.template is None:
-        raise UsageError("Give the text with --body or --body-file, or a template with -t")
+    given = _is_given(request, out)
     if (request.variables or request.fit) and (request.template is None or given):
         raise UsageError(
             "--var and --fit are for the template of -t, when no text is given",
@@ -60,6 +56,22 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
         except Interrupted as interrupted:
             report.interrupt(interrupted)
         return report.conclude()
+
+
+def _is_given(request: SendRequest, out: Out) -> bool:
+    """Return whether there is a text beside a template; raises UsageError, with the command that was meant."""
+    if request.body == "-":
+        from exosms.cli.meant import text_is_a_dash
+
+        raise text_is_a_dash(out.arguments)
+    if request.body is not None and request.body_file is not None:
+        raise UsageError("Give the text with either --body or --body-file")
+    given = request.body is not None or request.body_file is not None
+    if not given and request.template is None:
+        from exosms.cli.meant import no_text
+
+        raise no_text(out.arguments)
+    return given
 
 
 def _send(
