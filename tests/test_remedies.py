@@ -12,6 +12,7 @@ from conftest import Shell
 from misbehaving import Misbehaving, answers, does, hangs, reads_head
 
 from exosms.config.account import Region
+from exosms.config.credentials import TokenFile
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hi", "--retry-for", "0")
@@ -143,3 +144,39 @@ def test_a_connection_that_fails_names_host_port_and_proxy(exosms: Shell) -> Non
     assert f"not_sent: no connection: 127.0.0.1:{port}: [Errno" in direct.stderr
     assert f"no connection: api.in.exotel.com:443 by the proxy http://127.0.0.1:{port}: [Errno" in by_proxy.stderr
     assert "CANARY" not in by_proxy.stdout + by_proxy.stderr
+
+
+def test_a_token_command_that_is_not_found_names_the_path(exosms: Shell) -> None:
+    account = (
+        "--region",
+        "mumbai",
+        "--account-sid",
+        "a",
+        "--api-key",
+        "k",
+        "--token-command",
+        "nosuchprogram CANARY",
+    )
+    assert exosms("profile", "add", "prod", *account).exit_code == 0
+    result = exosms("profile", "test", env={"PATH": "/usr/bin:/bin"})
+    assert result.exit_code == 4
+    assert "The token_command nosuchprogram was not found in PATH (/usr/bin:/bin)" in result.stderr
+    assert "CANARY" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_ours", "warnings"),
+    [(0o640, True, 1), (0o604, True, 1), (0o600, True, 0), (0o440, False, 0), (0o400, False, 0), (0o444, False, 1)],
+)
+def test_a_token_of_somebody_else_that_a_group_may_read_is_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_ours: bool, warnings: int
+) -> None:
+    """As systemd's credentials and the secrets of Kubernetes are."""
+    file = tmp_path / "token"
+    file.write_text("token")
+    file.chmod(mode)
+    if not is_ours:
+        monkeypatch.setattr("os.geteuid", lambda: file.stat().st_uid + 1)
+    told: list[str] = []
+    TokenFile(file).fetch(environ={}, warn=told.append)
+    assert len(told) == warnings

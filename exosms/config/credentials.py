@@ -126,7 +126,7 @@ class TokenFile(NamedTuple):
                 f"The {self.label} cannot be read: {error.strerror}",
                 remedy="Write the API token into that file, or give another file.",
             ) from error
-        if file.mode & 0o044:
+        if file.mode & (0o044 if file.owner == os.geteuid() else 0o004):  # a group's, or an ACL, of somebody else
             warn(f"the {self.label} can be read by others; to make it private: chmod 600 {quote(str(self.path))}")
         text = file.content.decode("latin-1").removesuffix("\n").removesuffix("\r")
         return _checked(text, place=self.label)
@@ -175,6 +175,13 @@ class TokenCommand(NamedTuple):
                     return _output_within(process, self.timeout)
                 finally:
                     _end(process, whole_group=group is not None)
+        except FileNotFoundError as error:
+            if "/" in self.argv[0]:
+                raise self._error(f"cannot be started: {error.strerror}") from error
+            raise ConfigError(
+                f"The {self.label} was not found in PATH ({environ.get('PATH', 'not set')})",
+                remedy="Write its whole path: cron and systemd have a shorter PATH than a terminal.",
+            ) from error
         except OSError as error:
             raise self._error(f"cannot be started: {error.strerror}") from error
 
