@@ -182,7 +182,7 @@ class Campaign:
             time.sleep(chance.uniform(0.05, 0.6))
         if process.poll() is not None:
             return
-        if chance.random() < 0.9 or not _listens(process):
+        if chance.random() < 0.9 or not listens(process):
             process.kill()
             if process.wait() == -signal.SIGKILL:
                 with self._lock:
@@ -231,7 +231,7 @@ class Campaign:
             self.tally.complaints.append(complaint)
 
 
-def _listens(process: subprocess.Popen[bytes]) -> bool:
+def listens(process: subprocess.Popen[bytes]) -> bool:
     """Say whether it has a handler for SIGTERM: until Python has come to exosms, a Ctrl-C is the interpreter's."""
     caught = next(
         line.split()[1]

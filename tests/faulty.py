@@ -4,6 +4,7 @@ What matters is not what it said but what it did. A message is *acted on* once i
 certainly refused: it may be on its way to a phone, whatever came back.
 """
 
+import base64
 import json
 import random
 import re
@@ -11,8 +12,9 @@ import socket
 import struct
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qsl
@@ -50,6 +52,9 @@ class FaultyExotel:
 
     def __init__(self, *, faults: float, seed: int, latency: float = 0.004, kinds: Sequence[str] = ()) -> None:
         self.deeds: defaultdict[Key, list[Deed]] = defaultdict(list)
+        self.taken_from: Counter[str] = Counter()
+        self._asking = threading.local()
+        """How many messages it acted on for which API key."""
         self.requests = 0
         self.forms: list[bytes] = []
         """What its requests said, in the order in which they came."""
@@ -63,6 +68,9 @@ class FaultyExotel:
         self._chance = random.Random(seed)
         self._latency = latency
         self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._at_work: set[socket.socket] = set()
+        self._callers: set[tuple[str, int]] = set()
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(128)
@@ -83,20 +91,33 @@ class FaultyExotel:
         with self._lock:
             self._share, self._kinds = share, (kind,)
 
+    def settle(self) -> None:
+        """Wait until it has done whatever was asked of it so far, also by processes that are dead by now."""
+        with socket.create_connection(self._listener.getsockname()) as last, self._changed:
+            self._changed.wait_for(lambda: last.getsockname() in self._callers)  # they are let in in their order
+            before = set(self._at_work)
+        with self._changed:
+            self._changed.wait_for(lambda: not before & self._at_work)
+
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, caller = self._listener.accept()
             except OSError:  # it was shut down
                 return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            with self._changed:
+                self._at_work.add(connection)
+                self._callers.add(caller)
+                self._changed.notify_all()
+            threading.Thread(target=self._serve, args=(connection, caller), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            try:
-                self._handle(connection)
-            except OSError:  # the client was killed
-                return
+    def _serve(self, connection: socket.socket, caller: tuple[str, int]) -> None:
+        with connection, suppress(OSError):  # the client was killed
+            self._handle(connection)
+        with self._changed:
+            self._at_work.discard(connection)
+            self._callers.discard(caller)
+            self._changed.notify_all()
 
     def _handle(self, connection: socket.socket) -> None:
         with self._lock:
@@ -106,9 +127,11 @@ class FaultyExotel:
             connection.recv(100)
             _reset(connection)
             return
-        target, body = _read(connection)
+        head, body = _read(connection)
         if body is None:  # the client was killed while it wrote: nothing to act on
             return
+        target = head.split(" ", 2)[1]
+        self._asking.key = _api_key(head)
         account, _, what = target.removeprefix("/v1/Accounts/").partition("/")
         if what.startswith("SMS/Messages/"):
             sid = what.removeprefix("SMS/Messages/").removesuffix(".json")
@@ -177,6 +200,7 @@ class FaultyExotel:
 
     def _note(self, messages: list[Key], *, acted: bool, account: str = "") -> list[str]:
         with self._lock:
+            self.taken_from[getattr(self._asking, "key", "")] += acted * len(messages)
             sids = [f"{self._chance.getrandbits(128):032x}" for _ in messages]
             for key, sid in zip(messages, sids, strict=True):
                 self.deeds[key].append(Deed(acted, sid if acted else None))
@@ -209,15 +233,14 @@ FAULTS = (
 
 
 def _read(connection: socket.socket) -> tuple[str, bytes | None]:
-    """Return where a request goes and its body; None for one that did not come whole."""
+    """Return the head of a request and its body; None for one that did not come whole."""
     received = b""
     while True:
         head, blank, body = received.partition(b"\r\n\r\n")
         if blank:
-            method, target, _ = head.split(b" ", 2)
             length = re.search(rb"(?i)content-length: *(\d+)", head)
-            if method == b"GET" or (length and len(body) >= int(length[1])):
-                return target.decode(), body
+            if head.startswith(b"GET ") or (length and len(body) >= int(length[1])):
+                return head.decode(), body
         piece = connection.recv(65536)
         if not piece:
             return "", None
@@ -226,6 +249,11 @@ def _read(connection: socket.socket) -> tuple[str, bytes | None]:
 
 def _date(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + 5.5 * 3600))
+
+
+def _api_key(head: str) -> str:
+    found = re.search(r"(?i)authorization: *basic *(\S+)", head)
+    return base64.b64decode(found[1]).decode().partition(":")[0] if found else ""
 
 
 def _item(key: Key, sid: str) -> dict[str, dict[str, str]]:

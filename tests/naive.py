@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from exosms.cli.app import entry_point
+from exosms.cli.output import messages
+from exosms.errors import ExitCode
 from exosms.exotel import client, exchange, outcome, reply_matching
 from exosms.ledger import dead_processes, run_rows, runs
 from exosms.ledger.database import Database
@@ -47,6 +49,17 @@ def trusts_the_order_of_a_reply() -> None:
     reply_matching.match = match
 
 
+def calls_the_unknown_sent() -> None:
+    """End with 0 where nobody can tell."""
+    verdict = messages.SendReport._verdict
+
+    def lie(self: messages.SendReport) -> tuple[int, Any]:
+        code, outcome = verdict(self)
+        return 0 if code == ExitCode.UNKNOWN else code, outcome
+
+    messages.SendReport._verdict = lie  # type: ignore[method-assign]  # that is the point
+
+
 VARIANTS: dict[str, Callable[[], None]] = {
     variant.__name__: variant
     for variant in (
@@ -56,7 +69,9 @@ VARIANTS: dict[str, Callable[[], None]] = {
         trusts_the_order_of_a_reply,
     )
 }
+OF_SIBLINGS = {variant.__name__: variant for variant in (retries_without_an_answer, calls_the_unknown_sent)}
+"""Those that a campaign of mixed commands has to notice."""
 
 if __name__ == "__main__":
-    VARIANTS[sys.argv.pop(1)]()
+    {**VARIANTS, **OF_SIBLINGS}[sys.argv.pop(1)]()
     entry_point()

@@ -10,6 +10,8 @@ place, every misbehaviour, a quarter of the kills, and a tenth of the rest.
 - unknown: messages of which exosms says that nobody can tell
 - taken, found, wrong: of the unknown, those that the server took, those that were found by its report, and those of
   which something was found that is not true (``lost_answers``)
+- held: alerts that waited for other processes for more than a second (``siblings``)
+- lied: exit codes that do not agree with what the server took, what the ledger says, or what was printed
 - executions, crashes: inputs of a parser, and those with which it broke one of its promises (``fuzz_targets``)
 - survived: mutants that no test noticed (``mutants``)
 """
@@ -28,6 +30,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import pytest
+import siblings as mixed
 from campaign import Tally, fight, fight_briefly
 from conftest import Shell, in_memory
 from fuzz_targets import TARGETS
@@ -40,6 +43,7 @@ from test_misbehaviour import CASES, MENDED, MENDING, UNKNOWN, authority, meet, 
 
 KILLS = 1000
 MESSAGES = 100_000
+COMMANDS = 600
 
 _AT_ONCE = os.cpu_count() or 1
 _WAITING = 4
@@ -60,6 +64,8 @@ class Line:
     taken: int | None = None
     found: int | None = None
     wrong: int | None = None
+    held: int | None = None
+    lied: int | None = None
     executions: int | None = None
     crashes: int | None = None
     survived: int | None = None
@@ -75,7 +81,16 @@ class Line:
     @property
     def is_good(self) -> bool:
         """Whether nothing happened that must not."""
-        flaws = self.duplicated, self.lost, self.wrong, self.crashes, self.survived, self.complaints
+        flaws = (
+            self.duplicated,
+            self.lost,
+            self.wrong,
+            self.held,
+            self.lied,
+            self.crashes,
+            self.survived,
+            self.complaints,
+        )
         return not any(flaws)
 
     @property
@@ -102,6 +117,13 @@ def lost(scale: float, seed: int) -> Iterator[Line]:
             Path(home), kills=round(KILLS * scale / 4), messages=round(MESSAGES * scale / 4), faults=0.1, seed=seed
         )
     yield dataclasses.replace(Line.of("answers lost, looked for", tally), duplicated=None, lost=None)
+
+
+def siblings(scale: float, seed: int) -> Iterator[Line]:
+    """Mixed commands of many processes on one state directory."""
+    with tempfile.TemporaryDirectory() as home:
+        tally = mixed.fight(Path(home), commands=round(COMMANDS * scale), faults=0.2, seed=seed, at_once=8)
+    yield Line.of("mixed commands", tally)
 
 
 def places(_scale: float, _seed: int) -> Iterator[Line]:
@@ -192,7 +214,7 @@ def _is_noticed(variant: str) -> bool:
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Line]]] = {
-    part.__name__: part for part in (campaign, lost, places, misbehaviours, fuzzing, mutants)
+    part.__name__: part for part in (campaign, lost, siblings, places, misbehaviours, fuzzing, mutants)
 }
 
 

@@ -37,6 +37,8 @@ def test_a_tenth_of_the_fuzzing_finds_nothing_and_a_tenth_of_the_mutants_is_caug
         Line(part="any", duplicated=1),
         Line(part="any", lost=1),
         Line(part="any", wrong=1),
+        Line(part="any", held=1),
+        Line(part="any", lied=1),
         Line(part="any", crashes=1),
         Line(part="any", survived=1),
         Line(part="any", complaints=["any"]),
