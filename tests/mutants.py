@@ -882,4 +882,183 @@ EVIDENCE = (
     ),
 )
 
-MUTANTS = (*CLASSIFIER, *LEDGER, *MATCHER, *EVIDENCE)
+
+def _of(name: str, *, file: str, old: str, new: str, test: str, within: str) -> Mutant:
+    return Mutant(name, file, old, new, (f"{within}.py::test_{test}",))
+
+
+_marker = partial(_of, file="sms/foreign_markers.py", within="test_foreign_markers")
+_clock = partial(_of, file="ledger/wrong_clocks.py", within="test_wrong_clocks")
+_ending = partial(_of, file="job/ending.py", within="test_job")
+_original = partial(_of, file="bulk/original_rows.py", within="test_original_rows")
+_cell = partial(_of, file="tables/damaged_cells.py", within="test_list_texts")
+
+_LEAVES = "what_no_text_has_on_purpose_never_leaves"
+_FOUND = "a_marker_is_found_where_it_stands"
+_NONE = "what_only_looks_like_a_marker_is_none"
+_HOLDS = "a_once_key_holds_for_as_long_as_it_was_given"
+_IS_BAD = "a_damaged_cell_is_a_bad_row_unless_it_is_allowed"
+_GOES_OUT = "what_only_looks_like_damage_goes_out"
+_DOUBTED = "a_doubtful_cell_is_told_with_line_and_column_and_goes_out"
+
+LISTS = (
+    _marker("braces leave", old="{_BRACES}|(?<!#)", new="(?<!#)", test=_LEAVES),
+    _marker("hashes leave", old="|(?<!#)##{_NAME_OR_NUMBER}##(?!#)|", new="|", test=_LEAVES),
+    _marker("a bare marker leaves", old="##(?!#)|{BARE_MARKER}", new="##(?!#)", test=_LEAVES),
+    _marker("a sign is none: per cent", old=' or "%" in text', new="", test=_FOUND),
+    _marker("a sign is none: brackets", old=' or "[" in text', new="", test=_FOUND),
+    _marker("a sign is none: crosses", old=' or "xxxx" in text', new="", test=_FOUND),
+    _marker("a masked number is a marker", old="not before and not behind", new="not behind", test=_NONE),
+    _marker("an amount is a marker", old="marker.name not in _CURRENCIES", new="True", test=_NONE),
+    _marker("a name at the beginning is a marker", old="(is_word and not begins)", new="is_word", test=_NONE),
+    _marker("any word is data", old="words[-1] in _DATA", new="words[-1]", test=_NONE),
+    _cell("an exponent is a number", old="_EXPONENT.fullmatch(text) or ", new="", test=_IS_BAD),
+    _cell("an exponent in a text is a number", old=" or _EXPONENT_INSIDE.search(text)", new="", test=_IS_BAD),
+    _cell("an error is a text", old="if _ERROR.search(text):", new="if _ERROR.fullmatch(text):", test=_IS_BAD),
+    _cell("a narrow column is a text", old="if _NARROW.fullmatch(text):", new="if False:", test=_IS_BAD),
+    _cell("lost letters are a text", old="if _QUESTIONS.fullmatch(text):", new="if False:", test=_IS_BAD),
+    _cell("a quick look passes over an exponent", old=r'r"\dE[+-]?\d|', new='r"', test=_IS_BAD),
+    _cell("a quick look passes over small letters", old='and "e+" not in together', new="", test=_IS_BAD),
+    _cell("nothing is a text", old="if text in _NOTHING:", new="if False:", test=_DOUBTED),
+    _cell("a formula is a text", old='if text.startswith("="):', new="if False:", test=_DOUBTED),
+    _cell(
+        "encoded twice is a text",
+        old="        return False\n    return True",
+        new="        return False\n    return False",
+        test=_DOUBTED,
+    ),
+    _original(
+        "any file is the run's",
+        old="if found != run.terms.content:",
+        new="if False:",
+        test="another_file_than_the_runs_is_refused",
+    ),
+    _original(
+        "a name is taken twice",
+        old="[*table.header, *_free_names(table.header)]",
+        new="[*table.header, *_ADDED]",
+        test="corrected_they_are_sent_as_they_are",
+    ),
+    _original(
+        "rows are told by their place", old="if row.row == number:", new="if True:", test="what_is_purged_is_left_out"
+    ),
+    _original(
+        "every row is wanted",
+        old="if is_wanted(row):",
+        new="if True:",
+        test="the_rows_that_failed_come_back_verbatim",
+    ),
+    _original(
+        "any delimiter is a comma",
+        old='table.delimiter if table.delimiter in DELIMITERS and not table.sheets else ","',
+        new='","',
+        test="a_file_is_read_as_it_was_sent",
+    ),
+    _original(
+        "a header misleads",
+        old="(quoted if is_misleading else writer)",
+        new="writer",
+        test="a_file_is_read_as_it_was_sent",
+    ),
+    _original(
+        "a file is read in any encoding",
+        old="encoding=terms.csv_encoding",
+        new="encoding=None",
+        test="a_file_is_read_as_it_was_sent",
+    ),
+)
+
+_TOLD = "an_ending_is_told_as_a_shell_has_it"
+_child = partial(_of, file="job/child.py", within="test_job")
+_about = partial(_of, file="job/request.py", within="test_job")
+
+JOBS = (
+    _ending("a signal is its own exit code", old="Ending(128 - code,", new="Ending(-code,", test=_TOLD),
+    _ending("a real-time signal is a bug", old="except ValueError:", new="except KeyError:", test=_TOLD),
+    _ending(
+        "every ending is a failure",
+        old="on is On.ALWAYS or (on is On.SUCCESS) == (self.code == 0)",
+        new="on is On.ALWAYS or on is On.FAILURE or self.code == 0",
+        test="which_endings_are_texted_about",
+    ),
+    _ending(
+        "what was short is long",
+        old="matches and self.seconds >= longer_than",
+        new="matches",
+        test="which_endings_are_texted_about",
+    ),
+    _ending(
+        "another notation is a placeholder",
+        old=r"(?<!\{)\{(job|host|status|code|duration)\}(?!\})",
+        new=r"\{(job|host|status|code|duration)\}",
+        test="placeholders_are_replaced_once_and_nothing_else_is",
+    ),
+    _ending(
+        "a duration has all its units",
+        old="units[place : place + 2]",
+        new="units[place:]",
+        test="a_duration_has_its_two_largest_units",
+    ),
+    _child(
+        "what is not there cannot be run",
+        old="127 if error.errno == errno.ENOENT else 126",
+        new="126",
+        test="what_could_not_be_started_is_texted_about",
+    ),
+    _child(
+        "a caller's children are ignored",
+        old="on_end = signal.signal(signal.SIGCHLD, lambda *_: None)",
+        new="on_end = signal.getsignal(signal.SIGCHLD)",
+        test="a_caller_who_ignores_its_children_loses_no_exit_code",
+    ),
+    _child(
+        "the command has our locale",
+        old='if environ.get(b"LC_CTYPE") in _COERCED:',
+        new="if False:",
+        test="the_environment_is_the_commands",
+    ),
+    _child(
+        "a terminal tells only its own group",
+        old="is_the_terminals and os.getpgid(pid) == os.getpgrp()",
+        new="is_the_terminals",
+        test="ctrl_c_reaches_a_command_that_has_left_our_group",
+    ),
+    _about(
+        "a long name keeps the text back",
+        old="fit=True",
+        new="fit=False",
+        test="the_text_says_how_it_ended",
+    ),
+)
+
+CLOCKS = (
+    _clock(
+        "no clock was ahead",
+        old="return written > now + SET_BACK",
+        new="return False",
+        test=f"{_HOLDS}[sent under 2031]",
+    ),
+    _clock(
+        "a correction is a wrong clock", old="SET_BACK = 1.0", new="SET_BACK = 0.0", test=f"{_HOLDS}[a second ahead]"
+    ),
+    _clock(
+        "an impossible time is one",
+        old="return written < EARLIEST <= now and",
+        new="return False and",
+        test=f"{_HOLDS}[the very first under 1970]",
+    ),
+    _clock(
+        "what a file sent is as old as it says",
+        old="({time} >= ? OR {number} >= ? OR",
+        new="({time} >= ? OR {number} < 0 * ? OR",
+        test="what_a_file_sent_under_an_earlier_clock_was_sent_after_the_run_before_it",
+    ),
+    _clock(
+        "no time is impossible in a window",
+        old="if is_any_impossible else 0",
+        new="if False else 0",
+        test="what_a_file_sent_holds_for_as_long_as_was_asked_for",
+    ),
+)
+
+MUTANTS = (*CLASSIFIER, *LEDGER, *CLOCKS, *EVIDENCE, *MATCHER, *LISTS, *JOBS)

@@ -464,7 +464,6 @@ class Siblings:
         left = counts["remaining"]
         failed = counts["rejected"] + counts["not_sent"] + counts["unknown"]
         nothing_to_retry = ended.argv[:2] == ("runs", "retry") and not took
-        has_not_begun = not counts["rows"] and not took
         nobody = left > 0 or not (counts["accepted"] or counts["unknown"])
         is_true = {
             0: nothing_to_retry or not (failed or left),
@@ -472,7 +471,7 @@ class Siblings:
             **dict.fromkeys((6, 7, 11), nobody),
             9: counts["unknown"] > 0 and left > 0,
             10: failed > 0 and counts["accepted"] + counts["unknown"] > 0,
-        }.get(ended.code, ended.is_interrupted and (left > 0 or has_not_begun))
+        }.get(ended.code, ended.is_interrupted and (left > 0 or not took))
         accepted = len([state for (state,) in self._row_states(run) if state == "accepted"])
         if document["exit_code"] != ended.code or not is_true or counts["accepted"] > accepted:
             self._lie(ended, f"the server took {took}; accepted in the ledger: {accepted}")

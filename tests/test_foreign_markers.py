@@ -135,6 +135,7 @@ NO_MARKERS = [
     "{} and {, a} and }{ and {{, a}}",
     '{"a":{"b":{"c":1}}}',
     "A/c XXXX1234, XXXX 1234, XXXX-1234, 1234XXXX",
+    "Card 4321 XXXX is blocked",
     "Card XXXX XXXX XXXX 1234 and 4321 XXXX XXXX 9876",
     "A/c XXXX{#var#} and XX1234 and *XXXX",
     "from account XXXX{#var#} for loan {#var#}, order #{#var#}, Rs.{#var#}/-, ({#var#}), card{#var#}",
