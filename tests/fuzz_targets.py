@@ -20,17 +20,20 @@ import workbooks
 from fuzzing import Target, chance_of, hold
 
 from exosms.bulk import table
+from exosms.cli.body_text import read_recipients
 from exosms.config import config_file
 from exosms.config.profile import read_profile, table_of
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, InputError
 from exosms.exotel import wire
 from exosms.exotel.client import Batch, Client
 from exosms.exotel.exchange import Answer
+from exosms.send.recipients import find_recipients
 from exosms.sms import phone
 from exosms.sms.foreign_markers import find, unfilled
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate, retry_after
-from exosms.tables import workbook
+from exosms.tables import table_file, workbook
+from exosms.tables.damaged_cells import LOST, are_sound, damage_of, doubt_about
 from exosms.tables.records import Record
 from exosms.tables.sheet import read_sheet
 from exosms.tables.workbook_archive import WorkbookError
@@ -40,6 +43,8 @@ from exosms.templates.match import Match, is_marker, match
 from exosms.templates.search import Index
 from exosms.templates.syntax import Template, fit, fold_line_ends, parse, render
 from exosms.templates.variables import VariableType
+
+_PART_END = b"\n\x1e\n"
 
 CANARY = "canarytoken0815"
 SID = "5eed" * 8
@@ -457,6 +462,92 @@ _SHEET_WORDS = [
 ]  # fmt: skip
 
 
+# Cells, typed ones, and what a spreadsheet did to them.
+
+
+def _cells(data: bytes, _home: Path) -> Hashable:
+    """Look at a cell quickly and at length, which have to agree."""
+    cell = data.decode(errors="replace").strip()
+    damage, doubt = damage_of(cell), doubt_about(cell)
+    is_flawed = not cell or damage is not None or doubt is not None or LOST in cell
+    hold(not (are_sound([cell]) and is_flawed), "a quick look passes over no flaw", cell, damage, doubt)
+    return are_sound([cell]), damage, doubt
+
+
+_CELLS = [
+    b"1.10716E+18", b"#REF!", b"Order 1.1E+18 has left", b"########", b"????", b"NaN", b"=A1", "Zoë Ã«".encode(),
+    b"Err:502", b"What?", b"Asha #1", "नमस्ते".encode(), b"E-17", b"(null)", b"1e+05",
+]  # fmt: skip
+_CELL_WORDS = [
+    b"#", b"!", b"?", b"E", b"e", b"+", b"E+", b"#N/A", b"#NAME?", b"Err:", b"=", b" ", b".", b"1", b"nan", b"NULL",
+    "Ã«".encode(), "â‚¬".encode(), "\ufffd".encode(), b"###", b"NONE", b"undefined",
+]  # fmt: skip
+
+
+def _typed(data: bytes, home: Path) -> Hashable:
+    """Read the rows of a workbook of these parts as bulk does, and as they are given back."""
+    parts = dict(zip(("relations", "book", "strings", "sheet"), data.split(_PART_END), strict=False))
+    path = _written(home / "people.xlsx", workbooks.xlsx(parts.pop("sheet", b""), **parts))
+    with mock.patch.object(table_file, "open_sheet", _sheet_in_process):
+        try:
+            with table.open_table(path) as sheet:
+                headers, items = sheet.headers, list(sheet.rows())
+            with table.open_table(path) as sheet:
+                originals = list(sheet.originals())
+        except InputError as error:
+            _check_error(error)
+            return error.message[-20:]
+    hold([number for number, _ in originals] == [item.number for item in items], "rows are given back", originals)
+    hold(all(one.line < other.line for one, other in pairwise(items)), "lines grow", items)
+    rows = [item for item in items if isinstance(item, table.Row)]
+    hold(all(len(row.cells) == len(headers) for row in rows), "a row has every column", headers, rows)
+    return len(headers), len(rows), len(items) - len(rows)
+
+
+# Who gets a text.
+
+
+def _recipients(data: bytes, home: Path) -> Hashable:
+    """Read a file of recipients, and groups."""
+    groups, _, lines = data.partition(_PART_END)
+    config = _written(home / "config.toml", groups)
+    try:
+        given = read_recipients(str(_written(home / "people.txt", lines)))
+        found = find_recipients(given, SimpleNamespace(config=config, country="IN"), home=None)  # type: ignore[arg-type]
+    except (ConfigError, InputError) as error:
+        _check_error(error)
+        return error.message.rpartition(":")[2][:20]
+    hold(not any(not each.strip() or each.startswith("#") for each in given), "comments name nobody", given)
+    hold(all(each in lines.decode("utf-8-sig") for each in given), "whoever is named stands there", given)
+    hold(all(re.fullmatch(r"\+[1-9][0-9]{3,14}", number) for number in found.numbers), "numbers are E.164", found)
+    hold(len({*found.numbers}) == len(found.numbers), "each once", found)
+    told = len(found.numbers) + len(found.repeated) + sum(each in found.refused for each in found.as_given)
+    hold(told == len(found.as_given), "nobody is passed over", found)
+    return len(found.numbers), len(found.repeated), tuple(error.message[-16:] for error in found.refused.values())
+
+
+_LISTS = [
+    b'[groups]\noncall = ["+919876543210", 9876543211]\nnight = ["98765 43212", "@oncall"]\n'
+    + _PART_END
+    + b"# the team\n9876543210\n\n@oncall\n+1 650-253-0000\n@night\n",
+    b'groups = { a = [], "b c" = ["x"], d = "9876543210" }\n' + _PART_END + b"@a\r\n@b c\r\n@d\r\n@nobody\r\n",
+    _PART_END + "\ufeff९८७६५४३२१०\n 09876543210 \n#9876543211".encode(),
+]
+_LIST_WORDS = [
+    b"@",
+    b"@oncall",
+    b"#",
+    b"\n",
+    b"\r",
+    b"[groups]",
+    b"[]",
+    b'["9876543213"]',
+    b"9876543213",
+    b"[[1]]",
+    b"1.5",
+]
+
+
 # config.toml.
 
 
@@ -689,8 +780,6 @@ _EXPORT_WORDS = [
     b"<html>",
 ]  # fmt: skip
 
-_PART_END = b"\n\x1e\n"
-
 
 def _workbooks(data: bytes, home: Path) -> Hashable:
     """Read a workbook of these parts; what is broken is their XML, not the archive around it."""
@@ -725,6 +814,17 @@ _WORKBOOKS = [
             _SHEET_XML,
         )
     )
+]
+_PEOPLE = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
+    '<row r="3"><c r="A3"><v>9876543210</v></c><c r="B3" t="b"><v>1</v></c></row>'
+    '<row r="4"><c r="A4"><v>9.876543211E9</v></c><c r="B4" t="e"><v>#REF!</v></c></row>'
+    '<row><c t="str"><v>+919876543212</v></c><c><v>1.5</v></c></row></sheetData></worksheet>'
+)
+_NAMES = "<sst><si><t>to</t></si><si><t>name</t></si></sst>"
+_SHEETS_OF_PEOPLE = [
+    _PART_END.join((workbooks.RELATIONS, workbooks.BOOK, _NAMES.encode(), _PEOPLE.encode())),
 ]
 _WORKBOOK_WORDS = [
     b'r="1"', b'r="A1"', b'r="XFD1"', b'r="XFE1"', b'r="-1"', b'r="x"', b't="s"', b't="b"', b't="e"', b"<v>", b"</v>",
@@ -909,7 +1009,7 @@ _PHONE_WORDS = [
 TARGETS = (
     Target(
         name="answers",
-        share=340_000,
+        share=300_000,
         seeds=_ANSWERS,
         words=_ANSWER_WORDS,
         run=_answers,
@@ -918,6 +1018,16 @@ TARGETS = (
     ),
     Target(name="Retry-After", share=180_000, seeds=_HEADERS, words=_HEADER_WORDS, run=_retry_after, calls=(500, 2)),
     Target(name="CSV", share=180_000, seeds=_SHEETS, words=_SHEET_WORDS, run=_sheets, calls=(3000, 10)),
+    Target(name="cells", share=15_000, seeds=_CELLS, words=_CELL_WORDS, run=_cells, calls=(500, 10), largest=500),
+    Target(name="sheets", share=10_000, seeds=_SHEETS_OF_PEOPLE, words=_WORKBOOK_WORDS, run=_typed, calls=(8000, 40)),
+    Target(
+        name="recipients",
+        share=15_000,
+        seeds=_LISTS,
+        words=[*_LIST_WORDS, *_PHONE_WORDS],
+        run=_recipients,
+        calls=(20_000, 80),
+    ),
     Target(
         name="config.toml",
         share=50_000,

@@ -117,6 +117,9 @@ REGRESSIONS = [
     ("config.toml", b"[profiles.a]\nprice_per_part = 0x" + b"9" * 5000),
     ("templates.toml", b"version = 0x" + b"9" * 5000),
     ("templates.toml", b'a.text = "Hi {#name#}"\n[templates]\na.variables = ["name"]\na.text = "Hi {#name#}"\n'),
+    ("CSV", b"\tdy\n9876543210\n9876543210,Hello\n"),
+    ("numbers", b"098765432,0"),
+    ("cells", b"1.1e9"),
     ("CSV", b'to,body\n9876543210,"caf\xe9'),
     ("templates", b"Hi {#VAR{#x#}#} {\0Hi {#VARAsha#} {"),
 ]

@@ -96,7 +96,8 @@ def test_a_damaged_cell_is_a_bad_row_unless_it_is_allowed(
 
 
 SOUND = [
-    "Asha", "E", "1E5", "12E4", "7E", "17.5", "C# + E+", "E+F", "#1", "#SALE", "# 5", "##", "Why?", "Really?! Yes?",
+    "Asha", "E", "1E5", "1.1e9", "12E4", "7E", "17.5", "C# + E+", "E+F", "#1", "#SALE", "# 5", "##",
+    "Why?", "Really?! Yes?",
     "50%", "a+b=c", "N/A", "REF", "Err: none", "1.5E", "2+2", "5.0", "https://a.in/?x=1#top",
     "MEENA E RAO", "Nano", "Null-Ltd",
     "नमस्ते", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",

@@ -14,7 +14,8 @@ _ERRORS = (
 
 _ERROR = re.compile(rf"(?<![\w#])#(?:{_ERRORS.replace('?', '[?]')})(?!\w)|\bErr:5\d\d\b")
 _NARROW = re.compile(r"#{3,}")
-_EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+E\+\d+", re.IGNORECASE | re.ASCII)
+_EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+(?:[.,]\d+)?[eE]\+\d+", re.ASCII)
+"""``1.1e9``, with a small letter and no sign, is what no program writes."""
 _EXPONENT_INSIDE = re.compile(r"(?<![\w.,])\d(?:[.,]\d+)?E\+\d{2,3}(?!\w)", re.IGNORECASE | re.ASCII)
 _SIGNS = re.compile(r"\dE[+-]?\d|Err:", re.ASCII)
 _SIGNS_OF_AN_ERROR = re.compile("#[#A-Z]")
