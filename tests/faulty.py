@@ -53,8 +53,8 @@ class FaultyExotel:
     def __init__(self, *, faults: float, seed: int, latency: float = 0.004, kinds: Sequence[str] = ()) -> None:
         self.deeds: defaultdict[Key, list[Deed]] = defaultdict(list)
         self.taken_from: Counter[str] = Counter()
-        self._asking = threading.local()
         """How many messages it acted on for which API key."""
+        self._asking = threading.local()
         self.requests = 0
         self.forms: list[bytes] = []
         """What its requests said, in the order in which they came."""
