@@ -18,6 +18,7 @@ from exosms.ledger.messages import Ledger
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging, seal
+from exosms.send.session import callback_address
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message
 from exosms.system.signals import Interrupts
@@ -110,6 +111,7 @@ def run_dispatcher(
         asked_to_stop=lambda: interrupts.interruption is not None,
         must_leave=interrupts.must_leave,
         tell=tell,
+        callbacks=callback_address(settings),
     )
     return RunDispatcher(run, setup)
 

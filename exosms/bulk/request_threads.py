@@ -9,7 +9,7 @@ from exosms.errors import ExitCode
 from exosms.exotel.client import Batch
 from exosms.exotel.outcome import no_thread
 from exosms.ledger.run_rows import ClaimedRow
-from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back
 from exosms.system.signals import leave_signals_to_main_thread
 
 
@@ -21,6 +21,8 @@ class Request:
     place: int
     items: Sequence[ClaimedRow] = field(compare=False)
     retry: int = field(compare=False, default=0)
+    callback: str | None = field(compare=False, default=None)
+    """Where its messages have their delivery posted to that name no address themselves."""
 
 
 class RequestThreads:
@@ -72,7 +74,8 @@ class RequestThreads:
     def _work(self) -> None:
         leave_signals_to_main_thread()
         while request := self._jobs.get():
-            self._answers.put((request, self._carried([item.message for item in request.items])))
+            messages = calling_back([item.message for item in request.items], request.callback)
+            self._answers.put((request, self._carried(messages)))
 
     def _carried(self, messages: Sequence[Message]) -> Batch:
         try:

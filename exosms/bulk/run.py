@@ -15,6 +15,7 @@ from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
 from exosms.exotel.outcome import with_sid_of_another
+from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, Place, State
 from exosms.ledger.run_rows import Claim, ClaimedRow
@@ -84,6 +85,7 @@ class RunSetup(NamedTuple):
     must_leave: Callable[[], bool]
     """Whether what is in flight is to be given up too."""
     tell: Callable[[str], None]
+    callbacks: CallbackAddress | None = None
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
@@ -249,7 +251,11 @@ class RunDispatcher:
                     journal.settle(self._run, results)
                 if request is None:
                     return Claim()
-                return journal.claim(self._run, request.items, within_limit=self._setup.within_limit)
+                claim = journal.claim(self._run, request.items, within_limit=self._setup.within_limit)
+                if callbacks := self._setup.callbacks:
+                    places = {Place(self._run.id, item.number): item.message for item in claim.ours}
+                    request.callback = callbacks.name(self._setup.ledger.database, places)
+                return claim
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)
             if request:  # it was the claim that was refused, or what it needs may be what is missing

@@ -18,7 +18,7 @@ from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.database import DATABASE, LedgerError, LedgerUnavailableError
 from exosms.ledger.messages import Ledger
-from exosms.send.session import AccountSession
+from exosms.send.session import AccountSession, callback_address
 from exosms.sms.message import Receipt
 from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts, never
@@ -110,6 +110,7 @@ def session_for(
         pause=interrupts.pause,
         tell=out.tell,
         profile=settings.profile,
+        callbacks=callback_address(settings),
     )
 
 

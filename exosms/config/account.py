@@ -135,22 +135,31 @@ def parse_base_url(text: str) -> str:
     ``http`` is accepted for a loopback address only, since key and token travel with every request. Raises
     ConfigError; user info, queries and whatever may be a password in the place of a port are never repeated.
     """
+    return _parse_url(text, "base URL", "would send key and token unencrypted")
+
+
+def parse_callback_url(text: str) -> str:
+    """Read the address that Exotel posts callbacks below, as ``parse_base_url`` does; their tokens are secret."""
+    return _parse_url(text, "callback URL", "would have callbacks come unencrypted")
+
+
+def _parse_url(text: str, name: str, danger: str) -> str:
     from urllib.parse import urlsplit
 
     text = text.strip()
     if "@" in text:
-        raise _unusable("The base URL contains an @, so it may contain a key and a token")
+        raise _unusable(f"The {name} contains an @, so it may contain a key and a token")
     if "?" in text or "#" in text:
-        raise _unusable("The base URL contains a query or a fragment")
+        raise _unusable(f"The {name} contains a query or a fragment")
     if any(not "!" <= character <= "~" for character in text):
-        raise _unusable("The base URL contains a space or a character that is not printable ASCII")
+        raise _unusable(f"The {name} contains a space or a character that is not printable ASCII")
     shown = repr(text) if ":" not in text.replace("://", "") else "The given text"
     host, port = _host_and_port(text)
     scheme, _, path = urlsplit(text)[:3] if host else ("", "", "")
     if scheme not in _DEFAULT_PORTS or not _is_host(host) or port == 0:
-        raise _unusable(f"{shown} is not a valid base URL")
+        raise _unusable(f"{shown} is not a valid {name}")
     if scheme == "http" and not _is_loopback(host):
-        raise _unusable(f"The base URL {shown} would send key and token unencrypted")
+        raise _unusable(f"The {name} {shown} {danger}")
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}"
     return f"{scheme}://{shown_host}{shown_port}{path.rstrip('/')}"

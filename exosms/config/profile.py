@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from exosms.config.account import Region, parse_base_url, parse_region, sid_problem
+from exosms.config.account import Region, parse_base_url, parse_callback_url, parse_region, sid_problem
 from exosms.config.credentials import (
     InlineToken,
     Secret,
@@ -43,6 +43,7 @@ class Profile(NamedTuple):
     """E.164; nobody else can be texted."""
     max_parts_per_day: int | None = None
     price_per_part: float | None = None
+    callback_url: str | None = None
     templates: Path | None = None
 
     @property
@@ -300,6 +301,7 @@ KEYS = {
         Key("allow", "allow", _allow, sorted, "EXOSMS_ALLOW", _split),
         Key("max_parts_per_day", "max_parts_per_day", _count, from_text=_whole),
         Key("price_per_part", "price_per_part", _price, from_text=_decimal),
+        Key("callback_url", "callback_url", _parsed(parse_callback_url), str),
         Key("templates", "templates", _path, _absolute, "EXOSMS_TEMPLATES"),
     )
 }

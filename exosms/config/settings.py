@@ -35,6 +35,8 @@ class Settings(NamedTuple):
     allow: frozenset[str] | None
     max_parts_per_day: int | None
     price_per_part: float | None
+    callback_url: str | None
+    """Where delivery callbacks go, without a final slash; a token follows it."""
     templates: Path | None
     """None where no configuration directory can be found."""
     state_dir: Path | None

@@ -88,6 +88,8 @@ ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row",
 
 _IS_SINCE = IS_SINCE.format(time="created_at", number="id")
 
+_WEEK = 7 * 86400.0
+
 _PACE = "account, next_at, blocked_until, written_at"
 
 DELIVERY = Delivery._fields
@@ -301,6 +303,13 @@ class Ledger:
                 (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now)),
             ).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
+            old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
+            for table, key in (
+                ("callbacks", "request"),
+                ("callback_messages", "request"),
+                ("callback_requests", "id"),
+            ):
+                self._connection.execute(f"DELETE FROM {table} WHERE {key} IN ({old})", (now - max(seconds, _WEEK),))
             self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
         return purged
 

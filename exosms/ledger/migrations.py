@@ -153,5 +153,34 @@ MIGRATIONS = (
     ALTER TABLE rows ADD COLUMN attempted_at REAL;
     CREATE INDEX rows_unknown ON rows (run, number) WHERE state = 'unknown';
     """,
+    # Which messages a callback may be about, and callbacks whose message has no Sid yet. A run is 0 for single ones.
+    """
+    CREATE TABLE callback_requests (
+      id INTEGER PRIMARY KEY,
+      token_hash BLOB NOT NULL UNIQUE,
+      account TEXT NOT NULL,
+      profile TEXT,
+      base_url TEXT NOT NULL,
+      created_at REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE callback_messages (
+      request INTEGER NOT NULL,
+      recipient TEXT NOT NULL,
+      run INTEGER NOT NULL,
+      number INTEGER NOT NULL,
+      PRIMARY KEY (request, recipient)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE callbacks (
+      request INTEGER NOT NULL,
+      recipient TEXT NOT NULL,
+      sid TEXT NOT NULL,
+      delivery TEXT NOT NULL,
+      received_at REAL NOT NULL,
+      next_at REAL NOT NULL,
+      questions INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (request, recipient, sid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX callbacks_by_time ON callbacks (next_at);
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

@@ -17,7 +17,7 @@ from exosms.ledger.process_locks import process_of
 from exosms.send.advice import how_to_find_out
 from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
-from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, problem_of
+from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back, problem_of
 from exosms.sms.rate import MOST_RETRIES, pause_of
 from exosms.system.times import local
 
@@ -72,13 +72,7 @@ class Dispatcher(NamedTuple):
                 return blocked
             session.take_turn()
             self.guards.check_hour(message, now=time.time())
-            claim = session.ledger.claim(
-                message,
-                account=session.account,
-                profile=session.profile,
-                once=once,
-                within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
-            )
+            claim, message = self._claimed(message, once)
         except GuardError as error:
             return refused_here(error)
         except LedgerError as error:
@@ -100,6 +94,22 @@ class Dispatcher(NamedTuple):
         advice = how_to_find_out(which, account=session.account, profile=session.profile, window=window)
         remedy = f"Do not send again yet. {advice}{_or_decide(once.key) if once else ''}"
         return receipt._replace(problem=receipt.problem._replace(remedy=remedy))
+
+    def _claimed(self, message: Message, once: OnceKey | None) -> tuple[LedgerEntry | int, Message]:
+        """Claim the message, and return it as it is to go out: with an address of its own for its callback."""
+        session = self.session
+        with session.ledger.database.transaction():
+            claim = session.ledger.claim(
+                message,
+                account=session.account,
+                profile=session.profile,
+                once=once,
+                within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
+            )
+            if session.callbacks is None or isinstance(claim, LedgerEntry):
+                return claim, message
+            url = session.callbacks.name(session.ledger.database, {Place(0, claim): message})
+            return claim, calling_back([message], url)[0]
 
     def _goes_on_without(self, error: LedgerError) -> bool:
         """Go on in memory with what does not need it: "disk full" has to get through when the disk is full."""

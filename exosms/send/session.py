@@ -3,12 +3,16 @@
 import random
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.exotel.client import Client
+from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.messages import Ledger
 from exosms.send.pace import Pace
 from exosms.sms.rate import Rate
+
+if TYPE_CHECKING:
+    from exosms.config.settings import Settings
 
 
 class AccountSession(NamedTuple):
@@ -25,6 +29,8 @@ class AccountSession(NamedTuple):
     profile: str | None = None
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    callbacks: CallbackAddress | None = None
+    """Where messages have their delivery posted to that name no address themselves."""
 
     @property
     def pace(self) -> Pace:
@@ -35,3 +41,11 @@ class AccountSession(NamedTuple):
         """Wait for the account's next turn, and return whether it came."""
         self.pause(0)  # whoever was asked to stop meanwhile does so here
         return self.pace.take_turn(self.pause, tell=self.tell, at_most=at_most)
+
+
+def callback_address(settings: "Settings") -> CallbackAddress | None:
+    """Return where the account's callbacks go; nowhere from the sandbox in this process, which calls nobody."""
+    if settings.callback_url is None or settings.is_sandbox:
+        return None
+    account = settings.own_account
+    return CallbackAddress(settings.callback_url, account.identity, settings.profile, account.base_url)

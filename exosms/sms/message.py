@@ -113,6 +113,14 @@ class Message(NamedTuple):
     fields: MessageFields
 
 
+def calling_back(messages: Sequence[Message], url: str | None) -> Sequence[Message]:
+    """Return the messages as they go out if their delivery is to be posted there; as they are for None."""
+    if url is None:
+        return messages
+    fields = {message.fields: message.fields._replace(status_callback=url) for message in messages}
+    return [message._replace(fields=fields[message.fields]) for message in messages]
+
+
 def _of_scope(scope: Scope) -> "attrgetter[Any]":
     return attrgetter(*(name for name, field in OPTIONAL.items() if field.scope is scope))
 
