@@ -1,10 +1,20 @@
 """Callbacks: the address that a request names, what a receiver takes, and what that settles."""
 
 import hashlib
+import http.client
+import json
+import random
+import signal
+import socket
 import sqlite3
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from conftest import Result, Shell
@@ -146,3 +156,389 @@ def test_a_callback_url_that_is_none_is_refused(hooks: Hooks, url: str, sentence
 
 def test_the_callback_url_is_shown_and_set(hooks: Hooks) -> None:
     assert "http://127.0.0.1:9/hooks" in hooks("profile", "show", "prod").stdout
+
+
+# The receiver.
+
+
+class Receiver:
+    """``exosms callbacks`` as a process of its own."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+        self.start()
+
+    def start(self, port: int = 0) -> None:
+        argv = ("callbacks", "--port", str(port), "--config", str(self._hooks.path))
+        self.process = self._hooks.exosms.start(*argv)
+        assert self.process.stdout
+        self.url = self.process.stdout.readline().decode().strip()
+        self.port = int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=20)
+
+    def end(self) -> tuple[int, str]:
+        """End it as a service manager does; return its exit code and what it said."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=20)
+        return self.process.returncode, said.decode()
+
+    def post(
+        self, path: str, form: Mapping[str, Any] | bytes, *, kind: str = "application/x-www-form-urlencoded"
+    ) -> int:
+        body = form if isinstance(form, bytes) else urlencode(form).encode()
+        if isinstance(form, dict) and "json" in kind:
+            body = json.dumps(form).encode()
+        return self.ask("POST", path, body, kind)
+
+    def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, {"Content-Type": kind})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def call_back(self, message: StoredMessage, **more: str) -> int:
+        """Post what Exotel would."""
+        form = self._hooks.server.emulator().callback_form(message)
+        return self.post(f"/hooks/{message.callback.rpartition('/')[2]}", {**form, **more})
+
+
+@pytest.fixture
+def receiver(hooks: Hooks) -> Iterator[Receiver]:
+    running = Receiver(hooks)
+    yield running
+    running.kill()
+
+
+def eventually(look: Callable[[], Any], wanted: Any) -> None:
+    """Wait until what is looked at is as wanted; it takes as long as it takes."""
+    until = time.monotonic() + 60
+    while (seen := look()) != wanted:
+        assert time.monotonic() < until, seen
+        time.sleep(0.05)
+
+
+def lose(hooks: Hooks, table: str = "messages") -> None:
+    """Forget the answers to messages."""
+    hooks.select(f"UPDATE {table} SET state = 'unknown', sid = NULL")
+
+
+def outcomes(hooks: Hooks, table: str = "messages") -> list[Any]:
+    return hooks.select(f"SELECT state, sid FROM {table} ORDER BY rowid")
+
+
+def everything(hooks: Hooks) -> list[Any]:
+    """Return all that a callback could change."""
+    tables = ("messages", "rows", "deliveries", "callbacks", "callback_requests", "callback_messages")
+    return [hooks.select(f"SELECT * FROM {table}") for table in tables]
+
+
+def test_a_callback_tells_what_status_then_need_not_ask(hooks: Hooks, receiver: Receiver) -> None:
+    rows = ["to,body", *(f"{number},Text" for number in numbers(3))]
+    assert hooks.bulk(rows).exit_code == 0
+    told, also_told, untold = hooks.taken
+    assert receiver.call_back(told) == receiver.call_back(also_told) == 200
+    status = hooks("status", "--run", "june", "-v")
+    assert status.exit_code == 0
+    assert [f"Messages/{message.sid}" in status.stderr for message in (told, also_told, untold)] == [
+        False,
+        False,
+        True,
+    ]
+    assert status.stdout.count("delivered\t") == 3
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json; charset=utf-8"])
+def test_forms_and_json_are_read(hooks: Hooks, receiver: Receiver, kind: str) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    form: dict[str, Any] = {
+        "SmsSid": message.sid, "To": "09876543210", "Status": "failed", "SmsUnits": 1,
+        "DetailedStatus": "FAILED_REJECTED_DND\x1b[2J", "DetailedStatusCode": 23005, "CustomField": "\u0939" * 500,
+    }  # fmt: skip
+    assert receiver.post(f"/{message.callback.rpartition('/')[2]}", form, kind=kind) == 200
+    assert hooks.select("SELECT sid, outcome, detailed_status_code, segments FROM deliveries") == [
+        (message.sid, "failed", 23005, 1)
+    ]
+    assert receiver.end() == (0, f"exosms: failed: {TO} {message.sid}\n")
+
+
+def test_a_final_state_stays_whatever_comes_after_it(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    for more in (
+        {"Status": "submitted", "DetailedStatusCode": "21020"},
+        {},
+        {"Status": "failed"},
+        {"Status": "queued"},
+    ):
+        assert receiver.call_back(message, **more) == 200
+    assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
+
+
+@pytest.mark.parametrize("table", ["messages", "rows"])
+def test_an_unknown_message_is_accepted_once_exotel_confirms_its_sid(
+    hooks: Hooks, receiver: Receiver, table: str
+) -> None:
+    done = hooks.send() if table == "messages" else hooks.bulk(["to,body", f"{TO},Hello"])
+    assert done.exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks, table)
+    assert receiver.call_back(message) == receiver.call_back(message) == 200
+    eventually(lambda: outcomes(hooks, table), [("accepted", message.sid)])
+    assert hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")]
+    assert hooks.select("SELECT * FROM callbacks") == []
+
+
+def test_it_is_asked_again_until_it_is_answered_also_after_a_restart(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    hooks.configure(more='api_key = "key"\n')  # TOML allows no key twice: there are no credentials
+    assert receiver.call_back(message) == 200
+    eventually(lambda: hooks.select("SELECT questions > 0 FROM callbacks"), [(1,)])
+    assert outcomes(hooks) == [("unknown", None)]
+    receiver.kill()
+    hooks.configure()
+    receiver.start()
+    eventually(lambda: outcomes(hooks), [("accepted", message.sid)])
+
+
+def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    hooks.select("UPDATE messages SET state = 'waiting', sid = NULL, owner = NULL")
+    assert receiver.call_back(message) == 200
+    assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("waiting", None)], [])
+    hooks.select("UPDATE messages SET state = 'accepted', sid = ?", message.sid)
+    eventually(lambda: hooks.select("SELECT sid, outcome FROM deliveries"), [(message.sid, "delivered")])
+    eventually(lambda: hooks.select("SELECT * FROM callbacks"), [])
+
+
+@pytest.mark.parametrize("lie", ["text", "sender", "time", "another message's"])
+def test_a_sid_that_is_not_the_messages_settles_nothing(hooks: Hooks, receiver: Receiver, lie: str) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    changed = {
+        "text": message._replace(body="Another text"),
+        "sender": message._replace(sender="OTHERS"),
+        "time": message._replace(created_at=message.created_at - 3600),
+        "another message's": message._replace(recipient="+919876543219"),
+    }[lie]
+    forged = changed._replace(sid="f" * 32)
+    hooks.server.store.add([forged])
+    assert receiver.call_back(message, SmsSid=forged.sid) == 200  # it is kept, and then found to be wrong
+    eventually(lambda: hooks.select("SELECT * FROM callbacks"), [])
+    assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("unknown", None)], [])
+    assert receiver.call_back(message) == 200
+    eventually(lambda: outcomes(hooks), [("accepted", message.sid)])
+
+
+def test_a_sid_that_a_message_has_is_never_anothers(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send("--to", "9876500001").exit_code == 0
+    first, second = hooks.taken
+    before = everything(hooks)
+    assert receiver.call_back(first, SmsSid=second.sid) == 404
+    assert everything(hooks) == before
+    hooks.select("UPDATE messages SET state = 'unknown', sid = NULL WHERE id = 1")
+    before = everything(hooks)
+    assert receiver.call_back(first, SmsSid=second.sid) == 404
+    assert everything(hooks) == before
+
+
+def test_anything_else_is_not_found_and_stores_nothing(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    token = message.callback.rpartition("/")[2]
+    form = dict(hooks.server.emulator().callback_form(message))
+    before = everything(hooks)
+    cases: list[tuple[str, dict[str, str] | bytes]] = [
+        (f"/hooks/{token}", {**form, "To": "09876543211"}),  # the right token with another recipient
+        (f"/hooks/{token}", {**form, "To": ""}),
+        (f"/hooks/{token}", {name: value for name, value in form.items() if name != "To"}),
+        (f"/hooks/{token}", {name: value for name, value in form.items() if name != "SmsSid"}),
+        (f"/hooks/{token}", {**form, "SmsSid": "a b"}),
+        (f"/hooks/{token}", b""),
+        (f"/hooks/{token}", b"\xff\xfe=%"),
+        (f"/hooks/{token}", b"&".join(b"a=%d" % n for n in range(200)) + b"&" + urlencode(form).encode()),
+        (f"/hooks/{token[:-1]}0" if token[-1] != "0" else f"/hooks/{token[:-1]}1", form),
+        (f"/hooks/{token.upper()}0", form),
+        (f"/hooks/{token}/", form),
+        (f"/hooks/{token}/more", form),
+        ("/", form),
+        (f"/?{token}", form),
+        (f"/hooks/{hashlib.sha256(token.encode()).hexdigest()}", form),  # what the ledger has
+    ]
+    assert [receiver.post(path, body) for path, body in cases] == [404] * len(cases)
+    for kind, text in (
+        ("application/json", b"[" * 60_000),
+        ("application/json", b'"a"'),
+        ("application/json", b"[1]"),
+    ):
+        assert receiver.post(f"/hooks/{token}", text, kind=kind) == 404
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        assert receiver.ask(method, f"/hooks/{token}", urlencode(form).encode()) == 404
+    assert receiver.post(f"/hooks/{token}", {**form, "CustomField": "x" * 70_000}) == 413
+    assert everything(hooks) == before
+    assert receiver.end() == (0, "")  # and nothing is said of it
+
+
+def test_a_replayed_callback_changes_nothing_more(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    assert receiver.call_back(message) == 200
+    columns = "sid, outcome, detailed_status_code"
+    before = hooks.select(f"SELECT {columns} FROM deliveries"), outcomes(hooks)
+    for _ in range(20):
+        assert receiver.call_back(message, Status="failed", DetailedStatusCode="23005") == 200
+    assert (hooks.select(f"SELECT {columns} FROM deliveries"), outcomes(hooks)) == before
+
+
+def test_one_message_has_but_a_few_sids_to_be_asked_about(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    hooks.select("UPDATE messages SET state = 'waiting', sid = NULL, owner = NULL")
+    assert [receiver.call_back(message, SmsSid=f"{n:032x}") for n in range(5)] == [200, 200, 200, 404, 404]
+
+
+def test_clients_that_are_slow_are_no_hindrance(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    idle = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(50)]
+    for connection in idle:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 60000\r\n\r\nSmsSid=")
+    assert receiver.call_back(message) == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_a_ledger_that_cannot_be_written_is_told_to_exotel(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    ledger = hooks.exosms.home / "state" / "ledger.db"
+    ledger.rename(ledger.with_name("away.db"))
+    assert receiver.call_back(message) == 503  # which it sends again
+    ledger.with_name("away.db").rename(ledger)
+    assert receiver.call_back(message) == 200
+
+
+def test_what_was_acknowledged_survives_kills(hooks: Hooks, receiver: Receiver) -> None:
+    rows = ["to,body", *(f"{number},Text {number}" for number in numbers(60))]
+    assert hooks.bulk(rows, "--batch", "20").exit_code == 0
+    taken = hooks.taken
+    chance = random.Random(5)
+    left = [*taken]
+    acknowledged: set[str] = set()
+    lock = threading.Lock()
+
+    def deliver() -> None:
+        while True:
+            with lock:
+                if not left:
+                    return
+                message = left.pop()
+            try:
+                status = receiver.call_back(message)
+            except (OSError, http.client.HTTPException):
+                status = 0
+            with lock:
+                if status == 200:
+                    acknowledged.add(message.sid)
+                else:
+                    left.append(message)
+                    time.sleep(0.01)
+
+    threads = [threading.Thread(target=deliver) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for _ in range(4):
+        with lock:
+            wanted = min(len(taken), len(acknowledged) + chance.randint(1, 15))
+        eventually(lambda wanted=wanted: len(acknowledged) >= wanted, True)  # type: ignore[misc]
+        receiver.kill()
+        kept = {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")}
+        with lock:
+            assert acknowledged <= kept
+        receiver.start(receiver.port)
+    for thread in threads:
+        thread.join(60)
+    assert len(acknowledged) == 60
+    assert len(hooks.select("SELECT sid FROM deliveries WHERE outcome = 'delivered'")) == 60
+
+
+@pytest.mark.parametrize("batch", ["1", "20"])
+def test_what_was_lost_is_found_by_callbacks_that_come_lost_doubled_and_reordered(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, batch: str
+) -> None:
+    monkeypatch.setattr(Server, "call_back_later", lambda *_: None)
+    with serving(faults=0.3, seed=7) as server:
+        hooks = Hooks(exosms, server)
+        rows = ["to,body", *(f"{numbers(9)[n % 9]},Equal text" for n in range(90))]
+        hooks.bulk(rows, "--batch", batch)
+        unknown = hooks.select("SELECT count(*) FROM rows WHERE state = 'unknown'")[0][0]
+        assert unknown
+        chance = random.Random(3)
+        taken = chance.sample(hooks.taken, len(hooks.taken))
+        lost, doubled = taken[: len(taken) // 3], taken[len(taken) // 3 :][: len(taken) // 3]
+        calls = [message for message in taken if message not in lost] + doubled
+        chance.shuffle(calls)
+        receiver = Receiver(hooks)
+        assert {receiver.call_back(message) for message in calls} == {200}
+        eventually(lambda: hooks.select("SELECT count(*) FROM callbacks"), [(0,)])
+        receiver.kill()
+        check_what_was_found(hooks, {message.sid for message in calls})
+
+
+def check_what_was_found(hooks: Hooks, told: set[str]) -> None:
+    """All whose callback came have their Sid, and a message has a Sid only if its own request was taken under it."""
+    sids = dict(hooks.select("SELECT sid, number FROM rows WHERE state = 'accepted'"))
+    assert None not in sids
+    assert told <= sids.keys()
+    for message in hooks.taken:
+        if message.sid in sids:
+            assert sids[message.sid] in {number for _, number, *_ in hooks.owners(message)}
+    assert hooks.select("SELECT sid FROM rows WHERE sid IS NOT NULL GROUP BY sid HAVING count(*) > 1") == []
+    assert sids.keys() <= {message.sid for message in hooks.taken}
+
+
+def test_without_waitress_it_says_how_to_install_it(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("waitress", "waitress.adjustments", "waitress.channel", "waitress.server"):
+        monkeypatch.setitem(sys.modules, name, None)
+    done = hooks("callbacks", "--port", "0")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "exosms: error: exosms callbacks needs waitress" in done.stderr
+    assert "pip install 'exosms[callbacks]'" in done.stderr
+
+
+def test_a_port_that_is_taken_is_told(hooks: Hooks) -> None:
+    done = hooks("callbacks", "--port", str(hooks.server.server_port))
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert f"cannot listen on 127.0.0.1, port {hooks.server.server_port}" in done.stderr
+
+
+def test_it_is_a_wsgi_application_too(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    script = (
+        "import io, sys\nfrom wsgiref.validate import validator\nfrom exosms.callbacks import application\n"
+        "body = sys.argv[2].encode()\n"
+        "environ = {'REQUEST_METHOD': 'POST', 'SCRIPT_NAME': '/hooks', 'PATH_INFO': '/' + sys.argv[1],\n"
+        " 'CONTENT_TYPE': 'application/x-www-form-urlencoded', 'CONTENT_LENGTH': str(len(body)),\n"
+        " 'QUERY_STRING': '', 'SERVER_NAME': 'a', 'SERVER_PORT': '1',\n"
+        " 'SERVER_PROTOCOL': 'HTTP/1.1', 'wsgi.version': (1, 0),\n"
+        " 'wsgi.url_scheme': 'http', 'wsgi.input': io.BytesIO(body), 'wsgi.errors': sys.stderr,\n"
+        " 'wsgi.multithread': True, 'wsgi.multiprocess': True, 'wsgi.run_once': False}\n"
+        "answer = validator(application)(environ, lambda status, headers, *_: print(status) or (lambda _: None))\n"
+        "list(answer); answer.close()\n"
+    )
+    form = urlencode(hooks.server.emulator().callback_form(message))
+    argv = [sys.executable, "-c", script, message.callback.rpartition("/")[2], form]
+    done = subprocess.run(argv, check=False, env=hooks.exosms.full_env(), capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("200 OK\n", "")
+    assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]

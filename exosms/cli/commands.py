@@ -28,6 +28,7 @@ _HELP = {
     "check-template": "Check offline whether a text matches its registered template.",
     "template": "Keep the texts registered on the DLT portal.",
     "runs": "Show, resume and retry bulk runs; decide about unknown messages.",
+    "callbacks": "Receive delivery callbacks, and settle unknown messages by them.",
     "status": "Show whether messages were delivered.",
     "log": "Show what this machine sent.",
     "codes": "Explain HTTP statuses, Exotel's codes and delivery codes, offline.",

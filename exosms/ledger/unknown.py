@@ -12,7 +12,7 @@ from exosms.errors import ExitCode
 from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed, touch
 from exosms.ledger.fingerprints import Fingerprints, key_of
-from exosms.ledger.messages import Ledger, State
+from exosms.ledger.messages import Ledger, Place, State
 from exosms.ledger.runs import Run
 from exosms.sms.message import Outcome
 
@@ -131,6 +131,15 @@ class UnknownMessages:
         values = {"recipient": recipient}
         with translated():
             return [*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(_IN_BULK, _MAY_HAVE_A_SID, values)]
+
+    def at(self, place: Place) -> Unsettled | None:
+        """Return the message that the ledger keeps there, whatever became of it."""
+        with translated():
+            if place.run:
+                found = self._find(_IN_BULK, "r.run = :run AND r.number = :number", place._asdict())
+            else:
+                found = self._find(_SINGLY, "id = :number", place._asdict())
+        return found[0] if found else None
 
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
         """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""

@@ -1,0 +1,64 @@
+"""``exosms callbacks``: receives what Exotel posts about messages."""
+
+import gc
+import threading
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from exosms.cli import options as o
+from exosms.cli.context import open_ledger
+from exosms.cli.output.out import Out
+from exosms.errors import ConfigError, ExitCode, Interrupted
+from exosms.system.signals import Interrupts
+
+
+def command(
+    *,
+    host: Annotated[
+        str, o.option("--host", metavar="ADDRESS", help="The address to listen on.", show_default=True)
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, o.option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.", show_default=True)
+    ] = 8377,
+    config: Path | None = None,
+    out: Annotated[Out, "quiet"],
+) -> int:
+    """Receive Exotel's delivery callbacks until interrupted, and find out what became of unknown messages by them.
+
+    The address is the first line printed. Put a proxy with TLS before it, and its public address as callback_url into
+    a profile; then send, job and bulk ask Exotel to call back there. A callback is known by the secret last part of
+    its path and by its recipient; anything else is answered 404.
+
+    exosms callbacks
+
+    exosms callbacks --port 9000 --config /etc/exosms/config.toml
+    """
+    from exosms.receiver.application import Application
+    from exosms.receiver.server import serve
+
+    gc.enable()  # it lives long
+    if not _is_loopback(host):
+        out.warn(f"{host} may be reached from other machines, without encryption; put a proxy with TLS before it")
+    interrupts = Interrupts()
+    try:
+        with interrupts.installed(), interrupts.at_once():
+            with open_ledger(out):  # or every callback would be refused
+                pass
+            application = Application(config=config, tell=out.tell, warn=out.warn)
+            serve(application, host=host, port=port, announce=out.line, until=threading.Event().wait)
+    except OSError as error:
+        raise ConfigError(
+            f"exosms callbacks cannot listen on {host}, port {port}: {error.strerror}",
+            remedy="Choose another address with --host and --port.",
+        ) from error
+    except Interrupted:
+        pass  # as it is meant to end
+    return ExitCode.OK
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

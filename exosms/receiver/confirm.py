@@ -1,0 +1,173 @@
+"""Callbacks that name a Sid for a message without one: Exotel is asked whether it is that message's.
+
+With the credentials of the message's own profile, within the account's pace, again until there is an answer, also
+after a restart. Only what Exotel answers settles a message.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from exosms.config.account_source import AccountOptions
+from exosms.config.settings import Settings, resolve
+from exosms.errors import ConfigError, ExosmsError
+from exosms.exotel.client import Client
+from exosms.exotel.delivery_report import DeliveryReport
+from exosms.exotel.message_content import MessageContent
+from exosms.exotel.transport import HttpsTransport
+from exosms.ledger.callbacks import Callbacks, Waiting
+from exosms.ledger.candidates import known_sids
+from exosms.ledger.messages import Ledger, State
+from exosms.ledger.unknown import UnknownMessages
+from exosms.send.evidence import differences
+from exosms.send.session import AccountSession
+from exosms.sms.message import Then
+from exosms.sms.rate import pause_of
+from exosms.system.signals import leave_signals_to_main_thread
+
+_LOOK = 0.3
+"""Seconds between looks for callbacks, which another process may have received."""
+
+_SOON = 1.0
+"""Seconds until a message is looked at again that is on its way."""
+
+_LONGEST = 60.0
+"""Seconds between two questions about the same Sid, at most."""
+
+_PATIENCE = 20.0
+"""Seconds that a question waits for its turn in the account's pace before others come first."""
+
+_TIMEOUT = 10.0
+
+_MOST = 50
+
+
+class Confirmation:
+    """The thread that asks."""
+
+    def __init__(self, directory: Path, *, config: Path | None, warn: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._config = config
+        self._warn = warn
+        self._told: set[str] = set()
+        self._sessions: dict[tuple[str, str | None], AccountSession] = {}
+        self._stop = threading.Event()
+        threading.Thread(target=self._work, daemon=True, name="confirmation").start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stop.set()
+
+    def _work(self) -> None:
+        leave_signals_to_main_thread()
+        while not self._stop.is_set():
+            try:
+                with closing(Ledger.open(self._directory)) as ledger:
+                    self._go_through(ledger)
+            except ExosmsError as error:
+                self._tell_once(f"unknown messages are not looked into: {error.message}")
+            except Exception as error:  # noqa: BLE001  # a bug, after which other messages are still looked into
+                self._tell_once(f"unknown messages are not looked into: a bug in exosms: {type(error).__name__}")
+            self._sessions.clear()
+            self._stop.wait(_SOON)
+
+    def _go_through(self, ledger: Ledger) -> None:
+        callbacks = Callbacks(ledger)
+        while not self._stop.is_set():
+            found = callbacks.due(_MOST)
+            for one in found:
+                if self._stop.is_set():
+                    return
+                self._look_into(one, callbacks, ledger)
+            if not found:
+                self._stop.wait(_LOOK)
+
+    def _look_into(self, one: Waiting, callbacks: Callbacks, ledger: Ledger) -> None:
+        messages = UnknownMessages(ledger, one.account)
+        with messages.at_once():
+            message = messages.at(one.place)
+            _, sid = messages.now(message) if message else (None, None)
+            if message is None or sid or message.state not in {State.WAITING, State.IN_FLIGHT, State.UNKNOWN}:
+                if sid == one.sid:
+                    ledger.keep_delivery(one.account, one.sid, one.delivery)
+                callbacks.forget(one)
+                return
+        if not message.is_unknown:
+            callbacks.look_again(one, seconds=_SOON, asked=False)
+            return
+        try:
+            answer = self._ask(one, ledger)
+        except ExosmsError as error:
+            self._tell_once(f"messages of {one.account} are not looked into: {error.message}")
+            answer = None
+        if answer is None or answer[1] is None:
+            seconds = min(_LONGEST, 2.0 ** min(one.questions, 10))
+            callbacks.look_again(one, seconds=seconds, asked=True)
+        else:
+            self._decide(one, answer[0], answer[1], callbacks, ledger)
+
+    def _ask(self, one: Waiting, ledger: Ledger) -> tuple[DeliveryReport, MessageContent | None] | None:
+        """Ask once what a Sid is; None if it is not our turn. Raises ConfigError where there are no credentials."""
+        key = (one.account, one.profile)
+        session = self._sessions.get(key) or self._session(one, ledger)
+        self._sessions[key] = session
+        if session.pace.blocked_for() > _PATIENCE or not session.take_turn(at_most=_PATIENCE) or self._stop.is_set():
+            return None
+        report, content = session.client.content(one.sid)
+        if report.then is Then.PAUSE:
+            session.pace.block(pause_of(report.retry_after, 0, chance=session.chance()))
+        if report.then is Then.STOP:  # credentials may have changed
+            del self._sessions[key]
+            said = report.problem.status_text if report.problem else ""
+            self._tell_once(f"messages of {one.account} are not looked into: Exotel answers {said}")
+        return report, content
+
+    def _decide(
+        self, one: Waiting, report: DeliveryReport, content: MessageContent, callbacks: Callbacks, ledger: Ledger
+    ) -> None:
+        """Accept the message if all that Exotel says agrees with it; else the callback was somebody else's word."""
+        messages = UnknownMessages(ledger, one.account)
+        with messages.at_once():
+            callbacks.forget(one)
+            message = messages.at(one.place)
+            if message is None or not message.is_unknown or known_sids(ledger, one.account, {one.sid, content.sid}):
+                return
+            if any(differences(message, content, messages.fingerprints)):
+                return
+            messages.accept(message, content.sid, report.delivery.status if report.delivery else None)
+            for delivery in filter(None, (report.delivery, one.delivery)):
+                ledger.keep_delivery(one.account, content.sid, delivery)
+        messages.erase_texts()
+
+    def _session(self, one: Waiting, ledger: Ledger) -> AccountSession:
+        settings = self._settings(one)
+        account = settings.own_account
+        transport = HttpsTransport(
+            account.base_url,
+            key=account.key.reveal(),
+            token=account.fetch_token(environ=os.environ, warn=self._tell_once).reveal(),
+            timeout=_TIMEOUT,
+            observe=lambda _: None,
+        )
+        client = Client(transport, account_sid=account.sid)
+        return AccountSession(client, ledger, one.account, settings.rate, self._pause, lambda _: None, one.profile)
+
+    def _settings(self, one: Waiting) -> Settings:
+        """Return the settings of the message's own profile, which must still be of its account."""
+        for base_url in (None, one.base_url):
+            settings = resolve(
+                AccountOptions(profile=one.profile, config=self._config, base_url=base_url), os.environ
+            )
+            if settings.own_account.identity == one.account:
+                return settings
+        raise ConfigError(f"the profile {one.profile} is not of the account any more")
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told and len(self._told) < _MOST:
+            self._told.add(text)
+            self._warn(text)

@@ -1,0 +1,94 @@
+"""Callbacks made durable: one thread commits whatever came meanwhile at once, and only then each is answered."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exosms.errors import ExosmsError
+from exosms.exotel.callback import Callback
+from exosms.ledger.callbacks import Callbacks
+from exosms.ledger.database import LedgerError
+from exosms.ledger.messages import Ledger
+from exosms.system.signals import leave_signals_to_main_thread
+
+_MOST = 500
+"""Callbacks that wait for a commit; of more the sender hears that it is to try again."""
+
+_PATIENCE = 60.0
+"""Seconds for which one waits; longer than the ledger waits for other processes."""
+
+
+class NotKeptError(Exception):
+    """A callback could not be made durable: Exotel is to send it again."""
+
+
+@dataclass(slots=True)
+class _Item:
+    token: str
+    callback: Callback
+    is_done: threading.Event = field(default_factory=threading.Event)
+    is_ours: bool | None = None
+    """None: it could not be kept."""
+
+
+class Intake:
+    """The thread that writes, and the queue before it."""
+
+    def __init__(self, directory: Path, *, warn: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._warn = warn
+        self._items: queue.Queue[_Item] = queue.Queue(_MOST)
+        self._ledger: Ledger | None = None
+        threading.Thread(target=self._work, daemon=True, name="callbacks").start()
+
+    def take(self, token: str, callback: Callback) -> bool:
+        """Return whether it is of a message of ours, which then is durable; raises NotKeptError."""
+        item = _Item(token, callback)
+        try:
+            self._items.put_nowait(item)
+        except queue.Full:
+            raise NotKeptError from None
+        if not item.is_done.wait(_PATIENCE) or item.is_ours is None:
+            raise NotKeptError
+        return item.is_ours
+
+    def _work(self) -> None:
+        leave_signals_to_main_thread()
+        while True:
+            items = [self._items.get()]
+            with suppress(queue.Empty):
+                while len(items) < _MOST:
+                    items.append(self._items.get_nowait())
+            try:
+                answers = self._kept(items)
+            except ExosmsError as error:
+                self._warn(f"callbacks could not be kept: {error.message}")
+            except Exception as error:  # noqa: BLE001  # a bug, after which others must not wait for ever
+                self._warn(f"callbacks could not be kept: a bug in exosms: {type(error).__name__}")
+            else:
+                for item, answer in zip(items, answers, strict=True):
+                    item.is_ours = answer
+            for item in items:
+                item.is_done.set()
+
+    def _kept(self, items: Sequence[_Item]) -> Sequence[bool]:
+        """Return of which messages of ours they are, those committed."""
+        self._ledger = self._ledger or Ledger.open(self._directory)
+        try:
+            callbacks = Callbacks(self._ledger)
+            known = [callbacks.is_known(item.token, item.callback.to) for item in items]
+            if not any(known):  # a stranger makes us write nothing
+                return known
+            with self._ledger.database.transaction():
+                return [
+                    is_known and callbacks.take(item.token, item.callback.sid, item.callback.delivery)
+                    for item, is_known in zip(items, known, strict=True)
+                ]
+        except LedgerError:  # the file may have been replaced
+            ledger, self._ledger = self._ledger, None
+            with suppress(Exception):
+                ledger.close()
+            raise
