@@ -76,7 +76,7 @@ class Hooks:
 
 @pytest.fixture
 def hooks(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hooks]:
-    monkeypatch.setattr(Server, "call_back_later", lambda *_: None)
+    monkeypatch.setattr(Server, "call_back", lambda *_: None)
     with serving() as server:
         yield Hooks(exosms, server)
 
@@ -476,7 +476,7 @@ def test_what_was_acknowledged_survives_kills(hooks: Hooks, receiver: Receiver) 
 def test_what_was_lost_is_found_by_callbacks_that_come_lost_doubled_and_reordered(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch, batch: str
 ) -> None:
-    monkeypatch.setattr(Server, "call_back_later", lambda *_: None)
+    monkeypatch.setattr(Server, "call_back", lambda *_: None)
     with serving(faults=0.3, seed=7) as server:
         hooks = Hooks(exosms, server)
         rows = ["to,body", *(f"{numbers(9)[n % 9]},Equal text" for n in range(90))]
@@ -505,6 +505,30 @@ def check_what_was_found(hooks: Hooks, told: set[str]) -> None:
             assert sids[message.sid] in {number for _, number, *_ in hooks.owners(message)}
     assert hooks.select("SELECT sid FROM rows WHERE sid IS NOT NULL GROUP BY sid HAVING count(*) > 1") == []
     assert sids.keys() <= {message.sid for message in hooks.taken}
+
+
+def test_the_sandbox_loses_doubles_delays_and_reorders_callbacks_and_sends_some_early(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it does to callbacks, they settle what is unknown, and nothing else does."""
+    faults: dict[str, str] = {}
+    call_back = Server.call_back
+
+    def noting(self: Server, message: StoredMessage, fault: str = "") -> None:
+        faults[message.sid] = fault
+        call_back(self, message, fault)
+
+    monkeypatch.setattr(Server, "call_back", noting)
+    with serving(faults=0.2, seed=4, callback_faults=0.8) as server:
+        hooks = Hooks(exosms, server)
+        receiver = Receiver(hooks)
+        hooks.configure(f"{receiver.url}/hooks")
+        hooks.bulk(["to,body", *(f"{number},Text" for number in numbers(60))], "--batch", "1")
+        assert set(faults.values()) == {"", "lost", "doubled", "late", "early", "reordered"}
+        told = {sid for sid, fault in faults.items() if fault != "lost"}
+        eventually(lambda: {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")} >= told, True)
+        receiver.kill()
+        check_what_was_found(hooks, told)
 
 
 def test_without_waitress_it_says_how_to_install_it(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -403,8 +403,8 @@ def test_the_answer_comes_before_the_callback() -> None:
     done = threading.Event()
 
     class Recorded(Server):
-        def call_back_later(self, message: StoredMessage) -> None:
-            order.append(f"callback for {message.recipient}")
+        def call_back(self, message: StoredMessage, fault: str = "") -> None:
+            order.append(f"callback for {message.recipient}{fault}")
             done.set()
 
     class Recording(Handler):

@@ -53,6 +53,15 @@ def command(
         float,
         o.option("--faults", metavar="RATE", parser=share, help="Share of requests that fail.  [default: 0]"),
     ] = 0.0,
+    callback_faults: Annotated[
+        float,
+        o.option(
+            "--callback-faults",
+            metavar="RATE",
+            parser=share,
+            help="Share of callbacks that are lost, doubled, late, early or out of order.  [default: 0]",
+        ),
+    ] = 0.0,
     seed: Annotated[int | None, o.option("--seed", metavar="N", help="Give the same faults in every run.")] = None,
     delivery_after: Annotated[
         float,
@@ -81,7 +90,12 @@ def command(
 
     gc.enable()  # it lives long
     behaviour = Behaviour(
-        latency=latency, faults=faults, seed=seed, delivery_after=delivery_after, search=not no_search
+        latency=latency,
+        faults=faults,
+        seed=seed,
+        delivery_after=delivery_after,
+        search=not no_search,
+        callback_faults=callback_faults,
     )
     interrupts = Interrupts()
     try:

@@ -24,6 +24,10 @@ from exosms.sandbox.store import MessageStore, StoredMessage
 _GATEWAY = SandboxAnswer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
 
 
+_LATE = 2.0
+"""Seconds that a callback is late."""
+
+
 class Behaviour(NamedTuple):
     """How the server treats its clients; times are in seconds, ``faults`` is a share of requests from 0 to 1."""
 
@@ -32,6 +36,8 @@ class Behaviour(NamedTuple):
     seed: int | None = None
     delivery_after: float = 0.0
     search: bool = True
+    callback_faults: float = 0.0
+    """Share of callbacks that are lost, doubled, late, early or out of order."""
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -45,6 +51,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.behaviour = behaviour
         self.store = MessageStore()
         self._chance = random.Random(behaviour.seed)  # noqa: S311  # faults, not secrets
+        self._callback_chance = random.Random(behaviour.seed)  # noqa: S311  # so that the other faults stay the same
         self._lock = threading.Lock()
 
     @property
@@ -66,15 +73,30 @@ class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Keep quiet about clients that go away."""
 
-    def call_back_later(self, message: StoredMessage) -> None:
-        """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
-        if not _is_loopback(message.callback):
-            return
-        timer = threading.Timer(self.behaviour.delivery_after, self._call_back, [message])
-        timer.daemon = True
-        timer.start()
+    def callback_fault(self) -> str:
+        """Return the fault of the next callback, or nothing."""
+        with self._lock:
+            is_fault = self._callback_chance.random() < self.behaviour.callback_faults
+            return self._callback_chance.choice(("lost", "doubled", "late", "early", "reordered")) if is_fault else ""
 
-    def _call_back(self, message: StoredMessage) -> None:
+    def call_back(self, message: StoredMessage, fault: str = "") -> None:
+        """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
+        if not _is_loopback(message.callback) or fault == "lost":
+            return
+        if fault == "early":  # before the answer, which waits for it
+            self._post(message)
+            return
+        delay = self.behaviour.delivery_after
+        if fault == "late":
+            delay += _LATE
+        elif fault == "reordered":
+            delay += _LATE * int(message.sid[:4], 16) / 0xFFFF
+        for each in (delay, delay + _LATE / 2) if fault == "doubled" else (delay,):
+            timer = threading.Timer(each, self._post, [message])
+            timer.daemon = True
+            timer.start()
+
+    def _post(self, message: StoredMessage) -> None:
         form = urlencode(self.emulator().callback_form(message)).encode()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -147,14 +169,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         taken: list[StoredMessage] = []
         answer = self._refusal(fault) or self._answer(body, taken)
+        calls = [(message, self.server.callback_fault()) for message in taken if message.callback]
+        for message, how in calls:
+            if how == "early":
+                self.server.call_back(message, how)
         try:
             if fault == "reset after":
                 self._reset()
             else:
                 self._write(_rearranged(answer, fault), cut=fault == "cut")
         finally:
-            for message in taken:
-                self.server.call_back_later(message)
+            for message, how in calls:
+                if how != "early":
+                    self.server.call_back(message, how)
 
     def _answer(self, body: bytes, taken: list[StoredMessage]) -> SandboxAnswer:
         emulator = self.server.emulator(taken=taken.append)
