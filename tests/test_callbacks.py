@@ -418,6 +418,36 @@ def test_clients_that_are_slow_are_no_hindrance(hooks: Hooks, receiver: Receiver
         connection.close()
 
 
+def test_a_request_that_comes_byte_by_byte_is_cut_off(hooks: Hooks) -> None:
+    script = (
+        "from exosms.receiver import server\nfrom exosms.cli.app import main\n"
+        "server._LONGEST_REQUEST = 1.0\nmain(['callbacks', '--port', '0'])\n"
+    )
+    argv = [sys.executable, "-c", script]
+    with subprocess.Popen(argv, env=hooks.exosms.full_env(), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        port = int(process.stdout.readline().decode().strip().rpartition(":")[2])
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setblocking(False)
+        until = time.monotonic() + 60
+        while not is_closed(connection):  # it is never silent for as long as a second
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.kill()
+    connection.close()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Send one more byte, and return whether the other side has hung up."""
+    try:
+        connection.sendall(b"P")
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def test_a_ledger_that_cannot_be_written_is_told_to_exotel(hooks: Hooks, receiver: Receiver) -> None:
     assert hooks.send().exit_code == 0
     (message,) = hooks.taken

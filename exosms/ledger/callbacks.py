@@ -19,8 +19,8 @@ from exosms.sms.message import Delivery, Outcome
 _MOST_SIDS = 3
 """Different Sids of one message that are kept: it has one, and each is asked about."""
 
-_LEASE = 60.0
-"""Seconds for which a callback is left to the process that looks into it."""
+_LEASE = 15.0
+"""Seconds for which a callback is left to the process that looks into it, which may have died meanwhile."""
 
 
 class Waiting(NamedTuple):

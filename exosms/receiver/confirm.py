@@ -41,7 +41,8 @@ _PATIENCE = 20.0
 
 _TIMEOUT = 10.0
 
-_MOST = 50
+_MOST = 10
+"""Callbacks taken on at a time, which wait if the process ends; and different sentences that are told."""
 
 
 class Confirmation:
