@@ -35,27 +35,10 @@ class JobRequest(NamedTuple):
         """Return what is to be sent about an ending; who cannot be reached keeps nobody else from hearing of it."""
         words = ending.words(job)
         body = self.body if self.body is not None or self.template is not None else DEFAULT_TEXT
-        return SendRequest(
+        shared = {name: value for name, value in self._asdict().items() if name in SendRequest._fields}
+        return SendRequest(**shared)._replace(
             skip_invalid=True,
             body=None if body is None else filled(body, words),
-            template=self.template,
             variables={name: filled(text, words) for name, text in self.variables.items()},
             fit=True,
-            **{field: getattr(self, field) for field in _SHARED},
         )
-
-
-_SHARED = (
-    "to",
-    "to_file",
-    "templates",
-    "message_options",
-    "once",
-    "within",
-    "limits",
-    "any_hour",
-    "timeout",
-    "rate",
-    "retry_for",
-    "dry_run",
-)
