@@ -17,8 +17,13 @@ def read_text(name: str) -> str:
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def read_recipients(name: str) -> list[str]:
-    """Read a recipient a line, passing over empty lines and those that begin with ``#``; raises InputError."""
+def read_recipients(*names: str) -> list[str]:
+    """Read a recipient a line of each file; raises InputError for one that names nobody."""
+    return [recipient for name in names for recipient in _recipients(name)]
+
+
+def _recipients(name: str) -> list[str]:
+    """Read one file, passing over empty lines and those that begin with ``#``."""
     lines = (line.strip() for line in _read(name, "recipient file").splitlines())
     recipients = [line for line in lines if line and not line.startswith("#")]
     if not recipients:

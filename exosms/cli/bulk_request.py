@@ -19,10 +19,8 @@ from exosms.cli.context import (
     dispatcher_for,
     drained,
     find_settings,
-    find_template,
     ledger_if_there,
     open_ledger,
-    options_for,
 )
 from exosms.cli.foresee import show_rows
 from exosms.cli.options import AccountFlags
@@ -39,7 +37,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import State
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import Staging
-from exosms.send.message_fields import fields_for, guards_for
+from exosms.send.message_fields import fields_for, find_template, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.system.signals import Interrupts
@@ -62,7 +60,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
             results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
             if request.body_file is not None:
                 request = request._replace(body=read_text(request.body_file))
-            options = options_for(request, account)
+            options = account.options_of(request)
             settings = find_settings(out, options, account_needed=not request.dry_run)
             with ledger_if_there() if request.dry_run else open_ledger(out, interrupts) as ledger:
                 context = RunContext(settings, Journal(ledger), ledger, interrupts)
@@ -101,7 +99,7 @@ def _counts(staging: Staging) -> Document:
 
 def _setup(request: BulkRequest, options: AccountOptions, settings: Settings, out: Out) -> BulkSetup:
     """Return what the file is checked with."""
-    template = find_template(settings, request.template) if request.template else None
+    template = find_template(request.template, settings)
     fields = fields_for(request.message_options, settings, template, warn=out.warn, sender_needed=False)
     guards = guards_for(request.limits, settings, any_hour=request.any_hour)
     return BulkSetup(request, options, settings, template, fields, guards)

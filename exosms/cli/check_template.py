@@ -9,15 +9,15 @@ from exosms.bulk.row_text import Columns, RowText
 from exosms.bulk.table import Row, RowError, Table, dates_in, fold, open_table
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
-from exosms.cli.context import find_settings, open_registry
+from exosms.cli.context import find_settings
 from exosms.cli.output import template_check
 from exosms.cli.output.out import Document, Out
-from exosms.config.settings import AccountOptions
+from exosms.config.settings import AccountOptions, templates_path
 from exosms.errors import ExitCode, InputError, UsageError
 from exosms.sms.compose import check_length
 from exosms.sms.message import MessageFields
 from exosms.system.wording import counted
-from exosms.templates import marker_flaws
+from exosms.templates import marker_flaws, registry
 from exosms.templates.check import TemplateCheck, against, against_all
 from exosms.templates.registry import LONGEST_TEXT, Registered, Registry
 
@@ -86,12 +86,13 @@ def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFi
             )
         marker_flaws.check(text)
         return Registered(name="", text=text)
-    registry = open_registry(find_settings(out, AccountOptions(**place._asdict()), account_needed=False))
+    settings = find_settings(out, AccountOptions(**place._asdict()), account_needed=False)
+    known = registry.read(templates_path(settings))
     if template is not None:
-        return registry.get(template)
-    for flaw in registry.flawed.values():
+        return known.get(template)
+    for flaw in known.flawed.values():
         out.warn(flaw.message)
-    return registry
+    return known
 
 
 def _verdict(body: str, known: Registered | Registry) -> TemplateCheck:

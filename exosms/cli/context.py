@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exosms.cli.options import AccountFlags
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
-from exosms.config.settings import Account, AccountOptions, Settings, resolve, templates_path
+from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
@@ -25,24 +24,10 @@ from exosms.system.signals import Interrupts, never
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from exosms.bulk.request import BulkRequest
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
     from exosms.send.one import Dispatcher
-    from exosms.send.request import SendRequest
     from exosms.sms.guards import Guards
-    from exosms.templates.registry import Registered, Registry
-
-
-def options_for(request: "SendRequest | BulkRequest", account: AccountFlags) -> AccountOptions:
-    """Return what a request and its command line say about account and settings."""
-    return AccountOptions(
-        *account,
-        sender=request.message_options.sender,
-        dlt_entity_id=request.message_options.dlt_entity_id,
-        rate=request.rate,
-        templates=request.templates,
-    )
 
 
 def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
@@ -52,18 +37,6 @@ def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = T
     for warning in settings.warnings:
         out.warn(warning)
     return settings
-
-
-def open_registry(settings: Settings) -> "Registry":
-    """Return the templates that these settings name."""
-    from exosms.templates import registry
-
-    return registry.read(templates_path(settings))
-
-
-def find_template(settings: Settings, name: str) -> "Registered":
-    """Return a registered template by its name or id."""
-    return open_registry(settings).get(name)
 
 
 def open_client(out: Out, account: Account, *, timeout: float, must_leave: Callable[[], bool] = never) -> Client:

@@ -19,7 +19,6 @@ from exosms.system.wording import counted
 
 if TYPE_CHECKING:
     from exosms.cli.job_plan import Plan
-    from exosms.config.account_source import AccountOptions
     from exosms.send.request import SendRequest
     from exosms.sms.message import Receipt
 
@@ -114,19 +113,7 @@ def _check(request: JobRequest) -> None:
 def _plan(request: "SendRequest", account: o.AccountFlags, warn: Callable[[str], None]) -> "Plan":
     from exosms.cli.job_plan import plan
 
-    return plan(request, _options(request, account), warn=warn)
-
-
-def _options(request: "SendRequest", account: o.AccountFlags) -> "AccountOptions":
-    from exosms.config.account_source import AccountOptions
-
-    return AccountOptions(
-        *account,
-        sender=request.message_options.sender,
-        dlt_entity_id=request.message_options.dlt_entity_id,
-        rate=request.rate,
-        templates=request.templates,
-    )
+    return plan(request, account.options_of(request), warn=warn)
 
 
 def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> int:
@@ -196,7 +183,7 @@ def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out
     left = [message.to for message in found.messages]
     with interrupts.installed(), signals_released():
         try:
-            receipts = receipts_of(found.messages, about, settings, _options(about, account), out, interrupts)
+            receipts = receipts_of(found.messages, about, settings, account.options_of(about), out, interrupts)
             for receipt in receipts:
                 to = left.pop(0)
                 if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.config.account_source import AccountOptions
 from exosms.config.credentials import TokenCommand
-from exosms.config.settings import Settings, resolve, templates_path
+from exosms.config.settings import Settings, resolve
 from exosms.errors import ConfigError, ExosmsError, GuardError, InputError, RecipientsError
-from exosms.send.message_fields import guards_for
+from exosms.send.message_fields import find_template, guards_for
 from exosms.send.prepare import Warn, prepare, text_of
 from exosms.send.recipients import Recipients, find_recipients
 from exosms.send.request import SendRequest
@@ -54,7 +54,7 @@ def plan(request: SendRequest, options: AccountOptions, *, warn: Warn) -> Plan:
         problems.append(error)
     found = found._replace(recipients=recipients.as_given or request.to, left_out=recipients.refused)
     try:
-        registered = _template(request, settings)
+        registered = find_template(request.template, settings)
         text = text_of(request, request.body, registered, warn=warn)
         check_text(text)
         found = found._replace(text=text, settings=settings)
@@ -96,20 +96,10 @@ def _recipients(request: SendRequest, settings: Settings) -> Recipients:
     """Return who is to be texted; raises InputError where that is nobody, or a file cannot be read."""
     from exosms.cli.body_text import read_recipients
 
-    listed = [line for name in request.to_file for line in read_recipients(name)]
-    found = find_recipients([*request.to, *listed], settings, home=os.environ.get("HOME"))
+    found = find_recipients([*request.to, *read_recipients(*request.to_file)], settings, home=os.environ.get("HOME"))
     if not found.as_given:
         raise InputError("Nobody is to be texted", remedy="Name recipients with --to or --to-file.")
     return found
-
-
-def _template(request: SendRequest, settings: Settings) -> "Registered | None":
-    """Return the template that is asked for; raises InputError or ConfigError where there is none."""
-    if request.template is None:
-        return None
-    from exosms.templates import registry
-
-    return registry.read(templates_path(settings)).get(request.template)
 
 
 def _kept_back(messages: Sequence[Message], request: SendRequest, settings: Settings) -> Mapping[str, GuardError]:

@@ -20,6 +20,7 @@ from exosms.sms.rate import Rate
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from exosms.config.account_source import AccountOptions
     from exosms.job.request import JobRequest
 
 _REGIONS = ("singapore", "mumbai", "sandbox")
@@ -247,6 +248,18 @@ class AccountFlags(NamedTuple):
     region: str | None = None
     base_url: str | None = None
     config: Path | None = None
+
+    def options_of(self, request: "SendRequest | BulkRequest") -> "AccountOptions":
+        """Return what a request and its command line say about account and settings."""
+        from exosms.config.account_source import AccountOptions
+
+        return AccountOptions(
+            *self,
+            sender=request.message_options.sender,
+            dlt_entity_id=request.message_options.dlt_entity_id,
+            rate=request.rate,
+            templates=request.templates,
+        )
 
 
 class TemplateFile(NamedTuple):

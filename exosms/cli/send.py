@@ -79,20 +79,21 @@ def _send(
 ) -> None:
     """Prepare the messages, then show what became of each, or would."""
     from exosms.cli.body_text import read_recipients, read_text
-    from exosms.cli.context import find_settings, find_template, options_for
+    from exosms.cli.context import find_settings
     from exosms.cli.output.messages import MessageResult
+    from exosms.send.message_fields import find_template
     from exosms.send.prepare import prepare, review
     from exosms.send.recipients import find_recipients
 
-    options = options_for(request, account)
+    options = account.options_of(request)
     with interrupts.at_once():
         settings = find_settings(out, options, account_needed=not request.dry_run)
         report.profile = settings.profile
         report.template = request.template
-        listed = [line for name in request.to_file for line in read_recipients(name)]
-        recipients = find_recipients([*request.to, *listed], settings, home=os.environ.get("HOME"))
+        given_to = [*request.to, *read_recipients(*request.to_file)]
+        recipients = find_recipients(given_to, settings, home=os.environ.get("HOME"))
         report.expect(recipients.as_given)
-        registered = find_template(settings, request.template) if request.template else None
+        registered = find_template(request.template, settings)
         if registered is not None:
             report.template = registered.name
         given = request.body if request.body_file is None else read_text(request.body_file)

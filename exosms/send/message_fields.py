@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from exosms.config.config_file import is_name
-from exosms.config.settings import Settings
+from exosms.config.settings import Settings, templates_path
 from exosms.errors import ConfigError
 from exosms.send.request import MessageOptions, PartLimits
 from exosms.sms import dlt
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from exosms.templates.registry import Registered
 
 _NO_ACCOUNT = "no account yet: a real send needs a profile, EXOTEL_* variables or --region sandbox"
+
+
+def find_template(name: str | None, settings: Settings) -> "Registered | None":
+    """Return the registered template of this name or id, if one is asked for.
+
+    Raises InputError where there is none, and ConfigError for a file of templates that cannot be used.
+    """
+    if name is None:
+        return None
+    from exosms.templates import registry
+
+    return registry.read(templates_path(settings)).get(name)
 
 
 def fields_for(
