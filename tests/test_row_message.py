@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exosms.bulk.column_markers import ColumnMarkers
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.row_template import Proof
-from exosms.bulk.row_text import FURTHER, MOST_WARNINGS
+from exosms.bulk.row_text import FURTHER, MOST_WARNINGS, TextOptions
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
 from exosms.sms.foreign_markers import unfilled
@@ -26,17 +26,8 @@ OTP = Registered(name="otp", text="{#numeric#} is your OTP for {#var#}. - Acme",
 
 
 def mapper(*headers: str, **options: Any) -> RowMapper:
-    defaults: dict[str, Any] = {
-        "message_fields": FIELDS,
-        "country": "IN",
-        "to_column": None,
-        "template": None,
-        "variables": {},
-        "body": None,
-        "fit": False,
-        "allow_empty": False,
-    }
-    return RowMapper.of(headers, **{**defaults, **options})
+    texts = TextOptions(**{name: options.pop(name) for name in TextOptions._fields if name in options})
+    return RowMapper.of(headers, texts=texts, **{"message_fields": FIELDS, "country": "IN", **options})
 
 
 def row(**cells: str) -> Row:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.bulk.flaws import MOST_FLAWS, Flaw, Flaws, flaw_of
 from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
+from exosms.bulk.row_text import TextOptions
 from exosms.bulk.table import Row, RowError, Table, dates_in, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
@@ -73,13 +74,15 @@ class BulkSetup(NamedTuple):
             ignored=request.ignored,
             message_fields=self.message_fields,
             country=self.settings.country,
+            texts=TextOptions(
+                self.template,
+                request.variables,
+                request.body,
+                fit=request.fit,
+                allow_empty=request.allow_empty,
+                allow_damaged=request.allow_damaged,
+            ),
             to_column=request.to_column,
-            template=self.template,
-            variables=request.variables,
-            body=request.body,
-            fit=request.fit,
-            allow_empty=request.allow_empty,
-            allow_damaged=request.allow_damaged,
             sender_needed=self.settings.account is not None,
         )
 

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from exosms.bulk.row_text import Columns, Pattern, RowText, lost_characters, row_error
+from exosms.bulk.row_text import Columns, Pattern, RowText, TextOptions, lost_characters, row_error
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
 from exosms.sms import phone
@@ -14,9 +14,6 @@ from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import shown
 from exosms.system.wording import counted
-
-if TYPE_CHECKING:
-    from exosms.templates.registry import Registered
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
 """Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
@@ -68,13 +65,8 @@ class RowMapper:
         *,
         message_fields: MessageFields,
         country: str,
-        to_column: str | None,
-        template: "Registered | None",
-        variables: Mapping[str, str],
-        body: str | None,
-        fit: bool,
-        allow_empty: bool,
-        allow_damaged: bool = False,
+        texts: TextOptions,
+        to_column: str | None = None,
         sender_needed: bool = False,
         asked: Mapping[str, Any] = {},
         ignored: Sequence[str] = (),
@@ -82,23 +74,13 @@ class RowMapper:
     ) -> "RowMapper":
         """Return the mapper for a file with these columns; raises InputError for a column that is missing.
 
-        The text comes from the template (each variable from ``variables``, whose patterns may hold ``{Column}``, else
-        from the column of its name), from the pattern ``body``, or from the column ``body``. ``country`` is where
-        numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing gives a sender.
-        ``asked`` has the fields of which the command line says something, beside which no column may say anything
-        else; columns that are ``ignored`` say nothing. ``first_rows`` returns some rows, by which the recipients'
-        column is told.
+        ``country`` is where numbers without ``+`` belong. With ``sender_needed`` a row is flawed for which nothing
+        gives a sender. ``asked`` has the fields of which the command line says something, beside which no column may
+        say anything else; columns that are ``ignored`` say nothing. ``first_rows`` returns some rows, by which the
+        recipients' column is told.
         """
         columns = Columns(headers, ignored=ignored)
-        wording = wording_for(
-            columns,
-            template=template,
-            variables=variables,
-            body=body,
-            fit=fit,
-            allow_empty=allow_empty,
-            allow_damaged=allow_damaged,
-        )
+        wording = wording_for(columns, texts)
         recipient = _recipient_column(columns, to_column, first_rows, country)
         return cls(
             columns,
@@ -229,32 +211,18 @@ class RowMapper:
         return row_error(row, self._written, column, message, remedy)
 
 
-def wording_for(
-    columns: Columns,
-    *,
-    template: "Registered | None",
-    variables: Mapping[str, str],
-    body: str | None,
-    fit: bool,
-    allow_empty: bool,
-    allow_damaged: bool = False,
-) -> RowText:
-    """Return the wording for a file with these columns; raises InputError for a column that is missing.
-
-    ``variables`` has patterns for variables of the template; the others are columns of the same name.
-    """
-    if template is not None:
-        if body is not None:
+def wording_for(columns: Columns, options: TextOptions) -> RowText:
+    """Return the wording for a file with these columns; raises InputError for a column that is missing."""
+    if options.template is not None:
+        if options.body is not None:
             raise UsageError("Give the text with a template or with --body, not both")
-        from exosms.bulk.row_template import RowTemplate, bound  # and with it all that compares texts
+        from exosms.bulk.row_template import RowTemplate  # and with it all that compares texts
 
-        patterns = bound(template, variables, columns)
-        return RowTemplate(columns, patterns, template, fit=fit, allow_empty=allow_empty, allow_damaged=allow_damaged)
-    if body is not None:
-        patterns = [Pattern.parse(body, columns, name="The text")]
-        return RowText(columns, patterns, allow_empty=allow_empty, allow_damaged=allow_damaged)
+        return RowTemplate(columns, options.template, options)
+    if options.body is not None:
+        return RowText(columns, [Pattern.parse(options.body, columns, name="The text")], options)
     if "body" in columns:
-        return RowText(columns, [Pattern("%s", ("body",))], allow_empty=allow_empty, allow_damaged=allow_damaged)
+        return RowText(columns, [Pattern("%s", ("body",))], options)
     raise InputError(
         "The file has no column 'body', and no text was given for its rows",
         remedy=f"Give --template or --body, or add that column. {columns.listed}",

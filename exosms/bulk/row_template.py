@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from exosms.bulk.row_text import Columns, Pattern, RowText, escaped
+from exosms.bulk.row_text import Columns, Pattern, RowText, TextOptions, escaped
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
 from exosms.sms.foreign_markers import may_hold_one
@@ -60,19 +60,9 @@ def _legal(variable: Variable) -> Callable[[str], bool]:
 class RowTemplate(RowText):
     """Texts rendered from a template, checked to be what was registered."""
 
-    def __init__(
-        self,
-        columns: Columns,
-        patterns: Sequence[Pattern],
-        template: Registered,
-        *,
-        fit: bool,
-        allow_empty: bool,
-        allow_damaged: bool,
-    ) -> None:
-        super().__init__(columns, patterns, allow_empty=allow_empty, allow_damaged=allow_damaged)
+    def __init__(self, columns: Columns, template: Registered, options: TextOptions) -> None:
+        super().__init__(columns, _bound(template, options.variables, columns), options)
         self._template = template
-        self._fit = fit
         self._skeleton = _skeleton(template.template)
         self._proof = Proof(template.template)
         self._variables = template.template.variables
@@ -81,7 +71,7 @@ class RowTemplate(RowText):
         """Return a row's text, and whether it is certain to be what was registered without being compared."""
         values = tuple([pattern.fill(cells) for pattern in self._patterns])
         is_certain = self._proof.holds_for(values)
-        if self._fit and not (is_certain and all(map(str.isprintable, values))):
+        if self._options.fit and not (is_certain and all(map(str.isprintable, values))):
             values = self._fitted(values, is_counted=is_counted)
             is_certain = self._proof.holds_for(values)
         for variable in self._variables if is_counted else ():
@@ -121,7 +111,7 @@ class RowTemplate(RowText):
         return columns.pop() if len(columns) == 1 else None
 
 
-def bound(template: Registered, variables: Mapping[str, str], columns: Columns) -> list[Pattern]:
+def _bound(template: Registered, variables: Mapping[str, str], columns: Columns) -> list[Pattern]:
     """Return a pattern for every marker; raises InputError for a variable that is unknown or bound to nothing."""
     template.values({**dict.fromkeys(template.names, ""), **variables})  # for its sentence about an unknown name
     missing = [name for name in template.names if name not in variables and name not in columns]

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.bulk.column_markers import ColumnMarkers
 from exosms.bulk.table import Row, RowError, fold
@@ -14,6 +14,9 @@ from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
 from exosms.tables.damaged_cells import LOST, Doubt, are_sound, damage_of, doubt_about
+
+if TYPE_CHECKING:
+    from exosms.templates.registry import Registered
 
 MOST_WARNINGS = 50
 """Different sentences that are counted one by one."""
@@ -114,19 +117,29 @@ class DoubtfulCells(NamedTuple):
     """The first one."""
 
 
+class TextOptions(NamedTuple):
+    """What a command says of the texts of a file's rows."""
+
+    template: "Registered | None" = None
+    variables: Mapping[str, str] = {}
+    """Patterns for variables of the template; the others are columns of the same name."""
+    body: str | None = None
+    """A pattern; without it and without a template, texts stand in the column ``body``."""
+    fit: bool = False
+    allow_empty: bool = False
+    allow_damaged: bool = False
+
+
 class RowText:
     """Where the text of each row comes from: a pattern, the column ``body`` or, as a ``Rendering``, a template."""
 
-    def __init__(
-        self, columns: Columns, patterns: Sequence[Pattern], *, allow_empty: bool, allow_damaged: bool = False
-    ) -> None:
+    def __init__(self, columns: Columns, patterns: Sequence[Pattern], options: TextOptions) -> None:
         self.columns = tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
         """Folded, each once."""
         self.warnings = Warnings()
         self._written = columns.written
         self._patterns = patterns
-        self._allow_empty = allow_empty
-        self._allow_damaged = allow_damaged
+        self._options = options
         self.doubts: dict[tuple[str, Doubt], DoubtfulCells] = {}
         """What may be wrong with cells of the text, by folded column."""
         self._is_doubtful = False
@@ -151,8 +164,8 @@ class RowText:
             return []
         return [
             *lost_characters(row, self.columns, self._written),
-            *([] if self._allow_empty else self._empty(row)),
-            *([] if self._allow_damaged else self._damaged(row)),
+            *([] if self._options.allow_empty else self._empty(row)),
+            *([] if self._options.allow_damaged else self._damaged(row)),
         ]
 
     def note_doubts(self, row: Row) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from exosms.bulk.row_message import wording_for
-from exosms.bulk.row_text import Columns, RowText
+from exosms.bulk.row_text import Columns, RowText, TextOptions
 from exosms.bulk.table import Row, RowError, Table, dates_in, fold, open_table
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
@@ -201,6 +201,6 @@ def _wording(out: Out, table: Table, known: Registered | Registry, variables: Ma
         else:
             template = None
     try:
-        return wording_for(columns, template=template, variables=variables, body=None, fit=False, allow_empty=False)
+        return wording_for(columns, TextOptions(template, variables))
     except InputError as error:
         raise InputError(f"{table.name}: {error.message}", remedy=error.remedy) from error
