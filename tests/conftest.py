@@ -13,12 +13,22 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty import FaultyExotel
+
+ACCOUNT = {
+    "EXOTEL_ACCOUNT_SID": "acme1",
+    "EXOTEL_API_KEY": "key",
+    "EXOTEL_API_TOKEN": "token",
+    "EXOTEL_FROM": "ACMEIN",
+    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
+}
+"""An account whose address a test gives."""
 
 OUR_VARIABLES = ("EXOSMS_", "EXOTEL_", "XDG_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "SSL_CERT_")
 
@@ -160,6 +170,13 @@ def exosms(tmp_path: Path) -> Shell:
     home = tmp_path / "home"
     home.mkdir()
     return Shell(home)
+
+
+@pytest.fixture
+def exotel() -> Iterator[FaultyExotel]:
+    """An Exotel that takes everything, and counts."""
+    with FaultyExotel(faults=0, seed=1, latency=0) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

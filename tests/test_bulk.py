@@ -20,7 +20,7 @@ from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Result, Shell
+from conftest import ACCOUNT, Result, Shell
 from faulty import REFUSALS, FaultyExotel
 from misbehaving import Misbehaving, answers
 
@@ -37,24 +37,11 @@ from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Message
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
-ACCOUNT = {
-    "EXOTEL_ACCOUNT_SID": "acme1",
-    "EXOTEL_API_KEY": "key",
-    "EXOTEL_API_TOKEN": "token",
-    "EXOTEL_FROM": "ACMEIN",
-    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
-}
 SID = re.compile(r"[0-9a-f]{32}")
 NONE_SENT = {"rows": 0, "accepted": 0, "rejected": 0, "not_sent": 0, "unknown": 0, "skipped": 0, "remaining": 0}
 THIRTY = "to,body\n" + "".join(f"98765{n:05d},Hello\n" for n in range(30))
 THIRTEEN = "".join(THIRTY.splitlines(keepends=True)[:14])  # by requests of ten: one row, two, ten
 TWO = "to,body\n+919876543210,Hello\n+919876543211,Namaste\n"
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def bulk(exosms: Shell, text: str | bytes, *argv: str, name: str = "people.csv", **options: Any) -> Result:

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -59,12 +59,6 @@ KNOWN = {
     "status_callback": Known("StatusCallback", REQUEST, ("https://acme.example/1?a=b&c", "https://acme.example/2")),
     "custom_field": Known("CustomField", ALONE, ("order 7", "&To=+919999999999")),
 }
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def received(form: bytes) -> Sequence[Mapping[str, str]]:

@@ -1,29 +1,15 @@
 """What spreadsheets, exports and scripts leave in the cells of a text, and markers that nothing fills in."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import xlwt
-from conftest import Result, Shell
+from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from workbooks import ods, ods_row, ods_text, saved, sheet_of, written, xlsx
 
-ACCOUNT = {
-    "EXOTEL_ACCOUNT_SID": "acme1",
-    "EXOTEL_API_KEY": "key",
-    "EXOTEL_API_TOKEN": "token",
-    "EXOTEL_FROM": "ACMEIN",
-    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
-}
 ONE = "+919876543210"
 DEAR = ("--body", "Dear {name}")
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def bulk(exosms: Shell, exotel: FaultyExotel, text: str | bytes, *argv: str, **options: Any) -> Result:

@@ -1,28 +1,14 @@
 """Lists as people keep and export them: what becomes of each through ``exosms bulk``."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-from conftest import Result, Shell
+from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 
-ACCOUNT = {
-    "EXOTEL_ACCOUNT_SID": "acme1",
-    "EXOTEL_API_KEY": "key",
-    "EXOTEL_API_TOKEN": "token",
-    "EXOTEL_FROM": "ACMEIN",
-    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
-}
 ONE = "+919876543210"
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def bulk(exosms: Shell, exotel: FaultyExotel, text: str, *argv: str, **options: Any) -> Result:

@@ -4,7 +4,6 @@ import configparser
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ ACCOUNT = {
     "EXOTEL_API_TOKEN": "token",
     "EXOTEL_FROM": "ACMEIN",
 }
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def run(

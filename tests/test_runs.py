@@ -6,7 +6,6 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -46,12 +45,6 @@ def mixed(exosms: Shell) -> Shell:
     """A finished run with a row of each kind that the sandbox can be asked for quickly."""
     assert bulk(exosms, MIXED).exit_code == 10
     return exosms
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def states(exosms: Shell, name: str = "june") -> list[str]:

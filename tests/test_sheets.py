@@ -6,33 +6,19 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result, Shell
+from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
 from workbooks import ods, ods_row, ods_text, old, saved, sheet_of, written, xlsx
 
-ACCOUNT = {
-    "EXOTEL_ACCOUNT_SID": "acme1",
-    "EXOTEL_API_KEY": "key",
-    "EXOTEL_API_TOKEN": "token",
-    "EXOTEL_FROM": "ACMEIN",
-    "EXOTEL_DLT_ENTITY_ID": "1101000000000000001",
-}
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
 ROW = [9876543210, "Asha", 17]
 SENT = [("+919876543210", "Dear Asha, order 17. - Acme")]
-
-
-@pytest.fixture
-def exotel() -> Iterator[FaultyExotel]:
-    with FaultyExotel(faults=0, seed=1, latency=0) as server:
-        yield server
 
 
 def bulk(
