@@ -530,6 +530,13 @@ LEDGER = (
         ("test_bulk.py::test_unknown_ones_are_never_sent_by_skip",),
     ),
     Mutant(
+        "a text from another sender was not sent before",
+        "ledger/staging.py",
+        "AND r.sender <> d.sender",
+        "AND r.sender < ''",
+        ("test_preview.py::test_the_same_text_from_another_sender_was_sent_before",),
+    ),
+    Mutant(
         "people of other accounts got another text",
         "ledger/staging.py",
         "u.account = ? AND",

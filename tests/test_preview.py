@@ -233,3 +233,44 @@ def test_another_account_is_no_earlier_run(exosms: Shell) -> None:
     file = written(exosms, "to,body\n9876543210,b\n")
     result = exosms("bulk", file, "--from", "ACMEIN", "-n", "--json", env={**account, "EXOTEL_API_TOKEN": "t"})
     assert (result.json["plan"]["account"], result.json["plan"]["texted_otherwise"]) == ("api.in.exotel.com/acme1", 0)
+
+
+# --- the same text from another sender ---
+
+OTHER_SENDERS = [
+    # the options of the first time, those of the second one, how many of its rows had another sender
+    (("--ignore-column", "From"), (), 2),
+    ((), ("--ignore-column", "From"), 2),
+    (("--ignore-column", "From"), ("--from", "NEWSND", "--ignore-column", "From"), 3),
+    (("--ignore-column", "From"), ("--ignore-column", "From"), 0),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "others"), OTHER_SENDERS)
+def test_the_same_text_from_another_sender_was_sent_before(
+    exosms: Shell, before: tuple[str, ...], now: tuple[str, ...], others: int
+) -> None:
+    box = ("--region", "sandbox")
+    exosms.env["EXOTEL_FROM"] = "ACMEIN"
+    file = written(exosms, "to,body,From\n9876543210,a,DELHII\n9876543211,a,KOCHII\n9876543212,a,\n")
+    assert exosms("bulk", file, *box, "--yes", "--run", "one", *before).exit_code == 0
+    refused = exosms("bulk", file, *box, "--yes", *now)
+    said = f" ({others} with the same text from another sender)" if others else ""
+    assert refused.exit_code == 5
+    assert f"exosms: error: Sent before, for example in the run one: 3 messages{said}\n" in refused.stderr
+    assert "another text" not in refused.stderr
+    foreseen = exosms("bulk", file, *box, "-n", "-o", "jsonl", "--sent-before", "skip", *now).stdout
+    assert foreseen.count("sent before from another sender, by the run one") == others
+    assert foreseen.count("sent before, by the run one") == 3 - others
+    skipped = exosms("bulk", file, *box, "--yes", "--json", "--sent-before", "skip", *now)
+    assert skipped.json["counts"]["skipped"] == 3
+    again = exosms("bulk", file, *box, "--yes", "--json", "--sent-before", "send", *now)
+    assert (again.exit_code, again.json["counts"]["accepted"]) == (0, 3)
+
+
+def test_another_text_from_another_sender_is_another_text(exosms: Shell) -> None:
+    first = written(exosms, "to,body\n9876543210,a\n9876543211,a\n")
+    assert exosms("bulk", first, *SANDBOX, "--yes").exit_code == 0
+    second = written(exosms, "to,body\n9876543210,b\n9876543211,a\n")
+    plan = exosms("bulk", second, *SANDBOX, "-n", "--json", "--from", "NEWSND", "--sent-before", "skip").json["plan"]
+    assert (plan["messages"], plan["sent_before"], plan["texted_otherwise"]) == (1, 1, 1)

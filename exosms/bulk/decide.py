@@ -96,6 +96,7 @@ def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float,
     before = staging.sent_before(since, now)
     if before.rows and policy is SentBefore.REFUSE:
         perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
+        perhaps += f" ({before.from_another} with the same text from another sender)" * bool(before.from_another)
         raise GuardError(
             f"Sent before, for example in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
             remedy="Nothing was sent. Send all with --sent-before send, or only the others with --sent-before skip.",

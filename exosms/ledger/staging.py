@@ -48,6 +48,19 @@ _OF_MESSAGE = "recipient, sender, encoding, segments, text, fields"
 """What ``reader_of_messages`` reads."""
 _ENCODINGS = {encoding.value: encoding for encoding in Encoding}
 _SENT = "r.recipient = s.recipient AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence"
+_SENT_BY_ANYBODY = f"""
+    (SELECT number, recipient, fingerprint, occurrence, state, 0 AS is_other FROM temp.staged UNION ALL
+    SELECT o.number, o.recipient, o.fingerprint, w.occurrence, w.state, 1 FROM temp.other_senders o
+    JOIN temp.staged w ON w.number = o.number) s JOIN main.rows r ON {_SENT}
+"""
+"""A fingerprint is of the sender too, so that a text counts as sent whoever seemed to send it."""
+_OTHER_SENDERS = """
+    INSERT INTO temp.other_senders SELECT s.number, s.recipient, fingerprint_of(s.recipient, e.sender, s.text) FROM
+      (SELECT DISTINCT r.recipient, r.sender FROM (SELECT DISTINCT recipient, sender FROM temp.staged) d
+      JOIN main.rows r ON r.recipient = d.recipient AND r.sender <> d.sender WHERE r.fingerprint IS NOT NULL) e
+    JOIN temp.staged s ON s.recipient = e.recipient AND s.sender <> e.sender AND s.text IS NOT NULL
+"""
+"""What the fingerprints of the rows would be from other senders who wrote to the same people."""
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight')"
 _LATELY = IS_SINCE.format(time="r.updated_at", number="r.run")
 _PAGE = 1000
@@ -118,6 +131,8 @@ class EarlierMessages(NamedTuple):
     unknown: int
     run: str
     """One of these runs, by name."""
+    from_another: int = 0
+    """How many of them had the same text from another sender."""
 
     @property
     def rows(self) -> int:
@@ -137,9 +152,14 @@ class Staging:
         """The digest of the file's cells, once it was read."""
         key = key_of(self._connection)
         with translated():
-            self._connection.execute("DROP TABLE IF EXISTS temp.staged")
+            for table in ("staged", "other_senders"):
+                self._connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
             self._connection.execute(_TABLE)
+            self._connection.execute(
+                "CREATE TEMP TABLE other_senders (number INTEGER, recipient TEXT, fingerprint INTEGER) STRICT"
+            )
         self._fingerprints = Fingerprints.of(account, key)
+        self._connection.create_function("fingerprint_of", 3, self._fingerprints.number, deterministic=True)
         common = json.dumps(self._common)  # what the rows have in common, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
@@ -156,6 +176,8 @@ class Staging:
                 "CREATE INDEX temp.staged_by_recipient ON staged (recipient, fingerprint, number)"
             )
             self._number_occurrences()
+            self._connection.execute(_OTHER_SENDERS)
+            self._connection.execute("CREATE INDEX temp.by_other ON other_senders (recipient, fingerprint)")
 
     @property
     def digest(self) -> bytes:
@@ -252,7 +274,7 @@ class Staging:
         with self._database.transaction() as connection:
             runs = connection.execute(
                 "UPDATE main.rows SET updated_at = ? WHERE (run, number) IN"
-                f" (SELECT r.run, r.number FROM temp.staged s JOIN main.rows r ON {_SENT} WHERE {_MAYBE_SENT}"
+                f" (SELECT r.run, r.number FROM {_SENT_BY_ANYBODY} WHERE {_MAYBE_SENT}"
                 " AND (r.updated_at > ? OR r.updated_at < ? AND r.run < ?)) RETURNING run",
                 (now, now + SET_BACK, *wrong),
             ).fetchall()
@@ -263,21 +285,23 @@ class Staging:
     def sent_before(self, since: float, now: float) -> EarlierMessages:
         """Count the rows that earlier runs sent, or may have sent, since that moment."""
         row = self._one(
-            "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), '') FROM"
-            " (SELECT max(r.state = 'accepted') AS accepted, max(u.name) AS name FROM temp.staged s"
-            f" JOIN main.rows r ON {_SENT} JOIN main.runs u ON u.id = r.run"
+            "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), ''),"
+            " coalesce(sum(is_other), 0) FROM"
+            " (SELECT max(r.state = 'accepted') AS accepted, max(u.name) AS name, min(s.is_other) AS is_other"
+            f" FROM {_SENT_BY_ANYBODY} JOIN main.runs u ON u.id = r.run"
             f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} AND {_LATELY} GROUP BY s.number)",
             *window(self._connection, "runs", since=since, now=now),
         )
-        return EarlierMessages(accepted=row[0], unknown=row[1], run=row[2])
+        return EarlierMessages(accepted=row[0], unknown=row[1], run=row[2], from_another=row[3])
 
     def skip_sent_before(self, since: float, now: float) -> None:
         """Leave out the rows that earlier runs sent, or may have sent, since that moment."""
         self._execute(
-            "UPDATE temp.staged SET state = 'skipped', error = coalesce('sent before, by the run ' || e.sent,"
-            " 'perhaps sent before, by the run ' || e.perhaps) FROM (SELECT s.number,"
-            " max(iif(r.state = 'accepted', u.name, NULL)) AS sent, max(u.name) AS perhaps FROM temp.staged s"
-            f" JOIN main.rows r ON {_SENT} JOIN main.runs u ON u.id = r.run WHERE s.state = 'waiting'"
+            "UPDATE temp.staged SET state = 'skipped', error = iif(e.sent IS NULL, 'perhaps ', '') || 'sent before'"
+            " || iif(e.is_other, ' from another sender', '') || ', by the run ' || coalesce(e.sent, e.perhaps)"
+            " FROM (SELECT s.number, min(s.is_other) AS is_other,"
+            " max(iif(r.state = 'accepted', u.name, NULL)) AS sent, max(u.name) AS perhaps"
+            f" FROM {_SENT_BY_ANYBODY} JOIN main.runs u ON u.id = r.run WHERE s.state = 'waiting'"
             f" AND {_MAYBE_SENT} AND {_IS_OVER} AND {_LATELY} GROUP BY s.number) e WHERE staged.number = e.number",
             *window(self._connection, "runs", since=since, now=now),
         )
@@ -313,7 +337,8 @@ class Staging:
             "SELECT count(DISTINCT s.recipient) FROM temp.staged s WHERE s.state = 'waiting' AND EXISTS"
             " (SELECT 1 FROM main.rows r JOIN main.runs u ON u.id = r.run WHERE r.recipient = s.recipient"
             f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND NOT EXISTS (SELECT 1 FROM temp.staged t"
-            " WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint))",
+            " WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint) AND NOT EXISTS (SELECT 1 FROM"
+            " temp.other_senders t WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint))",
             account,
             *window(self._connection, "runs", since=since, now=now),
         )
