@@ -199,6 +199,15 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
         (("runs", "show", "june"), 4),
         (("profile", "path"), 4),
         (SEND, 0),
+        ((*SEND, "-n"), 4),
+        ((*SEND, "-n", "--json"), 4),
+        ((*SEND, "-n", "--to", "12"), 3),
+        (("bulk", *SANDBOX, "people.csv", "--sent-before", "send", "-n"), 4),
+        (("bulk", *SANDBOX, "people.csv", "--sent-before", "send", "-n", "--json"), 4),
+        (("bulk", *SANDBOX, "people.csv", "--sent-before", "send", "-n", "-o", "jsonl"), 4),
+        (("bulk", *SANDBOX, "people.csv", "--sent-before", "send", "-n", "--sample-to", "9876543210"), 4),
+        (("runs", "retry", "refused", "-n"), 4),
+        (("runs", "retry", "refused", "-n", "--json"), 4),
     ],
     ids=str,
 )
@@ -206,6 +215,11 @@ def test_a_full_disk_behind_standard_output_is_told(exosms: Shell, argv: tuple[s
     file = exosms.home / "people.csv"
     file.write_text("to,body\n9876543210,x\n")
     exosms("bulk", *SANDBOX, str(file), "--run", "june", "--yes")
+    refused = exosms.home / "refused.csv"
+    refused.write_text("to,body\n+919000000500,x\n")
+    exosms("bulk", *SANDBOX, str(refused), "--run", "refused", "--yes")
+    exosms("runs", "resolve", "refused", "--as", "not_sent")
+    argv = tuple(str(file) if word == "people.csv" else word for word in argv)
     with Path("/dev/full").open("wb") as full:
         process = exosms.start(*argv, stdout=full)
         _, err = process.communicate(timeout=30)

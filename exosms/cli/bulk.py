@@ -63,7 +63,7 @@ _OPTIONS = {
 
 
 def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlags, out: o.FullPrinter) -> int:
-    """Send the rows of a CSV file or a sheet, each row once, whatever happens.
+    """Send the rows of a CSV or a sheet, each row once, whatever happens.
 
     The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
     shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … say so for their rows.
@@ -82,4 +82,5 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     from exosms.cli.bulk_request import bulk
 
     out.goes_on = True
-    return bulk(request, account, out)
+    exit_code = bulk(request, account, out)
+    return out.unless_lost(exit_code) if request.dry_run else exit_code

@@ -24,7 +24,7 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 _HELP = {
     "send": "Send one text to one or several recipients.",
     "job": "Run a command and text people about how it ended.",
-    "bulk": "Send the rows of a CSV file, each row once.",
+    "bulk": "Send the rows of a CSV or a sheet, each row once.",
     "check-template": "Check offline whether a text matches its registered template.",
     "template": "Keep the texts registered on the DLT portal.",
     "runs": "Show, resume and retry bulk runs; decide about unknown messages.",

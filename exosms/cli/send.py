@@ -55,7 +55,8 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
             report.fail(error)
         except Interrupted as interrupted:
             report.interrupt(interrupted)
-        return report.conclude()
+        exit_code = report.conclude()
+        return out.unless_lost(exit_code) if request.dry_run else exit_code
 
 
 def _is_given(request: SendRequest, out: Out) -> bool:

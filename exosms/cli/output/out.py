@@ -187,6 +187,10 @@ class Out:
         if self.is_json and not self.is_within_document:
             self.result(exit_code=int(error.exit_code), **more, error=error_document(error))
 
+    def unless_lost(self, exit_code: int) -> int:
+        """Return the exit code of a dry run: what it shows is all that was wanted, so it may not be lost."""
+        return exit_code or (ConfigError.exit_code if self.has_lost else exit_code)
+
     @property
     def width(self) -> int:
         """The columns that a table may take."""
