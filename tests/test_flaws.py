@@ -46,7 +46,7 @@ def test_rows_of_one_kind_count_once_each(exosms: Shell) -> None:
     """A row that has a problem in two columns has two, and is one bad row."""
     file = written(exosms, "to,body,custom_field,priority\n12,,x,urgent\n13,x,x,urgent\n")
     result = exosms("bulk", file, *SANDBOX, "--yes", "--json")
-    lines = [line.removeprefix("exosms: error: ") for line in result.stderr.splitlines() if "column" in line]
+    lines = [line.removeprefix("exosms: error: ") for line in result.stderr.splitlines() if ", column" in line]
     assert [line.split(":")[0] for line in lines] == [
         "2 rows, lines 2, 3, column priority",
         "2 rows, lines 2, 3, column to",

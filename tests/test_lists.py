@@ -228,14 +228,22 @@ def senders(exosms: Shell) -> set[str]:
 def test_a_column_that_sets_a_field_is_told_with_its_rows(exosms: Shell, exotel: FaultyExotel) -> None:
     text = "to,name,From,DLT Template ID\n9876543210,Asha,ACMEXX,1107000000000000009\n9876543211,Ravi,,\n"
     plan = bulk(exosms, exotel, text, *DEAR, "-n")
-    assert "column From\tsets from in 1 row\ncolumn DLT Template ID\tsets dlt_template_id in 1 row\n" in plan.stdout
+    assert (
+        "column From\tsets from in 1 row: 'ACMEXX'\ncolumn DLT Template ID\tsets dlt_template_id in 1 row\n"
+        in plan.stdout
+    )
     assert bulk(exosms, exotel, text, *DEAR, "-n", "--json").json["plan"]["columns"] == {
         "from": {"column": "From", "rows": 1},
         "dlt_template_id": {"column": "DLT Template ID", "rows": 1},
     }
     result = bulk(exosms, exotel, text, *DEAR)
     assert result.exit_code == 0
-    said = "the column 'From' sets 'from' in 1 row; --ignore-column passes over it\n"
+    instead = "'ACMEXX', instead of ACMEIN; --ignore-column From passes over it\n"
+    said = f"exosms: warning: the column 'From' sets the sender in 1 row: {instead}"
+    assert (
+        "the column 'DLT Template ID' sets 'dlt_template_id' in 1 row; --ignore-column passes over it\n"
+        in plan.stderr
+    )
     assert said in result.stderr
     assert said in plan.stderr
     assert "ACMEXX" in senders(exosms)
@@ -313,7 +321,33 @@ def test_a_field_that_no_cell_can_set_is_told_how_to_pass_over_it(exosms: Shell,
     assert (result.exit_code, texts(exotel)) == (3, [])
     [problem] = result.json["problems"]
     assert (problem["column"], problem["value"]) == ("Type", "gold")
-    assert "--ignore-column passes over a column" in problem["remedy"]
+    assert problem["remedy"].startswith("--ignore-column Type passes over a column that is about something else.")
+    remedy = result.json["error"]["remedy"]
+    assert remedy.index("--ignore-column Type") < remedy.index("--skip-invalid")
+    assert bulk(exosms, exotel, TYPES, *DEAR, "--ignore-column", "Type").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("cities", "sender", "said"),
+    [
+        ("Delhi Kochi Pune Agra Salem Delhi", "ACMEIN", "'Delhi', 'Kochi', 'Pune' and 2 more, instead of ACMEIN"),
+        ("Delhi Kochi", "ACMEIN", "'Delhi', 'Kochi', instead of ACMEIN"),
+        ("ACMEIN ACMEIN", "ACMEIN", ""),
+        ("Delhi Kochi", "", ""),
+    ],
+)
+def test_a_column_that_sets_another_sender_is_a_warning(exosms: Shell, cities: str, sender: str, said: str) -> None:
+    rows = cities.split()
+    file = exosms.home / "people.csv"
+    file.write_text("to,name,From\n" + "".join(f"987654321{n},Asha,{city}\n" for n, city in enumerate(rows)))
+    argv = ("bulk", str(file), "--region", "sandbox", *DEAR, "-n")
+    plan = exosms(*argv, env={"EXOTEL_FROM": sender} if sender else {})
+    warning = f"the column 'From' sets the sender in {len(rows)} rows: {said}; --ignore-column From passes over it\n"
+    assert plan.exit_code == 0
+    assert (f"exosms: warning: {warning}" in plan.stderr) == bool(said)
+    assert "sets the sender" in plan.stderr or not said
+    named = said.partition(", instead")[0]
+    assert f"column From\tsets from in {len(rows)} rows: {named}" in plan.stdout
 
 
 @pytest.mark.parametrize(("name", "near"), [("Form", "; did you mean 'From'?"), ("", ""), ("x", "")])

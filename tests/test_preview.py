@@ -171,7 +171,7 @@ def test_the_plan_fits_one_screen(exosms: Shell, columns: int, *, is_asked: bool
     assert "from a column, 4 different" in shown
     assert re.search(r"first:? \+919876543210: Short", shown)
     assert re.search(r"longest:? \+919876500000: Dear Asha; your order", shown)
-    assert re.search(r"… \(14\d\d characters\)", shown)
+    assert re.search(r"… \(14\d\d character ?s\)", shown)
     assert "301 of 303 rows (2 rejected)" in shown
 
 

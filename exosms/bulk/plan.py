@@ -29,6 +29,8 @@ class Plan(NamedTuple):
     """The most frequent characters that make texts Unicode, with the number of texts."""
     own_fields: Sequence[tuple[str, str, int]]
     """The columns that set a field of the message, with the field and the number of rows."""
+    named_senders: str
+    """The first of those that a column sets, and how many more."""
     account: str
     """Empty where a dry run has none."""
     samples: Samples | None
@@ -57,6 +59,7 @@ def plan_for(
         cost=None if price is None else price * totals.parts,
         forcing=inspection.most_forcing(FEW_FORCING + 1),
         own_fields=inspection.mapper.own_fields,
+        named_senders=inspection.mapper.named_senders,
         account=setup.account,
         samples=staging.samples(),
         texted_otherwise=staging.texted_otherwise(now - setup.request.within, now, account=setup.account),

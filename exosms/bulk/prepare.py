@@ -234,8 +234,10 @@ def _bad_rows(inspection: Inspection, staging: Staging, *, rows: int, policy: Du
     """Return everything that is wrong with the file, rows that repeat earlier ones included."""
     flaws = inspection.flaws
     message = f"{counted(flaws.rows, 'bad row')} in a file of {counted(rows, 'row')}"
+    ignoring = " ".join(inspection.mapper.misread)
+    otherwise = f"If it is about something else, pass over it with {ignoring}. Otherwise fix" if ignoring else "Fix"
     fix = "the quotes first." if inspection.broken else "or leave these rows out with --skip-invalid."
-    remedy = f"Nothing was sent. Fix what is wrong, {fix}"
+    remedy = f"Nothing was sent. {otherwise} what is wrong, {fix}"
     again_with = ["--skip-invalid"]
     repeated = repeated_rows(staging, policy)
     if repeated:
@@ -245,7 +247,7 @@ def _bad_rows(inspection: Inspection, staging: Staging, *, rows: int, policy: Du
     return BadRowsError(
         message,
         remedy=remedy,
-        again_with=[] if inspection.broken else again_with,
+        again_with=[] if inspection.broken or ignoring else again_with,
         row_errors=[*flaws.first, *repeated],
         flaws=[*flaws.told(), *repeated_flaw(repeated, staging)],
     )

@@ -22,6 +22,9 @@ _RECIPIENTS = re.compile(rf"(?:{'|'.join(RECIPIENT_COLUMNS)})(?:no|num|number)?"
 _FEW = 1000
 """Rows in which numbers are looked for."""
 
+_FEW_SENDERS = 3
+"""Senders of a column that are named."""
+
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
 
@@ -53,6 +56,10 @@ class RowMapper:
             if field.column in columns and (column := fold(field.column)) != recipient
         ]
         self._own_counts: Counter[str] = Counter()
+        self.senders: dict[str, None] = {}
+        """Those that a column sets, of the rows so far."""
+        self.misread: dict[str, None] = {}
+        """The options that pass over columns with cells which set no field."""
         self._beside = tuple(column for column, _, _ in self._own)
         self._double_uses = [
             self._double_use(column) for column in (recipient, *self._beside) if column in wording.columns
@@ -111,6 +118,19 @@ class RowMapper:
             for column, _, field in self._own
             if column in self._own_counts
         ]
+
+    @property
+    def named_senders(self) -> str:
+        """The first senders that a column sets, and how many more there are; nothing if there are none."""
+        first = ", ".join(repr(shown(sender)) for sender in [*self.senders][:_FEW_SENDERS])
+        more = len(self.senders) - _FEW_SENDERS
+        return f"{first} and {'at least ' * (len(self.senders) == _FEW)}{more} more" if more > 0 else first
+
+    @property
+    def usual_sender(self) -> str:
+        """The sender of template or profile, where a column sets another one; else nothing."""
+        usual = self._message_fields.sender
+        return usual if self.senders.keys() - {usual} else ""
 
     @property
     def doubts(self) -> Iterator[str]:
@@ -187,10 +207,14 @@ class RowMapper:
                 own[name], warnings = field.read(cell)
             except InputError as error:
                 self._check_agreement(row, column, name)
-                remedy = f"{error.remedy} --ignore-column passes over a column that is about something else."
+                ignoring = f"--ignore-column {quote(self._written[column])}"
+                remedy = f"{ignoring} passes over a column that is about something else. {error.remedy}".strip()
+                self.misread.setdefault(ignoring, None)
                 row_errors.append(self._row_error(row, column, error.message, remedy))
                 continue
             self._check_agreement(row, column, name, own[name])
+            if name == "sender" and len(self.senders) < _FEW:
+                self.senders[own[name]] = None
             for warning in warnings:
                 self._wording.warnings.add(warning)
         return self._message_fields._replace(**own) if own else self._message_fields

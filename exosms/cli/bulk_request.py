@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from shlex import quote
 from typing import Any
 
 from exosms.bulk import results_csv
@@ -148,7 +149,13 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     if unused := inspection.mapper.unused:
         out.tell(f"columns that are not used: {', '.join(unused)}")
     for column, name, rows in inspection.mapper.own_fields:
-        out.tell(f"the column {column!r} sets {name!r} in {counted(rows, 'row')}; --ignore-column passes over it")
+        rows_set = f"in {counted(rows, 'row')}"
+        if name == "from" and inspection.mapper.usual_sender:
+            instead = f"{inspection.mapper.named_senders}, instead of {inspection.mapper.usual_sender}"
+            passing = f"--ignore-column {quote(column)} passes over it"
+            out.warn(f"the column {column!r} sets the sender {rows_set}: {instead}; {passing}")
+        else:
+            out.tell(f"the column {column!r} sets {name!r} {rows_set}; --ignore-column passes over it")
     tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, what="warning")
     return inspection
 

@@ -111,7 +111,8 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
     if totals.unicode:
         rows.append(("unicode messages", f"{totals.unicode}{_because_of(plan)}"))
     for column, field, count in plan.own_fields:
-        rows.append((f"column {column}", f"sets {field} in {counted(count, 'row')}"))
+        named = f": {plan.named_senders}" if field == "from" and plan.named_senders else ""
+        rows.append((f"column {column}", f"sets {field} in {counted(count, 'row')}{named}"))
     rows += [(name, str(count)) for name, count in _apart(plan) if count]
     if plan.cost is not None:
         rows.append(("cost", f"{plan.cost:.2f}"))
@@ -160,7 +161,7 @@ def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]
     columns = "; ".join(f"{name} sets {field} in {counted(count, 'row')}" for name, field, count in plan.own_fields)
     rows = [
         ("account", plan.account),
-        ("sender", _sender(samples) if samples else ""),
+        ("sender", _sender(samples, plan.named_senders) if samples else ""),
         ("columns", columns),
         ("messages", f"{totals.messages} of {counted(totals.rows, 'row')}{f' ({apart})' if apart else ''}"),
         ("parts", f"{totals.parts}{unicode}"),
@@ -174,9 +175,9 @@ def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]
     return [(name, value) for name, value in rows if value]
 
 
-def _sender(samples: Samples) -> str:
+def _sender(samples: Samples, named: str) -> str:
     if samples.senders > 1:
-        return f"from a column, {samples.senders} different"
+        return f"from a column, {samples.senders} different: {named}"
     return samples.first.message.fields.sender
 
 
