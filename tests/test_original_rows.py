@@ -92,6 +92,15 @@ def test_another_file_than_the_runs_is_refused(exosms: Shell, content: str) -> N
     assert not target.exists()
 
 
+def test_the_file_as_it_is_now_is_said_to_have_changed(exosms: Shell) -> None:
+    sent(exosms, written(exosms, CONTENT))
+    file = written(exosms, CONTENT.replace("Asha", "Usha"))
+    refused = exosms("runs", "export", "june", "--with", file)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert f"exosms: error: {file} has changed since it was sent\n" in refused.stderr
+    assert f"exosms bulk {file} … --sent-before skip\n" in refused.stderr
+
+
 def test_a_file_that_is_missing_is_refused(exosms: Shell) -> None:
     sent(exosms, written(exosms, CONTENT))
     refused = exosms("runs", "export", "june", "--with", "gone.csv")

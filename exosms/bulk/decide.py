@@ -80,7 +80,7 @@ def _refuse_what_is_on_its_way(setup: BulkSetup, staging: Staging, journal: Jour
         other = journal.unfinished_of(request.file_name, account=setup.account)
         if other is not None and request.path is not None:
             raise GuardError(
-                f"The file has changed since its unfinished run {other.name}: {_changes(other, staging)}",
+                f"The file or its text has changed since its unfinished run {other.name}: {_changes(other, staging)}",
                 remedy=f"Nothing was sent. Continue with the old content: `exosms runs resume {other.name}`, or"
                 " send the rows that were not sent yet with --sent-before skip.",
                 again_with=["--sent-before", "skip"],

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from shlex import quote
 from typing import TextIO
 
 from exosms.bulk.results_csv import error_cell, outcome_of, sid_cell
@@ -30,6 +31,11 @@ def check_original(run: Run, journal: Journal, path: Path) -> None:
             pass
         found = seal(journal.ledger.database, run.account, table.digest)
     if found != run.terms.content:
+        if path.exists() and path.resolve() == Path(run.file).resolve():
+            raise InputError(
+                f"{path} has changed since it was sent",
+                remedy=f"Send what is new in it with: exosms bulk {quote(str(path))} … --sent-before skip",
+            )
         raise InputError(
             f"{path} is not the file of the run {run.name}: its cells are others",
             remedy=f"Name the file as it was sent: {run.file}",
