@@ -101,6 +101,19 @@ def test_the_file_as_it_is_now_is_said_to_have_changed(exosms: Shell) -> None:
     assert f"exosms bulk {file} … --sent-before skip\n" in refused.stderr
 
 
+@pytest.mark.parametrize("suffix", ["xlsx", "ods", "XLS"])
+def test_a_csv_gets_no_name_of_a_sheet(exosms: Shell, suffix: str) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / f"rejected.{suffix}"
+    refused = exosms("runs", "export", "june", str(target), "--with", file)
+    assert (refused.exit_code, refused.stdout, target.exists()) == (3, "", False)
+    csv_file = target.with_suffix(".csv")
+    assert f"Name {csv_file} instead" in refused.stderr
+    done = exosms("runs", "export", "june", str(csv_file), "--with", file)
+    assert (done.exit_code, done.stderr) == (0, f"exosms: 4 rows to {csv_file}\n")
+
+
 def test_a_file_that_is_missing_is_refused(exosms: Shell) -> None:
     sent(exosms, written(exosms, CONTENT))
     refused = exosms("runs", "export", "june", "--with", "gone.csv")

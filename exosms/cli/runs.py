@@ -19,7 +19,7 @@ from exosms.cli.output.out import Out
 from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
@@ -163,9 +163,14 @@ def export(
 
     with _journal() as (journal, _), rows_writer(name, journal, outcomes, original) as (run, write):
         if file is not None and str(file) != "-":
+            if file.suffix.lower() in {".xlsx", ".ods", ".xls"}:
+                remedy = f"Name {file.with_suffix('.csv')} instead, which every spreadsheet opens."
+                raise InputError(f"{file} would be a CSV with the name of a sheet", remedy=remedy)
             for source in (Path(run.file), original):
                 results_csv.check_file(file, source=source)
             results_csv.replace_file(file, write, run=run)
+            if write.rows:
+                out.tell(f"{counted(write.rows, 'row')} to {file}")
         else:
             out.copy(write)
         if not write.rows:
