@@ -175,6 +175,15 @@ def test_the_plan_fits_one_screen(exosms: Shell, columns: int, *, is_asked: bool
     assert "301 of 303 rows (2 rejected)" in shown
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_characters_that_make_texts_unicode_stand_on_any_screen(exosms: Shell, columns: int) -> None:
+    rows = "".join(f"98765{n:05d},Dear “Asha” ’\n" for n in range(100))
+    argv = ("bulk", written(exosms, f"to,body\n{rows}"), *SANDBOX, "-n")
+    shown = " ".join(exosms.on_terminal(*argv, columns=columns).stdout.replace("│", " ").split())
+    assert "in Unicode: ’" in shown
+    assert "QUOTATION" not in shown
+
+
 def test_the_sender_is_named(exosms: Shell) -> None:
     result = exosms.on_terminal("bulk", written(exosms, "to,body\n9876543210,Hi\n"), *SANDBOX, "-n")
     shown = "\n".join(screen(result.stdout))

@@ -1,5 +1,6 @@
 """A plan for people and for scripts: what a file would send, take and cost, and with which texts."""
 
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -156,7 +157,8 @@ def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]
     """Return a plan as few names and values, what a person looks at before paying."""
     totals, samples = plan.totals, plan.samples
     apart = ", ".join(f"{count} {name.removesuffix(' rows')}" for name, count in _apart(plan)[:-1] if count)
-    unicode = f"; {totals.unicode} in Unicode{_because_of(plan)}" if totals.unicode else ""
+    because = re.sub(r"(U\+[0-9A-F]+)[^),]*(?= in |\))", r"\1", _because_of(plan)).replace("; because of", ":")
+    unicode = f"; {totals.unicode} in Unicode{because}" if totals.unicode else ""
     pace = "" if plan.seconds is None else f"; {duration(plan.seconds)} at the allowed rate"
     columns = "; ".join(f"{name} sets {field} in {counted(count, 'row')}" for name, field, count in plan.own_fields)
     rows = [
