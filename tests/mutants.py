@@ -778,7 +778,7 @@ MATCHER = (
                 "EXCHANGED = {Sort.WORD: 30",
                 _SAID,
             ),
-            ("values take in the next word", "costs.py", "NEXT_WORD = 8", "NEXT_WORD = 0", _SAID),
+            ("values take in the next word", "costs.py", "NEXT_WORD = 11", "NEXT_WORD = 0", _SAID),
             ("an empty value is free", "costs.py", "EMPTY = 10", "EMPTY = 0", _SAID),
             ("case costs a word", "costs.py", "OVERLOOKED = 2", "OVERLOOKED = 30", _SAID),
             ("another order is never told", "account.py", "ORDER = 12", "ORDER = 1200", _SAID),

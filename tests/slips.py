@@ -5,7 +5,8 @@ untouched word stands between two slips, each slip alone makes the text mismatch
 variable takes it in does not, so it is none), and no added word repeats one beside it. Two sentences change places
 whole, and a slip inside one of them is a slip of its own.
 
-``python tests/slips.py`` prints how many are named exactly, by how many there are at once.
+``python tests/slips.py`` prints how many are named exactly, by how many there are at once, for how many a text is offered
+that matches, and for how many it is the one without slips: for a person is left what a value may have taken in.
 """
 
 import argparse
@@ -72,6 +73,8 @@ class Case(NamedTuple):
     registered: str
     body: str
     slips: tuple[Slip, ...]
+    right: str
+    """The text without them."""
 
 
 def _atoms(rng: random.Random, text: str) -> tuple[str, list[Atom]]:
@@ -218,7 +221,8 @@ def make(rng: random.Random, texts: Sequence[str], count: int) -> Case:
                 edits.append(edit)
         if len(slips) + len(edits) == count:
             slips += [edit[0] for edit in edits]
-            return Case(registered, _body(atoms, edits), tuple(sorted(slips, key=lambda slip: slip.at)))
+            right = "".join(atom.text for atom in sorted(atoms, key=lambda atom: atom.at))
+            return Case(registered, _body(atoms, edits), tuple(sorted(slips, key=lambda slip: slip.at)), right)
 
 
 def _is_apart(atoms: Sequence[Atom], edit: Edit, others: Sequence[Edit]) -> bool:
@@ -281,23 +285,35 @@ class Score(NamedTuple):
 
     cases: int
     exact: int
-    mended: int
     missed: tuple[Case, ...]
+    mended: int
+    """A text is offered, and matches."""
+    right: int
+    """It is the one without slips."""
     unmended: tuple[Case, ...]
+    """A text is offered, but does not match."""
+    left: tuple[Case, ...]
+    """None is offered: to a person is left what to write."""
 
 
 def score(texts: Sequence[str], count: int, cases: int, seed: int = SEED) -> Score:
     """Return how many of so many cases with ``count`` slips are told exactly, and how many mended."""
     rng = random.Random(f"{seed} {count}")
-    missed, unmended = [], []
+    missed, unmended, left, right = [], [], [], 0
     for _ in range(cases):
         case = make(rng, texts, count)
-        problems = explain(parse(case.registered), case.body)
+        template = parse(case.registered)
+        problems = explain(template, case.body)
         if not is_exact(case, problems):
             missed.append(case)
-        if not isinstance(match(parse(case.registered), mend(case.body, problems)), Match):
+        offered = mend(case.body, problems)
+        right += offered == case.right
+        if any(problem.replacement is None for problem in problems):
+            left.append(case)
+        elif not isinstance(match(template, offered), Match):
             unmended.append(case)
-    return Score(cases, cases - len(missed), cases - len(unmended), tuple(missed), tuple(unmended))
+    mended = cases - len(unmended) - len(left)
+    return Score(cases, cases - len(missed), tuple(missed), mended, right, tuple(unmended), tuple(left))
 
 
 def _main() -> None:
@@ -306,15 +322,19 @@ def _main() -> None:
     parser.add_argument("--show", type=int, default=0, help="so many that were missed, of the first part only")
     parser.add_argument("--seed", type=int, default=SEED)
     wanted = parser.parse_args()
-    print("texts      slips   cases   exact  mended")
+    print("texts      slips   cases   exact  mended   right")
     for part, texts in (("seen", SEEN), ("held out", HELD_OUT)):
         for count in (1, 2, 3, 4):
             found = score(texts, count, wanted.cases, wanted.seed)
-            exact, mended = found.exact / found.cases, found.mended / found.cases
-            print(f"{part:10} {count:5} {found.cases:7} {exact:7.2%} {mended:7.2%}")
+            shares = (f"{each / found.cases:7.2%}" for each in (found.exact, found.mended, found.right))
+            print(f"{part:10} {count:5} {found.cases:7}", *shares)
             if part == "seen":
                 print(Counter(slip.kind for case in found.missed for slip in case.slips))
-                for case in (*found.missed[: wanted.show], *found.unmended[: wanted.show]):
+                for case in (
+                    *found.missed[: wanted.show],
+                    *found.unmended[: wanted.show],
+                    *found.left[: wanted.show],
+                ):
                     _show(case)
 
 

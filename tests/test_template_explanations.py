@@ -377,12 +377,7 @@ SAID = [
     (
         "{#var#} is your OTP for {#var#}. Do not share it.",
         "Your OTP for login is 482910. Do not share it.",
-        [
-            (
-                'The sentence stands in another order: "Your OTP for login is 482910" against'
-                ' "{#var#} is your OTP for {#var#}".'
-            )
-        ],
+        ['"Your OTP for login" and "482910" are swapped.'],
         "482910 is your OTP for login. Do not share it.",
     ),
     (
@@ -467,7 +462,7 @@ SAID = [
     (
         "Dear {#var#}, your OTP is {#var#}.",
         "Dear Asha, OTP your is 1234.",
-        ['The words stand in another order: "OTP your" against "your OTP".'],
+        ['"OTP" and "your" are swapped.'],
         "Dear Asha, your OTP is 1234.",
     ),
 ]

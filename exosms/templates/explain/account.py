@@ -8,7 +8,7 @@ from exosms.templates.explain.difference import Difference, Scene, differences, 
 from exosms.templates.explain.order import Order, moved, turned
 from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
-from exosms.templates.match import Match, match
+from exosms.templates.match import Match, holds, match
 
 ORDER = 12
 """What another order costs, in the measure of ``costs``: less than two words."""
@@ -54,7 +54,7 @@ def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:
         found = _as_one(scene, found)
     for claim in (_needed(scene, found), found, _as_one(scene, found)):
         if claim and scene.matches_with(claim):
-            return claim
+            return scene.without_repeats(claim)
     return [scene.stretch((0, len(scene.wanted)), (0, scene.text.end))]
 
 
@@ -62,10 +62,10 @@ def _with_swaps(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
     """Return the differences, words that are missing here and too much close by as another order of words."""
     done: list[Difference] = []
     for each in found:
-        last = done[-1] if done else None
-        if last is not None and _is_moved(scene, last, each):
-            wanted, seen = (last.wanted[0], each.wanted[1]), (last.seen[0], each.seen[1])
-            mended = scene.mended([last, each])
+        pair = _with_its_value(scene, done[-1], each) if done else None
+        if pair is not None and _is_moved(scene, *pair):
+            wanted, seen = (pair[0].wanted[0], each.wanted[1]), (pair[0].seen[0], each.seen[1])
+            mended = scene.mended(pair)
             text = mended[seen[0] : len(mended) - scene.text.end + seen[1]]
             done[-1] = Difference(Cause.ORDER, wanted, seen, replacement=text)
         else:
@@ -73,8 +73,22 @@ def _with_swaps(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
     return done
 
 
+def _with_its_value(scene: Scene, one: Difference, other: Difference) -> tuple[Difference, Difference]:
+    """Return both; a value that is missing is what is too much in the other one."""
+
+    def filled(each: Difference, value: str) -> Difference:
+        known = each.variable is not None and each.cause is Cause.MISSING_VALUE and holds(each.variable, value)
+        if not known or each.variable is None:
+            return each
+        text = scene.wanted[slice(*each.wanted)].replace(each.variable.marker, value)
+        return each._replace(replacement=text, variable=None)
+
+    values = [scene.text.text[slice(*each.seen)].strip() for each in (one, other)]
+    return filled(one, values[1]), filled(other, values[0])
+
+
 def _is_moved(scene: Scene, one: Difference, other: Difference) -> bool:
-    texts = [(scene.wanted[slice(*each.wanted)], scene.text.text[slice(*each.seen)]) for each in (one, other)]
+    texts = [(each.replacement or "", scene.text.text[slice(*each.seen)]) for each in (one, other)]
     (wanted, seen), (other_wanted, other_seen) = ((a.strip().casefold(), b.strip().casefold()) for a, b in texts)
     return (
         any(map(str.isalnum, wanted + seen))

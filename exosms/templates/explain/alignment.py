@@ -4,9 +4,9 @@ A state is how many pieces of the template and of the body are accounted for, an
 body is. What is left to come is estimated by the words of the template that the body does not have at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import inf
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ class _Search:
         texts, keys = {piece.text for piece in body}, {piece.key for piece in body}
         least = [0 if piece.text in texts else _least(piece, keys) for piece in reversed(template)]
         self.ahead = [0, *accumulate(least)][::-1]
+        self.sentences = dict(_sentences(template))
         self.neighbours = [_neighbours(template, at) for at in range(len(template))]
         self.reached: dict[State, tuple[int, State | None]] = {}
         self.queue: list[tuple[int, int, State]] = []
@@ -102,6 +103,10 @@ class _Search:
             self._reach((at, seen_at, seen_at), cost, state)
             return
         self._reach((at + 1, seen_at, _OUTSIDE), cost + costs.ONE_SIDED[wanted.sort], state)
+        if at in self.sentences:
+            end = self.sentences[at]
+            least = max(costs.NO_SENTENCE, self.ahead[at] - self.ahead[end])
+            self._reach((end, seen_at, _OUTSIDE), cost + least, state)
         exchange = None if seen is None else costs.exchange(wanted, seen, self.near[at])
         if exchange is not None:
             self._reach((at + 1, seen_at + 1, _OUTSIDE), cost + exchange, state)
@@ -136,6 +141,16 @@ class _Search:
         if last[:2] != ends:
             steps.append(Step((last[0], ends[0]), (last[1], ends[1])))
         return Alignment(tuple(steps), self.reached[last][0], states, last[:2] == ends)
+
+
+def _sentences(template: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Yield each sentence that has a variable and follows another one: with the space before it, and its end."""
+    ends = [
+        at + 1
+        for at in range(1, len(template) - 1)
+        if template[at].sort is Sort.SIGN and costs.ends_sentence(template[: at + 2])
+    ]
+    return ((at, end) for at, end in pairwise(ends) if any(piece.variable for piece in template[at:end]))
 
 
 def _least(piece: Piece, keys: set[str]) -> int:

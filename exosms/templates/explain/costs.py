@@ -29,14 +29,19 @@ SHIFTED = 15
 ANOTHER_SORT = 5
 """A hyphen for a space."""
 
+NO_SENTENCE = 40
+"""At most so much costs a whole sentence with a value that is not there: it is forgotten at once."""
 EMPTY = 10
 """A value that is not there: nobody sends that on purpose."""
 BROKEN = 10
 """A value that its variable does not hold."""
 UNFILLED = 4
 """A marker stands where a value should: nothing else could be meant."""
-NEXT_WORD = 8
-"""A value takes in a word or sign that the template has next to it."""
+NEXT_WORD = 11
+"""A value takes in a word that the template has next to it."""
+NEXT_SIGN = 8
+NEXT_ALONE = 5
+"""So much more if it is a word such as "by", or another one than the first."""
 SENTENCE = 8
 """A value goes on behind the end of a sentence or a line."""
 INNER_SIGN = 3
@@ -157,14 +162,16 @@ def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
 def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str]) -> int:
     if piece.sort is Sort.SPACE:
         return SENTENCE if "\n" in piece.text or not value else 0
-    cost = NEXT_WORD if piece.key in neighbours else 0
+    cost = 0 if piece.key not in neighbours else NEXT_WORD if piece.sort is Sort.WORD else NEXT_SIGN
+    if cost and piece.sort is Sort.WORD and (_is_wording(piece) or (value and value[-1].sort is Sort.SPACE)):
+        cost += NEXT_ALONE
     if not value:
         return cost + (FIRST_WORD if _is_wording(piece) else INNER_SIGN if piece.text in _STOPS else 0)
     if value[-1].sort is Sort.SPACE:
         words = sum(each.sort is Sort.SPACE for each in value)
         cost += EXTRA_WORD if words < 4 else MANY_WORDS
         if len(value) > 1 and value[-2].sort is Sort.SIGN:
-            cost += SENTENCE if _ends_sentence(value) else INNER_SIGN
+            cost += SENTENCE if ends_sentence(value) else INNER_SIGN
     return cost
 
 
@@ -175,7 +182,7 @@ def _is_wording(piece: Piece) -> bool:
     return piece.sort is Sort.WORD and piece.key in _WORDING
 
 
-def _ends_sentence(value: Sequence[Piece]) -> bool:
+def ends_sentence(value: Sequence[Piece]) -> bool:
     """Whether the sign at its end does: not behind an abbreviation such as Dr. or St."""
     if value[-2].text not in _STOPS - {","}:
         return False

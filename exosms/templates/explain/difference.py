@@ -83,6 +83,20 @@ class Scene:
             return Cause.EXTRA_TAIL if ends else Cause.WORDING if seen[0] or wanted[0] else Cause.EXTRA_HEAD
         return Cause.WORDING
 
+    def without_repeats(self, differences: Sequence[Difference]) -> list[Difference]:
+        """Return the differences, without the replacements that say again what a value of the mended body says.
+
+        Then the value has taken in what belongs to the fixed text, and only a person knows which of both is right.
+        """
+        found = match(self.template, self.mended(differences, trial=True))
+        said = {word for value in found.values for word in _words(value)} if isinstance(found, Match) else set()
+
+        def repeats(each: Difference) -> bool:
+            new = _words(each.replacement or "") - _words(self.text.text[slice(*each.seen)])
+            return each.variable is None and each.cause is not Cause.CASE and bool(said & new)
+
+        return [each._replace(replacement=None) if repeats(each) else each for each in differences]
+
     def matches_with(self, differences: Sequence[Difference]) -> bool:
         """Whether the replacements make the body match, with legal values for those that only a person knows."""
         return isinstance(match(self.template, self.mended(differences, trial=True)), Match)
@@ -94,6 +108,11 @@ _SAMPLES = dict.fromkeys(VariableType, "1") | {
     VariableType.CALLBACK: "100",
     VariableType.EMAIL: "a@a.a",
 }
+
+
+def _words(text: str) -> set[str]:
+    """Return the words of a text, without the signs around them; an address is one."""
+    return {word.strip(".,;:!?-\u0964") for word in text.split()} - {""}
 
 
 class _Part(NamedTuple):
@@ -274,7 +293,7 @@ def _broken_value(scene: Scene, variable: Variable, span: tuple[int, int]) -> Di
     if holds(variable, value):
         return None
     if variable.room is not None and holds(variable, value[: variable.room]):
-        shorter = None if value.isdecimal() or holds_link(value) else cut(value, variable.room)
+        shorter = None if value.isdecimal() or holds_link(value) else cut(value, variable.room).rstrip()
         return difference._replace(cause=Cause.VALUE_TOO_LONG, replacement=shorter)
     return difference._replace(replacement=_of_the_type(variable, value))
 

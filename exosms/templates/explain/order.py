@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from exosms.templates.explain.costs import SENTENCE_END
@@ -13,7 +13,7 @@ from exosms.templates.match import Text
 
 LEAST_SHARED = 0.5
 """Of its fixed words, a sentence of the template must have so many in one of the body."""
-MOST_WORDS = 14
+MOST_WORDS = 18
 """Longer sentences are not turned round."""
 
 
@@ -162,7 +162,7 @@ def _reordered(scene: Scene, moved: Sequence[tuple[Span, Span]], wanted: Span) -
 
 
 def _turned(scene: Scene, wanted: Span, seen: Span) -> Iterator[Order]:
-    """Yield a sentence with its beginning and its end exchanged, if that puts its fixed words in the right order."""
+    """Yield a sentence with two parts of it exchanged, if that puts its fixed words in the right order."""
     words = [piece for piece in scene.body if piece.sort is Sort.WORD and seen[0] <= piece.start < seen[1]]
     fixed = [piece.key for piece in scene.pieces if piece.sort is Sort.WORD and wanted[0] <= piece.start < wanted[1]]
     keys = [piece.key for piece in words]
@@ -170,11 +170,31 @@ def _turned(scene: Scene, wanted: Span, seen: Span) -> Iterator[Order]:
     if len(words) > MOST_WORDS or [key for key in keys if key in fixed] == known:
         return
     wanted, seen = _without_end(scene.wanted, wanted), _without_end(scene.text.text, seen)
-    for first, last in combinations_with_replacement(range(1, len(words)), 2):
-        turned = keys[last:] + keys[first:last] + keys[:first]
+    before_values = {
+        one.key for one, other in pairwise(p for p in scene.pieces if p.sort is not Sort.SPACE) if other.variable
+    }
+    places = [
+        at
+        for at in range(1, len(words))
+        if keys[at] in fixed or (keys[at - 1] in fixed and keys[at - 1] not in before_values)
+    ]
+    for start, first, last, end in _cuts([0, *places, len(words)]):
+        turned = keys[:start] + keys[last:end] + keys[first:last] + keys[start:first] + keys[end:]
         if [key for key in turned if key in fixed] == known:
-            one, other = (seen[0], words[first - 1].end), (words[last].start, seen[1])
+            one, other = _around(words[start:first]), _around(words[last:end])
             yield _turned_at(scene, (one, (one[1], other[0]), other), wanted, seen)
+
+
+def _cuts(places: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield where two parts begin and end: those that touch each other, and those of which one is at the end."""
+    for start, first, end in combinations(places, 3):
+        yield start, first, first, end
+    for start, first, last in combinations(places[:-1], 3):
+        yield start, first, last, places[-1]
+
+
+def _around(words: Sequence[Piece]) -> Span:
+    return words[0].start, words[-1].end
 
 
 def _without_end(text: str, span: Span) -> Span:

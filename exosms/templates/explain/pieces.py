@@ -19,6 +19,7 @@ _PIECE = re.compile(
     r"|[^\w\s](?:\u200d[^\w\s]|[\ufe0f\U0001f3fb-\U0001f3ff])*|.",
     re.DOTALL,
 )
+_WITH_SLASH = re.compile(rf"(?<![\w./])[A-Za-z]{{1,5}}/[A-Za-z]{{1,5}}(?![\w/])|{_PIECE.pattern}", re.DOTALL)
 
 
 class Sort(IntEnum):
@@ -56,17 +57,21 @@ def template_pieces(template: Template, body: str) -> list[Piece]:
 
 
 def body_pieces(body: str, template: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces of a body; two words of the template that stand together are cut, so is one and a value."""
+    """Return the pieces of a body; two words of the template that stand together are cut, so is one and a value.
+
+    Two words joined by "/", as in "a/c", are one where the template has no such sign.
+    """
     fixed = [piece.text for piece in template if piece.sort is Sort.WORD]
     joined = _joined(fixed)
     known = {word.casefold() for word in fixed}
+    slashes = any("/" in piece.text for piece in template)
     beside = re.compile("|".join(_beside_values(template)) or r"(?!)", re.DOTALL)
 
     def cut(word: str) -> int:
         found = None if word.casefold() in known else beside.match(word)
         return joined.get(word.casefold(), found.end() if found else 0)
 
-    return _pieces(body, 0, cut)
+    return _pieces(body, 0, cut, _PIECE if slashes else _WITH_SLASH)
 
 
 def _beside_values(template: Sequence[Piece]) -> Iterator[str]:
@@ -88,9 +93,9 @@ def _joined(words: Sequence[str]) -> dict[str, int]:
     return {(one + other).casefold(): len(one) for one, other in pairwise(words)}
 
 
-def _pieces(text: str, offset: int, cut: Callable[[str], int]) -> list[Piece]:
+def _pieces(text: str, offset: int, cut: Callable[[str], int], pattern: re.Pattern[str] = _PIECE) -> list[Piece]:
     pieces: list[Piece] = []
-    for found in _PIECE.finditer(text):
+    for found in pattern.finditer(text):
         word, start = found[0], offset + found.start()
         at = cut(word) if word[:1].isalnum() else 0
         parts = [word[:at], word[at:]] if 0 < at < len(word) else [word]

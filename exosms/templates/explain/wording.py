@@ -1,6 +1,8 @@
 """Sentences about differences, as a person would say them."""
 
 import re
+from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene
@@ -127,6 +129,8 @@ def _about_value(words: _Words, variable: Variable) -> str:
     if words.cause is Cause.VALUE_TOO_LONG:
         verb = "is" if variable.count == 1 else "are together"
         size = f"{quoted(words.seen)} has {len(words.seen)} characters, but only {variable.room} fit"
+        more = len(words.seen) - (variable.room or 0)
+        size += f": {more} too many"
         link = "; it contains a link, which may need its own variable, {#url#}" if holds_link(words.seen) else ""
         return f"{label} {verb} too long: {size}{link}."
     if words.cause is Cause.MISSING_VALUE:
@@ -234,15 +238,50 @@ def _shown(text: str) -> str:
 
 
 def _about_order(words: _Words) -> str:
-    what = "words" if len(words.seen.split()) <= 3 else "sentence"
-    what = "sentences" if SENTENCE_END.search(words.seen) else what
-    verb = "stands" if what == "sentence" else "stand"
-    return f"The {what} {verb} in another order: {quoted(words.seen.strip())} against {quoted(words.wanted.strip())}."
+    if SENTENCE_END.search(words.seen):
+        return (
+            f"The sentences stand in another order: {quoted(words.seen.strip())} against"
+            f" {quoted(words.wanted.strip())}."
+        )
+    parts = _exchanged_parts(words)
+    if parts is None:
+        return (
+            f"The words stand in another order: {quoted(words.seen.strip())} against {quoted(words.wanted.strip())}."
+        )
+    first, between, last = parts
+    sizes = len(first), len(last)
+    if between or sizes[0] == sizes[1]:
+        return f"{_joined(first)} and {_joined(last)} are swapped."
+    if sizes[0] < sizes[1]:
+        return f"{_joined(first)} stands too early: it belongs behind {_joined(last[-1:])}."
+    return f"{_joined(last)} stands too late: it belongs before {_joined(first[:1])}."
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return quoted(" ".join(parts).strip(",;:"))
+
+
+def _exchanged_parts(words: _Words) -> tuple[Sequence[str], Sequence[str], Sequence[str]] | None:
+    """Return two parts whose exchange makes the replacement, and what is between them; None if none do."""
+    seen, new = words.seen.split(), (words.replacement or "").casefold().split()
+    same = [one.casefold() == other for one, other in zip(seen, new, strict=False)]
+    start = same.index(False) if False in same else 0
+    same = [one.casefold() == other for one, other in zip(seen[::-1], new[::-1], strict=False)]
+    end = len(seen) - (same.index(False) if False in same else 0)
+    old, new = seen[start:end], new[start : len(new) - len(seen) + end]
+    places = range(1, len(old))
+    for first, last in sorted(combinations_with_replacement(places, 2), key=lambda each: each[1] - each[0]):
+        turned = [*old[last:], *old[first:last], *old[:first]]
+        if [word.casefold() for word in turned] == new:
+            return old[:first], old[first:last], old[last:]
+    return None
 
 
 def _about_wording(words: _Words) -> str:
     wanted, seen = words.wanted.strip(" ") or words.wanted, words.seen.strip(" ") or words.seen
     if not seen:
+        if words.replacement is None and SENTENCE_END.search(f"{wanted} "):
+            return f"The sentence {quoted(wanted)} is missing{_behind(words)}."
         return f"{quoted(wanted)} is missing{_between(words)}."
     if not wanted:
         return f"{quoted(seen)} is too much{_within(words)}."
@@ -262,6 +301,12 @@ def _within(words: _Words) -> str:
         return ""
     edge = " at the beginning," if not before.strip() else "" if behind.strip() else " at the end,"
     return f"{edge} in {quoted(f'{before}{words.seen}{behind}'.strip())}"
+
+
+def _behind(words: _Words) -> str:
+    """Return the words behind which something is missing."""
+    before, behind = map(str.strip, words.around)
+    return f" after {quoted(before)}" if before else f" before {quoted(behind)}"
 
 
 def _between(words: _Words) -> str:
