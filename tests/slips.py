@@ -5,8 +5,8 @@ untouched word stands between two slips, each slip alone makes the text mismatch
 variable takes it in does not, so it is none), and no added word repeats one beside it. Two sentences change places
 whole, and a slip inside one of them is a slip of its own.
 
-``python tests/slips.py`` prints how many are named exactly, by how many there are at once, for how many a text is offered
-that matches, and for how many it is the one without slips: for a person is left what a value may have taken in.
+``python tests/slips.py`` prints how many are named exactly, by how many there are at once, for how many a text is
+offered that matches, and for how many it is the right one: what a value may have taken in is left to a person.
 """
 
 import argparse

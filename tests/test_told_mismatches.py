@@ -88,6 +88,47 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
         ],
         PAID,
     ),
+    "other words, and more": (
+        SHIP,
+        "Dear Asha, your order A1 is shipped and will arrive by 1 Dec. Track it at https://a.in/x. - ACME",
+        [
+            (
+                'mismatch\t\t25\tliteral\t"is" should be "has been" in "A1 is shipped". Replace "is" with "has'
+                ' been" at offset 25.'
+            ),
+        ],
+        SHIPPED,
+    ),
+    "one word for two inside": (
+        "Dear {#var#}, Thank you for shopping at {#var#}. - ACME",
+        "Dear Asha, Thanks for shopping at Pune. - ACME",
+        [
+            (
+                'mismatch\t\t11\tliteral\t"Thanks" should be "Thank you" in "Asha, Thanks for". Replace "Thanks"'
+                ' with "Thank you" at offset 11.'
+            ),
+        ],
+        "Dear Asha, Thank you for shopping at Pune. - ACME\n",
+    ),
+    "one word for two at the beginning": (
+        "Thank you for your order {#var#}. - ACME",
+        "Thanks for your order 12. - ACME",
+        [
+            (
+                'mismatch\t\t0\tliteral\t"Thanks" should be "Thank you" at the beginning, in "Thanks for". Replace'
+                ' "Thanks" with "Thank you" at offset 0.'
+            ),
+        ],
+        "Thank you for your order 12. - ACME\n",
+    ),
+    "two words written as one": (
+        "{#var#} is your OTP to log in to ACME.",
+        "1234 is your OTP to login to ACME.",
+        [
+            ('mismatch\t\t23\tliteral\t"login" should be "log in". Insert a space at offset 23.'),
+        ],
+        "1234 is your OTP to log in to ACME.\n",
+    ),
     "a value is too long, with a space where it is cut": (
         PAY,
         (
@@ -104,6 +145,18 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
             "Dear Venkata Narasimha Rajuvarip  t, your payment of Rs. 500"
             " towards your ACME loan account 1234 on 1 Dec. If not done, call us. - ACME\n"
         ),
+    ),
+    "a whole clause in other words": (
+        SHIP,
+        "Dear Asha, your order A1 has shipped, arriving 1 Dec. Track it at https://a.in/x. - ACME",
+        [
+            ('mismatch\t\t29\tliteral\t"been" is missing between "has" and "shipped,". Insert "been " at offset 29.'),
+            (
+                'mismatch\t\t36\tliteral\t", arriving" should be "and will arrive by" in "has shipped, arriving 1".'
+                ' Replace ", arriving" with " and will arrive by" at offset 36.'
+            ),
+        ],
+        SHIPPED,
     ),
 }
 

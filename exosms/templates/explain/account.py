@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from exosms.templates.explain.alignment import MOST_STATES, Alignment, align
-from exosms.templates.explain.difference import Difference, Scene, differences, with_contractions
+from exosms.templates.explain.difference import Difference, Scene, differences, joined
 from exosms.templates.explain.order import Order, moved, turned
 from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
@@ -49,7 +49,7 @@ def _cheapest(orders: Iterator[Order], limit: float, most: int) -> tuple[Order |
 
 def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:
     """Return what an account says as far as the matcher confirms it."""
-    found = _with_swaps(scene, with_contractions(scene, differences(scene, alignment)))
+    found = _with_swaps(scene, joined(scene, differences(scene, alignment)))
     if _is_another_text(scene, alignment):
         found = _as_one(scene, found)
     for claim in (_needed(scene, found), found, _as_one(scene, found)):

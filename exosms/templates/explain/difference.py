@@ -1,6 +1,5 @@
 """The places where a body leaves its template, as a person would tell them apart."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -223,22 +222,29 @@ def _of_part(scene: Scene, part: _Part, behind: _Part | None) -> Difference:
     return scene.stretch(wanted, seen)
 
 
-_CONTRACTED = re.compile(r"['’`]|(?:do|ca|wo|is|are|was|were|has|have|had|did|does|ould|must|can)no?t\Z")
+_OF_WORDING = frozenset({Cause.WORDING, Cause.MISSING_HEAD, Cause.MISSING_TAIL, Cause.EXTRA_HEAD, Cause.EXTRA_TAIL})
 
 
-def with_contractions(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
-    """Return the differences, "not" together with "Do" where "Do not" stands for "Don't", or the other way round."""
+def joined(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
+    """Return the differences, those of wording as one that have no word between them: "is" for "has been"."""
     done: list[Difference] = []
     for each in found:
         last = done[-1] if done else each
-        between = scene.wanted[last.wanted[1] : each.wanted[0]], scene.text.text[last.seen[1] : each.seen[0]]
-        texts = scene.wanted[slice(*last.wanted)], scene.text.text[slice(*last.seen)]
-        is_one = between == (" ", " ") and any(map(_CONTRACTED.search, map(str.casefold, texts)))
-        if is_one and all(texts) and (each.wanted[0] == each.wanted[1]) != (each.seen[0] == each.seen[1]):
-            done[-1] = scene.stretch((last.wanted[0], each.wanted[1] - 1), (last.seen[0], each.seen[1] - 1))
+        between = scene.wanted[last.wanted[1] : each.wanted[0]] + scene.text.text[last.seen[1] : each.seen[0]]
+        is_known = all(one.cause in _OF_WORDING and one.replacement is not None for one in (last, each))
+        if done and is_known and not between.strip():
+            done[-1] = _stretch_of_words(scene, (last.wanted[0], each.wanted[1]), (last.seen[0], each.seen[1]))
         else:
             done.append(each)
     return done
+
+
+def _stretch_of_words(scene: Scene, wanted: Span, seen: Span) -> Difference:
+    """Return a difference of wording without the spaces that both sides begin or end with."""
+    one, other = scene.wanted[slice(*wanted)], scene.text.text[slice(*seen)]
+    start = one[:1].isspace() and one[:1] == other[:1]
+    end = one[-1:].isspace() and one[-1:] == other[-1:]
+    return scene.stretch((wanted[0] + start, wanted[1] - end), (seen[0] + start, seen[1] - end))
 
 
 def _shift(scene: Scene, wanted: tuple[int, int], seen: tuple[int, int], fixed: str) -> int:

@@ -6,6 +6,7 @@ from itertools import combinations_with_replacement
 
 from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene
+from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
 from exosms.templates.syntax import Variable
 from exosms.templates.variables import RULES, VariableType, holds_link, is_digit, is_visible
@@ -111,7 +112,7 @@ def explanation(scene: Scene, difference: Difference) -> str:
     if difference.variable is not None:
         return _about_value(words, difference.variable)
     if words.cause in {Cause.SPACE, Cause.NEWLINE}:
-        return _about_whitespace(words)
+        return _about_words_apart(scene, difference) or _about_whitespace(words)
     if words.cause is Cause.ORDER:
         return _about_order(words)
     if words.cause in _SAID:
@@ -156,6 +157,17 @@ def _culprit(value: str, variable: Variable) -> str:
         return ""
     illegal = next((each for each in value if not is_legal(each)), "")
     return f"; not a {what}: {character(illegal)}" if illegal else ""
+
+
+def _about_words_apart(scene: Scene, difference: Difference) -> str:
+    """Return that two words are written as one, or one as two; empty if something else is beside the space."""
+    texts = []
+    for pieces, (start, end) in ((scene.body, difference.seen), (scene.pieces, difference.wanted)):
+        words = [piece for piece in pieces if piece.sort is Sort.WORD]
+        beside = [piece for piece in words if piece.end == start or piece.start == end]
+        texts.append((" " * (end - start)).join(piece.text for piece in beside) if len(beside) == 2 else "")
+    spaces = [scene.text.text[slice(*difference.seen)], scene.wanted[slice(*difference.wanted)]]
+    return f"{quoted(texts[0])} should be {quoted(texts[1])}." if all(texts) and sorted(spaces) == ["", " "] else ""
 
 
 def _about_whitespace(words: _Words) -> str:
