@@ -106,7 +106,7 @@ MISMATCHES = [
         ('"Ltd" is too much at the end, in "Acme Ltd"',),
     ),
     (OTP, "Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme¦!", "extra_tail", ("!", "at the end")),
-    (EXOTEL, "Hi Ravi, your OTP is 123456¦", "missing_tail", ("missing", ". (U+002E FULL STOP)")),
+    (EXOTEL, "Hi Ravi, your OTP is 123456¦", "missing_tail", ('"." is missing at the end',)),
     (
         OTP,
         "¦Hello! Dear Ravi, your OTP is 1234. Do not share it with anyone. - Acme",
@@ -118,9 +118,14 @@ MISMATCHES = [
         OTP,
         "Dear Ravi, your OTP is 1234. Do not share it with anyone¦ - Acme",
         "punctuation",
-        ("missing", "FULL STOP"),
+        ('"." is missing after "anyone"',),
     ),
-    (OTP, "Dear Ravi¦ your OTP is 1234. Do not share it with anyone. - Acme", "punctuation", ("missing", "COMMA")),
+    (
+        OTP,
+        "Dear Ravi¦ your OTP is 1234. Do not share it with anyone. - Acme",
+        "punctuation",
+        ('"," is missing after "Ravi"',),
+    ),
     # wording
     (OTP, "Dear Ravi, your ¦OPT is 1234. Do not share it with anyone. - Acme", "wording", ('"OPT" should be "OTP"',)),
     (

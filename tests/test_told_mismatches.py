@@ -129,6 +129,36 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
         ],
         "1234 is your OTP to log in to ACME.\n",
     ),
+    "the dash before the name is missing": (
+        SHIP,
+        ("Dear Asha, your order A1 has been shipped and will arrive by 1 Dec. Track it at https://a.in/x. ACME"),
+        [
+            ('mismatch\t\t96\tliteral\t"- " is missing before "ACME". Insert "- " at offset 96.'),
+        ],
+        SHIPPED,
+    ),
+    "exclamation marks and a space too many": (
+        PAY,
+        (
+            "Dear Asha, your payment of Rs. 500 towards your ACME loan ac"
+            "count 1234 on 1 Dec. If not done, call us!!  - ACME"
+        ),
+        [
+            (
+                'mismatch\t\t101\tliteral\t"!!" should be "." after "us", and one space too many. Replace "!! "'
+                ' with "." at offset 101.'
+            ),
+        ],
+        PAID,
+    ),
+    "another vowel sign": (
+        HINDI,
+        "प्रिय आशा, आपका ऑर्डर A1 भेज दिया गया हैं। - ACME",
+        [
+            ('mismatch\t\t38\tliteral\t"हैं" should be "है" in "गया हैं। -". Replace "हैं" with "है" at offset 38.'),
+        ],
+        SENT,
+    ),
     "a value is too long, with a space where it is cut": (
         PAY,
         (
@@ -144,6 +174,23 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
         (
             "Dear Venkata Narasimha Rajuvarip  t, your payment of Rs. 500"
             " towards your ACME loan account 1234 on 1 Dec. If not done, call us. - ACME\n"
+        ),
+    ),
+    "in capitals": (
+        PAY,
+        (
+            "DEAR ASHA, YOUR PAYMENT OF RS. 500 TOWARDS YOUR ACME LOAN AC"
+            "COUNT 1234 ON 1 DEC. IF NOT DONE, CALL US. - ACME"
+        ),
+        [
+            (
+                "mismatch\t\t0\tliteral\tThe text is in capitals; the registered one is not. Write its fixed words"
+                " in the letters of the registered text."
+            ),
+        ],
+        (
+            "Dear ASHA, your payment of Rs. 500 towards your ACME loan ac"
+            "count 1234 on 1 DEC. If not done, call us. - ACME\n"
         ),
     ),
     "a whole clause in other words": (

@@ -22,6 +22,20 @@ MOST_TRIED = 16
 
 def account(scene: Scene) -> list[Difference]:
     """Return the differences in the body's order, without any that is not needed for a match."""
+    found = _account(scene)
+    cased = sum(each.cause is Cause.CASE for each in found)
+    if scene.text.text.isupper() and cased > CAPITALS and all(each.cause in _OF_CAPITALS for each in found):
+        whole = scene.stretch((0, len(scene.wanted)), (0, scene.text.end))
+        return [whole._replace(cause=Cause.CASE, replacement=scene.mended(found))]
+    return found
+
+
+CAPITALS = 3
+"""So many words in capitals are told one by one, if the whole text is."""
+_OF_CAPITALS = frozenset({Cause.CASE, Cause.RUPEE})
+
+
+def _account(scene: Scene) -> list[Difference]:
     order, ordered = _cheapest(moved(scene), inf, MOST_STATES // 2)
     most = max(MOST_STATES - ordered.states, 0)
     plain = align(scene.pieces, scene.body, limit=ordered.cost + ORDER, most=most)

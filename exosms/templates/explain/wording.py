@@ -116,10 +116,40 @@ def explanation(scene: Scene, difference: Difference) -> str:
     if words.cause is Cause.ORDER:
         return _about_order(words)
     if words.cause in _SAID:
-        missing, extra, exchanged = _SAID[words.cause]
-        said = words.fill(exchanged if words.wanted and words.seen else missing if words.wanted else extra)
-        return said + (_JOINERS if words.cause is Cause.ZERO_WIDTH and _joins(words) else "")
+        return _about_signs_or_letters(words)
     return "The body is empty." if not scene.text.text else _about_wording(words)
+
+
+def _about_signs_or_letters(words: _Words) -> str:
+    if words.cause is Cause.PUNCTUATION and _is_plain(words.wanted + words.seen):
+        return _about_punctuation(words)
+    if words.cause is Cause.CASE and _is_in_capitals(words):
+        return "The text is in capitals; the registered one is not."
+    missing, extra, exchanged = _SAID[words.cause]
+    said = words.fill(exchanged if words.wanted and words.seen else missing if words.wanted else extra)
+    return said + (_JOINERS if words.cause is Cause.ZERO_WIDTH and _joins(words) else "")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is read as it is between quotation marks."""
+    return text.isascii() and text.isprintable() and '"' not in text
+
+
+def _about_punctuation(words: _Words) -> str:
+    wanted, seen = words.wanted.rstrip(), words.seen.rstrip()
+    if not words.seen:
+        next_word = words.around[1].strip() if words.wanted[-1:] == " " else ""
+        return f"{quoted(words.wanted)} is missing {f'before {quoted(next_word)}' if next_word else words.place}."
+    if not words.wanted:
+        return f"{quoted(words.seen)} is too much {words.place}."
+    more = (len(words.seen) - len(seen)) - (len(words.wanted) - len(wanted))
+    count = "one space" if abs(more) == 1 else f"{abs(more)} spaces"
+    spaces = f", and {count} {'too many' if more > 0 else 'missing'}" if more else ""
+    return f"{quoted(seen)} should be {quoted(wanted)} {words.place}{spaces}."
+
+
+def _is_in_capitals(words: _Words) -> bool:
+    return words.seen.isupper() and len(words.seen.split()) > _LONGEST_NAME
 
 
 def _about_value(words: _Words, variable: Variable) -> str:
@@ -302,6 +332,8 @@ def _about_wording(words: _Words) -> str:
     return f"{quoted(seen)} should be {quoted(wanted)}{_within(words)}."
 
 
+_LONGEST_NAME = 3
+"""Words; what is longer is the whole text."""
 _LONGEST_WORDS = 60
 """Characters; more than that is no longer read as one word in place of another."""
 
@@ -339,6 +371,8 @@ def change(scene: Scene, difference: Difference) -> str:
         return _change_of_a_person(words)
     if words.cause is Cause.VALUE_TOO_LONG:
         return f"Cut the value to {quoted(difference.replacement)}."
+    if words.cause is Cause.CASE and _is_in_capitals(words):
+        return "Write its fixed words in the letters of the registered text."
     wanted = difference.replacement
     if not words.seen:
         return f"Insert {_named(wanted)} at offset {offset}."
@@ -348,10 +382,17 @@ def change(scene: Scene, difference: Difference) -> str:
 
 
 def _named(text: str) -> str:
-    """Return a text that cannot be mistaken: signs by their code points."""
-    plain = text.isascii() and any(map(str.isalnum, text))
-    signs = len(text) <= 2 and bool(text.strip(" \n")) and not plain
-    return _characters(text) if signs else _shown(text)
+    """Return a text that cannot be mistaken: signs and letters that may look like others by their code points."""
+    if not text.strip(" \n") or _is_plain(text) or len(text) > 2 or _is_a_syllable(text):
+        return _shown(text)
+    return _characters(text)
+
+
+def _is_a_syllable(text: str) -> bool:
+    """Whether it is a letter of an Indic script with its vowel sign."""
+    import unicodedata
+
+    return len(text) > 1 and text[0].isalnum() and unicodedata.category(text[1])[0] == "M" and text[1] >= "\u0900"
 
 
 def _change_of_a_person(words: _Words) -> str:
