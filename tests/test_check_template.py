@@ -639,6 +639,11 @@ def test_what_only_a_person_can_fix_is_told(exosms: Shell) -> None:
         ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711. Team Acme", "'4711. Team Acme'"),
         ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711 ", "'4711 '"),
         ("{#var#} is your OTP", "Hi, 4711 is your OTP", "takes in what stands at the beginning"),
+        (
+            "Track it at {#var#}. - ACME",
+            "Track it at https://a.in/x. Thank you. - ACME",
+            "1 ({#var#}) takes in what stands behind the end of a sentence, which operators may refuse: 'Thank you'",
+        ),
         ("{#var#} is your OTP", "Your code 4711 is your OTP", "'Your code 4711'"),
         ("Hello, your OTP is {#var#}", "Hello, your OTP is 4711", ""),
         ("Meet {#var#}", "Meet Dr. Rao", ""),

@@ -1,4 +1,4 @@
-"""A value at the very beginning or end of a text that may have taken in more than its own.
+"""A value that may have taken in more than its own, above all at the very beginning or end of a text.
 
 Nothing fixed stands there to stop it: ``OTP is {#var#}`` matches ``OTP is 4711. Thanks``, which operators drop.
 """
@@ -21,11 +21,21 @@ _AT_THE_END = re.compile(
     rf"(?s:.*)(?:[\s.,;:!?\u0964]|\b(?i:thanks|thank\syou|regards|team|only|please|sir|madam|जी|धन्यवाद))\Z"
     rf"|(?s:.*?)(?:{_INSIDE})|\d{{4,}}\s+[^\W\d]"
 )
+_WITH_A_SENTENCE = re.compile(rf"(?s:.*?)(?<=[^\s.]{{3}})(?:{SENTENCE_END.pattern})\s*([^\W\d]\S*\s+\S(?s:.*))")
+"""Initials end no sentence, and one more word may be a name behind a title."""
 
 
 def edge_warnings(template: Template, body: str, found: Match) -> Iterator[str]:
-    """Yield a sentence for each end of the text whose value seems to hold punctuation or words besides."""
+    """Yield a sentence for each value that seems to hold words besides: at either end of the text, or a sentence."""
     tokens = template.tokens
+    for token in tokens[1:-1]:
+        if isinstance(token, Variable) and token.kind in _TEXT:
+            value = body[found.spans[token.index][0] : found.spans[token.index + token.count - 1][1]]
+            if further := _WITH_A_SENTENCE.match(value):
+                yield (
+                    f"{token.label[0].upper()}{token.label[1:]} takes in what stands behind the end of a sentence,"
+                    f" which operators may refuse: {further[1]!r}"
+                )
     for token, where, pattern in (
         (tokens[0], "beginning", _AT_THE_BEGINNING),
         (tokens[-1], "end", _AT_THE_END),
