@@ -662,6 +662,28 @@ def test_a_value_that_takes_in_what_stands_at_an_edge_is_a_match_with_a_warning(
     assert (told in result.stderr, bool(result.stderr)) == (True, bool(told))
 
 
+@pytest.mark.parametrize(
+    ("registered", "body", "told"),
+    [
+        (
+            "Order {#var#} is due",
+            "Order “A1” is due",
+            (
+                "exosms: warning: in a value, “ (U+201C LEFT DOUBLE QUOTATION MARK) at offset 6,"
+                " ” (U+201D RIGHT DOUBLE QUOTATION MARK) at offset 9 make the text Unicode\n"
+            ),
+        ),
+        ("Order {#var#} is “due”", "Order “A1” is “due”", ""),
+        ("Order {#var#} is due", "Order ऑर्डर है is due", ""),
+    ],
+)
+def test_a_value_that_alone_makes_the_text_unicode_is_warned_of(
+    exosms: Shell, registered: str, body: str, told: str
+) -> None:
+    result = check(exosms, "--text", registered, "--body", body)
+    assert (result.exit_code, result.stderr) == (0, told)
+
+
 def test_values_that_were_given_have_taken_in_nothing(exosms: Shell, file: Path) -> None:
     file.write_text('[templates.otp]\ntext = "Your OTP is {#var#}"\n')
     assert "takes in" not in send(exosms, "-n", "--from", "ACMEIN", "-t", "otp", "--var", "1=4711.").stderr

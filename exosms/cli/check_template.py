@@ -1,6 +1,7 @@
 """``exosms check-template``: whether the operator will let a text through."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from exosms.cli.output import template_check
 from exosms.cli.output.out import Document, Out
 from exosms.config.settings import AccountOptions, templates_path
 from exosms.errors import ExitCode, InputError, UsageError
+from exosms.sms import segments
 from exosms.sms.compose import check_length
 from exosms.sms.message import MessageFields
 from exosms.system.wording import counted
@@ -100,7 +102,7 @@ def _verdict(body: str, known: Registered | Registry) -> TemplateCheck:
 
 
 def _check_one(out: Out, body: str, known: Registered | Registry, *, fix: bool) -> int:
-    verdict = _verdict(body, known)
+    verdict = _with_unicode_of_values(_verdict(body, known))
     exit_code = ExitCode.OK if verdict.matches else ExitCode.INPUT
     if out.is_json:
         out.result(exit_code=int(exit_code), **template_check.document(verdict), error=None)
@@ -109,6 +111,18 @@ def _check_one(out: Out, body: str, known: Registered | Registry, *, fix: bool) 
     else:
         template_check.show(out, verdict)
     return exit_code
+
+
+def _with_unicode_of_values(verdict: TemplateCheck) -> TemplateCheck:
+    """Warn of a value whose few characters alone make the text Unicode, such as curly quotes."""
+    text = verdict.template.text if verdict.template and verdict.matches else None
+    forcing = [] if text is None or segments.forcing_characters(text) else segments.measure(verdict.body).forcing
+    if not forcing or len({each.character for each in forcing}) > segments.FEW_FORCING:
+        return verdict
+    verb = "makes" if len(forcing) == 1 else "make"
+    return replace(
+        verdict, warnings=(*verdict.warnings, f"in a value, {segments.named(forcing)} {verb} the text Unicode")
+    )
 
 
 def _fixed(verdict: TemplateCheck) -> str:
