@@ -111,6 +111,7 @@ _LATELY = "test_ledger_runs.py::test_a_run_that_ended_long_ago_holds_what_became
 _AGREES = "test_reconcile.py::test_what_does_not_agree_changes_nothing"
 _COUNTED = "test_reconcile.py::test_equal_texts_to_one_person_are_counted"
 _WHOLE = "test_reconcile.py::test_equal_messages_are_counted_in_the_whole_ledger"
+_TOLD = "test_told_mismatches.py::test_it_is_told_as_a_person_would"
 _SAID = "test_reconcile.py::test_what_a_person_said_of_an_equal_message_does_not_take_it_out"
 _FLYING = "test_reconcile.py::test_an_equal_message_that_is_on_its_way_is_waited_for"
 _UNASKED = "test_reconcile.py::test_what_was_not_asked_about_settles_nothing"
@@ -778,7 +779,6 @@ MATCHER = (
                 "EXCHANGED = {Sort.WORD: 30",
                 _SAID,
             ),
-            ("values take in the next word", "costs.py", "NEXT_WORD = 11", "NEXT_WORD = 0", _SAID),
             ("an empty value is free", "costs.py", "EMPTY = 10", "EMPTY = 0", _SAID),
             ("case costs a word", "costs.py", "OVERLOOKED = 2", "OVERLOOKED = 30", _SAID),
             ("another order is never told", "account.py", "ORDER = 12", "ORDER = 1200", _SAID),
@@ -798,6 +798,14 @@ MATCHER = (
             ),
             ("no end of states", "alignment.py", "len(done) < most", "len(done) < 2 * most", _BOUNDED),
             ("the dearest first", "alignment.py", "(cost + self.ahead[state[0]],", "(-cost,", _SAID),
+        )
+    ),
+    *(
+        Mutant(f"explanations: {name}", f"templates/explain/{file}", old, new, (_TOLD,))
+        for name, file, old, new in (
+            ("values take in the next word", "costs.py", "NEXT_WORD = 11", "NEXT_WORD = 0"),
+            ("a sentence is missing word by word", "costs.py", "NO_SENTENCE = 40", "NO_SENTENCE = 400"),
+            ("what a value says is said again", "difference.py", "bool(said & new)", "False"),
         )
     ),
 )

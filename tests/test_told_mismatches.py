@@ -17,6 +17,15 @@ SENT = "प्रिय आशा, आपका ऑर्डर A1 भेज द
 
 # What was done; the registered text; the body; every line of the answer; what --fix offers.
 TOLD: dict[str, tuple[str, str, list[str], str]] = {
+    "a value takes in what is missing before it": (
+        "Fees of Rs. {#var#} for {#var#} have been received with thanks. Acme Academy",
+        "Fees of received Rs. 500 Asha have been received with thanks. Acme Academy",
+        [
+            ('mismatch\t\t8\tliteral\t"Rs." is missing between "of" and "received". Write "Rs. " as registered.'),
+            ('mismatch\t\t17\tliteral\t"for" is missing between "received" and "Rs.". Insert "for " at offset 17.'),
+        ],
+        "",
+    ),
     "a sentence with a value is missing": (
         SHIP,
         "Dear Asha, your order A1 has been shipped and will arrive by 1 Dec. - ACME",
