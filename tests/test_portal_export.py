@@ -218,12 +218,28 @@ STATUSES = {
     "Deactivated": False,
     "": False,
     "live": False,
+    "Registered (Expired)": False,
+    "REGISTERED VIA AIRTEL-SUSPENDED": False,
+    "REGISTERED VIA JIO - BLOCKED": False,
+    "ACTIVE/BLACKLISTED": False,
+    "Active / black-listed": False,
+    "Approved - Inactive": False,
+    "approved then rejected": False,
+    "Approved,Revoked": False,
+    "Registered: Cancelled": False,
+    "Registered: Canceled": False,
+    "REGISTERED_DEACTIVATED": False,
+    "Whitelisted; renewal pending": False,
+    "Registered_not_active": False,
+    "Active but not approved": False,
+    "Registered on the blockchain": True,
+    "Registered, noted by Jio": True,
 }
 
 
 @pytest.mark.parametrize(("status", "counts"), STATUSES.items())
-def test_a_status_counts_by_its_first_word(tmp_path: Path, status: str, counts: bool) -> None:
-    content = f"TEMPLATE_ID,BODY,STATUS\n{OTHER},B,Approved\n{ID},A,{status}\n"
+def test_a_status_counts_by_its_first_word_unless_it_is_taken_back(tmp_path: Path, status: str, counts: bool) -> None:
+    content = f'TEMPLATE_ID,BODY,STATUS\n{OTHER},B,Approved\n{ID},A,"{status}"\n'
     assert [each.text for each in portal_export.read(file(tmp_path, content)).templates] == ["B", *["A"] * counts]
 
 
@@ -232,6 +248,17 @@ def test_a_status_counts_that_is_said_to(tmp_path: Path, status: str) -> None:
     content = f"TEMPLATE_ID,BODY,STATUS\n{ID},A,{status}\n{OTHER},B,Delivered\n"
     words = ["live", "On Air", "ok by JIO"]
     assert [each.text for each in portal_export.read(file(tmp_path, content), approved=words).templates] == ["A"]
+
+
+def test_a_status_that_takes_the_approval_back_is_told_and_counts_only_if_it_is_said_to(
+    exosms: Shell, tmp_path: Path
+) -> None:
+    content = f"TEMPLATE_ID,NAME,BODY,STATUS\n{ID},OTP,A,Registered (Expired)\n{OTHER},Ship,B,Active\n"
+    assert imported(exosms, tmp_path, content) == Result(
+        0, "added\tship\n", "exosms: left out, because they are not approved: 1 Registered (Expired)\n"
+    )
+    asked_for = imported(exosms, tmp_path, content, "--approved", "registered (expired)")
+    assert (asked_for.exit_code, asked_for.stdout) == (0, "added\totp\n")
 
 
 TYPES = {

@@ -203,7 +203,8 @@ def import_(
         o.option(
             "--approved",
             metavar="WORD",
-            help="A status that counts beside approved, registered, active and whitelisted; can be repeated.",
+            help="A status that counts beside approved, registered, active and whitelisted, or although it also says"
+            " expired, blocked or the like; can be repeated.",
         ),
     ] = None,
     place: o.TemplateFile,

@@ -22,6 +22,11 @@ from exosms.templates.syntax import fold_line_ends
 
 _APPROVED = ("approved", "registered", "active", "whitelisted")
 """How the folded status of a template begins that operators know: ``REGISTERED VIA AIRTEL``."""
+_TAKEN_BACK = re.compile(
+    r"expired|suspended|blocked|black\W?list|inactive|rejected|revoked|cancell?ed|deactivated|disabled|deleted|withdrawn"
+    r"|disapproved|unapproved|unregistered|pending|awaited|\bnot\b"
+)
+"""What such a status may go on with and then does not mean: ``REGISTERED VIA JIO - BLOCKED``."""
 
 _ENTITIES = {
     "&amp;": "&", "&nbsp;": " ", "&#160;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'",
@@ -99,8 +104,9 @@ def read(
 ) -> Export:
     """Read an export. ``columns`` names columns by their header; ``default`` is for rows without a known category.
 
-    A row counts whose status is approved by its first word, or is one of ``approved``. Raises InputError for a file
-    that is no export, and for one in which no row counts; rows that cannot be taken are ``problems``.
+    A row counts whose status is approved by its first word and not taken back by another, or is one of ``approved``.
+    Raises InputError for a file that is no export, and for one in which no row counts; rows that cannot be taken are
+    ``problems``.
     """
     reading, records, found = find_columns(path, columns or {})
     export = Export(label=reading.label, unread=found.unread)
@@ -143,7 +149,7 @@ class _Rows:
         self._number = record.line
         cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
         status = plain(cells.get(ExportField.STATUS, "approved"))
-        if not fold(status).startswith(_APPROVED) and fold(status) not in self._approved:
+        if not _is_approved(status) and fold(status) not in self._approved:
             self._export.not_approved[status or "without a status"] += 1
             return
         before = len(self._export.problems)
@@ -236,6 +242,10 @@ class _Rows:
 
     def _note(self, kind: ExportKind, part: ExportField, message: str) -> None:
         self._export.notes.append(ExportNotice(kind, message, self._number, self._columns.title(part)))
+
+
+def _is_approved(status: str) -> bool:
+    return fold(status).startswith(_APPROVED) and not _TAKEN_BACK.search(status.lower().replace("_", " "))
 
 
 def _decoded(found: re.Match[str]) -> str:
