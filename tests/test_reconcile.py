@@ -702,6 +702,46 @@ def test_messages_of_another_account_are_named_and_left(home: Home, exosms: Shel
         assert home.reconcile("july", "--report", report).exit_code == 0
 
 
+def test_unknown_messages_of_another_account_alone_are_something_left_unless_ours_are_named(
+    home: Home, exosms: Shell
+) -> None:
+    home.send("once", "--once", "ours")
+    home.lose(singly=True)
+    report = str(home.write_report().rename(exosms.home / "of-the-sandbox.csv"))
+    with serving() as server, lost_at(server, exosms, f"{TO},one") as here:
+        assert here.reconcile("june", "--report", str(here.report)).exit_code == 0
+        argv = ("runs", "reconcile", "--report", report)
+        left = exosms(*argv)
+        assert (left.exit_code, left.stdout) == (9, "")
+        assert left.stderr.endswith(
+            "exosms: 0 accepted, of 0 messages\n"
+            "exosms: 1 Sid listed of which this ledger knows nothing: another machine sends from this account, or"
+            " somebody else does\n"
+            "exosms: error: messages of other accounts may have been sent, and it is not known whether:"
+            " sandbox/sandbox\n"
+            "  Name a profile of theirs with -p and give that account's report.\n"
+        )
+        quiet = exosms(*argv, "-q", "--json")
+        assert (quiet.exit_code, quiet.json["exit_code"], quiet.json["remaining"]) == (9, 9, 0)
+        assert "sandbox/sandbox" in quiet.stderr
+        named = exosms(*argv, "--base-url", server.url)
+        assert (named.exit_code, "unknown as well: sandbox/sandbox" in named.stderr) == (0, True)
+        assert exosms("runs", "reconcile", "june", "--report", report).exit_code == 0
+        assert exosms(*argv, "-p", "sandbox").exit_code == 0
+        assert exosms(*argv).exit_code == 0
+
+
+def test_other_accounts_are_looked_at_only_for_the_time_that_is_asked_for(home: Home, exosms: Shell) -> None:
+    home.bulk(f"{TO},one", run="july")
+    home.lose()
+    home.change("UPDATE rows SET attempted_at = attempted_at - 7200")
+    report = str(home.write_report().rename(exosms.home / "of-the-sandbox.csv"))
+    with serving() as server, lost_at(server, exosms, f"{TO},one") as here:
+        assert here.reconcile("june", "--report", str(here.report)).exit_code == 0
+        codes = [exosms("runs", "reconcile", "--report", report, "--since", time).exit_code for time in ("1h", "3h")]
+        assert codes == [0, 9]
+
+
 def test_a_person_sees_a_table(home: Home) -> None:
     home.bulk(f"{TO},one", "+919876543211,two")
     home.never_taken(home.lose()[1])

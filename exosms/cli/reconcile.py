@@ -118,7 +118,8 @@ def reconcile(
     """Find out what became of unknown messages: ask Exotel about the Sids that a report lists, and compare.
 
     A message is accepted if recipient, sender, text and time agree, and if no other may have that Sid. Exit code 0:
-    nothing unknown is left, 9: something is. It can be run again at any time, and goes on.
+    nothing unknown is left, 9: something is, be it of another account where neither RUN nor key nor account is named.
+    It can be run again at any time, and goes on.
 
     exosms runs reconcile customers-20261123-1 --report report.csv
 
@@ -158,6 +159,8 @@ class _Command:
         self._interrupts = Interrupts()
         self._work: Reconciliation | None = None
         self._is_complete = sources.is_complete
+        self._elsewhere: Sequence[str] = ()
+        """Other accounts with unknown messages, where no run or key says whose are meant."""
 
     def run(self) -> int:
         """Reconcile, print, and return the exit code, whatever cuts it short."""
@@ -184,6 +187,8 @@ class _Command:
                 run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
                 settings = self._settings(ledger, run)
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
+            if self._wanted.name is None and self._wanted.once is None:
+                self._elsewhere = [*unknown_elsewhere(ledger, session.account, since=self._since)]
             unknown = UnknownMessages(ledger, session.account).all()
             targets = [one for one in unknown if self._is_wanted(one, run)]
             keys = {one.key for one in targets}
@@ -202,7 +207,6 @@ class _Command:
                 progress.clear()
             if self._says_absent and (why := work.call_absent(is_complete=self._is_complete)):
                 self._out.tell(f"what was not found stays unknown: {why}")
-            self._tell_of_others(ledger, session.account)
 
     def _settings(self, ledger: Ledger, run: Run | None) -> Settings:
         """Return the settings with the account whose messages are looked at."""
@@ -213,11 +217,10 @@ class _Command:
         return settings_of_key(self._out, ledger, self._wanted.once, self._options)
 
     def _is_wanted(self, one: Unsettled, run: Run | None) -> bool:
-        since = self._wanted.since
         return (
             (run is None or one.run_id == run.id)
             and (self._wanted.once is None or one.once_key == self._wanted.once)
-            and (since is None or one.until >= time.time() - since)
+            and one.until >= self._since
         )
 
     def _search(self, work: Reconciliation, asking: Asking, settings: Settings) -> None:
@@ -237,32 +240,59 @@ class _Command:
             self._is_complete = False
             self._out.fail(_NO_LIST)
 
-    def _tell_of_others(self, ledger: Ledger, account: str) -> None:
-        if self._wanted.name is None and self._wanted.once is None and (others := unknown_elsewhere(ledger, account)):
-            names = ", ".join(others)
-            self._out.tell(
-                f"messages of other accounts are unknown as well: {names}; name a profile of theirs with -p"
-            )
+    @property
+    def _since(self) -> float:
+        """The moment, in seconds since the epoch, after which a message was last tried to be looked at."""
+        return 0.0 if self._wanted.since is None else time.time() - self._wanted.since
+
+    @property
+    def _is_account_named(self) -> bool:
+        """Whether somebody said whose messages are meant, so that the others are no concern of this command."""
+        named = (
+            self._options.profile,
+            self._options.region,
+            self._options.base_url,
+            os.environ.get("EXOSMS_PROFILE"),
+        )
+        return any(named)
 
     def _conclude(self, exit_code: int, error: Document | None, *, is_fatal: bool = False) -> int:
-        """Print what was found; with nothing unknown left nothing else matters, unless it could not even be seen."""
+        """Print what was found; with nothing unknown left nothing else matters, unless it could not even be seen.
+
+        What other accounts have counts as left, unless somebody said whose messages are meant.
+        """
         is_refused = exit_code == ExitCode.INPUT  # the file: then nothing was looked at
         found = [*self._work.found.values()] if self._work and not is_refused else []
         strangers = self._work.strangers if self._work else 0
         counts = counts_of(found, strangers)
         if not (counts["remaining"] or is_fatal):
-            exit_code, error = ExitCode.OK, None
+            is_left = self._elsewhere and not self._is_account_named
+            exit_code, error = ExitCode.UNKNOWN if is_left else ExitCode.OK, None
         show_result(self._out, found, counts, exit_code=exit_code, error=error)
         if not is_refused:
             self._out.tell(sentence(counts))
         if strangers:
             self._out.tell(of_strangers(strangers))
-        if exit_code == ExitCode.UNKNOWN:
+        if exit_code == ExitCode.UNKNOWN and counts["remaining"]:
             self._out.fail(
                 f"{counted(counts['remaining'], 'message')} may have been sent, and it is not known whether",
                 remedy=_next_step(found),
             )
+        if self._elsewhere and not is_fatal:
+            self._tell_of_others(is_the_reason=exit_code == ExitCode.UNKNOWN and not counts["remaining"])
         return int(exit_code)
+
+    def _tell_of_others(self, *, is_the_reason: bool) -> None:
+        names = ", ".join(self._elsewhere)
+        if is_the_reason:
+            self._out.fail(
+                f"messages of other accounts may have been sent, and it is not known whether: {names}",
+                remedy="Name a profile of theirs with -p and give that account's report.",
+            )
+        else:
+            self._out.tell(
+                f"messages of other accounts are unknown as well: {names}; name a profile of theirs with -p"
+            )
 
 
 def _next_step(found: Sequence[Found]) -> str:

@@ -192,14 +192,21 @@ class UnknownMessages:
         return [*map(Unsettled._make, found)]
 
 
-def unknown_elsewhere(ledger: Ledger, account: str, once_key: str | None = None) -> Mapping[str, str | None]:
-    """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its."""
+def unknown_elsewhere(
+    ledger: Ledger, account: str, once_key: str | None = None, *, since: float = 0.0
+) -> Mapping[str, str | None]:
+    """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its.
+
+    ``since``: only those last tried after that moment, in seconds since the epoch.
+    """
     with reclaimed(ledger.database) as connection:
         cursor = connection.execute(
             "SELECT account, profile FROM messages WHERE state <> 'accepted' AND state = 'unknown' AND account <> ?1"
-            " AND (?2 IS NULL OR once_key = ?2) UNION SELECT account, profile FROM runs WHERE account <> ?1"
-            " AND ?2 IS NULL AND EXISTS (SELECT 1 FROM rows r WHERE r.run = runs.id AND r.state = 'unknown')",
-            (account, once_key),
+            " AND (?2 IS NULL OR once_key = ?2) AND coalesce(attempted_at, updated_at) >= ?3"
+            " UNION SELECT account, profile FROM runs WHERE account <> ?1 AND ?2 IS NULL AND EXISTS (SELECT 1"
+            " FROM rows r WHERE r.run = runs.id AND r.state = 'unknown'"
+            " AND coalesce(r.attempted_at, r.updated_at) >= ?3)",
+            (account, once_key, since),
         )
         return dict(cursor.fetchall())
 
