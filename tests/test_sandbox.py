@@ -446,33 +446,47 @@ def test_the_final_state_is_posted_to_a_callback_on_this_machine_only() -> None:
     assert (form["Status"], form["DetailedStatusCode"], form["CustomField"]) == ("failed", "23185", "o-1")
 
 
-def test_the_command_prints_its_address_first_and_ends_quietly(exosms: Shell) -> None:
+def test_the_command_prints_its_address_first_and_how_to_use_it_and_ends_quietly(exosms: Shell) -> None:
     process = exosms.start("sandbox", "--port", "0", "--faults", "0%", "--latency", "10ms", "--seed", "1")
     assert process.stdout is not None
+    assert process.stderr is not None
     url = process.stdout.readline().decode().strip()
-    result = exosms(
-        "send",
-        "--to",
-        "9876543210",
-        "--from",
-        "ACMEIN",
-        "--body",
-        "x",
-        "--base-url",
-        url,
-        env={
-            "EXOTEL_ACCOUNT_SID": "acme1",
-            "EXOTEL_API_KEY": "k",
-            "EXOTEL_API_TOKEN": "wrong",
-            "EXOSMS_BASE_URL": url,
-        },
+    told = process.stderr.readline().decode()
+    assert told == (
+        "exosms: use it with EXOTEL_ACCOUNT_SID=acme1 EXOTEL_API_KEY=key EXOTEL_API_TOKEN=token and --base-url"
+        f" {url}, or: exosms profile add local --base-url {url}\n"
     )
-    assert result.exit_code == 4
+    env = dict(word.split("=") for word in told.split() if "=" in word)
+    send = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "x")
+    assert exosms(*send, "--base-url", url, env=env).exit_code == 0
+    assert exosms(*send, env={**env, "EXOTEL_API_TOKEN": "wrong", "EXOSMS_BASE_URL": url}).exit_code == 4
+    account = ("--account-sid", "acme1", "--api-key", "key", "--token-stdin")
+    add = (*told.split("or: exosms ")[1].split(), *account)
+    assert exosms(*add, stdin="token\n").exit_code == 0
+    assert exosms(*send, "-p", "local").exit_code == 0
     busy = exosms("sandbox", "--port", url.rpartition(":")[2])
     assert (busy.exit_code, "port" in busy.stderr) == (4, True)
     process.terminate()
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("option", ["--region", "-p"])
+def test_an_address_beside_the_sandbox_is_told_how_to_be_used(exosms: Shell, option: str) -> None:
+    by = "--region" if option == "--region" else "profile sandbox"
+    ignored = (
+        f"exosms: warning: --base-url is ignored, because {by} says sandbox; to send there, store it and name it"
+    )
+    send = ("send", option, "sandbox", "--to", "9876543210", "--from", "ACMEIN", "--body", "x", "--base-url")
+    with serving() as server:
+        result = exosms(*send, server.url + "/")
+        assert (result.exit_code, result.stderr.splitlines()[0]) == (
+            0,
+            f"{ignored} with -p: exosms profile add local --base-url {server.url}",
+        )
+    secret = exosms(*send, "https://key:hidden@sms.example")
+    assert "with -p: exosms profile add local --base-url URL\n" in secret.stderr
+    assert "hidden" not in secret.stderr
 
 
 @pytest.mark.parametrize("argv", [("--faults", "2"), ("--faults", "x"), ("--latency", "soon"), ("--port", "70000")])

@@ -25,6 +25,8 @@ def share(text: str) -> float:
 
 def _announce(out: Out, address: str) -> None:
     out.line(address)
+    account = "EXOTEL_ACCOUNT_SID=acme1 EXOTEL_API_KEY=key EXOTEL_API_TOKEN=token"
+    out.tell(f"use it with {account} and --base-url {address}, or: exosms profile add local --base-url {address}")
     if out.is_human:
         form = "-d From=ACMEIN -d To=9876543210 -d Body=Hello"
         out.tell(f"try: curl -u key:token {form} {address}/v1/Accounts/acme1/Sms/send.json")

@@ -171,9 +171,19 @@ def _ignored_in_the_sandbox(
         f"base_url of {choice.source}": choice.profile and choice.profile.base_url if by == choice.source else None,
     }
     warnings = [f"{name} is ignored, because {by} says sandbox" for name, value in given.items() if value]
+    if options.base_url:
+        warnings[0] += f"; to send there, store it and name it with -p: {_how_to_store(options.base_url)}"
     if by == "EXOTEL_REGION" and choice.profile:
         warnings.append(f"{choice.source} stays in the sandbox, because EXOTEL_REGION says sandbox; unset it to send")
     return warnings
+
+
+def _how_to_store(base_url: str) -> str:
+    """Return the command that makes an address a profile; one that cannot be used, or tells a secret, is left out."""
+    try:
+        return f"exosms profile add local --base-url {parse_base_url(base_url)}"
+    except ConfigError:
+        return "exosms profile add local --base-url URL"
 
 
 # The account.
