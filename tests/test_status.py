@@ -3,13 +3,14 @@
 import json
 import re
 import resource
+import shlex
 import sqlite3
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Shell
+from conftest import Result, Shell
 from misbehaving import Misbehaving, Step, answer, answers, does, hangs, reads_all, resets, says
 
 from exosms.codes import lookup
@@ -453,6 +454,20 @@ def test_a_run_of_the_sandbox_is_asked_about_there_and_nowhere_else(
         assert (result.exit_code, result.stdout.count("delivered")) == (0, 1), result.stderr
         is_told = f"{option[0]} is ignored, because the run r1 is the sandbox's" in result.stderr
         assert is_told == (argv == option)
+
+
+@pytest.mark.parametrize("run", ["r1", "f" * 31])
+def test_the_name_of_a_run_is_no_sid_and_nobody_is_asked(exosms: Shell, run: str) -> None:
+    exosms("bulk", "-", "--region", "sandbox", "--yes", "--run", run, stdin="to,body\n9876543210,Hello\n")
+    result = exosms("status", "--region", "sandbox", "-v", SID, run)
+    how = f"exosms status --run {shlex.quote(run)}"
+    assert result == Result(3, "", f"exosms: error: {run!r} is a run, not a Sid\n  To ask about it: {how}\n")
+    assert exosms(*shlex.split(how)[1:]).stdout.count("delivered") == 1
+
+
+def test_what_looks_like_a_sid_is_one_whatever_runs_there_are(exosms: Shell) -> None:
+    exosms("bulk", "-", *SANDBOX, "--yes", "--run", SID, stdin="to,body\n9876543210,Hello\n")
+    assert exosms("status", *SANDBOX, SID, "other").exit_code == 6
 
 
 @pytest.mark.parametrize("argv", [(), ("--run", "r1", SID)])

@@ -1,6 +1,7 @@
 """``exosms status``: what became of messages that Exotel accepted."""
 
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -11,6 +12,7 @@ from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
+    ledger_if_there,
     ledger_or_memory,
     open_ledger,
     run_of,
@@ -22,7 +24,7 @@ from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.output.refusals import tell_refusals
 from exosms.cli.wait import follow, how_to_go_on, not_final
 from exosms.config.settings import AccountOptions, Settings
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
@@ -33,6 +35,8 @@ from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts
 
 _SID = re.compile(r"[!-~]{1,200}")
+_LIKELY = re.compile(r"[0-9a-f]{32}")
+"""A Sid as Exotel makes them; any other word may be the name of a run."""
 
 _MOST = 10_000_000
 """Bytes that are read of standard input: 300,000 Sids, about which Exotel could be asked in a day."""
@@ -176,9 +180,23 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
             raise InputError(
                 f"{sid!r} is a phone number, not a Sid", remedy=f"To see its Sids: exosms log --to {sid}"
             )
+        if not _LIKELY.fullmatch(sid) and _is_run(sid):
+            raise InputError(
+                f"{sid!r} is a run, not a Sid", remedy=f"To ask about it: exosms status --run {shlex.quote(sid)}"
+            )
         if not _SID.fullmatch(sid):
             raise InputError(f"{sid!r} is not a valid Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
     return list(dict.fromkeys(sids))
+
+
+def _is_run(name: str) -> bool:
+    """Whether a run has that name; a ledger that cannot be used knows of none, and is told of later."""
+    try:
+        with ledger_if_there() as ledger:
+            Journal(ledger).run(name)
+    except (KeyError, ConfigError):
+        return False
+    return True
 
 
 def _piped() -> Sequence[str]:
