@@ -16,6 +16,7 @@ import pytest
 from conftest import Result, Shell
 from jobs import PATIENCE, TO, Sandbox, Step, on_terminal, sandbox, wait_for
 
+from exosms.cli.job import _without_again
 from exosms.job.ending import Ending, On, ended, filled, name_of
 from exosms.sms.message import Outcome
 
@@ -185,6 +186,71 @@ def test_those_who_were_kept_back_for_the_same_reason_are_named_together(exosms:
     assert (told.exit_code, len(told.stderr.splitlines()), served.requests) == (1, 1, 0)
     assert TO in told.stderr
     assert "+919876543211" in told.stderr
+
+
+OTHER = "+919876543211"
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "after"),
+    [
+        (("12",), "'12' is not an Indian mobile number: ", "'12'"),
+        (
+            ("@oncal",),
+            (
+                "There is no group 'oncal' in {config}; did you mean 'oncall'?\n"
+                '  Write it as NAME = ["+919876543210", "+919876543211"] below [groups] in {config}.\n'
+            ),
+            "'@oncal'",
+        ),
+        (("98765 43210, +91 98765 43211", "-t", "none"), "There is no template 'none' in ", f"{TO}, {OTHER} ("),
+        (("+91 98765 43211,12", "-t", "none"), "There is no template 'none' in ", f"{OTHER} ("),
+    ],
+    ids=["a bad number", "no such group", "nobody", "nobody, and one bad"],
+)
+def test_what_was_told_before_is_not_told_after_and_numbers_are_alike(
+    exosms: Shell, tmp_path: Path, given: tuple[str, ...], before: str, after: str
+) -> None:
+    config, templates = exosms.home / "config.toml", tmp_path / "templates.toml"
+    config.write_text(f'[groups]\noncall = ["{TO}"]\n')
+    config.chmod(0o600)
+    templates.write_text('[templates.ops]\ntext = "Failed."\n')
+    where = ("--config", str(config), "--templates", str(templates), "--region", "sandbox", "--from", "ACMEIN")
+    argv = ("job", *where, "--to", *given, "--", "sh", "-c", "echo here >&2; exit 3")
+    with exosms.start(*argv) as process:
+        first, last = process.communicate(timeout=PATIENCE)[1].decode().split("here\n")
+    assert before.format(config=config) in first
+    assert last.startswith(f"exosms: error: the text about sh did not reach {after}")
+    assert last == last.splitlines()[0] + "\n"
+    assert after.endswith("(") or last.endswith(f"{after}\n")
+
+
+def test_what_could_not_be_sent_is_no_reason_to_run_the_job_again(exosms: Shell, served: Sandbox) -> None:
+    told = job(exosms, "--base-url", "http://127.0.0.1:1", "--", "false")
+    assert (told.exit_code, told.stderr) == (
+        1,
+        (
+            f"exosms: error: the text about false did not reach {TO} (the text was not sent: no connection:"
+            " [Errno 111] Connection refused. Check the network, DNS and HTTPS_PROXY.)\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("remedy", "left"),
+    [
+        ("Check DNS, then run it again.", "Check DNS."),
+        ("Run it again, with a longer --timeout where the network is slow.", ""),
+        ("Wait for it. Then run this again.", "Wait for it."),
+        ("Check the key; then send again.", "Check the key."),
+        ("Raise the limit, or run it again later.", "Raise the limit."),
+        ("Another process is using it: run it again later.", "Another process is using it."),
+        ("Export the templates again from the portal.", "Export the templates again from the portal."),
+        ("", ""),
+    ],
+)
+def test_a_remedy_without_running_it_again(remedy: str, left: str) -> None:
+    assert _without_again(remedy) == left
 
 
 # A dry run.

@@ -3,7 +3,9 @@
 Its exit code is ours, whatever becomes of the text: nothing that fails here may stand in its way.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
 PARSING = {"allow_interspersed_args": False}
 """As of `env` and `nice`: what stands behind the command is the command's."""
+
+_AGAIN = re.compile(
+    r"(?:^|[,;:] (?:then |or )?|[.] (?:Then )?)(?:run (?:it|this)|send|send the message) again\b[^.]*[.]$",
+    re.IGNORECASE,
+)
+"""The last part of a remedy: ``Check the network, then run it again.``"""
+_NUMBER = re.compile(r"\+[0-9]+")
 
 _PLACEHOLDERS = "{job}, {host}, {status}, {code} and {duration} are replaced"
 
@@ -83,7 +92,7 @@ def command(
         return _show(request, account, job, out)
     out.quiet = not out.verbose
     out.goes_on = True
-    _tell_what_is_wrong(request, account, job, out)
+    told = _tell_what_is_wrong(request, account, job, out)
     from exosms.job import child
 
     with child.signals_held() as mask:
@@ -91,7 +100,7 @@ def command(
         if ending.code in {126, 127} and ending.status.startswith("could"):
             out.fail(f"{argv[0]} {ending.status}")
         if ending.is_wanted(request.on, longer_than=request.longer_than):
-            _text_about(ending, request, account, job, out)
+            _text_about(ending, request, account, job, out, told)
     return ending.code
 
 
@@ -138,23 +147,31 @@ def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> i
     return ExitCode.OK
 
 
-def _tell_what_is_wrong(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> None:
-    """Tell, while something can still be done, why somebody would not be texted; raises UsageError only."""
+def _tell_what_is_wrong(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> AbstractSet[str]:
+    """Tell, while something can still be done, why somebody would not be texted; return what was told.
+
+    Raises UsageError only.
+    """
+    told: set[str] = set()
     try:
         for error in _plan(request.about(sample(request.on), job), account, out.warn).all_problems:
             out.fail(error.message, remedy=error.remedy)
+            told.add(error.message)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # the command has to run
         _tell_bug(error, out)
+    return told
 
 
-def _text_about(ending: Ending, request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> None:
-    """Text about an ending, and tell in one line whom that did not reach."""
+def _text_about(
+    ending: Ending, request: JobRequest, account: o.AccountFlags, job: str, out: Out, told: AbstractSet[str]
+) -> None:
+    """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
         about = request.about(ending, job)
         found = _plan(about, account, out.warn)
-        missed = {who: _why(error) for who, error in found.left_out.items()}
+        missed = {who: "" if error.message in told else _why(error) for who, error in found.left_out.items()}
         if found.problems:
             missed = dict.fromkeys([*found.recipients, *missed], _why(found.problems[0])) | missed
         elif found.messages and found.settings:
@@ -203,24 +220,32 @@ def _why_not(receipt: "Receipt") -> str:
     problem = receipt.problem
     if problem is None:
         return receipt.outcome
-    may_have = "it may have been sent: " if receipt.outcome is Outcome.UNKNOWN else ""
-    return may_have + _sentences(reason(problem), problem.remedy)
+    if receipt.outcome is Outcome.UNKNOWN:
+        return f"it may have been sent: {_sentences(reason(problem), problem.remedy)}"
+    not_sent = "" if problem.http_status else "the text was not sent: "
+    return not_sent + _sentences(reason(problem), _without_again(problem.remedy))
 
 
 def _why(error: ExosmsError) -> str:
-    return _sentences(error.message, error.remedy)
+    return _sentences(error.message, _without_again(error.remedy))
+
+
+def _without_again(remedy: str) -> str:
+    """Return a remedy without the advice to run or send it again, which here would mean the command."""
+    return _AGAIN.sub(".", remedy).removeprefix(".")
 
 
 def _sentences(said: str, remedy: str) -> str:
-    return f"{said.removesuffix('.')}. {remedy}" if remedy else said
+    end = "" if said.endswith((".", "?")) else "."
+    return f"{said}{end} {remedy}" if remedy else said
 
 
 def _told(missed: Mapping[str, str]) -> str:
     """Return whom it did not reach: those with the same reason together, each with that reason."""
     by_reason: dict[str, list[str]] = {}
     for who, why in missed.items():
-        by_reason.setdefault(why, []).append(repr(who) if not who.startswith("+") else who)
-    return "; ".join(f"{', '.join(who)} ({why})" for why, who in by_reason.items())
+        by_reason.setdefault(why, []).append(who if _NUMBER.fullmatch(who) else repr(who))
+    return "; ".join(", ".join(who) + (f" ({why})" if why else "") for why, who in by_reason.items())
 
 
 def _tell_bug(error: Exception, out: Out) -> None:

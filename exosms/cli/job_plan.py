@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     """What would be texted to whom."""
 
     recipients: Sequence[str]
-    """As they were given; for a group its numbers, where they are known."""
+    """E.164 where that is known, else as they were given; for a group its numbers, where they are known."""
     problems: Sequence[ExosmsError]
     """What keeps everybody from being texted."""
     left_out: Mapping[str, ExosmsError] = {}
@@ -52,7 +52,8 @@ def plan(request: SendRequest, options: AccountOptions, *, warn: Warn) -> Plan:
         recipients = _recipients(request, settings)
     except (InputError, ConfigError) as error:
         problems.append(error)
-    found = found._replace(recipients=recipients.as_given or request.to, left_out=recipients.refused)
+    everybody = [*recipients.numbers, *recipients.refused]
+    found = found._replace(recipients=everybody or found.recipients, left_out=recipients.refused)
     try:
         registered = find_template(request.template, settings)
         text = text_of(request, request.body, registered, warn=warn)
