@@ -500,19 +500,24 @@ def test_a_mask_keeps_at_most_the_ends_of_a_long_key(key: str, mask: str) -> Non
 # Where things are.
 
 
-def test_where_the_configuration_and_the_state_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_configuration_and_the_state_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     xdg = {"XDG_CONFIG_HOME": "/xdg/c", "XDG_STATE_HOME": "/xdg/s"}
     assert config_path(Path("flag"), {"EXOSMS_CONFIG": "variable", **xdg}) == Path("flag")
     assert config_path(None, {"EXOSMS_CONFIG": "variable", **xdg}) == Path("variable")
     assert config_path(None, {"EXOSMS_CONFIG": "", **xdg}) == Path("/xdg/c/exosms/config.toml")
     assert state_directory({"EXOSMS_STATE_DIR": "variable", **xdg}) == Path("variable")
     assert state_directory(xdg) == Path("/xdg/s/exosms")
-    monkeypatch.setenv("HOME", "/home/me")
-    if sys.platform == "linux":
-        assert config_path(None, {"HOME": "/home/you"}) == Path("/home/you/.config/exosms/config.toml")
-        assert state_directory({"HOME": "/home/you"}) == Path("/home/you/.local/state/exosms")
-        assert config_path(None, {"XDG_CONFIG_HOME": "relative"}) == Path("/home/me/.config/exosms/config.toml")
-        assert state_directory({}) == Path("/home/me/.local/state/exosms")
+    me, you = tmp_path / "me", tmp_path / "you"
+    monkeypatch.setenv("HOME", str(me))
+    for is_there in (False, True):
+        if sys.platform == "linux":
+            assert state_directory({"HOME": str(you)}) == (you / ".local/state/exosms" if is_there else None)
+            assert config_path(None, {"HOME": str(you)}) == (you / ".config/exosms/config.toml" if is_there else None)
+            mine = me / ".config/exosms/config.toml" if is_there else None
+            assert config_path(None, {"XDG_CONFIG_HOME": "relative"}) == mine
+            assert state_directory({}) == (me / ".local/state/exosms" if is_there else None)
+        me.mkdir(exist_ok=True)
+        you.mkdir(exist_ok=True)
 
 
 def test_without_a_home_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,30 @@ def test_the_sandbox_gets_through_as_well(exosms: Shell) -> None:
     assert "without a ledger" in sent.stderr
 
 
+def test_a_home_that_is_not_there_is_not_made(exosms: Shell, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nonexistent" / "home"
+    env = {**ACCOUNT, "HOME": str(nowhere), "EXOSMS_STATE_DIR": "", "XDG_STATE_HOME": "", "XDG_CONFIG_HOME": ""}
+    with Misbehaving(accepts) as server:
+        sent = exosms(*argv(server, *ONE), env=env)
+        assert (sent.exit_code, server.requests) == (0, 1)
+        assert "There is no home directory for the ledger; continuing without a ledger" in sent.stderr
+        keyed = exosms(*argv(server, *ONE, "--once", "k"), env=env)
+        assert (keyed.exit_code, server.requests) == (4, 1)
+        assert keyed.stderr.endswith("  Set EXOSMS_STATE_DIR.\n")
+    sandbox = exosms("send", "--region", "sandbox", "--body", "Hi", *ONE, env=env)
+    assert (sandbox.exit_code, "no place to remember" in sandbox.stderr) == (0, False)
+    account = ("--account-sid", "a", "--api-key", "k", "--token-stdin", "--region", "mumbai")
+    stored = exosms("profile", "add", "prod", *account, stdin="token\n", env=env)
+    assert (stored.exit_code, "Set HOME, or name a file with --config" in stored.stderr) == (4, True)
+    for command in (("log",), ("runs", "list"), ("template", "list"), ("doctor",)):
+        assert "bug" not in exosms(*command, env=env).stderr
+    assert not nowhere.parent.exists()
+    nowhere.mkdir(parents=True)
+    with Misbehaving(accepts) as server:
+        assert exosms(*argv(server, *ONE, "--once", "k"), env=env).exit_code == 0
+    assert (nowhere / ".local/state/exosms/ledger.db").exists()
+
+
 def begin(exosms: Shell) -> Path:
     """Begin a ledger, and return where it is."""
     state = exosms.home / "state"

@@ -61,18 +61,25 @@ def is_file(path: Path) -> bool:
 
 
 def _user_directory(environ: Mapping[str, str], variable: str) -> Path | None:
-    """Our directory of that kind; a relative XDG path is invalid (XDG Base Directory Specification)."""
+    """Our directory of that kind, below a home that is there: none is made, as for `env -i` or a user without one.
+
+    A relative XDG path is invalid (XDG Base Directory Specification).
+    """
     named = environ.get(variable, "")
     if named.startswith("/"):
         return Path(named, "exosms")
     home = environ.get("HOME", "")
+    if home.startswith("/") and not is_there(Path(home)):
+        return None
     if sys.platform == "linux" and home.startswith("/"):  # what platformdirs would say, 3 ms of its import earlier
         return Path(home, _LINUX[variable], "exosms")
     from platformdirs import user_config_dir, user_state_dir
 
     find = user_config_dir if variable == "XDG_CONFIG_HOME" else user_state_dir
     try:
-        path = Path(find("exosms", appauthor=False))
+        path, is_home_there = Path(find("exosms", appauthor=False)), is_there(Path.home())
     except RuntimeError:  # how platformdirs 4.14 says that there is no home
         return None
-    return path if path.is_absolute() else None  # and how it said so before: with a path that begins with ~
+    return (
+        path if path.is_absolute() and is_home_there else None
+    )  # and how it said so before: with a path that begins with ~
