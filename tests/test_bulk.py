@@ -1585,3 +1585,25 @@ def test_rows_that_cannot_be_read_lose_no_answer(
 
 def _full(*_: object, **__: object) -> None:
     raise LedgerError("The ledger cannot be used: database or disk is full")
+
+
+@pytest.mark.parametrize(
+    ("row", "more", "is_told"),
+    [
+        ("9876543210", (), True),
+        ("9876543210", ("-q",), False),
+        ("9876543210", ("-o", "plain"), False),
+        ("+919000000400", (), False),
+    ],
+    ids=["a person", "quiet", "plain", "nothing accepted"],
+)
+def test_a_person_is_told_how_to_learn_of_the_delivery(
+    exosms: Shell, tmp_path: Path, row: str, more: tuple[str, ...], is_told: bool
+) -> None:
+    (tmp_path / "rows.csv").write_text(f"to,body\n{row},Hi\n")
+    argv = ("bulk", str(tmp_path / "rows.csv"), *SANDBOX, "--run", "june", "--yes", *more)
+    seen = exosms.on_terminal(*argv, columns=120)
+    hint = "exosms status --run june --wait 5m"
+    assert seen.stdout.count(hint) == is_told
+    if is_told:
+        assert exosms(*hint.split()[1:]).stdout.startswith("delivered\t+919876543210\t")

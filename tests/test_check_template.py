@@ -288,7 +288,12 @@ BAD_VARIABLES = {
     "a column of nobody": (("-t", "otp", "--var", "app={Nam}"), 3, "needs the column 'Nam', which the file does not"),
     "one is missing": (("-t", "otp"), 3, "needs values for app, and the file has no such column"),
     "no template": (("--var", "app=x"), 2, "--var fills the template"),
-    "no value": (("-t", "otp", "--var", "app"), 2, "does not give a new variable a value"),
+    "no name": (
+        ("-t", "otp", "--var", "12 4"),
+        2,
+        "are 1, 2, …: --var '1=12 4'. exosms template show NAME lists them",
+    ),
+    "no value": (("-t", "otp", "--var", "=app"), 2, "does not give a new variable a value"),
 }
 
 

@@ -497,6 +497,16 @@ def test_silence_proves_nothing_unless_a_person_says_so_and_messages_around_it_a
     assert retried.stdout.startswith("accepted\t+919876543212\t")
 
 
+def test_what_was_sent_last_is_told_to_wait_for_a_later_message(home: Home) -> None:
+    home.bulk(f"{TO},one", "+919876543211,two")
+    home.never_taken(*home.lose("number = 2"))
+    home.write_report()
+    told = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent")
+    assert told.exit_code == 9, told.stderr
+    assert "stays unknown: nothing is listed of this account from before and after them\n" in told.stderr
+    assert "counts as not sent, once a later message of this account is listed. Or decide: " in told.stderr
+
+
 def test_a_list_that_lacks_what_was_accepted_proves_no_absence(home: Home) -> None:
     """As a report does whose Type is not All."""
     home.bulk(*[f"+91987654321{number},text {number}" for number in range(5)])

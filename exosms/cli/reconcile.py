@@ -300,7 +300,8 @@ def _next_step(found: Sequence[Found]) -> str:
     one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
     which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or 'KEY')}"
     return (
-        "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent."
+        "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent,"
+        " once a later message of this account is listed."
         f" Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
     )
 

@@ -1,6 +1,7 @@
 """A run sent from the command line: `bulk` begins one, `runs resume` and `runs retry` go on with one."""
 
 import gc
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -113,6 +114,8 @@ def carry_out(
         report.conclude_blindly(run, error, exit_code=exit_code)
     if handling.results:
         hand_out_results(run, context.journal, handling.results, out)
+    if exit_code == ExitCode.OK and out.is_human and run.is_finished and context.journal.counts(run).get("accepted"):
+        out.tell(f"whether they were delivered: exosms status --run {shlex.quote(run.name)} --wait 5m")
     return exit_code
 
 
