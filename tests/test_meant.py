@@ -36,3 +36,33 @@ def test_nothing_on_standard_input_is_no_hint(exosms: Shell) -> None:
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 2
     assert b"Did you mean" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (
+            ("check-template", "otp", "12 is your OTP"),
+            "Did you mean: exosms check-template -t otp -b '12 is your OTP'",
+        ),
+        (("check-template", "12 is your OTP"), "Did you mean: exosms check-template -b '12 is your OTP'"),
+        (
+            ("template", "lint", "ship"),
+            "It checks every template of the file; another file is named with --templates FILE",
+        ),
+        (("runs",), "To see the runs: exosms runs list"),
+    ],
+)
+def test_a_guess_is_answered_with_what_was_meant(exosms: Shell, argv: tuple[str, ...], meant: str) -> None:
+    refused = exosms(*argv)
+    assert (refused.exit_code, (refused.stdout + refused.stderr).splitlines()[-1]) == (2, f"exosms: {meant}")
+
+
+@pytest.mark.parametrize(
+    "argv", [("check-template", "a", "b", "c"), ("check-template", "--nope", "b"), ("template",)]
+)
+def test_what_is_anybodys_guess_is_not_guessed(exosms: Shell, argv: tuple[str, ...]) -> None:
+    refused = exosms(*argv)
+    assert refused.exit_code == 2
+    assert "Did you mean: " not in refused.stderr
+    assert "exosms: " not in refused.stderr

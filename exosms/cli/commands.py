@@ -70,6 +70,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):  # typer's 1 for a help that nobody wanted to the end
             return ExitCode.OK
+        if stop.code == ExitCode.USAGE:
+            _tell_what_was_meant(arguments)
         return stop.code if isinstance(stop.code, int) else ExitCode.BUG
     except ExosmsError as error:
         _errors().fail(error.message, remedy=error.remedy)
@@ -80,6 +82,13 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the last resort
         return _unforeseen(error)
     return ExitCode.OK
+
+
+def _tell_what_was_meant(arguments: Sequence[str]) -> None:
+    from exosms.cli.meant import of_usage
+
+    if hint := of_usage(arguments):
+        _errors().tell(hint)
 
 
 def _unforeseen(error: Exception) -> int:

@@ -33,6 +33,23 @@ def no_text(arguments: Sequence[str]) -> UsageError:
     )
 
 
+def of_usage(arguments: Sequence[str]) -> str:
+    """Return what was meant by a command line that cannot be parsed; nothing where that is anybody's guess."""
+    match [*arguments]:
+        case ["runs"]:
+            return "To see the runs: exosms runs list"
+        case ["check-template", *words] if _are_plain(words) and len(words) in {1, 2}:
+            options = ["-t", words[0], "-b", words[1]] if words[1:] else ["-b", words[0]]
+            return _meant(command_again(["check-template"], options))
+        case ["template", "lint", *words] if _are_plain(words) and words:
+            return "It checks every template of the file; another file is named with --templates FILE"
+    return ""
+
+
+def _are_plain(words: Sequence[str]) -> bool:
+    return not any(word.startswith("-") for word in words)
+
+
 def _meant(command: str) -> str:
     return f"Did you mean: {command}"
 
