@@ -209,12 +209,12 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     yield from _of_link(directory / "ledger.db")
     try:
         with closing(open_ledger.open(directory)) as ledger:
-            messages, unknown = ledger.examine()
+            messages, rows, unknown = ledger.examine()
             paused = ledger.blocked_for(account.identity) if account else 0.0
     except ConfigError as error:
         yield failure("ledger", error)
         return
-    yield ok("ledger", f"{directory / 'ledger.db'} is sound; messages: {messages}")
+    yield ok("ledger", f"{directory / 'ledger.db'} is sound; single messages: {messages}; rows of runs: {rows}")
     if unknown:
         said = f"{unknown} of its messages may have been sent: their outcome is unknown"
         yield warning("ledger", said, "Find out with Exotel's report: exosms runs reconcile --report FILE")

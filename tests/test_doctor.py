@@ -359,3 +359,12 @@ def test_it_works_without_a_home(exosms: Shell) -> None:
     env = {**xdg, "HOME": "", "EXOSMS_STATE_DIR": ""}
     code, found = checks(exosms, env=env)
     assert (code, found["account"]["grade"]) == (4, "failure")
+
+
+def test_rows_of_runs_are_counted_beside_single_messages(exosms: Shell) -> None:
+    sandbox = ("--region", "sandbox", "--from", "ACMEIN")
+    assert exosms("send", *sandbox, "--to", "9876543210", "--body", "Hi").exit_code == 0
+    rows = "to,body\n9876543210,one\n9876543211,two\n"
+    assert exosms("bulk", "-", *sandbox, "--yes", stdin=rows).exit_code == 0
+    _, found = checks(exosms, "--region", "sandbox")
+    assert found["ledger"]["said"].endswith("is sound; single messages: 1; rows of runs: 2")

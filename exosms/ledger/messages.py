@@ -228,8 +228,11 @@ class Ledger:
                 )
             raise
 
-    def examine(self) -> tuple[int, int]:
-        """Return the number of messages, and of those whose outcome a person must find out; raises LedgerError."""
+    def examine(self) -> tuple[int, int, int]:
+        """Return how many single messages there are, rows of runs, and of the former those whose outcome is unknown.
+
+        Raises LedgerError for a ledger that is corrupt.
+        """
         with reclaimed(self.database):
             pass
         with translated():
@@ -241,7 +244,8 @@ class Ledger:
                 "SELECT count(*) FROM messages WHERE state = 'unknown' AND account NOT LIKE 'sandbox/%'"
             ).fetchone()
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
-        return messages, unknown
+            (rows,) = self._connection.execute("SELECT count(*) FROM rows").fetchone()
+        return messages, rows, unknown
 
     def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
         """Return the entry that uses a once key, if one does; a message known not to be sent uses none.
