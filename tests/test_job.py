@@ -231,7 +231,7 @@ def test_what_could_not_be_sent_is_no_reason_to_run_the_job_again(exosms: Shell,
         1,
         (
             f"exosms: error: the text about false did not reach {TO} (the text was not sent: no connection:"
-            " [Errno 111] Connection refused. Check the network, DNS and HTTPS_PROXY.)\n"
+            " 127.0.0.1:1: [Errno 111] Connection refused. Check the network, DNS and HTTPS_PROXY.)\n"
         ),
     )
 
