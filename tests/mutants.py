@@ -729,15 +729,16 @@ MATCHER = (
     ),
     _matcher(
         "other markers are values",
-        "    return any(each.text == bare and",
-        "    return bool(bare) and any(not each.text and",
+        "    return is_one(bare) and",
+        "    return not bare and",
         "test_a_marker_left_in_the_body_never_matches",
     ),
     _matcher(
         "braces are markers",
-        "any(each.text == bare and",
-        "any(each.text in bare and",
+        "first.text == text and",
+        "first.text in text and",
         "test_braces_inside_a_value_are_text",
+        file="sms/foreign_markers.py",
     ),
     _matcher("nothing is ambiguous", "ambiguous=not found.unique or any(", "ambiguous=any("),
     _matcher(

@@ -102,6 +102,12 @@ def find(text: str) -> Sequence[Marker]:
     return [marker for marker in shaped(text) if _READS_AS_ONE[marker.notation](marker, text)]
 
 
+def is_one(text: str) -> bool:
+    """Whether a text is nothing but a marker of another notation; only its beginning is looked at."""
+    first = next(shaped(text), None)
+    return first is not None and first.text == text and _READS_AS_ONE[first.notation](first, text)
+
+
 def shaped(text: str) -> Iterator[Marker]:
     """Yield, in order, what has the shape of a marker, whatever it is named after."""
     for found in _any_notation().finditer(text) if may_hold_one(text) else ():

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exosms.sms.foreign_markers import Notation, find, may_hold_one, unfilled
+from exosms.sms.foreign_markers import is_one, may_hold_one, unfilled
 from exosms.templates.syntax import Literal, Template, Token, Variable, fold_line_ends
 from exosms.templates.variables import RULES, Chars, Shape, Step, Word, warnings
 
@@ -231,7 +231,7 @@ def is_marker(value: str) -> bool:
         return False
     if unfilled(bare) or _SPELLED.fullmatch(bare):
         return True
-    return any(each.text == bare and each.notation is not Notation.CROSSES for each in find(bare))
+    return is_one(bare) and bare.strip("Xx -") != ""
 
 
 def _matched(template: Template, text: Text, found: Assignment) -> Match:

@@ -121,7 +121,7 @@ class _Search:
             further = costs.takes(seen, value, variable, self.neighbours[at])
             self._reach((at, seen_at + 1, began), cost + further, state)
         if not value or value[-1].sort is not Sort.SPACE:
-            text = "".join(piece.text for piece in value)
+            text = "".join([piece.text for piece in value])
             self._reach((at + 1, seen_at, _OUTSIDE), cost + costs.whole(variable, text) + costs.ends(value), state)
 
     def _account(self, last: State, states: int) -> Alignment:
