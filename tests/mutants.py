@@ -892,9 +892,37 @@ EVIDENCE = (
     Mutant(
         "a list that lacks something is complete",
         "send/reconcile.py",
-        "if is_complete and (missing :=",
-        "if not is_complete and (missing :=",
+        "if missing := self._listed.missing_between(since, until):",
+        "if not (missing := self._listed.missing_between(since, until)):",
         _SILENT,
+    ),
+    Mutant(
+        "a Sid of which Exotel says nothing is nobody's",
+        "send/reconcile.py",
+        "            self._unread.append(sid)\n",
+        "            pass\n",
+        ("test_reconcile.py::test_no_answer_about_a_listed_sid_proves_no_absence",),
+    ),
+    Mutant(
+        "a message that the ledger does not know is somebody else's",
+        "send/reconcile.py",
+        "            self._to[tail].append(content.sid)\n",
+        "            pass\n",
+        ("test_reconcile.py::test_an_answer_that_leaves_a_doubt_proves_no_absence",),
+    ),
+    Mutant(
+        "what is beside a Sid proves whose it is not",
+        "send/reconcile.py",
+        "        elif self._asks_all and self._targets:\n            self._unlikely.append(listed.sid)\n",
+        "",
+        ("test_reconcile.py::test_what_a_report_says_beside_a_sid_proves_no_absence",),
+    ),
+    Mutant(
+        "a record without a Sid is passed over",
+        "exotel/report_file.py",
+        "                left_out(record.line)\n",
+        "                pass\n",
+        ("test_reconcile.py::test_a_report_with_a_sid_that_cannot_be_read_proves_no_absence",),
     ),
 )
 

@@ -521,9 +521,202 @@ def test_what_is_found_proves_that_the_time_around_it_is_listed(home: Home) -> N
     home.bulk(*[f"+91987654321{number},text {number}" for number in range(3)])
     first, second, third = home.lose()
     home.never_taken(second)
-    text = f"{first}\n{third}\n"
-    result = home.reconcile("june", "--sids", "-", "--absent", "not_sent", "--json", stdin=text)
+    result = home.reconcile("june", "--report", str(home.write_report()), "--absent", "not_sent", "--json")
     assert (counts(result), asked(result)) == ({"resolved": 2, "absent": 1}, [first, third])
+
+
+def test_sids_that_a_person_lists_prove_no_absence(home: Home) -> None:
+    home.bulk(*[f"+91987654321{number},text {number}" for number in range(3)])
+    first, second, third = home.lose()
+    home.never_taken(second)
+    result = home.reconcile("june", "--sids", "-", "--absent", "not_sent", stdin=f"{first}\n{third}\n")
+    assert (result.exit_code, [state for state, _ in home.rows()]) == (9, ["accepted", "unknown", "accepted"])
+    assert "stays unknown: Sids that a person lists prove no absence" in result.stderr
+
+
+class Absent:
+    """Five messages, of which the answer to the third is lost; whether it may be called absent is the question."""
+
+    to = "+919876543212"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        home.bulk(*[f"+91987654321{number},text {number}" for number in range(5)])
+        (self.sid,) = home.lose("number = 3")
+
+    def outcome(self, *argv: str) -> tuple[int, int, str]:
+        result = self.home.reconcile("june", *argv, "--absent", "not_sent", "--rate", "off", "--json")
+        return result.exit_code, result.json["absent"], result.stderr
+
+
+def _changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda message: {**message, **fields}
+
+
+def _an_hour_off(message: dict[str, Any]) -> dict[str, Any]:
+    hour = (int(message["DateCreated"][11:13]) + 1) % 24
+    return {**message, "DateCreated": f"{message['DateCreated'][:11]}{hour:02}{message['DateCreated'][13:]}"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: None,
+        lambda message: [message, message],
+        lambda message: {name: value for name, value in message.items() if name != "Body"},
+        lambda message: {name: value for name, value in message.items() if name != "To"},
+        _changed(Body="text"),
+        _changed(Body=None),
+        _changed(From="OTHERS"),
+        _changed(DateCreated=None),
+        _changed(DateCreated="Thu, 26 Nov 2026 10:00:00 +0000"),
+        _an_hour_off,
+        _changed(To="XXXXXX3212"),
+        _changed(To="9198765432XX"),
+        _changed(To="91987654XXXX"),
+        _changed(To="+9876543212"),
+        _changed(Sid="0" * 32),
+    ],
+)
+@pytest.mark.parametrize("beside", [{}, {"To": "09123456789"}, {"Time": "2025-01-01"}])
+def test_an_answer_that_leaves_a_doubt_proves_no_absence(
+    home: Home, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], Any], beside: dict[str, str]
+) -> None:
+    """Also if the report says beside the Sid that it is of another message."""
+    wanted = Absent(home)
+    home.write_report(lambda rows: [row.update(beside) for row in rows if wanted.sid in row["Id"]])
+    answer = Emulator.answer
+
+    def doubtful(self: Emulator, method: str, target: str, *args: Any) -> SandboxAnswer:
+        answered = answer(self, method, target, *args)
+        if wanted.sid not in target:
+            return answered
+        message = json.loads(answered.body)["SMSMessage"]
+        return answered._replace(body=json.dumps({"SMSMessage": change(message)}).encode())
+
+    monkeypatch.setattr(Emulator, "answer", doubtful)
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent) == (9, 0), said
+    assert home.rows()[2] == ("unknown", None)
+    assert re.search("Exotel does not say which|may be among those|1 still unknown", said)
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        SandboxAnswer(404, b"{}", "application/json"),
+        SandboxAnswer(200, b"{}", "application/json"),
+        SandboxAnswer(200, b"<html></html>", "text/html"),
+        SandboxAnswer(200, b"", "text/plain"),
+    ],
+)
+def test_no_answer_about_a_listed_sid_proves_no_absence(
+    home: Home, monkeypatch: pytest.MonkeyPatch, answered: SandboxAnswer
+) -> None:
+    wanted = Absent(home)
+    home.write_report()
+    answer = Emulator.answer
+    monkeypatch.setattr("exosms.send.asking._MOST", 1)
+    monkeypatch.setattr(
+        Emulator,
+        "answer",
+        lambda self, method, target, *args: answered if wanted.sid in target else answer(self, method, target, *args),
+    )
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent, home.rows()[2]) == (9, 0, ("unknown", None)), said
+
+
+def _own(rows: list[dict[str, str]]) -> dict[str, str]:
+    (own,) = (row for row in rows if row["To"].endswith(Absent.to[-10:]))
+    return own
+
+
+def _two_years_off(row: dict[str, str]) -> None:
+    year, month, day = row["Time"].split("-")
+    row["Time"] = f"{day}.{month}.{int(year) - 2}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.update(To="09123456789"),
+        lambda row: row.update(To="XXXXXX1234"),
+        lambda row: row.update(Time="2026-01-01"),
+        lambda row: row.update(To="09123456789", Time="#####"),
+        _two_years_off,
+    ],
+)
+def test_what_a_report_says_beside_a_sid_proves_no_absence(
+    home: Home, change: Callable[[dict[str, str]], None]
+) -> None:
+    wanted = Absent(home)
+    home.write_report(lambda rows: change(_own(rows)))
+    assert wanted.outcome("--report", str(home.report))[:2] == (0, 0)
+    assert home.rows()[2] == ("accepted", wanted.sid)
+
+
+def _swallowed(path: Path) -> None:
+    """Open a quote in the text of the record before, and close it in the one behind."""
+    lines = path.read_text().splitlines()
+    (place,) = (number for number, line in enumerate(lines) if Absent.to[-10:] in line)
+    before, behind = (lines[number].split(",") for number in (place - 1, place + 1))
+    before[3], behind[3] = f'"{before[3]}', f'{behind[3]}"'
+    lines[place - 1], lines[place + 1] = ",".join(before), ",".join(behind)
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    "of_file",
+    [
+        lambda path: path.write_text(re.sub(r"'?[0-9a-f]{32}(?=,[^,]*,\S*9876543212)", "1.23E+31", path.read_text())),
+        lambda path: path.write_text(re.sub(r"'?[0-9a-f]{32}(?=,[^,]*,\S*9876543212)", "", path.read_text())),
+        lambda path: path.write_text(
+            re.sub(r"'?[0-9a-f]{32}(?=,[^,]*,\S*9876543212)", "123" + "0" * 29, path.read_text())
+        ),
+        _swallowed,
+    ],
+)
+def test_a_report_with_a_sid_that_cannot_be_read_proves_no_absence(
+    home: Home, of_file: Callable[[Path], object]
+) -> None:
+    wanted = Absent(home)
+    whole = home.write_report().read_text()
+    of_file(home.report)
+    assert home.report.read_text() != whole
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent, home.rows()[2]) == (9, 0, ("unknown", None)), said
+
+
+def test_a_report_without_a_head_whose_first_sid_is_damaged_proves_no_absence(home: Home) -> None:
+    wanted = Absent(home)
+
+    def damaged_first(rows: list[dict[str, str]]) -> None:
+        own = _own(rows)
+        rows.sort(key=lambda row: row is not own)
+        own["Id"] = "1.2E+31"
+
+    home.write_report(damaged_first)
+    _without_a_head(home.report)
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent, "line 1 of" in said) == (9, 0, True), said
+
+
+def test_strangers_are_asked_about_before_a_message_is_called_absent_unless_they_are_too_many(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Absent(home)
+    home.never_taken(wanted.sid)
+    others = [home.send(f"other {number}", to="+919123456789") for number in range(3)]
+    home.change("DELETE FROM messages")
+    home.write_report()
+    monkeypatch.setattr("exosms.send.reconcile._MOST_UNLIKELY", 2)
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent) == (9, 0)
+    assert "3 Sids that this ledger does not know would have to be asked about: export a report of a" in said
+    monkeypatch.setattr("exosms.send.reconcile._MOST_UNLIKELY", 3)
+    result = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent", "--json")
+    assert counts(result) == {"absent": 1, "strangers": 3}
+    assert set(others) <= set(asked(result))
 
 
 def test_what_is_ambiguous_is_not_absent(home: Home) -> None:
@@ -609,6 +802,51 @@ def test_an_address_of_a_next_page(address: str, path: str | None) -> None:
     page = read_page(body.encode(), host="api.exotel.com")
     assert page is not None
     assert (page.next_path, page.is_cut, [one.sid for one in page.listed]) == (path, path is None, ["abc"])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"SMSMessages": [{"SMSMessage": {"Sid": "abc"}}, {"SMSMessage": {"Sid": None}}], "Metadata": {}},
+        {"SMSMessages": [{"SMSMessage": {"Sid": "abc"}}, {"SMSMessage": {}}], "Metadata": {}},
+        {"SMSMessages": [{"SMSMessage": {"Sid": "abc"}}, None], "Metadata": {}},
+        {"SMSMessages": {"SMSMessage": {"Sid": "abc"}}, "Metadata": {}},
+        {"SMSMessages": [{"SMSMessage": {"Sid": "abc"}}]},
+        {"SMSMessages": None, "Metadata": {}},
+    ],
+)
+def test_a_page_that_may_lack_a_sid_is_not_whole(document: dict[str, Any]) -> None:
+    page = read_page(json.dumps(document).encode(), host="api.exotel.com")
+    assert page is not None
+    assert not page.is_whole
+    whole = read_page(json.dumps({"SMSMessages": [{"Sid": "abc"}], "Metadata": {}}).encode(), host="api.exotel.com")
+    assert whole is not None
+    assert whole.is_whole
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda found: {"Metadata": {**found["Metadata"], "NextPageUri": "https://example.org/v1/next"}},
+        lambda found: {"SMSMessages": [*found["SMSMessages"], {"SMSMessage": {"To": Absent.to}}]},
+    ],
+)
+def test_a_part_of_exotels_list_proves_no_absence(
+    home: Home, monkeypatch: pytest.MonkeyPatch, spoilt: Callable[[Any], dict[str, Any]]
+) -> None:
+    wanted = Absent(home)
+    home.never_taken(wanted.sid)
+    whole = listing.page
+
+    def page(*args: Any) -> Any:
+        found = whole(*args)
+        return {**found, **spoilt(found)}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(listing, "page", page)
+        assert wanted.outcome("--search")[:2] == (9, 0)
+        assert home.rows()[2] == ("unknown", None)
+    assert wanted.outcome("--search")[:2] == (0, 1)
 
 
 def test_times_to_be_searched_are_few() -> None:

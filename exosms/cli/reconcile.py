@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -50,6 +50,9 @@ _NO_LIST = (
 )
 
 
+_NO_WHOLE_LIST = "Sids that a person lists prove no absence, which takes the whole report: --report FILE"
+
+
 class _Absent(StrEnum):
     """What may be said of messages that Exotel does not have."""
 
@@ -72,9 +75,9 @@ class Sources(NamedTuple):
     search: bool = False
 
     @property
-    def is_complete(self) -> bool:
-        """Whether what they list should be all that there is of a time."""
-        return self.report is not None or self.search
+    def incomplete(self) -> str:
+        """Why what they list need not be all that there is of a time; nothing if it should be."""
+        return "" if self.report is not None or self.search else _NO_WHOLE_LIST
 
 
 _WANTED = {
@@ -158,7 +161,7 @@ class _Command:
         self._timeout = timeout
         self._interrupts = Interrupts()
         self._work: Reconciliation | None = None
-        self._is_complete = sources.is_complete
+        self._incomplete = sources.incomplete
         self._elsewhere: Sequence[str] = ()
         """Other accounts with unknown messages, where no run or key says whose are meant."""
 
@@ -192,11 +195,12 @@ class _Command:
             unknown = UnknownMessages(ledger, session.account).all()
             targets = [one for one in unknown if self._is_wanted(one, run)]
             keys = {one.key for one in targets}
-            work = Reconciliation(session, targets, [one for one in unknown if one.key not in keys])
+            others = [one for one in unknown if one.key not in keys]
+            work = Reconciliation(session, targets, others, asks_all=self._says_absent and not self._incomplete)
             self._work = work
             with self._interrupts.at_once():
                 work.take(sids)
-                work.take(_of_report(self._sources.report))
+                work.take(_of_report(self._sources.report, self._note_left_out))
             if self._sources.search:
                 self._search(work, Asking(session), settings)
             progress = ReconcileProgress(self._out)
@@ -205,7 +209,7 @@ class _Command:
                 work.resolve()
             finally:
                 progress.clear()
-            if self._says_absent and (why := work.call_absent(is_complete=self._is_complete)):
+            if self._says_absent and (why := work.call_absent(incomplete=self._incomplete)):
                 self._out.tell(f"what was not found stays unknown: {why}")
 
     def _settings(self, ledger: Ledger, run: Run | None) -> Settings:
@@ -231,13 +235,15 @@ class _Command:
             for since, until in spans(attempts):
                 for page in asking.listed(since, until, host=host):
                     work.take(page.listed)
+                    if not page.is_whole:
+                        self._incomplete = "Exotel's list has messages whose Sid cannot be read"
                     if page.is_cut:
-                        self._is_complete = False
+                        self._incomplete = "the list goes on at another host"
                         self._out.warn("the list goes on at another host, which is not asked: it would get the key")
         except GaveUpError as gave_up:
             if gave_up.report.exit_code is not ExitCode.REFUSED:
                 raise
-            self._is_complete = False
+            self._incomplete = "Exotel has no list of this account's messages"
             self._out.fail(_NO_LIST)
 
     @property
@@ -255,6 +261,10 @@ class _Command:
             os.environ.get("EXOSMS_PROFILE"),
         )
         return any(named)
+
+    def _note_left_out(self, line: int) -> None:
+        """Keep absence from being proven by a report in which there may be a Sid that cannot be read."""
+        self._incomplete = self._incomplete or f"line {line} of {self._sources.report} has no Sid that can be read"
 
     def _conclude(self, exit_code: int, error: Document | None, *, is_fatal: bool = False) -> int:
         """Print what was found; with nothing unknown left nothing else matters, unless it could not even be seen.
@@ -313,10 +323,10 @@ def _require_there(report: Path | None) -> None:
         raise InputError(f"{report} cannot be read: {why}", remedy="Check the path and its permissions.")
 
 
-def _of_report(report: Path | None) -> Iterator[Listed]:
+def _of_report(report: Path | None, left_out: Callable[[int], None]) -> Iterator[Listed]:
     from exosms.exotel.report_file import sids_in
 
-    return iter(()) if report is None else sids_in(report)
+    return iter(()) if report is None else sids_in(report, left_out)
 
 
 def _sids_of(source: str) -> Iterator[Listed]:

@@ -30,9 +30,14 @@ class Listed(NamedTuple):
         return not self.days or any(since - _BEFORE <= day <= until + _AFTER for day in self.days)
 
 
+def is_damaged(number: str) -> bool:
+    """Whether there is more in a number than its digits and what people put between them, as in a masked one."""
+    return _DAMAGED.search(number) is not None
+
+
 def tail_of(number: str) -> str | None:
     """Return the last digits of a number, however it is written; None for what is none, or not all of one."""
-    if _DAMAGED.search(number):
+    if is_damaged(number):
         return None
     digits = "".join(filter(str.isdecimal, number))
     return digits[-_DIGITS:] if len(digits) >= _DIGITS else None

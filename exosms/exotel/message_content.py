@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from exosms.exotel import wire
+from exosms.exotel.listed import is_damaged
 
 NEAR = 900.0
 """Seconds that Exotel's time of a message may be away from its attempt: clocks differ, and answers are late."""
@@ -17,7 +18,7 @@ class MessageContent(NamedTuple):
 
     sid: str
     to: str
-    """E.164, as far as it can be read."""
+    """E.164, as far as it can be read; an X stands for what is masked."""
     sender: str
     """As Exotel writes it: ``<ExoPhone>/<header>``, ``/<header>``, perhaps with an operator's prefix."""
     body: str
@@ -49,7 +50,8 @@ def content_about(sid: str, body: bytes | None) -> MessageContent | None:
     to, sender, text = (node.get(name) for name in ("To", "From", "Body"))
     if not (isinstance(to, str) and isinstance(sender, str) and isinstance(text, str)):
         return None
-    return MessageContent(str(node["Sid"]), wire.e164(to), sender.strip(), text, moment(node.get("DateCreated")))
+    number = re.sub(r"\D+", "X", to) if is_damaged(to) else wire.e164(to)
+    return MessageContent(str(node["Sid"]), number, sender.strip(), text, moment(node.get("DateCreated")))
 
 
 def described(body: bytes | None) -> Iterator[dict[str, Any]]:

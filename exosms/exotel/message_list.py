@@ -31,6 +31,8 @@ class Page(NamedTuple):
     """Where the next one is; None for the last one."""
     is_cut: bool = False
     """Whether there is a next one that must not be asked for, since it is on another host."""
+    is_whole: bool = True
+    """Whether a Sid could be read of everything that it lists."""
 
 
 def spans(attempts: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
@@ -69,7 +71,9 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
     listed = [
         _listed(node) for node in described(body) if isinstance(node["Sid"], str) and _SID.fullmatch(node["Sid"])
     ]
-    return Page(listed, path, is_cut=path is None and bool(following))
+    entries = document["SMSMessages"]
+    is_whole = isinstance(entries, list) and len(entries) == len(listed) and isinstance(metadata, dict)
+    return Page(listed, path, is_cut=path is None and bool(following), is_whole=is_whole)
 
 
 def _listed(node: dict[str, Any]) -> Listed:

@@ -6,7 +6,7 @@ within texts. Nothing of it but ASCII is looked at, so its encoding does not mat
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -27,25 +27,38 @@ _NAMES: Mapping[str, frozenset[str]] = {
 }
 _SID = re.compile(r"[0-9A-Za-z_-]{8,200}", re.ASCII)
 _SURELY_A_SID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_SOME_SID = re.compile(r"[0-9a-f]{32}", re.ASCII | re.IGNORECASE)
 _AROUND = "'\"= \t\r\n"
 """What stands around an id lest a spreadsheet takes it for a number."""
 _TITLES = 50
 """Records in which the names of the columns are looked for."""
 
 
-def sids_in(path: Path) -> Iterator[Listed]:
-    """Yield what a report lists, as it is read; raises InputError for a file that cannot be read or is no report."""
+def sids_in(path: Path, left_out: Callable[[int], None] = lambda _line: None) -> Iterator[Listed]:
+    """Yield what a report lists, as it is read; raises InputError for a file that cannot be read or is no report.
+
+    ``left_out`` is told the line of each record in which there may be a Sid that is not listed.
+    """
     with _records(path) as records:
         columns: Mapping[str, int] = {}
+        above: list[Record] = []
         for number, record in enumerate(records):
             if not columns:
                 columns, is_header = _columns(record.cells)
                 if is_header:
+                    above = [one for one in above if _SOME_SID.search(" ".join(one.cells))]  # others are titles
                     continue
                 if not columns and number >= _TITLES:
                     break
-            if columns and (listed := _listed(record.cells, columns)):
+            listed = _listed(record.cells, columns) if columns else None
+            if columns and _may_lack_one(record.cells, listed):
+                left_out(record.line)
+            if listed:
                 yield listed
+            elif not columns and any(map(str.strip, record.cells)):
+                above.append(record)
+        for record in above:
+            left_out(record.line)
     if not columns:
         raise InputError(
             f"{path} is no report of messages: it has no column Id with their Sids",
@@ -75,6 +88,13 @@ def _listed(cells: Sequence[str], columns: Mapping[str, int]) -> Listed | None:
     if not _SID.fullmatch(sid):
         return None
     return Listed(sid, tail_of(said.get("to", "")), days_of(said.get("time", "")))
+
+
+def _may_lack_one(cells: Sequence[str], listed: Listed | None) -> bool:
+    """Whether a record's Sid is damaged, or one of its texts has swallowed other records by a quote."""
+    if listed is None:
+        return any(map(str.strip, cells))
+    return any(_SOME_SID.search(cell) for cell in cells if "\n" in cell or "\r" in cell)
 
 
 @contextmanager

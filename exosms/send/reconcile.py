@@ -27,6 +27,12 @@ _ENOUGH = 3
 _ANYBODY = ""
 """Stands for the last digits of a recipient who is not known."""
 
+_UNLIKELY = "?"
+"""Stands for the last digits of a recipient who is another one, if what is listed beside the Sid is true."""
+
+_MOST_UNLIKELY = 2000
+"""Sids whose messages should be others', and that are asked about nevertheless before one is called absent."""
+
 _UNASKED = "Exotel could not be asked about every message that it may be"
 _NOT_FOUND = "not found"
 
@@ -44,8 +50,18 @@ class Found(NamedTuple):
 class Reconciliation:
     """Some unknown messages of one account, the Sids that may be theirs, and what came of it."""
 
-    def __init__(self, session: AccountSession, targets: Sequence[Unsettled], others: Sequence[Unsettled]) -> None:
-        """``others``: the account's unknown messages that nobody asked for; they are counted with, and stay."""
+    def __init__(
+        self,
+        session: AccountSession,
+        targets: Sequence[Unsettled],
+        others: Sequence[Unsettled],
+        *,
+        asks_all: bool = False,
+    ) -> None:
+        """``others``: the account's unknown messages that nobody asked for; they are counted with, and stay.
+
+        With ``asks_all`` Sids are asked about whatever is listed beside them, as absence takes it to be proven.
+        """
         self.found = {target.key: Found(target) for target in targets}
         self.strangers = 0
         """Sids of which this ledger knows nothing."""
@@ -60,7 +76,13 @@ class Reconciliation:
         self._candidates: dict[str, list[str]] = defaultdict(list)
         """Sids to be asked about by the last digits of their recipient, or ``_ANYBODY``."""
         self._contents: dict[str, list[MessageContent]] = defaultdict(list)
+        self._asks_all = asks_all
+        self._unlikely: list[str] = []
         self._unasked: set[str] = set()
+        self._unread: list[str] = []
+        """Sids of which Exotel does not say to whom they are and what."""
+        self._to: dict[str, list[str]] = defaultdict(list)
+        """Sids that Exotel has, by the last digits of their recipient, who is one of the targets'."""
         self._statuses: dict[str, str | None] = {}
         self._witnesses: list[KnownSid] = []
         self._proven: list[float] = []
@@ -72,7 +94,11 @@ class Reconciliation:
     @property
     def candidates(self) -> int:
         """How many Sids are to be asked about."""
-        return sum(map(len, self._candidates.values()))
+        return sum(map(len, self._candidates.values())) + len(self._unlikely) * (not self._are_too_many)
+
+    @property
+    def _are_too_many(self) -> bool:
+        return len(self._unlikely) > _MOST_UNLIKELY
 
     def take(self, listed: Iterable[Listed]) -> None:
         """Take Sids that somebody lists, and leave out those that cannot be of any message that was asked for."""
@@ -92,6 +118,10 @@ class Reconciliation:
         """
         self._total = self.candidates
         try:
+            if self._are_too_many:
+                self.strangers += len(self._unlikely)
+            else:
+                self._ask_about(self._unlikely, _UNLIKELY)
             for tail in sorted(self._candidates):  # those of which nobody knows whose they are come first
                 self._ask_about(self._candidates[tail], tail)
                 for recipient in {target.recipient for target in self._targets.get(tail, ())}:
@@ -105,36 +135,69 @@ class Reconciliation:
             self._messages.erase_texts()
             self._look_again()
 
-    def call_absent(self, *, is_complete: bool) -> str:
+    def call_absent(self, *, incomplete: str = "") -> str:
         """Settle as not sent what Exotel certainly does not have, and return why the others are not, if any are left.
 
-        That is only what lies between two messages of the account that are listed; ``is_complete`` says that the list
-        has all of that time, which then must be true of the messages that are known.
+        That is only what lies between two messages of the account that are listed, if every Sid is known to be
+        another's. ``incomplete``: why the list may lack some, if it may.
         """
         left = [one.message for one in self.found.values() if one.detail == _NOT_FOUND and not one.is_ambiguous]
         if not left or self._unasked:
             return _UNASKED if self._unasked else ""
-        since, until = self._proven_time()
-        absent = [one for one in left if since < one.since and one.until < until]
-        if not absent:
-            return "nothing is listed of this account from before and after them"
-        if is_complete and (missing := self._listed.missing_between(since, until)):
-            return f"the list is not complete: {counted(missing, 'accepted message')} of that time are not on it"
+        if incomplete or self._are_too_many or self._unread:
+            return incomplete or self._why_any_may_be_there()
+        doubted = [*filter(self._may_be_there, left)]
+        absent, why = self._absent_of([one for one in left if one not in doubted])
         for one in absent:
             self._messages.call_absent(one)
             self.found[one.key] = Found(one, Outcome.NOT_SENT, detail="Exotel does not have it")
+        others = f"{counted(len(doubted), 'message')} may be among those that this ledger does not know"
+        return "; ".join(filter(None, (why, others if doubted else "")))
+
+    def _absent_of(self, left: Sequence[Unsettled]) -> tuple[Sequence[Unsettled], str]:
+        """Return which of those that may be absent are, and why the others are not."""
+        if not left:
+            return [], ""
+        since, until = self._proven_time()
+        absent = [one for one in left if since < one.since and one.until < until]
+        if not absent:
+            return [], "nothing is listed of this account from before and after them"
+        if missing := self._listed.missing_between(since, until):
+            return [], f"the list is not complete: {counted(missing, 'accepted message')} of that time are not on it"
         rest = len(left) - len(absent)
-        return f"nothing is listed from before and after {counted(rest, 'of them')}" if rest else ""
+        return absent, f"nothing is listed from before and after {counted(rest, 'of them')}" if rest else ""
+
+    def _why_any_may_be_there(self) -> str:
+        if self._are_too_many:
+            return (
+                f"{len(self._unlikely)} Sids that this ledger does not know would have to be asked about: export a"
+                " report of a shorter time"
+            )
+        rest = len(self._unread) - 1
+        what = (
+            f"{self._unread[0]} is, which is"
+            if not rest
+            else f"{self._unread[0]} and {counted(rest, 'other')} are, which are"
+        )
+        return f"Exotel does not say which message {what} listed"
+
+    def _may_be_there(self, one: Unsettled) -> bool:
+        """Tell whether Exotel has a message to the same recipient that is no other's, and say so."""
+        sids = self._to[tail_of(one.recipient) or _ANYBODY]
+        known = known_sids(self._session.ledger, self._session.account, sids)
+        other = next((sid for sid in sids if sid not in known), None)
+        if other is not None:
+            detail = f"{_NOT_FOUND}; Exotel has one to this number that the ledger does not know, {other}"
+            self.found[one.key] = Found(one, detail=detail)
+        return other is not None
 
     def _sort_in(self, listed: Listed, tail: str | None) -> None:
-        if tail is None:
-            if self._may_be(listed, (one for several in self._targets.values() for one in several)):
-                self._candidates[_ANYBODY].append(listed.sid)
-            else:
-                self.strangers += 1
-        elif self._may_be(listed, self._targets.get(tail, ())):
-            self._candidates[tail].append(listed.sid)
-        elif not self._may_be(listed, self._others.get(tail, ())):
+        anybody = (one for several in self._targets.values() for one in several)
+        if self._may_be(listed, anybody if tail is None else self._targets.get(tail, ())):
+            self._candidates[_ANYBODY if tail is None else tail].append(listed.sid)
+        elif self._asks_all and self._targets:
+            self._unlikely.append(listed.sid)
+        elif tail is None or not self._may_be(listed, self._others.get(tail, ())):
             self.strangers += 1
 
     def _may_be(self, listed: Listed, messages: Iterable[Unsettled]) -> bool:
@@ -160,11 +223,20 @@ class Reconciliation:
             silent = 0
             if content is not None and content.created_at is not None:
                 self._times.append(content.created_at)
+            self._keep_in_mind(sid, content)
             if content is None or not self._is_awaited(content.to):
                 self.strangers += 1
                 continue
             self._statuses[content.sid] = report.delivery.status if report.delivery else None
             self._contents[content.to].append(content)
+
+    def _keep_in_mind(self, sid: str, content: MessageContent | None) -> None:
+        """Note a Sid that keeps messages from being absent unless it turns out to be another's."""
+        tail = tail_of(content.to) if content else None
+        if content is None or tail is None:
+            self._unread.append(sid)
+        elif tail in self._targets:
+            self._to[tail].append(content.sid)
 
     def _is_awaited(self, recipient: str) -> bool:
         tail = tail_of(recipient)
