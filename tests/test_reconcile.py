@@ -341,6 +341,40 @@ def test_an_equal_message_that_is_on_its_way_is_waited_for(home: Home) -> None:
     assert (result.exit_code, result.stdout.rpartition("; ")[2]) == (9, "an equal message is being sent\n")
 
 
+@pytest.mark.parametrize("is_single", [False, True])
+def test_the_sid_of_a_message_that_was_purged_is_no_other_messages(home: Home, *, is_single: bool) -> None:
+    """However its letters are written."""
+    if is_single:
+        home.send("same")
+        home.send("same")
+        home.never_taken(*home.lose("id = 2", singly=True))
+    else:
+        home.bulk(f"{TO},same")
+        home.bulk(f"{TO},same", run="july")
+        home.never_taken(*home.lose("run = 2"))
+    assert home.exosms("runs", "purge", "--older-than", "0s").stdout == "1 message deleted\n"
+    home.write_report(lambda rows: [row.update(Id=row["Id"].upper()) for row in rows])
+    result = home.reconcile(*SANDBOX, "--report", str(home.report), "--json")
+    assert (result.exit_code, counts(result), asked(result)) == (9, {"remaining": 1}, [])
+
+
+def test_nothing_is_remembered_of_a_purged_message_once_nothing_is_unknown(home: Home) -> None:
+    def remembered() -> int:
+        with home._ledger() as connection:
+            return int(connection.execute("SELECT count(*) FROM purged_sids").fetchone()[0])
+
+    home.send("one")
+    home.send("two")
+    home.lose("id = 2", singly=True)
+    assert home.exosms("runs", "purge", "--older-than", "0s").stdout == "1 message deleted\n"
+    home.change("UPDATE purged_sids SET attempted_at = attempted_at - 7200")
+    home.exosms("runs", "purge", "--older-than", "0s")
+    assert remembered() == 1
+    home.change("DELETE FROM messages")
+    home.exosms("runs", "purge", "--older-than", "0s")
+    assert remembered() == 0
+
+
 # --- reports ---
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from exosms.ledger.database import translated
 from exosms.ledger.messages import Ledger
+from exosms.ledger.traces import purged
 
 
 class KnownSid(NamedTuple):
@@ -69,12 +70,14 @@ class ListedSids:
 
 
 def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str, KnownSid]:
-    """Return those of the Sids that belong to messages of this ledger."""
+    """Return those of the Sids that belong to messages of this ledger, or to one that was purged."""
+    wanted = [*sids]
     with translated():
         cursor = ledger.database.connection.execute(
             "SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1)"
             " JOIN messages ON account = ?2 AND sid = value UNION ALL"
             " SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1) JOIN rows ON sid = value",
-            (json.dumps([*sids]), account),
+            (json.dumps(wanted), account),
         )
-        return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}
+        known = {**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}
+    return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in known.items()}

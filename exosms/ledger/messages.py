@@ -21,6 +21,7 @@ from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
+from exosms.ledger.traces import keep_sids
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, cannot_be, corrects, first_since, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import LONGEST_PAUSE, Rate
@@ -301,11 +302,13 @@ class Ledger:
         """
         now = self._clock()
         with reclaimed(self.database):
-            purged = self._connection.execute(
-                "DELETE FROM messages WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
-                f" AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted') AND NOT {_IS_SINCE}",
-                (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now)),
-            ).rowcount
+            old_ones = (
+                "FROM messages AS m WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
+                f" AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted') AND NOT {_IS_SINCE}"
+            )
+            values = (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now))
+            keep_sids(self.database, old_ones, values)
+            purged = self._connection.execute(f"DELETE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
             for table, key in (

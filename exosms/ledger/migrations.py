@@ -182,5 +182,12 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX callbacks_by_time ON callbacks (next_at);
     """,
+    # Keyed hashes of the Sids of purged messages, which no other message can have.
+    """
+    CREATE TABLE purged_sids (
+      hash INTEGER PRIMARY KEY,
+      attempted_at REAL NOT NULL
+    ) STRICT;
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

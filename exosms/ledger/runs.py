@@ -23,6 +23,7 @@ from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
+from exosms.ledger.traces import forget, keep_sids
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 from exosms.sms.message import Receipt
 from exosms.system.wording import alike
@@ -143,12 +144,13 @@ class Journal:
         old = f"exit_code IS NOT NULL AND owner IS NULL AND NOT {is_since}"
         with reclaimed(self._database) as connection:
             kept = window(connection, "runs", since=now - seconds, now=now)
-            purged = connection.execute(
-                f"DELETE FROM rows WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'", kept
-            ).rowcount
+            rows = f"FROM rows AS m WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
+            keep_sids(self._database, rows, kept)
+            purged = connection.execute(f"DELETE {rows}", kept).rowcount
             connection.execute(
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
+            forget(self._database)
         self._database.erase_log()
         return purged
 

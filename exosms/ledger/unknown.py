@@ -14,11 +14,8 @@ from exosms.ledger.dead_processes import reclaimed, touch
 from exosms.ledger.fingerprints import Fingerprints, key_of
 from exosms.ledger.messages import Ledger, Place, State
 from exosms.ledger.runs import Run
+from exosms.ledger.traces import ABSENT, BY_HAND
 from exosms.sms.message import Outcome
-
-BY_HAND = "resolved by hand"
-ABSENT = "Exotel has no such message"
-"""Why a message is settled that was unknown. Such a word may be mistaken, so that the message has a Sid after all."""
 
 _LAST_WORDS = 4
 

@@ -1,0 +1,60 @@
+"""What is remembered of messages after they were purged or are tried again, lest another takes their Sids.
+
+Of a Sid that is a keyed hash. None of it is kept for longer than there are unknown messages, or for an hour.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from exosms.ledger.database import Database
+from exosms.ledger.fingerprints import as_number, key_of, lasting_key
+
+BY_HAND = "resolved by hand"
+ABSENT = "Exotel has no such message"
+"""Why a message is settled that was unknown. Such a word may be mistaken, so that the message has a Sid after all."""
+
+_A_WHILE = 3600.0
+"""Seconds: an unknown message that is sent only now cannot have a Sid from before."""
+
+_IS_ANY_UNKNOWN = (
+    "(EXISTS (SELECT 1 FROM messages WHERE state <> 'accepted' AND state IN ('unknown', 'in_flight'))"
+    " OR EXISTS (SELECT 1 FROM rows WHERE state = 'unknown') OR EXISTS (SELECT 1 FROM runs WHERE owner IS NOT NULL))"
+)
+
+
+def keep_sids(database: Database, source: str, values: Sequence[object]) -> None:
+    """Remember the Sids of messages that are about to be purged; within a transaction.
+
+    ``source`` begins with FROM; its messages are called m there.
+    """
+    key = lasting_key(database.connection)
+    database.connection.create_function("hash_of_sid", 1, lambda sid: _hash(key, sid), deterministic=True)
+    database.connection.execute(
+        "INSERT OR REPLACE INTO purged_sids SELECT hash_of_sid(m.sid), coalesce(m.attempted_at, m.updated_at)"
+        f" {source} AND m.sid IS NOT NULL"
+        f" AND ({_IS_ANY_UNKNOWN} OR coalesce(m.attempted_at, m.updated_at) >= ?)",
+        (*values, database.clock() - _A_WHILE),
+    )
+
+
+def forget(database: Database) -> None:
+    """Let go of what no unknown message can be mistaken for any more; within a transaction."""
+    database.connection.execute(
+        f"DELETE FROM purged_sids WHERE attempted_at < ? AND NOT {_IS_ANY_UNKNOWN}", (database.clock() - _A_WHILE,)
+    )
+
+
+def purged(connection: sqlite3.Connection, sids: Iterable[str]) -> Mapping[str, float]:
+    """Return those of the Sids that messages had which were purged, and when these were attempted."""
+    key = key_of(connection)
+    hashes = {_hash(key, sid): sid for sid in sids}
+    cursor = connection.execute(
+        "SELECT hash, attempted_at FROM json_each(?) JOIN purged_sids ON hash = value", (json.dumps([*hashes]),)
+    )
+    return {hashes[number]: attempted_at for number, attempted_at in cursor}
+
+
+def _hash(key: bytes, sid: str) -> int:
+    return as_number(hashlib.blake2b(sid.lower().encode("utf-8", "replace"), key=key, digest_size=8).digest())
