@@ -341,6 +341,35 @@ def test_an_equal_message_that_is_on_its_way_is_waited_for(home: Home) -> None:
     assert (result.exit_code, result.stdout.rpartition("; ")[2]) == (9, "an equal message is being sent\n")
 
 
+def test_the_first_attempt_at_a_row_that_was_tried_again_may_have_the_sid(home: Home) -> None:
+    """It was resolved as not sent, by mistake perhaps; the second attempt at it is unknown, too."""
+    home.bulk(f"{TO},same")
+    (first,) = home.lose()
+    assert home.exosms("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    home.change("UPDATE rows SET text = 'same'")
+    assert home.exosms("runs", "retry", "june", "--yes").exit_code == 0
+    (second,) = home.lose()
+    assert first != second
+    whole = home.write_report().read_text()
+    home.report.write_text("".join(line for line in whole.splitlines(keepends=True) if second not in line))
+    result = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent", "--json")
+    assert (result.exit_code, counts(result)) == (9, {"ambiguous": 1, "remaining": 1})
+    home.report.write_text(whole)
+    result = home.reconcile("june", "--report", str(home.report), "--json")
+    assert (result.exit_code, home.rows()) == (0, [("accepted", second)])
+
+
+def test_a_retry_of_what_was_certainly_not_sent_leaves_one_owner(home: Home) -> None:
+    home.bulk(f"{TO},same")
+    home.change("UPDATE rows SET state = 'not_sent', sid = NULL, error = 'no connection', text = 'same'")
+    with home._sandbox() as connection:
+        connection.execute("DELETE FROM messages")
+    assert home.exosms("runs", "retry", "june", "--yes").exit_code == 0
+    (sid,) = home.lose()
+    assert home.reconcile("june", "--report", str(home.write_report())).exit_code == 0
+    assert home.rows() == [("accepted", sid)]
+
+
 @pytest.mark.parametrize("is_single", [False, True])
 def test_the_sid_of_a_message_that_was_purged_is_no_other_messages(home: Home, *, is_single: bool) -> None:
     """However its letters are written."""

@@ -189,5 +189,18 @@ MIGRATIONS = (
       attempted_at REAL NOT NULL
     ) STRICT;
     """,
+    # Attempts at rows that a person, or Exotel's silence, said were not sent, once they are tried again.
+    """
+    CREATE TABLE former_attempts (
+      id INTEGER PRIMARY KEY,
+      account TEXT NOT NULL,
+      recipient TEXT NOT NULL,
+      sender TEXT NOT NULL,
+      fingerprint INTEGER,
+      since REAL NOT NULL,
+      until REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX former_attempts_by_recipient ON former_attempts (recipient);
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

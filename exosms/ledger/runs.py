@@ -23,7 +23,7 @@ from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
-from exosms.ledger.traces import forget, keep_sids
+from exosms.ledger.traces import forget, keep_attempts_to_rows, keep_sids
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 from exosms.sms.message import Receipt
 from exosms.system.wording import alike
@@ -331,8 +331,9 @@ class Journal:
             connection.execute("DELETE FROM temp.again")
             rows, values = _again(run, states)
             connection.execute(f"INSERT INTO temp.again {rows}", values)
+            keep_attempts_to_rows(connection, run.id, "SELECT number FROM temp.again")
             changed = connection.execute(
-                "UPDATE rows SET state = 'waiting', updated_at = ?"
+                "UPDATE rows SET state = 'waiting', error = NULL, updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
                 (touch(self._database, run.id), run.id),
             ).rowcount

@@ -24,6 +24,20 @@ _IS_ANY_UNKNOWN = (
 )
 
 
+_MAY_BE_MISTAKEN = f"m.sid IS NULL AND m.error IN ('{BY_HAND}', '{ABSENT}')"
+_KEEP = "INSERT INTO former_attempts (account, recipient, sender, fingerprint, since, until)"
+
+
+def keep_attempts_to_rows(connection: sqlite3.Connection, run: int, numbers: str) -> None:
+    """Remember when rows were attempted that are tried again; ``numbers`` selects theirs. Within a transaction."""
+    which = f"m.run = ? AND m.number IN ({numbers}) AND {_MAY_BE_MISTAKEN}"
+    connection.execute(
+        f"{_KEEP} SELECT u.account, m.recipient, m.sender, m.fingerprint, coalesce(m.attempted_at, u.started_at),"
+        f" coalesce(m.attempted_at, m.updated_at) FROM rows m JOIN runs u ON u.id = m.run WHERE {which}",
+        (run,),
+    )
+
+
 def keep_sids(database: Database, source: str, values: Sequence[object]) -> None:
     """Remember the Sids of messages that are about to be purged; within a transaction.
 
@@ -43,6 +57,9 @@ def forget(database: Database) -> None:
     """Let go of what no unknown message can be mistaken for any more; within a transaction."""
     database.connection.execute(
         f"DELETE FROM purged_sids WHERE attempted_at < ? AND NOT {_IS_ANY_UNKNOWN}", (database.clock() - _A_WHILE,)
+    )
+    database.connection.execute(
+        f"DELETE FROM former_attempts WHERE until < ? AND NOT {_IS_ANY_UNKNOWN}", (database.clock() - _A_WHILE,)
     )
 
 

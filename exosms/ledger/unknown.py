@@ -29,6 +29,12 @@ _IN_BULK = """
       coalesce(r.attempted_at, u.started_at), coalesce(r.attempted_at, r.updated_at), r.state, NULL
     FROM rows r JOIN runs u ON u.id = r.run WHERE u.account = :account AND {which}
 """
+_FORMERLY = """
+    SELECT -id, -1, NULL, NULL, account, NULL, recipient, sender, fingerprint, since, until, 'not_sent', NULL
+    FROM former_attempts WHERE account = :account AND {which}
+"""
+"""Their numbers are negative, lest they are taken for messages that can still be settled."""
+
 _MAY_HAVE_A_SID = (
     "recipient = :recipient AND sid IS NULL AND"
     f" (state IN ('unknown', 'in_flight', 'accepted') OR error IN ('{BY_HAND}', '{ABSENT}'))"
@@ -127,7 +133,11 @@ class UnknownMessages:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
         values = {"recipient": recipient}
         with translated():
-            return [*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(_IN_BULK, _MAY_HAVE_A_SID, values)]
+            return [
+                *self._find(_SINGLY, _MAY_HAVE_A_SID, values),
+                *self._find(_IN_BULK, _MAY_HAVE_A_SID, values),
+                *self._find(_FORMERLY, "recipient = :recipient", values),
+            ]
 
     def at(self, place: Place) -> Unsettled | None:
         """Return the message that the ledger keeps there, whatever became of it."""
