@@ -864,7 +864,7 @@ EVIDENCE = (
     Mutant(
         "a Sid that is known is used again",
         "ledger/candidates.py",
-        "return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in cursor}",
+        "return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in known.items()}",
         "return {}",
         (_COUNTED,),
     ),

@@ -27,7 +27,9 @@ class ListedSids:
         self._account = account
         with translated():
             self._connection.execute("DROP TABLE IF EXISTS temp.listed")
-            self._connection.execute("CREATE TEMP TABLE listed (sid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID")
+            self._connection.execute(
+                "CREATE TEMP TABLE listed (sid TEXT PRIMARY KEY COLLATE NOCASE) STRICT, WITHOUT ROWID"
+            )
 
     def add(self, sids: Iterable[str]) -> set[str]:
         """Take some more, and return those that were not listed before."""
@@ -70,13 +72,17 @@ class ListedSids:
 
 
 def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str, KnownSid]:
-    """Return those of the Sids that belong to messages of this ledger, or to one that was purged."""
+    """Return those of the Sids, as they are given, that messages of this ledger have, or had that were purged.
+
+    Two that differ only in the case of their letters are one.
+    """
     wanted = [*sids]
     with translated():
         cursor = ledger.database.connection.execute(
-            "SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1)"
-            " JOIN messages ON account = ?2 AND sid = value UNION ALL"
-            " SELECT sid, coalesce(attempted_at, updated_at) FROM json_each(?1) JOIN rows ON sid = value",
+            "SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+            " CROSS JOIN messages ON account = ?2 AND sid = value COLLATE NOCASE UNION ALL"
+            " SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+            " CROSS JOIN rows ON sid = value COLLATE NOCASE",
             (json.dumps(wanted), account),
         )
         known = {**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}

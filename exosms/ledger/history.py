@@ -64,7 +64,7 @@ class History:
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message that Exotel gave this Sid when it was sent from here."""
-        conditions = {"m.account = ?": account, "m.sid = ?": sid}
+        conditions = {"m.account = ?": account, "m.sid = ? COLLATE NOCASE": sid}
         sources = _SINGLY, _IN_BULK.format(rows="rows")
         found = (entry for source in sources for entry in self._select(source, conditions, order="m.id"))
         return next(found, None)

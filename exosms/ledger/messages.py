@@ -279,16 +279,17 @@ class Ledger:
 
     def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
         """Return those of the places whose Sid another message or row of the account has, or one before them."""
-        given = json.dumps(sorted(set(sids.values())))
+        given = json.dumps(sorted({sid.lower() for sid in sids.values()}))
         with translated():
             found = self._connection.execute(
-                "SELECT sid, 0, id FROM messages WHERE account = ?1 AND sid IN (SELECT value FROM json_each(?2))"
-                " UNION ALL SELECT r.sid, r.run, r.number FROM rows r JOIN runs u ON u.id = r.run"
-                " WHERE u.account = ?1 AND r.sid IN (SELECT value FROM json_each(?2))",
+                "SELECT value, 0, m.id FROM json_each(?2)"
+                " CROSS JOIN messages m ON m.account = ?1 AND m.sid = value COLLATE NOCASE"
+                " UNION ALL SELECT value, r.run, r.number FROM json_each(?2)"
+                " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run WHERE u.account = ?1",
                 (account, given),
             ).fetchall()
         owners = {sid: Place(*place) for sid, *place in found}
-        return {place for place, sid in sids.items() if owners.setdefault(sid, place) != place}
+        return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
 
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""

@@ -202,5 +202,12 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX former_attempts_by_recipient ON former_attempts (recipient);
     """,
+    # A Sid is the same one however its letters are written.
+    """
+    DROP INDEX messages_by_sid;
+    CREATE INDEX messages_by_sid ON messages (account, sid COLLATE NOCASE) WHERE sid IS NOT NULL;
+    DROP INDEX rows_by_sid;
+    CREATE INDEX rows_by_sid ON rows (sid COLLATE NOCASE) WHERE sid IS NOT NULL;
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""
