@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -340,6 +341,65 @@ def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell) -> None:
     argv = [sys.executable, "-c", broken, "job", "--to", TO, "--", "sh", "-c", "echo out; exit 3"]
     done = subprocess.run(argv, env=exosms.full_env(), capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("a bug in exosms")) == (3, "out\n", 2)
+
+
+# Files of recipients and tokens that are pipes.
+
+
+def piped(content: str) -> int:
+    """Return the reading end of a pipe with that in it."""
+    reading, writing = os.pipe()
+    os.write(writing, content.encode())
+    os.close(writing)
+    return reading
+
+
+def job_with_pipe(exosms: Shell, *argv: str, pipe: int, env: dict[str, str] | None = None) -> Result:
+    command = ["--rate", "off", "--retry-for", "0", *argv, "--", "sh", "-c", "exit 3"]
+    with exosms.start("job", *command, env=env, pass_fds=[pipe]) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    os.close(pipe)
+    return Result(process.returncode, out.decode(), err.decode())
+
+
+def test_recipients_from_a_pipe_are_read_once(exosms: Shell, served: Sandbox) -> None:
+    pipe = piped(f"# who\n{TO}\n")
+    assert job_with_pipe(exosms, "--to-file", f"/dev/fd/{pipe}", pipe=pipe) == Result(3, "", "")
+    assert len(served.texts) == 1
+
+
+def test_a_token_from_a_pipe_is_read_once(exosms: Shell, served: Sandbox) -> None:
+    pipe = piped("token\n")
+    env = {"EXOTEL_API_TOKEN": "", "EXOTEL_API_TOKEN_FILE": f"/dev/fd/{pipe}"}
+    assert job_with_pipe(exosms, "--to", TO, pipe=pipe, env=env) == Result(3, "", "")
+    assert len(served.texts) == 1
+
+
+def test_recipients_from_a_named_pipe_that_is_written_are_read_once(exosms: Shell, served: Sandbox) -> None:
+    pipe = exosms.home / "pipe"
+    os.mkfifo(pipe)
+    holding = os.open(pipe, os.O_RDWR)
+    os.write(holding, f"{TO}\n".encode())
+    argv = ["--to-file", str(pipe), "--rate", "off", "--", "sh", "-c", "exit 3"]
+    with exosms.start("job", *argv) as process:
+        wait_for(lambda: not select.select([holding], [], [], 0)[0])
+        os.close(holding)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err, len(served.texts)) == (3, b"", b"", 1)
+
+
+@pytest.mark.parametrize("kind", ["recipients", "token"])
+def test_nobody_is_waited_for_who_never_writes_into_a_named_pipe(exosms: Shell, served: Sandbox, kind: str) -> None:
+    pipe = exosms.home / "pipe"
+    os.mkfifo(pipe)
+    argv = () if kind == "token" else ("--to-file", str(pipe))
+    env = {"EXOTEL_API_TOKEN": "", "EXOTEL_API_TOKEN_FILE": str(pipe)} if kind == "token" else {}
+    with exosms.start("job", "--to", TO, *argv, "--", "sh", "-c", "echo ran; exit 3", env=env) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, served.requests) == (3, b"ran\n", 0)
+    before, after = err.decode().splitlines()[0], err.decode().splitlines()[-1]
+    assert f"{pipe} cannot be read: it is a pipe that nobody writes into" in before
+    assert "did not reach" in after
 
 
 # What the command is left.

@@ -1,11 +1,12 @@
 """What a command is given in a file or through standard input: its text, or its recipients."""
 
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 from exosms.errors import InputError
-from exosms.system.files import steady
+from exosms.system.files import open_promptly, read_promptly, steady
 
 _MOST = 1_000_000
 """Bytes that are read; a hundred times of what fits into any message."""
@@ -17,24 +18,33 @@ def read_text(name: str) -> str:
     return text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
 
 
-def read_recipients(*names: str) -> list[str]:
-    """Read a recipient a line of each file; raises InputError for one that names nobody."""
-    return [recipient for name in names for recipient in _recipients(name)]
+def read_recipients(*names: str, promptly: bool = False) -> list[str]:
+    """Read a recipient a line of each file; raises InputError for one that names nobody.
+
+    ``promptly`` is for what must not wait: then a pipe by its name has to be written at once.
+    """
+    return [recipient for name in names for recipient in _recipients(name, promptly=promptly)]
 
 
-def _recipients(name: str) -> list[str]:
+def _recipients(name: str, *, promptly: bool) -> list[str]:
     """Read one file, passing over empty lines and those that begin with ``#``."""
-    lines = (line.strip() for line in _read(name, "recipient file").splitlines())
+    lines = (line.strip() for line in _read(name, "recipient file", promptly=promptly).splitlines())
     recipients = [line for line in lines if line and not line.startswith("#")]
     if not recipients:
         raise InputError(f"The recipient file {name} names nobody", remedy="Write a number or @GROUP on each line.")
     return recipients
 
 
-def _read(name: str, what: str) -> str:
+def _opened(name: str, *, promptly: bool) -> AbstractContextManager[BinaryIO]:
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
+    return open_promptly(Path(name)) if promptly else Path(name).open("rb")
+
+
+def _read(name: str, what: str, *, promptly: bool = False) -> str:
     try:
-        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as file, steady(file):
-            raw = file.read(_MOST + 1)
+        with _opened(name, promptly=promptly) as file, steady(file):
+            raw = read_promptly(file, _MOST + 1) if promptly else file.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"The {what} {name} cannot be read: {error.strerror}") from error
     if len(raw) > _MOST:

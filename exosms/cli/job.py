@@ -20,7 +20,7 @@ from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
-    from exosms.cli.job_plan import Plan
+    from exosms.cli.job_plan import Listed, Plan
     from exosms.send.request import SendRequest
     from exosms.sms.message import Receipt
 
@@ -92,15 +92,17 @@ def command(
         return _show(request, account, job, out)
     out.quiet = not out.verbose
     out.goes_on = True
-    told = _tell_what_is_wrong(request, account, job, out)
+    from exosms.cli.job_plan import read_listed
     from exosms.job import child
 
+    listed = read_listed(request.to_file)
+    told = _tell_what_is_wrong(request, listed, account, job, out)
     with child.signals_held() as mask:
         ending = child.run(argv, mask)
         if ending.code in {126, 127} and ending.status.startswith("could"):
             out.fail(f"{argv[0]} {ending.status}")
         if ending.is_wanted(request.on, longer_than=request.longer_than):
-            _text_about(ending, request, account, job, out, told)
+            _text_about(ending, request, listed, account, job, out, told)
     return ending.code
 
 
@@ -119,19 +121,20 @@ def _check(request: JobRequest) -> None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
 
 
-def _plan(request: "SendRequest", account: o.AccountFlags, warn: Callable[[str], None]) -> "Plan":
+def _plan(request: "SendRequest", listed: "Listed", account: o.AccountFlags, warn: Callable[[str], None]) -> "Plan":
     from exosms.cli.job_plan import plan
 
-    return plan(request, account.options_of(request), warn=warn)
+    return plan(request, listed, account.options_of(request), warn=warn)
 
 
 def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> int:
     """Show the text, and tell who would get it and what is wrong."""
+    from exosms.cli.job_plan import read_listed
     from exosms.send.prepare import review
 
     warnings: list[str] = []
     about = request.about(sample(On.FAILURE), job)
-    found = _plan(about, account, warnings.append)
+    found = _plan(about, read_listed(request.to_file), account, warnings.append)
     if found.settings is not None:
         review(about.body, found.messages, found.settings, warn=warnings.append)
     for warning in dict.fromkeys(warnings):
@@ -147,14 +150,16 @@ def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> i
     return ExitCode.OK
 
 
-def _tell_what_is_wrong(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> AbstractSet[str]:
+def _tell_what_is_wrong(
+    request: JobRequest, listed: "Listed", account: o.AccountFlags, job: str, out: Out
+) -> AbstractSet[str]:
     """Tell, while something can still be done, why somebody would not be texted; return what was told.
 
     Raises UsageError only.
     """
     told: set[str] = set()
     try:
-        for error in _plan(request.about(sample(request.on), job), account, out.warn).all_problems:
+        for error in _plan(request.about(sample(request.on), job), listed, account, out.warn).all_problems:
             out.fail(error.message, remedy=error.remedy)
             told.add(error.message)
     except UsageError:
@@ -165,12 +170,18 @@ def _tell_what_is_wrong(request: JobRequest, account: o.AccountFlags, job: str, 
 
 
 def _text_about(
-    ending: Ending, request: JobRequest, account: o.AccountFlags, job: str, out: Out, told: AbstractSet[str]
+    ending: Ending,
+    request: JobRequest,
+    listed: "Listed",
+    account: o.AccountFlags,
+    job: str,
+    out: Out,
+    told: AbstractSet[str],
 ) -> None:
     """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
         about = request.about(ending, job)
-        found = _plan(about, account, out.warn)
+        found = _plan(about, listed, account, out.warn)
         missed = {who: "" if error.message in told else _why(error) for who, error in found.left_out.items()}
         if found.problems:
             missed = dict.fromkeys([*found.recipients, *missed], _why(found.problems[0])) | missed

@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     from exosms.templates.registry import Registered
 
 
+class Listed(NamedTuple):
+    """What stands in the files of recipients: they are read once, since a pipe is empty then."""
+
+    recipients: Sequence[str] = ()
+    problem: InputError | None = None
+    """What keeps them from being read."""
+
+
+def read_listed(names: Sequence[str]) -> Listed:
+    """Read them, waiting for nobody."""
+    from exosms.cli.body_text import read_recipients
+
+    try:
+        return Listed(read_recipients(*names, promptly=True))
+    except InputError as error:
+        return Listed(problem=error)
+
+
 class Plan(NamedTuple):
     """What would be texted to whom."""
 
@@ -40,7 +58,7 @@ class Plan(NamedTuple):
         return (*self.problems, *self.left_out.values())
 
 
-def plan(request: SendRequest, options: AccountOptions, *, warn: Warn) -> Plan:
+def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn: Warn) -> Plan:
     """Return what would be sent and what is wrong; raises UsageError only, for an option that makes no sense."""
     settings, problems = _settings(options, warn, is_account_needed=not request.dry_run)
     found = Plan(request.to, problems)
@@ -49,7 +67,7 @@ def plan(request: SendRequest, options: AccountOptions, *, warn: Warn) -> Plan:
     recipients = Recipients((), (), (), {})
     registered: Registered | None = None
     try:
-        recipients = _recipients(request, settings)
+        recipients = _recipients(request, listed, settings)
     except (InputError, ConfigError) as error:
         problems.append(error)
     everybody = [*recipients.numbers, *recipients.refused]
@@ -93,11 +111,11 @@ def _settings(
     return settings, problems
 
 
-def _recipients(request: SendRequest, settings: Settings) -> Recipients:
-    """Return who is to be texted; raises InputError where that is nobody, or a file cannot be read."""
-    from exosms.cli.body_text import read_recipients
-
-    found = find_recipients([*request.to, *read_recipients(*request.to_file)], settings, home=os.environ.get("HOME"))
+def _recipients(request: SendRequest, listed: Listed, settings: Settings) -> Recipients:
+    """Return who is to be texted; raises InputError where that is nobody, or a file could not be read."""
+    if listed.problem:
+        raise listed.problem
+    found = find_recipients([*request.to, *listed.recipients], settings, home=os.environ.get("HOME"))
     if not found.as_given:
         raise InputError("Nobody is to be texted", remedy="Name recipients with --to or --to-file.")
     return found

@@ -12,6 +12,11 @@ from typing import BinaryIO, NamedTuple
 _LOOK = 0.01
 """Seconds between looks at a lock that another process holds."""
 
+_PATIENCE = 2.0
+"""Seconds that whoever is at the other end of a named pipe gets to write all of it."""
+
+_ALREADY_OPEN = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+
 CHANGED = "it was written to while it was read, so it may be incomplete"
 
 
@@ -21,6 +26,8 @@ class SmallFile(NamedTuple):
     content: bytes
     owner: int
     mode: int
+    is_pipe: bool = False
+    """Then it is gone, once it was read."""
 
     def __repr__(self) -> str:
         """Leave the content out: it may be a token."""
@@ -29,13 +36,42 @@ class SmallFile(NamedTuple):
 
 def read_small(path: Path, *, limit: int) -> SmallFile:
     """Read a file of at most ``limit`` bytes; raises OSError. Owner and mode are those of what was read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-        status = os.fstat(descriptor)
-        content = file.read(limit + 1)
+    with open_promptly(path) as file:
+        status = os.fstat(file.fileno())
+        content = read_promptly(file, limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
-    return SmallFile(content=content, owner=status.st_uid, mode=status.st_mode & 0o777)
+    return SmallFile(content, status.st_uid, status.st_mode & 0o777, is_pipe=stat.S_ISFIFO(status.st_mode))
+
+
+def open_promptly(path: Path) -> BinaryIO:
+    """Open a file for ``read_promptly``; raises OSError. Nobody is waited for who may never open a named pipe.
+
+    A pipe that is open already, such as a shell's ``<(…)``, is read to its end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    is_named_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode) and not str(path).startswith(_ALREADY_OPEN)
+    os.set_blocking(descriptor, not is_named_pipe)
+    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, not a path
+
+
+def read_promptly(file: BinaryIO, most: int) -> bytes:
+    """Read so many bytes or to the end; raises OSError for a named pipe that is not written within two seconds."""
+    descriptor = file.fileno()
+    if os.get_blocking(descriptor):
+        return file.read(most)
+    import select
+
+    poll, until, content = select.poll(), time.monotonic() + _PATIENCE, b""
+    poll.register(descriptor, select.POLLIN)
+    while len(content) < most:
+        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise OSError(errno.ETIMEDOUT, "it is a pipe that nobody writes into, or not to its end")
+        chunk = os.read(descriptor, most - len(content))
+        if not chunk:
+            break
+        content += chunk
+    return content
 
 
 @contextmanager
