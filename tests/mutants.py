@@ -547,8 +547,8 @@ LEDGER = (
     Mutant(
         "any file is the run's",
         "bulk/original_rows.py",
-        "if found != run.terms.content:",
-        "if not found:",
+        "if seal(journal.ledger.database, run.account, table.digest) != run.terms.content:",
+        "if not table.digest:",
         ("test_original_rows.py::test_another_file_than_the_runs_is_refused",),
     ),
     Mutant(
@@ -973,7 +973,7 @@ LISTS = (
     ),
     _original(
         "any file is the run's",
-        old="if found != run.terms.content:",
+        old="if seal(journal.ledger.database, run.account, table.digest) != run.terms.content:",
         new="if False:",
         test="another_file_than_the_runs_is_refused",
     ),

@@ -3,12 +3,18 @@
 import csv
 import io
 import os
+import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Result, Shell
 from workbooks import written as workbook
+
+from exosms.bulk import original_rows
+from exosms.cli import export
 
 SANDBOX = ("--region", "sandbox")
 CONTENT = (
@@ -195,6 +201,50 @@ def test_standard_input_and_a_pipe_are_files_too(exosms: Shell) -> None:
     os.close(writer)
     assert exported(exosms, "--outcome", "rejected", "--with", f"/dev/fd/{reader}") == REJECTED
     os.close(reader)
+
+
+def test_what_has_no_end_is_refused_and_nothing_stays_behind(
+    exosms: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sent(exosms, written(exosms, CONTENT))
+    before = sorted(tmp_path.iterdir())
+    refused = exosms("runs", "export", "june", "--with", "/dev/zero")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "/dev/zero is larger than 256 MiB" in refused.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_copy_of_a_pipe_has_no_name(exosms: Shell, tmp_path: Path) -> None:
+    """So it is gone after SIGTERM too."""
+    sent(exosms, written(exosms, CONTENT))
+    argv = ("runs", "export", "june", "--with", "-")
+    with exosms.start(*argv, env={"TMPDIR": str(tmp_path)}, stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(b"x" * 4_000_000)  # more than a pipe holds, so that some of it was taken
+        process.stdin.flush()
+        left = [path for path in tmp_path.iterdir() if path.is_file()]
+        process.terminate()
+        process.communicate(timeout=60)
+    assert left == []
+
+
+@pytest.mark.parametrize("is_to_file", [True, False])
+def test_a_file_that_changes_after_the_check_is_refused(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, *, is_to_file: bool
+) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / "rejected.csv"
+
+    def checked(*given: Any) -> None:
+        original_rows.check_original(*given)
+        written(exosms, CONTENT.replace("Tom", "Tim"))
+
+    monkeypatch.setattr(export, "check_original", checked)
+    result = exosms("runs", "export", "june", *([str(target)] if is_to_file else []), "--with", file)
+    assert (result.exit_code, target.exists()) == (3, False)
+    assert f"{file} is not the file of the run june" in result.stderr
 
 
 def test_a_sheets_rows_come_back_as_csv(exosms: Shell) -> None:

@@ -27,10 +27,14 @@ def check_original(run: Run, journal: Journal, path: Path) -> None:
             remedy=f"See its rows with: exosms runs export {run.name}",
         )
     with _opened(run, path) as table:
-        for _ in table.originals():
-            pass
-        found = seal(journal.ledger.database, run.account, table.digest)
-    if found != run.terms.content:
+        _check_rest(run, journal, path, table)
+
+
+def _check_rest(run: Run, journal: Journal, path: Path, table: Table) -> None:
+    """Read what is left of a table; raises InputError if its cells are others than the run's."""
+    for _ in table.originals():
+        pass
+    if seal(journal.ledger.database, run.account, table.digest) != run.terms.content:
         if path.exists() and path.resolve() == Path(run.file).resolve():
             raise InputError(
                 f"{path} has changed since it was sent",
@@ -48,6 +52,7 @@ def write_originals(
     """Write the wanted rows with all their cells, exactly as they stand, and return how many there are.
 
     Nothing of them is made harmless, since they are to be sent; what is added is. A sheet's rows become CSV.
+    Raises InputError at the end if the file is not the run's any more: somebody may have changed it since the check.
     """
     with _opened(run, path) as table:
         delimiter = table.delimiter if table.delimiter in DELIMITERS and not table.sheets else ","
@@ -62,6 +67,7 @@ def write_originals(
                 missing = [""] * (len(table.header) - len(cells))
                 writer.writerow([*cells, *missing, outcome_of(row), error_cell(row), sid_cell(row)])
                 written += 1
+        _check_rest(run, journal, path, table)
     return written
 
 

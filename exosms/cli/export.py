@@ -1,12 +1,11 @@
 """What ``runs export`` writes: what became of the rows of a run, alone or beside the rows of its file."""
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import TextIO
+from tempfile import TemporaryFile
+from typing import IO, TextIO
 
 from exosms.bulk import results_csv
 from exosms.bulk.original_rows import check_original, write_originals
@@ -15,6 +14,10 @@ from exosms.errors import InputError
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
+
+_LARGEST_COPY = 256 * 1024 * 1024
+"""Bytes of standard input or of a pipe, which may have no end."""
+_BLOCK = 1 << 20
 
 
 class RowsWriter:
@@ -46,26 +49,34 @@ def rows_writer(
     """Hand out a run and what writes its rows; raises InputError for a file that is not the run's."""
     run = run_of(journal, name)
     with ExitStack() as stack:
-        if original is not None:
-            if not original.is_file():
-                original = stack.enter_context(_kept(original))
+        if original is not None and original.is_file():
             check_original(run, journal, original)
+        elif original is not None:
+            copy = stack.enter_context(_kept(original))
+            original = Path(f"/dev/fd/{copy.fileno()}")
+            check_original(run, journal, original)
+            copy.seek(0)  # macOS reads on where it was
         yield run, RowsWriter(run, journal, outcomes, original)
 
 
 @contextmanager
-def _kept(source: Path) -> Iterator[Path]:
-    """Hand out a copy of standard input or of a pipe, which is gone once it was read: it is read twice."""
-    with NamedTemporaryFile() as copy:
+def _kept(source: Path) -> Iterator[IO[bytes]]:
+    """Hand out a copy of standard input or of a pipe, which is gone once it was read: it is read twice.
+
+    The copy has no name, so that it stays behind nowhere, however we end.
+    """
+    with TemporaryFile() as copy:
         try:
-            if str(source) == "-":
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            else:
-                with source.open("rb") as stream:
-                    shutil.copyfileobj(stream, copy)
+            with nullcontext(sys.stdin.buffer) if str(source) == "-" else source.open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    copy.write(block)
+                    if copy.tell() > _LARGEST_COPY:
+                        raise InputError(
+                            f"{source} is larger than {_LARGEST_COPY >> 20} MiB", remedy="Name the file itself."
+                        )
+            copy.seek(0)  # which flushes it
         except OSError as error:
             raise InputError(
                 f"{source} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
             ) from error
-        copy.flush()
-        yield Path(copy.name)
+        yield copy
