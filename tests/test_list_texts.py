@@ -136,6 +136,14 @@ ERROR_CELLS = {
         )
     ),
     "a rounded number": written(["to", "name"], [9876543210, 1107160000000012345.0]),
+    "a number of 16 digits": written(["to", "name"], [9876543210, 1234567890123450]),
+    "a number without an end": xlsx(
+        sheet_of(
+            '<row r="1"><c t="str"><v>to</v></c><c t="str"><v>name</v></c></row>'
+            '<row r="2"><c><v>9876543210</v></c><c><v>1E999</v></c></row>'
+        )
+    ),
+    "a number next to nothing": written(["to", "name"], [9876543210, 1e-200]),
 }
 
 

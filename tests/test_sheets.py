@@ -13,7 +13,7 @@ import pytest
 from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
-from workbooks import ods, ods_row, ods_text, old, saved, sheet_of, written, xlsx
+from workbooks import inline, ods, ods_row, ods_text, old, saved, sheet_of, written, xlsx
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
@@ -75,7 +75,9 @@ CELLS: list[tuple[object, str]] = [
     (0.1 + 0.2, "0.3"),
     (-5.0, "-5"),
     (9876543210, "9876543210"),
-    (2.0**53, "9007199254740992"),
+    (999999999999999.0, "999999999999999"),
+    (1e-7, "0.0000001"),
+    (-0.000012, "-0.000012"),
     (True, "TRUE"),
     (dt.date(2026, 12, 5), "2026-12-05"),
     (dt.datetime(2026, 12, 5, 9, 30), "2026-12-05 09:30:00"),  # noqa: DTZ001  # a sheet knows no zones
@@ -129,6 +131,25 @@ def test_an_id_that_was_rounded_is_never_taken(exosms: Shell, exotel: FaultyExot
         assert (
             "line 2, column dlt_template_id: The DLT template id '1.10716000000001E+18' is not valid" in result.stderr
         )
+
+
+FIRST_ROW = f'<row r="1">{inline("A1", "to")}{inline("B1", "body")}</row>'
+A_ROW = f'<row r="{{0}}">{inline("A{0}", "9876543210")}{inline("B{0}", "{1}")}</row>'
+UNREADABLE = [
+    (FIRST_ROW + A_ROW.format(2, "a") + A_ROW.format(2, "b"), "row 2 stands behind row 2"),
+    (FIRST_ROW + A_ROW.format(3, "a") + A_ROW.format(2, "b"), "row 2 stands behind row 3"),
+    (FIRST_ROW + A_ROW.format(2, '<![CDATA[<c r="XFD1048576" t="e">hi]]>'), "CDATA"),
+    (FIRST_ROW + A_ROW.format(2, '<![CDATA[<c r="C9" t="e">hi]]>'), "CDATA"),
+]
+
+
+@pytest.mark.parametrize(("rows", "said"), UNREADABLE)
+def test_a_sheet_that_would_lose_or_change_a_text_is_refused(
+    exosms: Shell, exotel: FaultyExotel, rows: str, said: str
+) -> None:
+    result = bulk(exosms, exotel, xlsx(sheet_of(rows)))
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert said in result.stderr
 
 
 def test_lines_are_the_rows_of_the_sheet(exosms: Shell, exotel: FaultyExotel) -> None:

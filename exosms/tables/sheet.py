@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.tables import ods, xls, xlsx
@@ -128,10 +129,17 @@ def _shape(*types: type) -> tuple[str, Sequence[tuple[int, Callable[[Any], str]]
 
 
 def _of_number(number: float) -> str:
-    """Return it as people see it; one too large to be exact gets an exponent, so ``damage`` finds it."""
-    if abs(number) <= _LARGEST_EXACT and number == int(number):
+    """Return it as people see it, if all of its digits can be trusted; else so that ``damage`` finds it."""
+    from decimal import Decimal
+
+    if not isfinite(number):
+        return "#NUM!"
+    if abs(number) <= _MOST_DIGITS and number == int(number):
         return str(int(number))
-    return f"{number:.15g}".upper()
+    text = f"{number:.15g}".upper()
+    if "E-" in text:
+        return f"{Decimal(text):f}" if abs(number) >= _LEAST else f"{number:.14E}"
+    return text
 
 
 def _of_time(moment: datetime | time) -> str:
@@ -143,7 +151,10 @@ def _of_duration(duration: timedelta) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
-_LARGEST_EXACT = 1 << 53
+_MOST_DIGITS = 10**15 - 1
+"""Spreadsheets keep 15 digits of a number, whatever was typed, and write zeros for the others."""
+_LEAST = 1e-15
+"""Below it nobody reads the zeros."""
 _FILEPASS = re.compile(rb"\x09\x08..\x00\x06.{14}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record of a password, behind the beginning of a workbook of Excel 97 and later ([MS-XLS] 2.4.117)."""
 _TEXTS: Mapping[type, Callable[[Any], str]] = {

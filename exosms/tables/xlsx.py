@@ -20,6 +20,7 @@ from exosms.tables.workbook_archive import (
 
 RELATIONS = "_rels/.rels"
 _TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
+_ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])" + ATTRIBUTES + rb"/?>")
 _REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
@@ -41,6 +42,8 @@ class Xlsx:
         parts: dict[str, Iterable[bytes]] = {}
         rows: Sequence[int] | None = None
         own = self._tabs[sheet][1]
+        if own in self._archive.parts:
+            _check_order(self._archive.pieces(own))
         for part in filter(is_read, self._archive.parts):
             has_errors, height, width = self._extent(part)
             pieces = self._archive.pieces(part)
@@ -75,14 +78,17 @@ class Xlsx:
 
     def _extent(self, part: str) -> tuple[bool, int, int]:
         """Return whether a part may have cells with errors, and the last row and column that any tag of it names."""
-        has_errors, height, width = False, 0, 0
+        has_errors, has_cdata, height, width = False, False, 0, 0
         for piece in self._archive.pieces(part):
+            has_cdata = has_cdata or b"<![CDATA[" in piece
             found = _REFERENCES.findall(piece)
             if found:
                 letters, digits = zip(*found, strict=True)
                 width = max((width, *map(_column, {*letters} - {b""})))
                 height = max((height, *map(int, digits)))
                 has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
+        if height and has_cdata:  # a text in it may look like a cell
+            raise WorkbookError(f"its part {part} has CDATA sections, which are not read")
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
         return has_errors, height, width
@@ -101,6 +107,17 @@ class Xlsx:
             pass
         check_places(len(rows), len(columns))
         return sorted(rows), sorted(columns)
+
+
+def _check_order(pieces: Iterable[bytes]) -> None:
+    """Raise WorkbookError for a row that stands twice or behind a later one: what is in one of them would be lost."""
+    last = 0
+    for attributes in (found[1] for piece in pieces for found in _ROW.finditer(piece)):
+        reference = _REFERENCE.search(attributes)
+        number = int(reference[2]) if reference else last + 1
+        if number <= last:
+            raise WorkbookError(f"row {number} stands behind row {last}, so its rows are twice or out of order")
+        last = number
 
 
 def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
