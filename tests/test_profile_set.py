@@ -90,6 +90,8 @@ def test_a_key_is_set_and_the_rest_of_the_file_stays(
         (("allow=,",), 2, "contains no number"),
         (("from=VM-ACMEIN",), 3, "ACMEIN"),
         (("rate=off", "country=Indien"), 2, "country must be the two letters"),
+        (("country=ZZ",), 2, "there is no country 'ZZ'"),
+        (("rate=off", "from=CANARY\udcff"), 3, "The argument KEY=VALUE is not UTF-8: from\n"),
         ((), 2, "Missing argument"),
     ],
 )

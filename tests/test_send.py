@@ -126,6 +126,11 @@ def test_a_recipient_given_twice_gets_one_message(exosms: Shell) -> None:
     assert "+919876543210 was given more than once" in result.stderr
 
 
+def test_a_recipient_given_again_and_again_is_told_once(exosms: Shell) -> None:
+    result = send(exosms, "--body", "Hello", "-n", to="9876543210,9876543210,9876543210")
+    assert (result.exit_code, result.stderr.count("was given more than once")) == (0, 1)
+
+
 def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
     result = send(exosms, "--body", "Hello", "--json", to="9876543210,12345")
     assert (result.exit_code, result.json["outcome"]) == (3, "rejected")

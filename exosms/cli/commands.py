@@ -152,7 +152,9 @@ def _refuse_what_is_no_text(options: Sequence[inspect.Parameter], values: Mappin
         given = values[option.name]
         for value in given if isinstance(given, list) else [given]:
             if isinstance(value, str | PurePath) and not _is_text(str(value)):
-                raise InputError(f"{_name_of(option)} is not UTF-8: {value!s}", remedy="Write it in UTF-8.")
+                name = _name_of(option)
+                shown = str(value).partition("=")[0] if name.endswith("KEY=VALUE") else value  # it may be a secret
+                raise InputError(f"{name} is not UTF-8: {shown!s}", remedy="Write it in UTF-8.")
 
 
 def _is_text(value: str) -> bool:
@@ -170,7 +172,9 @@ def _name_of(option: inspect.Parameter) -> str:
     if declared:  # typer takes the first of them for a default, at first
         return max(declared, key=len)
     what = option.name.strip("_").replace("_", "-")
-    return f"The argument {what}" if isinstance(info, typer.models.ArgumentInfo) else f"--{what}"
+    if not isinstance(info, typer.models.ArgumentInfo):
+        return f"--{what}"
+    return f"The argument {(info.metavar or what).removesuffix('...')}"
 
 
 def group(

@@ -45,6 +45,7 @@ def set_keys(
     exosms profile set staging allow=+919876543210,+919876543211 from=
     """
     texts = _texts(pairs)
+    _check_country(texts.get("country"))
     doubts = [
         *(check_sender(texts["from"]) if texts.get("from") else ()),
         *check_ids(texts.get("dlt_entity_id") or None, None),
@@ -78,6 +79,14 @@ def _texts(pairs: Sequence[str]) -> dict[str, str]:
             " token_file= or token_command=.",
         )
     return texts
+
+
+def _check_country(text: str | None) -> None:
+    """Raise UsageError for one that there is not: no number could be read."""
+    from exosms.sms.phone import is_country
+
+    if text and len(text) == 2 and not is_country(text.upper()):  # another length is told with the other keys
+        raise UsageError(f"country: there is no country {text!r}", remedy='Nothing was changed. Write it as in "IN".')
 
 
 def _asked() -> str:

@@ -40,7 +40,7 @@ def prepare(
     """
     body = text_of(request, given, registered, warn=warn)
     message_fields = fields_for(request.message_options, settings, registered, warn=warn)
-    for number in recipients.repeated:
+    for number in dict.fromkeys(recipients.repeated):
         warn(f"{number} was given more than once and gets one message")
     numbers = recipients.sendable(skip_invalid=request.skip_invalid)
     return [compose(to, body, message_fields) for to in numbers]

@@ -46,6 +46,13 @@ def parse(text: str, *, country: str = "IN") -> str:
     return _parse_abroad(digits, text, country)
 
 
+def is_country(letters: str) -> bool:
+    """Whether there is a country with these two capital letters (ISO 3166)."""
+    import phonenumbers
+
+    return letters in phonenumbers.SUPPORTED_REGIONS
+
+
 def is_number(text: str, *, country: str = "IN") -> bool:
     """Whether ``parse`` takes it."""
     try:
@@ -94,7 +101,7 @@ def _strange(digits: str) -> str:
 def _parse_abroad(digits: str, text: str, country: str) -> str:
     import phonenumbers
 
-    if country not in phonenumbers.SUPPORTED_REGIONS:
+    if not is_country(country):
         raise ConfigError(
             f"{country!r} is not a valid country",
             remedy='Write two capital letters in the profile, such as country = "IN".',
