@@ -152,6 +152,16 @@ def test_a_sheet_that_would_lose_or_change_a_text_is_refused(
     assert said in result.stderr
 
 
+def test_a_wide_row_that_stands_for_a_million_is_counted_once(exosms: Shell, exotel: FaultyExotel) -> None:
+    """Counted by its cells it took longer than its reader may."""
+    row = ods_row(ods_text("") * 16_000).replace(
+        "<table:table-row", '<table:table-row table:number-rows-repeated="1000000"', 1
+    )
+    result = bulk(exosms, exotel, ods(ods_row(ods_text("to"), ods_text("body")) + row))
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "a sheet of 1000001 rows and 16000 columns is larger than 5000000 cells" in result.stderr
+
+
 def test_lines_are_the_rows_of_the_sheet(exosms: Shell, exotel: FaultyExotel) -> None:
     content = written(B3="to", D3="body", B4="9876543210", D4="a", B7="12", D7="b", B9=" ", G9=" ", B10=9876543211)
     result = bulk(exosms, exotel, content, "--json")

@@ -107,7 +107,8 @@ def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
                 name = _TABLE_NAME.search(found[3])
                 tables.append(_Used(unescape((name[1] or name[2] or b"").decode()) if name else "", set(), set()))
             elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
-                tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
+                if walk.row not in tables[-1].rows:  # the first cell of a row, which may stand for a million
+                    tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
                 tables[-1].columns.update(range(walk.column, walk.column + walk.columns))
     return tables
 
