@@ -360,6 +360,10 @@ UNREADABLE = {
     ),
     "no such columns": (b"a,b\n1,2\n", "has no column for id and text; its columns are 'a', 'b'"),
     "no column for the text": (b"TEMPLATE_ID,b\n1,2\n", "has no column for text; its columns are 'TEMPLATE_ID', 'b'"),
+    "a NUL in its header": (
+        b"x" * 250 + b"\nTEMPLATE_ID,BO\0DY\n1,2\n",
+        "has U+0000 in its header, row 2",
+    ),
     "one column twice": (b"TEMPLATE_ID,BODY,Body\n1,2,3\n", "has two columns called 'BODY'"),
     "nothing below the header": (HEAD.encode(), "has no approved template"),
     "nothing approved": (b"TEMPLATE_ID,BODY,STATUS\n1,2,Rejected\n", "no approved template; its rows are 'Rejected'"),

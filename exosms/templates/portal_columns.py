@@ -133,6 +133,10 @@ def _columns(
             left_aside[part] = [titles[other] for other in at[1:]]
     if not all(part in places for part in (*_REQUIRED, *wanted)):
         return None
+    if any("\0" in cell for cell in header.cells):
+        raise InputError(
+            f"{path} has U+0000 in its header, row {header.line}", remedy="Export it again, or save it as CSV UTF-8."
+        )
     _check_columns(path, titles, list(places.values()))
     return ExportColumns(places, titles, left_aside)
 
