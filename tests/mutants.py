@@ -603,7 +603,7 @@ LEDGER = (
     Mutant(
         "a Sid of an earlier message is anybody's",
         "ledger/messages.py",
-        "if owners.setdefault(sid, place) != place}",
+        "if owners.setdefault(sid.lower(), place) != place}",
         "if owners == place}",
         ("test_bulk.py::test_a_sid_that_another_message_has_is_not_believed",),
     ),
@@ -855,10 +855,17 @@ EVIDENCE = (
         (_SAID,),
     ),
     Mutant(
+        "former attempts are not counted",
+        "ledger/unknown.py",
+        '                *self._find(_FORMERLY, "recipient = :recipient", values),\n',
+        "",
+        ("test_reconcile.py::test_the_first_attempt_at_a_row_that_was_tried_again_may_have_the_sid",),
+    ),
+    Mutant(
         "single messages are not counted",
         "ledger/unknown.py",
-        "[*self._find(_SINGLY, _MAY_HAVE_A_SID, values), *self._find(",
-        "[*self._find(",
+        "                *self._find(_SINGLY, _MAY_HAVE_A_SID, values),\n",
+        "",
         (_WHOLE,),
     ),
     Mutant(
