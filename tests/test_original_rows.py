@@ -244,7 +244,7 @@ def test_a_file_that_changes_after_the_check_is_refused(
     monkeypatch.setattr(export, "check_original", checked)
     result = exosms("runs", "export", "june", *([str(target)] if is_to_file else []), "--with", file)
     assert (result.exit_code, target.exists()) == (3, False)
-    assert f"{file} is not the file of the run june" in result.stderr
+    assert f"{file} has changed since it was sent" in result.stderr
 
 
 def test_a_sheets_rows_come_back_as_csv(exosms: Shell) -> None:
