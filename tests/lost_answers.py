@@ -96,7 +96,7 @@ class LostAnswers(Campaign):
             server.take(account, (key[0], f"{key[1]} from somebody else"))
             server.take(account, key, earlier=3600)
             server.take("acme3", key)
-        listed = [(sid, taken.key) for sid, taken in list(server.taken.items())]
+        listed = [(sid, taken.key) for sid, taken in server.taken.copy().items()]
         listed += [(f"{chance.getrandbits(128):032x}", key) for key in chance.sample(rows, 20)]
         chance.shuffle(listed)
         path = self._home / f"{name}-report.csv"

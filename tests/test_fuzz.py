@@ -60,7 +60,7 @@ def files_are_toml(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def markers_are_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(match, "find", lambda _text: ())
+    monkeypatch.setattr(match, "is_one", lambda _text: False)
     monkeypatch.setattr(match, "_smear", lambda reach, _width: reach)
 
 
