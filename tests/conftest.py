@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class Shell:
         while chunk := _read(ours):
             seen += chunk
             if waiting and seen.endswith(waiting[0][0].encode()):
-                _wait_until_it_reads(process)
+                wait_until_it_sleeps(process)
                 typed_now = waiting.pop(0)[1]
                 os.write(ours, typed_now.encode() + b"\n" * typed_now.isprintable())
         os.close(ours)
@@ -141,8 +141,20 @@ class Shell:
         return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
 
 
-def _wait_until_it_reads(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it sleeps: a Ctrl-C between Python's look at signals and its read is kept until the next key."""
+def until(holds: Callable[[], object]) -> None:
+    """Wait until it holds; raises AssertionError if it does not come to that within a minute."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has done what it could, such as taking a signal that was sent to it.
+
+    A Ctrl-C between Python's look at signals and its read is kept until the next key, and of two signals that are
+    taken together only one is seen.
+    """
     stat = Path(f"/proc/{process.pid}/stat")
     while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] == "R":
         time.sleep(0.001)

@@ -117,11 +117,3 @@ def on_terminal(
         process.wait()
         raise AssertionError((waiting, seen))
     return Ended(as_shell(process.wait(PATIENCE)), seen)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; raises AssertionError if it does not come to that."""
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from conftest import Result, Shell
+from conftest import Result, Shell, until
 from test_sandbox import serving
 
 from exosms.sandbox.server import Server
@@ -214,14 +214,6 @@ def receiver(hooks: Hooks) -> Iterator[Receiver]:
     running.kill()
 
 
-def eventually(look: Callable[[], Any], wanted: Any) -> None:
-    """Wait until what is looked at is as wanted; it takes as long as it takes."""
-    until = time.monotonic() + 60
-    while (seen := look()) != wanted:
-        assert time.monotonic() < until, seen
-        time.sleep(0.05)
-
-
 def lose(hooks: Hooks, table: str = "messages") -> None:
     """Forget the answers to messages."""
     hooks.select(f"UPDATE {table} SET state = 'unknown', sid = NULL")
@@ -289,7 +281,7 @@ def test_an_unknown_message_is_accepted_once_exotel_confirms_its_sid(
     (message,) = hooks.taken
     lose(hooks, table)
     assert receiver.call_back(message) == receiver.call_back(message) == 200
-    eventually(lambda: outcomes(hooks, table), [("accepted", message.sid)])
+    until(lambda: outcomes(hooks, table) == [("accepted", message.sid)])
     assert hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")]
     assert hooks.select("SELECT * FROM callbacks") == []
 
@@ -300,12 +292,12 @@ def test_it_is_asked_again_until_it_is_answered_also_after_a_restart(hooks: Hook
     lose(hooks)
     hooks.configure(more='api_key = "key"\n')  # TOML allows no key twice: there are no credentials
     assert receiver.call_back(message) == 200
-    eventually(lambda: hooks.select("SELECT questions > 0 FROM callbacks"), [(1,)])
+    until(lambda: hooks.select("SELECT questions > 0 FROM callbacks") == [(1,)])
     assert outcomes(hooks) == [("unknown", None)]
     receiver.kill()
     hooks.configure()
     receiver.start()
-    eventually(lambda: outcomes(hooks), [("accepted", message.sid)])
+    until(lambda: outcomes(hooks) == [("accepted", message.sid)])
 
 
 def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receiver: Receiver) -> None:
@@ -315,8 +307,8 @@ def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receive
     assert receiver.call_back(message) == 200
     assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("waiting", None)], [])
     hooks.select("UPDATE messages SET state = 'accepted', sid = ?", message.sid)
-    eventually(lambda: hooks.select("SELECT sid, outcome FROM deliveries"), [(message.sid, "delivered")])
-    eventually(lambda: hooks.select("SELECT * FROM callbacks"), [])
+    until(lambda: hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")])
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
 
 
 @pytest.mark.parametrize("lie", ["text", "sender", "time", "another message's"])
@@ -333,10 +325,10 @@ def test_a_sid_that_is_not_the_messages_settles_nothing(hooks: Hooks, receiver: 
     forged = changed._replace(sid="f" * 32)
     hooks.server.store.add([forged])
     assert receiver.call_back(message, SmsSid=forged.sid) == 200  # it is kept, and then found to be wrong
-    eventually(lambda: hooks.select("SELECT * FROM callbacks"), [])
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
     assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("unknown", None)], [])
     assert receiver.call_back(message) == 200
-    eventually(lambda: outcomes(hooks), [("accepted", message.sid)])
+    until(lambda: outcomes(hooks) == [("accepted", message.sid)])
 
 
 def test_a_sid_that_a_message_has_is_never_anothers(hooks: Hooks, receiver: Receiver) -> None:
@@ -429,10 +421,7 @@ def test_a_request_that_comes_byte_by_byte_is_cut_off(hooks: Hooks) -> None:
         port = int(process.stdout.readline().decode().strip().rpartition(":")[2])
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setblocking(False)
-        until = time.monotonic() + 60
-        while not is_closed(connection):  # it is never silent for as long as a second
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        until(lambda: is_closed(connection))  # it is never silent for as long as a second
         process.kill()
     connection.close()
 
@@ -490,7 +479,7 @@ def test_what_was_acknowledged_survives_kills(hooks: Hooks, receiver: Receiver) 
     for _ in range(4):
         with lock:
             wanted = min(len(taken), len(acknowledged) + chance.randint(1, 15))
-        eventually(lambda wanted=wanted: len(acknowledged) >= wanted, True)  # type: ignore[misc]
+        until(lambda wanted=wanted: len(acknowledged) >= wanted)  # type: ignore[misc]
         receiver.kill()
         kept = {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")}
         with lock:
@@ -520,7 +509,7 @@ def test_what_was_lost_is_found_by_callbacks_that_come_lost_doubled_and_reordere
         chance.shuffle(calls)
         receiver = Receiver(hooks)
         assert {receiver.call_back(message) for message in calls} == {200}
-        eventually(lambda: hooks.select("SELECT count(*) FROM callbacks"), [(0,)])
+        until(lambda: hooks.select("SELECT count(*) FROM callbacks") == [(0,)])
         receiver.kill()
         check_what_was_found(hooks, {message.sid for message in calls})
 
@@ -556,7 +545,7 @@ def test_the_sandbox_loses_doubles_delays_and_reorders_callbacks_and_sends_some_
         hooks.bulk(["to,body", *(f"{number},Text" for number in numbers(60))], "--batch", "1")
         assert set(faults.values()) == {"", "lost", "doubled", "late", "early", "reordered"}
         told = {sid for sid, fault in faults.items() if fault != "lost"}
-        eventually(lambda: {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")} >= told, True)
+        until(lambda: {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")} >= told)
         receiver.kill()
         check_what_was_found(hooks, told)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result, Shell
-from jobs import PATIENCE, TO, Sandbox, Step, on_terminal, sandbox, wait_for
+from conftest import Result, Shell, until
+from jobs import PATIENCE, TO, Sandbox, Step, on_terminal, sandbox
 
 from exosms.cli.job import _without_again
 from exosms.job.ending import Ending, On, ended, filled, name_of
@@ -382,7 +382,7 @@ def test_recipients_from_a_named_pipe_that_is_written_are_read_once(exosms: Shel
     os.write(holding, f"{TO}\n".encode())
     argv = ["--to-file", str(pipe), "--rate", "off", "--", "sh", "-c", "exit 3"]
     with exosms.start("job", *argv) as process:
-        wait_for(lambda: not select.select([holding], [], [], 0)[0])
+        until(lambda: not select.select([holding], [], [], 0)[0])
         os.close(holding)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err, len(served.texts)) == (3, b"", b"", 1)
@@ -564,7 +564,7 @@ def test_a_shell_stops_it_and_lets_it_go_on(exosms: Shell, served: Sandbox, shel
         (b"$ ", b"echo co''de=$?\n"),
         (b"code=3", b""),
         (b"$ ", f"{launcher} &\n".encode()),
-        (b"ready", lambda _: wait_for(lambda: "T" in states(script))),
+        (b"ready", lambda _: until(lambda: "T" in states(script))),
         (b"", b"\n"),
         (b"$ ", b"fg\n"),
         (goes_on, b"Ravi\n"),
@@ -656,7 +656,7 @@ def test_where_signals_do_not_tell_who_sent_them_each_comes_at_least_once(exosms
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=PATIENCE)[0] == b"once\n"
     assert (process.returncode, len(served.texts)) == (5, 1)
-    wait_for(lambda: process.poll() is not None)
+    until(lambda: process.poll() is not None)
 
 
 def test_where_they_do_not_tell_ctrl_c_still_comes_once(exosms: Shell, served: Sandbox) -> None:

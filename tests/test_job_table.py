@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Shell
-from jobs import PATIENCE, TO, Ended, Sandbox, as_shell, on_terminal, sandbox, wait_for
+from conftest import Shell, until
+from jobs import PATIENCE, TO, Ended, Sandbox, as_shell, on_terminal, sandbox
 
 SAY = "echo out; echo err >&2; "
 READY = "echo out; echo err >&2; echo ready; "
@@ -50,7 +50,7 @@ def stops_and_goes_on(process: Process) -> None:
     is_job = Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"sh\0")
     job = process.pid if is_job else children_of(process.pid)[0]
     os.kill(job, signal.SIGSTOP)
-    wait_for(lambda: "T (stopped)" in Path(f"/proc/{job}/status").read_text())
+    until(lambda: "T (stopped)" in Path(f"/proc/{job}/status").read_text())
     os.kill(job, signal.SIGCONT)
     os.kill(job, signal.SIGTERM)
 

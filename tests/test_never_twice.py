@@ -5,12 +5,10 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, Step, accepts, answer, answers, awaits_all, does, hangs, says
 
 from exosms.system.files import alone
@@ -46,13 +44,6 @@ def argv(server: Misbehaving, *options: str) -> tuple[str, ...]:
 
 def start(exosms: Shell, server: Misbehaving, *options: str) -> subprocess.Popen[bytes]:
     return exosms.start(*argv(server, *options), env=ACCOUNT)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 def test_of_racing_processes_one_sends_and_the_others_wait_for_its_result(exosms: Shell) -> None:
@@ -202,7 +193,7 @@ def test_the_first_signal_lets_the_request_in_flight_finish(exosms: Shell) -> No
         process = start(exosms, server, *TWO)
         until(lambda: server.complete_requests == 1)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        wait_until_it_sleeps(process)
         go.set()
         out, err = (stream.decode() for stream in process.communicate(timeout=20))
         assert server.requests == 1
@@ -217,7 +208,7 @@ def test_a_signal_with_nothing_left_to_do_changes_nothing(exosms: Shell) -> None
         process = start(exosms, server, *ONE)
         until(lambda: server.complete_requests == 1)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        wait_until_it_sleeps(process)
         go.set()
         out, _ = process.communicate(timeout=20)
     assert (process.returncode, out[:9]) == (0, b"accepted\t")
@@ -228,7 +219,7 @@ def test_the_second_signal_leaves_at_once_and_the_message_is_unknown(exosms: She
         process = start(exosms, server, *TWO)
         until(lambda: server.complete_requests == 1)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        wait_until_it_sleeps(process)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
         assert server.requests == 1

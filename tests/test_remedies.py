@@ -3,12 +3,11 @@
 import re
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from conftest import Shell, until
 from misbehaving import Misbehaving, answers, does, hangs, reads_head
 
 from exosms.config.account import Region
@@ -16,14 +15,6 @@ from exosms.config.credentials import TokenFile
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hi", "--retry-for", "0")
-
-
-def until(is_true: Callable[[], bool]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + 30
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture

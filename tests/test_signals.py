@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from conftest import Shell, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
 
 from exosms.errors import Interrupted
@@ -114,7 +114,7 @@ def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
             time.sleep(0.01)
         for signum in SIGNALS:
             process.send_signal(signum)
-            time.sleep(0.05)
+            wait_until_it_sleeps(process)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out.split(b"\t")[0]) == (9, b"unknown"), err
     assert exosms("log").stdout.split("\t")[1] == "unknown"
