@@ -1,7 +1,7 @@
 """Bulk under fire: killed at random moments, against a server that fails, and resumed until nothing is left.
 
-``PYTHONPATH=tests python -m campaign --kills 1000 --messages 100000`` prints one table. Afterwards the ledger is held
-against what the server did with every message:
+``python tests/proof.py campaign`` prints what it came to. Afterwards the ledger is held against what the server did
+with every message:
 
 - duplicated: the server acted, or may have acted, more than once on one row's message;
 - lost: a row that is in no final state, or that is called not sent although the server acted on it, or accepted under
@@ -9,7 +9,6 @@ against what the server did with every message:
 - unknown: rows of which exosms says that nobody can tell.
 """
 
-import argparse
 import csv
 import os
 import random
@@ -17,7 +16,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -260,26 +258,3 @@ def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int, ru
 def fight_briefly(home: Path, *, runner: Sequence[str] = ()) -> Tally:
     """Run a campaign that is just long enough to notice a precaution that is missing."""
     return fight(home, kills=40, messages=4000, faults=0.2, seed=5, runner=runner)
-
-
-def main() -> int:
-    """Run a campaign from the command line; 0 if nothing was duplicated or lost."""
-    parser = argparse.ArgumentParser(prog="campaign", description="Bulk under fire; see the top of this file.")
-    parser.add_argument("--kills", type=int, default=1000)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--faults", type=float, default=0.1, help="share of requests that go wrong")
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        tally = fight(Path(home), kills=asked.kills, messages=asked.messages, faults=asked.faults, seed=asked.seed)
-    for complaint in tally.complaints[:20]:
-        sys.stderr.write(f"{complaint}\n")
-    names = ("faults", "kills", "interruptions", "messages", "duplicated", "lost", "unknown")
-    sys.stdout.write("".join(f"{name:>14}" for name in (*names, "seconds")) + "\n")
-    sys.stdout.write("".join(f"{getattr(tally, name):>14}" for name in names) + f"{tally.seconds:>14.0f}\n")
-    sys.stdout.write(f"seed {asked.seed}\n")
-    return bool(tally.duplicated or tally.lost or tally.complaints)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

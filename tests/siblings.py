@@ -1,10 +1,10 @@
 """Mixed commands under fire: many processes on one state directory, struck by signals, before a server that fails.
 
-``PYTHONPATH=tests python -m siblings --commands 400`` prints one table. Files are sent, resumed, tried again by those
-who began them and by others who meddle; alerts, plain messages and once keys that two processes race for go out
-beside them; the log and exports are read by somebody who stops reading; old records are purged. Processes are killed,
-interrupted, stopped and continued. Whoever has unknown messages asks an oracle, the server, which knows what it took,
-and resolves them. In the end everything has gone out, once.
+``python tests/proof.py siblings`` prints what it came to. Files are sent, resumed, tried again by those who began them
+and by others who meddle; alerts, plain messages and once keys that two processes race for go out beside them; the log
+and exports are read by somebody who stops reading; old records are purged. Processes are killed, interrupted, stopped
+and continued. Whoever has unknown messages asks an oracle, the server, which knows what it took, and resolves them. In
+the end everything has gone out, once.
 
 - held: alerts (``send --once``) that slept for more than a second in statements of the ledger: ``lock_waits`` says
   what is counted, and why a busy machine counts for nothing. Whoever may have the lock is stopped only for a moment,
@@ -12,7 +12,6 @@ and resolves them. In the end everything has gone out, once.
 - lied: exit codes that do not agree with what the server took, what the ledger says, or what was printed
 """
 
-import argparse
 import fcntl
 import itertools
 import json
@@ -22,13 +21,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -546,26 +544,3 @@ def fight(
     """Run a campaign of mixed commands and return what it came to; of a variant of ``naive`` only the alerts."""
     with FaultyExotel(faults=faults, seed=seed, kinds=kinds) as server:
         return Siblings(home, server, commands=commands, seed=seed, at_once=at_once, variant=variant).fight()
-
-
-def main() -> int:
-    """Run a campaign from the command line; 0 if nothing happened that must not."""
-    parser = argparse.ArgumentParser(prog="siblings", description="Mixed commands; see the top of this file.")
-    parser.add_argument("--commands", type=int, default=400)
-    parser.add_argument("--at-once", type=int, default=6)
-    parser.add_argument("--faults", type=float, default=0.2, help="share of requests that go wrong")
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        tally = fight(Path(home), **vars(asked))
-    for complaint in tally.complaints[:20]:
-        sys.stderr.write(f"{complaint}\n")
-    names = [each.name for each in fields(tally) if each.name != "complaints"]
-    sys.stdout.write("".join(f"{name:>14}" for name in names) + "\n")
-    sys.stdout.write("".join(f"{getattr(tally, name):>14.0f}" for name in names) + "\n")
-    sys.stdout.write(f"seed {asked.seed}\n")
-    return bool(tally.complaints)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
