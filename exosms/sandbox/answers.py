@@ -3,6 +3,8 @@
 Sources: Exotel's developer portal, api/http-status-codes and api/sms-details.
 """
 
+import time
+
 REFUSALS = {
     400: (40203, "Invalid Recipient"),
     401: (34010, "Authentication failed"),
@@ -62,6 +64,9 @@ _SEPTETS = {
 INDIA = 5.5 * 3600
 """Seconds by which Exotel's clocks are ahead of UTC."""
 
+DATE = "%Y-%m-%d %H:%M:%S"
+"""How Exotel writes a moment, and wants it written."""
+
 QUEUED, SENDING, SUBMITTED, DELIVERED, DO_NOT_DISTURB = 21010, 21015, 21020, 20005, 23005
 
 
@@ -75,6 +80,11 @@ def word(code: int) -> str:
     """The status word that goes with a detailed status; ``sent`` means delivered."""
     words = {QUEUED: "queued", SENDING: "sending", SUBMITTED: "submitted", DO_NOT_DISTURB: "failed_dnd"}
     return words.get(code) or {20: "sent", 21: "submitted"}.get(code // 1000, "failed")
+
+
+def date(moment: float) -> str:
+    """Return a moment as Exotel writes it."""
+    return time.strftime(DATE, time.gmtime(moment + INDIA))
 
 
 def needs_unicode(body: str) -> bool:

@@ -196,8 +196,8 @@ class Emulator:
         """Return a message as it stands now; a fresh one is queued, however quick delivery is."""
         code = answers.QUEUED if fresh else self._code_now(message)
         final = code == message.ends_with
-        created = _date(message.created_at)
-        done = _date(message.created_at + self._delivery_after) if final else None
+        created = answers.date(message.created_at)
+        done = answers.date(message.created_at + self._delivery_after) if final else None
         path = f"/v1/Accounts/{message.account}/SMS/Messages/{message.sid}.json"
         return {
             "SMSMessage": {
@@ -307,10 +307,6 @@ def _e164(number: str) -> str | None:
 
 def _as_exotel_writes(number: str) -> str:
     return "0" + number[3:] if number.startswith("+91") else "00" + number[1:]
-
-
-def _date(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + answers.INDIA))
 
 
 def _answer(status: int, document: Any, *, as_json: bool) -> SandboxAnswer:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
-from exosms.sandbox.answers import INDIA, needs_unicode
+from exosms.sandbox.answers import DATE, INDIA, date, needs_unicode
 from exosms.sandbox.store import StoredMessage
 
 LARGEST_PAGE = 100
@@ -55,7 +55,7 @@ def page(
     fitting = [message for message in messages if asked.since <= int(message.created_at) <= asked.until]
     end = asked.skipped + asked.size
     dates = ";".join(
-        f"{name}:{_date(moment)}"
+        f"{name}:{date(moment)}"
         for name, moment in (("gte", asked.since), ("lte", asked.until))
         if 0 < moment < float("inf")
     )
@@ -87,11 +87,7 @@ def report(messages: Sequence[StoredMessage], document: Callable[[StoredMessage]
     return written.getvalue().encode()
 
 
-def _date(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment + INDIA))
-
-
-def _moment(date: str) -> float:
+def _moment(written: str) -> float:
     import calendar
 
-    return calendar.timegm(time.strptime(date, "%Y-%m-%d %H:%M:%S")) - INDIA
+    return calendar.timegm(time.strptime(written, DATE)) - INDIA

@@ -22,13 +22,13 @@ def read_body(headers: Message, stream: BufferedIOBase) -> bytes:
     length = headers.get("Content-Length", "0").strip()
     if not re.fullmatch(r"[0-9]+", length):
         raise _malformed("Content-Length")
-    return _exactly(_within_limit(length.lstrip("0"), base=10), stream)
+    return _exactly(_within_limit(_size(length, base=10)), stream)
 
 
 def _chunked(stream: BufferedIOBase) -> bytes:
     body = bytearray()
     while size := _size_of_chunk(stream):
-        _within_limit(f"{len(body) + size}", base=10)
+        _within_limit(len(body) + size)
         body += _exactly(size, stream)
         if _line(stream):
             raise _malformed("chunk")
@@ -42,14 +42,18 @@ def _size_of_chunk(stream: BufferedIOBase) -> int:
     digits = _line(stream).partition(b";")[0].strip().decode("latin-1")
     if not re.fullmatch(r"[0-9A-Fa-f]+", digits):
         raise _malformed("chunk")
-    return _within_limit(digits.lstrip("0"), base=16)
+    return _size(digits, base=16)
 
 
-def _within_limit(digits: str, *, base: int) -> int:
-    """Return a size, written without leading zeros."""
-    if len(digits) > 9 or int(digits or "0", base) > LARGEST_REQUEST:
+def _size(digits: str, *, base: int) -> int:
+    """Read a size; of hundreds of digits the first ten are too many already."""
+    return int(digits.lstrip("0")[:10] or "0", base)
+
+
+def _within_limit(size: int) -> int:
+    if size > LARGEST_REQUEST:
         raise RefusedError(413, message="Request Entity Too Large")
-    return int(digits or "0", base)
+    return size
 
 
 def _exactly(size: int, stream: BufferedIOBase) -> bytes:

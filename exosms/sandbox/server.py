@@ -23,7 +23,6 @@ from exosms.sandbox.store import MessageStore, StoredMessage
 
 _GATEWAY = SandboxAnswer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html")
 
-
 _LATE = 2.0
 """Seconds that a callback is late."""
 
