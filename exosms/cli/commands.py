@@ -97,7 +97,7 @@ def _unforeseen(error: Exception) -> int:
         lose(error, sys.stdout, sys.stderr)
         is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
         return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
-    _errors().fail(f"a bug in exosms: {place_of(error)}", remedy="Please report it, with the command that you ran.")
+    tell_bug(_errors(), error)
     return ExitCode.BUG
 
 
@@ -277,10 +277,11 @@ def _errors() -> Out:
     return Out(sys.stdout, sys.stderr, goes_on=True)
 
 
-def place_of(error: BaseException) -> str:
-    """Return where a bug showed, without its message, which may quote a secret."""
+def tell_bug(out: Out, error: Exception) -> None:
+    """Tell where a bug showed, without its message, which may quote a secret."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
     last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
-    return f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
+    place = f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
+    out.fail(f"a bug in exosms: {place}", remedy="Please report it, with the command that you ran.")

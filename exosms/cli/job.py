@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exosms.cli import options as o
+from exosms.cli.commands import tell_bug
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
@@ -20,9 +21,11 @@ from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
-    from exosms.cli.job_plan import Listed, Plan
-    from exosms.send.request import SendRequest
+    from exosms.cli.job_plan import Plan
+    from exosms.config.settings import Settings
     from exosms.sms.message import Receipt
+
+    _Planner = Callable[[Ending], Plan]
 
 PARSING = {"allow_interspersed_args": False}
 """As of `env` and `nice`: what stands behind the command is the command's."""
@@ -92,17 +95,16 @@ def command(
         return _show(request, account, job, out)
     out.quiet = not out.verbose
     out.goes_on = True
-    from exosms.cli.job_plan import read_listed
     from exosms.job import child
 
-    listed = read_listed(request.to_file)
-    told = _tell_what_is_wrong(request, listed, account, job, out)
+    plan = _planner(request, account, job, out.warn)
+    told = _tell_what_is_wrong(plan, sample(request.on), out)
     with child.signals_held() as mask:
         ending = child.run(argv, mask)
         if ending.code in {126, 127} and ending.status.startswith("could"):
             out.fail(f"{argv[0]} {ending.status}")
         if ending.is_wanted(request.on, longer_than=request.longer_than):
-            _text_about(ending, request, listed, account, job, out, told)
+            _text_about(job, plan, ending, told, out)
     return ending.code
 
 
@@ -121,22 +123,27 @@ def _check(request: JobRequest) -> None:
         raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
 
 
-def _plan(request: "SendRequest", listed: "Listed", account: o.AccountFlags, warn: Callable[[str], None]) -> "Plan":
-    from exosms.cli.job_plan import plan
+def _planner(request: JobRequest, account: o.AccountFlags, job: str, warn: Callable[[str], None]) -> "_Planner":
+    """Return what plans the text about an ending; the files of recipients are read now."""
+    from exosms.cli.job_plan import plan, read_listed
 
-    return plan(request, listed, account.options_of(request), warn=warn)
+    listed = read_listed(request.to_file)
+
+    def plan_about(ending: Ending) -> "Plan":
+        about = request.about(ending, job)
+        return plan(about, listed, account.options_of(about), warn=warn)
+
+    return plan_about
 
 
 def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> int:
     """Show the text, and tell who would get it and what is wrong."""
-    from exosms.cli.job_plan import read_listed
     from exosms.send.prepare import review
 
     warnings: list[str] = []
-    about = request.about(sample(On.FAILURE), job)
-    found = _plan(about, read_listed(request.to_file), account, warnings.append)
+    found = _planner(request, account, job, warnings.append)(sample(On.FAILURE))
     if found.settings is not None:
-        review(about.body, found.messages, found.settings, warn=warnings.append)
+        review(found.request.body, found.messages, found.settings, warn=warnings.append)
     for warning in dict.fromkeys(warnings):
         out.warn(warning)
     for error in found.all_problems:
@@ -150,45 +157,34 @@ def _show(request: JobRequest, account: o.AccountFlags, job: str, out: Out) -> i
     return ExitCode.OK
 
 
-def _tell_what_is_wrong(
-    request: JobRequest, listed: "Listed", account: o.AccountFlags, job: str, out: Out
-) -> AbstractSet[str]:
+def _tell_what_is_wrong(plan: "_Planner", ending: Ending, out: Out) -> AbstractSet[str]:
     """Tell, while something can still be done, why somebody would not be texted; return what was told.
 
     Raises UsageError only.
     """
     told: set[str] = set()
     try:
-        for error in _plan(request.about(sample(request.on), job), listed, account, out.warn).all_problems:
+        for error in plan(ending).all_problems:
             out.fail(error.message, remedy=error.remedy)
             told.add(error.message)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # the command has to run
-        _tell_bug(error, out)
+        tell_bug(out, error)
     return told
 
 
-def _text_about(
-    ending: Ending,
-    request: JobRequest,
-    listed: "Listed",
-    account: o.AccountFlags,
-    job: str,
-    out: Out,
-    told: AbstractSet[str],
-) -> None:
+def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[str], out: Out) -> None:
     """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
-        about = request.about(ending, job)
-        found = _plan(about, listed, account, out.warn)
+        found = plan(ending)
         missed = {who: "" if error.message in told else _why(error) for who, error in found.left_out.items()}
         if found.problems:
             missed = dict.fromkeys([*found.recipients, *missed], _why(found.problems[0])) | missed
         elif found.messages and found.settings:
-            missed |= _send(found, about, account, out)
+            missed |= _send(found, found.settings, out)
     except Exception as error:  # noqa: BLE001  # the exit code is the command's
-        _tell_bug(error, out)
+        tell_bug(out, error)
         return
     if missed:
         out.fail(f"the text about {job} did not reach {_told(missed)}")
@@ -196,7 +192,7 @@ def _text_about(
         out.fail(f"the text about {job} reached nobody: {_why(found.problems[0])}")
 
 
-def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out) -> dict[str, str]:
+def _send(found: "Plan", settings: "Settings", out: Out) -> dict[str, str]:
     """Send the text, and return whom it did not reach and why.
 
     One signal more than the command got stops nothing, since it was most likely meant for that.
@@ -204,14 +200,12 @@ def _send(found: "Plan", about: "SendRequest", account: o.AccountFlags, out: Out
     from exosms.cli.send import receipts_of
     from exosms.job.child import signals_released
 
-    settings, interrupts = found.settings, Interrupts(spare=1)
-    if settings is None:
-        raise AssertionError("there are no messages without settings")
+    interrupts = Interrupts(spare=1)
     missed: dict[str, str] = {}
     left = [message.to for message in found.messages]
     with interrupts.installed(), signals_released():
         try:
-            receipts = receipts_of(found.messages, about, settings, account.options_of(about), out, interrupts)
+            receipts = receipts_of(found.messages, found.request, settings, found.options, out, interrupts)
             for receipt in receipts:
                 to = left.pop(0)
                 if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:
@@ -257,9 +251,3 @@ def _told(missed: Mapping[str, str]) -> str:
     for who, why in missed.items():
         by_reason.setdefault(why, []).append(who if _NUMBER.fullmatch(who) else repr(who))
     return "; ".join(", ".join(who) + (f" ({why})" if why else "") for why, who in by_reason.items())
-
-
-def _tell_bug(error: Exception, out: Out) -> None:
-    from exosms.cli.commands import place_of
-
-    out.fail(f"a bug in exosms: {place_of(error)}", remedy="Please report it, with the command that you ran.")

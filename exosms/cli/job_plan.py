@@ -40,6 +40,8 @@ def read_listed(names: Sequence[str]) -> Listed:
 class Plan(NamedTuple):
     """What would be texted to whom."""
 
+    request: SendRequest
+    options: AccountOptions
     recipients: Sequence[str]
     """E.164 where that is known, else as they were given; for a group its numbers, where they are known."""
     problems: Sequence[ExosmsError]
@@ -61,7 +63,7 @@ class Plan(NamedTuple):
 def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn: Warn) -> Plan:
     """Return what would be sent and what is wrong; raises UsageError only, for an option that makes no sense."""
     settings, problems = _settings(options, warn, is_account_needed=not request.dry_run)
-    found = Plan(request.to, problems)
+    found = Plan(request, options, request.to, problems)
     if settings is None:
         return found
     recipients = Recipients((), (), (), {})
