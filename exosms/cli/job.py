@@ -101,7 +101,7 @@ def command(
     told = _tell_what_is_wrong(plan, sample(request.on), out)
     with child.signals_held() as mask:
         ending = child.run(argv, mask)
-        if ending.code in {126, 127} and ending.status.startswith("could"):
+        if not ending.has_started:
             out.fail(f"{argv[0]} {ending.status}")
         if ending.is_wanted(request.on, longer_than=request.longer_than):
             _text_about(job, plan, ending, told, out)

@@ -69,7 +69,7 @@ def run(argv: Sequence[str], mask: SignalSet) -> Ending:
         pid = _start(argv, mask)
     except OSError as error:
         code = 127 if error.errno == errno.ENOENT else 126
-        return Ending(code, f"could not be started: {error.strerror}")
+        return Ending(code, f"could not be started: {error.strerror}", has_started=False)
     else:
         return ended(_wait(pid), time.monotonic() - began)
     finally:

@@ -30,6 +30,7 @@ class Ending(NamedTuple):
     status: str
     """In words, such as ``exit code 3``."""
     seconds: float = 0.0
+    has_started: bool = True
 
     def is_wanted(self, on: On, *, longer_than: float) -> bool:
         """Whether somebody wants to hear of it; ``longer_than`` in seconds."""
