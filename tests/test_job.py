@@ -336,6 +336,17 @@ def test_only_a_usage_error_keeps_the_command_from_running(
     assert not (exosms.home / "ran").exists()
 
 
+@pytest.mark.parametrize("option", ["--once", "--custom-field"])
+def test_what_is_no_text_is_told_before_and_after(exosms: Shell, served: Sandbox, option: str) -> None:
+    wrong = f"exosms: error: {option} is not UTF-8: a\\udcff\n  Write it in UTF-8.\n"
+    argv = ("job", "--to", TO, "--rate", "off", option, "a\udcff", "--", "sh", "-c", "echo here >&2; exit 3")
+    with exosms.start(*argv) as process:
+        err = process.communicate(timeout=PATIENCE)[1].decode()
+    not_reached = f"exosms: error: the text about sh did not reach {TO} ({option} is not UTF-8: a\\udcff."
+    assert err == f"{wrong}here\n{not_reached} Write it in UTF-8.)\n"
+    assert (process.returncode, served.requests) == (3, 0)
+
+
 def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell) -> None:
     broken = "import exosms.cli.job_plan as p, sys; p.plan = None; from exosms.cli.app import main; sys.exit(main())"
     argv = [sys.executable, "-c", broken, "job", "--to", TO, "--", "sh", "-c", "echo out; exit 3"]

@@ -151,13 +151,19 @@ def _refuse_what_is_no_text(options: Sequence[inspect.Parameter], values: Mappin
     for option in options:
         given = values[option.name]
         for value in given if isinstance(given, list) else [given]:
-            if isinstance(value, str | PurePath) and not _is_text(str(value)):
+            if isinstance(value, str | PurePath) and not is_text(str(value)):
                 name = _name_of(option)
                 shown = str(value).partition("=")[0] if name.endswith("KEY=VALUE") else value  # it may be a secret
-                raise InputError(f"{name} is not UTF-8: {shown!s}", remedy="Write it in UTF-8.")
+                raise no_text(name, str(shown))
 
 
-def _is_text(value: str) -> bool:
+def no_text(name: str, shown: str) -> InputError:
+    """Return the error for an argument whose bytes were no UTF-8."""
+    return InputError(f"{name} is not UTF-8: {shown}", remedy="Write it in UTF-8.")
+
+
+def is_text(value: str) -> bool:
+    """Whether the bytes of an argument were UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,9 +1,10 @@
 """What would be texted to whom, and what is wrong with that: before a command starts, in a dry run, at its end."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from exosms.cli.commands import is_text, no_text
 from exosms.config.account_source import AccountOptions
 from exosms.config.credentials import TokenCommand
 from exosms.config.settings import Settings, resolve
@@ -63,6 +64,7 @@ class Plan(NamedTuple):
 def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn: Warn) -> Plan:
     """Return what would be sent and what is wrong; raises UsageError only, for an option that makes no sense."""
     settings, problems = _settings(options, warn, is_account_needed=not request.dry_run)
+    problems += _no_text(request)
     found = Plan(request, options, request.to, problems)
     if settings is None:
         return found
@@ -111,6 +113,13 @@ def _settings(
     for warning in settings.warnings:
         warn(warning)
     return settings, problems
+
+
+def _no_text(request: SendRequest) -> Iterator[InputError]:
+    """Yield what is wrong with the options that may say anything; the others are checked for what they say."""
+    for option, value in (("--once", request.once), ("--custom-field", request.message_options.custom_field)):
+        if value is not None and not is_text(value):
+            yield no_text(option, value)
 
 
 def _recipients(request: SendRequest, listed: Listed, settings: Settings) -> Recipients:
