@@ -1,7 +1,6 @@
 """Every option that commands share, declared once, with its parser."""
 
 import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -149,10 +148,12 @@ def variables(items: list[str]) -> dict[str, str]:
     for item in items:
         name, equals, value = item.partition("=")
         if not equals and item:
+            from shlex import quote
+
             raise UsageError(
                 f"--var {item!r} does not say which variable has that value",
                 remedy=f"Write --var NAME=VALUE; where the template gives no names they are 1, 2, …: --var"
-                f" {shlex.quote(f'1={item}')}. exosms template show NAME lists them.",
+                f" {quote(f'1={item}')}. exosms template show NAME lists them.",
             )
         if not equals or not name or name in values:
             raise UsageError(

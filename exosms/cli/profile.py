@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from exosms.cli import completion_values, profile_form, profile_set
+from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
 from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
 from exosms.cli.output.tables import draw_table
+from exosms.cli.profile_set import Name, set_keys
 from exosms.cli.prompts import agree, can_answer, confirmed
 from exosms.config import config_file, groups, paths
 from exosms.config.account import Region
@@ -21,9 +22,6 @@ from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.sms.message import Outcome
 from exosms.system.signals import Interrupts
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
-]
 OptionalName = Annotated[
     str | None,
     typer.Argument(
@@ -325,7 +323,7 @@ command = group(
     "profile",
     {
         "add": add,
-        "set": profile_set.set_keys,
+        "set": set_keys,
         "list": list_,
         "show": show,
         "use": use,

@@ -18,12 +18,14 @@ from exosms.config.credentials import TokenFile
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.sms.dlt import check_ids, check_sender
 
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
+]
+
 
 def set_keys(
     *,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
-    ],
+    name: Name,
     pairs: Annotated[
         list[str],
         typer.Argument(
