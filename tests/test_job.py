@@ -648,7 +648,10 @@ def test_as_the_first_process_of_a_container_it_is_everybodys_parent(exosms: She
     unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no new process namespace here")
-    script = "(sh -c 'exit 0' &) ; sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status; exit 3"
+    script = (
+        "orphan=$(sh -c 'sleep 0.1 >&- & echo $!'); for i in $(seq 300);"
+        " do [ -e /proc/$orphan ] || exit 3; sleep 0.1; done; grep State: /proc/$orphan/status"
+    )
     ours = exosms.command("job", "--to", TO, "--rate", "off", "--", "sh", "-c", script)
     done = subprocess.run(
         [*unshare, *ours], env=exosms.full_env(), capture_output=True, timeout=PATIENCE, check=False
@@ -656,23 +659,25 @@ def test_as_the_first_process_of_a_container_it_is_everybodys_parent(exosms: She
     assert (done.returncode, done.stdout, done.stderr, len(served.texts)) == (3, b"", b"", 1)
 
 
+WITHOUT_SENDERS = (
+    "import signal, sys\ndel signal.sigwaitinfo\nfrom exosms.cli.app import entry_point\nentry_point()\n"
+)
+
+
 def test_where_signals_do_not_tell_who_sent_them_each_comes_at_least_once(exosms: Shell, served: Sandbox) -> None:
     """As on macOS."""
-    without = "import signal, sys\ndel signal.sigwaitinfo\nfrom exosms.cli.app import entry_point\nentry_point()\n"
     script = "trap 'echo once; exit 5' TERM; echo ready; while :; do sleep 0.02; done"
-    argv = [sys.executable, "-c", without, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
+    argv = [sys.executable, "-c", WITHOUT_SENDERS, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
     with subprocess.Popen(argv, env=exosms.full_env(), stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=PATIENCE)[0] == b"once\n"
     assert (process.returncode, len(served.texts)) == (5, 1)
-    until(lambda: process.poll() is not None)
 
 
 def test_where_they_do_not_tell_ctrl_c_still_comes_once(exosms: Shell, served: Sandbox) -> None:
-    without = "import signal, sys\ndel signal.sigwaitinfo\nfrom exosms.cli.app import entry_point\nentry_point()\n"
     script = "trap 'trap \"exit 9\" INT; echo again' INT; echo ready; while :; do read it; done"
-    argv = [sys.executable, "-c", without, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
+    argv = [sys.executable, "-c", WITHOUT_SENDERS, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
     told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03"), (b"again", b"\x03")])
     assert (told.code, told.out.count(b"again"), len(served.texts)) == (9, 1, 1)

@@ -56,6 +56,7 @@ def profiles(path: Path) -> dict[str, dict[str, object]]:
         ("allow=+919876543210,9876543211", "allow", ["+919876543210", "9876543211"]),
         ("max_parts_per_day=5000", "max_parts_per_day", 5000),
         ("price_per_part=0.18", "price_per_part", 0.18),
+        ("callback_url=https://hooks.acme.in/sms", "callback_url", "https://hooks.acme.in/sms"),
         ("templates=templates.toml", "templates", "templates.toml"),
     ],
 )
