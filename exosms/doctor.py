@@ -21,6 +21,7 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.proxy import proxy_of
 from exosms.exotel.transport import Transport
+from exosms.ledger.database import DATABASE
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
@@ -194,11 +195,12 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     if directory is None:
         yield _misconfigured("ledger", "no home directory", "Set EXOSMS_STATE_DIR.")
         return
-    if shared := shared_file_system(directory / "ledger.db"):
+    file = directory / DATABASE
+    if shared := shared_file_system(file):
         said = f"{directory} is on a file system of other machines ({shared}), where the locks that keep a message"
         yield warning("ledger", f"{said} from being sent twice may not hold", _LOCAL)
     try:
-        if not (directory / "ledger.db").exists():
+        if not file.exists():
             yield _of_place(directory)
             return
         _try_to_write(directory)
@@ -206,7 +208,7 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
         yield _misconfigured("ledger", f"{directory} cannot be used: {error.strerror}", _ELSEWHERE)
         return
     yield from _of_directory("ledger", directory, writable_by_others=0o077)
-    yield from _of_link(directory / "ledger.db")
+    yield from _of_link(file)
     try:
         with closing(open_ledger.open(directory)) as ledger:
             messages, rows, unknown = ledger.examine()
@@ -214,7 +216,7 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
     except ConfigError as error:
         yield failure("ledger", error)
         return
-    yield ok("ledger", f"{directory / 'ledger.db'} is sound; single messages: {messages}; rows of runs: {rows}")
+    yield ok("ledger", f"{file} is sound; single messages: {messages}; rows of runs: {rows}")
     if unknown:
         said = f"{unknown} of its messages may have been sent: their outcome is unknown"
         yield warning("ledger", said, "Find out with Exotel's report: exosms runs reconcile --report FILE")
