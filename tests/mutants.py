@@ -897,6 +897,13 @@ EVIDENCE = (
         _SILENT,
     ),
     Mutant(
+        "what another command tries again meanwhile is absent",
+        "send/reconcile.py",
+        "if self.found[one.key].detail == _NOT_FOUND:",
+        "if one.key in self.found:",
+        ("test_reconcile.py::test_what_another_command_tries_again_meanwhile_is_not_absent",),
+    ),
+    Mutant(
         "a list that lacks something is complete",
         "send/reconcile.py",
         "if missing := self._listed.missing_between(since, until):",

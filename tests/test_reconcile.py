@@ -803,6 +803,25 @@ def test_strangers_are_asked_about_before_a_message_is_called_absent_unless_they
     assert set(others) <= set(asked(result))
 
 
+def test_what_another_command_tries_again_meanwhile_is_not_absent(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That attempt is later than the report, and its answer was lost as well."""
+    wanted = Absent(home)
+    home.never_taken(wanted.sid)
+    home.write_report()
+    answer = Emulator.answer
+
+    def meanwhile(self: Emulator, *args: Any) -> SandboxAnswer:
+        home.change("UPDATE rows SET attempted_at = attempted_at + 60 WHERE state = 'unknown'")
+        return answer(self, *args)
+
+    monkeypatch.setattr(Emulator, "answer", meanwhile)
+    result = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent")
+    assert (result.exit_code, home.rows()[2]) == (9, ("unknown", None)), result.stderr
+    assert result.stdout == f"unknown\t{wanted.to}\t\trun june row 3; another command tried it again\n"
+
+
 def test_what_is_ambiguous_is_not_absent(home: Home) -> None:
     home.bulk(f"{TO},first", *["+919876543211,same"] * 2, f"{TO},last")
     home.never_taken(home.lose("number IN (2, 3)")[0])

@@ -148,9 +148,12 @@ class Reconciliation:
             return incomplete or self._why_any_may_be_there()
         doubted = [*filter(self._may_be_there, left)]
         absent, why = self._absent_of([one for one in left if one not in doubted])
-        for one in absent:
-            self._messages.call_absent(one)
-            self.found[one.key] = Found(one, Outcome.NOT_SENT, detail="Exotel does not have it")
+        with self._messages.at_once():
+            self._look_again()
+            for one in absent:
+                if self.found[one.key].detail == _NOT_FOUND:
+                    self._messages.call_absent(one)
+                    self.found[one.key] = Found(one, Outcome.NOT_SENT, detail="Exotel does not have it")
         others = f"{counted(len(doubted), 'message')} may be among those that this ledger does not know"
         return "; ".join(filter(None, (why, others if doubted else "")))
 
@@ -286,12 +289,13 @@ class Reconciliation:
                 self.found[key] = one._replace(detail=_UNASKED)
 
     def _look_again(self) -> None:
-        """See what others found out meanwhile."""
-        unknown = {one.key for one in self._messages.all()}
+        """See what others did meanwhile; what they tried again is another attempt, of which nothing was learned."""
+        unknown = {*self._messages.all()}
         for key, one in self.found.items():
-            if one.outcome is Outcome.UNKNOWN and key not in unknown:
+            if one.outcome is Outcome.UNKNOWN and one.message not in unknown:
                 outcome, sid = self._messages.now(one.message)
-                self.found[key] = Found(one.message, outcome, sid, "another command found out")
+                what = "tried it again" if outcome is Outcome.UNKNOWN else "found out"
+                self.found[key] = Found(one.message, outcome, sid, f"another command {what}")
 
     def _proven_time(self) -> tuple[float, float]:
         """Return between which moments Exotel's messages of this account are listed; asks at most twice."""
