@@ -1119,6 +1119,25 @@ def test_a_person_names_the_sid_of_one_message(home: Home) -> None:
     assert home.exosms(*resolve).stderr.endswith("the run june has no unknown messages\n")
 
 
+@pytest.mark.parametrize("change", ["state = 'not_sent'", "attempted_at = attempted_at + 60"])
+def test_a_message_that_another_command_settles_or_tries_again_meanwhile_is_left(
+    home: Home, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    home.bulk(f"{TO},one")
+    (sid,) = home.lose()
+    answer = Emulator.answer
+
+    def meanwhile(self: Emulator, *args: Any) -> SandboxAnswer:
+        home.change(f"UPDATE rows SET {change}")
+        return answer(self, *args)
+
+    monkeypatch.setattr(Emulator, "answer", meanwhile)
+    result = home.exosms("runs", "resolve", "june", "--as", "accepted", "--sid", sid)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "Another command settled that message meanwhile, or tried it again; nothing was changed" in result.stderr
+    assert home.rows()[0][1] is None
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -174,6 +174,11 @@ class _Identification:
                 f"{sid!r} is not that message: {wrong}; nothing was changed", remedy="Look for its Sid in the report."
             )
         with messages.at_once():
+            if one not in messages.all():
+                raise InputError(
+                    "Another command settled that message meanwhile, or tried it again; nothing was changed",
+                    remedy="Run it again.",
+                )
             if known_sids(self._ledger, messages.account, [content.sid]):
                 raise InputError(
                     f"{sid!r} is the Sid of another message; nothing was changed",
