@@ -77,9 +77,10 @@ def groups(
     """Yield the groups that messages and Sids of one recipient make; a Sid that fits none is a group of its own."""
     fits: list[list[int]] = []
     of_owner: list[list[int]] = [[] for _ in owners]
+    of_sender = {owner.sender: owner for owner in owners}  # whose texts are hashed once, however many they are
     for place, content in enumerate(contents):
-        texts = {owner.sender: _numbers(owner, content, fingerprints) for owner in owners}
-        fits.append([n for n, owner in enumerate(owners) if _agrees(owner, content, texts[owner.sender])])
+        numbers_of = {sender: _numbers(owner, content, fingerprints) for sender, owner in of_sender.items()}
+        fits.append([n for n, owner in enumerate(owners) if _agrees(owner, content, numbers_of[owner.sender])])
         for number in fits[-1]:
             of_owner[number].append(place)
     left = dict.fromkeys(range(len(contents)))
