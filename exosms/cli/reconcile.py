@@ -1,7 +1,6 @@
 """``exosms runs reconcile``: what became of messages whose answer was lost."""
 
 import os
-import re
 import shlex
 import sys
 import time
@@ -27,7 +26,7 @@ from exosms.cli.output.reconcile import (
 )
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
-from exosms.exotel.listed import Listed
+from exosms.exotel.listed import SID, Listed
 from exosms.exotel.message_list import spans
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run
@@ -40,7 +39,6 @@ from exosms.system.escaping import shown
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
-_SID = re.compile(r"[!-~]{1,200}")
 _MOST = 10_000_000
 """Bytes of a list of Sids; as much as Exotel could be asked about in a day."""
 
@@ -344,7 +342,7 @@ def _sids_of(source: str) -> Iterator[Listed]:
         raise InputError(f"{name} is over {_MOST // 1_000_000} MB, so it is no list of Sids")
     for word in raw.decode("utf-8-sig", "replace").split():
         sid = word.strip("'\",;")
-        if not _SID.fullmatch(sid) or sid.startswith("+"):
+        if not SID.fullmatch(sid) or sid.startswith("+"):
             raise InputError(
                 f"{name}: {shown(word)!r} is not a Sid", remedy="Write a Sid a line, as in `exosms log`."
             )

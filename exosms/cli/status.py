@@ -26,6 +26,7 @@ from exosms.cli.wait import follow, how_to_go_on, not_final
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
+from exosms.exotel.listed import SID
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
@@ -34,7 +35,6 @@ from exosms.sms.message import Problem, Retry
 from exosms.sms.rate import Rate
 from exosms.system.signals import Interrupts
 
-_SID = re.compile(r"[!-~]{1,200}")
 _LIKELY = re.compile(r"[0-9a-f]{32}")
 """A Sid as Exotel makes them; any other word may be the name of a run."""
 
@@ -184,7 +184,7 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
             raise InputError(
                 f"{sid!r} is a run, not a Sid", remedy=f"To ask about it: exosms status --run {shlex.quote(sid)}"
             )
-        if not _SID.fullmatch(sid):
+        if not SID.fullmatch(sid):
             raise InputError(f"{sid!r} is not a valid Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
     return list(dict.fromkeys(sids))
 

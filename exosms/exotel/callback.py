@@ -4,13 +4,13 @@ It is unsigned, so that it proves nothing but to whom knows of which request it 
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from exosms.exotel import wire
 from exosms.exotel.delivery_report import delivery_in
+from exosms.exotel.listed import SID
 from exosms.sms.message import Delivery
 
 LARGEST = 64 * 1024
@@ -20,7 +20,6 @@ _MOST_FIELDS = 100
 _LONGEST = 200
 """Characters of a field that are kept."""
 
-_SID = re.compile(r"[!-~]{1,200}")
 _NAMES = ("To", "Status", "SmsUnits", "DetailedStatus", "DetailedStatusCode", "DateSent")
 
 
@@ -37,7 +36,7 @@ def read_callback(body: bytes, content_type: str) -> Callback | None:
     """Return what a callback says; None for what is none."""
     fields = _fields(body, is_json="json" in content_type.casefold())
     sid = fields.get("SmsSid")
-    if not isinstance(sid, str) or not _SID.fullmatch(sid):
+    if not isinstance(sid, str) or not SID.fullmatch(sid):
         return None
     said = {name: _cut(fields.get(name)) for name in _NAMES}
     reply = wire.reply_about(sid, wire.read(json.dumps({"Sid": sid, **said}).encode()))

@@ -8,6 +8,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+SID = re.compile(r"[!-~]{1,200}")
+"""What can be a Sid: Exotel's have 32 hexadecimal digits, which nobody promised."""
+
 _DIGITS = 8
 _BEFORE, _AFTER = 2 * 86400.0, 5 * 86400.0
 """Seconds by which a date may be off: zones, days written the other way round, the day of the delivery."""

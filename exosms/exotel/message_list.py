@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from exosms.exotel import wire
-from exosms.exotel.listed import Listed, tail_of
+from exosms.exotel.listed import SID, Listed, tail_of
 from exosms.exotel.message_content import NEAR, described, moment
 from exosms.system.times import INDIA
 
@@ -19,7 +19,6 @@ PAGE = 100
 """Messages of one page."""
 
 _PATH = re.compile(r"/[!-.0-~][!-~]{0,4000}")
-_SID = re.compile(r"[!-~]{1,200}")
 _MARGIN = NEAR + 120
 
 
@@ -69,7 +68,7 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
     following = metadata.get("NextPageUri") if isinstance(metadata, dict) else None
     path = _on_host(following, host) if isinstance(following, str) and following.strip() else None
     listed = [
-        _listed(node) for node in described(body) if isinstance(node["Sid"], str) and _SID.fullmatch(node["Sid"])
+        _listed(node) for node in described(body) if isinstance(node["Sid"], str) and SID.fullmatch(node["Sid"])
     ]
     entries = document["SMSMessages"]
     is_whole = isinstance(entries, list) and len(entries) == len(listed) and isinstance(metadata, dict)
