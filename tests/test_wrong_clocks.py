@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from conftest import Result, Shell
 
+from exosms.ledger.callback_tokens import CallbackAddress
+from exosms.ledger.callbacks import Callbacks
 from exosms.ledger.database import Database
-from exosms.ledger.messages import Ledger
+from exosms.ledger.messages import Ledger, Place
+from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+05:30").timestamp()
 HOUR = 3600.0
@@ -217,3 +222,23 @@ def test_a_purge_keeps_what_was_sent_under_an_earlier_clock(machine: Machine, ex
     assert machine.at(NOW + 60, *send).stdout.startswith("skipped")
     assert machine.at(NOW + 60, *bulk).exit_code == 5
     assert machine.at(NOW + 2 * DAY, "runs", "purge", "--older-than", "1d").stdout.startswith("4 messages")
+
+
+def test_a_callback_that_was_put_off_under_2031_is_looked_into_once_the_clock_is_right(tmp_path: Path) -> None:
+    now = IN_2031
+    database = Database.open(tmp_path, clock=lambda: now)
+    with closing(Ledger(database)) as ledger:
+        message = Message("+919876543210", "Hello", Encoding.PLAIN, 1, MessageFields(sender="ACMEIN"))
+        place = Place(0, int(ledger.claim(message, account="host/acme1", profile=None)))  # type: ignore[arg-type]
+        url = CallbackAddress("https://acme.in", "host/acme1", None, "https://host").name(database, {place: message})
+        callbacks = Callbacks(ledger)
+        delivery = Delivery(Outcome.DELIVERED, to=message.to)
+        with database.transaction():
+            assert callbacks.take((url or "").rpartition("/")[2], "a" * 32, delivery)
+
+        def due_at(moment: float) -> int:
+            nonlocal now
+            now = moment
+            return len(callbacks.due(10))
+
+        assert [*map(due_at, (IN_2031, NOW, NOW + 1, NOW + HOUR))] == [1, 1, 0, 1]

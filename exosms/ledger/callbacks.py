@@ -22,6 +22,9 @@ _MOST_SIDS = 3
 _LEASE = 15.0
 """Seconds for which a callback is left to the process that looks into it, which may have died meanwhile."""
 
+_LATEST = 3600.0
+"""Seconds; nobody puts a callback off for so long, so a clock was wrong that put it off for longer."""
+
 
 class Waiting(NamedTuple):
     """A callback of a message whose Sid is not known, or was not when it came."""
@@ -77,9 +80,10 @@ class Callbacks:
     def due(self, most: int) -> Sequence[Waiting]:
         """Return some that are to be looked into now, and leave them to nobody else for a while."""
         now = self._database.clock()
+        times = now, now + _LATEST
         with translated():
             (any_due,) = self._connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM callbacks WHERE next_at <= ?)", (now,)
+                "SELECT EXISTS (SELECT 1 FROM callbacks WHERE next_at <= ? OR next_at > ?)", times
             ).fetchone()
         if not any_due:
             return ()
@@ -87,9 +91,9 @@ class Callbacks:
             rows = connection.execute(
                 "SELECT c.request, c.recipient, c.sid, c.delivery, r.account, r.profile, r.base_url, m.run, m.number,"
                 " c.questions FROM callbacks c JOIN callback_requests r ON r.id = c.request JOIN callback_messages m"
-                " ON m.request = c.request AND m.recipient = c.recipient WHERE c.next_at <= ?"
-                " ORDER BY c.next_at LIMIT ?",
-                (now, most),
+                " ON m.request = c.request AND m.recipient = c.recipient"
+                " WHERE c.next_at <= ? OR c.next_at > ? ORDER BY c.next_at LIMIT ?",
+                (*times, most),
             ).fetchall()
             found = [
                 Waiting(request, recipient, sid, _loaded(said), account, profile, url, Place(run, number), questions)
