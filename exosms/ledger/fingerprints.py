@@ -45,14 +45,18 @@ def as_number(digest: bytes) -> int:
 def key_of(connection: sqlite3.Connection) -> bytes:
     """Return this installation's key, or one for this command alone where there is none yet."""
     with translated():
-        row = connection.execute("SELECT fingerprint_key FROM main.installation").fetchone()
-    return row[0] if row else os.urandom(32)
+        return _stored_key(connection) or os.urandom(32)
 
 
 def lasting_key(connection: sqlite3.Connection) -> bytes:
     """Return this installation's key, which is made where there is none; within a transaction."""
-    connection.execute(
-        "INSERT INTO main.installation SELECT ? WHERE NOT EXISTS (SELECT 1 FROM main.installation)",
-        (os.urandom(32),),
-    )
-    return key_of(connection)
+    key = _stored_key(connection)
+    if key is None:
+        key = os.urandom(32)
+        connection.execute("INSERT INTO main.installation VALUES (?)", (key,))
+    return key
+
+
+def _stored_key(connection: sqlite3.Connection) -> bytes | None:
+    row = connection.execute("SELECT fingerprint_key FROM main.installation").fetchone()
+    return row[0] if row else None
