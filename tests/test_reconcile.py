@@ -55,11 +55,8 @@ class Home:
         table = "messages" if singly else "rows"
         with self._ledger() as connection:
             sids = [sid for (sid,) in connection.execute(f"SELECT sid FROM {table} WHERE {where} ORDER BY rowid")]
-            connection.execute(
-                f"UPDATE {table} SET state = 'unknown', sid = NULL, text = 'x' WHERE {where}".replace(
-                    ", text = 'x'", "" if singly else ", text = 'x'"
-                )
-            )
+            text = "" if singly else ", text = 'x'"
+            connection.execute(f"UPDATE {table} SET state = 'unknown', sid = NULL{text} WHERE {where}")
         return sids
 
     def never_taken(self, *sids: str) -> None:
