@@ -112,7 +112,7 @@ _AGREES = "test_reconcile.py::test_what_does_not_agree_changes_nothing"
 _COUNTED = "test_reconcile.py::test_equal_texts_to_one_person_are_counted"
 _WHOLE = "test_reconcile.py::test_equal_messages_are_counted_in_the_whole_ledger"
 _TOLD = "test_told_mismatches.py::test_it_is_told_as_a_person_would"
-_SAID = "test_reconcile.py::test_what_a_person_said_of_an_equal_message_does_not_take_it_out"
+_BY_HAND = "test_reconcile.py::test_what_a_person_said_of_an_equal_message_does_not_take_it_out"
 _FLYING = "test_reconcile.py::test_an_equal_message_that_is_on_its_way_is_waited_for"
 _UNASKED = "test_reconcile.py::test_what_was_not_asked_about_settles_nothing"
 _SILENT = (
@@ -852,7 +852,7 @@ EVIDENCE = (
         "ledger/unknown.py",
         " OR error IN ('{BY_HAND}', '{ABSENT}'))",
         ")",
-        (_SAID,),
+        (_BY_HAND,),
     ),
     Mutant(
         "former attempts are not counted",
@@ -1026,13 +1026,13 @@ LISTS = (
     ),
 )
 
-_TOLD = "an_ending_is_told_as_a_shell_has_it"
+_ENDING_TOLD = "an_ending_is_told_as_a_shell_has_it"
 _child = partial(_of, file="job/child.py", within="test_job")
 _about = partial(_of, file="job/request.py", within="test_job")
 
 JOBS = (
-    _ending("a signal is its own exit code", old="Ending(128 - code,", new="Ending(-code,", test=_TOLD),
-    _ending("a real-time signal is a bug", old="except ValueError:", new="except KeyError:", test=_TOLD),
+    _ending("a signal is its own exit code", old="Ending(128 - code,", new="Ending(-code,", test=_ENDING_TOLD),
+    _ending("a real-time signal is a bug", old="except ValueError:", new="except KeyError:", test=_ENDING_TOLD),
     _ending(
         "every ending is a failure",
         old="on is On.ALWAYS or (on is On.SUCCESS) == (self.code == 0)",

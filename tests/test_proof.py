@@ -54,6 +54,9 @@ def test_one_that_must_not_be_spoils_the_proof(bad: Line) -> None:
 def test_a_mutant_is_one(mutant: Mutant) -> None:
     assert mutant.source.count(mutant.old) == 1
     assert mutant.old != mutant.new
+    for test in mutant.tests:
+        file, _, name = test.partition("[")[0].partition("::")
+        assert (f"\ndef {name}(" if name else "\ndef ") in PROOF.with_name(file).read_text(), test
 
 
 def test_every_row_of_the_classifier_has_a_mutant() -> None:
