@@ -13,7 +13,7 @@ import pytest
 from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
-from workbooks import inline, ods, ods_row, ods_text, old, saved, sheet_of, written, xlsx
+from workbooks import inline, ods, ods_gap, ods_row, ods_text, old, saved, sheet_of, written, xlsx
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
@@ -150,6 +150,47 @@ def test_a_sheet_that_would_lose_or_change_a_text_is_refused(
     result = bulk(exosms, exotel, xlsx(sheet_of(rows)))
     assert (result.exit_code, texts(exotel)) == (3, [])
     assert said in result.stderr
+
+
+FIRST_ODS_ROW = ods_row(ods_text("to"), ods_text("body"))
+BEYOND = {
+    "a row behind the last one": (
+        ods_row(ods_gap(), repeated=1_048_574) + ods_row(ods_text("9876543210"), ods_text("Hello")),
+        "row 1048577 is beyond the last row of a sheet",
+    ),
+    "a row that stands for more than there are": (
+        ods_row(ods_text("9876543210"), ods_text("Hello"), repeated=999_999_999),
+        "row 1000000001 is beyond the last row of a sheet",
+    ),
+    "a cell behind the last column": (
+        ods_row(ods_text("9876543210"), ods_gap(16_383), ods_text("Hello")),
+        "column 16385 is beyond the last column of a sheet",
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "said"), BEYOND.values(), ids=BEYOND)
+def test_what_stands_beyond_the_end_of_a_sheet_is_not_passed_over(
+    exosms: Shell, exotel: FaultyExotel, rows: str, said: str
+) -> None:
+    """The sound row is sent by a reader that drops the other in silence."""
+    sound = ods_row(ods_text("9876543211"), ods_text("Hello"))
+    result = bulk(exosms, exotel, ods(FIRST_ODS_ROW + sound + rows))
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert said in result.stderr
+
+
+def test_empty_rows_may_run_past_the_end_of_a_sheet(exosms: Shell, exotel: FaultyExotel) -> None:
+    sound = ods_row(ods_text("9876543210"), ods_text("Hello"), ods_gap(999_999_999))
+    result = bulk(exosms, exotel, ods(FIRST_ODS_ROW + sound + ods_row(ods_gap(16_384), repeated=999_999_999)))
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "Hello")]), result.stderr
+
+
+def test_a_row_that_is_there_is_there_at_least_once(exosms: Shell, exotel: FaultyExotel) -> None:
+    """As spreadsheets take a row that says it stands for none, and a cell."""
+    row = ods_row(ods_text("9876543210", 0), ods_text("Hello"), repeated=0)
+    result = bulk(exosms, exotel, ods(FIRST_ODS_ROW + row))
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "Hello")]), result.stderr
 
 
 def test_a_wide_row_that_stands_for_a_million_is_counted_once(exosms: Shell, exotel: FaultyExotel) -> None:

@@ -62,7 +62,7 @@ class Ods:
 
 
 class _OdsWalk:
-    """Goes from tag to tag and knows the place; numbers of repeated rows and columns are cut to what a sheet has."""
+    """Goes from tag to tag and knows the place; what is empty may run past the end of a sheet."""
 
     def __init__(self) -> None:
         self.table = -1
@@ -78,16 +78,24 @@ class _OdsWalk:
             self.row = self.rows = 0
         elif tag == b"table-row":
             self.row += self.rows
-            self.rows = _times(_ROWS_REPEATED, attributes, MOST_ROWS - self.row)
+            self.rows = _times(_ROWS_REPEATED, attributes)
             self.column = self.columns = 0
         else:
             self.column += self.columns
-            self.columns = _times(_COLUMNS_REPEATED, attributes, MOST_COLUMNS - self.column)
+            self.columns = _times(_COLUMNS_REPEATED, attributes)
+
+    def check_place(self) -> None:
+        """Raise WorkbookError for a cell beyond the end of a sheet."""
+        row, column = self.row + self.rows, self.column + self.columns
+        if row > MOST_ROWS:
+            raise WorkbookError(f"row {row} is beyond the last row of a sheet")
+        if column > MOST_COLUMNS:
+            raise WorkbookError(f"column {column} is beyond the last column of a sheet")
 
 
-def _times(repeated: re.Pattern[bytes], attributes: bytes, most: int) -> int:
+def _times(repeated: re.Pattern[bytes], attributes: bytes) -> int:
     found = repeated.search(attributes)
-    return min(int(found[1][:9]) if found else 1, most)
+    return max(int(found[1][:9]), 1) if found else 1
 
 
 def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
@@ -107,6 +115,7 @@ def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
                 name = _TABLE_NAME.search(found[3])
                 tables.append(_Used(unescape((name[1] or name[2] or b"").decode()) if name else "", set(), set()))
             elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
+                walk.check_place()
                 if walk.row not in tables[-1].rows:  # the first cell of a row, which may stand for a million
                     tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
                 tables[-1].columns.update(range(walk.column, walk.column + walk.columns))
