@@ -59,9 +59,9 @@ class Table:
         """The columns that hold dates, as the file writes them, with the number of rows read so far."""
         self._source = source
         self._digest = hashlib.blake2b(digest_size=16)
-        self._records = self._digested(iter(source))
+        self._records = self._filled(iter(source))
         self.delimiter = source.delimiter
-        header = next((record for record in self._records if not _is_blank(record.cells)), None)
+        header = next(self._records, None)
         if header is None:
             raise InputError(f"{name} is empty", remedy="Its first line must contain the column names.")
         self._all_headers = tuple(header.cells)
@@ -101,16 +101,15 @@ class Table:
 
     def originals(self) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield every record with the number that ``rows`` gives it, exactly as it stands; instead of ``rows``."""
-        number = 0
-        for record in self._records:
-            if not _is_blank(record.cells):
-                number += 1
-                yield number, record.cells
+        return enumerate((record.cells for record in self._records), start=1)
 
-    def _digested(self, records: Iterator[Record]) -> Iterator[Record]:
+    def _filled(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Yield the records that are not blank; the digest is of all of them."""
         for record in records:
-            self._digest.update("\x1f".join([*record.cells, "\x1e"]).encode(errors="surrogatepass"))
-            yield record
+            together = "\x1f".join([*record.cells, "\x1e"])
+            self._digest.update(together.encode(errors="surrogatepass"))
+            if not together.isspace():  # to Python, the separators are blanks as well
+                yield record
 
     @property
     def ends_openly(self) -> bool:
@@ -135,15 +134,11 @@ class Table:
         number = 0
         width = len(self._all_headers)
         try:
-            for line, read, kinds in self._records:
-                together = "".join(read)
-                if not together or together.isspace():
-                    continue
-                number += 1
+            for number, (line, read, kinds) in enumerate(self._records, start=1):
                 cells = self._fitted(line, read, kinds) if kinds or self._nameless else read
                 if len(cells) != width:
                     yield self._miscounted(number, line, cells)
-                elif "\0" in together:
+                elif "\0" in "".join(cells):
                     yield self._nul(number, line, cells)
                 else:
                     named = [cells[place] for place in self._places] if self._nameless else cells
@@ -229,10 +224,6 @@ def open_table(
 def dates_in(column: str) -> str:
     """Return how dates are written, which a sheet shows in another way."""
     return f"the column {column!r} holds dates, which are written as 2026-12-31"
-
-
-def _is_blank(cells: Sequence[str]) -> bool:
-    return not "".join(cells).strip()
 
 
 def fold(header: str) -> str:
