@@ -171,12 +171,11 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
         inspection = Inspection(mapper=mapper, guards=setup.guards, now=now)
         if request.sheet is None and table.other_sheets:
             warn(table.other_sheets)
-        staging.lay_out(inspection.drafts(table.rows()))
+        laid_out = staging.lay_out(inspection.drafts(table.rows()))
         staging.content = table.digest
         inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
         if table.ends_openly and not (request.path and request.path.is_file()):
             warn(f"{table.name} ends without a line end, so whoever wrote it may have stopped within the last row")
-    laid_out = staging.totals().rows
     if not laid_out:
         raise InputError(f"{setup.request.file_name} has a header but no rows", remedy="Add a row for each message.")
     if inspection.flaws.rows and (inspection.broken or not request.skip_invalid):
@@ -215,7 +214,7 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
         yield f"{dates_in(column)} ({counted(count, 'row')})"
     if inspection.long:
         yield f"{counted(inspection.long, 'text')} of more than {_MANY_PARTS} parts, and each part is charged"
-    if setup.settings.country == "IN" and not setup.settings.is_sandbox:
+    if inspection.ids and setup.settings.country == "IN" and not setup.settings.is_sandbox:
         messages = staging.totals().messages
         for warning, count in inspection.missing_ids():
             yield warning + ("" if count == messages else f" ({counted(count, 'row')})")

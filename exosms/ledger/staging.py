@@ -163,13 +163,13 @@ class Staging:
         common = json.dumps(self._common)  # what the rows have in common, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
 
-    def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> None:
-        """Take the rows of the file, in order."""
+    def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> int:
+        """Take the rows of the file, in order, and return how many there are."""
         insert = f"INSERT INTO temp.staged ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
         with translated():
             self._connection.execute("BEGIN")  # of the temporary table alone: nobody else is kept waiting
             try:
-                self._connection.executemany(insert, map(self._row, drafts))
+                rows = self._connection.executemany(insert, map(self._row, drafts)).rowcount
             finally:
                 self._connection.execute("COMMIT")
             self._connection.execute(
@@ -178,6 +178,7 @@ class Staging:
             self._number_occurrences()
             self._connection.execute(_OTHER_SENDERS)
             self._connection.execute("CREATE INDEX temp.by_other ON other_senders (recipient, fingerprint)")
+        return rows
 
     @property
     def digest(self) -> bytes:
