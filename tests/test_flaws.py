@@ -82,6 +82,19 @@ def test_rows_that_are_left_out_take_as_few_lines(exosms: Shell, output: Sequenc
     assert len(result.stderr.splitlines()) <= 20
 
 
+def test_what_more_there_is_to_warn_about_is_said_in_one_line(exosms: Shell) -> None:
+    kinds = [f"custom{n}" for n in range(10)]
+    body = "".join(f"{{{kind}}}" for kind in kinds)
+    header = ",".join(("to", *kinds))
+    empty = "".join(f"9876543210,{','.join('x' * (place != n) for place in range(10))}\n" for n in range(10))
+    argv = ("bulk", written(exosms, f"{header}\n9876543211,{'nan,' * 9}nan\n{empty}"), *SANDBOX, "-n", "--body", body)
+    lines = exosms(*argv, "--skip-invalid").stderr.splitlines()
+    assert [line for line in lines if " more: " in line] == [
+        "exosms: warning: and 3 more: problems of fewer rows that are left out",
+        "exosms: warning: and 3 more: warnings",
+    ]
+
+
 def test_reasons_of_a_run_are_told_once_whatever_their_values(exosms: Shell) -> None:
     rows = "".join(f"{n},x\n" for n in range(1000, 1500))
     file = written(exosms, f"to,body\n9876543210,x\n{rows}")

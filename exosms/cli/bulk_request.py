@@ -84,7 +84,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
 def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Document) -> int:
     """Say why nothing was sent, row by row where rows are the reason."""
     if isinstance(error, BadRowsError):
-        tell_some(out.fail, map(told, error.flaws), most=_MOST_FLAWS, what="problem")
+        tell_some(out.fail, map(told, error.flaws), most=_MOST_FLAWS, rest="problems of fewer rows")
         problems = [*map(_row_error_document, error.row_errors)]
         return failure(out, error, file=request.file_name, run=request.run, counts=counts, problems=problems)
     return failure(out, error, file=request.file_name, run=request.run, counts=counts)
@@ -145,7 +145,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     """Have the whole file checked, and warn about what may be a mistake."""
     inspection = inspect(setup, staging, warn=out.warn, now=time.time())
     left_out = [f"left out: {told(flaw)}" for flaw in inspection.flaws.told()]
-    tell_some(out.warn, left_out, most=_MOST_WARNINGS, what="problem of rows that are left out")
+    tell_some(out.warn, left_out, most=_MOST_WARNINGS, rest="problems of fewer rows that are left out")
     if unused := inspection.mapper.unused:
         out.tell(f"columns that are not used: {', '.join(unused)}")
     for column, name, rows in inspection.mapper.own_fields:
@@ -156,7 +156,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
             out.warn(f"the column {column!r} sets the sender {rows_set}: {instead}; {passing}")
         else:
             out.tell(f"the column {column!r} sets {name!r} {rows_set}; --ignore-column passes over it")
-    tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, what="warning")
+    tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, rest="warnings")
     return inspection
 
 

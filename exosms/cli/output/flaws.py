@@ -15,10 +15,10 @@ def told(flaw: Flaw) -> str:
     return f"{rows}{column}: {flaw.example.message}"
 
 
-def tell_some(tell: Callable[[str], None], lines: Iterable[str], *, most: int, what: str) -> None:
-    """Tell at most so many lines, and how many more there are."""
+def tell_some(tell: Callable[[str], None], lines: Iterable[str], *, most: int, rest: str) -> None:
+    """Tell at most so many lines, and how many more there are, which ``rest`` names."""
     every = [*lines]
     for line in every[:most]:
         tell(line)
     if len(every) > most:
-        tell(f"and {len(every) - most} more: {what}s of fewer rows")
+        tell(f"and {len(every) - most} more: {rest}")
