@@ -3,9 +3,11 @@
 import csv
 import io
 import os
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,20 @@ def test_corrected_they_are_sent_as_they_are(exosms: Shell) -> None:
     assert (again.exit_code, again.stdout.count("accepted")) == (0, 2)
     twice = exosms("runs", "export", "july", "--with", str(rejected)).stdout.splitlines()[0]
     assert twice == "Note,Mobile No,name,,plan,outcome,error,sid,outcome2,error2,sid2"
+
+
+def test_nothing_is_advised_that_cannot_be_done_with_the_run_of_an_older_exosms(exosms: Shell) -> None:
+    """It did not keep what the file was like."""
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    assert exosms("runs", "resolve", "june", "--as", "accepted").exit_code == 0
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as connection, connection:
+        connection.execute("UPDATE runs SET settings = json_remove(settings, '$.content')")
+    refused = exosms("runs", "export", "june", "--with", file)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "See its rows with: exosms runs export june\n" in refused.stderr
+    shown = exosms("runs", "show", "june")
+    assert (shown.exit_code, shown.stderr) == (0, "")
 
 
 OTHERS = [

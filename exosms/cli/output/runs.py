@@ -288,7 +288,7 @@ def next_step(run: Run, counts: Mapping[str, int]) -> str:
         return f"{document['unknown']} may have been sent. {how}"
     if document["not_sent"]:
         return f"Send what was not sent with: exosms runs retry {name}"
-    if document["rejected"] and run.file != "-":
+    if document["rejected"] and run.file != "-" and run.terms.content is not None:
         command = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
         return f"Get the rejected rows, to be corrected and sent, with: {command}"
     return ""
