@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from faulty import FaultyExotel
@@ -31,6 +31,14 @@ ACCOUNT = {
 """An account whose address a test gives."""
 
 OUR_VARIABLES = ("EXOSMS_", "EXOTEL_", "XDG_", "HTTP_", "HTTPS_", "NO_PROXY", "ALL_PROXY", "SSL_CERT_")
+
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(peak // (1024 if sys.platform == "darwin" else 1), file=sys.stderr)
+"""
+"""Measures from a small process: a child begins with the peak of the one that it was forked from."""
 
 
 def in_memory() -> Path | None:
@@ -103,6 +111,14 @@ class Shell:
         """Start exosms as a process of its own; its streams are pipes unless options say otherwise."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(self.command(*argv), env=self.full_env(env), **{**pipes, **options})
+
+    def peak(
+        self, *argv: str, env: Mapping[str, str] | None = None, stdout: IO[bytes] | int = subprocess.DEVNULL
+    ) -> int:
+        """Run exosms to its good end and return the peak of its memory, in KiB."""
+        command = [sys.executable, "-c", _PEAK, *self.command(*argv)]
+        done = subprocess.run(command, env=self.full_env(env), stdout=stdout, stderr=subprocess.PIPE, check=True)
+        return int(done.stderr)
 
     def on_terminal(
         self,

@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -1290,14 +1289,6 @@ def test_the_ledger_keeps_no_text_that_was_accepted(exosms: Shell) -> None:
     assert Path(state).stat().st_mode & 0o777 == 0o700
 
 
-PEAK = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-"""Measures from a small process: a child begins with the peak of the one that it was forked from."""
-
-
 def test_memory_does_not_grow_with_the_file(exosms: Shell, exotel: FaultyExotel) -> None:
     peaks = []
     for rows in (2_000, 20_000):
@@ -1306,11 +1297,7 @@ def test_memory_does_not_grow_with_the_file(exosms: Shell, exotel: FaultyExotel)
             file.write("to,body\n")
             file.writelines(f"{9_800_000_000 + n},Dear customer {n} all is well\n" for n in range(rows))
         env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url, "EXOSMS_STATE_DIR": str(exosms.home / str(rows))}
-        command = exosms.command("bulk", str(path), "--yes", "--rate", "off", "-q")
-        measured = subprocess.run(
-            [sys.executable, "-c", PEAK, *command], env=exosms.full_env(env), check=True, stdout=subprocess.PIPE
-        )
-        peaks.append(int(measured.stdout) / 1024)
+        peaks.append(exosms.peak("bulk", str(path), "--yes", "--rate", "off", "-q", env=env) / 1024)
     assert peaks[1] < 60
     assert peaks[1] - peaks[0] < 8
 
