@@ -192,6 +192,7 @@ def test_a_row_that_is_left_out_is_not_doubted(exosms: Shell, exotel: FaultyExot
 MARKERS = [
     "{{name}}", "{{ Name }}", "[name]", "((name))", "##name##", "%name%", "$name", "<name>", "%%name%%", "${name}",
     "#name#", "{{first-name}}", "[First Name]", "((FIRST_NAME))", "<first name>", "##firstname##",
+    "$_name", "<_first_name>", "[ - name ]",
 ]  # fmt: skip
 
 
