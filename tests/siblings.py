@@ -1,10 +1,10 @@
 """Mixed commands under fire: many processes on one state directory, struck by signals, before a server that fails.
 
-``python tests/proof.py siblings`` prints what it came to. Files are sent, resumed, tried again by those who began them
-and by others who meddle; alerts, plain messages and once keys that two processes race for go out beside them; the log
-and exports are read by somebody who stops reading; old records are purged. Processes are killed, interrupted, stopped
-and continued. Whoever has unknown messages asks an oracle, the server, which knows what it took, and resolves them. In
-the end everything has gone out, once.
+``python tests/proof.py siblings`` prints what it came to. Files are sent, resumed, tried again by those who began
+them and by others who meddle; alerts, plain messages and once keys that two processes race for go out beside them;
+the log and exports are read by somebody who stops reading; old records are purged. Processes are killed, interrupted,
+stopped and continued. Whoever has unknown messages asks an oracle, the server, which knows what it took, and resolves
+them. In the end everything has gone out, once.
 
 - held: alerts (``send --once``) that slept for more than a second in statements of the ledger: ``lock_waits`` says
   what is counted, and why a busy machine counts for nothing. Whoever may have the lock is stopped only for a moment,
