@@ -305,13 +305,15 @@ class _Command:
 
 def _next_step(found: Sequence[Found]) -> str:
     """Return what a person can do about the first of those that are left, and so about all."""
-    one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
-    which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or 'KEY')}"
-    return (
+    look = (
         "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent,"
         " once a later message of this account is listed."
-        f" Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
     )
+    one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
+    if not one.run and one.once_key is None:  # then nothing names it to a command
+        return look
+    which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or '')}"
+    return f"{look} Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
 
 
 def _require_there(report: Path | None) -> None:
