@@ -512,6 +512,18 @@ def test_hostile_texts_cost_a_bounded_number_of_states(
     assert states(monkeypatch, registered, (filling * 2000)[:2000]) <= alignment.MOST_STATES
 
 
+def test_words_in_disorder_cost_no_more_for_the_orders_that_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered = (
+        "Dear Student, the exam for {#alphanumeric#} will be held on {#var#} at {#var#}. "
+        "Carry your hall ticket and ID card. Controller of Exams"
+    )
+    body = (
+        "hall Dear will 14:45. be for of Gold on "
+        "Carry held the card. and Aug Exams your 3 ticket exam Student, received plan Controller Monday at ID"
+    )
+    assert states(monkeypatch, registered, body) <= alignment.MOST_STATES
+
+
 PARAGRAPH = "Dear {#var#}, your parcel number %s has reached our office at {#var#}. It will be kept until {#var#}. "
 LONG = "".join(PARAGRAPH.replace("%s", f"{number} of ten") for number in range(10)) + "- Acme"
 

@@ -37,10 +37,10 @@ _OF_CAPITALS = frozenset({Cause.CASE, Cause.RUPEE})
 
 def _account(scene: Scene) -> list[Difference]:
     order, ordered = _cheapest(moved(scene), inf, MOST_STATES // 2)
-    most = max(MOST_STATES - ordered.states, 0)
+    most = MOST_STATES - ordered.states
     plain = align(scene.pieces, scene.body, limit=ordered.cost + ORDER, most=most)
     if order is None and plain.is_whole:
-        order, ordered = _cheapest(turned(scene), plain.cost - ORDER, most)
+        order, ordered = _cheapest(turned(scene), plain.cost - ORDER, most - plain.states)
     if order is not None and (ordered.cost + ORDER < plain.cost or not plain.is_whole):
         is_all = isinstance(match(scene.template, order.scene.text.text), Match)
         found = order.difference([] if is_all else _claimed(order.scene, ordered))
