@@ -118,7 +118,7 @@ def _is_another_text(scene: Scene, alignment: Alignment) -> bool:
     same = sum(
         len(wanted.text)
         for step in alignment.steps
-        for wanted, seen in zip(scene.pieces[slice(*step.wanted)], scene.body[slice(*step.seen)], strict=False)
+        for wanted, seen in zip(step.fixed, step.found, strict=False)
         if wanted.sort is Sort.WORD and wanted.key == seen.key
     )
     return same < LEAST_ALIKE * sum(len(piece.text) for piece in words)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from exosms.templates.explain import costs
 from exosms.templates.explain.pieces import Piece, Sort
+from exosms.templates.syntax import Variable
 
 MOST_STATES = 12_000
 """So many are looked at; real texts take some hundreds. It bounds the time for hostile ones."""
@@ -20,11 +21,44 @@ FARTHEST_BACK = 60
 
 
 class Step(NamedTuple):
-    """``template[wanted[0]:wanted[1]]`` stands as ``body[seen[0]:seen[1]]``, counted in pieces."""
+    """Pieces of the template that stand as pieces of the body, and where in the folded texts."""
 
+    fixed: Sequence[Piece]
+    found: Sequence[Piece]
     wanted: tuple[int, int]
     seen: tuple[int, int]
-    cost: int = 0
+
+    @property
+    def variable(self) -> Variable | None:
+        """The first variable in it."""
+        return next((piece.variable for piece in self.fixed if piece.variable), None)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the fixed text differs, or a value is not there at all."""
+        if self.variable is not None:
+            return not self.found
+        return "".join(each.text for each in self.fixed) != "".join(each.text for each in self.found)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether one piece stands for another that a reader takes for the same."""
+        return [each.key for each in self.fixed] == [each.key for each in self.found]
+
+    def with_next(self, other: "Step") -> "Step":
+        """Return both as one."""
+        wanted, seen = (self.wanted[0], other.wanted[1]), (self.seen[0], other.seen[1])
+        return Step([*self.fixed, *other.fixed], [*self.found, *other.found], wanted, seen)
+
+    def belongs_to(self, other: "Step") -> bool:
+        """Whether a person would tell it together with what stands before it: not if one is but a sign."""
+        if self.is_folded or other.is_folded:
+            return False
+        if self.variable or other.variable:
+            return not self.found and not other.found
+        exchanged = [bool(each.fixed and each.found) for each in (self, other)]
+        signs = [{piece.sort for piece in (*each.fixed, *each.found)} == {Sort.SIGN} for each in (self, other)]
+        return exchanged in ([True, True], [False, False]) or not any(signs)
 
 
 class Alignment(NamedTuple):
@@ -126,21 +160,26 @@ class _Search:
 
     def _account(self, last: State, states: int) -> Alignment:
         """Follow the way back; what a value took is one step."""
-        steps: list[Step] = []
+        ends = len(self.template), len(self.body)
+        corners = [] if last[:2] == ends else [ends]
         state: State | None = last
         while state is not None:
-            cost, before = self.reached[state]
-            while before is not None and before[2] != _OUTSIDE:
-                before = self.reached[before][1]
-            if before is not None:
-                paid = cost - self.reached[before][0]
-                steps.append(Step((before[0], state[0]), (before[1], state[1]), paid))
-            state = before
-        steps.reverse()
-        ends = len(self.template), len(self.body)
-        if last[:2] != ends:
-            steps.append(Step((last[0], ends[0]), (last[1], ends[1])))
-        return Alignment(tuple(steps), self.reached[last][0], states, last[:2] == ends)
+            if state[2] == _OUTSIDE:
+                corners.append(state[:2])
+            state = self.reached[state][1]
+        steps = tuple(self._step(*pair) for pair in pairwise(reversed(corners)))
+        return Alignment(steps, self.reached[last][0], states, last[:2] == ends)
+
+    def _step(self, one: tuple[int, int], other: tuple[int, int]) -> Step:
+        (at, seen_at), (end, seen_end) = one, other
+        wanted = _end(self.template, at), _end(self.template, end)
+        seen = _end(self.body, seen_at), _end(self.body, seen_end)
+        return Step(self.template[at:end], self.body[seen_at:seen_end], wanted, seen)
+
+
+def _end(pieces: Sequence[Piece], count: int) -> int:
+    """Return the offset at which so many pieces end."""
+    return pieces[count - 1].end if count else 0
 
 
 def _sentences(template: Sequence[Piece]) -> Iterator[tuple[int, int]]:

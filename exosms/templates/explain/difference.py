@@ -1,12 +1,11 @@
-"""The places where a body leaves its template, as a person would tell them apart."""
+"""The places where a body leaves its template, as a person would tell them astep."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import NamedTuple
 
-from exosms.templates.explain.alignment import Alignment
-from exosms.templates.explain.pieces import Piece, Sort, body_pieces, template_pieces
+from exosms.templates.explain.alignment import Alignment, Step
+from exosms.templates.explain.pieces import Sort, body_pieces, template_pieces
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import Match, Text, holds, is_marker, match
 from exosms.templates.syntax import Template, Variable, cut
@@ -26,22 +25,16 @@ class Difference(NamedTuple):
     """What to put there instead; None where only a person knows."""
 
 
-@dataclass(frozen=True, slots=True)
 class Scene:
     """A template and a body that does not match it."""
 
-    template: Template
-    text: Text
-    wanted: str = field(init=False)
-    """The template's text, its line endings folded."""
-    pieces: list[Piece] = field(init=False)
-    """Those of the template."""
-    body: list[Piece] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "wanted", self.template.folded)
-        object.__setattr__(self, "pieces", template_pieces(self.template, self.text.text))
-        object.__setattr__(self, "body", body_pieces(self.text.text, self.pieces))
+    def __init__(self, template: Template, text: Text) -> None:
+        self.template, self.text = template, text
+        self.wanted = template.folded
+        """The template's text, its line endings folded."""
+        self.pieces = template_pieces(template, text.text)
+        """Those of the template."""
+        self.body = body_pieces(text.text, self.pieces)
 
     def mended(self, differences: Sequence[Difference], *, trial: bool = False) -> str:
         """Return the folded body with every replacement made; ``trial`` has samples where a person must choose."""
@@ -114,107 +107,49 @@ def _words(text: str) -> set[str]:
     return {word.strip(".,;:!?-\u0964") for word in text.split()} - {""}
 
 
-class _Part(NamedTuple):
-    """What stands for what, and of which pieces it is made."""
-
-    wanted: Span
-    seen: Span
-    fixed: tuple[Piece, ...]
-    """Of the template."""
-    found: tuple[Piece, ...]
-    """Of the body."""
-
-    @property
-    def variable(self) -> Variable | None:
-        """The first variable in it."""
-        return next((piece.variable for piece in self.fixed if piece.variable), None)
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the fixed text differs, or a value is not there at all."""
-        if self.variable is not None:
-            return not self.found
-        return "".join(each.text for each in self.fixed) != "".join(each.text for each in self.found)
-
-    @property
-    def is_folded(self) -> bool:
-        """Whether one piece stands for another that a reader takes for the same."""
-        return [each.key for each in self.fixed] == [each.key for each in self.found]
-
-    def with_next(self, other: "_Part") -> "_Part":
-        """Return both as one."""
-        wanted, seen = (self.wanted[0], other.wanted[1]), (self.seen[0], other.seen[1])
-        return _Part(wanted, seen, self.fixed + other.fixed, self.found + other.found)
-
-    def belongs_to(self, other: "_Part") -> bool:
-        """Whether a person would tell it together with what stands before it: not if one is but a sign."""
-        if self.is_folded or other.is_folded:
-            return False
-        if self.variable or other.variable:
-            return not self.found and not other.found
-        exchanged = [bool(each.fixed) and bool(each.found) for each in (self, other)]
-        signs = [{piece.sort for piece in each.fixed + each.found} == {Sort.SIGN} for each in (self, other)]
-        return exchanged in ([True, True], [False, False]) or not any(signs)
-
-
 def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
     """Return what an alignment says, in order: in the fixed text, and of values that their variables do not hold."""
     found: list[Difference] = []
-    run: list[_Part] = []
-    for part in (*_parts(scene, alignment), None):
-        if part is not None and part.is_wrong:
-            run.append(part)
+    run: list[Step] = []
+    for step in (*alignment.steps, None):
+        if step is not None and step.is_wrong:
+            run.append(step)
             continue
-        found += _of_run(scene, run, part)
+        found += _of_run(scene, run, step) if run else ()
         run = []
-        broken = _broken_value(scene, part.variable, part.seen) if part is not None and part.variable else None
-        found += [broken] if broken else []
+        if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
+            found.append(broken)
     return found
 
 
-def _parts(scene: Scene, alignment: Alignment) -> Iterator[_Part]:
-    wanted_at, seen_at = 0, 0
-    for step in alignment.steps:
-        fixed, found = scene.pieces[slice(*step.wanted)], scene.body[slice(*step.seen)]
-        wanted = wanted_at, fixed[-1].end if fixed else wanted_at
-        seen = seen_at, found[-1].end if found else seen_at
-        yield _Part(wanted, seen, tuple(fixed), tuple(found))
-        wanted_at, seen_at = wanted[1], seen[1]
-
-
-def _of_run(scene: Scene, run: Sequence[_Part], behind: _Part | None) -> Iterator[Difference]:
-    """Yield what parts say between which nothing is as it should be; together if one folding explains them."""
-    if not run:
-        return
-    whole = reduce(_Part.with_next, run)
-    cause = None if whole.variable else _cause(scene, whole)
+def _of_run(scene: Scene, run: Sequence[Step], behind: Step | None) -> Iterator[Difference]:
+    """Yield what steps say between which nothing is as it should be; together if one folding explains them."""
+    whole = reduce(Step.with_next, run)
     if whole.variable is None and not whole.is_wrong:
         return
-    if cause not in {None, Cause.WORDING}:
-        yield _of_part(scene, whole, behind)
-        return
-    part = run[0]
-    for other in run[1:]:
-        if other.belongs_to(part):
-            part = part.with_next(other)
+    is_folded = whole.variable is None and _cause(scene, whole) is not Cause.WORDING
+    told = [run[0]]
+    for step in run[1:]:
+        if is_folded or step.belongs_to(told[-1]):
+            told[-1] = told[-1].with_next(step)
         else:
-            yield _of_part(scene, part, None)
-            part = other
-    yield _of_part(scene, part, behind)
+            told.append(step)
+    for step, following in zip(told, [*[None] * (len(told) - 1), behind], strict=True):
+        yield _of_step(scene, step, following)
 
 
-def _cause(scene: Scene, part: _Part) -> Cause:
-    return cause_of(scene.wanted[slice(*part.wanted)], scene.text.text[slice(*part.seen)])
+def _cause(scene: Scene, step: Step) -> Cause:
+    return cause_of(scene.wanted[slice(*step.wanted)], scene.text.text[slice(*step.seen)])
 
 
-def _of_part(scene: Scene, part: _Part, behind: _Part | None) -> Difference:
-    wanted, seen = part.wanted, part.seen
-    if part.variable is not None and part.found == () and not any(each.sort is Sort.WORD for each in part.fixed):
-        return Difference(Cause.MISSING_VALUE, wanted, seen, part.variable)
-    cause = Cause.WORDING if part.variable else _cause(scene, part)
+def _of_step(scene: Scene, step: Step, behind: Step | None) -> Difference:
+    wanted, seen = step.wanted, step.seen
+    if step.variable is not None and not step.found and not any(each.sort is Sort.WORD for each in step.fixed):
+        return Difference(Cause.MISSING_VALUE, wanted, seen, step.variable)
+    cause = Cause.WORDING if step.variable else _cause(scene, step)
     if cause is not Cause.WORDING:
         return _narrowed(scene, cause, wanted, seen)
-    if part.fixed and part.found:
+    if step.fixed and step.found:
         wanted, seen = _whole_words(scene, wanted, seen)
     elif behind is not None and behind.variable is None:
         shift = _shift(scene, wanted, seen, scene.wanted[slice(*behind.wanted)])
