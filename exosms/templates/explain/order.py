@@ -1,8 +1,9 @@
 """The same sentences, or the two sides of one, in another order."""
 
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 from typing import NamedTuple
 
 from exosms.templates.explain.costs import SENTENCE_END
@@ -30,48 +31,58 @@ class Order(NamedTuple):
 
     def difference(self, found: Sequence[Difference]) -> list[Difference]:
         """Return the other order as one difference, and those that were found besides, where they are in the body."""
-        inside = [each for each in found if self.seen[0] <= each.seen[0] < self.seen[1]]
         start, end = self.seen
+        inside = [each for each in found if start <= each.seen[0] < end]
         known = all(each.replacement is not None for each in inside)
         mended = self.scene.mended(inside)
-        behind = self.scene.text.end - end
-        order = Difference(
-            Cause.ORDER, self.wanted, self.seen, replacement=mended[start : len(mended) - behind] if known else None
-        )
+        text = mended[start : len(mended) - self.scene.text.end + end] if known else None
         others = [each._replace(seen=self._placed(each.seen)) for each in found if not self._is_of_order(each)]
+        order = Difference(Cause.ORDER, self.wanted, self.seen, replacement=text)
         return sorted([order, *others], key=lambda each: (each.seen[0], -each.seen[1]))
+
+    @property
+    def _starts(self) -> list[int]:
+        """Where the parts begin as they follow each other now."""
+        return [0, *accumulate(end - start for start, end in self.slices[:-1])]
 
     def _is_of_order(self, difference: Difference) -> bool:
         """Whether a word is written small or large because it begins the sentence or no longer does."""
-        starts = self._starts
-        return difference.cause is Cause.CASE and difference.seen[0] in starts
-
-    @property
-    def _starts(self) -> set[int]:
-        starts = {0}
-        at = 0
-        for start, end in self.slices:
-            starts.add(at)
-            at += end - start
-        return starts if not SENTENCE_END.search(self.scene.text.text[slice(*self.seen)]) else set()
+        if difference.cause is not Cause.CASE or difference.seen[0] not in self._starts:
+            return False
+        return not SENTENCE_END.search(self.scene.text.text[slice(*self.seen)])
 
     def _placed(self, seen: Span) -> Span:
         """Return where a part of the reordered body stands in the body."""
-        at = 0
-        for start, end in self.slices:
-            if seen[0] < at + end - start or (start, end) == self.slices[-1]:
-                offset = start + seen[0] - at
-                return offset, min(offset + seen[1] - seen[0], max(end, offset))
-            at += end - start
-        return seen
+        starts = self._starts
+        number = bisect(starts, seen[0]) - 1
+        start, end = self.slices[number]
+        offset = start + seen[0] - starts[number]
+        return offset, min(offset + seen[1] - seen[0], max(end, offset))
 
 
 def moved(scene: Scene) -> Iterator[Order]:
     """Yield the body with its sentences where the template has those that are most like them, if others are."""
     wanted, seen = _both_sentences(scene)
-    found = _moved(scene, wanted, seen)
-    if found is not None:
-        yield found
+    bodies = [_words(scene.body, span) for span in seen]
+    fixed = [_words(scene.pieces, span) for span in wanted]
+    scored = sorted(
+        (-_shared(own, words), abs(number - other), number, other)
+        for number, own in enumerate(fixed)
+        for other, words in enumerate(bodies)
+        if _shared(own, words) >= LEAST_SHARED
+    )
+    pairs: dict[int, int] = {}
+    for _, _, number, other in scored:
+        if number not in pairs and other not in pairs.values():
+            pairs[number] = other
+    places = [pairs[number] for number in sorted(pairs)]
+    changed = [(slot, place) for slot, place in zip(sorted(places), places, strict=True) if slot != place]
+    if changed:
+        numbers = [number for number, place in pairs.items() if any(place == other for _, other in changed)]
+        parts = _with_fragments({place: fixed[number] for number, place in pairs.items()}, bodies, seen)
+        slots = [(parts[slot], parts[place]) for slot, place in changed]
+        wanted_span = wanted[min(numbers)][0], wanted[max(numbers)][1]
+        yield _reordered(scene, slots, wanted_span, (slots[0][0][0], slots[-1][0][1]))
 
 
 def turned(scene: Scene) -> Iterator[Order]:
@@ -110,33 +121,6 @@ def _shared(fixed: set[str], words: set[str]) -> float:
     return len(fixed & words) / len(fixed) if fixed else 0.0
 
 
-def _moved(scene: Scene, wanted: Sequence[Span], seen: Sequence[Span]) -> Order | None:
-    """Return the body with each of its sentences where the template has the one that is most like it."""
-    bodies = [_words(scene.body, span) for span in seen]
-    fixed = [_words(scene.pieces, span) for span in wanted]
-    scored = sorted(
-        (-_shared(own, words), abs(number - other), number, other)
-        for number, own in enumerate(fixed)
-        for other, words in enumerate(bodies)
-        if _shared(own, words) >= LEAST_SHARED
-    )
-    pairs: dict[int, int] = {}
-    for _, _, number, other in scored:
-        if number not in pairs and other not in pairs.values():
-            pairs[number] = other
-    places = [pairs[number] for number in sorted(pairs)]
-    moved = [(slot, place) for slot, place in zip(sorted(places), places, strict=True) if slot != place]
-    if not moved:
-        return None
-    numbers = [number for number, place in pairs.items() if any(place == other for _, other in moved)]
-    parts = _with_fragments({place: fixed[number] for number, place in pairs.items()}, bodies, seen)
-    return _reordered(
-        scene,
-        [(parts[slot], parts[place]) for slot, place in moved],
-        (wanted[min(numbers)][0], wanted[max(numbers)][1]),
-    )
-
-
 def _with_fragments(fixed: dict[int, set[str]], bodies: Sequence[set[str]], seen: Sequence[Span]) -> dict[int, Span]:
     """Return the sentences, each with a fragment beside it that a line break or a full stop too much has cut off."""
     parts = {place: seen[place] for place in fixed}
@@ -149,7 +133,7 @@ def _with_fragments(fixed: dict[int, set[str]], bodies: Sequence[set[str]], seen
     return parts
 
 
-def _reordered(scene: Scene, moved: Sequence[tuple[Span, Span]], wanted: Span) -> Order:
+def _reordered(scene: Scene, moved: Sequence[tuple[Span, Span]], wanted: Span, seen: Span) -> Order:
     """Return the body with another part of it in each slot."""
     slices: list[Span] = []
     done = 0
@@ -158,7 +142,7 @@ def _reordered(scene: Scene, moved: Sequence[tuple[Span, Span]], wanted: Span) -
         done = slot[1]
     slices.append((done, scene.text.end))
     body = "".join(scene.text.text[start:end] for start, end in slices)
-    return Order(Scene(scene.template, Text(body)), tuple(slices), wanted, (moved[0][0][0], moved[-1][0][1]))
+    return Order(Scene(scene.template, Text(body)), tuple(slices), wanted, seen)
 
 
 def _turned(scene: Scene, wanted: Span, seen: Span) -> Iterator[Order]:
@@ -182,7 +166,7 @@ def _turned(scene: Scene, wanted: Span, seen: Span) -> Iterator[Order]:
         turned = keys[:start] + keys[last:end] + keys[first:last] + keys[start:first] + keys[end:]
         if [key for key in turned if key in fixed] == known:
             one, other = _around(words[start:first]), _around(words[last:end])
-            yield _turned_at(scene, (one, (one[1], other[0]), other), wanted, seen)
+            yield _reordered(scene, [(one, other), (other, one)], wanted, seen)
 
 
 def _cuts(places: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
@@ -199,10 +183,3 @@ def _around(words: Sequence[Piece]) -> Span:
 
 def _without_end(text: str, span: Span) -> Span:
     return span[0], span[0] + len(text[slice(*span)].rstrip(".!?\u0964"))
-
-
-def _turned_at(scene: Scene, parts: tuple[Span, Span, Span], wanted: Span, seen: Span) -> Order:
-    one, between, other = parts
-    slices = ((0, one[0]), other, between, one, (other[1], scene.text.end))
-    body = "".join(scene.text.text[start:end] for start, end in slices)
-    return Order(Scene(scene.template, Text(body)), slices, wanted, seen)
