@@ -1,6 +1,6 @@
 """The places where a body leaves its template, as a person would tell them astep."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -25,6 +25,17 @@ class Difference(NamedTuple):
     """What to put there instead; None where only a person knows."""
 
 
+def replaced(text: str, changes: Iterable[tuple[int, int, str | None]]) -> str:
+    """Return a text with new parts from one offset to another, but those that are None or within another one."""
+    pieces: list[str] = []
+    done = 0
+    for start, end, new in changes:
+        if new is not None and start >= done:
+            pieces += text[done:start], new
+            done = end
+    return "".join(pieces) + text[done:]
+
+
 class Scene:
     """A template and a body that does not match it."""
 
@@ -38,15 +49,10 @@ class Scene:
 
     def mended(self, differences: Sequence[Difference], *, trial: bool = False) -> str:
         """Return the folded body with every replacement made; ``trial`` has samples where a person must choose."""
-        pieces: list[str] = []
-        done = 0
-        for difference in differences:
-            start, end = difference.seen
-            new = self._sample(difference) if trial else difference.replacement
-            if new is not None and start >= done:
-                pieces += self.text.text[done:start], new
-                done = end
-        return "".join(pieces) + self.text.text[done:]
+        return replaced(
+            self.text.text,
+            ((*each.seen, self._sample(each) if trial else each.replacement) for each in differences),
+        )
 
     def _sample(self, difference: Difference) -> str:
         if difference.replacement is not None:

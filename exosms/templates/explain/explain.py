@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from exosms.templates.explain import wording
 from exosms.templates.explain.account import account
-from exosms.templates.explain.difference import Difference, Scene
+from exosms.templates.explain.difference import Difference, Scene, replaced
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, Text, match
 from exosms.templates.syntax import Template
@@ -70,60 +70,53 @@ def explain(template: Template, body: str) -> tuple[Explanation, ...]:
 
 
 def mend(body: str, problems: Sequence[Explanation]) -> str:
-    """Return the body with every replacement made; problems without one are left as they are.
+    """Return the body with every replacement made; problems without one are left as they are."""
+    return replaced(body, ((problem.offset, problem.end, problem.replacement) for problem in problems))
 
-    What lies within another replacement is made by it.
-    """
-    pieces: list[str] = []
-    done = 0
-    for problem in problems:
-        if problem.replacement is not None and problem.offset >= done:
-            pieces += body[done : problem.offset], problem.replacement
-            done = problem.end
-    return "".join(pieces) + body[done:]
+
+_KINDS = {
+    Cause.UNFILLED_MARKER: ExplanationKind.UNFILLED,
+    Cause.VALUE_TOO_LONG: ExplanationKind.LENGTH,
+    Cause.WRONG_TYPE: ExplanationKind.TYPE,
+    Cause.MISSING_VALUE: ExplanationKind.MISSING,
+}
 
 
 def _kind(scene: Scene, difference: Difference) -> ExplanationKind:
-    by_cause = {
-        Cause.UNFILLED_MARKER: ExplanationKind.UNFILLED,
-        Cause.VALUE_TOO_LONG: ExplanationKind.LENGTH,
-        Cause.WRONG_TYPE: ExplanationKind.TYPE,
-        Cause.MISSING_VALUE: ExplanationKind.MISSING,
-    }
-    if difference.cause in by_cause:
-        return by_cause[difference.cause]
     wanted, seen = difference.wanted, difference.seen
-    if seen[0] == seen[1] and (seen[0] in {0, scene.text.end}):
+    if difference.cause in _KINDS:
+        return _KINDS[difference.cause]
+    if seen[0] == seen[1] and seen[0] in {0, scene.text.end}:
         return ExplanationKind.MISSING
-    if wanted[0] == wanted[1] and (wanted[0] in {0, len(scene.wanted)}):
+    if wanted[0] == wanted[1] and wanted[0] in {0, len(scene.wanted)}:
         return ExplanationKind.LEFTOVER
     return ExplanationKind.LITERAL
 
 
 def _problem(scene: Scene, original: Text, difference: Difference) -> Explanation:
+    words = wording.Words(scene, difference)
+    kind = _kind(scene, difference)
     offset, end = (scene.text.origin(at) for at in difference.seen)
     template_offset, template_end = (original.origin(at) for at in difference.wanted)
     return Explanation(
-        kind=_kind(scene, difference),
-        cause=_tail(scene, difference),
+        kind=kind,
+        cause=_cause(scene, difference, kind),
         offset=offset,
         end=end,
         template_offset=template_offset,
         template_end=template_end,
         expected=original.body[template_offset:template_end],
         found=scene.text.body[offset:end],
-        explanation=wording.explanation(scene, difference),
-        change=wording.change(scene, difference),
+        explanation=wording.explanation(words),
+        change=wording.change(words),
         replacement=difference.replacement,
         variable=None if difference.variable is None else difference.variable.index,
-        note=wording.TOLERATED if wording.tolerable(scene, difference) else "",
+        note=wording.note(words),
     )
 
 
-def _tail(scene: Scene, difference: Difference) -> Cause:
+def _cause(scene: Scene, difference: Difference, kind: ExplanationKind) -> Cause:
     """Punctuation at the very end is what people call a missing or an extra tail."""
-    kind = _kind(scene, difference)
-    if difference.cause is not Cause.PUNCTUATION or difference.seen[1] != scene.text.end:
-        return difference.cause
     tails = {ExplanationKind.MISSING: Cause.MISSING_TAIL, ExplanationKind.LEFTOVER: Cause.EXTRA_TAIL}
-    return tails.get(kind, difference.cause)
+    is_tail = difference.cause is Cause.PUNCTUATION and difference.seen[1] == scene.text.end
+    return tails.get(kind, difference.cause) if is_tail else difference.cause

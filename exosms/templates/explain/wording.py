@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
+from exosms.system.wording import counted
 from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.explain.pieces import Sort
@@ -39,30 +40,14 @@ def quoted(text: str) -> str:
     return '"' + short.replace("\n", "\\n").replace("\t", "\\t") + '"'
 
 
-def tolerable(scene: Scene, difference: Difference) -> bool:
-    """Whether only whitespace or punctuation differs, which some operators are said to ignore."""
-    if difference.cause in _TOLERABLE:
-        return True
-    texts = scene.wanted[slice(*difference.wanted)] + scene.text.text[slice(*difference.seen)]
-    return difference.variable is None and bool(texts) and all(map(_is_sign, texts)) and "{#" not in texts
-
-
-def _is_sign(character: str) -> bool:
-    """Whether it is space or punctuation: neither the vowel sign of a letter nor an emoji is."""
-    import unicodedata
-
-    return character.isspace() or unicodedata.category(character)[0] in "PZ"
-
-
-class _Words:
+class Words:
     """What the sentences about one difference are made of."""
 
     def __init__(self, scene: Scene, difference: Difference) -> None:
-        self.cause = difference.cause
+        self.scene, self.difference = scene, difference
+        self.cause, self.variable, self.replacement = difference.cause, difference.variable, difference.replacement
         self.wanted = scene.wanted[slice(*difference.wanted)]
         self.seen = scene.text.text[slice(*difference.seen)]
-        self.variable = difference.variable
-        self.replacement = difference.replacement
         self.place = _place(scene, difference)
         self.around = _around(scene.text.text, *difference.seen)
 
@@ -106,21 +91,20 @@ def _around(text: str, start: int, end: int) -> tuple[str, str]:
     return left[0] if left else "", right[0] if right else ""
 
 
-def explanation(scene: Scene, difference: Difference) -> str:
+def explanation(words: Words) -> str:
     """Return the cause of a difference as one sentence."""
-    words = _Words(scene, difference)
-    if difference.variable is not None:
-        return _about_value(words, difference.variable)
+    if words.variable is not None:
+        return _about_value(words, words.variable)
     if words.cause in {Cause.SPACE, Cause.NEWLINE}:
-        return _about_words_apart(scene, difference) or _about_whitespace(words)
+        return _about_words_apart(words) or _about_whitespace(words)
     if words.cause is Cause.ORDER:
         return _about_order(words)
     if words.cause in _SAID:
         return _about_signs_or_letters(words)
-    return "The body is empty." if not scene.text.text else _about_wording(words)
+    return "The body is empty." if not words.scene.text.text else _about_wording(words)
 
 
-def _about_signs_or_letters(words: _Words) -> str:
+def _about_signs_or_letters(words: Words) -> str:
     if words.cause is Cause.PUNCTUATION and _is_plain(words.wanted + words.seen):
         return _about_punctuation(words)
     if words.cause is Cause.CASE and _is_in_capitals(words):
@@ -135,7 +119,7 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and '"' not in text
 
 
-def _about_punctuation(words: _Words) -> str:
+def _about_punctuation(words: Words) -> str:
     wanted, seen = words.wanted.rstrip(), words.seen.rstrip()
     if not words.seen:
         next_word = words.around[1].strip() if words.wanted[-1:] == " " else ""
@@ -143,27 +127,25 @@ def _about_punctuation(words: _Words) -> str:
     if not words.wanted:
         return f"{quoted(words.seen)} is too much {words.place}."
     more = (len(words.seen) - len(seen)) - (len(words.wanted) - len(wanted))
-    count = "one space" if abs(more) == 1 else f"{abs(more)} spaces"
-    spaces = f", and {count} {'too many' if more > 0 else 'missing'}" if more else ""
+    spaces = f", and {_amount('one', abs(more), 'space')} {'too many' if more > 0 else 'missing'}" if more else ""
     return f"{quoted(seen)} should be {quoted(wanted)} {words.place}{spaces}."
 
 
-def _is_in_capitals(words: _Words) -> bool:
+def _is_in_capitals(words: Words) -> bool:
     return words.seen.isupper() and len(words.seen.split()) > _LONGEST_NAME
 
 
-def _about_value(words: _Words, variable: Variable) -> str:
+def _about_value(words: Words, variable: Variable) -> str:
     label = f"{variable.label[0].upper()}{variable.label[1:]}"
     rule = _rule(variable)
     if words.cause is Cause.UNFILLED_MARKER:
         return f"{label} was not filled in: the body still has the marker {quoted(words.seen)}."
     if words.cause is Cause.VALUE_TOO_LONG:
         verb = "is" if variable.count == 1 else "are together"
-        size = f"{quoted(words.seen)} has {len(words.seen)} characters, but only {variable.room} fit"
-        more = len(words.seen) - (variable.room or 0)
-        size += f": {more} too many"
+        size = len(words.seen)
+        said = f"{quoted(words.seen)} has {size} characters, but only {variable.room} fit"
         link = "; it contains a link, which may need its own variable, {#url#}" if holds_link(words.seen) else ""
-        return f"{label} {verb} too long: {size}{link}."
+        return f"{label} {verb} too long: {said}: {size - (variable.room or 0)} too many{link}."
     if words.cause is Cause.MISSING_VALUE:
         return f"{label} has no value{_between(words)}."
     if not words.seen:
@@ -189,32 +171,36 @@ def _culprit(value: str, variable: Variable) -> str:
     return f"; not a {what}: {character(illegal)}" if illegal else ""
 
 
-def _about_words_apart(scene: Scene, difference: Difference) -> str:
+def _about_words_apart(words: Words) -> str:
     """Return that two words are written as one, or one as two; empty if something else is beside the space."""
+    if sorted([words.seen, words.wanted]) != ["", " "]:
+        return ""
     texts = []
+    scene, difference = words.scene, words.difference
     for pieces, (start, end) in ((scene.body, difference.seen), (scene.pieces, difference.wanted)):
-        words = [piece for piece in pieces if piece.sort is Sort.WORD]
-        beside = [piece for piece in words if piece.end == start or piece.start == end]
-        texts.append((" " * (end - start)).join(piece.text for piece in beside) if len(beside) == 2 else "")
-    spaces = [scene.text.text[slice(*difference.seen)], scene.wanted[slice(*difference.wanted)]]
-    return f"{quoted(texts[0])} should be {quoted(texts[1])}." if all(texts) and sorted(spaces) == ["", " "] else ""
+        touching = [piece for piece in pieces if piece.end == start or piece.start == end]
+        beside = [piece.text for piece in touching if piece.sort is Sort.WORD]
+        texts.append((" " * (end - start)).join(beside) if len(beside) == 2 else "")
+    return f"{quoted(texts[0])} should be {quoted(texts[1])}." if all(texts) else ""
 
 
-def _about_whitespace(words: _Words) -> str:
+def _about_whitespace(words: Words) -> str:
     name = "line break" if words.cause is Cause.NEWLINE else "space"
     odd = [each for each in words.seen + words.wanted if each not in _PLAIN_SPACES]
     if words.wanted and words.seen:
         return _exchanged_whitespace(words, odd)
     side = words.wanted or words.seen
-    amount = f"a {name}" if len(side) == 1 else f"{len(side)} {name}s"
     look = f": {_characters(side)}" if odd or "\t" in side else ""
     if words.wanted:
-        return f"{amount[0].upper()}{amount[1:]} {'is' if len(side) == 1 else 'are'} missing {words.place}{look}."
-    extra = f"an extra {name}" if len(side) == 1 else f"{len(side)} extra {name}s"
-    return f"The body has {extra} {words.place}{look}."
+        return f"{_amount('A', len(side), name)} {'is' if len(side) == 1 else 'are'} missing {words.place}{look}."
+    return f"The body has {_amount('an', len(side), f'extra {name}')} {words.place}{look}."
 
 
-def _exchanged_whitespace(words: _Words, odd: list[str]) -> str:
+def _amount(one: str, count: int, noun: str) -> str:
+    return f"{one} {noun}" if count == 1 else counted(count, noun)
+
+
+def _exchanged_whitespace(words: Words, odd: list[str]) -> str:
     wanted, seen = _whitespace(words.wanted), _whitespace(words.seen)
     if odd or "\t" in words.wanted + words.seen:
         seen, wanted = _characters(words.seen), _characters(words.wanted)
@@ -224,9 +210,9 @@ def _exchanged_whitespace(words: _Words, odd: list[str]) -> str:
 
 def _whitespace(text: str) -> str:
     breaks, others = text.count("\n"), len(text) - text.count("\n")
-    names = [(breaks, "line break"), (others, "space")]
-    parts = [f"a {name}" if count == 1 else f"{count} {name}s" for count, name in names if count]
-    return " and ".join(parts)
+    return " and ".join(
+        _amount("a", count, name) for count, name in ((breaks, "line break"), (others, "space")) if count
+    )
 
 
 def _always(sentence: str) -> tuple[str, str, str]:
@@ -271,7 +257,7 @@ _SAID = {
 _JOINERS = " In Indic scripts it changes how letters are joined, so use the registered spelling."
 
 
-def _joins(words: _Words) -> bool:
+def _joins(words: Words) -> bool:
     return bool({"\u200c", "\u200d"} & {*words.wanted, *words.seen})
 
 
@@ -279,22 +265,16 @@ def _shown(text: str) -> str:
     return _whitespace(text) if text and not text.strip(" \n") else quoted(text)
 
 
-def _about_order(words: _Words) -> str:
-    if SENTENCE_END.search(words.seen):
-        return (
-            f"The sentences stand in another order: {quoted(words.seen.strip())} against"
-            f" {quoted(words.wanted.strip())}."
-        )
-    parts = _exchanged_parts(words)
+def _about_order(words: Words) -> str:
+    what = "sentences" if SENTENCE_END.search(words.seen) else "words"
+    parts = _exchanged_parts(words) if what == "words" else None
     if parts is None:
-        return (
-            f"The words stand in another order: {quoted(words.seen.strip())} against {quoted(words.wanted.strip())}."
-        )
+        seen, wanted = quoted(words.seen.strip()), quoted(words.wanted.strip())
+        return f"The {what} stand in another order: {seen} against {wanted}."
     first, between, last = parts
-    sizes = len(first), len(last)
-    if between or sizes[0] == sizes[1]:
+    if between or len(first) == len(last):
         return f"{_joined(first)} and {_joined(last)} are swapped."
-    if sizes[0] < sizes[1]:
+    if len(first) < len(last):
         return f"{_joined(first)} stands too early: it belongs behind {_joined(last[-1:])}."
     return f"{_joined(last)} stands too late: it belongs before {_joined(first[:1])}."
 
@@ -303,7 +283,7 @@ def _joined(parts: Sequence[str]) -> str:
     return quoted(" ".join(parts).strip(",;:"))
 
 
-def _exchanged_parts(words: _Words) -> tuple[Sequence[str], Sequence[str], Sequence[str]] | None:
+def _exchanged_parts(words: Words) -> tuple[Sequence[str], Sequence[str], Sequence[str]] | None:
     """Return two parts whose exchange makes the replacement, and what is between them; None if none do."""
     seen, new = words.seen.split(), (words.replacement or "").casefold().split()
     same = [one.casefold() == other for one, other in zip(seen, new, strict=False)]
@@ -319,7 +299,7 @@ def _exchanged_parts(words: _Words) -> tuple[Sequence[str], Sequence[str], Seque
     return None
 
 
-def _about_wording(words: _Words) -> str:
+def _about_wording(words: Words) -> str:
     wanted, seen = words.wanted.strip(" ") or words.wanted, words.seen.strip(" ") or words.seen
     if not seen:
         if words.replacement is None and SENTENCE_END.search(f"{wanted} "):
@@ -338,7 +318,7 @@ _LONGEST_WORDS = 60
 """Characters; more than that is no longer read as one word in place of another."""
 
 
-def _within(words: _Words) -> str:
+def _within(words: Words) -> str:
     """Return the words in which something stands, to follow it."""
     before, behind = words.around
     if not before.strip() and not behind.strip():
@@ -347,13 +327,13 @@ def _within(words: _Words) -> str:
     return f"{edge} in {quoted(f'{before}{words.seen}{behind}'.strip())}"
 
 
-def _behind(words: _Words) -> str:
+def _behind(words: Words) -> str:
     """Return the words behind which something is missing."""
     before, behind = map(str.strip, words.around)
     return f" after {quoted(before)}" if before else f" before {quoted(behind)}"
 
 
-def _between(words: _Words) -> str:
+def _between(words: Words) -> str:
     """Return the words between which something is missing."""
     before, behind = map(str.strip, words.around)
     if not behind:
@@ -363,17 +343,15 @@ def _between(words: _Words) -> str:
     )
 
 
-def change(scene: Scene, difference: Difference) -> str:
+def change(words: Words) -> str:
     """Return the smallest change that mends the difference, as one sentence."""
-    words = _Words(scene, difference)
-    offset = scene.text.origin(difference.seen[0])
-    if difference.replacement is None:
+    wanted, offset = words.replacement, words.scene.text.origin(words.difference.seen[0])
+    if wanted is None:
         return _change_of_a_person(words)
     if words.cause is Cause.VALUE_TOO_LONG:
-        return f"Cut the value to {quoted(difference.replacement)}."
+        return f"Cut the value to {quoted(wanted)}."
     if words.cause is Cause.CASE and _is_in_capitals(words):
         return "Write its fixed words in the letters of the registered text."
-    wanted = difference.replacement
     if not words.seen:
         return f"Insert {_named(wanted)} at offset {offset}."
     if not wanted:
@@ -395,7 +373,7 @@ def _is_a_syllable(text: str) -> bool:
     return len(text) > 1 and text[0].isalnum() and unicodedata.category(text[1])[0] == "M" and text[1] >= "\u0900"
 
 
-def _change_of_a_person(words: _Words) -> str:
+def _change_of_a_person(words: Words) -> str:
     if words.cause is Cause.UNFILLED_MARKER:
         return f"Replace {quoted(words.seen)} with its value."
     if words.cause is Cause.VALUE_TOO_LONG and holds_link(words.seen):
@@ -403,3 +381,17 @@ def _change_of_a_person(words: _Words) -> str:
     if words.variable is None:
         return f"Write {quoted(words.wanted)} as registered." if words.wanted else f"Remove {quoted(words.seen)}."
     return f"Give it {_rule(words.variable)}".rstrip(".") + "."
+
+
+def note(words: Words) -> str:
+    """Return what some operators are said to ignore, if only whitespace or punctuation differs; else nothing."""
+    texts = words.wanted + words.seen
+    signs = words.variable is None and bool(texts) and all(map(_is_sign, texts)) and "{#" not in texts
+    return TOLERATED if signs or words.cause in _TOLERABLE else ""
+
+
+def _is_sign(character: str) -> bool:
+    """Whether it is space or punctuation: neither the vowel sign of a letter nor an emoji is."""
+    import unicodedata
+
+    return character.isspace() or unicodedata.category(character)[0] in "PZ"
