@@ -28,22 +28,14 @@ _WITH_A_SENTENCE = re.compile(rf"(?s:.*?)(?<=[^\s.]{{3}})(?:{SENTENCE_END.patter
 def edge_warnings(template: Template, body: str, found: Match) -> Iterator[str]:
     """Yield a sentence for each value that seems to hold words besides: at either end of the text, or a sentence."""
     tokens = template.tokens
-    for token in tokens[1:-1]:
+    checks = (
+        *((token, _WITH_A_SENTENCE, "behind the end of a sentence") for token in tokens[1:-1]),
+        (tokens[0], _AT_THE_BEGINNING, "at the beginning of the text"),
+        (tokens[-1], _AT_THE_END, "at the end of the text"),
+    )
+    for token, pattern, where in checks:
         if isinstance(token, Variable) and token.kind in _TEXT:
             value = body[found.spans[token.index][0] : found.spans[token.index + token.count - 1][1]]
-            if further := _WITH_A_SENTENCE.match(value):
-                yield (
-                    f"{token.label[0].upper()}{token.label[1:]} takes in what stands behind the end of a sentence,"
-                    f" which operators may refuse: {further[1]!r}"
-                )
-    for token, where, pattern in (
-        (tokens[0], "beginning", _AT_THE_BEGINNING),
-        (tokens[-1], "end", _AT_THE_END),
-    ):
-        if isinstance(token, Variable) and token.kind in _TEXT:
-            start, end = found.spans[token.index][0], found.spans[token.index + token.count - 1][1]
-            if pattern.match(body[start:end]):
-                yield (
-                    f"{token.label[0].upper()}{token.label[1:]} takes in what stands at the {where} of the text,"
-                    f" which operators may refuse: {body[start:end]!r}"
-                )
+            if taken := pattern.match(value):
+                further = taken[1] if pattern is _WITH_A_SENTENCE else value
+                yield f"{token.subject} takes in what stands {where}, which operators may refuse: {further!r}"

@@ -245,7 +245,7 @@ def _matched(template: Template, text: Text, found: Assignment) -> Match:
         spans=tuple(origins),
         ambiguous=not found.unique or any(_divisible(token, end - start) for token, (start, end) in placed),
         warnings=tuple(
-            f"{token.label[0].upper()}{token.label[1:]} {caution}: {text.text[start:end]!r}"
+            f"{token.subject} {caution}: {text.text[start:end]!r}"
             for token, (start, end) in placed
             for caution in warnings(token.kind, text.text[start:end], count=token.count)
         ),

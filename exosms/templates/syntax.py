@@ -52,6 +52,11 @@ class Variable:
             return f"variable {self.index + 1} ({self.marker})"
         return f"variables {self.index + 1} to {self.index + self.count} ({self.marker})"
 
+    @property
+    def subject(self) -> str:
+        """The label, to begin a sentence."""
+        return f"{self.label[0].upper()}{self.label[1:]}"
+
 
 Token = Literal | Variable
 

@@ -136,7 +136,7 @@ def _is_in_capitals(words: Words) -> bool:
 
 
 def _about_value(words: Words, variable: Variable) -> str:
-    label = f"{variable.label[0].upper()}{variable.label[1:]}"
+    label = variable.subject
     rule = _rule(variable)
     if words.cause is Cause.UNFILLED_MARKER:
         return f"{label} was not filled in: the body still has the marker {quoted(words.seen)}."
