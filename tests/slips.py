@@ -217,7 +217,7 @@ def make(rng: random.Random, texts: Sequence[str], count: int) -> Case:
             if len(slips) + len(edits) == count:
                 break
             edit = rng.choice(_MAKERS)(rng, atoms, rng.randrange(len(atoms)))
-            if edit is not None and _is_apart(atoms, edit, edits) and _shows(template, registered, atoms, edit):
+            if edit is not None and _is_apart(atoms, edit, edits) and _shows(template, atoms, edit):
                 edits.append(edit)
         if len(slips) + len(edits) == count:
             slips += [edit[0] for edit in edits]
@@ -234,19 +234,15 @@ def _is_apart(atoms: Sequence[Atom], edit: Edit, others: Sequence[Edit]) -> bool
     return True
 
 
-def _shows(template: Template, registered: str, atoms: Sequence[Atom], edit: Edit) -> bool:
+def _shows(template: Template, atoms: Sequence[Atom], edit: Edit) -> bool:
     """Whether the slip alone makes the text mismatch."""
-    del registered
+    slip, start, end, new = edit
     ordered = sorted(range(len(atoms)), key=lambda at: atoms[at].at)
-    places = {at: number for number, at in enumerate(ordered)}
-    straight = [atoms[at] for at in ordered]
-    if [places[at] for at in range(edit[1], edit[2])] != list(
-        range(places.get(edit[1], len(atoms)), places.get(edit[1], len(atoms)) + edit[2] - edit[1])
-    ):
+    first = ordered.index(start)
+    last = first + end - start
+    if ordered[first:last] != [*range(start, end)]:
         return False
-    first = places.get(edit[1], len(atoms))
-    alone = (edit[0], first, first + edit[2] - edit[1], edit[3])
-    return not isinstance(match(template, _body(straight, [alone])), Match)
+    return not isinstance(match(template, _body([atoms[at] for at in ordered], [(slip, first, last, new)])), Match)
 
 
 def is_exact(case: Case, problems: Sequence[Explanation]) -> bool:

@@ -51,7 +51,7 @@ def _account(scene: Scene) -> list[Difference]:
 
 def _cheapest(orders: Iterator[Order], limit: float, most: int) -> tuple[Order | None, Alignment]:
     """Return the order whose account costs the least, less than ``limit``; ``most`` bounds the states of all."""
-    best: tuple[Order | None, Alignment] = None, Alignment((), inf, 0)
+    best: tuple[Order | None, Alignment] = None, Alignment((), inf, 0, is_whole=False)
     states = 0
     for order in orders:
         alignment = align(order.scene.pieces, order.scene.body, limit=limit, most=most - states)
@@ -91,8 +91,7 @@ def _with_its_value(scene: Scene, one: Difference, other: Difference) -> tuple[D
     """Return both; a value that is missing is what is too much in the other one."""
 
     def filled(each: Difference, value: str) -> Difference:
-        known = each.variable is not None and each.cause is Cause.MISSING_VALUE and holds(each.variable, value)
-        if not known or each.variable is None:
+        if each.variable is None or each.cause is not Cause.MISSING_VALUE or not holds(each.variable, value):
             return each
         text = scene.wanted[slice(*each.wanted)].replace(each.variable.marker, value)
         return each._replace(replacement=text, variable=None)
@@ -102,33 +101,26 @@ def _with_its_value(scene: Scene, one: Difference, other: Difference) -> tuple[D
 
 
 def _is_moved(scene: Scene, one: Difference, other: Difference) -> bool:
-    texts = [(each.replacement or "", scene.text.text[slice(*each.seen)]) for each in (one, other)]
-    (wanted, seen), (other_wanted, other_seen) = ((a.strip().casefold(), b.strip().casefold()) for a, b in texts)
-    return (
-        any(map(str.isalnum, wanted + seen))
-        and (wanted, seen) == (other_seen, other_wanted)
-        and not (wanted and seen)
-    )
+    """Whether a word is missing in one that is too much in the other."""
+    texts = [text for each in (one, other) for text in (each.replacement or "", scene.text.text[slice(*each.seen)])]
+    wanted, seen, other_wanted, other_seen = (text.strip().casefold() for text in texts)
+    is_same = (wanted, seen) == (other_seen, other_wanted) and not (wanted and seen)
+    return is_same and any(map(str.isalnum, wanted + seen))
 
 
 def _is_another_text(scene: Scene, alignment: Alignment) -> bool:
     if not scene.text.text or alignment.cost <= ANOTHER:
         return False
-    words = [piece for piece in scene.pieces if piece.sort is Sort.WORD]
-    same = sum(
-        len(wanted.text)
-        for step in alignment.steps
-        for wanted, seen in zip(step.fixed, step.found, strict=False)
-        if wanted.sort is Sort.WORD and wanted.key == seen.key
-    )
-    return same < LEAST_ALIKE * sum(len(piece.text) for piece in words)
+    pairs = [pair for step in alignment.steps for pair in zip(step.fixed, step.found, strict=False)]
+    same = sum(len(one.text) for one, other in pairs if one.sort is Sort.WORD and one.key == other.key)
+    return same < LEAST_ALIKE * sum(len(piece.text) for piece in scene.pieces if piece.sort is Sort.WORD)
 
 
 def _as_one(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
     """Return all that lies between the first and the last difference of the fixed text as one."""
-    fixed = [each for each in found if each.variable is None] or found
-    if not fixed:
+    if not found:
         return []
+    fixed = [each for each in found if each.variable is None] or found
     first, last = fixed[0], fixed[-1]
     stretch = scene.stretch((first.wanted[0], last.wanted[1]), (first.seen[0], last.seen[1]))
     before = [each for each in found if each.seen[1] <= first.seen[0] and each is not first]

@@ -7,7 +7,6 @@ body is. What is left to come is estimated by the words of the template that the
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import accumulate, pairwise
-from math import inf
 from typing import NamedTuple
 
 from exosms.templates.explain import costs
@@ -68,7 +67,7 @@ class Alignment(NamedTuple):
     cost: float
     states: int
     """So many were looked at."""
-    is_whole: bool = True
+    is_whole: bool
     """Otherwise the last step is all that was not reached."""
 
 
@@ -76,9 +75,7 @@ State = tuple[int, int, int]
 _OUTSIDE = -1
 
 
-def align(
-    template: Sequence[Piece], body: Sequence[Piece], *, limit: float = inf, most: int = MOST_STATES
-) -> Alignment:
+def align(template: Sequence[Piece], body: Sequence[Piece], *, limit: float, most: int) -> Alignment:
     """Return the cheapest account, or what of it was found within a cost (``limit``) and ``most`` states."""
     return _Search(template, body).run(limit, most)
 
