@@ -188,7 +188,7 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
     if row_errors or is_certain:
         return name, [*map(_error_document, row_errors)]
     verdict = _verdict(body, known)
-    return verdict.template.name if verdict.template else "", template_check.problem_documents(verdict)
+    return verdict.name, template_check.problem_documents(verdict)
 
 
 def _error_document(row_error: RowError) -> Document:

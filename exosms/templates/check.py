@@ -29,15 +29,21 @@ class TemplateCheck:
     others: tuple[str, ...] = ()
     """Further templates that match just as specifically."""
 
+    @property
+    def name(self) -> str:
+        """The name of the template compared with; empty if there is none, or if it has none."""
+        return self.template.name if self.template else ""
+
 
 class MismatchError(InputError):
     """The text does not match its template; the operator would drop it after it was paid for."""
 
     def __init__(self, verdict: TemplateCheck) -> None:
-        first, name = verdict.problems[0], verdict.template.name if verdict.template else ""
+        first = verdict.problems[0]
         more = f" (and {len(verdict.problems) - 1} more)" if len(verdict.problems) > 1 else ""
         super().__init__(
-            f"The text does not match the template {name!r}: at offset {first.offset}, {first.explanation}{more}",
+            f"The text does not match the template {verdict.name!r}: at offset {first.offset},"
+            f" {first.explanation}{more}",
             remedy=first.change,
         )
         self.verdict = verdict
@@ -103,12 +109,11 @@ def against_all(body: str, registry: Registry) -> TemplateCheck:
 
 def sentence(verdict: TemplateCheck) -> str:
     """Return one comparison as a sentence, for a text that went out and failed."""
-    name = verdict.template.name if verdict.template else ""
     if verdict.matches:
         return (
-            f"check-template finds that it matches the template {name!r} as stored here, so compare that template's"
-            " text and id with the DLT portal."
+            f"check-template finds that it matches the template {verdict.name!r} as stored here, so compare that"
+            " template's text and id with the DLT portal."
         )
     first = verdict.problems[0]
-    where = f"against the template {name!r}, at offset {first.offset}"
+    where = f"against the template {verdict.name!r}, at offset {first.offset}"
     return f"check-template finds, {where}: {first.explanation} {first.change}"

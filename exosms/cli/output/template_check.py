@@ -26,18 +26,17 @@ _UNLIKE_ALL = "No registered template has a word in common with this text."
 
 def show(out: Out, verdict: TemplateCheck) -> None:
     """Print one comparison as lines, or drawn for people; JSON is the caller's."""
-    name = verdict.template.name if verdict.template else ""
     for warning in _warnings(verdict):
         out.warn(warning)
     if verdict.matches:
         values = [f"{key}={value}" for key, value in verdict.values.items()]
         if verdict.ambiguous:
             out.tell("other values would make the same text")
-        out.line("match", name, *values)
+        out.line("match", verdict.name, *values)
     elif verdict.template is None:
         out.line("mismatch", "", "0", "unlike_all", _UNLIKE_ALL)
     else:
-        _show_problems(out, verdict, name)
+        _show_problems(out, verdict)
 
 
 def _warnings(verdict: TemplateCheck) -> list[str]:
@@ -45,12 +44,14 @@ def _warnings(verdict: TemplateCheck) -> list[str]:
     return [*verdict.warnings, *others]
 
 
-def _show_problems(out: Out, verdict: TemplateCheck, name: str) -> None:
+def _show_problems(out: Out, verdict: TemplateCheck) -> None:
     if out.format is not Format.HUMAN:
         for problem in verdict.problems:
-            out.line("mismatch", name, str(problem.offset), problem.kind, f"{problem.explanation} {problem.change}")
+            out.line(
+                "mismatch", verdict.name, str(problem.offset), problem.kind, f"{problem.explanation} {problem.change}"
+            )
         return
-    out.line(f"mismatch  {name}".rstrip())
+    out.line(f"mismatch  {verdict.name}".rstrip())
     out.line("")
     for line in drawing(verdict, columns=shutil.get_terminal_size().columns):
         out.line(line)
@@ -181,14 +182,14 @@ def _tail(text: str, cells: int) -> str:
 
 
 def _visible(text: str) -> str:
-    return printable(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "↵").replace("\t", "⇥"))
+    return printable(fold_line_ends(text).replace("\n", "↵").replace("\t", "⇥"))
 
 
 def document(verdict: TemplateCheck) -> Document:
     """Return a comparison with the keys that scripts rely on."""
     return {
         "match": verdict.matches,
-        "template": verdict.template.name if verdict.template and verdict.template.name else None,
+        "template": verdict.name or None,
         "values": dict(verdict.values),
         "ambiguous": verdict.ambiguous,
         "warnings": _warnings(verdict),
