@@ -465,6 +465,15 @@ SAID = [
         "Dear Asha. We open at 10. Call 1800 123 for help. - Acme",
     ),
     (
+        "Last date {#var#} here. Please pay the bill.",
+        "Last date {name} is here. Kindly pay the bill.",
+        [
+            'Variable 1 ({#var#}) was not filled in: the body still has the marker "{name}".',
+            '"Kindly" should be "Please" in "here. Kindly pay".',
+        ],
+        None,
+    ),
+    (
         "Dear {#var#}, your OTP is {#var#}.",
         "Dear Asha, OTP your is 1234.",
         ['"OTP" and "your" are swapped.'],

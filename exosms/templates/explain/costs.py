@@ -35,8 +35,6 @@ EMPTY = 10
 """A value that is not there: nobody sends that on purpose."""
 BROKEN = 10
 """A value that its variable does not hold."""
-UNFILLED = 4
-"""A marker stands where a value should: nothing else could be meant."""
 NEXT_WORD = 11
 """A value takes in a word that the template has next to it."""
 NEXT_SIGN = 8
@@ -190,14 +188,15 @@ def ends_sentence(value: Sequence[Piece]) -> bool:
 
 
 def whole(variable: Variable, value: str) -> int:
-    """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece."""
+    """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece.
+
+    A marker in place of one costs nothing: what else could be meant? Otherwise a word beside it would hide it.
+    """
     if not value:
         return EMPTY
-    if is_marker(value):
-        return UNFILLED
     legal = _LEGAL.get(variable.kind)
     is_paid = variable.kind is not VariableType.CALLBACK and " " in value
-    return 0 if legal is None or is_paid or legal.fullmatch(value) else BROKEN
+    return 0 if legal is None or is_paid or legal.fullmatch(value) or is_marker(value) else BROKEN
 
 
 def ends(value: Sequence[Piece]) -> int:
