@@ -66,7 +66,7 @@ def _claimed(scene: Scene, alignment: Alignment) -> list[Difference]:
     found = _with_swaps(scene, joined(scene, differences(scene, alignment)))
     if _is_another_text(scene, alignment):
         found = _as_one(scene, found)
-    for claim in (_needed(scene, found), found, _as_one(scene, found)):
+    for claim in (_needed(scene, found), _as_one(scene, found)):
         if claim and scene.matches_with(claim):
             return scene.without_repeats(claim)
     return [scene.stretch((0, len(scene.wanted)), (0, scene.text.end))]
