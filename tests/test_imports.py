@@ -66,6 +66,12 @@ def test_a_job_runs_before_anything_that_only_a_text_needs_is_imported(exosms: S
     assert "exosms.job.child" in loaded
 
 
+def test_a_text_that_matches_loads_nothing_that_explains(exosms: Shell) -> None:
+    loaded = modules(exosms, "check-template", "--text", "Hi {#var#}", "--body", "Hi Asha")
+    assert "exosms.templates.explain" not in loaded
+    assert "exosms.templates.match" in loaded
+
+
 def test_values_on_the_way_of_a_send_are_named_tuples(exosms: Shell) -> None:
     """A frozen dataclass takes half a millisecond to define, a named tuple a tenth of that."""
     listed = LIST.replace("*sys.modules", "*sorted(c.__name__ for c in object.__subclasses__() if is_ours(c))")

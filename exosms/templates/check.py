@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
 from exosms.templates import syntax
 from exosms.templates.edges import edge_warnings
-from exosms.templates.explain.explain import Explanation, explain, mend
 from exosms.templates.match import Match, match
 from exosms.templates.registry import Registered, Registry
+
+if TYPE_CHECKING:
+    from exosms.templates.explain.explain import Explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class TemplateCheck:
     ambiguous: bool = False
     """Other values would make the same body."""
     warnings: tuple[str, ...] = ()
-    problems: tuple[Explanation, ...] = ()
+    problems: tuple["Explanation", ...] = ()
     mended: str | None = None
     """The text as it should be; None if it is, and where only a person knows."""
     others: tuple[str, ...] = ()
@@ -65,6 +68,8 @@ def against(body: str, registered: Registered, *, is_rendered: bool = False) -> 
     found = match(registered.template, body)
     warnings = registered.template.warnings
     if not isinstance(found, Match):
+        from exosms.templates.explain.explain import explain, mend  # texts that match, as most do, need none of it
+
         problems = explain(registered.template, body)
         return TemplateCheck(
             body=body,
@@ -72,7 +77,7 @@ def against(body: str, registered: Registered, *, is_rendered: bool = False) -> 
             matches=False,
             warnings=warnings,
             problems=problems,
-            mended=_mended(registered.template, body, problems),
+            mended=_mended(registered.template, mend(body, problems), problems),
         )
     edges = () if is_rendered else edge_warnings(registered.template, body, found)
     return TemplateCheck(
@@ -85,9 +90,8 @@ def against(body: str, registered: Registered, *, is_rendered: bool = False) -> 
     )
 
 
-def _mended(template: syntax.Template, body: str, problems: Sequence[Explanation]) -> str | None:
-    """Return the body with all changes made, if that makes it match."""
-    text = mend(body, problems)
+def _mended(template: syntax.Template, text: str, problems: Sequence["Explanation"]) -> str | None:
+    """Return the body with all changes made, if they are known and make it match."""
     known = all(problem.replacement is not None for problem in problems)
     return text if known and isinstance(match(template, text), Match) else None
 

@@ -6,8 +6,8 @@ Nothing fixed stands there to stop it: ``OTP is {#var#}`` matches ``OTP is 4711.
 import re
 from collections.abc import Iterator
 
-from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.match import Match
+from exosms.templates.sentences import SENTENCE_END
 from exosms.templates.syntax import Template, Variable
 from exosms.templates.variables import VariableType
 

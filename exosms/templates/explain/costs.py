@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from exosms.templates.explain.pieces import Piece, Sort
 from exosms.templates.match import is_marker
+from exosms.templates.sentences import ABBREVIATIONS
 from exosms.templates.syntax import Variable
 from exosms.templates.variables import VariableType
 
@@ -58,11 +59,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-ABBREVIATIONS = _words("rs dr mr ms st no co jr sr rd mrs ltd pvt smt shri")
-"""Words whose full stop ends no sentence."""
-SENTENCE_END = re.compile(
-    "".join(rf"(?<!\b(?i:{word}))" for word in sorted(ABBREVIATIONS)) + r"[.!?\u0964]+(?=\s)|\n+"
-)
 _WORDING = _words(
     """a an the this that these those it its your you we our us i my me they their he his she her him them myself
     is are was were be been being has have had do does did done will shall would can could might must should

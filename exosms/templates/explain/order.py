@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, combinations, pairwise
 from typing import NamedTuple
 
-from exosms.templates.explain.costs import SENTENCE_END
 from exosms.templates.explain.difference import Difference, Scene, Span
 from exosms.templates.explain.pieces import Piece, Sort
 from exosms.templates.fold import Cause
 from exosms.templates.match import Text
+from exosms.templates.sentences import SENTENCE_END
 
 LEAST_SHARED = 0.5
 """Of its fixed words, a sentence of the template must have so many in one of the body."""
