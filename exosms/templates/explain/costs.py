@@ -141,6 +141,7 @@ _LEGAL = {
     VariableType.EXOTEL_NUMBER: re.compile(r"[0-9+,.-]+"),
 }
 """Values that are not just text, about as their rules have them: the matcher is asked only in the end."""
+_SPACELESS = _LEGAL.keys() - {VariableType.CALLBACK}
 
 
 def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
@@ -148,7 +149,7 @@ def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
     start = value[0].start if value else piece.start
     if variable.room is not None and piece.start - start <= variable.room < piece.end - start:
         return BROKEN
-    if piece.sort is not Sort.SPACE or variable.kind not in _LEGAL or variable.kind is VariableType.CALLBACK:
+    if piece.sort is not Sort.SPACE or variable.kind not in _SPACELESS:
         return 0
     return 0 if any(each.sort is Sort.SPACE for each in value) else BROKEN
 
@@ -191,7 +192,7 @@ def whole(variable: Variable, value: str) -> int:
     if not value:
         return EMPTY
     legal = _LEGAL.get(variable.kind)
-    is_paid = variable.kind is not VariableType.CALLBACK and " " in value
+    is_paid = variable.kind in _SPACELESS and " " in value
     return 0 if legal is None or is_paid or legal.fullmatch(value) or is_marker(value) else BROKEN
 
 

@@ -18,8 +18,8 @@ class Difference(NamedTuple):
     """``template[wanted]`` stands as ``body[seen]``; offsets of the folded texts."""
 
     cause: Cause
-    wanted: tuple[int, int]
-    seen: tuple[int, int]
+    wanted: Span
+    seen: Span
     variable: Variable | None = None
     replacement: str | None = None
     """What to put there instead; None where only a person knows."""
@@ -188,7 +188,7 @@ def _stretch_of_words(scene: Scene, wanted: Span, seen: Span) -> Difference:
     return scene.stretch((wanted[0] + start, wanted[1] - end), (seen[0] + start, seen[1] - end))
 
 
-def _shift(scene: Scene, wanted: tuple[int, int], seen: tuple[int, int], fixed: str) -> int:
+def _shift(scene: Scene, wanted: Span, seen: Span, fixed: str) -> int:
     """Begin where the texts first differ: of "a b" against "a new b", "new " is too much rather than " new"."""
     longer, start = (scene.text.text, seen[0]) if wanted[0] == wanted[1] else (scene.wanted, wanted[0])
     return len(fixed) if fixed.isspace() and longer.startswith(fixed, start) else 0
@@ -230,11 +230,9 @@ def _narrowed(scene: Scene, cause: Cause, wanted: Span, seen: Span) -> Differenc
     return Difference(cause, (start, end), (seen_start, seen_end), replacement=one[start:end])
 
 
-def _broken_value(scene: Scene, variable: Variable, span: tuple[int, int]) -> Difference | None:
+def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | None:
     value = scene.text.text[slice(*span)]
-    difference = Difference(
-        cause=Cause.WRONG_TYPE, wanted=(variable.start, variable.end), seen=span, variable=variable
-    )
+    difference = Difference(Cause.WRONG_TYPE, (variable.start, variable.end), span, variable)
     if is_marker(value):
         return difference._replace(cause=Cause.UNFILLED_MARKER)
     if holds(variable, value):
