@@ -13,7 +13,7 @@ from exosms.templates.explain import costs
 from exosms.templates.explain.pieces import Piece, Sort
 from exosms.templates.syntax import Variable
 
-MOST_STATES = 12_000
+MOST_STATES = 8_000
 """So many are looked at; real texts take some hundreds. It bounds the time for hostile ones."""
 FARTHEST_BACK = 60
 """Pieces of the template: an account that lies further behind another one is given up."""
