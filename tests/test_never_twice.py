@@ -12,6 +12,7 @@ from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, Step, accepts, answer, answers, awaits_all, does, hangs, says
 
 from exosms.system.files import alone
+from exosms.system.signals import Interrupts
 
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -226,6 +227,20 @@ def test_the_second_signal_leaves_at_once_and_the_message_is_unknown(exosms: She
     assert process.returncode == 9
     assert [line.split(b"\t")[0] for line in out.splitlines()] == [b"unknown", b"not_sent"]
     assert exosms("log").stdout.split("\t")[1] == "unknown"
+
+
+def test_what_waits_to_retry_is_not_called_sent(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked at from within the waits: for its first turn, to retry, for its second turn."""
+    seen = []
+
+    def look(_interrupts: Interrupts, _seconds: float) -> None:
+        seen.append([message["outcome"] for message in exosms("log", "--json").json["messages"]])
+
+    monkeypatch.setattr(Interrupts, "pause", look)
+    with Misbehaving(answers(429, "", "Retry-After: 0"), answers(200, GOOD)) as server:
+        result = exosms(*argv(server, *ONE, "--retry-for", "5m"), env=ACCOUNT)
+    assert result.exit_code == 0
+    assert seen == [[], ["waiting"], ["waiting"]]
 
 
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from conftest import Shell
+from conftest import Shell, until
 from hypothesis import given
 from hypothesis import strategies as st
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, reads_head, says
@@ -53,8 +53,7 @@ def test_a_request_carries_them_and_nothing_else_does(exosms: Shell) -> None:
 
     with Misbehaving(does(awaits_all, wait, says(answer(200, GOOD)))) as server:
         process = exosms.start(*send(server.url, "-v"), env=ACCOUNT)
-        while not server.complete_requests and process.poll() is None:
-            pass
+        until(lambda: server.complete_requests or process.poll() is not None)
         assert_unseen(Path(f"/proc/{process.pid}/cmdline").read_text())
         go.set()
         out, err = (stream.decode() for stream in process.communicate(timeout=20))
