@@ -73,7 +73,7 @@ class Campaign:
     """One state directory, one server, several files at a time."""
 
     def __init__(
-        self, home: Path, server: FaultyExotel, *, kills: int, messages: int, seed: int, runner: Sequence[str] = ()
+        self, home: Path, server: FaultyExotel, *, kills: int, messages: int, seed: int, variant: str | None = None
     ) -> None:
         self.tally = Tally()
         self._home = home
@@ -81,12 +81,12 @@ class Campaign:
         self._kills = kills
         self._messages = messages
         self._seed = seed
-        self._runner = list(runner) or ["-m", "exosms"]
+        self._variant = variant
         self._lock = threading.Lock()
         self._files = 0
 
     def fight(self) -> Tally:
-        """Go on until there were enough kills and enough messages."""
+        """Go on until there were enough kills and enough messages; a variant is done for once it is noticed."""
         started = time.monotonic()
         fighters = [threading.Thread(target=self._fight_on) for _ in range(_SIDE_BY_SIDE)]
         for fighter in fighters:
@@ -100,7 +100,7 @@ class Campaign:
     def _fight_on(self) -> None:
         while True:
             with self._lock:
-                if self.tally.kills >= self._kills and self.tally.messages >= self._messages:
+                if self._is_enough:
                     return
                 self._files += 1
                 self.tally.messages += ROWS
@@ -111,6 +111,12 @@ class Campaign:
             self._send(name, self._write(name, rows), chance)
             self._compare(name, rows)
             self.after(name, rows, chance)
+
+    @property
+    def _is_enough(self) -> bool:
+        if self._variant and self.tally.duplicated + self.tally.lost:
+            return True
+        return self.tally.kills >= self._kills and self.tally.messages >= self._messages
 
     def after(self, name: str, rows: Sequence[Key], chance: random.Random) -> None:
         """Do what else is to be done with a finished run."""
@@ -163,8 +169,9 @@ class Campaign:
             "EXOTEL_API_TOKEN": "token",
             "EXOTEL_FROM": "ACMEIN",
         }
+        runner = ("-m", "naive", self._variant) if self._variant else ("-m", "exosms")
         return subprocess.Popen(
-            [sys.executable, *self._runner, *argv], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [sys.executable, *runner, *argv], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
 
     def _strike(self, process: subprocess.Popen[bytes], chance: random.Random) -> None:
@@ -249,12 +256,13 @@ def _rows(number: int, chance: random.Random) -> Sequence[Key]:
     return rows
 
 
-def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int, runner: Sequence[str] = ()) -> Tally:
+def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int) -> Tally:
     """Run a campaign and return what it came to."""
     with FaultyExotel(faults=faults, seed=seed) as server:
-        return Campaign(home, server, kills=kills, messages=messages, seed=seed, runner=runner).fight()
+        return Campaign(home, server, kills=kills, messages=messages, seed=seed).fight()
 
 
-def fight_briefly(home: Path, *, runner: Sequence[str] = ()) -> Tally:
-    """Run a campaign that is just long enough to notice a precaution that is missing."""
-    return fight(home, kills=40, messages=4000, faults=0.2, seed=5, runner=runner)
+def fight_briefly(home: Path, *, variant: str) -> Tally:
+    """Run a campaign without a precaution, until that is noticed or it was long enough to notice it."""
+    with FaultyExotel(faults=0.2, seed=5) as server:
+        return Campaign(home, server, kills=40, messages=4000, seed=5, variant=variant).fight()

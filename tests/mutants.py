@@ -256,7 +256,7 @@ CLASSIFIER = (
 
 _KILLED = "test_never_twice.py::test_a_key_whose_owner_was_killed_waits_for_a_person"
 _DEAD = "test_ledger_messages.py::test_what_a_dead_process_had_in_flight_is_unknown"
-_BRIEFLY = "test_campaign.py::test_the_campaign_notices_nothing_where_nothing_is_missing"
+_UNDER_FIRE = "test_campaign.py::test_nothing_is_duplicated_or_lost_under_fire"
 _HELD = "test_ledger_messages.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
 _WRONG = "test_wrong_clocks.py::test_a_once_key_holds_for_as_long_as_it_was_given"
 
@@ -501,14 +501,14 @@ LEDGER = (
         "ledger/runs.py",
         "UPDATE rows SET state = 'in_flight', attempts",
         "UPDATE rows SET state = 'waiting', attempts",
-        (_BRIEFLY,),
+        (_UNDER_FIRE,),
     ),
     Mutant(
         "the dead's rows go out again",
         "ledger/dead_processes.py",
         "UPDATE rows SET state = 'unknown', exit_code = ?, http_status",
         "UPDATE rows SET state = 'waiting', exit_code = ?, http_status",
-        (_BRIEFLY,),
+        (_UNDER_FIRE,),
     ),
     Mutant(
         "unknown rows go out again",

@@ -9,22 +9,17 @@ from naive import VARIANTS
 
 
 def test_nothing_is_duplicated_or_lost_under_fire(tmp_path: Path) -> None:
-    tally = fight(tmp_path, kills=250, messages=15_000, faults=0.1, seed=20261124)
+    tally = fight(tmp_path, kills=100, messages=10_000, faults=0.2, seed=20261124)
     assert tally.complaints == []
     assert (tally.duplicated, tally.lost) == (0, 0)
-    assert tally.kills >= 250
-    assert tally.messages >= 15_000
+    assert tally.kills >= 100
+    assert tally.messages >= 10_000
     assert tally.faults >= 100
-
-
-def test_the_campaign_notices_nothing_where_nothing_is_missing(tmp_path: Path) -> None:
-    tally = fight_briefly(tmp_path)
-    assert tally.complaints == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_campaign_notices_a_precaution_that_is_missing(tmp_path: Path, variant: str) -> None:
-    tally = fight_briefly(tmp_path, runner=("-m", "naive", variant))
+    tally = fight_briefly(tmp_path, variant=variant)
     assert tally.duplicated + tally.lost > 0
 
 
