@@ -13,7 +13,7 @@ import pytest
 from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
-from workbooks import inline, ods, ods_gap, ods_row, ods_text, old, saved, sheet_of, written, xlsx
+from workbooks import formatted, inline, ods, ods_gap, ods_row, ods_text, old, saved, sheet_of, written, xlsx
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
@@ -91,6 +91,11 @@ def test_a_text_has_its_cells_as_people_see_them(
 ) -> None:
     result = bulk(exosms, exotel, written(["to", "x"], [9876543210, cell]), "--body", "<{x}>")
     assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", f"<{text}>")]), result.stderr
+
+
+def test_a_text_has_its_numbers_as_their_formats_show_them(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, formatted(0.15, "0%"), "--body", "{x} off")
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "15% off")]), result.stderr
 
 
 NUMBERS: list[tuple[object, str | None]] = [

@@ -17,12 +17,14 @@ from openpyxl import Workbook
 from workbooks import (
     BOOK,
     RELATIONS,
+    formatted,
     inline,
     ods,
     ods_gap,
     ods_row,
     ods_text,
     old,
+    old_formatted,
     packed,
     saved,
     sheet_of,
@@ -106,6 +108,78 @@ ODS_CELLS = [
 def test_so_is_a_cell_of_open_document(attributes: str, text: str, kind: str) -> None:
     content = ods(ods_row(f"<table:table-cell {attributes}><text:p>#N/A</text:p></table:table-cell>"))
     assert in_process(content) == [(1, [text], kind)]
+
+
+ACCOUNTS = '_("₹"* #,##0.00_);_("₹"* \\(#,##0.00\\);_("₹"* "-"??_);_(@_)'
+LAKHS = '[>=10000000]"₹ "##\\,##\\,##\\,##0.00;[>=100000]"₹ "##\\,##\\,##0.00;"₹ "##,##0.00'
+FORMATTED = [
+    (0.15, "0%", "15%"),
+    (0.155, "0.0%", "15.5%"),
+    (0.155, "0%", "16%"),
+    (-0.001, "0 %", "0 %"),
+    (1200, '"₹"#,##0.00', "₹1,200.00"),
+    (1200, "[$₹-4009] #,##0.00", "₹ 1,200.00"),
+    (-1200, "[$₹-4009] #,##0;[Red]-[$₹-4009] #,##0", "-₹ 1,200"),
+    (1200, ACCOUNTS, "₹1,200.00"),
+    (-1200, ACCOUNTS, "₹(1,200.00)"),
+    (0, ACCOUNTS, "₹-"),
+    (1234567.5, LAKHS, "₹ 12,34,567.50"),
+    (12345678.5, LAKHS, "₹ 1,23,45,678.50"),
+    (99999, LAKHS, "₹ 99,999.00"),
+    (-5, '0" kg"', "-5 kg"),
+    (1.5, '0.## "kg"', "1.5 kg"),
+    (12, '{0"}"', "{12}"),
+    (1500000, '0.0,,"M"', "1.5M"),
+    (42, "00000", "00042"),
+    (3, "000,000", "000,003"),
+    (9876543210, "00000-00000", "98765-43210"),
+    (100 / 3, "0.00", "33.33"),
+    (1234.5, "#,##0.00", "1,234.50"),
+    (1.005, "0.00", "1.01"),
+    (0.5, "#.00", ".50"),
+    # What is whole has no more than its digits, whatever is bare:
+    (1200, "0.00", "1200"),
+    (9876543210, "#,##0", "9876543210"),
+    (9876543210, "#,##0.00;[Red]-#,##0.00", "9876543210"),
+    # What is not understood, or may be seen as something else by others:
+    (0.5, "# ?/?", "0.5"),
+    (12345, "0.00E+00", "12345"),
+    (5, "@", "5"),
+    (5, ";;", "5"),
+]
+
+
+@pytest.mark.parametrize(("number", "code", "text"), FORMATTED)
+def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, text: str) -> None:
+    for content in (formatted(number, code), old_formatted(number, code)):
+        assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+
+
+def test_a_format_stands_where_its_cell_does() -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in range(2, 3001):
+        sheet[f"B{row}"] = 0.15
+        sheet[f"B{row}"].number_format = "0%"
+        sheet[f"XFD{row}"] = " "
+    sheet["D7"] = 0.5
+    rows = read(saved(book))
+    assert (rows[0], len(rows)) == ((2, ["15%"]), 2999)
+    assert rows[5] == (7, ["15%", "0.5"])
+
+
+def test_what_open_document_shows_of_percents_and_money_is_its_text() -> None:
+    cells = [
+        f'<table:table-cell office:value-type="{kind}" office:value="{value}"><text:p>{text}</text:p>'
+        "</table:table-cell>"
+        for kind, value, text in (
+            ("percentage", "0.155", "15.5%"),
+            ("currency", "1200", "₹1,200.00"),
+            ("float", "1200", "1,200.00"),
+        )
+    ]
+    assert read(ods(ods_row(*cells))) == [(1, ["15.5%", "₹1,200.00", "1200"])]
 
 
 def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_layout() -> None:

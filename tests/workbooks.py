@@ -96,6 +96,28 @@ def written(*rows: Sequence[Any], **cells: object) -> bytes:
     return saved(book)
 
 
+def formatted(number: float, code: str) -> bytes:
+    """Return a workbook of which B2 has a format."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["to", "x"], [9876543210, number]):
+        sheet.append(row)
+    sheet["B2"].number_format = code
+    return saved(book)
+
+
+def old_formatted(number: float, code: str) -> bytes:
+    """Return an old workbook of which B2 has a format."""
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Old")
+    rows: Sequence[Sequence[Any]] = (["to", "x"], [9876543210, number])
+    for row, cells in enumerate(rows):
+        for column, cell in enumerate(cells):
+            sheet.write(row, column, cell, *([xlwt.easyxf(num_format_str=code)] if row and column else ()))
+    return saved(book)
+
+
 def saved(book: Any) -> bytes:
     stream = io.BytesIO()
     book.save(stream)

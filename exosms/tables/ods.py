@@ -25,6 +25,9 @@ _ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)
 _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
+_SHOWN_OTHERWISE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])(?:percentage|currency)(?=["'])""")
+"""Of a number whose text has more than its value: it becomes that text."""
+_VALUE = re.compile(rb"""\soffice:value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
@@ -165,6 +168,8 @@ def _written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Seque
         return start + b' table:number-rows-repeated="%d"' % walk.rows + b">" if walk.row in used.rows else b""
     if _FILLED.search(found[3]):
         attributes = _COLUMNS_REPEATED.sub(b"", found[3])
+        if _SHOWN_OTHERWISE.search(attributes):
+            attributes = _SHOWN_OTHERWISE.sub(rb"\1string", _VALUE.sub(b"", attributes))
         if _ERROR.search(attributes):
             attributes = _STRING_VALUE.sub(b"", attributes)
         return start + b' table:number-columns-repeated="%d"' % walk.columns + attributes + found[4] + b">"

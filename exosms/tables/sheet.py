@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.tables import ods, xls, xlsx
+from exosms.tables.number_format import as_shown
 from exosms.tables.records import Kind
 from exosms.tables.workbook_archive import (
     NO_WORKBOOK,
@@ -81,7 +82,8 @@ class _Legacy:
         return _opened(self._content).sheet_names
 
     def prepared(self, sheet: int) -> Prepared:
-        return Prepared(self._content, errors=xls.errors_in(self._content, sheet))
+        errors, formats = xls.read_cells(self._content, sheet)
+        return Prepared(self._content, errors=errors, formats=formats)
 
 
 def _opened(content: bytes) -> "CalamineWorkbook":
@@ -112,6 +114,10 @@ def _rows(sheet: "CalamineSheet", prepared: Prepared) -> Iterator[SheetRow]:
             if not 0 <= at < len(row):
                 raise WorkbookError("an error stands outside of its sheet")
             row[at] = error
+        for column, code in prepared.formats.get(place, ()):
+            at = column - sheet.start[1]
+            if 0 <= at < len(row) and type(row[at]) in {int, float} and _is_exact(row[at]):
+                row[at] = as_shown(row[at], code) or row[at]
         while row and (row[-1] == "" or (type(row[-1]) is str and row[-1].isspace())):
             row.pop()
         if row:
@@ -134,12 +140,17 @@ def _of_number(number: float) -> str:
 
     if not isfinite(number):
         return "#NUM!"
-    if abs(number) <= _MOST_DIGITS and number == int(number):
+    if _is_exact(number) and number == int(number):
         return str(int(number))
     text = f"{number:.15g}".upper()
     if "E-" in text:
         return f"{Decimal(text):f}" if abs(number) >= _LEAST else f"{number:.14E}"
     return text
+
+
+def _is_exact(number: float) -> bool:
+    """Whether all digits of a number before its point can be trusted."""
+    return abs(number) <= _MOST_DIGITS
 
 
 def _of_time(moment: datetime | time) -> str:

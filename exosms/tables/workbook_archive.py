@@ -47,6 +47,8 @@ class Prepared(NamedTuple):
     """The true places, from 0, of the rows that are left; None where all stand in their places."""
     errors: Mapping[int, Mapping[int, str]] = {}
     """What calamine reads as empty, by row and column from 0."""
+    formats: Mapping[int, Sequence[tuple[int, str]]] = {}
+    """The columns of each row that have a format of numbers, with its code; all places are from 0."""
 
 
 class Archive:

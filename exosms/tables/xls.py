@@ -1,8 +1,12 @@
-"""The cells of an XLS workbook that hold an error, which calamine reads as empty ([MS-CFB] 2, [MS-XLS] 2.4)."""
+"""What calamine does not say of the cells of an XLS workbook ([MS-CFB] 2, [MS-XLS] 2.4).
+
+Those that hold an error are empty to it, and it passes over the formats of numbers.
+"""
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
+from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import WorkbookError
 
 _STREAMS = "workbook", "book"
@@ -11,6 +15,7 @@ _DIRECTORY_ENTRY = 128
 _SMALL = 4096
 """Bytes from which a stream stands in sectors of its own."""
 _FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
+_STYLE, _FORMAT, _NUMBER, _SMALL_NUMBER, _SMALL_NUMBERS = 0x00E0, 0x041E, 0x0203, 0x027E, 0x00BD
 _ERRORS = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -22,19 +27,55 @@ _ERRORS = {
 }
 
 
-def errors_in(content: bytes, sheet: int) -> Mapping[int, Mapping[int, str]]:
-    """Return the errors of one sheet by row and column, all from 0; raises WorkbookError for no such workbook."""
+def read_cells(
+    content: bytes, sheet: int
+) -> tuple[Mapping[int, Mapping[int, str]], Mapping[int, Sequence[tuple[int, str]]]]:
+    """Return the errors of one sheet by row and column, all from 0, and the formats of its numbers.
+
+    Raises WorkbookError for no such workbook.
+    """
     try:
         stream = _workbook_stream(content)
         starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(stream, 0) if kind == _SHEET]
-        found: dict[int, dict[int, str]] = {}
+        errors: dict[int, dict[int, str]] = {}
         for row, column, code in _error_cells(stream, starts[sheet]):
-            found.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
+            errors.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
+        styles = _styles(stream)
+        formats: dict[int, list[tuple[int, str]]] = {}
+        for row, column, style in _numbers_with_styles(stream, starts[sheet]):
+            if style in styles:
+                formats.setdefault(row, []).append((column, styles[style]))
     except WorkbookError:
         raise
     except (struct.error, LookupError, ValueError) as error:
         raise WorkbookError("its parts do not fit together") from error
-    return found
+    return errors, formats
+
+
+def _styles(stream: bytes) -> Mapping[int, str]:
+    """Return the formats of the styles that have one of numbers; those of BIFF5 have another layout."""
+    codes: dict[int, str] = dict(BUILT_IN)
+    styles: list[int] = []
+    for kind, body in _records(stream, 0):
+        if kind == _BEGIN and body[:2] != b"\x00\x06":
+            break
+        if kind == _STYLE:
+            styles.append(struct.unpack_from("<H", body, 2)[0])
+        elif kind == _FORMAT:
+            number, length, is_wide = struct.unpack_from("<HHB", body)
+            text = body[5 : 5 + length * (1 + (is_wide & 1))]
+            codes[number] = text.decode("utf-16-le" if is_wide & 1 else "latin-1", "replace")
+    return {style: codes[number] for style, number in enumerate(styles) if is_of_numbers(codes.get(number, ""))}
+
+
+def _numbers_with_styles(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+    for kind, body in _records(stream, start):
+        if kind in {_NUMBER, _SMALL_NUMBER, _FORMULA}:
+            yield struct.unpack_from("<HHH", body)
+        elif kind == _SMALL_NUMBERS:
+            row, first = struct.unpack_from("<HH", body)
+            for place, (style, _) in enumerate(struct.iter_unpack("<HI", body[4:-2])):
+                yield row, first + place, style
 
 
 def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
+from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import (
     ATTRIBUTES,
     MOST_COLUMNS,
@@ -22,6 +23,7 @@ RELATIONS = "_rels/.rels"
 _TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
 _ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])" + ATTRIBUTES + rb"/?>")
 _REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
+_STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]+)["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
 
@@ -31,6 +33,7 @@ class Xlsx:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._styles = ""
         self._tabs = self._read_tabs()
 
     def sheets(self) -> Sequence[str]:
@@ -41,6 +44,7 @@ class Xlsx:
         """Return what can be given to calamine, which must see nothing else."""
         parts: dict[str, Iterable[bytes]] = {}
         rows: Sequence[int] | None = None
+        columns: Sequence[int] | None = None
         own = self._tabs[sheet][1]
         if own in self._archive.parts:
             _check_order(self._archive.pieces(own))
@@ -58,7 +62,8 @@ class Xlsx:
             elif not has_errors:
                 continue
             parts[part] = pieces
-        return Prepared(self._archive.rewritten(parts) if parts else self._archive.content, rows)
+        formats = self._formats(own, rows, columns) if own in self._archive.parts else {}
+        return Prepared(self._archive.rewritten(parts) if parts else self._archive.content, rows, formats=formats)
 
     def _read_tabs(self) -> Sequence[tuple[str, str]]:
         """Return the name and the part of each sheet."""
@@ -73,6 +78,9 @@ class Xlsx:
             self._archive.part(posixpath.join(folder, "_rels", f"{name}.rels")[1:]), "Relationship"
         )
         targets = {each.get("Id"): posixpath.join(folder, each.get("Target", "")) for each in relations}
+        for each in relations:
+            if each.get("Type", "").endswith("/styles"):
+                self._styles = posixpath.normpath(targets[each.get("Id")])[1:]
         tabs = _attributes(self._archive.part(posixpath.join(folder, name)[1:]), "sheet")
         return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
 
@@ -92,6 +100,28 @@ class Xlsx:
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
         return has_errors, height, width
+
+    def _formats(
+        self, part: str, rows: Sequence[int] | None, columns: Sequence[int] | None
+    ) -> Mapping[int, Sequence[tuple[int, str]]]:
+        """Return the formats of the cells of a sheet of which only these rows and columns are left."""
+        codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
+        if not codes:
+            return {}
+        row_at = None if rows is None else {old: new for new, old in enumerate(rows)}
+        column_at = None if columns is None else {old: new for new, old in enumerate(columns)}
+        found: dict[int, list[tuple[int, str]]] = {}
+
+        def seen(cell: re.Match[bytes], row: int, column: int) -> bytes:
+            style = _STYLE.search(cell[2])
+            if style and (code := codes.get(int(style[1]))):
+                place = column if column_at is None else column_at[column]
+                found.setdefault(row if row_at is None else row_at[row], []).append((place, code))
+            return b""
+
+        for _ in _walk(self._archive.pieces(part), seen):
+            pass
+        return found
 
     def _used(self, part: str) -> tuple[Sequence[int], Sequence[int]]:
         """Return the rows and columns of which a cell has something in it."""
@@ -130,6 +160,21 @@ def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
         for element in root.iter()
         if _local(element.tag) == tag
     ]
+
+
+def _number_formats(part: bytes) -> Mapping[int, str]:
+    """Return the codes of the styles that have a format of numbers, by their places."""
+    from xml.etree import ElementTree as ET
+
+    codes = {str(number): code for number, code in BUILT_IN.items()}
+    styles: list[str] = []
+    for element in ET.fromstring(part).iter():  # noqa: S314  # no part with a DOCTYPE comes here
+        name = _local(element.tag)
+        if name == "numFmt":
+            codes[element.get("numFmtId", "")] = element.get("formatCode", "")
+        elif name == "cellXfs":
+            styles = [style.get("numFmtId", "") for style in element]
+    return {place: code for place, number in enumerate(styles) if is_of_numbers(code := codes.get(number, ""))}
 
 
 def _local(name: str) -> str:

@@ -1,0 +1,199 @@
+"""A number as a spreadsheet shows it by the format of its cell (ECMA-376 Part 1, section 18.8.30 and .31)."""
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import NamedTuple
+
+BUILT_IN: Mapping[int, str] = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
+"""Those that are the same everywhere; 5 to 8 and 41 to 44 have the currency of whoever looks at them."""
+
+_TOKEN = re.compile(
+    r"""
+    "(?P<quoted>[^"]*)" | [\\!](?P<escaped>.) | (?P<nothing>[_*].)
+    | \[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\] | \[(?P<compared><=|>=|<>|<|>|=)(?P<limit>-?\d+(?:\.\d+)?)\]
+    | (?P<colour>\[[^\]]*\])
+    | (?P<end>;) | (?P<digit>[0#?]) | (?P<point>\.) | (?P<comma>,) | (?P<percent>%)
+    | (?P<unknown>General|[A-Za-z/@]) | (?P<literal>.)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_PLAIN = re.compile(r"(?P<before>L*)#*0(?:\.(?P<decimals>0+))?L*")
+_BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
+_LITERALS = frozenset(("quoted", "escaped", "currency", "literal"))
+_COMPARISONS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<>": operator.ne,
+}
+
+
+class _Section(NamedTuple):
+    """One of the parts of a format, of which the number chooses one."""
+
+    whole: Sequence[tuple[str, str]]
+    """Kind and text of what stands before the point; the percent sign and what is no digit are literals."""
+    decimals: Sequence[tuple[str, str]]
+    """Of the point and what stands behind it."""
+    compared: str = ""
+    limit: Decimal = Decimal(0)
+    percents: int = 0
+    thousands: int = 0
+    """How often it is divided by a thousand."""
+    is_grouped: bool = False
+    plainly: str | None = None
+    """As ``str.format`` has it, where the digits stand together and none is left out or added, as is usual."""
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it shows nothing but the number, and no more digits before the point than there are."""
+        kinds = {kind for kind, _ in (*self.whole, *self.decimals)}
+        return kinds <= {"digit", "point"} and not self.thousands and sum(text == "0" for _, text in self.whole) < 2
+
+
+def as_shown(number: float, code: str) -> str | None:
+    """Return what people see of a finite number; None where the format adds nothing, or is none that is understood.
+
+    A whole number that has no more than digits and separators stays the plain one: it may be a phone number.
+    """
+    if number == int(number) and _is_bare(code):
+        return None
+    sections = _sections(code)
+    value = Decimal(f"{number:.15g}")
+    section = _chosen(sections, value) if sections else None
+    if section is None:
+        return None
+    has_sign = value < 0 and (len(sections) == 1 or bool(section.compared) or section is not sections[1])
+    value = abs(value) * 100**section.percents / 1000**section.thousands
+    places = sum(kind == "digit" for kind, _ in section.decimals)
+    value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if section.plainly is not None:
+        text = section.plainly.format(value)
+    else:
+        whole, _, decimals = f"{value:f}".partition(".")
+        text = _whole(whole, section) + _decimals(decimals, section)
+    return ("-" * (has_sign and value != 0) + text).strip()
+
+
+def is_of_numbers(code: str) -> bool:
+    """Whether a format says how a number is shown, which ``as_shown`` then knows."""
+    return bool(code) and bool(_sections(code))
+
+
+@lru_cache
+def _is_bare(code: str) -> bool:
+    """Whether a format, which may have conditions, or else how it shows what is positive, is bare."""
+    sections = _sections(code)
+    return all(section.is_bare for section in sections if section.compared or section is sections[0])
+
+
+@lru_cache
+def _sections(code: str) -> Sequence[_Section]:
+    """Return the parts of a format; none for a date, a fraction, an exponent and what is not understood."""
+    parts: list[list[re.Match[str]]] = [[]]
+    for found in _TOKEN.finditer(code):
+        if found.lastgroup == "end":
+            parts.append([])
+        else:
+            parts[-1].append(found)
+    sections = [_section(part) for part in parts]
+    return [section for section in sections if section] if all(sections[:3]) else ()
+
+
+def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
+    compared, limit = "", Decimal(0)
+    percents = commas = 0
+    is_grouped = has_point = False
+    whole: list[tuple[str, str]] = []
+    decimals: list[tuple[str, str]] = []
+    for token in tokens:
+        kind = token.lastgroup or ""
+        if kind == "unknown":
+            return None
+        if kind == "limit":
+            compared, limit = token["compared"], Decimal(token["limit"])
+        elif kind == "comma":
+            commas += 1
+        elif kind in _LITERALS or kind in {"digit", "point", "percent"}:
+            if kind == "digit":
+                is_grouped = is_grouped or (commas > 0 and not has_point)
+                commas = 0
+            has_point = has_point or kind == "point"
+            percents += kind == "percent"
+            (decimals if has_point else whole).append(
+                (kind, token[kind]) if kind in {"digit", "point"} else ("literal", token[kind])
+            )
+    plainly = _plainly(whole, decimals, is_grouped=is_grouped)
+    return _Section(whole, decimals, compared, limit, percents, commas, is_grouped, plainly)
+
+
+def _plainly(
+    whole: Sequence[tuple[str, str]], decimals: Sequence[tuple[str, str]], *, is_grouped: bool
+) -> str | None:
+    found = _PLAIN.fullmatch("".join("L" if kind == "literal" else text for kind, text in (*whole, *decimals)))
+    if not found:
+        return None
+    literals = [text.replace("{", "{{").replace("}", "}}") for kind, text in (*whole, *decimals) if kind == "literal"]
+    before = len(found["before"])
+    spec = f"{{:{',' * is_grouped}.{len(found['decimals'] or '')}f}}"
+    return "".join((*literals[:before], spec, *literals[before:]))
+
+
+def _chosen(sections: Sequence[_Section], value: Decimal) -> _Section | None:
+    """Return the part by which a number is shown: by its own condition, or by its sign."""
+    if any(section.compared for section in sections):
+        holding = (
+            section
+            for section in sections
+            if not section.compared or _COMPARISONS[section.compared](value, section.limit)
+        )
+        return next(holding, None)
+    if value < 0:
+        return sections[min(1, len(sections) - 1)]
+    return sections[2 if value == 0 and len(sections) > 2 else 0]  # positive, negative, zero
+
+
+def _whole(digits: str, section: _Section) -> str:
+    """Return what stands before the point: digits take their places from the right, the first takes the rest."""
+    places = [text for kind, text in section.whole if kind == "digit"]
+    least = len(places) - places.index("0") if "0" in places else 0
+    digits = digits.lstrip("0").rjust(least, "0")
+    if section.is_grouped:
+        return _in_place_of_digits(_BETWEEN_THOUSANDS.sub(",", digits), section.whole)
+    written: list[str] = []
+    for kind, text in reversed(section.whole):
+        if kind == "literal":
+            written.append(text)
+        elif len(places) == 1:
+            written.append(digits)
+        else:
+            written.append(digits[-1:])
+            digits = digits[:-1]
+        if kind == "digit":
+            places.pop()
+    return "".join(reversed(written))
+
+
+def _in_place_of_digits(number: str, whole: Sequence[tuple[str, str]]) -> str:
+    first = next(place for place, (kind, _) in enumerate(whole) if kind == "digit")
+    return "".join(
+        text if kind == "literal" else number * (place == first) for place, (kind, text) in enumerate(whole)
+    )
+
+
+def _decimals(digits: str, section: _Section) -> str:
+    """Return the point and what stands behind it; zeros that nothing asks for are left out."""
+    written: list[str] = []
+    for kind, text in section.decimals:
+        if kind != "digit":
+            written.append(text)
+        else:
+            needed = text != "#" or digits.strip("0")
+            written.append(digits[:1] * bool(needed))
+            digits = digits[1:]
+    return "".join(written)
