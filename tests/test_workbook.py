@@ -393,7 +393,15 @@ UNREADABLE = {
         "it has a document type declaration",
     ),
     "a sheet in UTF-16": (xlsx(GOOD.decode().encode("utf-16"), STRINGS), "its part xl/s.xml is not XML in UTF-8"),
-    "one endless text": (xlsx(b"<x>" + b" " * (2 << 20)), "its part xl/s.xml is not XML in UTF-8"),
+    "one endless text": (
+        xlsx(b"<x>" + b" " * (2 << 20)),
+        "its part xl/s.xml has more than 1 MiB between two tags, or in one",
+    ),
+    "padded with blanks": (
+        xlsx(sheet_of(inline("A1", "to") + " " * (3 << 20))),
+        "its part xl/s.xml has more than 1 MiB between two tags, or in one",
+    ),
+    "no tags at all": (xlsx(b"to,body\n" * 400_000), "its part xl/s.xml is not XML in UTF-8"),
     "a gigabyte in a nutshell": (xlsx(b"<x/>" * (65 << 20)), "its parts unpack to more than 256 MiB"),
     "gigabytes of spaces": (
         ods(ods_row(ods_text('<text:s text:c="4000000000"/>'))),

@@ -18,7 +18,8 @@ MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 """Of a sheet (ECMA-376; ODF programs keep to it)."""
 NO_WORKBOOK = "it is an archive of something else"
 _PIECE = 1 << 18
-_LONGEST_TAG = 1 << 20
+_LONGEST = 1 << 20
+"""Bytes of a tag with the text or the blanks behind it; a cell has no more than 32,767 characters."""
 ATTRIBUTES = rb"""((?:[^<>"'/]++|"[^"]*+"|'[^']*+'|/(?!>))*+)"""
 """What may stand in a tag."""
 
@@ -81,8 +82,12 @@ class Archive:
                 if size > LARGEST_UNPACKED:
                     raise WorkbookError(f"its parts unpack to more than {LARGEST_UNPACKED >> 20} MiB")
                 rest += block
-                if b"\0" in block or len(rest) > _LONGEST_TAG:
+                if b"\0" in block or b"<" not in rest[:_PIECE]:
                     raise WorkbookError(f"its part {name} is not XML in UTF-8")
+                if len(rest) > _LONGEST:
+                    raise WorkbookError(
+                        f"its part {name} has more than {_LONGEST >> 20} MiB between two tags, or in one"
+                    )
                 if b"<!DOCTYPE" in rest:
                     raise WorkbookError("it has a document type declaration")
                 end = rest.rfind(b"<")
