@@ -271,6 +271,64 @@ def test_a_sheets_rows_come_back_as_csv(exosms: Shell) -> None:
     assert [row[:4] for row in back] == [["Mobile No", "name", "n", "outcome"], ["12", "Ravi", "17", "rejected"]]
 
 
+EXPORT = ("runs", "export", "june", "rejected.csv", "--outcome", "rejected")
+CHANGES: list[tuple[str, str]] = [
+    ("12,", "9876543212,"),
+    ("Mina", "Meena"),
+    (",sid\n", ",sid,done\n"),
+    (",outcome,error,sid\n", "\n"),
+    ("Note,Mobile No", "Note,Number"),
+    ("@y,", '"@y,'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES)
+def test_rows_that_a_person_corrected_are_not_written_over(exosms: Shell, old: str, new: str) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / "rejected.csv"
+    export = (*EXPORT[:3], str(target), *EXPORT[4:])
+    for _ in range(2):  # what an export wrote, another one may write over
+        assert exosms(*export, "--with", file).exit_code == 0
+    corrected = target.read_text().replace(old, new)
+    assert corrected != target.read_text()
+    target.write_text(corrected)
+    for argv in ((*export, "--with", file), *([export] if new.endswith("3212,") else [])):
+        refused = exosms(*argv)
+        assert (refused.exit_code, refused.stdout, target.read_text()) == (5, "", corrected)
+        said = f"{target} has rows that may have been corrected since they were exported. Write over them?"
+        assert f"{said} This needs the answer yes\n" in refused.stderr
+        assert "Nothing was done. Name another file, or add --yes.\n" in refused.stderr
+    asked = exosms.on_terminal(*export, "--with", file, typed=[("[y/N]: ", "n\n")])
+    assert (asked.exit_code, target.read_text()) == (5, corrected)
+    assert exosms(*export, "--with", file, "--yes").exit_code == 0
+    assert [*csv.reader(io.StringIO(target.read_text(), newline=""))] == REJECTED
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"old\n", b"\xff\xfe\x00", b"row,line,to\n1,2,+919876543210\n", b"a,b\n1\n"]
+)
+def test_any_other_file_is_written_over_as_everywhere(exosms: Shell, content: bytes) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / "rejected.csv"
+    for options in ((), ("--with", file)):
+        target.write_bytes(content)
+        assert exosms("runs", "export", "june", str(target), *options).exit_code == 0
+        assert target.read_bytes() != content
+
+
+def test_rows_from_a_pipe_are_compared_too(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / "rejected.csv"
+    export = ("runs", "export", "june", str(target), "--with", "-")
+    for _ in range(2):
+        assert exosms(*export, stdin=Path(file).read_bytes()).exit_code == 0
+    target.write_text(target.read_text().replace("Mina", "Meena"))
+    assert exosms(*export, stdin=Path(file).read_bytes()).exit_code == 5
+
+
 def test_what_is_purged_is_left_out(exosms: Shell) -> None:
     file = written(exosms, CONTENT)
     sent(exosms, file)

@@ -14,7 +14,7 @@ from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import seal
-from exosms.tables.records import DELIMITERS
+from exosms.tables.records import DELIMITERS, BrokenRecordError
 
 _ADDED = ("outcome", "error", "sid")
 
@@ -69,6 +69,35 @@ def write_originals(
                 written += 1
         _check_rest(run, journal, path, table)
     return written
+
+
+def may_be_corrected(path: Path, run: Run, original: Path | None) -> bool:
+    """Whether a file has rows of the run in it that a person may have worked on since they were exported.
+
+    That is where it has their columns, but not every row as it stands in the file that was sent; if that is unknown,
+    where it has the columns that are added to rows. Any other file, and one that is no table, has none.
+    """
+    try:
+        with open_table(path) as table:
+            header = [*table.header]
+            if original is None:
+                return tuple(name.rstrip("0123456789") for name in header[-len(_ADDED) :]) == _ADDED
+            with _opened(run, original) as sent:
+                added = _free_names(sent.header)
+                if header[-len(added) :] != added and header[: len(sent.header)] != [*sent.header]:
+                    return False
+                return header != [*sent.header, *added] or not _stand_in_order(table, sent)
+    except BrokenRecordError:
+        return True
+    except InputError:
+        return False
+
+
+def _stand_in_order(table: Table, sent: Table) -> bool:
+    """Whether every row of an export is one of the file that was sent, in the order of that."""
+    width = len(sent.header)
+    others = ([*cells, *[""] * (width - len(cells))] for _, cells in sent.originals())
+    return all([*cells[:width]] in others for _, cells in table.originals())
 
 
 def _opened(run: Run, path: Path) -> AbstractContextManager[Table]:

@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 from typing import IO, TextIO
 
 from exosms.bulk import results_csv
-from exosms.bulk.original_rows import check_original, write_originals
+from exosms.bulk.original_rows import check_original, may_be_corrected, write_originals
 from exosms.cli.context import run_of
 from exosms.errors import InputError
 from exosms.ledger.history import History
@@ -23,12 +23,29 @@ _BLOCK = 1 << 20
 class RowsWriter:
     """Writes the rows of a run that are asked for; ``rows`` counts them."""
 
-    def __init__(self, run: Run, journal: Journal, outcomes: Sequence[str], original: Path | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        journal: Journal,
+        outcomes: Sequence[str],
+        original: Path | None,
+        *,
+        copy: IO[bytes] | None = None,
+    ) -> None:
         self.rows = 0
         self._run = run
         self._journal = journal
         self._outcomes = set(outcomes)
         self._original = original
+        self._copy = copy
+
+    def may_lose(self, file: Path) -> bool:
+        """Whether a person's work would be lost if a file were written over."""
+        if not file.is_file() or file.stat().st_size == 0:
+            return False
+        found = may_be_corrected(file, self._run, self._original)
+        _rewind(self._copy)
+        return found
 
     def __call__(self, file: TextIO) -> None:
         """Write them into a file."""
@@ -48,6 +65,7 @@ def rows_writer(
 ) -> Iterator[tuple[Run, RowsWriter]]:
     """Hand out a run and what writes its rows; raises InputError for a file that is not the run's."""
     run = run_of(journal, name)
+    copy = None
     with ExitStack() as stack:
         if original is not None and original.is_file():
             check_original(run, journal, original)
@@ -55,8 +73,14 @@ def rows_writer(
             copy = stack.enter_context(_kept(original))
             original = Path(f"/dev/fd/{copy.fileno()}")
             check_original(run, journal, original)
-            copy.seek(0)  # macOS reads on where it was
-        yield run, RowsWriter(run, journal, outcomes, original)
+            _rewind(copy)
+        yield run, RowsWriter(run, journal, outcomes, original, copy=copy)
+
+
+def _rewind(copy: IO[bytes] | None) -> None:
+    """Let a copy be read once more from its beginning: macOS reads on where it was."""
+    if copy is not None:
+        copy.seek(0)
 
 
 @contextmanager

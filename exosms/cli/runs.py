@@ -150,9 +150,13 @@ def export(
             help="The file that was sent: its own rows and columns, to be corrected and sent again.",
         ),
     ] = None,
+    yes: bool = False,
+    no_input: bool = False,
     out: o.QuietPrinter,
 ) -> int:
     """Write the outcome of every row of a run as CSV; what is not sent yet is waiting, or in_flight.
+
+    A file that is there is written over, unless it has rows of the run that were corrected since.
 
     exosms runs export customers-20261123-1 results.csv
 
@@ -168,6 +172,10 @@ def export(
                 raise InputError(f"{file} would be a CSV with the name of a sheet", remedy=remedy)
             for source in (Path(run.file), original):
                 results_csv.check_file(file, source=source)
+            if not yes and write.may_lose(file):
+                question = f"{file} has rows that may have been corrected since they were exported. Write over them?"
+                remedy = "Name another file, or add --yes."
+                agree(out, question, yes=yes, no_input=no_input, remedy=remedy)
             results_csv.replace_file(file, write, run=run)
             if write.rows:
                 out.tell(f"{counted(write.rows, 'row')} to {file}")
