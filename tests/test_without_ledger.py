@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,10 +15,14 @@ from conftest import Result, Shell
 from crash_points import Fate, forked
 from misbehaving import Misbehaving, accepts, answers
 
+from exosms.errors import ExitCode, Interrupted
 from exosms.ledger import database
+from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
+from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate
 from exosms.system.files import alone
+from exosms.system.signals import Interrupts
 
 GOOD = '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}'
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -29,6 +34,7 @@ api_key = "key"
 api_token = "token"
 max_parts_per_day = 5
 """
+MESSAGE = Message("+919876543210", "disk full", Encoding.PLAIN, segments=1, fields=MessageFields(sender="ACMEIN"))
 
 
 def argv(server: Misbehaving, *options: str) -> tuple[str, ...]:
@@ -158,16 +164,60 @@ def locked(ledger: Path) -> Iterator[None]:
         yield
 
 
-def test_a_ledger_that_somebody_keeps_locked_holds_nothing_back(
-    exosms: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ledger_that_somebody_keeps_locked_holds_nothing_back(exosms: Shell) -> None:
     ledger = begin(exosms)
-    monkeypatch.setattr(database, "_OPTIONS", {**database._OPTIONS, "timeout": 0.1})
+    began = time.monotonic()
     with Misbehaving(*[accepts] * 2) as server, locked(ledger):
         assert exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT).exit_code == 4
         sent = exosms(*argv(server, *TWO), env=ACCOUNT)
         assert (sent.exit_code, server.requests) == (0, 2)
         assert sent.stderr.count("database is locked; continuing without a ledger") == 1
+    assert time.monotonic() - began < database.BUSY_TIMEOUT  # which neither waited for: it may retry for no time
+
+
+def test_a_signal_ends_the_wait_for_a_ledger_that_somebody_keeps_locked(exosms: Shell) -> None:
+    ledger = begin(exosms)
+    with Misbehaving() as server, locked(ledger):
+        process = exosms.start(*argv(server, *ONE, "--once", "k", "--retry-for", "2m"), env=ACCOUNT)
+        descriptors = Path(f"/proc/{process.pid}/fd")
+        while not any(str(each.readlink()).startswith(str(ledger)) for each in descriptors.iterdir()):
+            time.sleep(0.01)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+        assert (process.returncode, server.requests) == (143, 0), told
+        assert time.monotonic() - began < database.BUSY_TIMEOUT / 2
+
+
+def test_a_result_is_waited_for_until_it_is_to_be_left(exosms: Shell) -> None:
+    """It may be all that is known of a message that was sent."""
+    path = begin(exosms)
+    accepted = Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK)
+    with (
+        closing(Ledger.open(path.parent, patience=0)) as ledger,
+        closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other,
+    ):
+        first = ledger.claim(MESSAGE, account="a", profile=None)
+        second = ledger.claim(MESSAGE, account="a", profile=None)
+        assert isinstance(first, int)
+        assert isinstance(second, int)
+        ledger.database.interrupts = interrupts = Interrupts()
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="locked"):
+            ledger.claim(MESSAGE, account="a", profile=None)
+        ledger.database.patience = database.BUSY_TIMEOUT
+        interrupts._receive(signal.SIGINT, None)
+        with pytest.raises(Interrupted):
+            ledger.claim(MESSAGE, account="a", profile=None)
+        with interrupts.draining(lambda: None):
+            timer = threading.Timer(0.5, other.execute, ["ROLLBACK"])
+            timer.start()
+            ledger.settle(first, accepted)
+            timer.join()
+            other.execute("BEGIN IMMEDIATE")
+            interrupts._receive(signal.SIGINT, None)
+            with pytest.raises(LedgerError, match="locked"):
+                ledger.settle(second, accepted)
 
 
 def test_a_ledger_that_somebody_keeps_changing_holds_nothing_back(

@@ -15,7 +15,7 @@ from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
-from exosms.ledger.database import DATABASE, LedgerError, LedgerUnavailableError
+from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession, callback_address
 from exosms.sms.message import Receipt
@@ -137,19 +137,30 @@ def open_ledger(out: Out | None = None, interrupts: Interrupts | None = None) ->
 
     Another process that changes its tables is waited for, until a signal comes.
     """
+    return closing(_opened_ledger(out, interrupts))
+
+
+def _opened_ledger(
+    out: Out | None = None, interrupts: Interrupts | None = None, *, patience: float = BUSY_TIMEOUT
+) -> Ledger:
     with interrupts.at_once() if interrupts else nullcontext():
-        ledger = Ledger.open(_state_directory())
+        ledger = Ledger.open(_state_directory(), patience=patience)
     if out:
         ledger.warn = out.warn
-    return closing(ledger)
+    return ledger
 
 
-def ledger_or_memory(out: Out, interrupts: Interrupts, needed_for: str | None = None) -> "closing[Ledger]":
-    """Hand out the ledger; where it cannot be opened, a command that does not need it goes on without."""
+def ledger_or_memory(
+    out: Out, interrupts: Interrupts, needed_for: str | None = None, *, retry_for: float = BUSY_TIMEOUT
+) -> "closing[Ledger]":
+    """Hand out the ledger; where it cannot be opened, a command that does not need it goes on without.
+
+    Others that write into it are waited for no longer than what is not sent yet may be tried again.
+    """
     from exosms.send.one import going_on_without
 
     try:
-        return open_ledger(out, interrupts)
+        ledger = _opened_ledger(out, interrupts, patience=min(BUSY_TIMEOUT, max(retry_for, LEAST_PATIENCE)))
     except (LedgerUnavailableError, LedgerError) as error:
         if needed_for and isinstance(error, LedgerUnavailableError):
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
@@ -157,6 +168,8 @@ def ledger_or_memory(out: Out, interrupts: Interrupts, needed_for: str | None = 
             raise
         out.warn(going_on_without(error))
         return closing(Ledger.in_memory())
+    ledger.database.interrupts = interrupts
+    return closing(ledger)
 
 
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":

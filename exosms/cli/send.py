@@ -131,7 +131,7 @@ def receipts_of(
     with (
         ledger_if_there(needed=bool(needed_for))
         if request.dry_run
-        else ledger_or_memory(out, interrupts, needed_for) as ledger
+        else ledger_or_memory(out, interrupts, needed_for, retry_for=request.retry_for) as ledger
     ):
         parts_today = ledger.parts_today(account) if limited else 0
         with ledger.limiting(account) if limited and not request.dry_run else nullcontext():

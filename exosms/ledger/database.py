@@ -17,12 +17,16 @@ from exosms.errors import ConfigError
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
 from exosms.system.files import Foreign, alone, create_private, foreign, make_private
+from exosms.system.signals import LOOK, Interrupts
 
 DATABASE = "ledger.db"
 """The file's name; SQLite's own files beside it begin with it."""
 
 BUSY_TIMEOUT = 30.0
-"""Seconds to wait for another process's transaction."""
+"""Seconds to wait for another process's transaction, at most."""
+
+LEAST_PATIENCE = 1.0
+"""Seconds for which it is waited at least, since most take milliseconds and few are as slow as their disk."""
 
 MEND = "Free some disk space or fix the permissions, then run it again."
 REPLACE = "Restore a copy, or start again without the state directory; once keys and runs are then forgotten."
@@ -34,6 +38,7 @@ _REMEDIES = {
 }
 _OPTIONS: Mapping[str, Any] = {"timeout": BUSY_TIMEOUT, "isolation_level": None, "check_same_thread": False}
 
+_BEGIN = "BEGIN IMMEDIATE"
 _PRIMARY = 0xFF
 """The part of SQLite's extended codes that says which kind it is."""
 
@@ -60,13 +65,19 @@ class Database:
         self.connection = connection
         self.owners = owners
         self.clock = clock
+        self.patience = BUSY_TIMEOUT
+        """Seconds to wait for another process's transaction, unless ours has a result that would be lost."""
+        self.interrupts: Interrupts | None = None
+        """The signals that end such a wait; without them only those that raise do."""
         self._path = path
         self._file = path and _identity(path)
         self._in_transaction = False
 
     @classmethod
-    def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Database":
-        """Open the ledger in ``directory``, creating both where they are missing.
+    def open(
+        cls, directory: Path, *, clock: Callable[[], float] = time.time, patience: float = BUSY_TIMEOUT
+    ) -> "Database":
+        """Open the ledger in ``directory``, creating both where they are missing; others are waited for ``patience``.
 
         Raises LedgerUnavailableError where nothing can be written, LedgerError where the ledger is corrupt or was
         written by a newer exosms.
@@ -88,11 +99,13 @@ class Database:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             if _version(connection) != len(MIGRATIONS):
-                with _one_at_a_time(path):
+                with _one_at_a_time(path, within=patience):
                     _require_begun(connection, path, owners)
                     _migrate(connection, path)
             undo.pop_all()
-        return cls(connection, Owners(owners), clock=clock, path=path)
+        database = cls(connection, Owners(owners), clock=clock, path=path)
+        database.patience = patience
+        return database
 
     @classmethod
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Database":
@@ -114,18 +127,46 @@ class Database:
         self.owners.leave()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and durable once it ends; one within another is a part of that."""
+    def transaction(self, *, of_result: bool = False) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and durable once it ends; one within another is a part of that.
+
+        Raises Interrupted for a signal while another process's is waited for; with ``of_result`` only what is to
+        leave at once ends the wait, and then the result counts as not recorded.
+        """
         if self._in_transaction:
             yield self.connection
             return
-        with translated(), _all_or_nothing(self.connection):
+        with translated(), _all_or_nothing(self.connection, lambda: self._begin(of_result=of_result)):
             self._in_transaction = True
             try:
                 self._require_in_place()
                 yield self.connection
             finally:
                 self._in_transaction = False
+
+    def _begin(self, *, of_result: bool) -> None:
+        """Begin as soon as no other process writes: SQLite waits a moment at a time, so that signals are seen."""
+        until = time.monotonic() + (BUSY_TIMEOUT if of_result else self.patience)
+        self._set_busy_timeout(LOOK)
+        try:
+            while not self._has_begun(until, of_result=of_result):
+                if self.interrupts and not of_result:
+                    self.interrupts.check()
+        finally:
+            self._set_busy_timeout(BUSY_TIMEOUT)
+
+    def _has_begun(self, until: float, *, of_result: bool) -> bool:
+        try:
+            self.connection.execute(_BEGIN)
+        except sqlite3.OperationalError as error:
+            leaves = of_result and self.interrupts is not None and self.interrupts.must_leave()
+            if leaves or error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            return False
+        return True
+
+    def _set_busy_timeout(self, seconds: float) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}").fetchall()
 
     def erase_log(self) -> None:
         """Empty the write-ahead log, where texts still stand that were erased: ``secure_delete`` leaves them there.
@@ -136,13 +177,13 @@ class Database:
         if self._path is None:
             return
         with translated(self._path):
-            self.connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            self._set_busy_timeout(0)
             try:
                 # First as much as can be done without keeping others from writing, so that the rest takes no time.
                 for mode in ("PASSIVE", "TRUNCATE"):
                     self.connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
-                self.connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}").fetchall()
+                self._set_busy_timeout(BUSY_TIMEOUT)
 
     def _require_in_place(self) -> None:
         """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""
@@ -212,11 +253,11 @@ def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> 
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def _one_at_a_time(path: Path, *, within: float) -> Iterator[None]:
     """Keep other processes out: SQLite's own lock does not cover a change of the journal mode."""
     with ExitStack() as lock:
         try:
-            lock.enter_context(alone(path, within=BUSY_TIMEOUT))
+            lock.enter_context(alone(path, within=within))
         except OSError as error:
             raise _unlocked(error) from error
         yield
@@ -227,7 +268,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if _version(connection) > len(MIGRATIONS):
         raise LedgerError(f"The ledger {path} was written by a newer exosms", remedy="Upgrade exosms.")
     connection.execute("PRAGMA journal_mode = WAL")
-    with _all_or_nothing(connection):
+    with _all_or_nothing(connection, lambda: connection.execute(_BEGIN)):
         for number, script in enumerate(MIGRATIONS[_version(connection) :], start=_version(connection) + 1):
             for statement in filter(str.strip, script.split(";")):
                 connection.execute(statement)
@@ -235,9 +276,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def _all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+def _all_or_nothing(connection: sqlite3.Connection, begin: Callable[[], object]) -> Iterator[None]:
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        begin()
         yield
         connection.execute("COMMIT")
     except BaseException:

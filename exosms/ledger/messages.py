@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from exosms.config.account import is_of_sandbox
 from exosms.errors import GuardError
-from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
@@ -117,9 +117,11 @@ class Ledger:
         """Is told of times that were corrected."""
 
     @classmethod
-    def open(cls, directory: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
+    def open(
+        cls, directory: Path, *, clock: Callable[[], float] = time.time, patience: float = BUSY_TIMEOUT
+    ) -> "Ledger":
         """Open the ledger in ``directory``; raises as ``Database.open`` does."""
-        return cls(Database.open(directory, clock=clock))
+        return cls(Database.open(directory, clock=clock, patience=patience))
 
     @classmethod
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Ledger":
@@ -408,7 +410,7 @@ class Ledger:
         return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
-        with self.database.transaction():
+        with self.database.transaction(of_result=True):
             self._connection.execute(
                 f"UPDATE messages SET {assignments}, updated_at = ? WHERE id = ?",
                 (*values, self._clock(), entry_id),
