@@ -4,7 +4,8 @@
 them and by others who meddle; alerts, plain messages and once keys that two processes race for go out beside them;
 the log and exports are read by somebody who stops reading; old records are purged. Processes are killed, interrupted,
 stopped and continued. Whoever has unknown messages asks an oracle, the server, which knows what it took, and resolves
-them. In the end everything has gone out, once.
+them: by the rows, by a Sid that exosms asks about, or by Sids among which it finds out itself whose they are. In the
+end everything has gone out, once.
 
 - held: alerts (``send --once``) that slept for more than a second in statements of the ledger: ``lock_waits`` says
   what is counted, and why a busy machine counts for nothing. Whoever may have the lock is stopped only for a moment,
@@ -151,7 +152,7 @@ class Siblings:
 
     # What is done.
 
-    def _alert(self, number: int, _chance: random.Random) -> None:
+    def _alert(self, number: int, chance: random.Random) -> None:
         """Send one message under a key of its own, until it is accepted."""
         to = self._recipient(number)
         argv = ("send", "--to", to, "--once", f"alert-{number}", "--retry-for", "3s", "--rate", "off")
@@ -164,7 +165,7 @@ class Siblings:
             self._judge_send(ended, [to], text)
             if ended.code == 0 or len(self._acted_on(to)) > 1:
                 return
-            self._resolve_key(f"alert-{number}", to)
+            self._resolve_key(f"alert-{number}", to, chance)
         self._complain(f"alert {number}: never accepted")
 
     def _plain(self, number: int, chance: random.Random) -> None:
@@ -194,7 +195,7 @@ class Siblings:
                 self._judge_send(each, [to], each.argv[-1])
             if any(each.code == 0 for each in ended) or len(self._acted_on(to)) > 1:
                 return
-            self._resolve_key(f"race-{number}", to)
+            self._resolve_key(f"race-{number}", to, chance)
         self._complain(f"race {number}: never accepted")
 
     def _bulk(self, number: int, chance: random.Random) -> None:
@@ -207,7 +208,7 @@ class Siblings:
             if not found or found[0][0] is None:
                 argv = ("runs", "resume", run.name) if found and chance.random() < 0.5 else begin
             elif "unknown" in states:
-                self._resolve_rows(run)
+                self._resolve_rows(run, chance)
                 continue
             elif "not_sent" in states:
                 argv = ("runs", "retry", run.name)
@@ -368,34 +369,83 @@ class Siblings:
         keys = [key for key in list(self._server.deeds) if key[0] == to]
         return [sid for key in keys for sid in self._acted(key)]
 
-    def _resolve_key(self, key: str, to: str) -> None:
+    def _resolve_key(self, key: str, to: str, chance: random.Random) -> None:
         """Say what happened to the message of a key, if nobody knows."""
         self._server.settle()
-        sql = "SELECT 1 FROM messages WHERE once_key = ? AND state IN ('unknown', 'in_flight')"
-        if self._query(sql, key):
-            decision = "accepted" if self._acted_on(to) else "not_sent"
-            ended = self._run("runs", "resolve", "--once", key, "--as", decision)
+        if not self._is_unknown(key):
+            return
+        with self._lock:
+            self.tally.unknown += 1
+        acted = self._acted_on(to)
+        if acted and acted[0] and chance.random() < 0.5:
+            argv = ("runs", "resolve", "--once", key, "--as", "accepted", "--sid", acted[0])
+            if self._asked(argv, chance) and self._is_unknown(key):
+                self._complain(f"{key} is unknown still, although it was resolved with {acted[0]}")
+        if self._is_unknown(key):
+            ended = self._run("runs", "resolve", "--once", key, "--as", "accepted" if acted else "not_sent")
             if ended.code:
                 self._lie(ended, "it was unknown")
-            with self._lock:
-                self.tally.unknown += 1
 
-    def _resolve_rows(self, run: BulkRun) -> None:
+    def _is_unknown(self, key: str) -> bool:
+        sql = "SELECT 1 FROM messages WHERE once_key = ? AND state IN ('unknown', 'in_flight')"
+        return bool(self._query(sql, key))
+
+    def _resolve_rows(self, run: BulkRun, chance: random.Random) -> None:
         """Say what happened to every unknown row of a run, while nobody meddles."""
         with run.lock:
             self._server.settle()
-            rows = self._row_states(run, "number", "rows.state")
-            unknown = [number for number, state in rows if state == "unknown"]
+            with self._lock:
+                self.tally.unknown += len(self._unknown_rows(run))
+            if chance.random() < 0.5:
+                self._reconcile(run, chance)
+            for number in self._unknown_rows(run):
+                sids = self._acted(run.rows[number - 1])
+                if sids and sids[0] and chance.random() < 0.5:
+                    self._identify(run, number, sids[0], chance)
+            unknown = self._unknown_rows(run)
             taken = [number for number in unknown if self._acted(run.rows[number - 1])]
             others = [number for number in unknown if number not in taken]
             fewer, more = sorted(((taken, "accepted"), (others, "not_sent")), key=lambda each: len(each[0]))
-            decisions = [("--as", fewer[1], "--row", str(number)) for number in fewer[0]] + [("--as", more[1])]
+            decisions: list[tuple[str, ...]] = [("--as", fewer[1], "--row", str(n)) for n in fewer[0]]
+            decisions += [("--as", more[1])] * bool(more[0])
             for decision in decisions:
                 ended = self._run("runs", "resolve", run.name, *decision)
                 if ended.code:
                     self._lie(ended, "it was unknown")
-            with self._lock:
-                self.tally.unknown += len(unknown)
+
+    def _unknown_rows(self, run: BulkRun) -> list[int]:
+        return [number for number, state in self._row_states(run, "number", "rows.state") if state == "unknown"]
+
+    def _reconcile(self, run: BulkRun, chance: random.Random) -> None:
+        """Have exosms find out whose the Sids of a run are, among others."""
+        sids = [sid for key in run.rows for sid in self._acted(key) if sid]
+        sids += [f"{chance.getrandbits(128):032x}" for _ in range(2)]
+        chance.shuffle(sids)
+        file = run.path.with_suffix(".sids")
+        file.write_text("\n".join(sids) + "\n")
+        ended = self._run("runs", "reconcile", run.name, "--sids", str(file), "--rate", "off", chance=chance)
+        left = self._unknown_rows(run)
+        if ended.code == 3 or (ended.code == 0 and left) or (ended.code == 9 and not left):
+            self._lie(ended, f"rows that are unknown still: {left}")
+
+    def _identify(self, run: BulkRun, number: int, sid: str, chance: random.Random) -> None:
+        """Give a row its Sid, or another row's, which is refused."""
+        place = ("--row", str(number), "--as", "accepted", "--sid")
+        others = [one for key in run.rows if key != run.rows[number - 1] for one in self._acted(key) if one]
+        if others and chance.random() < 0.3:
+            ended = self._run("runs", "resolve", run.name, *place, chance.choice(others))
+            if ended.code == 0 or number not in self._unknown_rows(run):
+                self._lie(ended, "it is the Sid of another row")
+        is_done = self._asked(("runs", "resolve", run.name, *place, sid), chance)
+        if is_done and number in self._unknown_rows(run):
+            self._complain(f"{run.name} row {number} is unknown still, although it was resolved with {sid}")
+
+    def _asked(self, argv: Sequence[str], chance: random.Random) -> bool:
+        """Run a command that asks the server, whose answer may fail, and return whether it succeeded."""
+        ended = self._run(*argv, chance=chance)
+        if ended.code == 3:
+            self._lie(ended, "it is the Sid of that message")
+        return ended.code == 0
 
     # What is held against it.
 
@@ -484,7 +534,7 @@ class Siblings:
             self._complain(f"{run.name}: {len(found)} rows instead of {len(run.rows)}")
         for number, state, sid, error in found:
             acted = self._acted(run.rows[number - 1])
-            known = acted[0] if error == "resolved by hand" and acted else sid
+            known = acted[0] if error == "resolved by hand" and acted and not sid else sid
             with self._lock:
                 self.tally.judge(f"{run.name} row {number}", state, known, acted)
 
