@@ -36,6 +36,8 @@ class Tally:
     """What a campaign came to."""
 
     kills: int = 0
+    receivers: int | None = None
+    """Receivers that were killed."""
     interruptions: int = 0
     faults: int = 0
     messages: int = 0
@@ -43,6 +45,7 @@ class Tally:
     lost: int = 0
     unknown: int = 0
     taken: int | None = None
+    told: int | None = None
     found: int | None = None
     wrong: int | None = None
     seconds: float = 0.0
@@ -157,8 +160,9 @@ class Campaign:
         """Return the messages of a file."""
         return _rows(number, chance)
 
-    def _start(self, argv: Sequence[str], *, account: str) -> subprocess.Popen[bytes]:
-        env = {
+    def _environ(self, account: str) -> dict[str, str]:
+        """Return the environment in which commands send from an account."""
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._home),
             "PYTHONPATH": str(Path(__file__).parent),
@@ -169,9 +173,14 @@ class Campaign:
             "EXOTEL_API_TOKEN": "token",
             "EXOTEL_FROM": "ACMEIN",
         }
+
+    def _start(self, argv: Sequence[str], *, account: str) -> subprocess.Popen[bytes]:
         runner = ("-m", "naive", self._variant) if self._variant else ("-m", "exosms")
         return subprocess.Popen(
-            [sys.executable, *runner, *argv], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [sys.executable, *runner, *argv],
+            env=self._environ(account),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
 
     def _strike(self, process: subprocess.Popen[bytes], chance: random.Random) -> None:

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -45,6 +45,8 @@ class Taken:
     account: str
     key: Key
     moment: float
+    callback: str = ""
+    """Where it wants to hear of it."""
 
 
 class FaultyExotel:
@@ -61,6 +63,8 @@ class FaultyExotel:
         self.faults = 0
         self.taken: dict[str, Taken] = {}
         """What it says about a Sid when it is asked."""
+        self.took: Callable[[str, Taken], object] = lambda _sid, _taken: None
+        """Hears of what it takes, before it answers."""
         self.ahead = 0.0
         """Seconds by which its clock is ahead."""
         self._share = faults
@@ -142,6 +146,7 @@ class FaultyExotel:
             self.requests += 1
             self.forms.append(body)
         messages = _messages(body)
+        self._asking.callback = dict(parse_qsl(body.decode("ascii"))).get("StatusCallback", "")
         time.sleep(self._latency)
         status, said = self._do(messages, fault, account)
         _answer(connection, status, said, fault)
@@ -205,7 +210,9 @@ class FaultyExotel:
             for key, sid in zip(messages, sids, strict=True):
                 self.deeds[key].append(Deed(acted, sid if acted else None))
                 if acted:
-                    self.taken[sid] = Taken(account, key, time.time() + self.ahead)
+                    callback = getattr(self._asking, "callback", "")
+                    self.taken[sid] = Taken(account, key, time.time() + self.ahead, callback)
+                    self.took(sid, self.taken[sid])
         return sids
 
 

@@ -118,6 +118,11 @@ class LostAnswers(Campaign):
 
 
 def lose(home: Path, *, kills: int, messages: int, faults: float, seed: int) -> Tally:
+    """Run a campaign both ways."""
+    return both_ways(LostAnswers, home, kills=kills, messages=messages, faults=faults, seed=seed)
+
+
+def both_ways(kind: type[Campaign], home: Path, *, kills: int, messages: int, faults: float, seed: int) -> Tally:
     """Run a campaign, one half of it before a server whose clock is ahead, the other before one that is behind."""
     total = Tally()
     for ahead in (300.0, -300.0):
@@ -125,6 +130,6 @@ def lose(home: Path, *, kills: int, messages: int, faults: float, seed: int) -> 
         own.mkdir()
         with FaultyExotel(faults=faults, seed=seed) as server:
             server.ahead = ahead
-            campaign = LostAnswers(own, server, kills=kills // 2, messages=messages // 2, seed=seed)
+            campaign = kind(own, server, kills=kills // 2, messages=messages // 2, seed=seed)
             total.add(campaign.fight())
     return total

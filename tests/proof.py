@@ -8,8 +8,9 @@ place, every misbehaviour, and a tenth of the rest.
 - duplicated: messages on which the server acted, or may have acted, more than once
 - lost: messages in no final state, or of which exosms said what is not true
 - unknown: messages of which exosms says that nobody can tell
-- taken, found, wrong: of the unknown, those that the server took, those that were found by its report, and those of
-  which something was found that is not true (``lost_answers``)
+- taken, told, found, wrong: of the unknown, those that the server took, those of which a callback told, those that
+  were found, by a report (``lost_answers``) or by callbacks (``told_later``), and those of which something was found
+  that is not true; of callbacks those are lost that were acknowledged and are not in the ledger
 - held: alerts that waited for other processes for more than a second (``siblings``)
 - lied: exit codes that do not agree with what the server took, what the ledger says, or what was printed
 - executions, crashes: inputs of a parser, and those with which it broke one of its promises (``fuzz_targets``)
@@ -31,6 +32,7 @@ from pathlib import Path
 
 import pytest
 import siblings as mixed
+from callback_storm import storm
 from campaign import Tally, fight, fight_briefly
 from conftest import Shell, in_memory
 from fuzz_targets import TARGETS
@@ -39,11 +41,17 @@ from lost_answers import lose
 from mutants import MUTANTS, is_caught, noticed_without
 from naive import VARIANTS
 from test_crash_points import judged_everywhere
-from test_misbehaviour import CASES, MENDED, MENDING, UNKNOWN, authority, meet, name, told, truth
+from test_misbehaviour import CASES, MENDED, MENDING, UNKNOWN, authority, meet, name, truth
+from test_misbehaviour import told as said_of
+from told_later import tell
 
 KILLS = 1000
 MESSAGES = 100_000
 COMMANDS = 600
+CALLBACKS = 60_000
+STORMS = 60
+A_SECOND = 1000.0
+"""Callbacks that are posted; the line says how many were acknowledged."""
 
 _AT_ONCE = os.cpu_count() or 1
 _WAITING = 4
@@ -62,6 +70,7 @@ class Line:
     lost: int | None = None
     unknown: int | None = None
     taken: int | None = None
+    told: int | None = None
     found: int | None = None
     wrong: int | None = None
     held: int | None = None
@@ -119,6 +128,31 @@ def lost(scale: float, seed: int) -> Iterator[Line]:
     yield dataclasses.replace(Line.of("answers lost, looked for", tally), duplicated=None, lost=None)
 
 
+def told(scale: float, seed: int) -> Iterator[Line]:
+    """Answers that were lost, and callbacks, of which a third is lost and another one doubled."""
+    with tempfile.TemporaryDirectory() as home:
+        tally = tell(
+            Path(home), kills=round(KILLS * scale / 4), messages=round(MESSAGES * scale / 4), faults=0.1, seed=seed
+        )
+    kills = tally.kills + (tally.receivers or 0)
+    yield dataclasses.replace(Line.of("answers lost, told later", tally), kills=kills)
+
+
+def storms(scale: float, seed: int) -> Iterator[Line]:
+    """A receiver under callbacks, killed at random moments."""
+    with tempfile.TemporaryDirectory() as home:
+        done = storm(
+            Path(home), callbacks=round(CALLBACKS * scale), kills=round(STORMS * scale), rate=A_SECOND, seed=seed
+        )
+    yield Line(
+        part=f"callbacks, {done.rate:.0f} a second",
+        kills=done.kills,
+        messages=done.acknowledged,
+        lost=done.lost,
+        seconds=done.seconds,
+    )
+
+
 def siblings(scale: float, seed: int) -> Iterator[Line]:
     """Mixed commands of many processes on one state directory."""
     with tempfile.TemporaryDirectory() as home:
@@ -159,7 +193,7 @@ def _met(job: tuple[int, bool]) -> Tally:
         authority_file = home / "ca.pem"
         authority().cert_pem.write_to_path(str(authority_file))
         result, server = meet(case, Shell(home), authority_file, monkeypatch, mends=mends)
-    said, true = told(result), truth(MENDED if mends else case)
+    said, true = said_of(result), truth(MENDED if mends else case)
     is_true = said == true
     tally = Tally(faults=1, messages=1, lost=not is_true, unknown=case.verdict is UNKNOWN)
     tally.duplicated = server.complete_requests > case.complete + mends or len(server.connections) > 1 + mends
@@ -214,7 +248,7 @@ def _is_noticed(variant: str) -> bool:
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Line]]] = {
-    part.__name__: part for part in (campaign, lost, siblings, places, misbehaviours, fuzzing, mutants)
+    part.__name__: part for part in (campaign, lost, told, storms, siblings, places, misbehaviours, fuzzing, mutants)
 }
 
 

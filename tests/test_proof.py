@@ -46,7 +46,7 @@ def test_a_tenth_of_the_fuzzing_finds_nothing_and_a_tenth_of_the_mutants_is_caug
     ],
 )
 def test_one_that_must_not_be_spoils_the_proof(bad: Line) -> None:
-    assert Line(part="any", faults=1, kills=1, messages=1, unknown=1, taken=1, found=1, executions=1).is_good
+    assert Line(part="any", faults=1, kills=1, messages=1, unknown=1, taken=1, told=1, found=1, executions=1).is_good
     assert not bad.is_good
 
 
