@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MethodType, SimpleNamespace
@@ -30,7 +30,7 @@ from exosms.exotel import exchange
 from exosms.exotel.client import Batch
 from exosms.ledger import runs
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger
+from exosms.ledger.messages import Ledger, Place
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Message
@@ -928,6 +928,47 @@ def test_a_sid_that_another_message_has_is_not_believed(exosms: Shell) -> None:
         assert server.complete_requests == len(sids)
     kept = [entry["sid"] for entry in exosms("log", "--json").json["messages"] if entry["sid"]]
     assert sorted(kept) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("is_single", [True, False])
+def test_nobody_else_can_get_a_sid_between_the_look_at_others_and_the_record(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, is_single: bool
+) -> None:
+    """As two processes do that are given the same Sid at the same moment."""
+    look, looks = Ledger.with_sid_of_another, list[bool]()
+
+    def looked(self: Ledger, account: str, sids: Mapping[Place, str]) -> set[Place]:
+        with closing(sqlite3.connect(exosms.home / "state" / "ledger.db", timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                looks.append(False)
+            except sqlite3.OperationalError:
+                looks.append(True)
+        return look(self, account, sids)
+
+    monkeypatch.setattr(Ledger, "with_sid_of_another", looked)
+    if is_single:
+        env = ACCOUNT | {"EXOSMS_BASE_URL": exotel.url}
+        assert exosms("send", "--to", "9876543219", "--body", "Hi", "--rate", "off", env=env).exit_code == 0
+        assert looks == [True]
+    else:
+        assert through(exosms, exotel, TWO, "--run", "june", "--batch", "1").exit_code == 0
+        assert looks[1::2] == [True, True]  # the first look of each answer is what is learned of the server
+
+
+def test_a_row_that_was_given_the_sid_of_another_meanwhile_is_unknown(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = Ledger.with_sid_of_another, list[Mapping[Place, str]]()
+
+    def looked(self: Ledger, account: str, sids: Mapping[Place, str]) -> set[Place]:
+        looks.append(sids)
+        return set(sids) if len(looks) == 2 else look(self, account, sids)
+
+    monkeypatch.setattr(Ledger, "with_sid_of_another", looked)
+    result = through(exosms, exotel, TWO, "--run", "june", "--batch", "1")
+    assert (result.exit_code, result.stdout.count("unknown\t"), result.stdout.count("accepted\t")) == (10, 1, 1)
+    assert f"1 unknown: HTTP 200 {ANOTHERS}" in result.stderr
 
 
 def test_a_batch_with_the_sid_of_another_message_fits_no_request(

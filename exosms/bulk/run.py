@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from exosms.bulk.own_sids import Result, doubt_sids_of_others, with_sids_of_their_own
 from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
-from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, Place, State
@@ -207,8 +207,7 @@ class RunDispatcher:
         """Commit what came back and the claim of what goes out next, then send the one and show the other."""
         believed = self._with_sids_of_their_own(answers)
         results = [result for request, batch in believed for result in self._judge(request, batch)]
-        settled = [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
-        self._failures += sum(one.receipt.outcome is not Outcome.ACCEPTED for one in settled)
+        self._failures += sum(state not in {State.WAITING, State.ACCEPTED} for _, _, state in results)
         self._stop_if_too_many_failed()
         request = self._due()
         claim = self._record(results, request)
@@ -220,7 +219,7 @@ class RunDispatcher:
         elif request:
             self._slot = self._setup.now()  # our turn was not used
         self._busy += claim.busy
-        yield settled
+        yield [Settled(item=item, receipt=receipt) for item, receipt, s in results if s is not State.WAITING]
         for note, items in claim.elsewhere.items():
             yield [Settled(item=item, receipt=_SKIPPED._replace(note=note)) for item in items]
 
@@ -240,14 +239,15 @@ class RunDispatcher:
             return None
         return request
 
-    def _record(self, results: Sequence[tuple[ClaimedRow, Receipt, State]], request: Request | None) -> Claim:
-        """Settle rows and claim a request's, in one commit."""
+    def _record(self, results: list[Result], request: Request | None) -> Claim:
+        """Settle rows and claim a request's, in one commit; what got another's Sid meanwhile changes in results."""
         if not results and request is None:
             return Claim()
         journal = self._setup.journal
         try:
             with journal.one_commit():
                 if results:
+                    doubt_sids_of_others(results, self._run, self._setup.ledger)
                     journal.settle(self._run, results)
                 if request is None:
                     return Claim()
@@ -269,27 +269,13 @@ class RunDispatcher:
             self.stop = too_many_failed(self._failures)
 
     def _with_sids_of_their_own(self, answers: Sequence[tuple[Request, Batch]]) -> Sequence[tuple[Request, Batch]]:
-        """Return the answers, those doubted that give a message the Sid of another one, whenever that was sent."""
-        run = self._run
-        sids = {
-            Place(run.id, item.number): receipt.sid
-            for request, batch in answers
-            for item, receipt in zip(request.items, batch.receipts, strict=True)
-            if receipt.sid is not None
-        }
         try:
-            taken = self._setup.ledger.with_sid_of_another(run.account, sids) if sids else ()
+            return with_sids_of_their_own(answers, self._run, self._setup.ledger)
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)
             return answers
-        if not taken:
-            return answers
-        return [
-            (request, _doubted(batch, [Place(run.id, item.number) in taken for item in request.items]))
-            for request, batch in answers
-        ]
 
-    def _judge(self, request: Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
+    def _judge(self, request: Request, batch: Batch) -> list[Result]:
         """Return what becomes of each row, and plan what follows from it."""
         self._learn(request, batch)
         if batch.whole and len(request.items) > 1 and batch.receipts[0].outcome is Outcome.REJECTED:
@@ -324,7 +310,7 @@ class RunDispatcher:
             self._size = 1
             self._setup.tell("the reply could not be matched to the request; continuing with one text per request")
 
-    def _split(self, request: Request, batch: Batch) -> list[tuple[ClaimedRow, Receipt, State]]:
+    def _split(self, request: Request, batch: Batch) -> list[Result]:
         """Send the halves of a request that was refused as a whole: some row in it is at fault.
 
         They come before all others, the latest first: where every row is at fault, the first ones that went alone say
@@ -426,14 +412,6 @@ def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
 def size_for(rows: int, *, asked: int) -> int:
     """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
     return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
-
-
-def _doubted(batch: Batch, doubts: Sequence[bool]) -> Batch:
-    receipts = (
-        with_sid_of_another(receipt) if doubt else receipt
-        for receipt, doubt in zip(batch.receipts, doubts, strict=True)
-    )
-    return batch._replace(receipts=tuple(receipts), matched=batch.matched and not any(doubts))
 
 
 def _still_busy(rows: int) -> GuardError:

@@ -140,20 +140,7 @@ class Dispatcher(NamedTuple):
         except Interrupted:
             self._settle(entry_id, receipt)
             raise
-        receipt = self._with_sid_of_its_own(entry_id, receipt)
-        self._settle(entry_id, receipt)
-        return receipt
-
-    def _with_sid_of_its_own(self, entry_id: int, receipt: Receipt) -> Receipt:
-        """Return the receipt, doubted if another message has its Sid."""
-        if receipt.sid is None:
-            return receipt
-        session, place = self.session, Place(0, entry_id)
-        try:
-            taken = session.ledger.with_sid_of_another(session.account, {place: receipt.sid})
-        except LedgerError:  # settling tells it
-            return receipt
-        return with_sid_of_another(receipt) if taken else receipt
+        return self._settle(entry_id, receipt)
 
     def _delay(self, receipt: Receipt, retry: int) -> float | None:
         """Return the seconds to wait before a retry, or None if there is to be none."""
@@ -216,11 +203,17 @@ class Dispatcher(NamedTuple):
             self.session.pause(min(left, _POLL))
         return None
 
-    def _settle(self, entry_id: int, receipt: Receipt) -> None:
+    def _settle(self, entry_id: int, receipt: Receipt) -> Receipt:
+        """Record the receipt and return it, doubted if another message has its Sid: in one step, or both had it."""
+        ledger, place = self.session.ledger, Place(0, entry_id)
         try:
-            self.session.ledger.settle(entry_id, receipt)
+            with ledger.database.transaction():
+                if receipt.sid and ledger.with_sid_of_another(self.session.account, {place: receipt.sid}):
+                    receipt = with_sid_of_another(receipt)
+                ledger.settle(entry_id, receipt)
         except LedgerError as error:
             self.warn(f"the result could not be recorded, so it counts as unknown from now on: {error.message}")
+        return receipt
 
 
 def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | None) -> Receipt:
