@@ -311,6 +311,27 @@ def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receive
     until(lambda: hooks.select("SELECT * FROM callbacks") == [])
 
 
+def test_it_says_what_is_proven_and_what_is_yet_to_be_confirmed(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send("--to", "9876500001").exit_code == 0
+    first, other = hooks.taken
+    lose(hooks)
+    hooks.server.store.add([first._replace(sid="f" * 32, body="Another text")])
+    assert receiver.call_back(first, SmsSid="f" * 32) == 200
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
+    assert receiver.call_back(first) == 200
+    until(lambda: outcomes(hooks)[0] == ("accepted", first.sid))
+    assert receiver.call_back(first) == 200
+    assert receiver.call_back(other, To=first.recipient) == 404
+    exit_code, said = receiver.end()
+    assert exit_code == 0
+    assert sorted(said.splitlines()) == [  # several threads tell
+        f"exosms: confirmed: {TO} {first.sid}",
+        f"exosms: delivered: {TO} {first.sid}",
+        f"exosms: not confirmed: {TO} {'f' * 32}",
+        *sorted(f"exosms: to be confirmed: {TO} {sid}" for sid in ("f" * 32, first.sid)),
+    ]
+
+
 @pytest.mark.parametrize("lie", ["text", "sender", "time", "another message's"])
 def test_a_sid_that_is_not_the_messages_settles_nothing(hooks: Hooks, receiver: Receiver, lie: str) -> None:
     assert hooks.send().exit_code == 0

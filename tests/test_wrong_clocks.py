@@ -11,7 +11,7 @@ import pytest
 from conftest import Result, Shell
 
 from exosms.ledger.callback_tokens import CallbackAddress
-from exosms.ledger.callbacks import Callbacks
+from exosms.ledger.callbacks import Callbacks, Taken
 from exosms.ledger.database import Database
 from exosms.ledger.messages import Ledger, Place
 from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome
@@ -234,7 +234,8 @@ def test_a_callback_that_was_put_off_under_2031_is_looked_into_once_the_clock_is
         callbacks = Callbacks(ledger)
         delivery = Delivery(Outcome.DELIVERED, to=message.to)
         with database.transaction():
-            assert callbacks.take((url or "").rpartition("/")[2], "a" * 32, delivery)
+            taken = callbacks.take((url or "").rpartition("/")[2], "a" * 32, delivery)
+        assert taken is Taken.TO_BE_CONFIRMED
 
         def due_at(moment: float) -> int:
             nonlocal now

@@ -6,6 +6,7 @@ about it, has confirmed that it is the message's.
 
 import json
 from collections.abc import Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from exosms.ledger.callback_tokens import hash_of
@@ -24,6 +25,14 @@ _LEASE = 15.0
 
 _LATEST = 3600.0
 """Seconds; nobody puts a callback off for so long, so a clock was wrong that put it off for longer."""
+
+
+class Taken(Enum):
+    """What became of a callback."""
+
+    NOBODYS = "not of a message of ours"
+    KEPT = "what it says of a message with that Sid is kept"
+    TO_BE_CONFIRMED = "it names a Sid of which Exotel is asked first"
 
 
 class Waiting(NamedTuple):
@@ -59,23 +68,20 @@ class Callbacks:
         with translated():
             return self._whose(token, recipient) is not None
 
-    def take(self, token: str, sid: str, delivery: Delivery) -> bool:
+    def take(self, token: str, sid: str, delivery: Delivery) -> Taken:
         """Keep what a callback says, once a transaction around it ends; return whether it can be of a message."""
         recipient = delivery.to or ""
         whose = self._whose(token, recipient)
         if whose is None:
-            return False
+            return Taken.NOBODYS
         request, account, run, number = whose
         known = self._sid_at(account, Place(run, number))
-        if known is None:  # the message was purged
-            return False
-        if known:
-            if known == sid:
-                self._ledger.keep_delivery(account, sid, delivery)
-            return known == sid
-        if known_sids(self._ledger, account, [sid]):
-            return False
-        return self._keep(request, recipient, sid, delivery)
+        if known == sid:
+            self._ledger.keep_delivery(account, sid, delivery)
+            return Taken.KEPT
+        if known is None or known or known_sids(self._ledger, account, [sid]):  # None: the message was purged
+            return Taken.NOBODYS
+        return Taken.TO_BE_CONFIRMED if self._keep(request, recipient, sid, delivery) else Taken.NOBODYS
 
     def due(self, most: int) -> Sequence[Waiting]:
         """Return some that are to be looked into now, and leave them to nobody else for a while."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from exosms.config.paths import state_directory
 from exosms.errors import ConfigError
 from exosms.exotel.callback import LARGEST, Callback, read_callback
+from exosms.ledger.callbacks import Taken
 from exosms.receiver.confirm import Confirmation
 from exosms.receiver.intake import Intake, NotKeptError
 
@@ -59,7 +60,7 @@ class Application:
                 if directory is None:
                     raise ConfigError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
                 self._intake = Intake(directory, warn=self._warn)
-                self._confirmation = Confirmation(directory, config=self._config, warn=self._warn)
+                self._confirmation = Confirmation(directory, config=self._config, tell=self._tell, warn=self._warn)
                 self._process = os.getpid()
             return self._intake
 
@@ -91,12 +92,13 @@ class Application:
 
     def _take(self, token: str, callback: Callback) -> str:
         try:
-            is_ours = self.start().take(token, callback)
+            taken = self.start().take(token, callback)
         except NotKeptError:
             return _NOT_NOW
-        if not is_ours:
+        if taken is Taken.NOBODYS:
             return _ANYTHING_ELSE
-        self._tell(f"{callback.delivery.outcome}: {callback.to} {callback.sid}")
+        word = callback.delivery.outcome if taken is Taken.KEPT else "to be confirmed"
+        self._tell(f"{word}: {callback.to} {callback.sid}")
         return _TAKEN
 
     def _may_come(self) -> bool:

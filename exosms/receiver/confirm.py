@@ -48,9 +48,12 @@ _MOST = 10
 class Confirmation:
     """The thread that asks."""
 
-    def __init__(self, directory: Path, *, config: Path | None, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, *, config: Path | None, tell: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
         self._directory = directory
         self._config = config
+        self._tell = tell
         self._warn = warn
         self._told: set[str] = set()
         self._sessions: dict[tuple[str, str | None], AccountSession] = {}
@@ -136,11 +139,13 @@ class Confirmation:
             if message is None or not message.is_unknown or known_sids(ledger, one.account, {one.sid, content.sid}):
                 return
             if any(differences(message, content, messages.fingerprints)):
+                self._tell(f"not confirmed: {one.recipient} {one.sid}")
                 return
             messages.accept(message, content.sid, report.delivery.status if report.delivery else None)
             for delivery in filter(None, (report.delivery, one.delivery)):
                 ledger.keep_delivery(one.account, content.sid, delivery)
         messages.erase_texts()
+        self._tell(f"confirmed: {one.recipient} {content.sid}")
 
     def _session(self, one: Waiting, ledger: Ledger) -> AccountSession:
         settings = self._settings(one)

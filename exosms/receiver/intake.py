@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exosms.errors import ExosmsError
 from exosms.exotel.callback import Callback
-from exosms.ledger.callbacks import Callbacks
+from exosms.ledger.callbacks import Callbacks, Taken
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.system.signals import leave_signals_to_main_thread
@@ -30,7 +30,7 @@ class _Item:
     token: str
     callback: Callback
     is_done: threading.Event = field(default_factory=threading.Event)
-    is_ours: bool | None = None
+    taken: Taken | None = None
     """None: it could not be kept."""
 
 
@@ -44,16 +44,16 @@ class Intake:
         self._ledger: Ledger | None = None
         threading.Thread(target=self._work, daemon=True, name="callbacks").start()
 
-    def take(self, token: str, callback: Callback) -> bool:
-        """Return whether it is of a message of ours, which then is durable; raises NotKeptError."""
+    def take(self, token: str, callback: Callback) -> Taken:
+        """Return what became of it, which then is durable; raises NotKeptError."""
         item = _Item(token, callback)
         try:
             self._items.put_nowait(item)
         except queue.Full:
             raise NotKeptError from None
-        if not item.is_done.wait(_PATIENCE) or item.is_ours is None:
+        if not item.is_done.wait(_PATIENCE) or item.taken is None:
             raise NotKeptError
-        return item.is_ours
+        return item.taken
 
     def _work(self) -> None:
         leave_signals_to_main_thread()
@@ -70,21 +70,23 @@ class Intake:
                 self._warn(f"callbacks could not be kept: a bug in exosms: {type(error).__name__}")
             else:
                 for item, answer in zip(items, answers, strict=True):
-                    item.is_ours = answer
+                    item.taken = answer
             for item in items:
                 item.is_done.set()
 
-    def _kept(self, items: Sequence[_Item]) -> Sequence[bool]:
-        """Return of which messages of ours they are, those committed."""
+    def _kept(self, items: Sequence[_Item]) -> Sequence[Taken]:
+        """Return what became of them, once it is committed."""
         self._ledger = self._ledger or Ledger.open(self._directory)
         try:
             callbacks = Callbacks(self._ledger)
             known = [callbacks.is_known(item.token, item.callback.to) for item in items]
             if not any(known):  # a stranger makes us write nothing
-                return known
+                return [Taken.NOBODYS] * len(items)
             with self._ledger.database.transaction():
                 return [
-                    is_known and callbacks.take(item.token, item.callback.sid, item.callback.delivery)
+                    callbacks.take(item.token, item.callback.sid, item.callback.delivery)
+                    if is_known
+                    else Taken.NOBODYS
                     for item, is_known in zip(items, known, strict=True)
                 ]
         except LedgerError:  # the file may have been replaced
