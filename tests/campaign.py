@@ -28,7 +28,8 @@ from faulty import MARK, FaultyExotel, Key
 ROWS = 1000
 """Rows of one file."""
 _SIDE_BY_SIDE = 2
-_PATIENCE = 60.0
+_PATIENCE = 600.0
+"""Seconds for one command, on a machine that has other things to do."""
 
 
 @dataclass

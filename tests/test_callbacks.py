@@ -4,6 +4,8 @@ import hashlib
 import http.client
 import json
 import random
+import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -12,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -188,10 +190,9 @@ class Receiver:
     def post(
         self, path: str, form: Mapping[str, Any] | bytes, *, kind: str = "application/x-www-form-urlencoded"
     ) -> int:
-        body = form if isinstance(form, bytes) else urlencode(form).encode()
-        if isinstance(form, dict) and "json" in kind:
-            body = json.dumps(form).encode()
-        return self.ask("POST", path, body, kind)
+        if isinstance(form, bytes):
+            return self.ask("POST", path, form, kind)
+        return self.ask("POST", path, (json.dumps(form) if "json" in kind else urlencode(form)).encode(), kind)
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -377,6 +378,8 @@ def test_anything_else_is_not_found_and_stores_nothing(hooks: Hooks, receiver: R
         (f"/hooks/{token}", {name: value for name, value in form.items() if name != "To"}),
         (f"/hooks/{token}", {name: value for name, value in form.items() if name != "SmsSid"}),
         (f"/hooks/{token}", {**form, "SmsSid": "a b"}),
+        (f"/hooks/{token}", f"To=09876543211&{urlencode(form)}".encode()),  # one field with two values
+        (f"/hooks/{token}", f"SmsSid={'f' * 32}&{urlencode(form)}".encode()),
         (f"/hooks/{token}", b""),
         (f"/hooks/{token}", b"\xff\xfe=%"),
         (f"/hooks/{token}", b"&".join(b"a=%d" % n for n in range(200)) + b"&" + urlencode(form).encode()),
@@ -393,6 +396,8 @@ def test_anything_else_is_not_found_and_stores_nothing(hooks: Hooks, receiver: R
         ("application/json", b"[" * 60_000),
         ("application/json", b'"a"'),
         ("application/json", b"[1]"),
+        ("application/json", b'{"To": "09876543211", ' + json.dumps(form).encode()[1:]),
+        ("application/json", b'{"SmsUnits": %s, ' % (b"9" * 5000) + json.dumps(form).encode()[1:]),
     ):
         assert receiver.post(f"/hooks/{token}", text, kind=kind) == 404
     for method in ("GET", "HEAD", "PUT", "DELETE"):
@@ -429,6 +434,127 @@ def test_clients_that_are_slow_are_no_hindrance(hooks: Hooks, receiver: Receiver
     assert receiver.call_back(message) == 200
     for connection in idle:
         connection.close()
+
+
+def test_more_connections_than_it_takes_are_no_hindrance(hooks: Hooks, receiver: Receiver) -> None:
+    """The one goes that has been idle for longest, and not the one that has something to say."""
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    idle = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(600)]
+    assert receiver.call_back(message) == 200
+    idle[0].setblocking(False)
+    until(lambda: is_closed(idle[0]))
+    for connection in idle:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("Content-Length: 4\r\nTransfer-Encoding: chunked", 400),  # the end of a request is told in one way
+        ("Transfer-Encoding: chunked\r\nContent-Length: 4", 400),
+        ("Content-Length: 4\r\nContent-Length: 5", 400),
+        ("Content-Length: +4", 400),
+        ("Content-Length: 99999999999999999999", 413),
+        ("Transfer-Encoding: xchunked", 501),
+        ("Content-Length : 4", 400),
+        ("X: a\nContent-Length: 4", 400),
+        (f"X: {'a' * 20_000}", 431),
+    ],
+)
+def test_a_request_that_another_may_read_otherwise_is_refused_and_nothing_after_it_is_read(
+    receiver: Receiver, head: str, status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
+        connection.settimeout(30)
+        connection.sendall(f"POST / HTTP/1.1\r\n{head}\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n".encode())
+        answers = b""
+        with suppress(ConnectionResetError):  # it closes a connection of which it did not read everything
+            while piece := connection.recv(65536):
+                answers += piece
+    assert [int(found) for found in re.findall(rb"^HTTP/1.\d (\d+)", answers, re.MULTILINE)] == [status]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"SmsUnits": 10**20},
+        {"SmsUnits": -(10**20)},
+        {"SmsUnits": 1e300},
+        {"DetailedStatusCode": 10**20},
+        {"DetailedStatusCode": True},
+        {"DetailedStatus": "\ud800"},
+        {"DetailedStatus": {"a": []}, "DateSent": [{}]},
+        {"Status": "sent\x1b]0;x\x07", "DetailedStatus": "\u202e\x00\n"},
+        {"DateSent": "9999-99-99 99:99:99"},
+    ],
+)
+def test_strange_values_beside_a_right_token_break_nothing(
+    hooks: Hooks, receiver: Receiver, more: dict[str, Any]
+) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    form = {**hooks.server.emulator().callback_form(message), **more}
+    path = f"/hooks/{message.callback.rpartition('/')[2]}"
+    assert receiver.post(path, dict(form), kind="application/json") == 200
+    assert len(hooks.select("SELECT * FROM deliveries")) == 1
+    assert hooks.exosms("log").exit_code == 0
+    exit_code, said = receiver.end()
+    assert exit_code == 0
+    assert re.fullmatch(rf"exosms: (delivered|pending|failed): \{TO} {message.sid}\n", said)
+
+
+def test_a_message_that_was_purged_has_no_callbacks_any_more(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    hooks.select("UPDATE messages SET updated_at = updated_at - 86400, created_at = created_at - 86400")
+    assert hooks.exosms("runs", "purge", "--older-than", "1h").stdout == "1 message deleted\n"
+    assert len(hooks.select("SELECT * FROM callback_messages")) == 1  # which is kept for a week
+    before = everything(hooks)
+    assert receiver.call_back(message) == 404
+    assert everything(hooks) == before
+
+
+def test_a_ledger_that_is_locked_is_waited_for(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    answers: list[int] = []
+    with closing(sqlite3.connect(hooks.exosms.home / "state" / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asking = threading.Thread(target=lambda: answers.append(receiver.call_back(message)))
+        asking.start()
+        asking.join(0.5)
+        assert answers == []
+        other.execute("ROLLBACK")
+    asking.join(60)
+    assert answers == [200]
+
+
+def test_a_full_disk_is_told_to_exotel_until_there_is_room_again(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    pid, before = receiver.process.pid, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, before[1]))
+    assert receiver.call_back(message) == 503
+    assert hooks.select("SELECT * FROM deliveries") == []
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    assert receiver.call_back(message) == 200
+    assert len(hooks.select("SELECT * FROM deliveries")) == 1
+
+
+def test_two_receivers_beside_one_ledger_settle_a_message_once(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.bulk(["to,body", *(f"{number},Text" for number in numbers(9))]).exit_code == 0
+    lose(hooks, "rows")
+    other = Receiver(hooks)
+    taken = hooks.taken
+    for message in taken:
+        assert {each.call_back(message) for each in (receiver, other)} == {200}
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
+    assert dict(hooks.select("SELECT recipient, sid FROM rows")) == {one.recipient: one.sid for one in taken}
+    said = receiver.end()[1] + other.end()[1]
+    assert sorted(line.split()[-1] for line in said.splitlines() if "exosms: confirmed" in line) == sorted(
+        message.sid for message in taken
+    )
 
 
 def test_a_request_that_comes_byte_by_byte_is_cut_off(hooks: Hooks) -> None:

@@ -4,7 +4,7 @@ It is unsigned, so that it proves nothing but to whom knows of which request it 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -49,11 +49,20 @@ def read_callback(body: bytes, content_type: str) -> Callback | None:
 def _fields(body: bytes, *, is_json: bool) -> Mapping[str, Any]:
     try:
         if not is_json:
-            return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-        document = json.loads(body)
+            return _single(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        document = json.loads(body, object_pairs_hook=_single)
     except (ValueError, RecursionError):  # no text, no JSON, too many fields
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _single(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
+    """Return fields by their names; raises ValueError for one with two values, of which either may count."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if fields.setdefault(name, value) != value:
+            raise ValueError(name)
+    return fields
 
 
 def _cut(value: Any) -> Any:

@@ -17,6 +17,8 @@ from exosms.receiver.application import Application
 _LONGEST_REQUEST = 20.0
 """Seconds that a request may take to come, and that a connection may be silent."""
 
+_MOST_CONNECTIONS = 500
+
 
 def serve(
     application: Application,
@@ -45,32 +47,10 @@ def serve(
 def _server(application: Application, host: str, port: int) -> Any:
     try:
         from waitress.adjustments import Adjustments
-        from waitress.channel import HTTPChannel
-        from waitress.server import TcpWSGIServer
     except ImportError:
         raise ConfigError(
             "exosms callbacks needs waitress, which is not installed", remedy="pip install 'exosms[callbacks]'"
         ) from None
-
-    class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-        """A connection that is closed if a request takes too long to come, byte by byte."""
-
-        began: float | None = None
-
-        def handle_read(self) -> None:
-            """Take what has come."""
-            super().handle_read()
-            if self.request is None:
-                self.began = None
-            elif self.began is None:
-                self.began = time.monotonic()
-            elif time.monotonic() - self.began > _LONGEST_REQUEST:
-                self.handle_close()
-
-    class Server(TcpWSGIServer):  # type: ignore[misc]  # as above
-        """Waitress's server with these connections."""
-
-        channel_class = Channel
 
     # What it would log is of others: it logs nothing.
     logging.getLogger("waitress").addHandler(logging.NullHandler())
@@ -80,14 +60,72 @@ def _server(application: Application, host: str, port: int) -> Any:
         sockets=[listening],
         ident=None,
         threads=16,
-        connection_limit=500,
+        connection_limit=_MOST_CONNECTIONS,
         channel_timeout=int(_LONGEST_REQUEST),
         cleanup_interval=5,
         max_request_header_size=16 * 1024,
         max_request_body_size=LARGEST + 1,
         asyncore_use_poll=True,
     )
-    return Server(application, _sock=listening, bind_socket=False, adj=adjustments, sockinfo=adjustments.listen[0])
+    return _server_class()(
+        application, _sock=listening, bind_socket=False, adj=adjustments, sockinfo=adjustments.listen[0]
+    )
+
+
+def _server_class() -> Any:
+    """Return waitress's server, at whose limit the connection goes that was idle for longest, not the new one."""
+    from waitress.server import TcpWSGIServer
+
+    class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+        channel_class = _channel_class()
+
+        def handle_accept(self) -> None:
+            super().handle_accept()
+            if len(self._map) >= self.adj.connection_limit:
+                channels = self.active_channels.values()
+                idle = [one for one in channels if not (one.requests or one.total_outbufs_len)]
+                if idle:
+                    min(idle, key=lambda channel: channel.idle_since).handle_close()
+
+    return Server
+
+
+def _channel_class() -> Any:
+    """Return waitress's connection, which is closed if a request takes too long to come, byte by byte."""
+    from waitress.channel import HTTPChannel
+
+    class Channel(HTTPChannel):  # type: ignore[misc]  # as above
+        parser_class = _parser_class()
+        began: float | None = None
+        asked_at: float | None = None
+
+        def handle_read(self) -> None:
+            super().handle_read()
+            if self.request is None:
+                self.began, self.asked_at = None, time.time()
+            elif self.began is None:
+                self.began = time.monotonic()
+            elif time.monotonic() - self.began > _LONGEST_REQUEST:
+                self.handle_close()
+
+        @property
+        def idle_since(self) -> float:
+            return self.asked_at or self.creation_time
+
+    return Channel
+
+
+def _parser_class() -> Any:
+    """Return waitress's parser, which refuses a request whose end is told in two ways, as a proxy may read it."""
+    from waitress.parser import HTTPRequestParser, ParsingError
+
+    class Parser(HTTPRequestParser):  # type: ignore[misc]  # as above
+        def parse_header(self, header_plus: bytes) -> None:
+            super().parse_header(header_plus)
+            if self.chunked and "CONTENT_LENGTH" in self.headers:
+                raise ParsingError("Both a length and chunks")
+
+    return Parser
 
 
 def _listening(host: str, port: int) -> socket.socket:
