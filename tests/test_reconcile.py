@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result, Shell, until
+from conftest import ACCOUNT, Result, Shell, until
 from test_sandbox import serving
 from workbooks import inline, sheet_of, xlsx
 
@@ -1200,6 +1201,53 @@ def test_a_send_that_may_have_gone_out_names_the_report_its_time_and_the_command
     assert re.fullmatch(rf"Do not send again yet\. {advice}{end}", remedy)
     again = second.json["messages"][0]["error"]["remedy"]
     assert re.fullmatch(rf"(Do not send again yet\. )?{advice}{end}", again)
+
+
+_BY_CONFIG = ("--config", "{config}")
+_BY_PROFILE = (*_BY_CONFIG, "-p", "other")
+_BY_ADDRESS = ("--base-url", "{url}")
+
+
+@pytest.mark.parametrize(("is_bulk", "once"), [(False, ()), (False, ("--once", "a key")), (True, ())])
+@pytest.mark.parametrize("account", [_BY_CONFIG, _BY_PROFILE, _BY_ADDRESS])
+def test_the_advised_commands_work_as_they_are_printed(
+    exosms: Shell, once: tuple[str, ...], account: tuple[str, ...], is_bulk: bool
+) -> None:
+    """They name configuration, profile and address where the command did that they are advised after."""
+    with serving() as server:
+        home = Home(exosms)
+        config = exosms.home / "a config.toml"
+        config.write_text(
+            'default_profile = "prod"\n'
+            + "".join(
+                f'[profiles.{name}]\nbase_url = "{server.url}"\naccount_sid = "{name}"\napi_key = "k"\n'
+                f'api_token = "t"\nfrom = "ACMEIN"\n'
+                for name in ("prod", "other")
+            )
+        )
+        config.chmod(0o600)
+        flags = [word.format(config=config, url=server.url) for word in account]
+        exosms.env |= {**ACCOUNT} if account is _BY_ADDRESS else {}
+        if is_bulk:
+            path = exosms.home / "people.csv"
+            path.write_text("to,body\n+919000000500,one\n+919000000500,two\n")
+            said = exosms("bulk", str(path), "--yes", "--run", "june", "--limit", "1", "--rate", "off", *flags).stderr
+            said = _as_printed(
+                exosms, said, "Continue with: (exosms runs resume .*)", "--yes", "--rate", "off"
+            ).stderr
+        else:
+            sent = exosms("send", "--to", "+919000000500", "-b", "one", *flags, *once)
+            assert sent.exit_code == 9
+            said = exosms("send", "--to", "+919000000500", "-b", "one", *flags, *once).stderr if once else sent.stderr
+        home.report.write_bytes(server.emulator().report())
+        result = _as_printed(exosms, said, "`(exosms runs reconcile .*) FILE`", str(home.report), "--json")
+    assert (result.exit_code, result.json["remaining"]) == (9, 2 if is_bulk else 1)
+
+
+def _as_printed(exosms: Shell, said: str, pattern: str, *more: str) -> Result:
+    """Run a command that is advised, as it stands there."""
+    (command,) = re.findall(pattern, said)
+    return exosms(*shlex.split(command)[1:], *more)
 
 
 def test_a_window_names_both_days_at_midnight() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
     """Return the settings, telling what is odd about them."""
+    _note_flags(out, options)
     settings = resolve(options, os.environ, account_needed=account_needed)
     out.is_sandbox = settings.is_sandbox
     for warning in settings.warnings:
@@ -84,6 +85,7 @@ def session_for(
         tell=out.tell,
         profile=settings.profile,
         callbacks=callback_address(settings),
+        flags=out.account_flags or {},
     )
 
 
@@ -193,6 +195,7 @@ def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_ne
 
     Where the account is not needed there may be none.
     """
+    _note_flags(out, options)
     if options.profile is None and is_of_sandbox(run.account):
         for option, value in (("--region", options.region), ("--base-url", options.base_url)):
             if value not in {None, "sandbox"}:
@@ -223,6 +226,7 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
     """
     from exosms.ledger.unknown import unknown_elsewhere
 
+    _note_flags(out, options)
     if not ledger.with_key(once_key):
         raise no_such_key(once_key)
     accounts = unknown_elsewhere(ledger, "", once_key)
@@ -238,6 +242,12 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
             remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
         )
     return settings
+
+
+def _note_flags(out: Out, options: AccountOptions) -> None:
+    """Keep what the command line says about the account, before a run or a key says more."""
+    if out.account_flags is None:
+        out.account_flags = options.flags
 
 
 def no_such_key(once_key: str) -> InputError:

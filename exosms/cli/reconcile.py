@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
@@ -24,6 +23,7 @@ from exosms.cli.output.reconcile import (
     show_result,
     tell_unasked,
 )
+from exosms.cli.sid_list import words_of
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.listed import SID, Listed
@@ -38,9 +38,6 @@ from exosms.sms.rate import Rate
 from exosms.system.escaping import shown
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
-
-_MOST = 10_000_000
-"""Bytes of a list of Sids; as much as Exotel could be asked about in a day."""
 
 _NO_LIST = (
     "Exotel has no list of this account's messages: export the SMS Detailed Report from its dashboard, with Type set"
@@ -332,20 +329,8 @@ def _of_report(report: Path | None, left_out: Callable[[int], None]) -> Iterator
 def _sids_of(source: str) -> Iterator[Listed]:
     """Yield the Sids of a file, or of standard input; raises InputError for what is none."""
     name = "standard input" if source == "-" else source
-    try:
-        if source == "-":
-            raw = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(source).open("rb") as file:
-                raw = file.read(_MOST + 1)
-    except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path.") from error
-    if len(raw) > _MOST:
-        raise InputError(f"{name} is over {_MOST // 1_000_000} MB, so it is no list of Sids")
-    for word in raw.decode("utf-8-sig", "replace").split():
-        sid = word.strip("'\",;")
+    remedy = "Write a Sid a line, as in `exosms log`."
+    for sid in words_of(source, remedy=remedy):
         if not SID.fullmatch(sid) or sid.startswith("+"):
-            raise InputError(
-                f"{name}: {shown(word)!r} is not a Sid", remedy="Write a Sid a line, as in `exosms log`."
-            )
+            raise InputError(f"{name}: {shown(sid)!r} is not a Sid", remedy=remedy)
         yield Listed(sid)

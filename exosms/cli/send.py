@@ -137,7 +137,8 @@ def receipts_of(
         with ledger.limiting(account) if limited and not request.dry_run else nullcontext():
             guards.check_all(messages, now=time.time(), parts_today=parts_today)
         if request.dry_run:
-            yield from [foreseen(message, ledger, account, once) for message in messages]
+            flags = out.account_flags or {}
+            yield from [foreseen(message, ledger, account, once, flags) for message in messages]
             return
         dispatcher = dispatcher_for(
             settings,

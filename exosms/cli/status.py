@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from exosms.cli.context import (
 from exosms.cli.output.delivery_reports import INTERRUPTED, document, refusals, show
 from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.output.refusals import tell_refusals
+from exosms.cli.sid_list import words_of
 from exosms.cli.wait import follow, how_to_go_on, not_final
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
@@ -38,8 +38,7 @@ from exosms.system.signals import Interrupts
 _LIKELY = re.compile(r"[0-9a-f]{32}")
 """A Sid as Exotel makes them; any other word may be the name of a run."""
 
-_MOST = 10_000_000
-"""Bytes that are read of standard input: 300,000 Sids, about which Exotel could be asked in a day."""
+_ONLY_SIDS = "`exosms send … -q` prints only Sids."
 
 
 def command(
@@ -172,9 +171,9 @@ class _Inquiry:
 
 def _checked(given: Sequence[str]) -> Sequence[str]:
     """Return the Sids, each once, those of standard input where ``-`` stands; raises InputError for what is none."""
-    sids = [sid for word in given for sid in (_piped() if word == "-" else [word])]
+    sids = [sid for word in given for sid in (words_of(word, remedy=_ONLY_SIDS) if word == "-" else [word])]
     if not sids:
-        raise InputError("Standard input has no Sid", remedy="`exosms send … -q` prints only Sids.")
+        raise InputError("Standard input has no Sid", remedy=_ONLY_SIDS)
     for sid in sids:
         if sid.startswith("+"):
             raise InputError(
@@ -197,17 +196,6 @@ def _is_run(name: str) -> bool:
     except (KeyError, ConfigError):
         return False
     return True
-
-
-def _piped() -> Sequence[str]:
-    """Return what stands on standard input; what is no UTF-8 is no Sid, and refused as such."""
-    raw = sys.stdin.buffer.read(_MOST + 1)
-    if len(raw) > _MOST:
-        raise InputError(
-            f"Standard input is over {_MOST // 1_000_000} MB, so it is no list of Sids",
-            remedy="`exosms send … -q` prints only Sids.",
-        )
-    return raw.decode("utf-8-sig", "replace").split()
 
 
 def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str], Settings]:

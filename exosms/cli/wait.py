@@ -94,13 +94,7 @@ def how_to_go_on(
     sids: Sequence[str], options: AccountOptions, seconds: float | None, *, run: str | None = None
 ) -> str:
     """Return the command that asks on about these messages, or a run's, with the same account."""
-    flags = {
-        "-p": options.profile,
-        "--region": options.region,
-        "--base-url": options.base_url,
-        "--config": options.config,
-    }
-    given = [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
+    given = [word for flag in options.flags.items() for word in flag]
     wait = [] if seconds is None else ["--wait", _duration(seconds)]
     asked = ["--run", run] if run else sids if len(sids) <= _MANY else ["-"]
     command = shlex.join(["exosms", "status", *given, *asked, *wait])

@@ -44,6 +44,17 @@ class AccountOptions(NamedTuple):
     rate: Rate | None = None
     templates: Path | None = None
 
+    @property
+    def flags(self) -> Mapping[str, str]:
+        """The flags, with their values, that say the same about the account to another command."""
+        given = {
+            "-p": self.profile,
+            "--region": self.region,
+            "--base-url": self.base_url,
+            "--config": self.config,
+        }
+        return {flag: str(value) for flag, value in given.items() if value is not None}
+
 
 class _NoAccountError(ConfigError):
     """There is no account, or not all of one: what a dry run does without."""

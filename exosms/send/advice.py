@@ -1,7 +1,7 @@
 """What a person does about messages that may have been sent: export Exotel's report, and let it be compared."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from exosms.config.account import is_of_sandbox
 from exosms.system.times import in_india
@@ -11,15 +11,26 @@ _AROUND = 15 * 60
 
 
 def how_to_find_out(
-    which: Sequence[str], *, account: str, profile: str | None = None, window: tuple[float, float] | None = None
+    which: Sequence[str],
+    *,
+    account: str,
+    profile: str | None = None,
+    flags: Mapping[str, str] | None = None,
+    window: tuple[float, float] | None = None,
 ) -> str:
-    """Return what to export, and the command that compares it; ``window`` is when messages were sent, if few were."""
+    """Return what to export, and the command that compares it; ``window`` is when messages were sent, if few were.
+
+    ``flags``: what the command line says about the account, and a run does not remember.
+    """
     import shlex
 
-    place = ["-p", profile] if profile else []
-    if is_of_sandbox(account):
-        place = ["--region", "sandbox"]
-    command = shlex.join(["exosms", "runs", "reconcile", *which, *(place if "--once" in which or not which else [])])
+    place = dict(flags or {})
+    if is_of_sandbox(account) and "-p" not in place:
+        place["--region"] = "sandbox"
+    elif profile:
+        place.setdefault("-p", profile)
+    words = [word for flag in place.items() for word in flag]
+    command = shlex.join(["exosms", "runs", "reconcile", *which, *words])
     when = f", for {_shown(*window)}" if window else ""
     report = f"Export the SMS Detailed Report (Type: All) from Exotel's dashboard{when}"
     return f"{report}, then run `{command} --report FILE`."

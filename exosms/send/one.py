@@ -6,7 +6,7 @@ of it goes out all the same.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
@@ -15,7 +15,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
 from exosms.ledger.process_locks import process_of
 from exosms.send.advice import how_to_find_out
-from exosms.send.session import AccountSession
+from exosms.send.session import NO_FLAGS, AccountSession
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back, problem_of
 from exosms.sms.rate import MOST_RETRIES, pause_of
@@ -67,7 +67,7 @@ class Dispatcher(NamedTuple):
         key_until = session.now() + self.patience if key_until is None else key_until
         try:
             if once and (used := self._wait_for_key(message, once, key_until)):
-                return used_before(used)
+                return used_before(used, session.flags)
             if blocked := self._blocked():
                 return blocked
             session.take_turn()
@@ -91,7 +91,9 @@ class Dispatcher(NamedTuple):
         if receipt.problem is None or session.ledger.database.is_in_memory:  # then nobody could compare it
             return receipt
         which = ["--once", once.key] if once else []
-        advice = how_to_find_out(which, account=session.account, profile=session.profile, window=window)
+        advice = how_to_find_out(
+            which, account=session.account, profile=session.profile, flags=session.flags, window=window
+        )
         remedy = f"Do not send again yet. {advice}{_or_decide(once.key) if once else ''}"
         return receipt._replace(problem=receipt.problem._replace(remedy=remedy))
 
@@ -216,11 +218,13 @@ class Dispatcher(NamedTuple):
         return receipt
 
 
-def foreseen(message: Message, ledger: Ledger, account: str, once: OnceKey | None) -> Receipt:
+def foreseen(
+    message: Message, ledger: Ledger, account: str, once: OnceKey | None, flags: Mapping[str, str] = NO_FLAGS
+) -> Receipt:
     """Return what sending would come to as far as that can be known, which is planned or skipped."""
     used = ledger.used(once, recipient=message.to, account=account, rewrite=False) if once else None
     if used and used.state not in UNSETTLED:
-        return used_before(used)
+        return used_before(used, flags)
     return Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 
 
@@ -268,7 +272,7 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     )
 
 
-def used_before(entry: LedgerEntry) -> Receipt:
+def used_before(entry: LedgerEntry, flags: Mapping[str, str] = NO_FLAGS) -> Receipt:
     """Return what a message comes to whose once key another one used, which is known to be settled."""
     moment = local(entry.updated_at)
     if entry.state is State.ACCEPTED:
@@ -285,15 +289,15 @@ def used_before(entry: LedgerEntry) -> Receipt:
             kind=Outcome.UNKNOWN,
             message=f"once key {entry.once_key!r} was used at {moment}, and whether that message was sent is unknown",
             meaning="Not attempted now: it may already have been sent.",
-            remedy=f"{_of_key(entry)}{_or_decide(entry.once_key or '')}",
+            remedy=f"{_of_key(entry, flags)}{_or_decide(entry.once_key or '')}",
             retry=Retry.DECIDE,
         ),
     )
 
 
-def _of_key(entry: LedgerEntry) -> str:
+def _of_key(entry: LedgerEntry, flags: Mapping[str, str]) -> str:
     which, window = ["--once", entry.once_key or ""], (entry.created_at, entry.created_at)
-    return how_to_find_out(which, account=entry.account, profile=entry.profile, window=window)
+    return how_to_find_out(which, account=entry.account, profile=entry.profile, flags=flags, window=window)
 
 
 def _or_decide(once_key: str) -> str:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.exotel.client import Client
@@ -13,6 +13,9 @@ from exosms.sms.rate import Rate
 
 if TYPE_CHECKING:
     from exosms.config.settings import Settings
+
+
+NO_FLAGS: Mapping[str, str] = {}
 
 
 class AccountSession(NamedTuple):
@@ -31,6 +34,8 @@ class AccountSession(NamedTuple):
     chance: Callable[[], float] = random.random
     callbacks: CallbackAddress | None = None
     """Where messages have their delivery posted to that name no address themselves."""
+    flags: Mapping[str, str] = NO_FLAGS
+    """What the command line says about the account, for the commands that are advised."""
 
     @property
     def pace(self) -> Pace:

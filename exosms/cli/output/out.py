@@ -45,6 +45,8 @@ class Out:
     """The command as its JSON documents call it."""
     arguments: Sequence[str] = ()
     """The words of the command line, without the program's name."""
+    account_flags: Mapping[str, str] | None = None
+    """What the command line says about the account, as the next command needs it; None before that is asked for."""
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
     is_within_document: bool = False

@@ -84,7 +84,7 @@ class RunReport:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
-        remedy = next_step(run, counts)
+        remedy = next_step(run, counts, self._out.account_flags)
         if stop:
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.is_json:
@@ -156,7 +156,7 @@ def nothing_to_retry(run: Run, journal: Journal, out: Out) -> None:
     if out.is_json:
         out.result(**run_document(run, counts, exit_code=ExitCode.OK, error=None), **out.sandbox_mark)
     out.tell(f"nothing to retry; {sentence(run, counts)}")
-    if remedy := next_step(run, counts):
+    if remedy := next_step(run, counts, out.account_flags):
         out.tell(remedy)
 
 
@@ -185,7 +185,7 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
         out.line("unknown_row", str(one.number), local(one.attempted_at), one.recipient, one.ending)
     for row in journal.reasons(run)[:_MOST_REASONS]:
         out.line("reason", _reason_line(row))
-    if remedy := next_step(run, counts):
+    if remedy := next_step(run, counts, out.account_flags):
         out.tell(remedy)
 
 
@@ -275,19 +275,25 @@ def sentence(run: Run, counts: Mapping[str, int]) -> str:
     return f"run {run.name}: {counted(sum(counts.values()), 'row')}: {ended or 'nothing to do'}"
 
 
-def next_step(run: Run, counts: Mapping[str, int]) -> str:
-    """Return what a person would do now; nothing where all is done."""
+def next_step(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | None = None) -> str:
+    """Return what a person would do now; nothing where all is done.
+
+    Of what the command line said about the account a run remembers all but where the configuration is.
+    """
     import shlex
 
+    flags = {name: value for name, value in (flags or {}).items() if name == "--config"}
     name = shlex.quote(run.name)
     document = counts_document(counts)
+    rest = shlex.join(word for flag in flags.items() for word in flag)
+    command = f"{name} {rest}".rstrip()
     if document["remaining"]:
-        return f"Continue with: exosms runs resume {name}"
+        return f"Continue with: exosms runs resume {command}"
     if document["unknown"]:
-        how = how_to_find_out([run.name], account=run.account)
+        how = how_to_find_out([run.name], account="", flags=flags)
         return f"{document['unknown']} may have been sent. {how}"
     if document["not_sent"]:
-        return f"Send what was not sent with: exosms runs retry {name}"
+        return f"Send what was not sent with: exosms runs retry {command}"
     if document["rejected"] and run.file != "-" and run.terms.content is not None:
         command = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
         return f"Get the rejected rows, to be corrected and sent, with: {command}"
