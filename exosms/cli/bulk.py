@@ -8,6 +8,7 @@ import typer
 from exosms.bulk.request import BulkRequest, Duplicates, SentBefore
 from exosms.cli import completion_values
 from exosms.cli import options as o
+from exosms.cli.output.out import Out
 from exosms.errors import UsageError
 
 
@@ -72,6 +73,7 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
 
     exosms bulk customers.csv --body "Dear {name}, {order} has left. - Acme"
     """
+    _refuse_a_number(request, out)
     if [request.template, request.body, request.body_file].count(None) < 2:
         raise UsageError("Give either --template, --body or --body-file")
     if request.body_file == "-" and request.path is None:
@@ -84,3 +86,12 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     out.goes_on = True
     exit_code = bulk(request, account, out)
     return out.unless_lost(exit_code) if request.dry_run else exit_code
+
+
+def _refuse_a_number(request: BulkRequest, out: Out) -> None:
+    """Raise UsageError for a recipient in the place of a file, with the command that was meant."""
+    if request.path is not None and not request.path.exists():
+        from exosms.cli.meant import no_file
+
+        if error := no_file(request.path, out.arguments):
+            raise error

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path, PurePath
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -220,6 +220,21 @@ def _app(wanted: set[str]) -> typer.Typer:
                 command(module.command, name, tell_failure=tell_failure, refuses_bytes=parsing is None)
             )
     return app
+
+
+class OptionName(NamedTuple):
+    """An option as the command line knows it."""
+
+    name: str
+    """The longest."""
+    takes_value: bool
+
+
+def options_of(name: str) -> Mapping[str, OptionName]:
+    """Return the options of a command by each of their names."""
+    group: Any = typer.main.get_command(_app({name}))
+    options = {each: option for option in group.commands[name].params for each in option.opts if each.startswith("-")}
+    return {each: OptionName(max(option.opts, key=len), not option.is_flag) for each, option in options.items()}
 
 
 def _typer(**options: Any) -> typer.Typer:

@@ -4,7 +4,7 @@ Its exit code is ours, whatever becomes of the text: nothing that fails here may
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,10 +102,21 @@ def command(
     with child.signals_held() as mask:
         ending = child.run(argv, mask)
         if not ending.has_started:
-            out.fail(f"{argv[0]} {ending.status}")
+            out.fail(f"{argv[0]} {ending.status}", remedy=_meant(argv, out))
         if ending.is_wanted(request.on, longer_than=request.longer_than):
             _text_about(job, plan, ending, told, out)
     return ending.code
+
+
+def _meant(argv: Sequence[str], out: Out) -> str:
+    """Return what was meant by a command that could not be started."""
+    try:
+        from exosms.cli.meant import no_command
+
+        return no_command(out.arguments, argv)
+    except Exception as error:  # noqa: BLE001  # the text is still due
+        tell_bug(out, error)
+        return ""
 
 
 def _check(request: JobRequest) -> None:
