@@ -538,8 +538,14 @@ def test_an_impatient_second_ctrl_c_does_not_take_the_text_away(exosms: Shell, s
 
 
 def test_ctrl_c_reaches_a_command_that_has_left_our_group(exosms: Shell, served: Sandbox) -> None:
-    """As `timeout` does, which the terminal then tells nothing."""
-    job = ("timeout", "1000", "sh", "-c", "trap 'echo once; exit 7' INT; echo ready; while :; do sleep 0.02; done")
+    """As `timeout` does, which the terminal then tells nothing, and which signals its child and then its group."""
+    job = (
+        "timeout",
+        "1000",
+        "sh",
+        "-c",
+        "trap 'trap \"\" INT; echo once; exit 7' INT; echo ready; while :; do sleep 0.02; done",
+    )
     argv = exosms.command("job", "--to", TO, "--rate", "off", "--", *job)
     told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03")])
     assert (told.code, told.out.count(b"once"), len(served.texts)) == (7, 1, 1), told.out
@@ -575,7 +581,7 @@ def test_a_shell_stops_it_and_lets_it_go_on(exosms: Shell, served: Sandbox, shel
         (b"$ ", b"echo co''de=$?\n"),
         (b"code=3", b""),
         (b"$ ", f"{launcher} &\n".encode()),
-        (b"ready", lambda _: until(lambda: "T" in states(script))),
+        (b"ready", lambda _: until(lambda: states(script) == ["T", "T"])),
         (b"", b"\n"),
         (b"$ ", b"fg\n"),
         (goes_on, b"Ravi\n"),
@@ -588,13 +594,13 @@ def test_a_shell_stops_it_and_lets_it_go_on(exosms: Shell, served: Sandbox, shel
     assert len(served.texts) == 2, told.out
 
 
-def states(script: Path) -> set[str]:
-    """Return the states of the processes that run a script, but for those of exosms."""
-    found = set()
+def states(script: Path) -> list[str]:
+    """Return the states of the processes that run a script, and of exosms, which stops after it."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if process.joinpath("cmdline").read_bytes() == f"sh\0{script}\0".encode():
-                found.add(process.joinpath("stat").read_text().rpartition(") ")[2][0])
+            if process.joinpath("cmdline").read_bytes().endswith(f"sh\0{script}\0".encode()):
+                found.append(process.joinpath("stat").read_text().rpartition(") ")[2][0])
     return found
 
 
