@@ -21,10 +21,11 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.proxy import proxy_of
 from exosms.exotel.transport import Transport
-from exosms.ledger.database import DATABASE
+from exosms.ledger.database import DATABASE, MEND
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
+from exosms.system.files import FULL, is_full, why_unwritten
 from exosms.system.mounts import shared_file_system
 from exosms.system.times import in_india
 
@@ -205,7 +206,8 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
             return
         _try_to_write(directory)
     except OSError as error:
-        yield _misconfigured("ledger", f"{directory} cannot be used: {error.strerror}", _ELSEWHERE)
+        why = why_unwritten(error)
+        yield _misconfigured("ledger", f"{directory} cannot be used: {why}", MEND if FULL in why else _ELSEWHERE)
         return
     yield from _of_directory("ledger", directory, writable_by_others=0o077)
     yield from _of_link(file)
@@ -237,6 +239,8 @@ def _of_link(path: Path) -> Iterator[Check]:
 
 def _of_place(directory: Path) -> Check:
     there = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if is_full(there):
+        return _misconfigured("ledger", f"{directory} cannot be used: {FULL}", MEND)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return ok("ledger", f"nothing was sent from this machine yet; the ledger will be in {directory}")
     return _misconfigured("ledger", f"{directory} cannot be created in {there}", _ELSEWHERE)

@@ -862,7 +862,7 @@ def test_results_that_find_no_room_leave_the_messages_truth(exosms: Shell, outpu
         assert result.exit_code == 10
         assert not output or result.json["counts"] == {**NONE_SENT, "rows": 3, "accepted": 2, "rejected": 1}
         assert result.stderr.endswith(
-            "exosms: error: The result file /dev/full cannot be written: No space left on device\n"
+            "exosms: error: The result file /dev/full cannot be written: the disk is full\n"
             "  Write it elsewhere with: exosms runs export june FILE\n"
         )
 

@@ -1004,7 +1004,7 @@ def test_a_full_disk_changes_nothing(config: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ConfigError, match="No space left on device"):
+    with pytest.raises(ConfigError, match="the disk is full"):
         save_profile(config, NEW)
     assert config.read_text() == before
     assert [p.name for p in config.parent.iterdir()] == ["config.toml"]

@@ -353,7 +353,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(ConfigError, match="cannot be written: No space left on device"):
+    with pytest.raises(ConfigError, match="cannot be written: the disk is full"):
         edit_file.add(path, "offer", {"text": "Sale! - Acme"})
     assert path.read_text() == HAND_MADE
     assert list(tmp_path.iterdir()) == [path]

@@ -15,7 +15,7 @@ from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 from exosms.system.escaping import printable
-from exosms.system.files import beside
+from exosms.system.files import beside, why_unwritten
 from exosms.system.times import local
 
 COLUMNS = (
@@ -84,7 +84,7 @@ def _is_of_ledger(path: Path) -> bool:
 
 
 def _unwritable(path: Path, error: OSError, *, remedy: str = "") -> ConfigError:
-    return ConfigError(f"The result file {path} cannot be written: {error.strerror}", remedy=remedy)
+    return ConfigError(f"The result file {path} cannot be written: {why_unwritten(error)}", remedy=remedy)
 
 
 def write_file(run: Run, journal: Journal, path: Path) -> None:

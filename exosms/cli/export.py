@@ -14,6 +14,7 @@ from exosms.errors import InputError
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
+from exosms.system.files import why_unwritten
 
 _LARGEST_COPY = 256 * 1024 * 1024
 """Bytes of standard input or of a pipe, which may have no end."""
@@ -101,6 +102,6 @@ def _kept(source: Path) -> Iterator[IO[bytes]]:
             copy.seek(0)  # which flushes it
         except OSError as error:
             raise InputError(
-                f"{source} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
+                f"{source} cannot be read: {why_unwritten(error)}", remedy="Check the path and its permissions."
             ) from error
         yield copy

@@ -16,7 +16,7 @@ from typing import Any
 from exosms.errors import ConfigError
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
-from exosms.system.files import Foreign, alone, create_private, foreign, make_private
+from exosms.system.files import FULL, Foreign, alone, create_private, foreign, is_full, make_private, why_unwritten
 from exosms.system.signals import LOOK, Interrupts
 
 DATABASE = "ledger.db"
@@ -89,9 +89,14 @@ class Database:
             _require_writable(directory, path)
         except OSError as error:
             others = foreign(path)
+            why = others.said if others else why_unwritten(error)
             raise LedgerUnavailableError(
-                f"The state directory {directory} cannot be written: {others.said if others else error.strerror}",
-                remedy=others.remedy if others else "Name a writable one in EXOSMS_STATE_DIR.",
+                f"The state directory {directory} cannot be written: {why}",
+                remedy=others.remedy
+                if others
+                else MEND
+                if FULL in why
+                else "Name a writable one in EXOSMS_STATE_DIR.",
             ) from error
         owners = directory / "owners"
         with translated(path), ExitStack() as undo:
@@ -209,7 +214,7 @@ class Database:
 
 def _unlocked(error: OSError) -> LedgerError:
     others = foreign(Path(error.filename)) if error.filename else None
-    said = others.said if others else f"{error.filename}: {error.strerror}"
+    said = others.said if others else f"{error.filename}: {why_unwritten(error)}"
     remedy = _REMEDIES[sqlite3.SQLITE_BUSY] if error.errno == errno.EBUSY else MEND
     return LedgerError(f"The ledger cannot be locked: {said}", remedy=others.remedy if others else remedy)
 
@@ -298,12 +303,18 @@ def translated(path: Path | None = None) -> Iterator[None]:
         yield
     except (sqlite3.Error, MemoryError) as error:  # MemoryError is how SQLITE_NOMEM comes
         others = _foreign_file(path) if path else None
-        remedy = _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, MEND)
-        said = others.said if others else str(error) or "out of memory"
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+        remedy = _REMEDIES.get(code, MEND)
+        said = others.said if others else FULL if _is_full(code, path) else str(error) or "out of memory"
         raise LedgerError(
             f"The ledger {path or ''} cannot be used: {said}".replace("  ", " "),
             remedy=others.remedy if others else remedy,
         ) from error
+
+
+def _is_full(code: int, path: Path | None) -> bool:
+    """Whether the disk is: SQLite says so only where it writes a page, and not where processes share memory."""
+    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and path is not None and is_full(path.parent))
 
 
 def _foreign_file(path: Path) -> Foreign | None:

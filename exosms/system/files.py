@@ -17,6 +17,11 @@ _PATIENCE = 2.0
 
 _ALREADY_OPEN = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
+FULL = "the disk is full"
+
+_SCARCE = 64 * 1024
+"""Bytes that nobody can work with: SQLite takes half of that for what its processes share."""
+
 CHANGED = "it was written to while it was read, so it may be incomplete"
 
 
@@ -92,6 +97,22 @@ def _written(file: BinaryIO) -> tuple[int, int] | None:
         if stat.S_ISREG(status.st_mode):
             return status.st_size, status.st_mtime_ns
     return None
+
+
+def why_unwritten(error: OSError) -> str:
+    """Return what kept something from being written, a full disk in the words that people have for it."""
+    if error.errno == errno.EDQUOT:
+        return f"{FULL}: the quota is used up"
+    return FULL if error.errno == errno.ENOSPC else str(error.strerror)
+
+
+def is_full(directory: Path) -> bool:
+    """Whether the disk on which a directory is takes nothing more, as far as that can be known."""
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _SCARCE
 
 
 def make_private(directory: Path) -> None:

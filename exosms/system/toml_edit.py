@@ -47,7 +47,7 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
                 changed = _new(after) if is_new else _changed(path, content.decode(), before, after, form)
                 files.replace(target, changed, mode=mode)
     except OSError as error:
-        message, remedy = (text.format(path=path, why=error.strerror) for text in form.unwritable)
+        message, remedy = (text.format(path=path, why=files.why_unwritten(error)) for text in form.unwritable)
         raise ConfigError(message, remedy=remedy) from error
 
 

@@ -243,9 +243,7 @@ class OutputLostError(ConfigError):
     """What a command found out could not be written to standard output."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(
-            f"the result could not be written: {error.strerror}", remedy="Free some disk space, then run it again."
-        )
+        super().__init__(_lost(error), remedy="Free some disk space, then run it again.")
 
 
 def _json(value: object) -> str:
@@ -262,7 +260,13 @@ def lose(error: OSError, stdout: TextIO, stderr: TextIO, *, is_news: bool = True
         except OSError:
             _detach(stream)
     if is_news and not isinstance(error, BrokenPipeError):
-        Out(stdout, stderr).fail(f"the result could not be written: {error.strerror}")
+        Out(stdout, stderr).fail(_lost(error))
+
+
+def _lost(error: OSError) -> str:
+    from exosms.system.files import why_unwritten
+
+    return f"the result could not be written: {why_unwritten(error)}"
 
 
 def _size_if_dumb(stream: TextIO) -> tuple[int | None, int | None]:
