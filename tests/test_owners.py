@@ -152,6 +152,97 @@ def test_a_directory_of_another_user_is_not_taken_away(exosms: Shell, state: Pat
     assert "Run it as root, or name a directory of your own in EXOSMS_STATE_DIR." in refused.stderr
 
 
+def test_a_directory_that_we_may_write_need_not_be_ours(exosms: Shell, state: Path, user: pwd.struct_passwd) -> None:
+    """As a volume of a container is, or what a group shares."""
+    for group, mode in ((0, 0o777), (user.pw_gid, 0o770), (0, 0o1777)):
+        shutil.rmtree(state)
+        state.mkdir()
+        state.chmod(mode)
+        os.chown(state, 0, group)
+        for word in ("accepted", "skipped"):
+            sent = as_user(user, lambda: exosms(*SEND))
+            assert (sent.exit_code, sent.stdout.split("\t")[0]) == (0, word), sent.stderr
+            assert "warning" not in sent.stderr
+        assert stat.S_IMODE(state.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+def test_a_directory_that_we_may_not_write_says_whose_it_is(
+    exosms: Shell, state: Path, home: Path, user: pwd.struct_passwd, mode: int
+) -> None:
+    state.chmod(mode)
+    os.chown(state, 0, 0)
+    refused = as_user(user, lambda: exosms(*SEND))
+    assert refused.exit_code == 4
+    assert f"The state directory {state} cannot be written: {state} belongs to root" in refused.stderr
+    assert f"  Run: sudo chown -R nobody {state}\n" in refused.stderr
+    os.chown(home, 0, 0)
+    home.chmod(0o755)
+    remedy = f"  As root, run: chown -R nobody {state}%s; or name a directory of your own in EXOSMS_STATE_DIR.\n"
+    assert remedy % "" in as_user(user, lambda: exosms(*SEND)).stderr
+    in_kubernetes = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    told = as_user(user, lambda: exosms(*SEND, env=in_kubernetes)).stderr
+    assert remedy % " (Kubernetes: securityContext.fsGroup)" in told
+
+
+@pytest.mark.parametrize("command", [("profile", "list"), ("profile", "use", "s"), ("send", *SEND[3:])])
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_a_configuration_of_roots_says_how_it_becomes_ours(
+    exosms: Shell, home: Path, user: pwd.struct_passwd, command: tuple[str, ...], kind: str
+) -> None:
+    """As after `sudo nano`, or `sudo cp`."""
+    env = {"EXOSMS_STATE_DIR": "", "HOME": str(home)}
+    directory = home / ".config" / "exosms"
+    add = ("profile", "add", "s", "--region", "sandbox", "--from", "ACMEIN")
+    assert exosms(*add, env=env).exit_code == 0
+    assert strangers(home, user) == []
+    path = directory / "config.toml" if kind == "file" else directory
+    os.chown(path, 0, 0)
+    refused = as_user(user, lambda: exosms(*command, env=env))
+    recursively = "-R " * (kind == "directory")
+    assert refused.exit_code == 4
+    done = "written" if kind == "directory" and "use" in command else "read"
+    assert f"config.toml cannot be {done}: {path} belongs to root\n" in refused.stderr
+    assert f"  Run: sudo chown {recursively}nobody {path}\n" in refused.stderr
+    os.chown(path, user.pw_uid, user.pw_gid)
+    assert as_user(user, lambda: exosms(*command, env=env)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code"),
+    [
+        (("bulk", "{file}", "--region", "sandbox", "--yes"), 3),
+        ((*SEND, "--to-file", "{file}"), 3),
+        ((*SEND[:-4], "-F", "{file}"), 3),
+        (("send", "--config", "{file}", *SEND[3:]), 4),
+        (("check-template", "--body-file", "{file}", "--text", "x"), 3),
+        (("template", "import", "{file}"), 3),
+        (("runs", "reconcile", "--region", "sandbox", "--report", "{file}"), 3),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_file_that_cannot_be_read_is_no_wrong_usage(
+    exosms: Shell, home: Path, user: pwd.struct_passwd, argv: tuple[str, ...], exit_code: int
+) -> None:
+    file = home / "file"
+    file.touch(mode=0o600)
+    refused = as_user(user, lambda: exosms(*[word.format(file=file) for word in argv]))
+    assert refused.exit_code == exit_code, refused
+    assert f"{file} cannot be read: " in refused.stderr
+
+
+def test_templates_of_roots_say_so_too(exosms: Shell, home: Path, user: pwd.struct_passwd) -> None:
+    file = home / "templates.toml"
+    file.write_text("")
+    file.chmod(0o600)
+    refused = as_user(user, lambda: exosms("template", "list", "--templates", str(file)))
+    assert refused.exit_code == 3
+    assert refused.stderr == (
+        f"exosms: error: The templates {file} cannot be read: {file} belongs to root\n"
+        f"  Run: sudo chown nobody {file}\n"
+    )
+
+
 def test_what_the_ledger_links_to_keeps_its_mode_and_its_owner(
     exosms: Shell, state: Path, home: Path, user: pwd.struct_passwd
 ) -> None:

@@ -52,6 +52,7 @@ def _option(parameter: inspect.Parameter, declaration: Any) -> inspect.Parameter
     if isinstance(declaration, Repeated):
         kind, declaration = list[str], declaration.declaration
         default = default if default is parameter.empty else None
+    declaration.readable = False  # whoever reads the file says what is wrong with it, and it is no wrong usage
     return inspect.Parameter(
         parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declaration]
     )

@@ -32,6 +32,7 @@ _REWRITE = "Fix it there; write text in double quotes."
 _FIX = "Fix it in {path}."
 
 _FORMAT = toml.TomlFormat(
+    variable="EXOSMS_CONFIG",
     tables="profiles",
     version=1,
     largest=1024 * 1024,  # a file of a thousand profiles has a quarter of that

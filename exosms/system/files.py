@@ -155,8 +155,25 @@ class Foreign(NamedTuple):
     remedy: str
 
 
-def foreign(path: Path) -> Foreign | None:
-    """Return whose a file is that we may not read and write; None for ours, and for what we may."""
+def foreign(path: Path, *, variable: str = "EXOSMS_STATE_DIR") -> Foreign | None:
+    """Return whose a file, or its directory, is that we may not read and write; None for ours and for what we may.
+
+    ``variable`` can name another one.
+    """
+    us = os.geteuid()
+    for place in (path, path.parent):
+        try:
+            owner, above = place.stat(), place.parent.stat().st_uid
+        except OSError:
+            continue
+        is_directory = stat.S_ISDIR(owner.st_mode)
+        if owner.st_uid != us and not os.access(place, os.R_OK | os.W_OK | os.X_OK * is_directory):
+            return _belongs(place, owner.st_uid, above, variable, is_directory=is_directory)
+    return None
+
+
+def _belongs(place: Path, owner: int, above: int, variable: str, *, is_directory: bool) -> Foreign:
+    """Return what to do about a file or a directory that keeps us out: what is beside our own files can be ours."""
     import pwd
     from shlex import quote
 
@@ -165,16 +182,16 @@ def foreign(path: Path) -> Foreign | None:
             return pwd.getpwuid(user).pw_name
         return str(user)
 
-    try:
-        owner, place, us = path.stat().st_uid, path.parent.stat().st_uid, os.geteuid()
-    except OSError:
-        return None
-    if owner == us or os.access(path, os.R_OK | os.W_OK):
-        return None
-    said = f"{path} belongs to {name_of(owner)}"
-    if place == us:
-        return Foreign(said, f"Run: sudo chown {quote(name_of(us))} {quote(str(path))}")
-    return Foreign(said, f"Run it as {name_of(place)}, or name a directory of your own in EXOSMS_STATE_DIR.")
+    us = os.geteuid()
+    said = f"{place} belongs to {name_of(owner)}"
+    chown = f"chown {'-R ' * is_directory}{quote(name_of(us))} {quote(str(place))}"
+    if above == us:
+        return Foreign(said, f"Run: sudo {chown}")
+    another = f"name {'a directory' if variable == 'EXOSMS_STATE_DIR' else 'a file'} of your own in {variable}."
+    if is_directory:
+        fs_group = " (Kubernetes: securityContext.fsGroup)" * ("KUBERNETES_SERVICE_HOST" in os.environ)
+        return Foreign(said, f"As root, run: {chown}{fs_group}; or {another}")
+    return Foreign(said, f"Run it as {name_of(above)}, or {another}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.errors import ExosmsError
-from exosms.system.files import SmallFile, read_small
+from exosms.system.files import SmallFile, foreign, read_small, why_unwritten
 
 _INTEGERS = range(-(1 << 63), 1 << 63)
 """Those of TOML (v1.0.0, Integer). Python reads longer ones from hexadecimal digits, and cannot print them."""
@@ -24,6 +24,8 @@ AccessCheck = Callable[[Path, SmallFile], None]
 class TomlFormat(NamedTuple):
     """A kind of file: its bounds, and how it is said what is wrong with one."""
 
+    variable: str
+    """It can name another file."""
     tables: str
     """The key of the table that holds a table for each name."""
     version: int
@@ -52,6 +54,13 @@ class TomlFormat(NamedTuple):
         message, remedy = (text.format(path=path, **words) for text in sentence)
         return self.error(message, remedy=remedy)
 
+    def kept_out(self, sentence: Sentence, path: Path, target: Path, error: OSError) -> ExosmsError:
+        """Return the error for what the system refused; of a file that is somebody else's, whose it is."""
+        others = foreign(target, variable=self.variable) if isinstance(error, PermissionError) else None
+        wrong = self.wrong(sentence, path, why=others.said if others else why_unwritten(error))
+        wrong.remedy = others.remedy if others else wrong.remedy
+        return wrong
+
 
 def read(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) -> dict[str, Any]:
     """Return what a file says, nothing if there is none; raises the format's error."""
@@ -67,7 +76,7 @@ def read_file(path: Path, target: Path, form: TomlFormat, check: AccessCheck | N
         return None
     except OSError as error:
         sentence = form.too_large if error.errno == errno.EFBIG else form.unreadable
-        raise form.wrong(sentence, path, why=error.strerror) from error
+        raise form.kept_out(sentence, path, target, error) from error
     if check is not None:
         check(path, file)
     return file

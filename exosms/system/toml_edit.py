@@ -47,8 +47,8 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
                 changed = _new(after) if is_new else _changed(path, content.decode(), before, after, form)
                 files.replace(target, changed, mode=mode)
     except OSError as error:
-        message, remedy = (text.format(path=path, why=files.why_unwritten(error)) for text in form.unwritable)
-        raise ConfigError(message, remedy=remedy) from error
+        wrong = form.kept_out(form.unwritable, path, target, error)
+        raise ConfigError(wrong.message, remedy=wrong.remedy) from error
 
 
 def _new(document: Mapping[str, Any]) -> bytes:

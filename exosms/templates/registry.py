@@ -22,6 +22,7 @@ _LARGEST_MIB = 16
 """Ten thousand templates take a third of that."""
 
 FORMAT = toml.TomlFormat(
+    variable="EXOSMS_TEMPLATES",
     tables="templates",
     version=1,
     largest=_LARGEST_MIB << 20,
