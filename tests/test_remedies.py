@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Shell, until
-from misbehaving import Misbehaving, answers, does, hangs, reads_head
+from misbehaving import Misbehaving, answer, answers, does, hangs, reads_head, says
 
 from exosms.config.account import Region
 from exosms.config.credentials import TokenFile
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+BULK = ("bulk", "~/a.csv", "--from", "ACMEIN", "--yes", "--run", "june")
 SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "Hi", "--retry-for", "0")
 
 
@@ -78,6 +79,29 @@ def test_a_407_is_4_and_nothing_was_sent(exosms: Shell, command: tuple[str, ...]
     assert (result.exit_code, problem["http_status"], problem["retry"]) == (4, 407, "safe")
     if command is SEND:
         assert result.json["outcome"] == "not_sent"
+
+
+@pytest.mark.parametrize("output", [(), ("--json",), ("-o", "jsonl"), ("-o", "human")], ids=" ".join)
+@pytest.mark.parametrize("command", [SEND, ("profile", "test"), ("status", "a" * 32), BULK], ids=lambda argv: argv[0])
+def test_a_407_to_connect_is_4_and_nothing_was_sent(
+    exosms: Shell, command: tuple[str, ...], output: tuple[str, ...]
+) -> None:
+    (exosms.home / "a.csv").write_text("to,body\n9876543210,Hi\n9876543211,Hi\n")
+    words = [word.replace("~", str(exosms.home)) for word in command]
+    with Misbehaving(does(reads_head, says(answer(407)))) as proxy:
+        env = {**ACCOUNT, "HTTPS_PROXY": proxy.url.replace("//", "//user:CANARY@"), "EXOTEL_REGION": "mumbai"}
+        result = exosms(*words, *output, env=env)
+    assert (result.exit_code, proxy.connections[0].read[:8]) == (4, b"CONNECT "), result
+    for told in (result.stderr, result.stdout) if "json" in "".join(output) else (result.stderr,):
+        assert "407" in told
+        assert "HTTPS_PROXY" in told
+    assert "CANARY" not in result.stdout + result.stderr
+    if command is BULK:
+        assert exosms("runs", "list").stdout.split("\t")[3:5] == ["2", "0"]
+        assert "2 remaining" in result.stderr
+    if command is SEND and "--json" in output:
+        assert result.json["messages"][0]["outcome"] == "not_sent"
+        assert result.json["messages"][0]["error"]["retry"] == "safe"
 
 
 def test_a_407_of_a_batch_is_4_and_nothing_was_sent(exosms: Shell, tmp_path: Path) -> None:
