@@ -155,6 +155,9 @@ def _redacted(check: Check) -> Check:
 
 
 def _show(out: Out, check: Check) -> None:
+    """Show a check; one that ends the command with another code than 0 also to whoever has only its errors."""
+    if check.exit_code and not out.is_seen_at_once:
+        out.fail(f"{check.subject}: {check.said}", remedy=check.remedy)
     match out.format:
         case Format.JSON:
             return
