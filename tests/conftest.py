@@ -157,9 +157,9 @@ class Shell:
         return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
 
 
-def until(holds: Callable[[], object]) -> None:
-    """Wait until it holds; raises AssertionError if it does not come to that within a minute."""
-    deadline = time.monotonic() + 60
+def until(holds: Callable[[], object], *, within: float = 60) -> None:
+    """Wait until it holds; raises AssertionError if it does not come to that within so many seconds."""
+    deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
@@ -174,6 +174,15 @@ def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:
     stat = Path(f"/proc/{process.pid}/stat")
     while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] == "R":
         time.sleep(0.001)
+
+
+def can_mount() -> bool:
+    """Whether a command can be given file systems of its own, that are gone with it."""
+    tried = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
+    try:
+        return subprocess.run(tried, capture_output=True, timeout=30, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _read(terminal: int) -> bytes:

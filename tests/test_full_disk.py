@@ -4,21 +4,13 @@ import errno
 import subprocess
 
 import pytest
-from conftest import Result, Shell
+from conftest import Result, Shell, can_mount
 
 from exosms.system.files import FULL, why_unwritten
 
 MOUNT = ("unshare", "--mount", "sh", "-c")
 FILL = "mount -t tmpfs -o size=2000k none disk && cp -a kept/. disk; head -c 9999999 /dev/zero >disk/filling"
 """In a name space of its own, so that the disk is gone with the command."""
-
-
-def can_mount() -> bool:
-    try:
-        tried = subprocess.run([*MOUNT, "mount -t tmpfs none /mnt"], capture_output=True, timeout=30, check=False)
-    except OSError:
-        return False
-    return tried.returncode == 0
 
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="no file system can be mounted here")
