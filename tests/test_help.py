@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from exosms.cli import commands
 from exosms.errors import ExitCode
 
 PARSED = 77
+TOPICS = "Topics of exosms help"
 SANDBOX_ONLY = {"EXOSMS_PROFILE": "sandbox", "EXOTEL_FROM": "ACMEIN"}
 EXAMPLE = re.compile(r"^exosms |\| exosms |\$\(exosms ")
 
@@ -23,20 +24,32 @@ def page(exosms: Shell, *command: str) -> str:
     return shown.stdout
 
 
-def section(text: str, title: str) -> dict[str, str]:
-    """Return what a section lists: what stands on the left, and what is said about it."""
-    found = re.search(rf"^{title}:\n(.*?)(?:\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
-    entries: dict[str, str] = {}
-    for entry in re.split(r"\n(?=  \S)", found[1].rstrip()) if found else []:
-        name, _, about = entry.strip().replace("\n", "  ").partition("  ")
-        entries[name] = " ".join(about.split())
-    return entries
+def sections(text: str) -> dict[str, dict[str, str]]:
+    """Return by heading what is listed: what stands on the left, and what is said about it."""
+    found: dict[str, dict[str, str]] = {}
+    for heading, listed in re.findall(r"^([A-Z][\w ]*):\n((?:  .*\n)+)", text, re.MULTILINE):
+        found[heading] = {}
+        for entry in re.split(r"\n(?=  \S)", listed.rstrip()):
+            name, _, about = entry.strip().replace("\n", "  ").partition("  ")
+            found[heading][name] = " ".join(about.split())
+    return found
+
+
+def options(text: str) -> dict[str, str]:
+    """Return every option of a page."""
+    others = {"Arguments", "Commands", TOPICS}
+    return {
+        name: about
+        for title, listed in sections(text).items()
+        if title not in others
+        for name, about in listed.items()
+    }
 
 
 def tree(exosms: Shell, *above: str) -> Iterator[tuple[str, ...]]:
     """Yield every command with those above it, the program itself first."""
     yield above
-    for name in section(page(exosms, *above), "Commands"):
+    for name in sections(page(exosms, *above)).get("Commands", {}):
         yield from tree(exosms, *above, name)
 
 
@@ -83,8 +96,8 @@ def test_every_command_option_and_argument_is_described(exosms: Shell) -> None:
     pages = {command: page(exosms, *command) for command in tree(exosms)}
     assert len(pages) > 25
     for command, text in pages.items():
-        for title in ("Options", "Arguments", "Commands"):
-            for name, about in section(text, title).items():
+        for title, listed in sections(text).items():
+            for name, about in listed.items():
                 assert re.search(r"[a-zA-Z]", re.sub(r"\[.*?\]", "", about)), (command, name)
                 assert title != "Commands" or not about.endswith("..."), (command, name)
 
@@ -126,22 +139,89 @@ def test_options_that_take_a_duration_say_how_one_is_written(exosms: Shell) -> N
     durations = [
         (command, name, about)
         for command in tree(exosms)
-        for name, about in section(page(exosms, *command), "Options").items()
+        for name, about in options(page(exosms, *command)).items()
         if "DURATION" in name
     ]
     assert len(durations) > 5
     assert [found for found in durations if not re.search(r"\b\d+m?[smhd]\b", found[2])] == []
 
 
-def test_the_program_says_what_its_exit_codes_mean_and_where_keys_and_pace_hold(exosms: Shell) -> None:
+def test_the_program_says_where_keys_and_pace_hold(exosms: Shell) -> None:
     text = " ".join(page(exosms).split())
-    told = re.search(r"Exit codes: (.*?)\. ", text)
-    assert told
-    assert {int(code) for code in re.findall(r"(?:^|, | and )(\d+)", told[1])} == {*ExitCode, 129, 130, 143}
     assert "DURATION is 90s, 15m, 24h or 7d" in text
     assert "Once keys and pace work within one state directory" in text
     assert "a fresh CI machine has none" in " ".join(page(exosms, "send").split())
     assert "with this state directory" in " ".join(page(exosms, "bulk").split())
+
+
+def names(listed: Iterable[str]) -> list[str]:
+    """Return each option by its last name, without what it takes."""
+    return [re.findall(r"--[\w-]+", name)[-1] for name in listed]
+
+
+@pytest.mark.parametrize(
+    ("command", "most_used"),
+    [
+        ("send", "--to --body --template --once --dry-run"),
+        ("job", "--to --on --body --once --within"),
+        ("bulk", "--template --body --dry-run --run --yes"),
+    ],
+)
+def test_a_long_help_begins_with_what_is_most_used(exosms: Shell, command: str, most_used: str) -> None:
+    headings = [title for title in sections(page(exosms, command)) if title != "Arguments"]
+    every = ["Most used", "Recipients", "Text", "File", "DLT", "Safety", "Sending", "Account", "Output"]
+    assert headings == [title for title in every if title != "File" or command == "bulk"]
+    listed = sections(page(exosms, command))
+    assert names(listed["Most used"]) == most_used.split()
+    assert names(listed["DLT"]) == ["--from", "--dlt-entity-id", "--dlt-template-id", "--type"]
+    assert names(listed["Account"]) == ["--profile", "--region", "--base-url", "--config"]
+    assert names(listed["Output"])[-1] == "--help"
+
+
+def test_no_option_is_listed_twice_or_left_out(exosms: Shell) -> None:
+    """Compared with what completion offers, which reads the same declarations in another way."""
+    for command in tree(exosms):
+        listed = names(options(page(exosms, *command)))
+        asked = {
+            "_EXOSMS_COMPLETE": "complete_fish",
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TYPER_COMPLETE_ARGS": " ".join(["exosms", *command, "--"]),
+        }
+        offered = exosms.start(env=asked).communicate()[0].decode().splitlines()
+        assert sorted(listed) == sorted({each.partition("\t")[0] for each in offered} | {"--help"}), command
+
+
+def test_a_short_help_needs_no_headings(exosms: Shell) -> None:
+    assert [*sections(page(exosms, "runs", "list"))] == ["Options"]
+
+
+def test_shared_options_of_other_long_helps_stand_below_the_same_headings(exosms: Shell) -> None:
+    listed = sections(page(exosms, "runs", "retry"))
+    assert [*listed] == ["Arguments", "Safety", "Sending", "Account", "Output"]
+    assert names(listed["Safety"]) == ["--yes", "--no-input", "--dry-run"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_every_help_fits_and_its_words_are_whole(exosms: Shell, width: int) -> None:
+    """Only a command that may be copied, and the name of an option with all its choices, may be longer."""
+    for command in tree(exosms):
+        text = exosms(*command, "--help", env={"COLUMNS": str(width), "FORCE_COLOR": "1"}).stdout
+        assert "\x1b" not in text
+        too_long = [line for line in text.splitlines() if len(line) > width]
+        assert all(EXAMPLE.search(line.strip()) or re.match(r"  -\S.*\S\|", line) for line in too_long), command
+        assert text.split() == page(exosms, *command).split(), command
+
+
+def test_help_is_the_same_on_a_terminal(exosms: Shell) -> None:
+    shown = exosms.on_terminal("send", "--help").stdout.replace("\r\n", "\n")
+    assert shown.split() == page(exosms, "send").split()
+
+
+def test_every_help_ends_with_where_more_is(exosms: Shell) -> None:
+    for command in tree(exosms):
+        if command:
+            last = " ".join(page(exosms, *command).split("\n\n")[-1].split())
+            assert last == "More: `exosms help exit-codes`, outcomes, environment; all: `exosms help`", command
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_version_imports_next_to_nothing(exosms: Shell) -> None:
 
 
 def test_help_knows_nothing_of_the_network_and_of_drawing(exosms: Shell) -> None:
-    for argv in (["--help"], ["send", "--help"]):
+    for argv in (["--help"], ["send", "--help"], ["help", "exit-codes"]):
         assert set() == modules(exosms, *argv) & {
             "httpx",
             "rich",

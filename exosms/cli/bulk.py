@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from exosms.bulk.request import BulkRequest, Duplicates, SentBefore
-from exosms.cli import completion_values
+from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
 from exosms.errors import UsageError
@@ -31,33 +31,55 @@ _OPTIONS = {
     "to_column": o.option(
         "--to-column",
         metavar="COLUMN",
-        help="The recipients.  [default: the one called to, phone, mobile, contact, …]",
+        group="Recipients",
+        help="The column of the recipients.  [default: the one called to, phone, mobile, contact, …]",
     ),
     "ignored": o.Repeated(
-        o.option("--ignore-column", metavar="NAME", help="A column that is about something else. Can be repeated."),
+        o.option(
+            "--ignore-column",
+            metavar="NAME",
+            group="File",
+            help="Pass over the column of that name, which is about something else; can be repeated.",
+        ),
         read=list,
     ),
-    "duplicates": o.choice(Duplicates, "--duplicates", about="Rows with the same recipient, text and sender."),
-    "sent_before": o.choice(SentBefore, "--sent-before", about="Rows that an earlier run sent, or may have sent."),
+    "duplicates": o.choice(
+        Duplicates,
+        "--duplicates",
+        group="Safety",
+        about="What to do about rows with the same recipient, text and sender.",
+    ),
+    "sent_before": o.choice(
+        SentBefore,
+        "--sent-before",
+        group="Safety",
+        about="What to do about rows that an earlier run sent, or may have sent.",
+    ),
     "within": o.option(
         "--within",
         metavar="DURATION",
-        parser=o.duration,
-        help="How far back to look for rows sent before.  [default: 12h]",
+        parser=option_values.duration,
+        help="How far back to look for rows sent before, such as 7d.  [default: 12h]",
     ),
     "skip_invalid": o.option("--skip-invalid", help="Leave bad rows out; they count as rejected."),
-    "allow_empty": o.option("--allow-empty", help="Let a text use an empty cell."),
+    "allow_empty": o.option("--allow-empty", group="File", help="Let a text use an empty cell."),
     "allow_damaged": o.option(
-        "--allow-damaged", help="Let a text use a cell that a spreadsheet damaged, such as #REF! or 1.1E+18."
+        "--allow-damaged",
+        group="File",
+        help="Let a text use a cell that a spreadsheet damaged, such as #REF! or 1.1E+18.",
     ),
     "sample_to": o.option(
-        "--sample-to", metavar="NUMBER", help="Send the first and the longest text to this number, and nothing else."
+        "--sample-to",
+        metavar="NUMBER",
+        group="Recipients",
+        help="Send the first and the longest text to this number, and nothing else.",
     ),
     "run": o.option(
         "--run",
         metavar="NAME",
         parser=run_name,
         autocompletion=completion_values.runs,
+        group="Sending",
         help="Start or continue the run with this name; a finished run sends nothing.",
     ),
 }
@@ -67,9 +89,12 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     """Send the rows of a CSV or a sheet, each row once, whatever happens.
 
     The whole file is checked before the first message leaves, and every row is kept in a journal: `exosms runs`
-    shows, resumes, retries and exports it. Columns named from, dlt_template_id, type, … say so for their rows.
+    shows, resumes, retries and exports it. Columns called from, dlt_template_id, type, … set these for their rows,
+    as `exosms help columns` says.
 
     exosms bulk customers.csv --template otp --dry-run
+
+    exosms bulk customers.csv --template otp --run june --yes
 
     exosms bulk customers.csv --body "Dear {name}, {order} has left. - Acme"
     """

@@ -26,20 +26,35 @@ from exosms.templates.registry import LONGEST_TEXT, Registered, Registry
 
 def command(
     *,
-    body: str | None = None,
+    body: Annotated[
+        str | None, o.option("-b", "--body", metavar="TEXT", group="Text", help="The text to be checked.")
+    ] = None,
     body_file: str | None = None,
     csv: Annotated[
         Path | None,
-        o.option("--csv", metavar="FILE", help="Check the text of every row of a CSV or a sheet, or of '-'."),
+        o.option(
+            "--csv",
+            metavar="FILE",
+            group="Text",
+            help="Check the text of every row of a CSV or a sheet; - is standard input.",
+        ),
     ] = None,
     delimiter: str | None = None,
     csv_encoding: str | None = None,
     sheet: str | None = None,
     template: str | None = None,
-    text: Annotated[str | None, o.option("--text", metavar="TEXT", help="A registered text, given here.")] = None,
+    text: Annotated[
+        str | None,
+        o.option("--text", metavar="TEXT", group="Text", help="A registered text, instead of one in templates.toml."),
+    ] = None,
     variables: Annotated[Mapping[str, str] | None, o.PATTERNS] = None,
     fix: Annotated[
-        bool, o.option("--fix", help="Print only the text as it should be; 0 if it already was, else 3.")
+        bool,
+        o.option(
+            "--fix",
+            group="Output",
+            help="Print only the text as it should be; exit code 0 if it already was, else 3.",
+        ),
     ] = False,
     place: o.TemplateFile,
     out: o.QuietPrinter,

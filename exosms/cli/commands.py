@@ -17,7 +17,9 @@ import typer
 from exosms import __version__
 from exosms.cli import completion
 from exosms.cli import options as o
+from exosms.cli.help_page import GroupPage, Page
 from exosms.cli.output.out import Out, lose
+from exosms.cli.output.pages import WIDEST
 from exosms.cli.parameters import unfolded
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 
@@ -35,6 +37,7 @@ _HELP = {
     "profile": "Store accounts: region, credentials, sender.",
     "doctor": "Check configuration, network and credentials, on one page without secrets.",
     "sandbox": "Serve an emulator of Exotel's SMS API on this machine.",
+    "help": "Explain a command, or a topic that concerns all of them.",
 }
 
 _EPILOG = """\
@@ -44,11 +47,6 @@ exosms bulk customers.csv --template otp --dry-run
 
 The first one needs no account: the sandbox answers in the program.
 
-Exit codes: 0 accepted (not yet delivered) or nothing to do, 1 a bug in exosms, 2 usage, 3 input refused,
-4 configuration or credentials, 5 a guard refused, 6 refused by Exotel, 7 not sent, 8 still pending,
-9 unknown: may have been sent, 10 some accepted, some not, 11 rate limited, 12 failed at the operator,
-129, 130 and 143 interrupted. It is safe to run it again after 7 and 11, and not after 9.
-
 DURATION is 90s, 15m, 24h or 7d. Once keys and pace work within one state directory: where every command starts
 on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
@@ -57,7 +55,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 _arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
 """The words of the command line that is run."""
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -191,18 +189,34 @@ def group(
     document: str | None = None,
 ) -> typer.Typer:
     """Return a command that has commands of its own; ``document`` is the name in the JSON documents of them all."""
-    app = _typer(help=_HELP[name], epilog="\n\n".join(examples), no_args_is_help=True)
+    app = _typer(help=_HELP[name], epilog="\n\n".join(examples))
     for command_name, function in commands.items():
         summary = (function.__doc__ or "").partition("\n")[0]  # typer would cut it
-        app.command(command_name, short_help=summary)(command(function, document or f"{name} {command_name}"))
+        app.command(command_name, short_help=summary, cls=Page)(
+            command(function, document or f"{name} {command_name}")
+        )
     return app
+
+
+def below(above: Sequence[str]) -> list[str]:
+    """Return the names of the commands that may follow these."""
+    if not above:
+        return [*_HELP]
+    if len(above) > 1 or above[0] not in _HELP:
+        return []
+    module = _module_of(above[0])
+    own = module.command.registered_commands if isinstance(module.command, typer.Typer) else ()
+    return [each.name for each in own if each.name]
+
+
+def _module_of(name: str) -> Any:
+    return importlib.import_module(f"exosms.cli.{name.replace('-', '_')}")
 
 
 def _app(wanted: set[str]) -> typer.Typer:
     """Return the program, with only the wanted commands loaded: the others are names and help."""
     app = _typer(
         epilog=_EPILOG,
-        no_args_is_help=True,
         help="SMS through Exotel, sent once and with a truthful exit code.",
     )
     app.callback()(_root)
@@ -210,13 +224,13 @@ def _app(wanted: set[str]) -> typer.Typer:
         if name not in wanted:
             app.command(name, help=summary, short_help=summary)(_not_loaded)
             continue
-        module = importlib.import_module(f"exosms.cli.{name.replace('-', '_')}")
+        module = _module_of(name)
         if isinstance(module.command, typer.Typer):
             app.add_typer(module.command, name=name)
         else:
             tell_failure = getattr(module, "tell_failure", _tell_failure)
             parsing = getattr(module, "PARSING", None)
-            app.command(name, context_settings=parsing)(
+            app.command(name, context_settings=parsing, cls=Page)(
                 command(module.command, name, tell_failure=tell_failure, refuses_bytes=parsing is None)
             )
     return app
@@ -243,6 +257,8 @@ def _typer(**options: Any) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_SETTINGS,
+        no_args_is_help=True,
+        cls=GroupPage,
         **options,
     )
 

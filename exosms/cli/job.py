@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.commands import tell_bug
 from exosms.cli.output.out import Out
@@ -44,24 +45,27 @@ _OPTIONS = {
         o.option(
             "--to-file",
             metavar="FILE",
-            help="A file with a recipient a line, but for lines that begin with #.",
+            help="A file with a number or a group on each line. Lines that begin with # are passed over.",
         ),
         read=list,
     ),
-    "on": o.choice(On, "--on", about="Which endings to text about."),
+    "on": o.choice(On, "--on", group="Sending", about="Which endings to text about."),
     "longer_than": o.option(
         "--longer-than",
         metavar="DURATION",
-        parser=o.duration,
+        parser=option_values.duration,
+        group="Sending",
         help="Text only if the command ran at least so long, such as 15m.",
     ),
-    "name": o.option("--name", metavar="NAME", help="What {job} says.  [default: the command's file name]"),
+    "name": o.option(
+        "--name", metavar="NAME", group="Text", help="What {job} stands for.  [default: the command's file name]"
+    ),
     "body": o.option("-b", "--body", metavar="TEXT", help=f"The text; {_PLACEHOLDERS}.  [default: {DEFAULT_TEXT}]"),
     "variables": o.Repeated(
         o.option(
             "--var", metavar="NAME=TEXT", help=f"A variable's value; {_PLACEHOLDERS} in it, and it is cut to fit."
         ),
-        read=o.variables,
+        read=option_values.variables,
     ),
     "dry_run": o.option(
         "-n", "--dry-run", help="Do not run the command; show the text as it would be after exit code 1."

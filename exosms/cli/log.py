@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from exosms.cli import completion_values
+from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, open_ledger, run_of
 from exosms.cli.output.out import Document, Format, Out, error_document
@@ -18,17 +18,22 @@ from exosms.system.times import local
 
 def _host(text: str) -> str:
     """Read a region as the first part of its accounts' identities; the sandbox is a host of its own."""
-    region = Region(o.region(text))
+    region = Region(option_values.region(text))
     return region.host or region
 
 
 _FILTERS = {
     "to": o.option("--to", metavar="NUMBER", help="Only this recipient."),
     "since": o.option(
-        "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
+        "--since",
+        metavar="DURATION",
+        parser=option_values.duration,
+        help="Only messages sent within this time, such as 24h.",
     ),
     "once_key": o.option("--once", metavar="KEY", help="Only this once key."),
-    "outcome": o.choice(Outcome, "--outcome", about="Only this outcome."),
+    "outcome": o.choice(
+        Outcome, "--outcome", metavar="WORD", about="Only this outcome; `exosms help outcomes` has the words."
+    ),
     "run": o.option("--run", metavar="RUN", autocompletion=completion_values.runs, help="Only the rows of this run."),
     "profile": o.option(
         "-p",

@@ -11,7 +11,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Annotated, Any, get_args, get_origin
 
-from exosms.cli.options import OPTIONS, Printing, Repeated
+from exosms.cli.options import GROUP_OF, OPTIONS, Printing, Repeated
 from exosms.cli.output.out import Out
 
 Values = Mapping[str, Any]
@@ -30,12 +30,12 @@ def unfolded(
         kind, *beside = _parts(parameter.annotation)
         arguments[name] = itemgetter(name)
         if kind is Out:
-            options += [_option(_PRINTING[option], OPTIONS[option]) for option in beside]
+            options += [_option(_PRINTING[option], _grouped(option, OPTIONS)) for option in beside]
         elif isinstance(kind, type) and issubclass(kind, tuple):
             fields, arguments[name] = unfolded(kind, {**declarations, **(beside[0] if beside else {})})
             options += fields
         else:
-            declaration = beside[0] if beside else declarations[name.strip("_")]
+            declaration = beside[0] if beside else _grouped(name.strip("_"), declarations)
             options.append(_option(parameter.replace(annotation=kind), declaration))
             if isinstance(declaration, Repeated):
                 arguments[name] = partial(_read_all, name, declaration.read)
@@ -45,6 +45,14 @@ def unfolded(
 def _parts(annotation: Any) -> tuple[Any, ...]:
     """Return a type and what stands beside it."""
     return get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+
+
+def _grouped(name: str, declarations: Mapping[str, Any]) -> Any:
+    """Return the declaration of that name; one that is declared otherwise stands below the same heading."""
+    declaration = declarations[name]
+    info = declaration.declaration if isinstance(declaration, Repeated) else declaration
+    info.rich_help_panel = info.rich_help_panel or GROUP_OF.get(name)
+    return declaration
 
 
 def _option(parameter: inspect.Parameter, declaration: Any) -> inspect.Parameter:

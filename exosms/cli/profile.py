@@ -32,12 +32,14 @@ OptionalName = Annotated[
 ]
 
 _GIVEN = {
-    "account_sid": o.option("--account-sid", metavar="SID", help="The account SID."),
-    "api_key": o.option("--api-key", metavar="KEY", help="The API key (user name)."),
-    "token_stdin": o.option("--token-stdin", help="Read the API token from standard input."),
-    "token_file": o.option("--token-file", metavar="FILE", help="A file to read the token from each time."),
+    "account_sid": o.option("--account-sid", metavar="SID", group="Account", help="The account SID."),
+    "api_key": o.option("--api-key", metavar="KEY", group="Account", help="The API key (user name)."),
+    "token_stdin": o.option("--token-stdin", group="Account", help="Read the API token from standard input."),
+    "token_file": o.option(
+        "--token-file", metavar="FILE", group="Account", help="A file to read the token from each time."
+    ),
     "token_command": o.option(
-        "--token-command", metavar="COMMAND", help="A command that prints the token each time."
+        "--token-command", metavar="COMMAND", group="Account", help="A command that prints the token each time."
     ),
 }
 
@@ -48,7 +50,7 @@ def add(
     given: Annotated[profile_form.GivenProfile, _GIVEN],
     config: Path | None = None,
     yes: Annotated[
-        bool, o.option("-y", "--yes", help="Replace a profile of that name; its other settings stay.")
+        bool, o.option("-y", "--yes", group="Safety", help="Replace a profile of that name; its other settings stay.")
     ] = False,
     no_input: bool = False,
     out: o.Printer,
@@ -169,7 +171,7 @@ def show(
 
 
 def groups_(*, profile: str | None = None, config: Path | None = None, out: o.Printer) -> int:
-    """List the groups of recipients, each as --to @NAME names it, with its numbers.
+    """List the groups of recipients in config.toml with their numbers; --to @NAME sends to one.
 
     exosms profile groups
 

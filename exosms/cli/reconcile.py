@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from exosms.cli import completion_values
+from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, open_ledger, run_of, session_for, settings_of_key, settings_of_run
 from exosms.cli.output.out import Document, Out, error_document
@@ -81,16 +81,19 @@ _WANTED = {
         autocompletion=completion_values.runs,
         help="Only the rows of this run; else all messages.",
     ),
-    "once": o.option("--once", metavar="KEY", help="Only the messages with this once key."),
+    "once": o.option("--once", metavar="KEY", group="Options", help="Only the messages with this once key."),
     "since": o.option(
-        "--since", metavar="DURATION", parser=o.duration, help="Only messages sent within this time, such as 24h."
+        "--since",
+        metavar="DURATION",
+        parser=option_values.duration,
+        help="Only messages sent within this time, such as 24h.",
     ),
 }
 _SOURCES = {
     "report": o.option(
         "--report", metavar="FILE", help="The dashboard's SMS Detailed Report (Type: All), as CSV or a workbook."
     ),
-    "sids": o.option("--sids", metavar="FILE", help="A file with a Sid a line; - is standard input."),
+    "sids": o.option("--sids", metavar="FILE", help="A file with a Sid on each line; - is standard input."),
     "search": o.option("--search", help="Ask Exotel for a list of messages, which it may not have."),
 }
 
@@ -104,7 +107,7 @@ def reconcile(
         o.choice(
             _Absent,
             "--absent",
-            about="Let what is not listed, between others that are, count as not sent.",
+            about="Count as not sent what is not listed although others before and after it are.",
             show_default=False,
         ),
     ] = None,

@@ -79,7 +79,9 @@ def resolve(
     ] = None,
     sid: Annotated[
         str | None,
-        o.option("--sid", metavar="SID", help="Under which Exotel has it; it is asked whether that is this message."),
+        o.option(
+            "--sid", metavar="SID", help="The Sid that the message has; Exotel is asked whether it is this message's."
+        ),
     ] = None,
     account: o.AccountFlags,
     out: o.Printer,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from exosms.bulk.request import RunOptions
-from exosms.cli import completion_values
+from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
@@ -49,7 +49,7 @@ _OUTCOMES = o.Repeated(
         "--outcome",
         metavar="WORD",
         autocompletion=completion_values.words(*_STATES),
-        help="Only rows with this outcome; can be repeated, or a comma-separated list.",
+        help="Only rows with this outcome (see `exosms help outcomes`); can be repeated, or a comma-separated list.",
     ),
     read=_outcomes,
 )
@@ -112,7 +112,9 @@ def resume(*, name: Name, options: RunOptions, account: o.AccountFlags, out: o.F
 def retry(
     *,
     name: Name,
-    rejected: Annotated[bool, o.option("--rejected", help="Send rejected rows again as well.")] = False,
+    rejected: Annotated[
+        bool, o.option("--rejected", group="Sending", help="Send rejected rows again as well.")
+    ] = False,
     options: RunOptions,
     dry_run: bool = False,
     account: o.AccountFlags,
@@ -147,7 +149,7 @@ def export(
         o.option(
             "--with",
             metavar="FILE",
-            help="The file that was sent: its own rows and columns, to be corrected and sent again.",
+            help="The file that was sent: write its own rows and columns, to be corrected and sent again.",
         ),
     ] = None,
     yes: bool = False,
@@ -191,7 +193,10 @@ def purge(
     older_than: Annotated[
         float,
         o.option(
-            "--older-than", metavar="DURATION", parser=o.duration, help="Delete records older than this, such as 90d."
+            "--older-than",
+            metavar="DURATION",
+            parser=option_values.duration,
+            help="Delete records older than this, such as 90d.",
         ),
     ],
     yes: bool = False,

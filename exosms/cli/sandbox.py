@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
 from exosms.errors import ConfigError, ExitCode, Interrupted
@@ -47,13 +48,18 @@ def command(
         o.option(
             "--latency",
             metavar="DURATION",
-            parser=o.short_duration,
+            parser=option_values.short_duration,
             help="Delay each answer by this time, such as 250ms or 2s.  [default: 0]",
         ),
     ] = 0.0,
     faults: Annotated[
         float,
-        o.option("--faults", metavar="RATE", parser=share, help="Share of requests that fail.  [default: 0]"),
+        o.option(
+            "--faults",
+            metavar="RATE",
+            parser=share,
+            help="The share of requests that fail, such as 10%.  [default: 0]",
+        ),
     ] = 0.0,
     callback_faults: Annotated[
         float,
@@ -61,20 +67,27 @@ def command(
             "--callback-faults",
             metavar="RATE",
             parser=share,
-            help="Share of callbacks that are lost, doubled, late, early or out of order.  [default: 0]",
+            help="The share of callbacks lost, doubled, late, early or out of order, such as 30%.  [default: 0]",
         ),
     ] = 0.0,
-    seed: Annotated[int | None, o.option("--seed", metavar="N", help="Give the same faults in every run.")] = None,
+    seed: Annotated[
+        int | None,
+        o.option(
+            "--seed", metavar="N", help="Choose the faults by this number: with the same one they are the same."
+        ),
+    ] = None,
     delivery_after: Annotated[
         float,
         o.option(
             "--delivery-after",
             metavar="DURATION",
-            parser=o.short_duration,
+            parser=option_values.short_duration,
             help="Deliver after this time, such as 30s.  [default: 0]",
         ),
     ] = 0.0,
-    no_search: Annotated[bool, o.option("--no-search", help="Have no list of messages, only single ones.")] = False,
+    no_search: Annotated[
+        bool, o.option("--no-search", help="Answer only about single messages, with no list of them.")
+    ] = False,
     out: Out,
 ) -> int:
     """Serve an emulator of Exotel's SMS API on this machine, until interrupted.

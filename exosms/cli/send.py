@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
 from exosms.errors import ExosmsError, Interrupted, UsageError
@@ -162,6 +163,6 @@ def tell_failure(out: Out, error: ExosmsError, values: Mapping[str, Any]) -> Non
     """Tell why nobody can be sent anything, recipient by recipient."""
     from exosms.cli.output.messages import SendReport
 
-    report = SendReport(out, recipients=o.recipients(values["to"] or []))
+    report = SendReport(out, recipients=option_values.recipients(values["to"] or []))
     report.fail(error)
     report.conclude()

@@ -115,15 +115,21 @@ class GivenTemplate(NamedTuple):
 
 
 _GIVEN = {
-    "text": o.option("--text", metavar="TEXT", help="The text, exactly as registered."),
+    "text": o.option("--text", metavar="TEXT", group="Text", help="The text, exactly as registered."),
     "text_file": o.option(
         "--text-file",
         metavar="FILE",
+        group="Text",
         help="A file with the text; - is standard input. One final newline is dropped.",
     ),
-    "variables": o.option("--variables", metavar="A,B", help="Names for the variables, in order."),
+    "variables": o.option(
+        "--variables", metavar="A,B", group="Text", help="Names for the variables, in their order."
+    ),
     "types": o.option(
-        "--types", metavar="T,T", help="A type for each variable, if the portal shows types beside the text."
+        "--types",
+        metavar="T,T",
+        group="Text",
+        help="A type for each variable, if the portal shows types beside the text.",
     ),
 }
 
@@ -134,7 +140,8 @@ def add(
     given: Annotated[GivenTemplate, _GIVEN],
     place: o.TemplateFile,
     yes: Annotated[
-        bool, o.option("-y", "--yes", help="Replace a template of that name; its other settings stay.")
+        bool,
+        o.option("-y", "--yes", group="Safety", help="Replace a template of that name; its other settings stay."),
     ] = False,
     out: o.Printer,
 ) -> int:
@@ -203,8 +210,8 @@ def import_(
         o.option(
             "--approved",
             metavar="WORD",
-            help="A status that counts beside approved, registered, active and whitelisted, or although it also says"
-            " expired, blocked or the like; can be repeated.",
+            help="Import rows with this status too; of themselves approved, registered, active and whitelisted count,"
+            " but not if they are expired, blocked or the like. Can be repeated.",
         ),
     ] = None,
     place: o.TemplateFile,

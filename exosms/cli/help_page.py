@@ -1,0 +1,90 @@
+"""How the help of a command is laid out: plain text, its options under headings, the most used first.
+
+The heading of an option is Typer's ``rich_help_panel``; Rich itself would take longer to import than all of this.
+"""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from exosms.cli import topics
+from exosms.cli.options import HEADINGS
+from exosms.cli.output import pages
+
+_FEW = 14
+"""Options that need no headings."""
+
+_MOST_USED = {
+    "send": ("to", "body", "template", "once", "dry_run"),
+    "job": ("to", "on", "body", "once", "within"),
+    "bulk": ("template", "body", "dry_run", "run", "yes"),
+}
+"""The options of a command that most people need, by the names of its parameters."""
+
+_Section = tuple[str, list[tuple[str, str]]]
+
+_MORE = "More: `exosms help exit-codes`, outcomes, environment; all: `exosms help`"
+
+
+class _Laid:
+    """What commands and groups of them have in common."""
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """Write what it does, and examples."""
+        _write(formatter, pages.paragraphs(inspect.cleandoc(ctx.command.help or ""), formatter.width))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write its commands, arguments and options."""
+        _write(formatter, pages.sections([*_commands(ctx), *_parameters(ctx)], formatter.width))
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write examples, and where more is: for the program itself the topics stand above."""
+        more = _MORE if ctx.parent else ""
+        _write(formatter, pages.paragraphs(f"{ctx.command.epilog or ''}\n\n{more}", formatter.width))
+
+
+class Page(_Laid, TyperCommand):
+    """A command with such a help."""
+
+
+class GroupPage(_Laid, TyperGroup):
+    """A command that has commands, with such a help."""
+
+
+def _commands(ctx: Any) -> Iterator[_Section]:
+    if isinstance(ctx.command, GroupPage):
+        yield "Commands", [(name, command.get_short_help_str()) for name, command in ctx.command.commands.items()]
+        if ctx.parent is None:
+            yield "Topics of exosms help", list(topics.titles().items())
+
+
+def _parameters(ctx: Any) -> Iterator[_Section]:
+    records = [(each, _in_words(each.get_help_record(ctx))) for each in ctx.command.get_params(ctx)]
+    yield "Arguments", [row for each, row in records if each.param_type_name == "argument"]
+    options = {each: row for each, row in records if each.param_type_name == "option"}
+    if len(options) <= _FEW:
+        yield "Options", list(options.values())
+        return
+    by_name = {each.name: each for each in options}
+    most_used = [by_name[name] for name in _MOST_USED.get(ctx.command.name, ())]
+    yield "Most used", [options[each] for each in most_used]
+    for heading in ("Options", *HEADINGS):
+        others = [row for each, row in options.items() if each not in most_used and _heading_of(each) == heading]
+        yield heading, others
+
+
+def _in_words(record: tuple[str, str]) -> tuple[str, str]:
+    """Return a row whose bounds are no formulas."""
+    name, about = record
+    return name, about.replace("x>=", "at least ").replace("<=x<=", " to ")
+
+
+def _heading_of(option: Any) -> str:
+    return option.rich_help_panel or ("Output" if option.name == "help" else "Options")
+
+
+def _write(formatter: Any, text: str) -> None:
+    formatter.write_paragraph()
+    formatter.write(text)
