@@ -28,7 +28,7 @@ def command(
 
     The address is the first line printed. Put a proxy with TLS before it, and its public address as callback_url into
     a profile; then send, job and bulk ask Exotel to call back there. A callback is known by the secret last part of
-    its path and by its recipient; anything else is answered 404.
+    its path and by its recipient; anything else is answered 404. It needs `pip install 'exosms[callbacks]'`.
 
     exosms callbacks
 

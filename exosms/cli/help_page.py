@@ -31,6 +31,11 @@ _MORE = "More: `exosms help exit-codes`, outcomes, environment; all: `exosms hel
 class _Laid:
     """What commands and groups of them have in common."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands in the usage line, what must be given as itself: ``FILE`` instead of ``{FILE}``."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)  # type: ignore[misc]
+        return [piece.strip("{}") for piece in pieces]
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write what it does, and examples."""
         _write(formatter, pages.paragraphs(inspect.cleandoc(ctx.command.help or ""), formatter.width))

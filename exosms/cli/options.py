@@ -226,7 +226,10 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
         "dlt_entity_id": option("--dlt-entity-id", metavar="ID", help="Your entity's 19-digit DLT id."),
         "dlt_template_id": option("--dlt-template-id", metavar="ID", help="The template's 19-digit DLT id."),
         "type": choice(
-            MessageType, "--type", about="Exotel's SmsType; without it Exotel decides.", show_default=False
+            MessageType,
+            "--type",
+            about="The kind of message (SmsType); without it Exotel decides.",
+            show_default=False,
         ),
     },
     "Safety": {
@@ -315,7 +318,7 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             help="Where the account is hosted; sandbox needs no account and sends nothing.",
         ),
         "base_url": option("--base-url", metavar="URL", help="Another address of the API, such as a test server's."),
-        "config": option("--config", metavar="FILE", help="Another config.toml."),
+        "config": option("--config", metavar="FILE", help="Another file than your config.toml."),
     },
     "Output": {
         "results": option("--results", metavar="FILE", help="Write the outcome of every row, as CSV."),

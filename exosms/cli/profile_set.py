@@ -39,8 +39,8 @@ def set_keys(
 ) -> int:
     """Set keys of a stored profile, or remove them; the rest of the file stays as it is.
 
-    allow is a list with commas, token_command a command line, api_token=- a line of standard input; paths are
-    relative to config.toml, as they are in it.
+    `exosms help configuration` has the keys. allow is a list with commas, token_command a command line; api_token=-
+    reads the token from standard input. Paths are relative to config.toml.
 
     exosms profile set prod rate=100/min max_parts_per_day=5000
 

@@ -118,9 +118,9 @@ def reconcile(
 ) -> int:
     """Find out what became of unknown messages: ask Exotel about the Sids that a report lists, and compare.
 
-    A message is accepted if recipient, sender, text and time agree, and if no other may have that Sid. Exit code 0:
-    nothing unknown is left, 9: something is, be it of another account where neither RUN nor key nor account is named.
-    It can be run again at any time, and goes on.
+    A message is accepted if recipient, sender, text and time agree, and if no other may have that Sid. It can be run
+    again at any time, and goes on. Exit code 0: nothing unknown is left; 9: something is, of any account if neither
+    RUN nor a key nor an account is named.
 
     exosms runs reconcile customers-20261123-1 --report report.csv
 

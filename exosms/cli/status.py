@@ -64,8 +64,8 @@ def command(
 ) -> int:
     """Ask Exotel whether accepted messages were delivered; `exosms log` shows the answers too.
 
-    Exit code 12: one failed, 6: one is not found, 0: all are delivered or, without --wait, pending; with --wait those
-    still pending are 8.
+    Exit code 0: all are delivered or, without --wait, pending; 6: one is not found; 8: --wait ended while one was
+    pending; 12: one failed.
 
     exosms status 0f477d60517e6e6a0f6d9a7e9af8630e
 

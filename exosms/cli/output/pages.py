@@ -7,6 +7,7 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 WIDEST = 100
 """Columns of a page at most, however wide the terminal is."""
@@ -45,8 +46,16 @@ def filled(text: str, width: int, indent: str = "") -> str:
 
 
 def paragraphs(text: str, width: int) -> str:
-    """Return paragraphs, with empty lines between them."""
-    return "\n\n".join(filled(each, width, _INDENT) for each in text.strip().split("\n\n")) + "\n"
+    """Return paragraphs, with empty lines between them; commands that follow each other are examples."""
+    parts = groupby(text.strip().split("\n\n"), lambda each: bool(_COMMAND.search(each)))
+    return (
+        "\n\n".join(
+            ("Examples:\n" if are_commands else "")
+            + ("\n" if are_commands else "\n\n").join(filled(each, width, _INDENT) for each in part)
+            for are_commands, part in parts
+        )
+        + "\n"
+    )
 
 
 def sections(listed: Iterable[tuple[str, Sequence[tuple[str, str]]]], width: int) -> str:
