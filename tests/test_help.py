@@ -2,8 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,6 +16,7 @@ from exosms.errors import ExitCode
 
 PARSED = 77
 TOPICS = "Topics of exosms help"
+Pages = Mapping[tuple[str, ...], str]
 SANDBOX_ONLY = {"EXOSMS_PROFILE": "sandbox", "EXOTEL_FROM": "ACMEIN"}
 EXAMPLE = re.compile(r"^exosms |\| exosms |\$\(exosms ")
 
@@ -46,11 +49,18 @@ def options(text: str) -> dict[str, str]:
     }
 
 
-def tree(exosms: Shell, *above: str) -> Iterator[tuple[str, ...]]:
-    """Yield every command with those above it, the program itself first."""
-    yield above
-    for name in sections(page(exosms, *above)).get("Commands", {}):
+def tree(exosms: Shell, *above: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every command with those above it, the program itself first, and its page."""
+    text = page(exosms, *above)
+    yield above, text
+    for name in sections(text).get("Commands", {}):
         yield from tree(exosms, *above, name)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """The page of every command: none depends on a home."""
+    return dict(tree(Shell(tmp_path_factory.mktemp("home"))))
 
 
 def examples(text: str) -> list[str]:
@@ -92,8 +102,7 @@ def furnished(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return exosms
 
 
-def test_every_command_option_and_argument_is_described(exosms: Shell) -> None:
-    pages = {command: page(exosms, *command) for command in tree(exosms)}
+def test_every_command_option_and_argument_is_described(pages: Pages) -> None:
     assert len(pages) > 25
     for command, text in pages.items():
         for title, listed in sections(text).items():
@@ -102,31 +111,30 @@ def test_every_command_option_and_argument_is_described(exosms: Shell) -> None:
                 assert title != "Commands" or not about.endswith("..."), (command, name)
 
 
-def test_every_page_has_two_examples_that_can_be_copied(exosms: Shell) -> None:
-    for command in tree(exosms):
-        text = page(exosms, *command)
+def test_every_page_has_two_examples_that_can_be_copied(pages: Pages) -> None:
+    for command, text in pages.items():
         found = examples(text)
         assert len(found) >= 2, command
         assert all(EXAMPLE.search(each) and len(each) <= 78 for each in found), (command, "broken into lines")
         assert all(f"exosms {' '.join(command)}".strip() in example for example in found), command
 
 
-def test_every_example_is_understood(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_example_is_understood(exosms: Shell, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real parser reads it, as far as the command's first step."""
 
     def stop(*_: object) -> None:
         raise typer.Exit(PARSED)
 
     monkeypatch.setattr(commands, "_refuse_what_is_no_text", stop)
-    for command in tree(exosms):
-        for example in examples(page(exosms, *command)):
+    for text in pages.values():
+        for example in examples(text):
             assert {exosms(*call).exit_code for call in programs(example)} == {PARSED}, example
 
 
-def test_every_example_that_can_run_here_runs(furnished: Shell) -> None:
+def test_every_example_that_can_run_here_runs(furnished: Shell, pages: Pages) -> None:
     """Against the sandbox: what it answers depends on the home, but no example is a wrong use or meets a bug."""
-    for command in tree(furnished):
-        for example in examples(page(furnished, *command)):
+    for text in pages.values():
+        for example in examples(text):
             if re.search(r"exosms (sandbox|callbacks)|--region (mumbai|singapore)", example):
                 continue
             for call in programs(example):
@@ -134,11 +142,11 @@ def test_every_example_that_can_run_here_runs(furnished: Shell) -> None:
                 assert result.exit_code not in {ExitCode.BUG, ExitCode.USAGE}, (example, result)
 
 
-def test_options_that_take_a_duration_say_how_one_is_written(exosms: Shell) -> None:
+def test_options_that_take_a_duration_say_how_one_is_written(pages: Pages) -> None:
     durations = [
         (command, name, about)
-        for command in tree(exosms)
-        for name, about in options(page(exosms, *command)).items()
+        for command, text in pages.items()
+        for name, about in options(text).items()
         if "DURATION" in name
     ]
     assert len(durations) > 5
@@ -177,17 +185,12 @@ def test_a_long_help_begins_with_what_is_most_used(exosms: Shell, command: str, 
     assert names(listed["Output"])[-1] == "--help"
 
 
-def test_no_option_is_listed_twice_or_left_out(exosms: Shell) -> None:
-    """Compared with what completion offers, which reads the same declarations in another way."""
-    for command in tree(exosms):
-        listed = names(options(page(exosms, *command)))
-        asked = {
-            "_EXOSMS_COMPLETE": "complete_fish",
-            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-            "_TYPER_COMPLETE_ARGS": " ".join(["exosms", *command, "--"]),
-        }
-        offered = exosms.start(env=asked).communicate()[0].decode().splitlines()
-        assert sorted(listed) == sorted({each.partition("\t")[0] for each in offered} | {"--help"}), command
+def test_no_option_is_listed_twice_or_left_out(pages: Pages) -> None:
+    program: Any = typer.main.get_command(commands._app({*commands._HELP}))
+    for path, text in pages.items():
+        command = reduce(lambda above, name: above.commands[name], path, program)
+        declared = [option.opts[-1] for option in command.params if option.param_type_name == "option"]
+        assert sorted(names(options(text))) == sorted([*declared, "--help"]), path
 
 
 def test_a_short_help_needs_no_headings(exosms: Shell) -> None:
@@ -201,14 +204,14 @@ def test_shared_options_of_other_long_helps_stand_below_the_same_headings(exosms
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
-def test_every_help_fits_and_its_words_are_whole(exosms: Shell, width: int) -> None:
+def test_every_help_fits_and_its_words_are_whole(exosms: Shell, pages: Pages, width: int) -> None:
     """Only a command that may be copied, and the name of an option with all its choices, may be longer."""
-    for command in tree(exosms):
+    for command, as_usual in pages.items():
         text = exosms(*command, "--help", env={"COLUMNS": str(width), "FORCE_COLOR": "1"}).stdout
         assert "\x1b" not in text
         too_long = [line for line in text.splitlines() if len(line) > width]
         assert all(EXAMPLE.search(line.strip()) or re.match(r"  -\S.*\S\|", line) for line in too_long), command
-        assert text.split() == page(exosms, *command).split(), command
+        assert text.split() == as_usual.split(), command
 
 
 def test_help_is_the_same_on_a_terminal(exosms: Shell) -> None:
@@ -216,10 +219,10 @@ def test_help_is_the_same_on_a_terminal(exosms: Shell) -> None:
     assert shown.split() == page(exosms, "send").split()
 
 
-def test_every_help_ends_with_where_more_is(exosms: Shell) -> None:
-    for command in tree(exosms):
+def test_every_help_ends_with_where_more_is(pages: Pages) -> None:
+    for command, text in pages.items():
         if command:
-            last = " ".join(page(exosms, *command).split("\n\n")[-1].split())
+            last = " ".join(text.split("\n\n")[-1].split())
             assert last == "More: `exosms help exit-codes`, outcomes, environment; all: `exosms help`", command
 
 

@@ -163,6 +163,7 @@ def test_nothing_on_standard_input_is_no_hint(exosms: Shell) -> None:
             "It checks every template of the file; another file is named with --templates FILE",
         ),
         (("runs",), "To see the runs: exosms runs list"),
+        (("exit-codes",), "Did you mean: exosms help exit-codes"),
     ],
 )
 def test_a_guess_is_answered_with_what_was_meant(exosms: Shell, argv: tuple[str, ...], meant: str) -> None:

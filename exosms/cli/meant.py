@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from exosms.cli import topics
 from exosms.cli.options import recipients
 from exosms.cli.output.refusals import command_again
 from exosms.errors import UsageError
@@ -92,6 +93,8 @@ def of_usage(arguments: Sequence[str]) -> str:
             return _meant(command_again(["check-template"], options))
         case ["template", "lint", *words] if _are_plain(words) and words:
             return "It checks every template of the file; another file is named with --templates FILE"
+        case [topic] if topic in topics.names():
+            return _meant(command_again(["help"], [topic]))
     return _of_texts(arguments)
 
 
