@@ -110,8 +110,7 @@ def test_show_takes_a_name_or_an_id(exosms: Shell, path: Path, name: str) -> Non
 
 def test_show_for_a_person_has_the_lines_of_the_text(exosms: Shell, path: Path) -> None:
     shown = template(exosms, path, "show", "offer", "-o", "human").stdout
-    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines()[1:-1]]
-    assert rows == [["name", "offer"], ["text", "Sale!"], ["", "- Acme"]]
+    assert shown == "name  offer\n────────────\ntext  Sale!\n      - Acme\n"
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -119,7 +118,7 @@ def test_an_id_is_never_broken_on_a_terminal(exosms: Shell, path: Path, columns:
     for verb in (("list",), ("show", "otp")):
         argv = ("template", *verb, "--templates", str(path), "-o", "human")
         seen = exosms(*argv, env={"COLUMNS": str(columns)}).stdout
-        assert f" {ID} " in seen
+        assert ID in seen.split()
         assert max(map(len, seen.splitlines())) <= columns
 
 

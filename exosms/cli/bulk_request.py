@@ -186,7 +186,7 @@ def _limiting(setup: BulkSetup, context: RunContext) -> AbstractContextManager[N
 def _agree(plan: Plan, request: BulkRequest, out: Out, ask: Callable[[str], None]) -> None:
     """Show the plan and ask a person; where nobody can be asked, --yes must have said so."""
     if not request.yes:
-        tell_plan(plan, out)
+        tell_plan(plan, out, file=request.file_name)
     messages = min(plan.totals.messages, request.handling.limit or plan.totals.messages)
     ask(f"Send {counted(messages, 'message')}?")
 

@@ -7,16 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from exosms.cli import options as o
-from exosms.cli.output.out import Out, facts
-from exosms.cli.output.tables import draw_table, explanation
+from exosms.cli.output.out import Out
+from exosms.cli.output.tables import Cell, draw_table, explanation, facts
 from exosms.codes import lookup
 from exosms.codes.entry import CodeEntry, Family
 from exosms.errors import ExitCode, InputError
 
 _ALL = "exosms codes lists them all."
-
-_WIDE = 120
-"""Columns that the tables need; in fewer, names would be torn apart."""
 
 
 def command(
@@ -48,7 +45,7 @@ def command(
         _draw_all(out, entries)
     else:
         for entry in entries:
-            out.draw(facts(_rows(entry), title=f"{entry.label} {entry.name}"))
+            out.draw(facts(_rows(entry)))
     return ExitCode.OK
 
 
@@ -69,8 +66,9 @@ def _find(words: Sequence[str]) -> Sequence[CodeEntry]:
     raise InputError(f"No status or code is known by {said!r}", remedy=f"Try fewer words. {_ALL}")
 
 
-def _rows(entry: CodeEntry) -> Sequence[tuple[str, str]]:
+def _rows(entry: CodeEntry) -> Sequence[tuple[str, Cell]]:
     return [
+        (entry.label, entry.name),
         ("Kind", entry.family),
         ("exosms says", entry.outcome or ""),
         *explanation(entry, meaning=entry.meaning, remedy=entry.remedy),
@@ -78,25 +76,14 @@ def _rows(entry: CodeEntry) -> Sequence[tuple[str, str]]:
 
 
 def _draw_all(out: Out, entries: Sequence[CodeEntry]) -> None:
-    if out.width < _WIDE:
-        _draw_narrow(out, entries)
-        return
     for family in Family:
         rows = [
-            (entry.label, entry.name, entry.outcome or "", entry.who, entry.meaning)
+            (entry.label, entry.outcome or "", entry.who, entry.name, entry.meaning)
             for entry in entries
             if entry.family is family
         ]
-        draw_table(out, ("Code", "Name", "Outcome", "Who must act", "Meaning"), rows, folding=1, title=family)
-
-
-def _draw_narrow(out: Out, entries: Sequence[CodeEntry]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    for entry in entries:
-        about = "; ".join(filter(None, (entry.outcome, f"who must act: {entry.who}")))
-        out.draw(Text(f"{entry.label}  {entry.name}"), Padding(Text(f"{about}\n{entry.meaning}"), (0, 0, 0, 2)))
+        draw_table(out, (family.title(), "Outcome", "Who must act", "Name", "Meaning"), rows, folding=1)
+        out.line("")
 
 
 def _document(entry: CodeEntry) -> Mapping[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from exosms.bulk.lifecycle import check_each, guards_of_run
 from exosms.cli.context import ledger_if_there, run_of, settings_of_run
 from exosms.cli.output.messages import MessageResult, detail
-from exosms.cli.output.out import Document, Format, Out, facts
-from exosms.cli.output.plan import FRAME, PLANNED, fitted, planned_document
+from exosms.cli.output.out import Document, Format, Out
+from exosms.cli.output.plan import PLANNED, draw_plan, planned_document
 from exosms.cli.output.runs import counts_document, failure, nothing_to_retry, row_document, run_document
 from exosms.config.account import is_of_sandbox
 from exosms.config.settings import AccountOptions
@@ -51,8 +51,7 @@ def show_rows(run: Run, journal: Journal, states: Sequence[State], guards: Guard
         document = run_document(run, journal.counts(run), exit_code=ExitCode.OK, error=None)
         out.result(**document, outcome=Outcome.PLANNED, plan=foreseen.document(), **out.sandbox_mark)
     elif out.is_human:
-        rows = [("run", run.name), ("account", run.account), *foreseen.rows()]
-        out.draw(facts(fitted(rows, width=out.width - FRAME)))
+        draw_plan(out, [("run", run.name), ("account", run.account), *foreseen.rows()])
     else:
         out.tell(f"run {run.name}: {foreseen.sentence}")
     return ExitCode.OK

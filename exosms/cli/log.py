@@ -1,19 +1,24 @@
 """``exosms log``: what this machine sent."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Annotated
 
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, open_ledger, run_of
 from exosms.cli.output.out import Document, Format, Out, error_document
+from exosms.cli.output.tables import draw_table
 from exosms.config.settings import AccountOptions, Region
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
-from exosms.system.times import local
+from exosms.system.times import for_people, local
+
+_CHUNK = 500
+"""Entries of one table; more than that have tables of their own."""
 
 
 def _host(text: str) -> str:
@@ -105,16 +110,14 @@ def _show_document(out: Out, entries: Iterable[LedgerEntry]) -> int:
 
 def _show_all(out: Out, entries: Iterable[LedgerEntry]) -> None:
     """Print entries as they come, however many."""
-    entry = None
+    if out.is_human:
+        _draw(out, entries)
+        return
     for entry in entries:
         if out.is_json:
             out.document(_document(entry))
-        elif out.is_human:
-            _draw(out, entry)
         else:
-            out.line(local(entry.created_at), _outcome(entry), entry.recipient, entry.sid or "", _about(entry))
-    if entry is None and out.is_human:
-        out.tell("nothing was sent from this machine that matches")
+            out.line(local(entry.created_at), *_cells(entry))
 
 
 def _document(entry: LedgerEntry) -> Document:
@@ -147,11 +150,19 @@ def _document(entry: LedgerEntry) -> Document:
     }
 
 
-def _draw(out: Out, entry: LedgerEntry) -> None:
-    out.line(f"{local(entry.created_at)}  {_outcome(entry)}  {entry.recipient}")
-    about = "  ".join(filter(None, (entry.sid, _about(entry))))
-    if about:
-        out.line(f"  {about}")
+def _draw(out: Out, entries: Iterable[LedgerEntry]) -> None:
+    """Draw tables of so many entries as belong into memory."""
+    rows = ((for_people(entry.created_at), *_cells(entry)) for entry in entries)
+    chunk = [*islice(rows, _CHUNK)]
+    if not chunk:
+        out.tell("nothing was sent from this machine that matches")
+    while chunk:
+        draw_table(out, ("At", "Outcome", "To", "Sid", "About"), chunk)
+        chunk = [*islice(rows, _CHUNK)]
+
+
+def _cells(entry: LedgerEntry) -> tuple[str, ...]:
+    return _outcome(entry), entry.recipient, entry.sid or "", _about(entry)
 
 
 def _outcome(entry: LedgerEntry) -> str:

@@ -1,6 +1,7 @@
 """``exosms profile``: stored accounts."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,8 @@ from exosms.cli import completion_values, profile_form
 from exosms.cli import options as o
 from exosms.cli.commands import group
 from exosms.cli.context import find_settings, open_client
-from exosms.cli.output.out import Format, Out, error_document, facts, problem_document
-from exosms.cli.output.tables import draw_table
+from exosms.cli.output.out import Format, Out, error_document, problem_document
+from exosms.cli.output.tables import draw_table, facts
 from exosms.cli.profile_set import Name, set_keys
 from exosms.cli.prompts import agree, can_answer, confirmed
 from exosms.config import config_file, groups, paths
@@ -130,9 +131,10 @@ def list_(*, config: Path | None = None, out: o.Printer) -> int:
     if out.is_json:
         out.listing("profiles", rows)
     else:
-        for row in rows:
-            shown = {**row, "default": "default" if row["default"] else ""}
-            out.line(*(str(cell or "") for cell in shown.values()))
+        shown = [{**row, "default": "default" if row["default"] else ""} for row in rows]
+        _listed(
+            out, ("Name", "", "Region", "Account", "From"), [[str(c or "") for c in row.values()] for row in shown]
+        )
     return ExitCode.OK
 
 
@@ -192,7 +194,7 @@ def groups_(*, profile: str | None = None, config: Path | None = None, out: o.Pr
             (dict(zip(keys, (n, ns, e and error_document(e)), strict=True)) for n, ns, e in rows),
         )
     elif out.is_human and rows:
-        draw_table(out, ("Group", "Numbers"), [(name, "\n".join(numbers)) for name, numbers, _ in rows], folding=1)
+        draw_table(out, ("Group", "Numbers"), [(name, tuple(numbers)) for name, numbers, _ in rows])
     else:
         for name, numbers, _ in rows:
             out.line(name, ",".join(numbers))
@@ -295,7 +297,8 @@ def check(
             error=problem_document(problem) if problem else None,
         )
     else:
-        out.line("ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said)
+        cells = "ok" if ok else "failed", settings.profile or "", str(receipt.http_status or ""), said
+        _listed(out, ("Result", "Profile", "Status", "What it means"), [cells])
     if problem is not None:
         told = ": ".join(filter(None, (problem.status_text, problem.message)))
         out.fail(told or said, remedy=f"{problem.meaning} {problem.remedy}")
@@ -312,6 +315,13 @@ def path(*, config: Path | None = None, out: o.Printer) -> int:
     where = str(paths.config_path_to_write(config, os.environ))
     out.done(where, path=where)
     return ExitCode.OK
+
+
+def _listed(out: Out, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if out.is_human:
+        draw_table(out, columns, rows)
+    else:
+        out.lines(rows)
 
 
 def _one(name: str | None, profile: str | None) -> str | None:

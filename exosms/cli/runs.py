@@ -16,7 +16,6 @@ from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_of, settings_of_run
 from exosms.cli.output.out import Out
-from exosms.cli.output.tables import draw_table
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
@@ -69,17 +68,16 @@ def list_(*, out: o.Printer) -> int:
 
     exosms runs list --json
     """
-    from exosms.cli.output.runs import listed, run_in_list
+    from exosms.cli.output.runs import draw_list, listed, run_in_list
 
     with _journal() as (journal, _):
         runs = [(run, journal.counts(run)) for run in journal.runs()]
-    lines = [listed(run, counts) for run, counts in runs]
     if out.is_json:
         out.listing("runs", [run_in_list(run, counts) for run, counts in runs])
     elif not out.is_human:
-        out.lines(lines)
-    elif lines:
-        draw_table(out, ("Run", "State", "Began", "Rows", "Accepted", "File"), lines, folding=1)
+        out.lines(listed(run, counts) for run, counts in runs)
+    elif runs:
+        draw_list(out, runs)
     else:
         out.tell("no bulk run was started from this machine yet")
     return ExitCode.OK

@@ -20,7 +20,7 @@ from exosms.cli.context import (
 )
 from exosms.cli.output.delivery_reports import INTERRUPTED, document, refusals, show
 from exosms.cli.output.out import Format, Out, error_document
-from exosms.cli.output.refusals import tell_refusals
+from exosms.cli.output.refusals import draw_refusals, tell_refusals
 from exosms.cli.sid_list import words_of
 from exosms.cli.wait import follow, how_to_go_on, not_final
 from exosms.config.settings import AccountOptions, Settings
@@ -132,7 +132,7 @@ class _Inquiry:
         for sid in self._sids:
             found = reports.get(sid) or _not_asked(sid), entries[sid]
             self._shown.append(found)
-            show(self._out, *found)
+            show(self._out, *found, is_alone=len(self._sids) == 1)
 
     def _fail(self, error: ExosmsError) -> int:
         """Print the error that ended the command."""
@@ -154,7 +154,10 @@ class _Inquiry:
         report = decisive([report for report, _ in self._shown])
         if exit_code is None:
             exit_code = report.exit_code if report else ExitCode.OK
-        tell_refusals(self._out, refusals(self._shown))
+        refused = refusals(self._shown)
+        if refused and self._out.is_human and len(self._shown) > 1:
+            draw_refusals(self._out, refused)
+        tell_refusals(self._out, refused)
         if exit_code == ExitCode.PENDING and self._watch:
             not_final(self._out, self._watch.not_final, self._options, self._wait, run=self._run)
         if self._out.format is Format.JSON:

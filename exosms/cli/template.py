@@ -12,7 +12,7 @@ from exosms.cli import options as o
 from exosms.cli.body_text import read_text
 from exosms.cli.commands import group
 from exosms.cli.output.out import Document, Out
-from exosms.cli.output.tables import draw_table, stacked
+from exosms.cli.output.tables import Cell, draw_table, facts
 from exosms.config.settings import AccountOptions, resolve, templates_path
 from exosms.errors import ExitCode, GuardError, InputError, UsageError
 from exosms.sms import dlt
@@ -59,7 +59,8 @@ def list_(
     elif not found and not known.flawed:
         out.tell(f"no templates in {known.path}")
     elif out.is_human:
-        draw_table(out, ("Name", "Id", "From", "Type", "Text"), [*map(_cells, found)], folding=1)
+        rows: list[Sequence[Cell]] = [(*cells, tuple(text.split("\n"))) for *cells, text in map(_cells, found)]
+        draw_table(out, ("Name", "Id", "From", "Type", "Text"), rows)
     else:
         out.lines(map(_cells, found))
     return ExitCode.OK
@@ -82,7 +83,7 @@ def show(
     if out.is_json:
         out.result(exit_code=0, template=document, error=None)
     elif out.is_human:
-        out.draw(stacked((_SHORTER.get(key, key), value) for key, value in rows))
+        out.draw(facts((_SHORTER.get(key, key), tuple(value.split("\n")) if value else "") for key, value in rows))
     else:
         out.lines(rows)
     return ExitCode.OK
@@ -400,7 +401,7 @@ def _report(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int:
     wrong = sum(notice.kind.is_wrong for notice in notices)
     documents = [*map(_lint_document, notices)]
     if out.is_human and notices:
-        draw_table(out, ("", "Template", "Kind", "What", "Rule"), [*map(_lint_cells, notices)], folding=2)
+        draw_table(out, ("", "Template", "Kind", "What", "Rule"), map(_lint_cells, notices), folding=2)
     elif not out.is_json:
         out.lines(map(_lint_cells, notices))
     if wrong:

@@ -18,6 +18,15 @@ def local(moment: float) -> str:
         return ""
 
 
+def for_people(moment: float | str | None) -> str:
+    """Return seconds since the epoch, or ISO 8601, as people of this place read it; empty for no moment."""
+    if isinstance(moment, str):
+        from datetime import datetime
+
+        moment = datetime.fromisoformat(moment).timestamp()
+    return "" if moment is None else local(moment)[:19].replace("T", " ")
+
+
 def in_india(moment: float) -> time.struct_time:
     """Return what the clocks in India show."""
     return time.gmtime(moment + INDIA)

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 
-from exosms.cli.output.messages import delivery_document, joined, outcome_and, parts_price_time, reason
-from exosms.cli.output.out import Document, Format, Out, facts, problem_document
+from exosms.cli.output.messages import delivery_document, joined, parts_price_time, reason
+from exosms.cli.output.out import Document, Format, Out, problem_document
 from exosms.cli.output.refusals import Refusal
-from exosms.cli.output.tables import explanation
+from exosms.cli.output.tables import Cell, explanation, facts
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.messages import LedgerEntry
 from exosms.sms.message import Delivery, Outcome, Problem
+
+NOT_FOUND = "not_found"
 
 INTERRUPTED = "interrupted"
 """The kind of problem of a message that was not asked about."""
 
 
-def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
-    """Print one message on standard output; ``sent`` is how it went out from here, if it did."""
+def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None, *, is_alone: bool) -> None:
+    """Print one message on standard output; ``sent`` is how it went out from here, if it did.
+
+    Of one alone a person sees all that is known; of several, one table shows why they failed.
+    """
     match out.format:
         case Format.JSON:
             pass
@@ -23,6 +28,8 @@ def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
             out.item(document(report, sent))
         case Format.HUMAN:
             _draw(out, report, sent)
+            if report.problem and is_alone:
+                out.draw(facts(_rows(report, report.problem)))
         case _:
             out.line(_word(report), _to(report, sent) or "", report.sid, _detail(report))
 
@@ -30,7 +37,7 @@ def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
 def refusals(found: Iterable[tuple[DeliveryReport, LedgerEntry | None]]) -> list[Refusal]:
     """Return why messages failed, or why nothing is known of them."""
     return [
-        Refusal(_to(report, sent) or report.sid, outcome_and(_word(report), _detail(report)), report.problem)
+        Refusal(_to(report, sent) or report.sid, _word(report), _reason(report), _problem(report, report.problem))
         for report, sent in found
         if report.problem and report.problem.kind != INTERRUPTED  # that is said once, with how to go on
     ]
@@ -72,24 +79,33 @@ def _detail(report: DeliveryReport) -> str:
     return _said(report.problem) if report.problem else ""
 
 
+def _reason(report: DeliveryReport) -> str:
+    return report.delivery.said if report.delivery else report.problem.said if report.problem else ""
+
+
+def _problem(report: DeliveryReport, problem: Problem) -> Problem:
+    """Return why a message failed, with the code of its delivery; that a Sid is not found is said in words."""
+    if report.delivery:
+        return problem._replace(code=report.delivery.detailed_status_code)
+    return problem._replace(http_status=None) if problem.kind == NOT_FOUND else problem
+
+
 def _said(problem: Problem) -> str:
-    return problem.message if problem.kind == "not_found" else reason(problem)
+    return problem.message if problem.kind == NOT_FOUND else reason(problem)
 
 
 def _draw(out: Out, report: DeliveryReport, sent: LedgerEntry | None) -> None:
     out.line(f"{_word(report)}  {_to(report, sent) or ''}".rstrip())
     out.line(f"  {report.sid}")
     delivery = report.delivery
-    if report.problem:
-        out.draw(facts(_rows(report, report.problem)))
-    elif delivery:
-        out.line(f"  {joined(f'Exotel says {delivery.said}', parts_price_time(delivery))}")
+    if delivery and not report.problem:
+        out.sentence(joined(f"Exotel says {delivery.said}", parts_price_time(delivery)), indent="  ")
         entry = None if delivery.is_final else entry_of(delivery)
         if entry:
-            out.line(f"  {entry.meaning} {entry.remedy}")
+            out.sentence(f"{entry.meaning} {entry.remedy}", indent="  ")
 
 
-def _rows(report: DeliveryReport, problem: Problem) -> Sequence[tuple[str, str]]:
+def _rows(report: DeliveryReport, problem: Problem) -> Sequence[tuple[str, Cell]]:
     delivery = report.delivery
     entry = entry_of(delivery) if delivery and report.outcome is Outcome.FAILED else None
     return [

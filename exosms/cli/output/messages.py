@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from exosms.cli.output.out import Document, Format, Out, error_document, facts, problem_document
-from exosms.cli.output.refusals import Refusal, tell_refusals
-from exosms.cli.output.tables import explanation
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
+from exosms.cli.output.out import Document, Format, Out, error_document, problem_document
+from exosms.cli.output.refusals import Refusal, draw_refusals, tell_refusals
+from exosms.cli.output.tables import Cell, explanation, facts
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, RecipientsError
 from exosms.send.one import not_attempted, refused_here, was_kept_back
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
+from exosms.system.times import for_people
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class SendReport:
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
         self._left_out = 0
+        self._drawn_last: list[Refusal] = []
         self.profile: str | None = None
         self.template: str | None = None
 
@@ -57,22 +59,26 @@ class SendReport:
         """Take the recipients that are left out, before there is a result of any other."""
         self._left_out = len(refused)
         self._expected[:0] = refused
-        for error in refused.values():
+        is_drawn = self._is_drawn_last
+        for error in () if is_drawn else refused.values():
             self._out.fail(error.message, remedy=error.remedy)
         results = (MessageResult(to, refused_here(error), template=self.template) for to, error in refused.items())
-        self._add_left(list(results))
+        self._add_left(list(results), is_told=not is_drawn)
 
     def add(self, result: MessageResult) -> None:
         """Take one result and show it at once; JSON waits for the whole."""
-        self._results.append(result)
-        _show(self._out, result, with_text=self._is_dry)
+        self._show(result)
+        if refusal := refusal_of(result):
+            tell_refusals(self._out, [refusal])
 
     def fail(self, error: ExosmsError) -> None:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
         self._error = error
         self._exit_code = error.exit_code
-        self._out.fail(error.message, remedy=error.remedy)
-        self._add_left(self._left(lambda to: refused_here(error.about(to))))
+        is_drawn = self._is_drawn_last and isinstance(error, RecipientsError)
+        if not is_drawn:
+            self._out.fail(error.message, remedy=error.remedy)
+        self._add_left(self._left(lambda to: refused_here(error.about(to))), is_told=not is_drawn)
 
     def interrupt(self, interrupted: Interrupted) -> None:
         """Take the signal that ended the command; an unknown message outranks it, as 130 invites to run again."""
@@ -86,6 +92,8 @@ class SendReport:
     def conclude(self) -> int:
         """Print the one JSON document, if that is the format, and return the exit code."""
         exit_code, outcome = self._verdict()
+        if self._drawn_last:
+            draw_refusals(self._out, self._drawn_last)
         if self._is_dry and self._out.is_human:
             self._show_texts()
         if self._out.format is Format.JSON:
@@ -124,29 +132,48 @@ class SendReport:
             for one in self._expected[len(self._results) :]
         ]
 
-    def _add_left(self, results: Sequence[MessageResult]) -> None:
+    def _add_left(self, results: Sequence[MessageResult], *, is_told: bool = True) -> None:
         for result in results:
-            self._results.append(result)
-            _show(self._out, result, explain=False, with_text=self._is_dry)
+            self._show(result, is_told=is_told and self._out.is_seen_at_once)
+
+    @property
+    def _is_drawn_last(self) -> bool:
+        """Whether a person sees why messages were refused in one table, when all have been shown."""
+        return self._out.is_seen_at_once and not self._out.quiet and len(self._expected) > 1
+
+    def _show(self, result: MessageResult, *, is_told: bool = False) -> None:
+        """Show one result; why it is none that was wanted, once for all of them, unless the screen has told it."""
+        self._results.append(result)
+        out, receipt = self._out, result.receipt
+        match out.format:
+            case Format.JSON:
+                pass
+            case Format.JSONL:
+                out.item(message_document(result, with_text=self._is_dry))
+            case _ if out.quiet:
+                if receipt.sid:
+                    out.line(receipt.sid)
+            case Format.HUMAN:
+                _draw(out, result)
+                refusal = None if is_told else refusal_of(result)
+                if refusal and len(self._expected) > 1:
+                    self._drawn_last.append(refusal)
+                elif refusal:
+                    out.draw(facts(_rows(receipt, refusal.problem)))
+            case _:
+                out.line(receipt.outcome, result.to, receipt.sid or "", detail(result))
 
 
-def _show(out: Out, result: MessageResult, *, explain: bool = True, with_text: bool = False) -> None:
-    match out.format:
-        case Format.JSON:
-            pass
-        case Format.JSONL:
-            out.item(message_document(result, with_text=with_text))
-        case _ if out.quiet:
-            if result.receipt.sid:
-                out.line(result.receipt.sid)
-        case Format.HUMAN:
-            _draw(out, result)
-        case _:
-            out.line(result.receipt.outcome, result.to, result.receipt.sid or "", detail(result))
+def refusal_of(result: MessageResult) -> Refusal | None:
+    """Return why a message is not where it was to go; None where it is, or may be."""
     receipt = result.receipt
-    if receipt.problem and explain:
-        said = outcome_and(receipt.outcome, detail(result))
-        tell_refusals(out, [Refusal(result.to, said, receipt.problem, is_kept_back=was_kept_back(receipt))])
+    if receipt.problem is None:
+        return None
+    said = receipt.delivery.said if receipt.delivery else receipt.problem.said
+    code = receipt.delivery.detailed_status_code if receipt.delivery else receipt.problem.code
+    return Refusal(
+        result.to, receipt.outcome, said, receipt.problem._replace(code=code), is_kept_back=was_kept_back(receipt)
+    )
 
 
 def message_document(result: MessageResult, *, with_text: bool = False) -> Document:
@@ -179,7 +206,7 @@ def parts_price_time(delivery: Delivery) -> str:
     """Return the parts, price and time that Exotel told, as far as they are known."""
     parts = "" if delivery.segments is None else counted(delivery.segments, "part")
     price = "" if delivery.price is None else f"price {delivery.price:.12g}"
-    return joined(parts, price, delivery.sent_at or delivery.updated_at)
+    return joined(parts, price, for_people(delivery.sent_at or delivery.updated_at))
 
 
 def joined(*known: str | None) -> str:
@@ -199,11 +226,6 @@ def detail(result: MessageResult) -> str:
     return reason(receipt.problem)
 
 
-def outcome_and(outcome: str, detail: str) -> str:
-    """Return an outcome with more about it; Exotel's word for it, where that is the same, is not said twice."""
-    return detail if detail.startswith(f"{outcome} ") else ": ".join(filter(None, (outcome, detail)))
-
-
 def reason(problem: Problem) -> str:
     """Return in a few words why a message was not accepted, or nothing is known of it."""
     return ": ".join(filter(None, (problem.status_text, problem.said)))
@@ -218,12 +240,10 @@ def _draw(out: Out, result: MessageResult) -> None:
         delivery = receipt.delivery
         said = delivery.said if delivery else receipt.status
         more = parts_price_time(delivery) if delivery else _size(message)
-        out.line("  " + joined(receipt.note, f"Exotel says {said}" if said else "", more))
-        return
-    out.draw(facts(_rows(receipt, receipt.problem)))
+        out.sentence(joined(receipt.note, f"Exotel says {said}" if said else "", more), indent="  ")
 
 
-def _rows(receipt: Receipt, problem: Problem) -> Sequence[tuple[str, str]]:
+def _rows(receipt: Receipt, problem: Problem) -> Sequence[tuple[str, Cell]]:
     delivery = receipt.delivery
     if delivery:
         from exosms.exotel.delivery_report import entry_of

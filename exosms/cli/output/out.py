@@ -85,6 +85,10 @@ class Out:
         """Print one line of results, its cells separated by tabs."""
         self._write(self.stdout, "\t".join(map(printable, cells)))
 
+    def sentence(self, text: str, *, indent: str = "") -> None:
+        """Print one line of results that a person reads, broken at words."""
+        self._write(self.stdout, indent + printable(text))
+
     def lines(self, lines: Iterable[Sequence[str]]) -> None:
         """Print lines of results at once; a line without cells is none."""
         texts = ["\t".join(map(printable, cells)) for cells in lines if cells]
@@ -161,7 +165,11 @@ class Out:
         with console.capture() as capture:
             for renderable in renderables:
                 console.print(renderable)
-        self._write(self.stdout, capture.get().rstrip("\n"))
+        self._write(self.stdout, "\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
+
+    def aside(self) -> "Out":
+        """Return what draws on standard error."""
+        return Out(self.stderr, self.stderr, Format.HUMAN, unpaint=self.unpaint)
 
     def warn(self, text: str) -> None:
         """Print a warning."""
@@ -309,20 +317,3 @@ def problem_document(problem: Problem) -> Document:
         "remedy": problem.remedy,
         "retry": problem.retry,
     }
-
-
-def facts(rows: Sequence[tuple[str, str]], *, title: str = "") -> "RenderableType":
-    """Return a table of names and values whose values fold, but are never cut; an empty one is left out."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(printable(title)) if title else None, title_justify="left", box=box.ROUNDED, show_header=False
-    )
-    table.add_column(style="bold", overflow="fold")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        if value:
-            table.add_row(Text(name), Text(printable(value)))
-    return table

@@ -1,15 +1,15 @@
 """A plan for people and for scripts: what a file would send, take and cost, and with which texts."""
 
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from exosms.bulk.plan import Plan
 from exosms.cli.output.messages import MessageResult
-from exosms.cli.output.out import Document, Format, Out, facts
+from exosms.cli.output.out import Document, Format, Out
 from exosms.cli.output.progress import duration
 from exosms.cli.output.runs import counts_document, left_out_receipt, row_document
+from exosms.cli.output.tables import GAP, facts
 from exosms.errors import ExitCode
 from exosms.ledger.staging import LeftOut, RowMessage, Samples, Totals
 from exosms.sms.message import Message, Outcome, Receipt
@@ -20,12 +20,10 @@ from exosms.system.wording import counted
 PLANNED = Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)
 
 _SCREEN = 24 - 4
-"""Lines of the smallest screen that a plan may fill: the frame and a question need the others."""
+"""Lines of the smallest screen that a plan may fill: its head and what the shell prints need the others."""
 
-FRAME = len("│  │  │")
-"""Columns of a table of two that are not its cells'."""
-
-_BESIDE = len("exosms: : ")
+_SCREEN_TO_ASK = _SCREEN - 8
+"""The same where a question, the run's beginning and its summary follow."""
 
 _FEW_LINES = 2
 """Lines that a value of a plan may take, unless there is room for more of a text."""
@@ -53,19 +51,26 @@ def show_plan(plan: Plan, rows: Iterable[RowMessage | LeftOut], out: Out, *, run
             error=None,
         )
     elif out.is_human:
-        shown = [("plan for", file), *screen_rows(plan)]
-        out.draw(facts(fitted(shown, width=out.width - FRAME)))
+        draw_plan(out, [("plan for", file), *screen_rows(plan)])
     else:
         for name, *values in plan_rows(plan):
             out.line(name, *values)
 
 
-def tell_plan(plan: Plan, out: Out) -> None:
+def draw_plan(out: Out, rows: Sequence[tuple[str, str]]) -> None:
+    """Draw the plan of a dry run, so that it fits one screen."""
+    out.draw(facts(_fitted(rows, width=out.width, most=_SCREEN)))
+
+
+def tell_plan(plan: Plan, out: Out, *, file: str) -> None:
     """Show what is about to be sent beside the question; no texts in a log."""
-    is_seen = out.stderr.isatty()
-    rows = screen_rows(plan, with_texts=is_seen)
-    for name, value in fitted(rows, width=shutil.get_terminal_size().columns - _BESIDE) if is_seen else rows:
-        out.tell(f"{name}: {value}")
+    if not out.stderr.isatty():
+        for name, value in screen_rows(plan, with_texts=False):
+            out.tell(f"{name}: {value}")
+    elif not out.quiet:
+        rows = [("plan for", file), *screen_rows(plan)]
+        aside = out.aside()
+        aside.draw(facts(_fitted(rows, width=aside.width, most=_SCREEN_TO_ASK)))
 
 
 def planned_document(row: RowMessage | LeftOut) -> Document:
@@ -183,14 +188,14 @@ def _sender(samples: Samples, named: str) -> str:
     return samples.first.message.fields.sender
 
 
-def fitted(rows: Sequence[tuple[str, str]], *, width: int) -> list[tuple[str, str]]:
-    """Return a plan that fits one screen: long values are cut, and say of how many characters they were."""
-    width -= max(len(name) for name, _ in rows)
+def _fitted(rows: Sequence[tuple[str, str]], *, width: int, most: int) -> list[tuple[str, str]]:
+    """Return a plan that fits so many lines: long values are cut, and say of how many characters they were."""
+    width -= max(len(name) for name, _ in rows) + GAP
     texts = [name for name, _ in rows if name in {"first", "longest"}]
     short = [(name, value if name in texts else _cut(value, width, _FEW_LINES)) for name, value in rows]
     taken = sum(_lines(value, width) for name, value in short if name not in texts)
-    most = max(_FEW_LINES, (_SCREEN - taken) // max(len(texts), 1))
-    return [(name, _cut(value, width, most) if name in texts else value) for name, value in short]
+    each = max(_FEW_LINES, (most - taken) // max(len(texts), 1))
+    return [(name, _cut(value, width, each) if name in texts else value) for name, value in short]
 
 
 def _lines(value: str, width: int) -> int:

@@ -1,13 +1,14 @@
 """Why a command did not do all that was asked: on standard error, in every format and when quiet.
 
 A job whose output is thrown away still mails what it complains about, so whatever ends with another exit code than 0
-has said there why.
+has said there why. A person who sees both outputs on one screen gets one table, led by the status.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from exosms.cli.output.out import Out
+from exosms.cli.output.tables import Cell, draw_table
 from exosms.sms.message import Problem
 
 _FEW = 3
@@ -19,11 +20,71 @@ class Refusal(NamedTuple):
 
     who: str
     """Its recipient, or its Sid."""
-    said: str
-    """Its outcome, with the HTTP status and Exotel's words."""
+    outcome: str
+    """Its outcome, or in its place why there is none."""
+    reason: str
+    """Exotel's words, or ours."""
     problem: Problem
     is_kept_back: bool = False
     """Whether nothing is wrong with it: another one stopped the command."""
+
+    @property
+    def said(self) -> str:
+        """Its outcome with the HTTP status and the words; Exotel's for the outcome itself are not said twice."""
+        if self.reason.startswith(f"{self.outcome} "):
+            return self.reason
+        return ": ".join(filter(None, (self.outcome, self.problem.status_text, self.reason)))
+
+
+class ErrorRow(NamedTuple):
+    """What one status or code came to, for as many messages as ended with it."""
+
+    http_status: int | None
+    code: int | None
+    outcome: str
+    messages: int
+    first: str
+    """The recipient of the first of them, or where that is."""
+    said: str
+    meaning: str
+    remedy: str
+
+
+def draw_refusals(out: Out, refusals: Iterable[Refusal]) -> None:
+    """Draw why messages were not accepted, or failed, what is true of many of them in one row."""
+    rows: dict[object, ErrorRow] = {}
+    for refusal in refusals:
+        problem = refusal.problem
+        kind = problem.http_status, problem.code, refusal.outcome, refusal.reason
+        known = rows.get(kind)
+        rows[kind] = ErrorRow(
+            *kind[:3],
+            known.messages + 1 if known else 1,
+            known.first if known else refusal.who,
+            refusal.reason,
+            problem.meaning,
+            "" if refusal.is_kept_back else problem.remedy,
+        )
+    draw_errors(out, [*rows.values()])
+
+
+def draw_errors(out: Out, rows: Sequence[ErrorRow]) -> None:
+    """Draw a table that is led by the status: how many messages, whose, what that means and what to do."""
+    columns = "Status", "Messages", "First", "What it means", "What to do"
+    out.draw("")
+    draw_table(out, columns, map(_error_cells, rows), folding=2)
+
+
+def _error_cells(row: ErrorRow) -> Sequence[Cell]:
+    status = {"HTTP": row.http_status, "code": row.code}
+    means = (row.said, row.meaning) if row.meaning not in row.said else (row.said,)
+    return (
+        tuple(f"{name} {number}" for name, number in status.items() if number is not None) or "none",
+        f"{row.messages} {row.outcome}",
+        row.first,
+        tuple(filter(None, means)),
+        row.remedy,
+    )
 
 
 def tell_refusals(out: Out, refusals: Sequence[Refusal]) -> None:

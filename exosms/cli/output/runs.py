@@ -1,14 +1,15 @@
 """What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from exosms.bulk.run import Settled
 from exosms.bulk.stop import Stop, stop_for
 from exosms.cli.output.messages import MessageResult, detail, entry_for, message_document
-from exosms.cli.output.out import Document, Format, Out, facts, problem_document
+from exosms.cli.output.out import Document, Format, Out, problem_document
 from exosms.cli.output.progress import RunProgress
-from exosms.cli.output.refusals import command_again
+from exosms.cli.output.refusals import ErrorRow, command_again, draw_errors
+from exosms.cli.output.tables import draw_table
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
@@ -18,12 +19,9 @@ from exosms.ledger.staging import LeftOut
 from exosms.ledger.unknown import UnknownRow, unknown_rows_of
 from exosms.send.advice import how_to_find_out
 from exosms.send.one import refused_here
-from exosms.sms.message import Outcome, Receipt, Retry
-from exosms.system.times import local
+from exosms.sms.message import Outcome, Problem, Receipt, Retry
+from exosms.system.times import for_people, local
 from exosms.system.wording import counted
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 STATES = ("accepted", "rejected", "not_sent", "unknown", "skipped")
 
@@ -85,7 +83,7 @@ class RunReport:
         self._progress.clear()
         counts = journal.counts(run)
         remedy = next_step(run, counts, self._out.account_flags)
-        if stop:
+        if stop and not self._is_stop_drawn(stop):
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.is_json:
             error = problem_document(stop.problem._replace(remedy=remedy)) if stop else None
@@ -98,19 +96,45 @@ class RunReport:
                 **self._out.sandbox_mark,
             )
         elif self._out.is_human:
-            shown = summary(run, counts, journal.deliveries(run)), *reasons(journal, run), *_unknown_table(unknown)
-            self._out.draw(*shown)
+            self._draw(run, journal, counts, unknown, stop)
         has_failed = bool(exit_code)
         if not self._out.is_seen_at_once and (has_failed or self._out.format is Format.PLAIN):
             self._out.tell(sentence(run, counts), is_needed=has_failed)
             for row in journal.reasons(run)[:_MOST_REASONS]:
                 self._out.tell("  " + _reason_line(row), is_needed=has_failed)
-        if stop:
+        if stop and not self._is_stop_drawn(stop):
             status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
             said = ": ".join(filter(None, (status, stop.problem.message)))
             self._out.fail(f"{said}. {stop.problem.meaning}", remedy=remedy)
         elif remedy:
             self._out.tell(remedy, is_needed=has_failed)
+
+    def _draw(
+        self, run: Run, journal: Journal, counts: Mapping[str, int], unknown: Sequence[UnknownRow], stop: Stop | None
+    ) -> None:
+        """Draw how many rows ended how, then why, then of which nobody knows whether they were sent."""
+        ended: dict[str, tuple[str, ...]] = {
+            name: (str(n),) for name, n in counts_document(counts).items() if n or name == "rows"
+        }
+        if later := journal.deliveries(run):
+            ended["accepted"] += tuple(f"{count} {outcome}" for outcome, count in later.items())
+        self._out.sentence(f"run {run.name}  {run.file}")
+        draw_table(self._out, (*ended,), [(*ended.values(),)], folding=0)
+        reasons = journal.reasons(run)
+        stopped = [_stop_row(stop.problem, counts)] if stop and self._is_stop_drawn(stop) else []
+        if stopped or reasons:
+            draw_errors(self._out, [*stopped, *map(_error_row, reasons[:_MOST_REASONS])])
+            if len(reasons) > _MOST_REASONS:
+                self._out.line(f"and {len(reasons) - _MOST_REASONS} less frequent reasons")
+        if unknown:
+            self._out.line("")
+            self._out.line("may have been sent" + f" (the first {len(unknown)})" * (len(unknown) == _MOST_UNKNOWN))
+            rows = [(str(one.number), for_people(one.attempted_at), one.recipient, one.ending) for one in unknown]
+            draw_table(self._out, ("row", "at", "to", "text ends"), rows)
+
+    def _is_stop_drawn(self, stop: Stop) -> bool:
+        """Whether the table of errors is seen and has the answer that stopped the run."""
+        return self._out.is_seen_at_once and stop.problem.http_status is not None
 
     def conclude_blindly(self, run: Run, error: LedgerError, *, exit_code: int) -> None:
         """Say what was shown, where the ledger cannot be read any more, lest somebody takes that for nothing sent."""
@@ -197,14 +221,6 @@ def _unknown_document(rows: Sequence[UnknownRow]) -> Document:
     return {"unknown_rows": listed} if listed else {}
 
 
-def _unknown_table(rows: Sequence[UnknownRow]) -> Sequence["RenderableType"]:
-    if not rows:
-        return ()
-    listed = [(f"row {one.number}", f"{local(one.attempted_at)}  {one.recipient}  {one.ending}") for one in rows]
-    title = "may have been sent" + (f" (the first {len(rows)})" if len(rows) == _MOST_UNKNOWN else "")
-    return (facts(listed, title=title),)
-
-
 def run_in_list(run: Run, counts: Mapping[str, int]) -> Document:
     """Return a run as one of many."""
     return {
@@ -214,6 +230,16 @@ def run_in_list(run: Run, counts: Mapping[str, int]) -> Document:
         "started_at": local(run.started_at),
         "counts": counts_document(counts),
     }
+
+
+def draw_list(out: Out, runs: Iterable[tuple[Run, Mapping[str, int]]]) -> None:
+    """Draw runs, one in a row."""
+    rows = [
+        (for_people(run.started_at), state, f"{accepted} of {of_all}", name, file)
+        for run, counts in runs
+        for name, state, _, of_all, accepted, file in [listed(run, counts)]
+    ]
+    draw_table(out, ("Began", "State", "Accepted", "Run", "File"), rows)
 
 
 def listed(run: Run, counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -229,31 +255,26 @@ def _result(settled: Settled) -> MessageResult:
 _MOST_REASONS = _MOST_UNKNOWN = 20
 
 
-def summary(run: Run, counts: Mapping[str, int], later: Mapping[str, int]) -> "RenderableType":
-    """Return a table of how many rows ended how, and what became of the accepted ones."""
-    document = counts_document(counts)
-    rows = [("run", run.name), ("file", run.file)]  # in the table, since a title is broken where the table is narrow
-    rows += [(str(name), str(count)) for name, count in document.items() if count or name == "rows"]
-    rows += [(f"of these {outcome}", str(count)) for outcome, count in later.items()]
-    return facts(rows)
+def _stop_row(problem: Problem, counts: Mapping[str, int]) -> ErrorRow:
+    """Return what stopped a run, and for how many rows."""
+    left = counts_document(counts)["remaining"]
+    said = problem.message, problem.meaning, problem.remedy
+    return ErrorRow(problem.http_status, problem.code, "remaining", left, "", *said)
 
 
-def reasons(journal: Journal, run: Run) -> Sequence["RenderableType"]:
-    """Return a table of why rows were not accepted, equal reasons together; nothing if all were."""
-    found = journal.reasons(run)
-    if not found:
-        return ()
-    rows = [line for row in found[:_MOST_REASONS] for line in _explained(row)]
-    return (facts(rows, title="why" if len(found) <= _MOST_REASONS else f"why (the {_MOST_REASONS} most frequent)"),)
-
-
-def _explained(reason: Reason) -> Sequence[tuple[str, str]]:
+def _error_row(reason: Reason) -> ErrorRow:
     """Return why rows ended alike, and what the catalogue knows about that."""
-    why = (f"{reason.rows} {reason.state}", _why(reason))
     entry = entry_for(reason.state, reason.http_status, reason.code)
-    if entry is None:
-        return (why,)
-    return why, ("", entry.meaning), ("who must act", entry.who), ("", entry.remedy)
+    return ErrorRow(
+        reason.http_status,
+        reason.code,
+        reason.state,
+        reason.rows,
+        f"line {reason.line}",
+        reason.error or "",
+        entry.meaning if entry else "",
+        entry.remedy if entry else "",
+    )
 
 
 def _reason_line(reason: Reason) -> str:

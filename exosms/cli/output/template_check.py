@@ -59,7 +59,7 @@ def _show_problems(out: Out, verdict: TemplateCheck) -> None:
         out.line("")
         for sentence in (problem.explanation, problem.change, problem.note):
             if sentence:
-                out.line(sentence)
+                out.sentence(sentence)
     if len(verdict.problems) > _MOST_TOLD:
         out.line("")
         out.line(f"and {len(verdict.problems) - _MOST_TOLD} more")
