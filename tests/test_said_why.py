@@ -205,7 +205,9 @@ def test_whatever_fails_says_why(begun: Shell, case: Refused, output: Sequence[s
     assert case.why in said(result.stderr), result.stderr
 
 
-def test_one_screen_is_told_once(exosms: Shell) -> None:
-    refused = exosms.on_terminal("send", *SANDBOX, "--to", "+919000000403", "--body", "Hi")
+@pytest.mark.parametrize("to", ["+919000000403", "+919000000403,9876543210"])
+@pytest.mark.parametrize("output", [(), ("-q",)])
+def test_one_screen_is_told_once(exosms: Shell, to: str, output: Sequence[str]) -> None:
+    refused = exosms.on_terminal("send", *SANDBOX, "--to", to, "--body", "Hi", *output)
     assert refused.exit_code == 6
     assert refused.stdout.count("Insufficient balance") == 1

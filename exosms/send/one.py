@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, KeptBackError
 from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
@@ -254,7 +254,8 @@ def refused_here(error: ExosmsError) -> Receipt:
 
 def was_kept_back(receipt: Receipt) -> bool:
     """Whether nothing is known to be wrong with a message: the command stopped before it."""
-    return receipt.problem is not None and receipt.problem.meaning == _KEPT_BACK
+    problem = receipt.problem
+    return problem is not None and (problem.meaning == _KEPT_BACK or problem.message == KeptBackError.said)
 
 
 def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:

@@ -1,6 +1,6 @@
 """What a reconciliation came to: a line for each message, counts, and what is left to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from exosms.cli.output.messages import joined
 from exosms.cli.output.out import Document, Format, Out, problem_document
@@ -9,7 +9,7 @@ from exosms.cli.output.tables import draw_table
 from exosms.exotel.delivery_report import DeliveryReport
 from exosms.send.reconcile import Found
 from exosms.sms.message import Outcome
-from exosms.system.times import local
+from exosms.system.times import for_people, local
 from exosms.system.wording import counted
 
 _COLUMNS = "Outcome", "To", "Sid", "Which", "What Exotel says"
@@ -57,7 +57,8 @@ def show_result(
 ) -> None:
     """Print what became of each message that was looked at; in JSON the counts as well."""
     rest = {"exit_code": int(exit_code), **counts, "error": error, **out.sandbox_mark}
-    rows = [(one.outcome, one.message.recipient, one.sid or "", _which(one), one.detail) for one in found]
+    time = for_people if out.is_human else local
+    rows = [(one.outcome, one.message.recipient, one.sid or "", _which(one, time), one.detail) for one in found]
     match out.format:
         case Format.JSON:
             out.result(**rest)
@@ -97,8 +98,8 @@ def of_strangers(strangers: int) -> str:
     )
 
 
-def _which(one: Found) -> str:
+def _which(one: Found, time: Callable[[float], str]) -> str:
     message = one.message
     if message.run is not None:
         return f"run {message.run} row {message.row}"
-    return f"once {message.once_key}" if message.once_key else f"sent at {local(message.since)}"
+    return f"once {message.once_key}" if message.once_key else f"sent at {time(message.since)}"

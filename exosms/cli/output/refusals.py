@@ -89,7 +89,7 @@ def _error_cells(row: ErrorRow) -> Sequence[Cell]:
 
 def tell_refusals(out: Out, refusals: Sequence[Refusal]) -> None:
     """Say why messages were not accepted, or failed; what is true of many of them is said once."""
-    if out.is_seen_at_once:
+    if out.is_seen_at_once and not out.quiet:
         return
     alike: dict[tuple[str, str], list[str]] = {}
     for refusal in refusals:
