@@ -258,7 +258,7 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         ("shown): ", f"{TOKEN} {TOKEN}"),
         ("shown): ", TOKEN),
     ]
-    result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=200)
+    result = exosms.on_terminal("profile", "add", "prod", typed=typed, columns=400)
     copy = "Copy it again from the API settings in Exotel's dashboard."
     region = (
         "write singapore (api.exotel.com), mumbai (api.in.exotel.com) or sandbox. Each account belongs to one region."
@@ -297,7 +297,7 @@ def test_nothing_is_asked_for_the_sake_of_a_flag_that_will_not_do(exosms: Shell)
 
 
 def test_where_nobody_answers_what_is_needed_is_missing_and_the_rest_is_left_out(exosms: Shell) -> None:
-    result = exosms.on_terminal("profile", "add", "prod", typed=[("): ", "mumbai"), ("SID: ", "\x04")])
+    result = exosms.on_terminal("profile", "add", "prod", typed=[("): ", "mumbai"), ("SID: ", "\x04")], columns=200)
     assert result.exit_code == 4, result.stdout
     assert "'prod': --account-sid, --api-key, --token-stdin (or --token-file, --token-command)" in result.stdout
     assert not stored(exosms).exists()

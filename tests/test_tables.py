@@ -152,6 +152,8 @@ def test_refused_numbers_are_rows_of_one_table_and_told_once(exosms: Shell, colu
     assert [words.count(f"'{bad}' is not an") for bad in ("12", "34")] == [1, 1]
     assert [line for line in shown if line.startswith("none")] != []
     assert words.count("Status") == 1
+    assert words.count("because another recipient was refused") == (0 if skips else 1)
+    assert words.count("Correct it") == 2  # nothing is wrong with the third one
     assert max(map(len, shown)) <= columns
 
 
@@ -297,3 +299,19 @@ def test_network_text_in_the_table_is_neither_markup_nor_control(exosms: Shell) 
     words = "".join(shown.split())
     assert r"[bold]\x1b[2J\x1b]0;owned\x07\x9b31m\u202e[/foo]\x0d\x0aStatus\x09end" in words
     assert not set("\x1b\x07\x9b\u202e\r\t") & set(shown)
+
+
+def test_sentences_break_at_words_and_commands_stay_whole(exosms: Shell) -> None:
+    assert seen(exosms, "runs", "show", "june", columns=40) == [
+        "exosms: error: There is no run 'june'",
+        "  exosms runs list shows them.",
+    ]
+    file = exosms.home / "june.csv"
+    file.write_text("to,body\n+919000000400,b\n")
+    exosms("bulk", str(file), *SANDBOX, "--yes", "--run", "june")
+    shown = exosms.on_terminal("runs", "show", "june", columns=60).stdout.splitlines()
+    assert shown[-3:] == [
+        "exosms: Get the rejected rows, to be corrected and sent,",
+        "  with:",
+        f"  exosms runs export june rejected.csv --outcome rejected --with {file}",
+    ]

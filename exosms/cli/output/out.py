@@ -87,7 +87,7 @@ class Out:
 
     def sentence(self, text: str, *, indent: str = "") -> None:
         """Print one line of results that a person reads, broken at words."""
-        self._write(self.stdout, indent + printable(text))
+        self._say(self.stdout, indent + printable(text), indent=indent)
 
     def lines(self, lines: Iterable[Sequence[str]]) -> None:
         """Print lines of results at once; a line without cells is none."""
@@ -178,7 +178,7 @@ class Out:
     def tell(self, text: str, *, is_needed: bool = False) -> None:
         """Print progress or a hint; when quiet only what is needed to know why a command failed."""
         if is_needed or not self.quiet:
-            self._write(self.stderr, f"exosms: {printable(text)}")
+            self._say(self.stderr, f"exosms: {printable(text)}", indent="  ")
 
     def trace(self, text: str) -> None:
         """Print one line of what ``--verbose`` shows."""
@@ -187,9 +187,9 @@ class Out:
 
     def fail(self, text: str, *, remedy: str = "") -> None:
         """Print an error and its next step, also when quiet."""
-        self._write(self.stderr, f"exosms: error: {printable(text)}")
+        self._say(self.stderr, f"exosms: error: {printable(text)}", indent="  ")
         if remedy:
-            self._write(self.stderr, f"  {printable(remedy)}")
+            self._say(self.stderr, f"  {printable(remedy)}", indent="  ")
 
     def failure(self, error: ExosmsError | Interrupted, **more: Any) -> None:
         """Print what ended a whole command early: a sentence, and with JSON the document as well."""
@@ -221,6 +221,13 @@ class Out:
             height=height,
             _environ=_usable_environ(),
         )
+
+    def _say(self, stream: TextIO, text: str, *, indent: str) -> None:
+        if stream.isatty():
+            from exosms.cli.output.sentences import broken
+
+            text = broken(text, stream, indent=indent)
+        self._write(stream, text)
 
     def _write(self, stream: TextIO, text: str) -> None:
         """Write whole lines; a reader that went away or a full disk changes nothing about what was sent."""
