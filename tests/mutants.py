@@ -390,7 +390,7 @@ LEDGER = (
     Mutant(
         "a result is not settled",
         "send/one.py",
-        "        self._settle(entry_id, receipt)\n        return receipt",
+        "        return self._settle(entry_id, receipt)",
         "        return receipt",
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),

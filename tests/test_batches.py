@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exosms.exotel.client import Batch, Client
@@ -210,7 +210,6 @@ def disturb(items: list[dict[str, Any]], chance: random.Random) -> None:
             items.insert(place, {"x": 1})
 
 
-@settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(2, 12))
 def test_whatever_comes_back_nobody_gets_the_answer_of_another(chance: random.Random, size: int) -> None:
     """What is said for certain of a message is what an item of the answer says of this very message, or of all."""

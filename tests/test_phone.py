@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exosms.errors import ConfigError, InputError
@@ -100,7 +100,6 @@ def test_an_unknown_country_is_a_matter_of_configuration() -> None:
         parse("12345678", country="XX")
 
 
-@settings(deadline=None)
 @given(
     st.from_regex(r"[6-9][0-9]{9}", fullmatch=True),
     st.lists(st.sampled_from(" -.()\u00a0\u200e"), max_size=10),

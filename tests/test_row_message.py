@@ -393,7 +393,7 @@ PIECES = st.sampled_from(
 VALUES = st.one_of(PIECES, st.lists(PIECES, max_size=4).map("".join), st.text(max_size=45))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(text=st.sampled_from(TEMPLATES), data=st.data())
 def test_what_is_proved_from_the_values_is_what_a_comparison_finds(text: str, data: st.DataObject) -> None:
     template = parse(text)
@@ -410,7 +410,7 @@ def test_a_line_end_that_merges_with_the_fixed_text_is_not_proved() -> None:
     assert not Proof(parse(text)).holds_for(("\r",))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.sampled_from(TEMPLATES), fit=st.booleans(), data=st.data())
 def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool, data: st.DataObject) -> None:
     from exosms.templates.check import rendered

@@ -14,7 +14,7 @@ from typing import Any
 
 from crash_points import Fate, forked
 from faulty import MARK, FaultyExotel, Key
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -148,10 +148,4 @@ class Runs(RuleBasedStateMachine):
 
 
 TestRuns = Runs.TestCase
-TestRuns.settings = settings(
-    max_examples=60,
-    stateful_step_count=14,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestRuns.settings = settings(max_examples=60, stateful_step_count=14)

@@ -156,7 +156,7 @@ def rendered(draw: st.DrawFn) -> tuple[str, list[str]]:
     return text, [draw(LEGAL_VALUES[piece]) for piece in pieces if piece in LEGAL_VALUES]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(rendered())
 def test_a_rendered_body_matches_and_gives_its_values_back_or_is_ambiguous(case: tuple[str, list[str]]) -> None:
     text, values = case
@@ -199,7 +199,7 @@ def edited(draw: st.DrawFn) -> tuple[str, str]:
     return text, body
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(edited())
 def test_a_single_edit_of_the_fixed_text_never_matches_and_is_mended(case: tuple[str, str]) -> None:
     text, body = case
@@ -211,7 +211,7 @@ def test_a_single_edit_of_the_fixed_text_never_matches_and_is_mended(case: tuple
         assert isinstance(match(template, mend(body, problems)), Match)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(SMALL.filter(bool), SMALL, SMALL, st.sampled_from([kind.value for kind in VariableType]))
 def test_every_mismatch_has_problems_that_point_into_both_texts(head: str, tail: str, body: str, kind: str) -> None:
     marker = kind if kind.startswith("%") else f"{{#{kind}#}}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.cli import topics
-from exosms.cli.options import recipients
+from exosms.cli.option_values import recipients
 from exosms.cli.output.refusals import command_again
 from exosms.errors import UsageError
 from exosms.sms.phone import is_number
