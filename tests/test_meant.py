@@ -36,6 +36,11 @@ SENDS = [
     ("--to-file list.txt x", "exosms send --to-file list.txt --body x"),
     (f"-t otp {NUMBER} --var code=4711 app=login", f"{TO} -t otp --var code=4711 --var app=login"),
     (f"-t otp --to {NUMBER} --var name=Asha Rao", f"exosms send -t otp --to {NUMBER} --var 'name=Asha Rao'"),
+    (
+        f"-t otp --to {NUMBER} code=4711 'app=log in'",
+        f"exosms send -t otp --to {NUMBER} --var code=4711 --var 'app=log in'",
+    ),
+    (f"-t otp {NUMBER} code=4711", f"{TO} -t otp --var code=4711"),
     (f"--phone {NUMBER} -m Hello --sender=ACMEIN", f"{TO} --body Hello --from ACMEIN"),
     (f"--to {NUMBER} --body -", f"{TO} -F -"),
     (f"--to {NUMBER} -b-", f"{TO} -F -"),

@@ -211,3 +211,5 @@ def test_one_screen_is_told_once(exosms: Shell, to: str, output: Sequence[str]) 
     refused = exosms.on_terminal("send", *SANDBOX, "--to", to, "--body", "Hi", *output)
     assert refused.exit_code == 6
     assert refused.stdout.count("Insufficient balance") == 1
+    page = exosms.on_terminal("doctor", columns=200)
+    assert (page.exit_code, page.stdout.count("No account: ")) == (4, 1)

@@ -121,6 +121,9 @@ def _sorted_out(command: str, given: Sequence[str], rest: Sequence[str] = ()) ->
     to, text = _shared_out(_pieced_together(loose), has_recipient=has_recipient)
     options = [_in_our_words(word) for word in options]
     has_text = any(word.name in _TEXTS for word in options)
+    if any(word.name == "--template" for word in options) and all("=" in word for word in text):
+        options += [_Word(word, _VARIABLE, _VARIABLE) for word in text]
+        text = []
     if not (to or text) and options == [word for word in words if word.option]:
         return ""
     if (text and has_text) or (command == "bulk" and (to or not file)):
