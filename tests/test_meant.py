@@ -112,6 +112,12 @@ def test_a_number_needs_send_and_a_file_needs_bulk(exosms: Shell, argv: tuple[st
     assert refused.stderr.endswith(f" Did you mean: {meant}\n")
 
 
+@pytest.mark.parametrize("name", ["2026-11-26", "20261126123000", "@", "customers.csv"])
+def test_a_file_that_is_missing_is_missing(exosms: Shell, name: str) -> None:
+    refused = exosms("bulk", name, "--region", "sandbox", "--yes")
+    assert (refused.exit_code, f"{name} cannot be read: " in refused.stderr) == (3, True)
+
+
 def test_a_file_that_is_called_like_a_number_is_a_file(exosms: Shell) -> None:
     file = exosms.home / NUMBER
     file.write_text("to,body\n9876543210,Hello\n")

@@ -32,7 +32,8 @@ _ELSEWHERE = {
 }
 """What other programs call our options."""
 
-_RECIPIENT = re.compile(r"@[^\s@]+|\+?[0-9][0-9 ().-]{6,}")
+_RECIPIENT = re.compile(r"@[^\s@]+|\+[0-9 ().-]{8,}|[0-9](?:[ ().-]*[0-9]){9,}")
+"""A group or what was to be a number, be it a wrong one; a date has fewer digits."""
 _PIECE = re.compile(r"[+(]?[0-9][0-9()-]*")
 """What a number falls into that nobody quoted: ``+91 98765 43210``."""
 
@@ -64,7 +65,7 @@ def no_text(arguments: Sequence[str]) -> UsageError:
 
 def no_file(path: Path, arguments: Sequence[str]) -> UsageError | None:
     """Return the error for a recipient in the place of ``bulk``'s file; None for what may be a file."""
-    if not _is_recipient(str(path)):
+    if not (_is_recipient(str(path)) and (str(path).startswith("@") or is_number(str(path)))):
         return None
     message = f"{path} is a recipient, and bulk takes a file of them"
     return UsageError(message, remedy=_sorted_out("send", arguments[1:]))
