@@ -2,11 +2,12 @@
 
 import errno
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import Result, Shell, can_mount
 
-from exosms.system.files import FULL, why_unwritten
+from exosms.system.files import FULL, is_full, why_unwritten
 
 MOUNT = ("unshare", "--mount", "sh", "-c")
 FILL = "mount -t tmpfs -o size=2000k none disk && cp -a kept/. disk; head -c 9999999 /dev/zero >disk/filling"
@@ -76,5 +77,12 @@ def test_results_that_do_not_fit_are_told_and_can_be_had_elsewhere(exosms: Shell
         assert told in result.stderr
 
 
-def test_a_quota_is_a_disk_that_is_full_for_us() -> None:
+def quota_is_used_up(**_: object) -> None:
+    raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
+def test_a_quota_is_a_disk_that_is_full_for_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_full(tmp_path)
+    monkeypatch.setattr("tempfile.TemporaryFile", quota_is_used_up)
+    assert is_full(tmp_path)
     assert why_unwritten(OSError(errno.EDQUOT, "Disk quota exceeded")) == "the disk is full: the quota is used up"

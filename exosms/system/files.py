@@ -107,12 +107,14 @@ def why_unwritten(error: OSError) -> str:
 
 
 def is_full(directory: Path) -> bool:
-    """Whether the disk on which a directory is takes nothing more, as far as that can be known."""
+    """Whether nothing more can be written there, for want of room or by a quota, which only trying tells."""
+    import tempfile
+
     try:
-        disk = os.statvfs(directory)
-    except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < _SCARCE
+        with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+            return file.write(bytes(_SCARCE)) < _SCARCE
+    except OSError as error:
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def make_private(directory: Path) -> None:
