@@ -105,10 +105,11 @@ class Table:
 
     def _filled(self, records: Iterator[Record]) -> Iterator[Record]:
         """Yield the records that are not blank; the digest is of all of them."""
+        update = self._digest.update
         for record in records:
-            together = "\x1f".join([*record.cells, "\x1e"])
-            self._digest.update(together.encode(errors="surrogatepass"))
-            if not together.isspace():  # to Python, the separators are blanks as well
+            together = "\x1f".join(record.cells)
+            update(f"{together}\x1f\x1e".encode(errors="surrogatepass"))
+            if together and not together.isspace():  # to Python, the separators are blanks as well
                 yield record
 
     @property

@@ -1,6 +1,7 @@
 """What can be said of a sender and of DLT ids by their shape (TRAI; Exotel support 38686, 3000102659)."""
 
 import re
+from functools import lru_cache
 
 from exosms.errors import InputError
 
@@ -66,6 +67,7 @@ def missing_ids(entity_id: object, template_id: object) -> tuple[str, ...]:
     return (f"no DLT {' and no '.join(names)} id: Indian operators may drop the text later (23081, 23082)",)
 
 
+@lru_cache  # which is asked of every row
 def is_numeric_header(sender: str) -> bool:
     """Whether a sender is a header of digits: those are for promotional messages."""
     return len(sender) == _NUMERIC_HEADER and sender.isascii() and sender.isdigit()
