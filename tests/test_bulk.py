@@ -629,7 +629,8 @@ def test_another_file_under_the_same_name_is_refused_with_what_changed(exosms: S
     other = TWO.replace("Namaste", "Hi") + "+919876543212,x\n"
     result = through(exosms, exotel, other, "--run", "june")
     assert (result.exit_code, exotel.requests) == (5, 2)
-    assert "The run june was started with other messages: 1 of its rows unchanged, 2 new, 1 gone" in result.stderr
+    changes = "1 of its rows unchanged, 2 new, 1 gone; 1 person got, or may have got, the former text\n"
+    assert f"The run june was started with other messages: {changes}" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -678,7 +679,10 @@ def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell
         assert "exosms runs resume june" in same.stderr
     edited = through(exosms, exotel, TWO.replace("Namaste", "Hi"))
     assert (edited.exit_code, exotel.requests) == (5, 1)
-    assert "changed since its unfinished run june: 1 of its rows unchanged, 1 new, 1 gone" in edited.stderr
+    assert "changed since its unfinished run june: 1 of its rows unchanged, 1 new, 1 gone\n" in edited.stderr
+    everybody = through(exosms, exotel, TWO.replace("\n+", "\n +").replace(",", ",Dear ").replace("Dear b", "b"))
+    former = "1 person got, or may have got, the former text"
+    assert f"june: 0 of its rows unchanged, 2 new, 2 gone; {former}\n" in everybody.stderr
     last = through(exosms, exotel, TWO, "--run", "june")
     assert (last.exit_code, exotel.requests) == (0, 2)
     assert len(set(texts(exotel))) == len(texts(exotel)) == 2

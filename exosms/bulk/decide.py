@@ -88,8 +88,9 @@ def _refuse_what_is_on_its_way(setup: BulkSetup, staging: Staging, journal: Jour
 
 
 def _changes(run: Run, staging: Staging) -> str:
-    same, new, gone = staging.changed_since(run.id)
-    return f"{same} of its rows unchanged, {new} new, {gone} gone"
+    same, new, gone, people = staging.changed_since(run.id)
+    former = f"; {'1 person' if people == 1 else f'{people} people'} got, or may have got, the former text"
+    return f"{same} of its rows unchanged, {new} new, {gone} gone{former * (people > 0)}"
 
 
 def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float, now: float) -> EarlierMessages:

@@ -61,6 +61,12 @@ _OTHER_SENDERS = """
     JOIN temp.staged s ON s.recipient = e.recipient AND s.sender <> e.sender AND s.text IS NOT NULL
 """
 """What the fingerprints of the rows would be from other senders who wrote to the same people."""
+_IS_OTHERWISE = """
+    NOT EXISTS (SELECT 1 FROM temp.staged t WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint)
+    AND NOT EXISTS
+      (SELECT 1 FROM temp.other_senders t WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint)
+"""
+"""Whether a row has a text that this file does not have for its recipient, whoever seems to send it."""
 _MAYBE_SENT = "r.state IN ('accepted', 'unknown', 'in_flight')"
 _LATELY = IS_SINCE.format(time="r.updated_at", number="r.run")
 _PAGE = 1000
@@ -307,8 +313,11 @@ class Staging:
             *window(self._connection, "runs", since=since, now=now),
         )
 
-    def changed_since(self, run: int) -> tuple[int, int, int]:
-        """Return how many rows are as in that run, how many are new, and how many of the run's are gone."""
+    def changed_since(self, run: int) -> tuple[int, int, int, int]:
+        """Return how many rows are as in that run, how many are new, and how many of the run's are gone.
+
+        The last is of the people here who got a text from it, or may have, that they do not have here.
+        """
         (same,) = self._one(
             "SELECT count(*) FROM temp.staged s WHERE EXISTS"
             f" (SELECT 1 FROM main.rows r WHERE r.run = ? AND {_SENT})",
@@ -316,7 +325,12 @@ class Staging:
         )
         (then,) = self._one("SELECT count(*) FROM main.rows WHERE run = ?", run)
         (now,) = self._one("SELECT count(*) FROM temp.staged")
-        return same, now - same, max(0, then - same)
+        (people,) = self._one(
+            f"SELECT count(DISTINCT r.recipient) FROM main.rows r WHERE r.run = ? AND {_MAYBE_SENT}"
+            f" AND EXISTS (SELECT 1 FROM temp.staged s WHERE s.recipient = r.recipient) AND {_IS_OTHERWISE}",
+            run,
+        )
+        return same, now - same, max(0, then - same), people
 
     def samples(self) -> Samples | None:
         """Return the first and the longest of what would be sent; None if nothing would."""
@@ -337,9 +351,7 @@ class Staging:
         row = self._one(
             "SELECT count(DISTINCT s.recipient) FROM temp.staged s WHERE s.state = 'waiting' AND EXISTS"
             " (SELECT 1 FROM main.rows r JOIN main.runs u ON u.id = r.run WHERE r.recipient = s.recipient"
-            f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND NOT EXISTS (SELECT 1 FROM temp.staged t"
-            " WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint) AND NOT EXISTS (SELECT 1 FROM"
-            " temp.other_senders t WHERE t.recipient = r.recipient AND t.fingerprint = r.fingerprint))",
+            f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND {_IS_OTHERWISE})",
             account,
             *window(self._connection, "runs", since=since, now=now),
         )
