@@ -390,8 +390,8 @@ LEDGER = (
     Mutant(
         "a result is not settled",
         "send/one.py",
-        "        return self._settle(entry_id, receipt)",
-        "        return receipt",
+        "                ledger.settle(entry_id, receipt)\n",
+        "                pass\n",
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),
     Mutant(
@@ -1120,4 +1120,215 @@ CLOCKS = (
     ),
 )
 
-MUTANTS = (*CLASSIFIER, *LEDGER, *CLOCKS, *EVIDENCE, *MATCHER, *LISTS, *JOBS)
+
+def _receiver(name: str, file: str, old: str, new: str, test: str) -> Mutant:
+    return Mutant(f"callbacks: {name}", file, old, new, (f"test_callbacks.py::test_{test}",))
+
+
+_ANYTHING = "anything_else_is_not_found_and_stores_nothing"
+_FULL = "a_full_disk_is_told_to_exotel_until_there_is_room_again"
+
+RECEIVER = (
+    _receiver(
+        "what is nobody's is taken",
+        "receiver/application.py",
+        "        if taken is Taken.NOBODYS:\n            return _ANYTHING_ELSE\n",
+        "",
+        _ANYTHING,
+    ),
+    _receiver(
+        "any method will do",
+        "receiver/application.py",
+        'environ["REQUEST_METHOD"] != "POST" or',
+        "",
+        _ANYTHING,
+    ),
+    _receiver(
+        "any recipient will do",
+        "ledger/callbacks.py",
+        "r.token_hash = ? AND m.recipient = ?",
+        "r.token_hash = ? AND m.recipient <> coalesce(?, '')",
+        _ANYTHING,
+    ),
+    _receiver(
+        "a field may have two values",
+        "exotel/callback.py",
+        "if fields.setdefault(name, value) != value:",
+        "fields[name] = value\n        if False:",
+        _ANYTHING,
+    ),
+    _receiver(
+        "a message may have a second Sid",
+        "ledger/callbacks.py",
+        "known is None or known or known_sids(",
+        "known is None or known_sids(",
+        "a_sid_that_a_message_has_is_never_anothers",
+    ),
+    _receiver(
+        "a Sid may be another message's",
+        "ledger/callbacks.py",
+        "known is None or known or known_sids(self._ledger, account, [sid]):",
+        "known is None or known:",
+        "a_sid_that_a_message_has_is_never_anothers",
+    ),
+    _receiver(
+        "a purged message is one without a Sid",
+        "ledger/callbacks.py",
+        "known is None or known or known_sids(",
+        "known or known_sids(",
+        "a_message_that_was_purged_has_no_callbacks_any_more",
+    ),
+    _receiver(
+        "any number of Sids is asked about",
+        "ledger/callbacks.py",
+        "others >= _MOST_SIDS",
+        "others < 0",
+        "one_message_has_but_a_few_sids_to_be_asked_about",
+    ),
+    _receiver(
+        "a final state is replaced",
+        "ledger/messages.py",
+        """ ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'\"""",
+        """ ON CONFLICT DO UPDATE SET {new}\"""",
+        "a_final_state_stays_whatever_comes_after_it",
+    ),
+    _receiver(
+        "the ledger has tokens",
+        "ledger/callback_tokens.py",
+        "return hashlib.sha256(token.encode()).digest()",
+        "return token.encode()",
+        "a_single_message_names_an_address_that_the_ledger_knows_as_its_own",
+    ),
+    _receiver(
+        "what could not be kept is taken",
+        "receiver/intake.py",
+        "or item.taken is None:\n            raise NotKeptError",
+        "or item.taken is None:\n            return Taken.KEPT",
+        _FULL,
+    ),
+    _receiver(
+        "it is answered before it is kept",
+        "receiver/intake.py",
+        "            try:\n                answers",
+        "            for item in items:\n                item.taken = Taken.KEPT\n"
+        "                item.is_done.set()\n            try:\n                answers",
+        _FULL,
+    ),
+    _receiver(
+        "its word is evidence",
+        "receiver/confirm.py",
+        "if any(differences(message, content, messages.fingerprints)):",
+        "if not content:",
+        "a_sid_that_is_not_the_messages_settles_nothing",
+    ),
+    _receiver(
+        "a Sid is used twice",
+        "receiver/confirm.py",
+        "not message.is_unknown or known_sids(ledger, one.account, {one.sid, content.sid}):",
+        "not message.is_unknown:",
+        "a_sid_that_two_callbacks_name_is_one_messages",
+    ),
+    _receiver(
+        "what is on its way is asked about",
+        "receiver/confirm.py",
+        "if not message.is_unknown:\n            callbacks.look_again(",
+        "if False:\n            callbacks.look_again(",
+        "a_callback_may_come_before_the_answer_to_the_send",
+    ),
+    _receiver(
+        "another account may be asked",
+        "receiver/confirm.py",
+        "if settings.own_account.identity == one.account:",
+        "if settings.own_account:",
+        "nobody_is_asked_with_the_credentials_of_another_account",
+    ),
+    _receiver(
+        "no answer is an answer",
+        "receiver/confirm.py",
+        "            callbacks.look_again(one, seconds=seconds, asked=True)\n",
+        "            callbacks.look_again(one, seconds=seconds, asked=True)\n            callbacks.forget(one)\n",
+        "it_is_asked_again_until_it_is_answered_also_after_a_restart",
+    ),
+    _receiver(
+        "whoever came first stays",
+        "receiver/server.py",
+        "                if idle:\n",
+        "                if False:\n",
+        "more_connections_than_it_takes_are_no_hindrance",
+    ),
+    _receiver(
+        "a request may end in two places",
+        "receiver/server.py",
+        'if self.chunked and "CONTENT_LENGTH" in self.headers:',
+        "if False:",
+        "a_request_that_another_may_read_otherwise_is_refused_and_nothing_after_it_is_read",
+    ),
+    _receiver(
+        "a request may take for ever",
+        "receiver/server.py",
+        "elif time.monotonic() - self.began > _LONGEST_REQUEST:",
+        "elif time.monotonic() < self.began:",
+        "a_request_that_comes_byte_by_byte_is_cut_off",
+    ),
+    _receiver(
+        "what is not proven is delivered",
+        "receiver/application.py",
+        'if taken is Taken.KEPT else "to be confirmed"',
+        "",
+        "it_says_what_is_proven_and_what_is_yet_to_be_confirmed",
+    ),
+)
+
+RECONCILED = (
+    Mutant(
+        "a Sid is looked up before it is recorded",
+        "send/one.py",
+        "            with ledger.database.transaction():\n                if receipt.sid",
+        "            if True:\n                if receipt.sid",
+        ("test_bulk.py::test_nobody_else_can_get_a_sid_between_the_look_at_others_and_the_record[True]",),
+    ),
+    Mutant(
+        "a row's Sid is looked up before it is recorded",
+        "bulk/run.py",
+        "                    doubt_sids_of_others(results, self._run, self._setup.ledger)\n",
+        "",
+        ("test_bulk.py::test_a_row_that_was_given_the_sid_of_another_meanwhile_is_unknown",),
+    ),
+    Mutant(
+        "what a person lists is all",
+        "cli/reconcile.py",
+        'return "" if self.report is not None or self.search else _NO_WHOLE_LIST',
+        'return ""',
+        ("test_reconcile.py::test_sids_that_a_person_lists_prove_no_absence",),
+    ),
+    Mutant(
+        "a purged message had no Sid",
+        "ledger/candidates.py",
+        "{**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}",
+        "dict(cursor.fetchall())",
+        ("test_reconcile.py::test_the_sid_of_a_message_that_was_purged_is_no_other_messages",),
+    ),
+    Mutant(
+        "an ambiguous message is absent",
+        "send/reconcile.py",
+        "if one.detail == _NOT_FOUND and not one.is_ambiguous]",
+        "]",
+        ("test_reconcile.py::test_what_is_ambiguous_is_not_absent",),
+    ),
+    Mutant(
+        "a named Sid is believed",
+        "cli/resolve.py",
+        '        wrong = "; ".join(differences(one, content, messages.fingerprints))\n',
+        '        wrong = ""\n',
+        ("test_reconcile.py::test_a_sid_that_a_person_names_must_be_that_message",),
+    ),
+    Mutant(
+        "advice forgets the configuration",
+        "send/advice.py",
+        "place = dict(flags or {})",
+        "place = dict[str, str]()",
+        ("test_reconcile.py::test_the_advised_commands_work_as_they_are_printed",),
+    ),
+)
+
+MUTANTS = (*CLASSIFIER, *LEDGER, *CLOCKS, *EVIDENCE, *RECEIVER, *RECONCILED, *MATCHER, *LISTS, *JOBS)

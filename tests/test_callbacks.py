@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -266,8 +266,8 @@ def test_a_final_state_stays_whatever_comes_after_it(hooks: Hooks, receiver: Rec
     for more in (
         {"Status": "submitted", "DetailedStatusCode": "21020"},
         {},
-        {"Status": "failed"},
-        {"Status": "queued"},
+        {"Status": "failed", "DetailedStatusCode": "23005"},
+        {"Status": "queued", "DetailedStatusCode": "21010"},
     ):
         assert receiver.call_back(message, **more) == 200
     assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
@@ -306,6 +306,7 @@ def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receive
     (message,) = hooks.taken
     hooks.select("UPDATE messages SET state = 'waiting', sid = NULL, owner = NULL")
     assert receiver.call_back(message) == 200
+    until(lambda: hooks.select("SELECT next_at > received_at FROM callbacks") == [(1,)])  # it was looked into
     assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("waiting", None)], [])
     hooks.select("UPDATE messages SET state = 'accepted', sid = ?", message.sid)
     until(lambda: hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")])
@@ -357,12 +358,36 @@ def test_a_sid_that_a_message_has_is_never_anothers(hooks: Hooks, receiver: Rece
     assert hooks.send("--to", "9876500001").exit_code == 0
     first, second = hooks.taken
     before = everything(hooks)
-    assert receiver.call_back(first, SmsSid=second.sid) == 404
+    assert receiver.call_back(first, SmsSid=second.sid) == receiver.call_back(first, SmsSid="f" * 32) == 404
     assert everything(hooks) == before
     hooks.select("UPDATE messages SET state = 'unknown', sid = NULL WHERE id = 1")
     before = everything(hooks)
     assert receiver.call_back(first, SmsSid=second.sid) == 404
     assert everything(hooks) == before
+
+
+def test_a_sid_that_two_callbacks_name_is_one_messages(hooks: Hooks, receiver: Receiver) -> None:
+    """They are equal, and both callbacks came before Exotel could be asked about either."""
+    assert hooks.send().exit_code == hooks.send().exit_code == 0
+    first, second = hooks.taken
+    lose(hooks)
+    hooks.configure(more='api_key = "key"\n')  # TOML allows no key twice: there are no credentials
+    assert receiver.call_back(first, SmsSid=second.sid) == receiver.call_back(second) == 200
+    hooks.configure()
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
+    assert sorted(state for state, _ in outcomes(hooks)) == ["accepted", "unknown"]
+    assert [sid for _, sid in outcomes(hooks) if sid] == [second.sid]
+
+
+def test_nobody_is_asked_with_the_credentials_of_another_account(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    hooks.path.write_text(hooks.path.read_text().replace("acme1", "acme2"))
+    assert receiver.call_back(message) == 200
+    until(lambda: hooks.select("SELECT questions > 0 FROM callbacks") == [(1,)])
+    assert outcomes(hooks) == [("unknown", None)]
+    assert "the profile prod is not of the account any more" in receiver.end()[1]
 
 
 def test_anything_else_is_not_found_and_stores_nothing(hooks: Hooks, receiver: Receiver) -> None:
@@ -436,16 +461,17 @@ def test_clients_that_are_slow_are_no_hindrance(hooks: Hooks, receiver: Receiver
         connection.close()
 
 
-def test_more_connections_than_it_takes_are_no_hindrance(hooks: Hooks, receiver: Receiver) -> None:
+def test_more_connections_than_it_takes_are_no_hindrance(hooks: Hooks) -> None:
     """The one goes that has been idle for longest, and not the one that has something to say."""
-    assert hooks.send().exit_code == 0
-    (message,) = hooks.taken
-    idle = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(600)]
-    assert receiver.call_back(message) == 200
-    idle[0].setblocking(False)
-    until(lambda: is_closed(idle[0]))
-    for connection in idle:
-        connection.close()
+    with limited(hooks, most_connections=20, longest_request=3600.0) as port:
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 404
+        idle[0].setblocking(False)
+        until(lambda: is_closed(idle[0]))
+        for each in idle:
+            each.close()
 
 
 @pytest.mark.parametrize(
@@ -507,7 +533,8 @@ def test_strange_values_beside_a_right_token_break_nothing(
 def test_a_message_that_was_purged_has_no_callbacks_any_more(hooks: Hooks, receiver: Receiver) -> None:
     assert hooks.send().exit_code == 0
     (message,) = hooks.taken
-    hooks.select("UPDATE messages SET updated_at = updated_at - 86400, created_at = created_at - 86400")
+    times = ("created_at", "attempted_at", "updated_at")
+    hooks.select(f"UPDATE messages SET {', '.join(f'{time} = {time} - 86400' for time in times)}")
     assert hooks.exosms("runs", "purge", "--older-than", "1h").stdout == "1 message deleted\n"
     assert len(hooks.select("SELECT * FROM callback_messages")) == 1  # which is kept for a week
     before = everything(hooks)
@@ -558,19 +585,28 @@ def test_two_receivers_beside_one_ledger_settle_a_message_once(hooks: Hooks, rec
 
 
 def test_a_request_that_comes_byte_by_byte_is_cut_off(hooks: Hooks) -> None:
+    with limited(hooks, most_connections=500, longest_request=1.0) as port:
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setblocking(False)
+        until(lambda: is_closed(connection))  # it is never silent for as long as a second
+        connection.close()
+
+
+@contextmanager
+def limited(hooks: Hooks, *, most_connections: int, longest_request: float) -> Iterator[int]:
+    """Start a receiver with limits of its own; yield its port."""
     script = (
         "from exosms.receiver import server\nfrom exosms.cli.app import main\n"
-        "server._LONGEST_REQUEST = 1.0\nmain(['callbacks', '--port', '0'])\n"
+        f"server._MOST_CONNECTIONS, server._LONGEST_REQUEST = {most_connections}, {longest_request}\n"
+        "main(['callbacks', '--port', '0'])\n"
     )
     argv = [sys.executable, "-c", script]
     with subprocess.Popen(argv, env=hooks.exosms.full_env(), stdout=subprocess.PIPE) as process:
         assert process.stdout
-        port = int(process.stdout.readline().decode().strip().rpartition(":")[2])
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.setblocking(False)
-        until(lambda: is_closed(connection))  # it is never silent for as long as a second
-        process.kill()
-    connection.close()
+        try:
+            yield int(process.stdout.readline().decode().strip().rpartition(":")[2])
+        finally:
+            process.kill()
 
 
 def is_closed(connection: socket.socket) -> bool:
