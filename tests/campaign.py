@@ -112,9 +112,13 @@ class Campaign:
             chance = random.Random(self._seed * 1000 + number)
             rows = self.rows(number, chance)
             name = f"run-{number}"
-            self._send(name, self._write(name, rows), chance)
-            self._compare(name, rows)
-            self.after(name, rows, chance)
+            try:
+                self._send(name, self._write(name, rows), chance)
+                self._compare(name, rows)
+                self.after(name, rows, chance)
+            except subprocess.TimeoutExpired as hung:
+                self._complain(f"{name}: {hung}")
+                return
 
     @property
     def _is_enough(self) -> bool:
