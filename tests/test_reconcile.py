@@ -589,13 +589,17 @@ def test_what_was_sent_last_is_told_to_wait_for_a_later_message(home: Home) -> N
     assert "counts as not sent, once a later message of this account is listed. Or decide: " in told.stderr
 
 
-def test_what_no_command_can_name_is_not_told_to_be_decided(exosms: Shell) -> None:
-    argv = (*SANDBOX, *FROM, "--to", "+919000000500", "-b", "one")
-    assert exosms("send", *argv).exit_code == 9
-    told = exosms("runs", "reconcile", "--region", "sandbox", "--sids", "-", stdin="0" * 32)
+def test_what_no_run_or_key_names_is_settled_by_its_sid_and_not_told_to_be_decided(home: Home) -> None:
+    home.send("one")
+    (sid,) = home.lose(singly=True)
+    told = home.exosms("runs", "reconcile", "--region", "sandbox", "--sids", "-", stdin="0" * 32)
     assert told.exit_code == 9
     assert "A later report may have it" in told.stderr
     assert "runs resolve" not in told.stderr
+    sids = home.exosms.home / "sids"
+    sids.write_text(f"{sid}\n")
+    settled = _as_printed(home.exosms, told.stderr, "its Sid settles it: (exosms .* --sids) FILE", str(sids))
+    assert (settled.exit_code, settled.stdout.split("\t")[2]) == (0, sid)
 
 
 def test_a_list_that_lacks_what_was_accepted_proves_no_absence(home: Home) -> None:

@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -284,7 +284,7 @@ class _Command:
         if exit_code == ExitCode.UNKNOWN and counts["remaining"]:
             self._out.fail(
                 f"{counted(counts['remaining'], 'message')} may have been sent, and it is not known whether",
-                remedy=_next_step(found),
+                remedy=_next_step(found, self._out.account_flags or {}),
             )
         if self._elsewhere and not is_fatal:
             self._tell_of_others(is_the_reason=exit_code == ExitCode.UNKNOWN and not counts["remaining"])
@@ -303,15 +303,16 @@ class _Command:
             )
 
 
-def _next_step(found: Sequence[Found]) -> str:
+def _next_step(found: Sequence[Found], flags: Mapping[str, str]) -> str:
     """Return what a person can do about the first of those that are left, and so about all."""
     look = (
         "A later report may have it, and with --absent not_sent what a whole report does not have counts as not sent,"
         " once a later message of this account is listed."
     )
     one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
-    if not one.run and one.once_key is None:  # then nothing names it to a command
-        return look
+    if not one.run and one.once_key is None:  # then only a Sid names it to a command
+        command = shlex.join(["exosms", "runs", "reconcile", *(word for flag in flags.items() for word in flag)])
+        return f"{look} If the dashboard shows it, its Sid settles it: {command} --sids FILE"
     which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or '')}"
     return f"{look} Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
 
