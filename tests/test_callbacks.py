@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -176,16 +176,30 @@ class Receiver:
         assert self.process.stdout
         self.url = self.process.stdout.readline().decode().strip()
         self.port = int(self.url.rpartition(":")[2])
+        self.said: list[str] = []
+        self._listener = threading.Thread(target=self._listen, args=(self.process.stderr,))
+        self._listener.start()
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        """Keep what it says, line by line, as it comes."""
+        with stream:
+            self.said.extend(line.decode() for line in stream)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=20)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.process.wait(timeout=20)
+        self._listener.join(20)
+        if self.process.stdout:
+            self.process.stdout.close()
 
     def end(self) -> tuple[int, str]:
         """End it as a service manager does; return its exit code and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        _, said = self.process.communicate(timeout=20)
-        return self.process.returncode, said.decode()
+        self._wait()
+        return self.process.returncode, "".join(self.said)
 
     def post(
         self, path: str, form: Mapping[str, Any] | bytes, *, kind: str = "application/x-www-form-urlencoded"
@@ -321,7 +335,7 @@ def test_it_says_what_is_proven_and_what_is_yet_to_be_confirmed(hooks: Hooks, re
     assert receiver.call_back(first, SmsSid="f" * 32) == 200
     until(lambda: hooks.select("SELECT * FROM callbacks") == [])
     assert receiver.call_back(first) == 200
-    until(lambda: outcomes(hooks)[0] == ("accepted", first.sid))
+    until(lambda: f"exosms: confirmed: {TO} {first.sid}\n" in receiver.said)
     assert receiver.call_back(first) == 200
     assert receiver.call_back(other, To=first.recipient) == 404
     exit_code, said = receiver.end()
@@ -578,10 +592,11 @@ def test_two_receivers_beside_one_ledger_settle_a_message_once(hooks: Hooks, rec
         assert {each.call_back(message) for each in (receiver, other)} == {200}
     until(lambda: hooks.select("SELECT * FROM callbacks") == [])
     assert dict(hooks.select("SELECT recipient, sid FROM rows")) == {one.recipient: one.sid for one in taken}
-    said = receiver.end()[1] + other.end()[1]
-    assert sorted(line.split()[-1] for line in said.splitlines() if "exosms: confirmed" in line) == sorted(
-        message.sid for message in taken
-    )
+    confirmed = sorted(f"exosms: confirmed: {one.recipient} {one.sid}\n" for one in taken)
+    until(lambda: sum("exosms: confirmed" in line for line in receiver.said + other.said) >= len(taken))
+    receiver.kill()
+    other.kill()
+    assert sorted(line for line in receiver.said + other.said if "exosms: confirmed" in line) == confirmed
 
 
 def test_a_request_that_comes_byte_by_byte_is_cut_off(hooks: Hooks) -> None:
