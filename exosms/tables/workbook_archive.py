@@ -82,7 +82,7 @@ class Archive:
                 if size > LARGEST_UNPACKED:
                     raise WorkbookError(f"its parts unpack to more than {LARGEST_UNPACKED >> 20} MiB")
                 rest += block
-                if b"\0" in block or b"<" not in rest[:_PIECE]:
+                if b"\0" in block or (len(rest) > _LONGEST and b"<" not in rest):
                     raise WorkbookError(f"its part {name} is not XML in UTF-8")
                 if len(rest) > _LONGEST:
                     raise WorkbookError(
