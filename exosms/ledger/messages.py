@@ -263,7 +263,7 @@ class Ledger:
         columns = (*DELIVERY, "account", "sid", "checked_at")
         row = [*(getattr(delivery, name) for name in DELIVERY), account, sid, self._clock()]
         new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
-        with self.database.transaction():
+        with self.database.transaction(of_result=True):
             self._connection.execute(
                 f"INSERT INTO deliveries ({_quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"
                 f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ _TOKEN = re.compile(
 )
 _PLAIN = re.compile(r"(?P<before>L*)#*0(?:\.(?P<decimals>0+))?L*")
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
+_LONGEST = 255
+"""Characters of a format; spreadsheets take no more."""
+_WIDE = Context(prec=4 * _LONGEST)
+"""Digits for whatever such a format asks for."""
 _LITERALS = frozenset(("quoted", "escaped", "currency", "literal"))
 _COMPARISONS = {
     "<": operator.lt,
@@ -71,7 +75,7 @@ def as_shown(number: float, code: str) -> str | None:
     has_sign = value < 0 and (len(sections) == 1 or bool(section.compared) or section is not sections[1])
     value = abs(value) * 100**section.percents / 1000**section.thousands
     places = sum(kind == "digit" for kind, _ in section.decimals)
-    value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _WIDE)
     if section.plainly is not None:
         text = section.plainly.format(value)
     else:
@@ -95,6 +99,8 @@ def _is_bare(code: str) -> bool:
 @lru_cache
 def _sections(code: str) -> Sequence[_Section]:
     """Return the parts of a format; none for a date, a fraction, an exponent and what is not understood."""
+    if len(code) > _LONGEST:
+        return ()
     parts: list[list[re.Match[str]]] = [[]]
     for found in _TOKEN.finditer(code):
         if found.lastgroup == "end":

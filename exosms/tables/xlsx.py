@@ -23,7 +23,7 @@ RELATIONS = "_rels/.rels"
 _TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
 _ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])" + ATTRIBUTES + rb"/?>")
 _REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
-_STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]+)["']""")
+_STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]{1,9})["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
 
