@@ -312,14 +312,14 @@ LEDGER = (
     ),
     Mutant(
         "a key that was used in the future stays used until then",
-        "ledger/messages.py",
-        "if rewrite and corrects(now) else",
-        "if not rewrite else",
+        "ledger/rules.py",
+        "if self.rewrite and corrects(self.now) else",
+        "if not self.rewrite else",
         (f"{_WRONG}[sent under 2031]",),
     ),
     Mutant(
         "a key that was used under an earlier clock is free",
-        "ledger/messages.py",
+        "ledger/rules.py",
         "if written >= since or entry.id >= first_since(",
         "if written >= since or entry.id >= 1e9 + first_since(",
         (f"{_WRONG}[under 1970, after another]",),
@@ -334,9 +334,23 @@ LEDGER = (
     Mutant(
         "parts of an earlier clock are forgotten",
         "ledger/day_parts.py",
-        'first_since(database.connection, "messages", midnight, now), EARLIEST, midnight)',
+        'first_since(statements, "messages", midnight, now), EARLIEST, midnight)',
         "1e9, 0.0, midnight)",
         ("test_wrong_clocks.py::test_parts_of_a_wrong_day_count_for_one",),
+    ),
+    Mutant(
+        "a lease that ended keeps nobody from trying again",
+        "ledger/postgres/messages.py",
+        '"AND (state = \'waiting\' OR state = \'in_flight\' AND attempts = %(attempts)s)",',
+        '"",',
+        ("test_ledger_engines.py::test_who_waits_for_a_retry_and_is_given_up_does_not_try_again",),
+    ),
+    Mutant(
+        "a commit in doubt is not looked up",
+        "ledger/postgres/messages.py",
+        "if ours:  # the commit",
+        "if not values:  # the commit",
+        ("test_ledger_engines.py::test_a_commit_in_doubt_is_looked_up",),
     ),
     Mutant(
         "commits are lost with the power",

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
+from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession, callback_address
 from exosms.sms.message import Receipt
@@ -24,6 +25,7 @@ from exosms.system.signals import Interrupts, never
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from exosms.config.ledger_address import LedgerAddress
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
     from exosms.send.one import Dispatcher
@@ -70,7 +72,7 @@ def open_transport(
 
 
 def session_for(
-    settings: Settings, ledger: Ledger, out: Out, interrupts: Interrupts, *, timeout: float
+    settings: Settings, ledger: MessageLedger, out: Out, interrupts: Interrupts, *, timeout: float
 ) -> AccountSession:
     """Return what sends from the account and asks about its messages."""
     account = settings.own_account
@@ -91,7 +93,7 @@ def session_for(
 
 def dispatcher_for(
     settings: Settings,
-    ledger: Ledger,
+    ledger: MessageLedger,
     guards: "Guards",
     out: Out,
     interrupts: Interrupts,
@@ -152,17 +154,30 @@ def _opened_ledger(
     return ledger
 
 
-def ledger_or_memory(
-    out: Out, interrupts: Interrupts, needed_for: str | None = None, *, retry_for: float = BUSY_TIMEOUT
-) -> "closing[Ledger]":
-    """Hand out the ledger; where it cannot be opened, a command that does not need it goes on without.
+def message_ledger(
+    settings: Settings,
+    out: Out,
+    interrupts: Interrupts,
+    needed_for: str | None = None,
+    *,
+    attempt: float = 0.0,
+    retry_for: float | None = None,
+) -> AbstractContextManager[MessageLedger]:
+    """Hand out the ledger of single messages; where there is none, a command that does not need it goes on without.
 
-    Others that write into it are waited for no longer than what is not sent yet may be tried again.
+    That is of the state directory, or the one that other machines share, whose claims hold while an ``attempt`` may
+    last, and which is waited for as long as ``retry_for`` has it. Both are in seconds.
     """
     from exosms.send.one import going_on_without
 
     try:
-        ledger = _opened_ledger(out, interrupts, patience=min(BUSY_TIMEOUT, max(retry_for, LEAST_PATIENCE)))
+        if settings.ledger is not None:
+            return _open_shared(settings, settings.ledger, out, interrupts, needed_for, attempt, retry_for or 0.0)
+        ledger = _opened_ledger(
+            out,
+            interrupts,
+            patience=min(BUSY_TIMEOUT, max(BUSY_TIMEOUT if retry_for is None else retry_for, LEAST_PATIENCE)),
+        )
     except (LedgerUnavailableError, LedgerError) as error:
         if needed_for and isinstance(error, LedgerUnavailableError):
             raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
@@ -172,6 +187,36 @@ def ledger_or_memory(
         return closing(Ledger.in_memory())
     ledger.database.interrupts = interrupts
     return closing(ledger)
+
+
+def _open_shared(
+    settings: Settings,
+    address: "LedgerAddress",
+    out: Out,
+    interrupts: Interrupts,
+    needed_for: str | None,
+    attempt: float,
+    retry_for: float,
+) -> AbstractContextManager[MessageLedger]:
+    from exosms.ledger.postgres.connection import PATIENCE
+    from exosms.ledger.postgres.messages import SharedLedger, Terms
+
+    terms = Terms(attempt, retry_for, keeps_numbers=settings.ledger_numbers == "full")
+    patience = min(retry_for or PATIENCE, PATIENCE)
+    with interrupts.at_once():
+        ledger = SharedLedger.open(address, terms, patience=patience, is_hasty=needed_for is None)
+    ledger.warn = out.warn
+    return closing(ledger)
+
+
+def message_ledger_if_there(settings: Settings, *, needed: bool) -> AbstractContextManager[MessageLedger]:
+    """Hand out the ledger of single messages to look into; none is created."""
+    if not needed or settings.ledger is None:
+        return ledger_if_there(needed=needed)
+    from exosms.ledger.postgres.messages import SharedLedger
+
+    found = SharedLedger.open_dry(settings.ledger)
+    return closing(Ledger.in_memory()) if found is None else closing(found)
 
 
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":

@@ -15,6 +15,7 @@ from exosms.cli.prompts import beside_results, raise_if_interrupted
 from exosms.config import config_file, paths
 from exosms.config.account import Region
 from exosms.config.credentials import TokenFile
+from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.sms.dlt import check_ids, check_sender
 
@@ -79,6 +80,11 @@ def _texts(pairs: Sequence[str]) -> dict[str, str]:
             "A token is not taken from the command line, where others can see it",
             remedy="Pipe it in: pass show exotel | exosms profile set NAME api_token=-, or name its place with"
             " token_file= or token_command=.",
+        )
+    if "@" in texts.get("ledger", "") and parse_ledger_address(texts["ledger"]).holds_password:
+        raise UsageError(
+            "A password is not taken from the command line, where others can see it",
+            remedy="Leave it out of ledger=, and put it into PGPASSWORD or ~/.pgpass; or edit config.toml.",
         )
     return texts
 

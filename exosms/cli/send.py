@@ -119,7 +119,7 @@ def receipts_of(
     interrupts: "Interrupts",
 ) -> Iterator[Receipt]:
     """Yield what became of each message; in a dry run, which checks the same and writes nothing, what would."""
-    from exosms.cli.context import dispatcher_for, drained, ledger_if_there, ledger_or_memory
+    from exosms.cli.context import dispatcher_for, drained, message_ledger, message_ledger_if_there
     from exosms.ledger.messages import OnceKey
     from exosms.send.message_fields import guards_for
     from exosms.send.one import foreseen
@@ -130,9 +130,11 @@ def receipts_of(
     needed_for = "--once" if once else "max_parts_per_day" if limited else None
     account = settings.account.identity if settings.account else ""
     with (
-        ledger_if_there(needed=bool(needed_for))
+        message_ledger_if_there(settings, needed=bool(needed_for))
         if request.dry_run
-        else ledger_or_memory(out, interrupts, needed_for, retry_for=request.retry_for) as ledger
+        else message_ledger(
+            settings, out, interrupts, needed_for, attempt=request.timeout, retry_for=request.retry_for
+        ) as ledger
     ):
         parts_today = ledger.parts_today(account) if limited else 0
         with ledger.limiting(account) if limited and not request.dry_run else nullcontext():

@@ -12,7 +12,7 @@ from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
     ledger_if_there,
-    ledger_or_memory,
+    message_ledger,
     open_ledger,
     run_of,
     session_for,
@@ -116,10 +116,9 @@ class _Inquiry:
             else:
                 self._sids, settings = _of_run(self._run, self._options, self._out)
             self._settings = settings
-        with ledger_or_memory(self._out, self._interrupts) as ledger:
+        with message_ledger(settings, self._out, self._interrupts) as ledger:
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
-            history = History(ledger)
-            entries = {sid: history.sent_as(session.account, sid) for sid in self._sids}
+            entries = {sid: ledger.sent_as(session.account, sid) for sid in self._sids}
             watch = Watch(Poller(session), self._sids, fresh={sid for sid, entry in entries.items() if entry})
             self._watch = watch
             try:

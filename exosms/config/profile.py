@@ -17,6 +17,7 @@ from exosms.config.credentials import (
     split_command,
     token_problem,
 )
+from exosms.config.ledger_address import LedgerAddress, parse_ledger_address
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
 
@@ -44,6 +45,9 @@ class Profile(NamedTuple):
     max_parts_per_day: int | None = None
     price_per_part: float | None = None
     callback_url: str | None = None
+    ledger: LedgerAddress | None = None
+    """Of a ledger that other machines share; None is that of this machine."""
+    ledger_numbers: str | None = None
     templates: Path | None = None
 
     @property
@@ -167,6 +171,16 @@ def _rate(value: object, source: Source) -> Rate:
     with suppress(ValueError):
         return Rate.parse(text)
     raise WrongValueError(f"must be off or a rate such as 200/min, not {text!r}")
+
+
+def _one_of(*words: str) -> "Reader":
+    def reader(value: object, source: Source) -> str:
+        text = _text(value, source)
+        if text not in words:
+            raise WrongValueError(f"must be {' or '.join(words)}, not {text!r}")
+        return text
+
+    return reader
 
 
 def _count(value: object, _source: Source) -> int:
@@ -302,6 +316,8 @@ KEYS = {
         Key("max_parts_per_day", "max_parts_per_day", _count, from_text=_whole),
         Key("price_per_part", "price_per_part", _price, from_text=_decimal),
         Key("callback_url", "callback_url", _parsed(parse_callback_url), str),
+        Key("ledger", "ledger", _parsed(parse_ledger_address), lambda it: it.url, "EXOSMS_LEDGER"),
+        Key("ledger_numbers", "ledger_numbers", _one_of("hashed", "full")),
         Key("templates", "templates", _path, _absolute, "EXOSMS_TEMPLATES"),
     )
 }

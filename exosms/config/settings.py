@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from exosms.config.account import Account, Region
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
+from exosms.config.ledger_address import LedgerAddress
 from exosms.config.paths import is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
 from exosms.errors import ConfigError, InputError
@@ -37,6 +38,10 @@ class Settings(NamedTuple):
     price_per_part: float | None
     callback_url: str | None
     """Where delivery callbacks go, without a final slash; a token follows it."""
+    ledger: LedgerAddress | None
+    """Of a ledger that other machines share; None is that of the state directory."""
+    ledger_numbers: str
+    """``hashed`` or ``full``: what a shared ledger keeps of recipients' numbers."""
     templates: Path | None
     """None where no configuration directory can be found."""
     state_dir: Path | None
@@ -143,6 +148,7 @@ def _settings(
         "from": SANDBOX_SENDER if sandbox else None,
         "country": DEFAULT_COUNTRY,
         "rate": DEFAULT_RATE,
+        "ledger_numbers": "hashed",
         "templates": None if choice.config is None else choice.config.parent / "templates.toml",
         "state_dir": state_directory(env),
         "config": choice.config,

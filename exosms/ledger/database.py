@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from exosms.errors import ConfigError
+from exosms.errors import ConfigError, ExitCode
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
 from exosms.system.files import FULL, Foreign, alone, create_private, foreign, is_full, make_private, why_unwritten
@@ -49,6 +49,13 @@ class LedgerUnavailableError(ConfigError):
 
 class LedgerError(ConfigError):
     """The ledger is there but cannot be trusted or written; nothing may leave for which it has to vouch."""
+
+
+class LedgerAwayError(LedgerError):
+    """The ledger is on another machine, which does not answer: what needs it is not sent, and may be sent later."""
+
+    exit_code = ExitCode.UNAVAILABLE
+    kind = "unavailable"
 
 
 class Database:

@@ -3,11 +3,16 @@
 A message counts as of today that was written after the last one which certainly was not.
 """
 
+from typing import TYPE_CHECKING
+
 from exosms.ledger.database import Database
 from exosms.ledger.wrong_clocks import EARLIEST, SET_BACK, corrects, first_since
 from exosms.system.times import day_in_india, midnight_in_india
 
-_IMPOSSIBLE_DAY = day_in_india(EARLIEST)
+if TYPE_CHECKING:
+    from exosms.ledger.rules import Statements
+
+IMPOSSIBLE_DAY = day_in_india(EARLIEST)
 
 
 def parts_since_midnight(database: Database, account: str) -> int:
@@ -16,11 +21,11 @@ def parts_since_midnight(database: Database, account: str) -> int:
     (singly,) = database.connection.execute(
         "SELECT coalesce(sum(segments), 0) FROM messages WHERE id > ? AND +account = ?"
         " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
-        (_last_before_midnight(database), account),
+        (last_before_midnight(database.connection, _now(database)), account),
     ).fetchone()
     (in_bulk,) = database.connection.execute(
         "SELECT coalesce(sum(parts), 0) FROM parts WHERE account = ? AND (day >= ? OR day < ?)",
-        (account, day_in_india(_now(database)), _IMPOSSIBLE_DAY),
+        (account, day_in_india(_now(database)), IMPOSSIBLE_DAY),
     ).fetchone()
     return int(singly) + int(in_bulk)
 
@@ -43,22 +48,22 @@ def settle_day(database: Database, account: str) -> bool:
         messages = connection.execute(
             "UPDATE messages SET created_at = ?, updated_at = max(updated_at, ?)"
             " WHERE id > ? AND +account = ? AND (created_at > ? OR created_at < ?)",
-            (now, now, _last_before_midnight(database), account, now + SET_BACK, EARLIEST),
+            (now, now, last_before_midnight(connection, _now(database)), account, now + SET_BACK, EARLIEST),
         ).rowcount
         days = connection.execute(
             "DELETE FROM parts WHERE account = ? AND (day > ? OR day < ?) RETURNING parts",
-            (account, day_in_india(now), _IMPOSSIBLE_DAY),
+            (account, day_in_india(now), IMPOSSIBLE_DAY),
         ).fetchall()
         count_parts(database, account, sum(parts for (parts,) in days))
     return bool(messages or days)
 
 
-def _last_before_midnight(database: Database) -> int:
-    now = _now(database)
+def last_before_midnight(statements: "Statements", now: float) -> int:
+    """Return the number of the last message of yesterday in India: all later ones count as of today."""
     midnight = midnight_in_india(now)
-    found = database.connection.execute(
+    found = statements.execute(
         "SELECT id FROM messages WHERE id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT 1",
-        (first_since(database.connection, "messages", midnight, now), EARLIEST, midnight),
+        (first_since(statements, "messages", midnight, now), EARLIEST, midnight),
     ).fetchone()
     return found[0] if found else 0
 

@@ -10,10 +10,10 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.config.account import is_of_sandbox
 from exosms.errors import GuardError
@@ -21,11 +21,15 @@ from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError,
 from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
+from exosms.ledger.rules import KeyRule, Turns
 from exosms.ledger.traces import keep_sids
-from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, cannot_be, corrects, first_since, window
+from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
-from exosms.sms.rate import LONGEST_PAUSE, Rate
-from exosms.system.times import day_in_india, local
+from exosms.sms.rate import Rate
+from exosms.system.times import day_in_india
+
+if TYPE_CHECKING:
+    from exosms.ledger.callback_tokens import CallbackAddress
 
 
 class State(StrEnum):
@@ -107,6 +111,9 @@ class OnceKey(NamedTuple):
 class Ledger:
     """One process's hold on the ledger: single messages, once keys, the parts of a day and the pace of accounts."""
 
+    poll = 0.1
+    """Seconds between looks at a once key that a living process is using."""
+
     def __init__(self, database: Database) -> None:
         self.database = database
         self._connection = database.connection
@@ -127,6 +134,25 @@ class Ledger:
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Ledger":
         """Return a ledger that this process alone knows and that ends with it."""
         return cls(Database.in_memory(clock=clock))
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether this process alone knows it."""
+        return self.database.is_in_memory
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Let what is written within be one step."""
+        return self.database.transaction()
+
+    def name_callback(self, callbacks: "CallbackAddress", messages: Mapping[Place, Message]) -> str | None:
+        """Return an address for the callback of one request, by whose token its messages are known from now on."""
+        return callbacks.name(self.database, messages)
+
+    def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
+        """Return the message, or row, that Exotel gave this Sid when it was sent from here."""
+        from exosms.ledger.history import History
+
+        return History(self).sent_as(account, sid)
 
     def close(self) -> None:
         """Let go of the ledger and of the lock that marks us as alive."""
@@ -330,40 +356,32 @@ class Ledger:
         """
         now = self._clock()
         with self.database.transaction():
-            next_at, blocked_until = self._pace(account, now)
-            slot = max(now, next_at, blocked_until)
-            if at_most is None or slot - now <= at_most:
-                self._set_pace(account, now, next_at=slot + rate.interval, blocked_until=blocked_until)
-        return slot - now
+            turns = self._turns(account, now)
+            wait = turns.slot(now) - now
+            if at_most is None or wait <= at_most:
+                self._set_turns(account, now, turns.taken(now, rate))
+        return wait
 
     def block(self, account: str, *, seconds: float) -> None:
         """Pause every process that sends for the account: Exotel said that it has had enough for now."""
         now = self._clock()
         with self.database.transaction():
-            next_at, blocked_until = self._pace(account, now)
-            longest = max(now + seconds, blocked_until)  # of several pauses
-            self._set_pace(account, now, next_at=next_at, blocked_until=min(longest, now + LONGEST_PAUSE))
+            self._set_turns(account, now, self._turns(account, now).paused(now, seconds))
 
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""
         now = self._clock()
         with translated():
-            _, blocked_until = self._pace(account, now)
-        return max(0.0, blocked_until - now)
+            return max(0.0, self._turns(account, now).blocked_until - now)
 
-    def _pace(self, account: str, now: float) -> tuple[float, float]:
-        """Return when the next slot and the end of a pause are; both mean nothing once the clock was set back."""
+    def _turns(self, account: str, now: float) -> Turns:
         row = self._connection.execute(
-            "SELECT next_at, blocked_until FROM pace WHERE account = ? AND written_at <= ?",
-            (account, now + SET_BACK),
+            "SELECT next_at, blocked_until, written_at FROM pace WHERE account = ?", (account,)
         ).fetchone()
-        return row or (0.0, 0.0)
+        return Turns.of(row, now)
 
-    def _set_pace(self, account: str, now: float, *, next_at: float, blocked_until: float) -> None:
-        self._connection.execute(
-            f"INSERT OR REPLACE INTO pace ({_PACE}) VALUES (?, ?, ?, ?)",
-            (account, next_at, blocked_until, now),
-        )
+    def _set_turns(self, account: str, now: float, turns: Turns) -> None:
+        self._connection.execute(f"INSERT OR REPLACE INTO pace ({_PACE}) VALUES (?, ?, ?, ?)", (account, *turns, now))
 
     def _using(
         self, once: OnceKey, recipient: str, account: str, now: float, *, rewrite: bool = True
@@ -375,35 +393,7 @@ class Ledger:
             f" OR id = (SELECT max(+id) FROM messages WHERE {same} AND state = 'accepted'))",
             (once.key, recipient, account),
         )
-        for entry in sorted(entries, key=lambda entry: (entry.state is State.ACCEPTED, entry.id), reverse=True):
-            if entry.state is not State.ACCEPTED:
-                return entry
-            if held := self._held(entry, once, now, rewrite=rewrite):
-                return held
-        return None
-
-    def _held(self, entry: LedgerEntry, once: OnceKey, now: float, *, rewrite: bool) -> LedgerEntry | None:
-        """Return an accepted entry if it holds its key now; a time of it that cannot be right counts as now."""
-        written = max(entry.created_at, entry.updated_at)
-        if cannot_be(self._connection, "messages", entry.id, written=written, now=now):
-            return self._corrected(entry, now) if rewrite and corrects(now) else entry
-        since = written if once.within is None else now - once.within
-        if written >= since or entry.id >= first_since(self._connection, "messages", since, now):
-            return entry
-        return None
-
-    def _corrected(self, entry: LedgerEntry, now: float) -> LedgerEntry:
-        """Have what a wrong clock wrote count as written now."""
-        self.warn(
-            f"once key {entry.once_key!r} counts as used now, not at {local(entry.updated_at)}, because the clock was"
-            " wrong when it was used, or is now"
-        )
-        self._connection.execute(
-            "UPDATE messages SET created_at = ?1, updated_at = ?1, expires_at = ?1 + expires_at - created_at"
-            " WHERE id = ?2",
-            (now, entry.id),
-        )
-        return entry._replace(created_at=now, updated_at=now)
+        return KeyRule(self._connection, once, now, self.warn, rewrite).holder(entries)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         cursor = self._connection.execute(f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id", values)

@@ -63,5 +63,5 @@ def _lock_private(path: Path) -> int:
 
 
 def process_of(name: str) -> str:
-    """Return the process id in an owner's name, for people."""
-    return name.partition("-")[0]
+    """Return the process id in an owner's name, for people; with the machine, where there are several."""
+    return name if " on " in name else name.partition("-")[0]

@@ -5,9 +5,11 @@ earlier than that of the entry before it counts as that one's. One from the futu
 exosms with none before it, counts as the moment at which it is first met, and is rewritten to that.
 """
 
-import sqlite3
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from exosms.ledger.rules import Statements
 
 EARLIEST = 1_735_689_600.0
 """The beginning of 2025: a clock that shows less is certainly wrong, so it corrects nobody else's time."""
@@ -33,7 +35,7 @@ class Window(NamedTuple):
     """The number of the first entry that has a time which can be right."""
 
 
-def window(connection: sqlite3.Connection, table: str, *, since: float, now: float) -> Window:
+def window(connection: "Statements", table: str, *, since: float, now: float) -> Window:
     """Return what counts as written since then, of messages or of runs."""
     before = f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {_TIME_OF[table]} < ?)"
     is_any_impossible = corrects(now) and connection.execute(before, (EARLIEST,)).fetchone()[0]
@@ -41,7 +43,7 @@ def window(connection: sqlite3.Connection, table: str, *, since: float, now: flo
     return Window(since, first_since(connection, table, since, now), EARLIEST, possible)
 
 
-def cannot_be(connection: sqlite3.Connection, table: str, number: int, *, written: float, now: float) -> bool:
+def cannot_be(connection: "Statements", table: str, number: int, *, written: float, now: float) -> bool:
     """Whether an entry has a time that says nothing, nor does one before it: then it counts as written now."""
     if is_future(written, now):
         return True
@@ -58,7 +60,7 @@ def corrects(now: float) -> bool:
     return now >= EARLIEST
 
 
-def first_since(connection: sqlite3.Connection, table: str, since: float, now: float) -> int:
+def first_since(connection: "Statements", table: str, since: float, now: float) -> int:
     """Return the number of the first entry whose time lies there; one that no entry reaches if there is none."""
     # The plus keeps SQLite from walking through all of them in their order.
     sql = f"SELECT min(+id) FROM {table} WHERE {_TIME_OF[table]} BETWEEN ? AND ?"

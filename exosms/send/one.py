@@ -12,7 +12,8 @@ from typing import NamedTuple
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, KeptBackError
 from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
+from exosms.ledger.interface import MessageLedger
+from exosms.ledger.messages import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.process_locks import process_of
 from exosms.send.advice import how_to_find_out
 from exosms.send.session import NO_FLAGS, AccountSession
@@ -20,9 +21,6 @@ from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back, problem_of
 from exosms.sms.rate import MOST_RETRIES, pause_of
 from exosms.system.times import local
-
-_POLL = 0.1
-"""Seconds between looks at a once key that a living process is using."""
 
 _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
@@ -88,7 +86,7 @@ class Dispatcher(NamedTuple):
     def _with_advice(self, receipt: Receipt, once: OnceKey | None, window: tuple[float, float]) -> Receipt:
         """Return the receipt of an unknown message with how to find out what became of it."""
         session = self.session
-        if receipt.problem is None or session.ledger.database.is_in_memory:  # then nobody could compare it
+        if receipt.problem is None or session.ledger.is_in_memory:  # then nobody could compare it
             return receipt
         which = ["--once", once.key] if once else []
         advice = how_to_find_out(
@@ -100,7 +98,7 @@ class Dispatcher(NamedTuple):
     def _claimed(self, message: Message, once: OnceKey | None) -> tuple[LedgerEntry | int, Message]:
         """Claim the message, and return it as it is to go out: with an address of its own for its callback."""
         session = self.session
-        with session.ledger.database.transaction():
+        with session.ledger.at_once():
             claim = session.ledger.claim(
                 message,
                 account=session.account,
@@ -110,13 +108,13 @@ class Dispatcher(NamedTuple):
             )
             if session.callbacks is None or isinstance(claim, LedgerEntry):
                 return claim, message
-            url = session.callbacks.name(session.ledger.database, {Place(0, claim): message})
+            url = session.ledger.name_callback(session.callbacks, {Place(0, claim): message})
             return claim, calling_back([message], url)[0]
 
     def _goes_on_without(self, error: LedgerError) -> bool:
         """Go on in memory with what does not need it: "disk full" has to get through when the disk is full."""
         ledger = self.session.ledger
-        if self.is_ledger_needed or ledger.database.is_in_memory:
+        if self.is_ledger_needed or ledger.is_in_memory:
             return False
         self.warn(going_on_without(error))
         ledger.go_on_in_memory()
@@ -202,14 +200,14 @@ class Dispatcher(NamedTuple):
             left = until - self.session.now()
             if left <= 0:
                 raise in_use(once.key, used)
-            self.session.pause(min(left, _POLL))
+            self.session.pause(min(left, self.session.ledger.poll))
         return None
 
     def _settle(self, entry_id: int, receipt: Receipt) -> Receipt:
         """Record the receipt and return it, doubted if another message has its Sid: in one step, or both had it."""
         ledger, place = self.session.ledger, Place(0, entry_id)
         try:
-            with ledger.database.transaction():
+            with ledger.at_once():
                 if receipt.sid and ledger.with_sid_of_another(self.session.account, {place: receipt.sid}):
                     receipt = with_sid_of_another(receipt)
                 ledger.settle(entry_id, receipt)
@@ -219,7 +217,7 @@ class Dispatcher(NamedTuple):
 
 
 def foreseen(
-    message: Message, ledger: Ledger, account: str, once: OnceKey | None, flags: Mapping[str, str] = NO_FLAGS
+    message: Message, ledger: MessageLedger, account: str, once: OnceKey | None, flags: Mapping[str, str] = NO_FLAGS
 ) -> Receipt:
     """Return what sending would come to as far as that can be known, which is planned or skipped."""
     used = ledger.used(once, recipient=message.to, account=account, rewrite=False) if once else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from exosms.ledger.messages import Ledger
+from exosms.ledger.interface import MessageLedger
 from exosms.sms.rate import Rate
 
 _WORTH_TELLING = 2.0
@@ -13,7 +13,7 @@ _WORTH_TELLING = 2.0
 class Pace(NamedTuple):
     """What one account may do when, whichever process does it."""
 
-    ledger: Ledger
+    ledger: MessageLedger
     account: str
     rate: Rate | None
     """None: no pace at all, not even another process's pause, since nobody is reached."""

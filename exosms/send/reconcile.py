@@ -69,9 +69,9 @@ class Reconciliation:
         """Told how many questions were asked of how many."""
         self._session = session
         self._asking = Asking(session)
-        self._messages = UnknownMessages(session.ledger, session.account)
+        self._messages = UnknownMessages(session.own_ledger, session.account)
         self._fingerprints = self._messages.fingerprints
-        self._listed = ListedSids(session.ledger, session.account)
+        self._listed = ListedSids(session.own_ledger, session.account)
         self._targets, self._others = _by_tail(targets), _by_tail(others)
         self._candidates: dict[str, list[str]] = defaultdict(list)
         """Sids to be asked about by the last digits of their recipient, or ``_ANYBODY``."""
@@ -105,7 +105,7 @@ class Reconciliation:
         items = iter(listed)
         while chunk := {one.sid: one for one in islice(items, _CHUNK)}:
             new = self._listed.add(chunk)
-            known = known_sids(self._session.ledger, self._session.account, new)
+            known = known_sids(self._session.own_ledger, self._session.account, new)
             self._witness(known.values())
             numbers = self._listed.numbers(new - known.keys())
             for sid in (sid for sid in chunk if sid in new and sid not in known):
@@ -187,7 +187,7 @@ class Reconciliation:
     def _may_be_there(self, one: Unsettled) -> bool:
         """Tell whether Exotel has a message to the same recipient that is no other's, and say so."""
         sids = self._to[tail_of(one.recipient) or _ANYBODY]
-        known = known_sids(self._session.ledger, self._session.account, sids)
+        known = known_sids(self._session.own_ledger, self._session.account, sids)
         other = next((sid for sid in sids if sid not in known), None)
         if other is not None:
             detail = f"{_NOT_FOUND}; Exotel has one to this number that the ledger does not know, {other}"
@@ -251,7 +251,7 @@ class Reconciliation:
         if self._unasked & {_ANYBODY, tail_of(recipient)}:
             return
         with self._messages.at_once():
-            known = known_sids(self._session.ledger, self._session.account, contents)
+            known = known_sids(self._session.own_ledger, self._session.account, contents)
             free = [content for sid, content in contents.items() if sid not in known]
             owners = self._messages.owners(recipient)
             for group in groups(owners, free, self._fingerprints):

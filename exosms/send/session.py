@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.exotel.client import Client
 from exosms.ledger.callback_tokens import CallbackAddress
+from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.send.pace import Pace
 from exosms.sms.rate import Rate
@@ -22,7 +23,7 @@ class AccountSession(NamedTuple):
     """An account that one command sends from, or asks about."""
 
     client: Client
-    ledger: Ledger
+    ledger: MessageLedger
     account: str
     rate: Rate | None
     """None: no pace at all, since nobody is reached."""
@@ -36,6 +37,12 @@ class AccountSession(NamedTuple):
     """Where messages have their delivery posted to that name no address themselves."""
     flags: Mapping[str, str] = NO_FLAGS
     """What the command line says about the account, for the commands that are advised."""
+
+    @property
+    def own_ledger(self) -> Ledger:
+        """The ledger, for whoever opened that of this machine."""
+        assert isinstance(self.ledger, Ledger)  # noqa: S101  # for mypy: nobody else asks
+        return self.ledger
 
     @property
     def pace(self) -> Pace:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError
 from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
-from exosms.ledger.history import History
 from exosms.send.session import AccountSession
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, back_off, pause_of
@@ -74,7 +73,7 @@ class Poller(NamedTuple):
             return report
         found = _compared(self.sent.get(report.sid), self.templates)
         if found is None:
-            sent = History(self.session.ledger).sent_as(self.session.account, report.sid)
+            sent = self.session.ledger.sent_as(self.session.account, report.sid)
             found = checked_when_sent(sent.template) if sent and sent.template else None
         if found is None:
             return report

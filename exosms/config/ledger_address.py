@@ -1,0 +1,133 @@
+"""The address of a ledger that several machines share: a PostgreSQL database, in libpq's notation.
+
+A password in it is never shown. Whatever goes to another machine goes encrypted (``sslmode=require``), unless the
+address, or ``PGSSLMODE``, asks for more; for less it cannot ask.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from exosms.errors import ConfigError
+
+_SCHEMES = ("postgresql://", "postgres://")
+_STRICT = ("require", "verify-ca", "verify-full")
+"""The values of ``sslmode`` with which nothing goes out unencrypted, weakest first (PostgreSQL's manual, 34.19)."""
+_MODES = ("disable", "allow", "prefer", *_STRICT)
+_SECRET = frozenset({"password", "sslpassword"})
+_REMEDY = "Write postgresql://USER@HOST/DATABASE; a password may stand in PGPASSWORD or ~/.pgpass."
+
+
+class LedgerAddress(NamedTuple):
+    """Where a shared ledger is."""
+
+    url: str
+    """As it was given, which may hold a password."""
+    shown: str
+    """The same, for people."""
+    sslmode: str | None
+    hosts: Sequence[str] = ()
+    """Names, addresses and directories of sockets; none is libpq's default."""
+
+    def __repr__(self) -> str:
+        return f"LedgerAddress({self.shown!r})"
+
+    def __str__(self) -> str:
+        return self.shown
+
+    @property
+    def holds_password(self) -> bool:
+        """Whether whoever sees the address sees a password."""
+        return self.url != self.shown
+
+    def tls(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what is to be said of encryption beside the address; raises ConfigError if it asks for too little.
+
+        ``PGHOST`` and ``PGHOSTADDR`` say where the host is if the address does not, as libpq has it.
+        """
+        hosts = [*(self.hosts or environ.get("PGHOST", "").split(",")), *environ.get("PGHOSTADDR", "").split(",")]
+        if all(map(_is_here, hosts)) or self.sslmode in _STRICT:
+            return {}
+        if self.sslmode is not None:
+            raise ConfigError(
+                f"The ledger {self.shown} is on another machine, and sslmode={self.sslmode} may send it unencrypted",
+                remedy="Write sslmode=require, verify-ca or verify-full, or leave sslmode out.",
+            )
+        return {} if environ.get("PGSSLMODE") in _STRICT else {"sslmode": "require"}
+
+
+def parse_ledger_address(text: str) -> LedgerAddress:
+    """Read an address; raises ConfigError, which repeats none of it: it may hold a password."""
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    scheme = next((scheme for scheme in _SCHEMES if text.startswith(scheme)), None)
+    if scheme is None:
+        raise ConfigError("It must begin with postgresql://", remedy=_REMEDY)
+    if any(not "!" <= character <= "~" for character in text):
+        raise ConfigError("It contains a space or a character that is not printable ASCII", remedy=_REMEDY)
+    try:
+        # Hosts may be several, with a port each, which is more than urlsplit reads out of them.
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query), errors="strict")
+    except ValueError:
+        raise ConfigError("It is not a valid address", remedy=_REMEDY) from None
+    user, _, hosts = parts.netloc.rpartition("@")
+    if "#" in text or "%00" in text or "@" in user + parts.path or not all(map(_is_host, hosts.split(","))):
+        raise ConfigError(
+            "It is not a valid address", remedy=f"{_REMEDY} Write %40 for an @ in it, %2F for a / and %23 for a #."
+        )
+    options = dict(query)
+    if len(options) < len(query):
+        raise ConfigError("It says something twice behind the question mark", remedy="Say it once.")
+    if "service" in options:
+        raise ConfigError(
+            "It names a service, whose host and encryption cannot be seen from it", remedy="Name the host itself."
+        )
+    mode = options.get("sslmode")
+    if mode is not None and mode not in _MODES:
+        raise ConfigError(f"sslmode must be one of {', '.join(_MODES)}", remedy="Correct it, or leave it out.")
+    return LedgerAddress(
+        text,
+        f"{scheme}{_without_password(user)}{hosts}{parts.path}{_shown_query(parts.query)}",
+        mode,
+        [
+            *(_host_of(unquote(host)) for host in hosts.split(",") if host),
+            *(host for name in ("host", "hostaddr") for host in options.get(name, "").split(",") if host),
+        ],
+    )
+
+
+def _without_password(user: str) -> str:
+    name, colon, _ = user.partition(":")
+    return f"{name}:********@" if colon else f"{name}@" if user else ""
+
+
+def _shown_query(query: str) -> str:
+    pairs = [pair.partition("=") for pair in query.split("&")] if query else []
+    shown = [f"{name}={'********' if name in _SECRET else value}" for name, _, value in pairs]
+    return f"?{'&'.join(shown)}" if shown else ""
+
+
+def _is_host(host: str) -> bool:
+    """Whether it may be a host with or without a port: what cannot be one may be a password."""
+    import re
+
+    return re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(:[0-9]{1,5})?", host) is not None
+
+
+def _host_of(host: str) -> str:
+    """Return a host without its port: a number behind a name, or behind the brackets of an IPv6 address."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.startswith("/") else host.partition(":")[0]
+
+
+def _is_here(host: str) -> bool:
+    """Whether a connection to it never leaves this machine; an empty one is a socket."""
+    from ipaddress import ip_address
+
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,103 @@
+"""What the rest of the program asks of a ledger for single messages, whichever engine keeps it.
+
+``ledger/messages.py`` has that of one state directory, ``ledger/postgres/messages.py`` that of many machines. Each
+method raises LedgerError where the ledger cannot do it, LedgerAwayError where it may later.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from exosms.sms.message import Delivery, Message, Receipt
+from exosms.sms.rate import Rate
+
+if TYPE_CHECKING:
+    from exosms.ledger.callback_tokens import CallbackAddress
+    from exosms.ledger.messages import LedgerEntry, OnceKey, Place
+
+
+class MessageLedger(Protocol):
+    """Claims, once keys, an account's turns and the parts of its day."""
+
+    warn: Callable[[str], None]
+    """Is told of times that were corrected."""
+
+    @property
+    def poll(self) -> float:
+        """Seconds between looks at a once key that somebody else is using."""
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether this process alone knows it."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def go_on_in_memory(self) -> None:
+        """Let go of what cannot be written: from now on this process alone knows what it sends."""
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """Let a claim and what belongs to it be one step, where that costs nothing."""
+
+    def claim(
+        self,
+        message: Message,
+        *,
+        account: str,
+        profile: str | None,
+        once: "OnceKey | None" = None,
+        within_limit: Callable[[int], None] | None = None,
+    ) -> "LedgerEntry | int":
+        """Enter the message as in flight and return its number; or the entry that already uses the once key.
+
+        ``within_limit`` is told how many parts the account will have used today, and may refuse by raising; no two
+        processes get the last one.
+        """
+
+    def name_callback(self, callbacks: "CallbackAddress", messages: "Mapping[Place, Message]") -> str | None:
+        """Return an address for the callback of one request, by whose token its messages are known from now on."""
+
+    def wait_for_retry(self, entry_id: int) -> None:
+        """Record that an attempt certainly did not reach Exotel and will be made again."""
+
+    def claim_again(self, entry_id: int) -> None:
+        """Record another attempt, before its first byte; raises LedgerError if others may have made one by now."""
+
+    def settle(self, entry_id: int, receipt: Receipt) -> None:
+        """Record what became of the message, however late."""
+
+    def used(self, once: "OnceKey", *, recipient: str, account: str, rewrite: bool = True) -> "LedgerEntry | None":
+        """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
+
+    def with_key(self, once_key: str) -> "Sequence[LedgerEntry]":
+        """Return the messages that were ever sent with this once key, or are on their way with it."""
+
+    def parts_today(self, account: str) -> int:
+        """Return the parts that the account used since midnight in India, those that may have been sent included."""
+
+    def limiting(self, account: str) -> AbstractContextManager[None]:
+        """Where a limit refuses within, see to it that what a wrong clock wrote is a reason for it today alone."""
+
+    def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
+        """Take the next slot of the account's pace and return the seconds to wait for it.
+
+        One that is more than ``at_most`` seconds away is left to others.
+        """
+
+    def block(self, account: str, *, seconds: float) -> None:
+        """Pause everybody who sends for the account: Exotel said that it has had enough for now."""
+
+    def blocked_for(self, account: str) -> float:
+        """Return the seconds that are left of a pause; 0 if there is none."""
+
+    def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
+        """Record what Exotel says of a message; a final state stays."""
+
+    def delivery(self, account: str, sid: str) -> Delivery | None:
+        """Return what Exotel last said of a message."""
+
+    def sent_as(self, account: str, sid: str) -> "LedgerEntry | None":
+        """Return the message that Exotel gave this Sid when it was sent."""
+
+    def with_sid_of_another(self, account: str, sids: "Mapping[Place, str]") -> "set[Place]":
+        """Return those of the places whose Sid another message of the account has, or one before them."""

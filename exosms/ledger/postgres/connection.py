@@ -1,0 +1,242 @@
+"""The way to a shared ledger: one connection, transactions that are repeated until they are certain, and limits.
+
+A pooler may lie between (one that gives every transaction another connection), so nothing is kept in a session: no
+options at its start, no prepared statements, ``SET LOCAL`` alone. Nothing waits for longer than it may, also where
+the other side accepts a connection and then says nothing.
+"""
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+try:
+    import psycopg
+except ImportError as error:
+    from exosms.errors import ConfigError as _ConfigError
+
+    raise _ConfigError(
+        "The ledger is a PostgreSQL database, and what talks to one is not installed",
+        remedy="pip install 'exosms[postgres]'",
+    ) from error
+from psycopg import errors as e
+
+from exosms.config.ledger_address import LedgerAddress
+from exosms.errors import ConfigError
+from exosms.ledger.database import LedgerAwayError, LedgerError
+
+T = TypeVar("T")
+Transaction = psycopg.Connection[tuple[Any, ...]]
+"""What runs statements within a transaction."""
+
+PATIENCE = 10.0
+"""Seconds that anything waits for the database, where nothing else is said."""
+
+_LONGEST_PAUSE = 1.0
+_INTERVAL = 0.1
+"""Seconds between looks at the clock while a statement runs."""
+
+_REPEATABLE = (e.SerializationFailure, e.DeadlockDetected, e.LockNotAvailable)
+"""Somebody else was at it: the transaction left nothing behind, and may succeed now."""
+
+_AWAY = ("08", "53", "57", "58", "25006", "25P03", "F0")
+"""The beginnings of the codes of a server that cannot serve now, or no more: also a standby, which only reads."""
+
+_NO_SERVER = re.compile(
+    r"starting up|shutting down|shut down|recovery|too many|slots|terminat|crash|time.?out|cannot connect"
+    r"|no more connections|not accepting|login failed|server conn|paused|maintenance|query_wait",
+    re.IGNORECASE,
+)
+"""What a server, or a pooler before it, says that would serve us at another time."""
+
+_NOT_OURS = re.compile(
+    r"supplied|password|authenticat|scram|certificate|does not support SSL|SSL was required|SSL error|gss"
+    r"|invalid|Name or service not known|No address associated|certificat|private key",
+    re.IGNORECASE,
+)
+"""What libpq says where a setting has to be changed."""
+
+
+class _Connection(psycopg.Connection[tuple[Any, ...]]):
+    """One whose statements end at a moment, whatever the server does."""
+
+    deadline = float("inf")
+    """On the monotonic clock."""
+
+    def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
+        del timeout  # older versions have none
+        left = max(0.001, self.deadline - time.monotonic())
+        return super().wait(_until(gen, self.deadline), interval=min(interval, left))
+
+
+def _until(steps: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any, T]:
+    """Pass on the steps of an exchange; raises OperationalError where it takes too long."""
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() >= deadline:
+                raise e.OperationalError("the server did not answer in time")
+            wanted = steps.send(ready)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+class SharedDatabase:
+    """One process's way to the database at an address."""
+
+    def __init__(
+        self,
+        address: LedgerAddress,
+        *,
+        patience: float = PATIENCE,
+        environ: Mapping[str, str] = os.environ,
+        is_hasty: bool = False,
+    ) -> None:
+        """``patience``: seconds that anything waits; raises ConfigError for an address that asks for no encryption.
+
+        ``is_hasty``: whether nothing is tried again, since there is a way without the database.
+        """
+        self.address = address
+        self._tls = address.tls(environ)
+        self._secrets = _passwords(address, environ)
+        self._patience = patience
+        self._is_hasty = is_hasty
+        self._connection: _Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the connection; what was not committed never happened."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
+
+    def run(self, work: Callable[[Transaction], T], *, begins: bool = True) -> T:
+        """Do some work in one transaction, durable once this returns; again until that is certain.
+
+        So work that was done once already has to come to the same. ``begins``: whether it is a transaction at all,
+        for one statement that only reads. Raises LedgerAwayError where the database is away for too long, LedgerError
+        for what it refuses, ConfigError for what has to be set otherwise.
+        """
+        deadline = time.monotonic() + self._patience
+        tried = 0
+        while True:
+            try:
+                return self._attempt(work, deadline, begins=begins)
+            except psycopg.Error as error:
+                tried += 1
+                pause = random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tried))  # noqa: S311  # spreads who was in step
+                is_short = isinstance(error, _REPEATABLE)
+                if not (is_short or is_away(error)):
+                    raise LedgerError(
+                        f"The ledger {self.address} cannot be used: {self.said(error)}",
+                        remedy="`exosms doctor --ledger` tests it, and prints the privileges it needs.",
+                    ) from None
+                if time.monotonic() + pause >= deadline or (self._is_hasty and not is_short):
+                    raise self._away(error) from None
+                time.sleep(pause)
+
+    def _attempt(self, work: Callable[[Transaction], T], deadline: float, *, begins: bool) -> T:
+        connection = self._connected(deadline)
+        connection.deadline = deadline
+        try:
+            if begins:
+                connection.execute(_beginning(deadline - time.monotonic()))
+            result = work(connection)
+            if begins:
+                connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back(connection, is_lost=isinstance(error, psycopg.Error) and is_away(error))
+            raise
+        return result
+
+    def _roll_back(self, connection: _Connection, *, is_lost: bool) -> None:
+        """Undo what was begun, or let go of a connection in the middle of a statement, as where a signal came."""
+        status = connection.pgconn.transaction_status
+        if status == psycopg.pq.TransactionStatus.IDLE and not is_lost:
+            return
+        try:
+            if is_lost or status == psycopg.pq.TransactionStatus.ACTIVE:
+                raise e.OperationalError
+            connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.close()
+
+    def _connected(self, deadline: float) -> _Connection:
+        if self._connection is not None and not (self._connection.closed or self._connection.broken):
+            return self._connection
+        seconds = (deadline - time.monotonic()) / max(1, len(self.address.hosts))
+        options: dict[str, Any] = {
+            "connect_timeout": max(2, int(seconds)),  # libpq counts whole seconds, and two at least
+            "client_encoding": "UTF8",
+            "fallback_application_name": "exosms",
+            **self._tls,
+        }
+        try:
+            connection = _Connection.connect(self.address.url, autocommit=True, prepare_threshold=None, **options)
+        except psycopg.Error as error:
+            said = str(error)
+            if error.sqlstate is None and _is_wrong(said):
+                raise ConfigError(
+                    f"The ledger {self.address} cannot be opened: {self.said(error)}",
+                    remedy="Correct the address in EXOSMS_LEDGER or in the profile's ledger, or its password.",
+                ) from None
+            raise
+        self._connection = connection
+        return connection
+
+    def _away(self, error: psycopg.Error) -> LedgerAwayError:
+        return LedgerAwayError(
+            f"The ledger {self.address} is away: {self.said(error)}",
+            remedy="Run it again once the database answers. `exosms doctor --ledger` tests it.",
+        )
+
+    def said(self, error: psycopg.Error) -> str:
+        """Return the first line of an error, without what is secret."""
+        said = error.diag.message_primary or (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = said.rpartition(" failed: ")[2]
+        for secret in self._secrets:
+            said = said.replace(secret, "********")
+        return said
+
+
+def is_away(error: psycopg.Error) -> bool:
+    """Whether the server is not there, or not able to; another transaction may be, later."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_AWAY)
+
+
+def _is_wrong(said: str) -> bool:
+    """Whether no connection comes about because something has to be set otherwise, for which there is no code."""
+    words = re.sub(r'"[^"]*"', "", said)  # names of databases and users
+    if "SYSCALL" in words or "unexpectedly" in words:
+        return False
+    is_of_server = re.search(r"[^\W\d_]+:  ", words) is not None  # it gives a severity, in its own language
+    return not _NO_SERVER.search(words) if is_of_server else _NOT_OURS.search(words) is not None
+
+
+def _beginning(seconds: float) -> str:
+    """Return what begins a transaction that lasts for so long at most, whoever else is at it; one round trip."""
+    left = max(1, round(seconds * 1000))
+    return (
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+        f" SET LOCAL statement_timeout = {left}; SET LOCAL lock_timeout = {left};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {max(left, 1000)};"
+        # What was committed is there after a crash, whatever others who use the database think of that.
+        " SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+
+
+def _passwords(address: LedgerAddress, environ: Mapping[str, str]) -> list[str]:
+    """Return the passwords that we know of, as they are written and as they are meant."""
+    from urllib.parse import parse_qsl, unquote, urlsplit
+
+    parts = urlsplit(address.url)
+    user = parts.netloc.rpartition("@")[0]
+    given = [user.partition(":")[2], environ.get("PGPASSWORD", "")]
+    given += [value for name, value in parse_qsl(parts.query) if name in {"password", "sslpassword"}]
+    return sorted({text for secret in given for text in (secret, unquote(secret)) if text}, key=len, reverse=True)

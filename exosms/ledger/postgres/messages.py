@@ -1,0 +1,390 @@
+"""Single messages, once keys and turns in a ledger that many machines share.
+
+A claim has a lease on the database's clock, as long as an attempt may last; one that ended without a result makes
+its message unknown to everybody else, and it is never sent again. A result that comes later is still recorded.
+"""
+
+import hashlib
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
+from functools import wraps
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+
+from exosms.config.ledger_address import LedgerAddress
+from exosms.errors import GuardError
+from exosms.ledger.callback_tokens import CallbackAddress
+from exosms.ledger.database import LedgerError
+from exosms.ledger.fingerprints import Fingerprints
+from exosms.ledger.messages import DELIVERY, Ledger, LedgerEntry, OnceKey, Place, read_delivery
+from exosms.ledger.postgres.connection import PATIENCE, SharedDatabase, Transaction
+from exosms.ledger.postgres.schema import Installation, prepared
+from exosms.ledger.postgres.statements import (
+    ENTER,
+    FIRST_OF_KEY,
+    HOLD_KEY,
+    KEY,
+    NOW,
+    TAKE_KEY,
+    Portable,
+    entries_of,
+    literal,
+    now_of,
+    parts_since_midnight,
+    set_turns,
+    settle_day,
+    settle_leases,
+    turns_of,
+)
+from exosms.ledger.rules import KeyRule, Turns
+from exosms.sms.message import Delivery, Message, Outcome, Receipt
+from exosms.sms.rate import Rate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SPARE = 5.0
+"""Seconds that a lease outlasts what it is for."""
+
+
+class Terms(NamedTuple):
+    """What a command says of its claims."""
+
+    attempt: float = 90.0
+    """Seconds that an attempt may last."""
+    retry_for: float = 120.0
+    """Seconds for which a message is tried again."""
+    keeps_numbers: bool = False
+    """Whether recipients' numbers are kept, and not only their last four digits and a keyed hash."""
+
+
+def _or_in_memory(
+    method: "Callable[Concatenate[SharedLedger, P], T]",
+) -> "Callable[Concatenate[SharedLedger, P], T]":
+    """Let a ledger that is gone on in memory answer."""
+
+    @wraps(method)
+    def answered(self: "SharedLedger", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.memory is not None:
+            return getattr(self.memory, method.__name__)(*args, **kwargs)  # type: ignore[no-any-return]
+        return method(self, *args, **kwargs)
+
+    return answered
+
+
+class SharedLedger:
+    """One process's hold on a ledger that many machines share; see ``MessageLedger``."""
+
+    poll = 0.25
+    """Seconds between looks at a once key that another process is using."""
+
+    def __init__(self, database: SharedDatabase, installation: Installation, terms: Terms) -> None:
+        self.database = database
+        self.installation = installation
+        self.memory: Ledger | None = None
+        """What answers instead, once a command goes on without the database."""
+        self.warn: Callable[[str], None] = lambda _said: None
+        self._terms = terms
+        self._owner = f"{os.getpid()} on {socket.gethostname()}"
+        self._claims: dict[int, dict[str, Any]] = {}
+
+    @classmethod
+    def open(
+        cls, address: LedgerAddress, terms: Terms, *, patience: float = PATIENCE, is_hasty: bool = False
+    ) -> "SharedLedger":
+        """Open the ledger at an address, making or updating its tables; raises as ``SharedDatabase`` does."""
+        database = SharedDatabase(address, patience=patience, is_hasty=is_hasty)
+        installation = prepared(database)
+        if installation is None:
+            raise AssertionError("it was to be made")
+        return cls(database, installation, terms)
+
+    @classmethod
+    def open_dry(cls, address: LedgerAddress) -> "SharedLedger | None":
+        """Open the ledger to look into it; None where there is none yet, or not this one's tables."""
+        database = SharedDatabase(address)
+        installation = prepared(database, is_dry=True)
+        if installation is None:
+            database.close()
+            return None
+        return cls(database, installation, Terms())
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether this process alone knows it."""
+        return self.memory is not None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.database.close()
+
+    def go_on_in_memory(self) -> None:
+        """Let go of a database that is away: from now on this process alone knows what it sends."""
+        self.close()
+        self.memory = Ledger.in_memory()
+
+    def at_once(self) -> AbstractContextManager[object]:
+        """A claim is a step of its own, since it may have to be made again."""
+        return self.memory.at_once() if self.memory is not None else nullcontext()
+
+    def name_callback(self, _callbacks: CallbackAddress, _messages: Mapping[Place, Message]) -> str | None:
+        """None: who receives callbacks looks into the ledger of its own machine."""
+        return None
+
+    @_or_in_memory
+    def claim(
+        self,
+        message: Message,
+        *,
+        account: str,
+        profile: str | None,
+        once: OnceKey | None = None,
+        within_limit: Callable[[int], None] | None = None,
+    ) -> LedgerEntry | int:
+        """Enter the message as in flight; that is committed once this returns, whatever became of the connection."""
+        values = self._values(message, account, profile, once)
+
+        def work(transaction: Transaction) -> LedgerEntry | int:
+            if within_limit is not None:  # one at a time, so that no two take the last part
+                transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('parts/' || %s, 0))", (account,))
+            claimed = self._enter(transaction, values, once)
+            if within_limit is not None and isinstance(claimed, int):
+                within_limit(parts_since_midnight(transaction, account))
+            return claimed
+
+        claimed = self.database.run(work)
+        if isinstance(claimed, int):
+            self._claims[claimed] = values
+        return claimed
+
+    def _enter(self, transaction: Transaction, values: Mapping[str, Any], once: OnceKey | None) -> LedgerEntry | int:
+        """Enter a message unless its once key is held; the row of the key keeps others out until the commit."""
+        sql = FIRST_OF_KEY if once else ENTER.format(only="")
+        if row := transaction.execute(sql, values).fetchone():
+            return int(row[0])
+        if once:
+            while not transaction.execute(HOLD_KEY, values).fetchone():  # it was purged a moment ago
+                transaction.execute(TAKE_KEY, values)
+        ours = transaction.execute("SELECT id FROM exosms.messages WHERE claim = %(claim)s", values).fetchone()
+        if ours:  # the commit, of which no answer came, was made
+            return int(ours[0])
+        if once is None:
+            raise AssertionError("what conflicts with a claim has it")
+        settle_leases(transaction, KEY, values)
+        if held := self._holder(transaction, values, once):
+            return held
+        (number,) = transaction.execute(ENTER.format(only=""), values).fetchone() or (0,)
+        return int(number)
+
+    def _holder(
+        self, transaction: Transaction, values: Mapping[str, Any], once: OnceKey, *, rewrite: bool = True
+    ) -> LedgerEntry | None:
+        """Return who holds a once key; within a transaction."""
+        entries = entries_of(
+            transaction,
+            f"WHERE {KEY} AND (state IN ('unknown', 'in_flight', 'waiting') OR id ="
+            f" (SELECT max(id) FROM exosms.messages WHERE {KEY} AND state = 'accepted'))",
+            values,
+        )
+        may_hold = [entry for entry in entries if entry.state != "not_sent"]  # by a lease that ended
+        return KeyRule(Portable(transaction), once, now_of(transaction), self.warn, rewrite).holder(may_hold)
+
+    def _values(self, message: Message, account: str, profile: str | None, once: OnceKey | None) -> dict[str, Any]:
+        return {
+            "claim": uuid.uuid4(),
+            "account": account,
+            "profile": profile,
+            "once_key": once.key if once else None,
+            "recipient": message.to if self._terms.keeps_numbers else f"…{message.to[-4:]}",
+            "recipient_hash": self.hash_of(message.to),
+            "sender": message.fields.sender,
+            "template": message.fields.template,
+            "segments": message.segments,
+            "state": "in_flight",
+            "owner": self._owner,
+            "attempts": 1,
+            "fingerprint": Fingerprints.of(account, self.installation.key).of_message(message),
+            "lease": self._terms.attempt + SPARE,
+            "within": once.within if once else None,
+        }
+
+    def hash_of(self, recipient: str) -> bytes:
+        """Return what tells a recipient from all others, to whoever has the ledger's key."""
+        return hashlib.blake2b(recipient.encode(), key=self.installation.key, digest_size=16).digest()
+
+    @_or_in_memory
+    def wait_for_retry(self, entry_id: int) -> None:
+        """Record that an attempt certainly did not reach Exotel and will be made again."""
+        waits = self._update(
+            entry_id,
+            "state = 'waiting', lease_until = {now} + %(lease)s",
+            "AND state IN ('in_flight', 'waiting')",
+            lease=self._terms.retry_for,
+        )
+        if not waits:
+            raise _given_up()
+
+    @_or_in_memory
+    def claim_again(self, entry_id: int) -> None:
+        """Record another attempt, before its first byte, with a lease of its own."""
+        attempts = self._claims[entry_id]["attempts"] + 1
+        claimed = self._update(
+            entry_id,
+            "state = 'in_flight', attempts = %(attempts)s, attempted_at = {now}, lease_until = {now} + %(lease)s",
+            "AND (state = 'waiting' OR state = 'in_flight' AND attempts = %(attempts)s)",
+            attempts=attempts,
+            lease=self._terms.attempt,
+        )
+        if not claimed:
+            raise _given_up()
+        self._claims[entry_id]["attempts"] = attempts
+
+    @_or_in_memory
+    def settle(self, entry_id: int, receipt: Receipt) -> None:
+        """Record what became of the message, however late; also where the database lost the claim meanwhile."""
+        code, error = receipt.cause
+        result = {
+            "state": str(receipt.outcome), "sid": receipt.sid, "status": receipt.status,
+            "http_status": receipt.http_status, "code": code, "error": error,
+        }  # fmt: skip
+        settled = (
+            "state = %(state)s, owner = NULL, lease_until = NULL, sid = %(sid)s, status = %(status)s,"
+            " http_status = %(http_status)s, code = %(code)s, error = %(error)s"
+        )
+        values = self._claims[entry_id] | {"lease": 0.0} | result
+
+        def work(transaction: Transaction) -> None:
+            ours = "claim = %(claim)s"
+            sql = f"SELECT sid IS NOT NULL, owner IS NULL FROM exosms.messages WHERE {ours} FOR UPDATE"
+            found = transaction.execute(literal(sql), values).fetchone()
+            has_sid, is_settled = found or (False, False)
+            if receipt.sid is None and (has_sid or (is_settled and receipt.outcome is Outcome.UNKNOWN)):
+                return  # somebody found out more meanwhile, or decided
+            if not found:  # another server took over that knew nothing of it
+                if values["once_key"] is not None:
+                    transaction.execute(TAKE_KEY, values)
+                transaction.execute(ENTER.format(only=""), values)
+            sql = f"UPDATE exosms.messages SET {settled}, updated_at = {NOW} WHERE {ours}"
+            transaction.execute(literal(sql), values)
+
+        self.database.run(work)
+
+    def _update(self, entry_id: int, assignments: str, condition: str = "", **values: Any) -> int:
+        """Change a claim of ours that is on its way; ``lease``, if given, is made longer to be on the safe side."""
+        if "lease" in values:
+            values["lease"] += SPARE
+        sql = (
+            f"UPDATE exosms.messages SET {assignments.format(now=NOW)}, updated_at = {NOW}"
+            f" WHERE id = %(id)s AND claim = %(claim)s {condition}"
+        )
+        given = {"id": entry_id, "claim": self._claims[entry_id]["claim"], **values}
+        return self.database.run(lambda transaction: transaction.execute(literal(sql), given).rowcount)
+
+    @_or_in_memory
+    def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
+        """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
+        values = {"account": account, "once_key": once.key, "recipient_hash": self.hash_of(recipient)}
+        return self.database.run(lambda transaction: self._holder(transaction, values, once, rewrite=rewrite))
+
+    @_or_in_memory
+    def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
+        """Return the messages that were ever sent with this once key, or are on their way with it."""
+        where = "WHERE once_key = %(once_key)s"
+        return self.database.run(lambda transaction: entries_of(transaction, where, {"once_key": once_key}))
+
+    @_or_in_memory
+    def parts_today(self, account: str) -> int:
+        """Return the parts that the account used since midnight in India, those that may have been sent included."""
+        return self.database.run(lambda transaction: parts_since_midnight(transaction, account))
+
+    @contextmanager
+    def limiting(self, account: str) -> Iterator[None]:
+        """Where a limit refuses within, see to it that what a wrong clock wrote is a reason for it today alone."""
+        try:
+            yield
+        except GuardError:
+            if self.memory is None and self.database.run(lambda transaction: settle_day(transaction, account)):
+                self.warn(
+                    "parts that the ledger dates later than now count for today, and for no other day from now on"
+                )
+            raise
+
+    @_or_in_memory
+    def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
+        """Take the next slot of the account's pace, on whichever machine, and return the seconds to wait for it."""
+
+        def work(transaction: Transaction) -> float:
+            turns, now = turns_of(transaction, account)
+            wait = turns.slot(now) - now
+            if at_most is None or wait <= at_most:
+                set_turns(transaction, account, turns.taken(now, rate), now)
+            return wait
+
+        return self.database.run(work)
+
+    @_or_in_memory
+    def block(self, account: str, *, seconds: float) -> None:
+        """Pause everybody who sends for the account, on whichever machine."""
+
+        def work(transaction: Transaction) -> None:
+            turns, now = turns_of(transaction, account)
+            set_turns(transaction, account, turns.paused(now, seconds), now)
+
+        self.database.run(work)
+
+    @_or_in_memory
+    def blocked_for(self, account: str) -> float:
+        """Return the seconds that are left of a pause; 0 if there is none."""
+        sql = f"SELECT next_at, blocked_until, written_at, {NOW} FROM exosms.pace WHERE account = %s"
+        row = self.database.run(lambda transaction: transaction.execute(sql, (account,)).fetchone(), begins=False)
+        return max(0.0, Turns.of(row[:3], row[3]).blocked_until - row[3]) if row else 0.0
+
+    @_or_in_memory
+    def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
+        """Record what Exotel says of a message; a final state stays."""
+        if not self._terms.keeps_numbers and delivery.to:
+            delivery = delivery._replace(to=f"…{delivery.to[-4:]}")
+        values = [*(getattr(delivery, name) for name in DELIVERY), account, sid]
+        columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
+        new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
+        sql = (
+            f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
+            f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
+        )
+        plain = [str(value) if isinstance(value, StrEnum) else value for value in values]
+        self.database.run(lambda transaction: transaction.execute(literal(sql), plain))
+
+    @_or_in_memory
+    def delivery(self, account: str, sid: str) -> Delivery | None:
+        """Return what Exotel last said of a message."""
+        columns = ", ".join(f'"{name}"' for name in DELIVERY)
+        sql = f"SELECT {columns} FROM exosms.deliveries WHERE account = %s AND sid = %s"
+        row = self.database.run(lambda transaction: transaction.execute(literal(sql), (account, sid)).fetchone())
+        return read_delivery(row) if row else None
+
+    @_or_in_memory
+    def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
+        """Return the message that Exotel gave this Sid when it was sent, from whichever machine."""
+        where = "WHERE account = %(account)s AND lower(sid) = lower(%(sid)s)"
+        values = {"account": account, "sid": sid}
+        return next(iter(self.database.run(lambda transaction: entries_of(transaction, where, values))), None)
+
+    @_or_in_memory
+    def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
+        """Return those of the places whose Sid another message of the account has, or one before them."""
+        sql = "SELECT lower(sid), id FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
+        given = sorted({sid.lower() for sid in sids.values()})
+        found = self.database.run(lambda transaction: transaction.execute(sql, (account, given)).fetchall())
+        owners = {sid: Place(0, number) for sid, number in found}
+        return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
+
+
+def _given_up() -> LedgerError:
+    """Return what keeps two machines from sending the same."""
+    return LedgerError(
+        "Others treated this message as given up, because its lease in the ledger was over",
+        remedy="See what became of it: exosms log. Then run it again.",
+    )

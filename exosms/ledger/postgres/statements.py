@@ -1,0 +1,140 @@
+"""The statements of a shared ledger for single messages, each within a transaction.
+
+What they say of states, keys and turns is ``ledger/rules.py``, or what a lease makes of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from exosms.ledger.day_parts import IMPOSSIBLE_DAY, last_before_midnight
+from exosms.ledger.messages import ENTRY, LedgerEntry, read_entry
+from exosms.ledger.postgres.connection import Transaction
+from exosms.ledger.rules import Cursor, Turns
+from exosms.ledger.wrong_clocks import SET_BACK, corrects
+from exosms.system.times import day_in_india
+
+NOW = "extract(epoch FROM clock_timestamp())::double precision"
+_LEASE_OVER = "the lease ended before a result was recorded"
+
+_IS_OVER = f"coalesce(m.lease_until < {NOW}, false)"
+_SEEN = {
+    "state": f"CASE WHEN {_IS_OVER} AND m.state = 'in_flight' THEN 'unknown'"
+    f" WHEN {_IS_OVER} AND m.state = 'waiting' THEN 'not_sent' ELSE m.state END",
+    "error": f"CASE WHEN {_IS_OVER} THEN '{_LEASE_OVER}' ELSE m.error END",
+}
+"""What is to be seen of a message: what its lease makes of it, also where nobody has written that yet."""
+
+COLUMNS = ", ".join(_SEEN.get(name, f"m.{name}") for name in ENTRY)
+
+_TYPES = {
+    "claim": "uuid", "account": "text", "profile": "text", "once_key": "text", "recipient": "text",
+    "recipient_hash": "bytea", "sender": "text", "template": "text", "segments": "integer", "state": "text",
+    "owner": "text", "attempts": "integer", "fingerprint": "bigint",
+}  # fmt: skip
+"""The columns of a new message that are given."""
+
+ENTER = f"""
+    INSERT INTO exosms.messages ({", ".join(_TYPES)}, created_at, updated_at, attempted_at, lease_until, expires_at)
+    SELECT {", ".join(f"%({name})s::{kind}" for name, kind in _TYPES.items())}, now.at, now.at, now.at,
+      now.at + %(lease)s::double precision, now.at + %(within)s::double precision
+    FROM (SELECT {NOW} AS at) now {{only}} ON CONFLICT (claim) DO NOTHING RETURNING id
+"""
+KEY = "account = %(account)s AND once_key = %(once_key)s AND recipient_hash = %(recipient_hash)s"
+HOLD_KEY = f"SELECT true FROM exosms.once_keys WHERE {KEY} FOR UPDATE"
+TAKE_KEY = (
+    "INSERT INTO exosms.once_keys VALUES (%(account)s, %(once_key)s, %(recipient_hash)s)"
+    " ON CONFLICT DO NOTHING RETURNING true"
+)
+FIRST_OF_KEY = f"WITH key AS ({TAKE_KEY}) {ENTER.format(only='CROSS JOIN key')}"
+
+
+class Portable(NamedTuple):
+    """Runs the statements of the rules, which know neither our place for values nor our schema."""
+
+    transaction: Transaction
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
+        """Run one."""
+        return self.transaction.execute(_ours(sql), values)
+
+
+def literal(sql: str) -> Any:
+    """Return what psycopg takes for a statement that is put together from our own words."""
+    return sql
+
+
+def _ours(sql: str) -> Any:
+    """Return a statement of the rules as PostgreSQL has it: our schema, and its place for a value."""
+    return sql.replace(" messages ", " exosms.messages ").replace("?", "%s")
+
+
+def now_of(transaction: Transaction) -> float:
+    """Return what the database's clock shows."""
+    (now,) = transaction.execute(literal(f"SELECT {NOW}")).fetchone() or (0.0,)
+    return float(now)
+
+
+def entries_of(transaction: Transaction, where: str, values: Mapping[str, Any]) -> list[LedgerEntry]:
+    """Return what there is of single messages, oldest first."""
+    cursor = transaction.execute(literal(f"SELECT {COLUMNS} FROM exosms.messages m {where} ORDER BY id"), values)
+    return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
+
+
+def settle_leases(transaction: Transaction, which: str, values: Mapping[str, Any]) -> None:
+    """Write down what ended leases mean, so that whoever had them cannot go on as if nobody had looked."""
+    transaction.execute(
+        literal(
+            f"UPDATE exosms.messages SET state = CASE state WHEN 'in_flight' THEN 'unknown' ELSE 'not_sent' END,"
+            f" owner = NULL, lease_until = NULL, error = '{_LEASE_OVER}', updated_at = {NOW}"
+            f" WHERE lease_until < {NOW} AND {which}"
+        ),
+        values,
+    )
+
+
+def parts_since_midnight(transaction: Transaction, account: str) -> int:
+    """Return the parts that the account used today, in India, those that may have been sent included."""
+    now = now_of(transaction)
+    (singly,) = transaction.execute(
+        "SELECT coalesce(sum(segments), 0)::bigint FROM exosms.messages WHERE id > %s AND account = %s"
+        " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+        (last_before_midnight(Portable(transaction), now), account),
+    ).fetchone() or (0,)
+    (in_bulk,) = transaction.execute(
+        "SELECT coalesce(sum(parts), 0)::bigint FROM exosms.parts WHERE account = %s AND (day >= %s OR day < %s)",
+        (account, day_in_india(now), IMPOSSIBLE_DAY),
+    ).fetchone() or (0,)
+    return int(singly) + int(in_bulk)
+
+
+def settle_day(transaction: Transaction, account: str) -> bool:
+    """Have what counts as of today, although it is of the future, count for no other day; tell if anything does."""
+    now = now_of(transaction)
+    sql = (
+        "UPDATE exosms.messages SET created_at = %s, updated_at = greatest(updated_at, %s)"
+        " WHERE account = %s AND created_at > %s"
+    )
+    return corrects(now) and transaction.execute(sql, (now, now, account, now + SET_BACK)).rowcount > 0
+
+
+def turns_of(transaction: Transaction, account: str) -> tuple[Turns, float]:
+    """Return an account's turns, which nobody else changes until the commit, and the moment from which on."""
+    row = transaction.execute(
+        literal(
+            "INSERT INTO exosms.pace AS p VALUES (%s, 0, 0, 0)"
+            " ON CONFLICT (account) DO UPDATE SET account = p.account"
+            f" RETURNING next_at, blocked_until, written_at, {NOW}"
+        ),
+        (account,),
+    ).fetchone()
+    if row is None:
+        raise AssertionError("an upsert returns its row")
+    return Turns.of(row[:3], row[3]), float(row[3])
+
+
+def set_turns(transaction: Transaction, account: str, turns: Turns, now: float) -> None:
+    """Keep an account's turns as they are at that moment."""
+    transaction.execute(
+        "UPDATE exosms.pace SET next_at = %s, blocked_until = %s, written_at = %s WHERE account = %s",
+        (*turns, now, account),
+    )

@@ -1,0 +1,91 @@
+"""What holds of once keys and of an account's turns, whichever engine keeps them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from exosms.ledger.wrong_clocks import SET_BACK, cannot_be, corrects, first_since
+from exosms.sms.rate import LONGEST_PAUSE, Rate
+from exosms.system.times import local
+
+if TYPE_CHECKING:
+    from exosms.ledger.messages import LedgerEntry, OnceKey
+
+
+class Cursor(Protocol):
+    """What a statement found."""
+
+    def fetchone(self) -> Any: ...  # noqa: D102  # DB-API 2.0
+
+
+class Statements(Protocol):
+    """Runs statements, which have a question mark for each value, in a transaction that is under way."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor: ...  # noqa: D102  # DB-API 2.0
+
+
+class Turns(NamedTuple):
+    """When an account may send next; moments are seconds since the epoch."""
+
+    next_at: float = 0.0
+    blocked_until: float = 0.0
+
+    @classmethod
+    def of(cls, row: tuple[float, float, float] | None, now: float) -> "Turns":
+        """Return what was kept, with the moment at which that was; it means nothing once the clock was set back."""
+        return cls(*row[:2]) if row and row[2] <= now + SET_BACK else cls()
+
+    def slot(self, now: float) -> float:
+        """Return when the next turn is."""
+        return max(now, self.next_at, self.blocked_until)
+
+    def taken(self, now: float, rate: Rate) -> "Turns":
+        """Return what is left once that turn is taken."""
+        return self._replace(next_at=self.slot(now) + rate.interval)
+
+    def paused(self, now: float, seconds: float) -> "Turns":
+        """Return what is left while Exotel has had enough: of several pauses the longest counts."""
+        until = min(max(now + seconds, self.blocked_until), now + LONGEST_PAUSE)
+        return self._replace(blocked_until=until)
+
+
+class KeyRule(NamedTuple):
+    """Who holds a once key at a moment."""
+
+    statements: Statements
+    once: "OnceKey"
+    now: float
+    warn: Callable[[str], None]
+    rewrite: bool = True
+    """Whether a time that cannot be right is corrected."""
+
+    def holder(self, entries: Iterable["LedgerEntry"]) -> "LedgerEntry | None":
+        """Return which holds it, of those that may have been sent and the last one that was accepted."""
+        for entry in sorted(entries, key=lambda entry: (entry.state == "accepted", entry.id), reverse=True):
+            if entry.state != "accepted":
+                return entry
+            if held := self._held(entry):
+                return held
+        return None
+
+    def _held(self, entry: "LedgerEntry") -> "LedgerEntry | None":
+        """Return an accepted entry if it holds its key now; a time of it that cannot be right counts as now."""
+        written, within = max(entry.created_at, entry.updated_at), self.once.within
+        if cannot_be(self.statements, "messages", entry.id, written=written, now=self.now):
+            return self._corrected(entry) if self.rewrite and corrects(self.now) else entry
+        since = written if within is None else self.now - within
+        if written >= since or entry.id >= first_since(self.statements, "messages", since, self.now):
+            return entry
+        return None
+
+    def _corrected(self, entry: "LedgerEntry") -> "LedgerEntry":
+        """Have what a wrong clock wrote count as written now."""
+        self.warn(
+            f"once key {entry.once_key!r} counts as used now, not at {local(entry.updated_at)}, because the clock was"
+            " wrong when it was used, or is now"
+        )
+        self.statements.execute(
+            "UPDATE messages SET created_at = ?, updated_at = ?, expires_at = ? + expires_at - created_at"
+            " WHERE id = ?",
+            (self.now, self.now, self.now, entry.id),
+        )
+        return entry._replace(created_at=self.now, updated_at=self.now)

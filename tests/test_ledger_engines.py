@@ -1,0 +1,380 @@
+"""Both engines of the ledger of single messages keep the same promises; those of the shared one beside them."""
+
+import os
+import pwd
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exosms.config.ledger_address import parse_ledger_address
+from exosms.errors import ConfigError, GuardError
+from exosms.ledger.database import LedgerAwayError, LedgerError
+from exosms.ledger.interface import MessageLedger
+from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
+from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome, Receipt
+from exosms.sms.rate import Rate
+
+psycopg = pytest.importorskip("psycopg")
+
+from exosms.ledger.postgres import schema  # noqa: E402
+from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
+from exosms.ledger.postgres.messages import SharedLedger, Terms  # noqa: E402
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+ACCOUNT = "api.exotel.com/acme1"
+MESSAGE = Message("+919876543210", "secret text", Encoding.PLAIN, segments=2, fields=MessageFields(sender="ACMEIN"))
+ACCEPTED = Receipt(outcome=Outcome.ACCEPTED, exit_code=0, sid="5" * 32, status="queued", http_status=200)  # type: ignore[arg-type]
+UNKNOWN = ACCEPTED._replace(outcome=Outcome.UNKNOWN, sid=None)
+REJECTED = ACCEPTED._replace(outcome=Outcome.REJECTED, sid=None)
+KEY = OnceKey(key="backup")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL of this module's, which is reached by a socket; its address without a database."""
+    if not PROGRAMS:
+        pytest.skip("PostgreSQL is not installed")
+    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    become: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="exosms-pg-") as directory:
+        os.chown(directory, user.pw_uid, user.pw_gid)
+        data = f"{directory}/data"
+
+        def run(program: str, *argv: str) -> None:
+            subprocess.run(
+                [PROGRAMS[0] / program, *argv],
+                check=True, cwd=directory, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **become,
+            )  # fmt: skip
+
+        run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = f"-c unix_socket_directories={directory} -c listen_addresses= -c fsync=off"
+        run("pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{directory}/log", "start")
+        try:
+            yield f"postgresql://postgres@{directory.replace('/', '%2F')}"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def address(server: str, request: pytest.FixtureRequest) -> str:
+    """The address of a new database."""
+    name = f"test_{time.monotonic_ns()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def shared(address: str) -> Iterator[SharedLedger]:
+    with closing(opened(address)) as ledger:
+        yield ledger
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MessageLedger]:
+    if request.param == "postgresql":
+        yield request.getfixturevalue("shared")
+        return
+    with closing(Ledger.open(tmp_path / "state")) as local:
+        yield local
+
+
+def opened(address: str, **terms: Any) -> SharedLedger:
+    return SharedLedger.open(parse_ledger_address(address), Terms(**terms), patience=5)
+
+
+def claim(ledger: MessageLedger, message: Message = MESSAGE, once: OnceKey | None = None) -> int:
+    claimed = ledger.claim(message, account=ACCOUNT, profile=None, once=once)
+    assert isinstance(claimed, int)
+    return claimed
+
+
+def state(
+    ledger: MessageLedger, *, to: str = MESSAGE.to, account: str = ACCOUNT, once: OnceKey = KEY
+) -> State | None:
+    entry = ledger.used(once, recipient=to, account=account)
+    return entry.state if entry else None
+
+
+def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: MessageLedger) -> None:
+    first = claim(ledger, once=KEY)
+    assert state(ledger) is State.IN_FLIGHT
+    assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY), LedgerEntry)
+    assert (state(ledger, to="+919876543211"), state(ledger, account="other")) == (None, None)
+    ledger.settle(first, REJECTED)
+    assert state(ledger) is None
+    second = claim(ledger, once=KEY)
+    ledger.settle(second, ACCEPTED)
+    entry = ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+    assert isinstance(entry, LedgerEntry)
+    assert (entry.id, entry.state, entry.sid) == (second, State.ACCEPTED, ACCEPTED.sid)
+    assert state(ledger, once=KEY._replace(within=60.0)) is State.ACCEPTED
+    assert state(ledger, once=KEY._replace(within=0.0)) is None
+    assert [entry.state for entry in ledger.with_key(KEY.key)] == [State.REJECTED, State.ACCEPTED]
+
+
+def test_an_unknown_message_holds_its_key_and_an_older_one_that_was_accepted_too(ledger: MessageLedger) -> None:
+    ledger.settle(claim(ledger, once=KEY), ACCEPTED)
+    again = KEY._replace(within=0.0)
+    second = claim(ledger, once=again)
+    ledger.settle(second, UNKNOWN)
+    assert state(ledger, once=again) is State.UNKNOWN
+    ledger.settle(second, REJECTED)
+    assert state(ledger, once=again) is None
+    assert state(ledger) is State.ACCEPTED
+
+
+def test_an_attempt_is_repeated_by_whoever_has_it(ledger: MessageLedger) -> None:
+    entry = claim(ledger, once=KEY)
+    ledger.wait_for_retry(entry)
+    assert state(ledger) is State.WAITING
+    ledger.claim_again(entry)
+    (found,) = ledger.with_key(KEY.key)
+    assert (found.state, found.attempts) == (State.IN_FLIGHT, 2)
+
+
+def test_turns_follow_each_other_and_a_pause_holds_for_all(ledger: MessageLedger) -> None:
+    rate = Rate(6)
+    assert ledger.reserve(ACCOUNT, rate) == 0
+    second = ledger.reserve(ACCOUNT, rate)
+    assert rate.interval - 5 < second <= rate.interval
+    assert ledger.reserve(ACCOUNT, rate, at_most=second) > second
+    assert ledger.reserve(ACCOUNT, rate) < 2 * rate.interval + 0.001
+    assert ledger.blocked_for(ACCOUNT) == 0
+    ledger.block(ACCOUNT, seconds=100)
+    ledger.block(ACCOUNT, seconds=5)
+    assert 90 < ledger.blocked_for(ACCOUNT) <= 100
+    assert 90 < ledger.reserve(ACCOUNT, rate) <= 100
+    assert (ledger.reserve("other", rate), ledger.blocked_for("other")) == (0, 0)
+
+
+def test_a_limit_counts_what_may_have_been_sent_and_keeps_nothing_of_what_it_refuses(ledger: MessageLedger) -> None:
+    ledger.settle(claim(ledger), ACCEPTED)
+    ledger.settle(claim(ledger), UNKNOWN)
+    ledger.settle(claim(ledger), REJECTED)
+    claim(ledger)
+    told: list[int] = []
+
+    def refuse(parts: int) -> None:
+        told.append(parts)
+        raise GuardError("enough")
+
+    with pytest.raises(GuardError):
+        ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY, within_limit=refuse)
+    assert told == [8]
+    assert (ledger.parts_today(ACCOUNT), ledger.parts_today("other"), state(ledger)) == (6, 0, None)
+    assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY, within_limit=told.append), int)
+
+
+def test_what_is_told_of_a_message_later_is_kept(ledger: MessageLedger) -> None:
+    first, second = claim(ledger), claim(ledger)
+    ledger.settle(first, ACCEPTED._replace(sid="Ab"))
+    assert ledger.with_sid_of_another(ACCOUNT, {Place(0, second): "aB"}) == {Place(0, second)}
+    assert ledger.with_sid_of_another(ACCOUNT, {Place(0, first): "ab"}) == set()
+    found = ledger.sent_as(ACCOUNT, "aB")
+    assert found is not None
+    assert found.id == first
+    for outcome in (Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED):
+        ledger.keep_delivery(ACCOUNT, "Ab", Delivery(outcome=outcome, price=0.25))
+    kept = ledger.delivery(ACCOUNT, "Ab")
+    assert kept is not None
+    assert (kept.outcome, kept.price) == (Outcome.DELIVERED, 0.25)
+    assert ledger.delivery(ACCOUNT, "Abc") is None
+
+
+def test_going_on_in_memory_keeps_promises_to_this_process_alone(ledger: MessageLedger) -> None:
+    ledger.go_on_in_memory()
+    assert ledger.is_in_memory
+    ledger.settle(claim(ledger, once=KEY), ACCEPTED)
+    assert state(ledger) is State.ACCEPTED
+
+
+# What holds of the shared ledger alone.
+
+
+def test_a_lease_that_ended_makes_a_message_unknown_and_a_late_result_is_recorded(
+    shared: SharedLedger, address: str
+) -> None:
+    entry = claim(shared, once=KEY)
+    expire(shared)
+    with closing(opened(address)) as other:
+        found = other.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+        assert isinstance(found, LedgerEntry)
+        assert (found.state, found.error) == (State.UNKNOWN, "the lease ended before a result was recorded")
+        with pytest.raises(LedgerError, match="given up"):
+            shared.wait_for_retry(entry)
+        shared.settle(entry, ACCEPTED)
+        assert state(other) is State.ACCEPTED
+
+
+def test_who_waits_for_a_retry_and_is_given_up_does_not_try_again(shared: SharedLedger, address: str) -> None:
+    entry = claim(shared, once=KEY)
+    shared.wait_for_retry(entry)
+    expire(shared)
+    assert state(shared) is None
+    with closing(opened(address)) as other:
+        claim(other, once=KEY)
+    with pytest.raises(LedgerError, match="given up"):
+        shared.claim_again(entry)
+
+
+def test_a_lease_is_as_long_as_an_attempt_and_is_extended_for_each(address: str) -> None:
+    with closing(opened(address, attempt=30.0, retry_for=600.0)) as ledger:
+        entry = claim(ledger)
+        assert 34 < left(ledger) <= 35
+        ledger.wait_for_retry(entry)
+        assert 604 < left(ledger) <= 605
+        ledger.claim_again(entry)
+        assert 34 < left(ledger) <= 35
+
+
+@pytest.mark.parametrize("once", [None, KEY])
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_commit_in_doubt_is_looked_up(
+    shared: SharedLedger, monkeypatch: pytest.MonkeyPatch, once: OnceKey | None, is_made: bool
+) -> None:
+    lose_the_next_commit(shared, monkeypatch, is_made=is_made)
+    entry = claim(shared, once=once)
+    assert ask(shared, "SELECT id, state FROM exosms.messages") == [(entry, "in_flight")]
+    lose_the_next_commit(shared, monkeypatch, is_made=is_made)
+    shared.settle(entry, ACCEPTED)
+    assert ask(shared, "SELECT state FROM exosms.messages") == [("accepted",)]
+
+
+def test_a_result_is_recorded_although_a_failover_lost_the_claim(shared: SharedLedger) -> None:
+    entry = claim(shared, once=KEY)
+    ask(shared, "WITH k AS (DELETE FROM exosms.once_keys) DELETE FROM exosms.messages RETURNING id")
+    shared.settle(entry, ACCEPTED)
+    assert state(shared) is State.ACCEPTED
+
+
+def test_a_connection_that_is_cut_is_made_anew(shared: SharedLedger) -> None:
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'exosms'"
+    with psycopg.connect(shared.database.address.url, autocommit=True) as other:
+        for _ in range(3):
+            other.execute(cut)
+            claim(shared)
+    assert ask(shared, "SELECT count(*) FROM exosms.messages") == [(3,)]
+
+
+def test_fifty_at_once_claim_a_key_once(address: str) -> None:
+    opened(address).close()
+    claimed: list[LedgerEntry | int] = []
+
+    def race() -> None:
+        with closing(opened(address)) as ledger:
+            claimed.append(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY))
+
+    together(race, times=50)
+    assert len(claimed) == 50
+    assert len([one for one in claimed if isinstance(one, int)]) == 1
+
+
+def test_fifty_at_once_make_the_tables_once_and_take_no_turn_twice(address: str) -> None:
+    waits: list[float] = []
+    began = time.monotonic()
+
+    def race() -> None:
+        with closing(SharedLedger.open(parse_ledger_address(address), Terms(), patience=60)) as ledger:
+            waits.append(time.monotonic() + ledger.reserve(ACCOUNT, Rate(6)))
+
+    together(race, times=50)
+    interval, spread = Rate(6).interval, time.monotonic() - began
+    ordered = sorted(waits)
+    assert ordered[-1] - ordered[0] >= 49 * interval - spread
+
+
+def test_no_number_and_no_text_comes_into_the_database(shared: SharedLedger, address: str) -> None:
+    ask(shared, "SELECT 1")
+    claim(shared, once=KEY)
+    shared.keep_delivery(ACCOUNT, "5", Delivery(outcome=Outcome.PENDING, to=MESSAGE.to))
+    kept = str(ask(shared, "SELECT m::text FROM exosms.messages m UNION SELECT d::text FROM exosms.deliveries d"))
+    assert "3210" in kept
+    assert "9876543210" not in kept
+    assert "secret" not in kept
+    with closing(opened(address, keeps_numbers=True)) as full:
+        claim(full)
+    assert MESSAGE.to in str(ask(shared, "SELECT recipient FROM exosms.messages"))
+
+
+def test_a_newer_schema_is_refused(shared: SharedLedger, address: str) -> None:
+    ask(shared, "UPDATE exosms.installation SET version = 99 RETURNING 1")
+    with pytest.raises(ConfigError, match="newer"):
+        opened(address)
+
+
+def test_the_grants_are_all_that_is_needed(shared: SharedLedger, address: str) -> None:
+    ask(shared, "DROP ROLE IF EXISTS sender; CREATE ROLE sender LOGIN; SELECT 1")
+    as_sender = address.replace("postgres@", "sender@")
+    with pytest.raises(ConfigError, match="permission denied"):
+        opened(as_sender)
+    try:
+        for grant in schema.GRANTS:
+            ask(shared, f"{grant.format(role='sender')}; SELECT 1")
+        with closing(opened(as_sender)) as ledger:
+            ledger.settle(claim(ledger, once=KEY), ACCEPTED)
+            assert state(ledger) is State.ACCEPTED
+            assert ledger.reserve(ACCOUNT, Rate(6)) == 0
+    finally:
+        ask(shared, "DROP OWNED BY sender; DROP ROLE sender; SELECT 1")
+
+
+def test_who_holds_a_lock_keeps_nobody_for_longer_than_may_be(shared: SharedLedger, address: str) -> None:
+    claim(shared, once=KEY)
+    with psycopg.connect(address) as other:
+        other.execute("LOCK TABLE exosms.once_keys")
+        hasty = SharedLedger(SharedDatabase(parse_ledger_address(address), patience=1), shared.installation, Terms())
+        with closing(hasty), pytest.raises(LedgerAwayError):
+            hasty.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+
+
+def expire(ledger: SharedLedger) -> None:
+    ask(ledger, "UPDATE exosms.messages SET lease_until = lease_until - 10000 RETURNING 1")
+
+
+def left(ledger: SharedLedger) -> float:
+    ((seconds,),) = ask(ledger, "SELECT lease_until - extract(epoch FROM updated_at_) FROM (SELECT lease_until,"
+                        " to_timestamp(updated_at) AS updated_at_ FROM exosms.messages) m")  # fmt: skip
+    return float(seconds)
+
+
+def ask(ledger: SharedLedger, statement: str) -> list[tuple[Any, ...]]:
+    """Ask in a connection of its own."""
+    with psycopg.connect(ledger.database.address.url, autocommit=True) as connection:
+        done = connection.execute(statement)
+        while done.nextset():
+            pass
+        return list(done.fetchall())
+
+
+def lose_the_next_commit(ledger: SharedLedger, monkeypatch: pytest.MonkeyPatch, *, is_made: bool) -> None:
+    """Cut the connection before, or right after, the server has it."""
+    connection = ledger.database._connected(time.monotonic() + 5)
+    execute = connection.execute
+
+    def cut(statement: Any, *args: Any, **options: Any) -> Any:
+        if statement != "COMMIT":
+            return execute(statement, *args, **options)
+        if is_made:
+            execute(statement)
+        connection.close()
+        raise psycopg.OperationalError("the connection is lost")
+
+    monkeypatch.setattr(connection, "execute", cut)
+
+
+def together(work: Callable[[], None], *, times: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads), sys.version
