@@ -17,6 +17,7 @@ import pytest
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, GuardError
 from exosms.ledger.database import LedgerAwayError, LedgerError
+from exosms.ledger.history import HistoryFilter
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
 from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome, Receipt
@@ -24,8 +25,9 @@ from exosms.sms.rate import Rate
 
 psycopg = pytest.importorskip("psycopg")
 
-from exosms.ledger.postgres import schema  # noqa: E402
+from exosms.ledger.postgres import history, schema  # noqa: E402
 from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
+from exosms.ledger.postgres.history import SharedHistory  # noqa: E402
 from exosms.ledger.postgres.messages import SharedLedger, Terms  # noqa: E402
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
@@ -336,8 +338,9 @@ def test_who_holds_a_lock_keeps_nobody_for_longer_than_may_be(shared: SharedLedg
             hasty.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
 
 
-def expire(ledger: SharedLedger) -> None:
-    ask(ledger, "UPDATE exosms.messages SET lease_until = lease_until - 10000 RETURNING 1")
+def expire(ledger: SharedLedger, *ids: int) -> None:
+    which = f"WHERE id IN ({', '.join(map(str, ids))})" if ids else ""
+    ask(ledger, f"UPDATE exosms.messages SET lease_until = lease_until - 10000 {which} RETURNING 1")
 
 
 def left(ledger: SharedLedger) -> float:
@@ -378,3 +381,63 @@ def together(work: Callable[[], None], *, times: int) -> None:
     for thread in threads:
         thread.join(60)
     assert not any(thread.is_alive() for thread in threads), sys.version
+
+
+def test_the_log_has_what_every_machine_sent(shared: SharedLedger, address: str) -> None:
+    first = claim(shared, once=KEY)
+    shared.settle(first, ACCEPTED)
+    with closing(opened(address)) as other:
+        other.settle(claim(other, MESSAGE._replace(to="+919876543211")), UNKNOWN)
+        left_over = claim(other)
+    log = SharedHistory(shared)
+
+    def found(**wanted: Any) -> list[int]:
+        return [entry.id for entry in log.messages(HistoryFilter(**wanted))]
+
+    assert found() == [first, first + 1, left_over]
+    assert found(to=MESSAGE.to) == [first, left_over]
+    assert found(once_key=KEY.key) == found(outcome="accepted") == [first]
+    assert found(outcome="unknown") == [first + 1]
+    assert (found(host="api.exotel.com"), found(host="api"), found(profile="x")) == (found(), [], [])
+    assert (found(since=60.0), found(since=-60.0), found(run="r")) == (found(), [], [])
+    shared.keep_delivery(ACCOUNT, "5" * 32, Delivery(outcome=Outcome.DELIVERED))
+    (delivered,) = log.messages(HistoryFilter(outcome="delivered"))
+    assert delivered.delivery is not None
+    assert delivered.recipient == "…3210"
+    assert found(outcome="accepted") == []
+    expire(shared, left_over)
+    assert found(outcome="unknown") == [first + 1, left_over]
+
+
+def test_a_log_of_many_pages_is_whole(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "_PAGE", 3)
+    ids = [claim(shared) for _ in range(7)]
+    assert [entry.id for entry in SharedHistory(shared).messages(HistoryFilter())] == ids
+
+
+def test_a_person_decides_about_a_key_of_every_machine(ledger: MessageLedger) -> None:
+    ledger.settle(claim(ledger, once=KEY), UNKNOWN)
+    assert ledger.resolve_key("other", outcome=Outcome.NOT_SENT) == 0
+    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT) == 1
+    assert state(ledger) is None
+    claim(ledger, once=KEY)
+    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT) == 0
+
+
+def test_a_key_whose_lease_ended_can_be_decided(shared: SharedLedger) -> None:
+    claim(shared, once=KEY)
+    expire(shared)
+    assert shared.resolve_key(KEY.key, outcome=Outcome.ACCEPTED) == 1
+    assert state(shared) is State.ACCEPTED
+
+
+def test_what_is_old_and_settled_is_purged_with_its_key(ledger: MessageLedger) -> None:
+    assert isinstance(ledger, Ledger | SharedLedger)
+    ledger.settle(claim(ledger, once=KEY._replace(within=0.0)), ACCEPTED)
+    ledger.settle(claim(ledger, once=KEY._replace(key="lasting")), ACCEPTED)
+    ledger.settle(claim(ledger), UNKNOWN)
+    claim(ledger)
+    assert ledger.purge(60) == 0
+    assert ledger.purge(-60) == 1
+    assert (state(ledger), state(ledger, once=OnceKey("lasting"))) == (None, State.ACCEPTED)
+    claim(ledger, once=KEY)

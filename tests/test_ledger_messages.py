@@ -17,7 +17,7 @@ from exosms.ledger.day_parts import count_parts
 from exosms.ledger.history import History, HistoryFilter
 from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
 from exosms.ledger.migrations import MIGRATIONS
-from exosms.ledger.unknown import UnknownMessages, resolve_key
+from exosms.ledger.unknown import UnknownMessages
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate
 
@@ -174,7 +174,7 @@ def test_the_owner_of_a_claim_names_no_other_file(ledger: Ledger, tmp_path: Path
     claim(ledger, once=KEY)
     with ledger.database.transaction() as connection:
         connection.execute("UPDATE messages SET owner = '../precious'")
-    assert resolve_key(ledger, KEY.key, outcome=Outcome.NOT_SENT) == 1  # so it was taken for dead
+    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT) == 1  # so it was taken for dead
     assert precious.exists()
 
 
@@ -207,11 +207,11 @@ def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, 
 def test_a_person_resolves_what_is_unknown(ledger: Ledger) -> None:
     unknown = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
     ledger.settle(claim(ledger, once=KEY), unknown)
-    assert resolve_key(ledger, "backup", outcome=Outcome.NOT_SENT) == 1
+    assert ledger.resolve_key("backup", outcome=Outcome.NOT_SENT) == 1
     assert ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT) is None
-    assert resolve_key(ledger, "backup", outcome=Outcome.ACCEPTED) == 0
+    assert ledger.resolve_key("backup", outcome=Outcome.ACCEPTED) == 0
     ledger.settle(claim(ledger, once=KEY), unknown)
-    assert resolve_key(ledger, "backup", outcome=Outcome.ACCEPTED) == 1
+    assert ledger.resolve_key("backup", outcome=Outcome.ACCEPTED) == 1
     used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)
     assert used is not None
     assert used.state is State.ACCEPTED

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
-from exosms.config.settings import Account, AccountOptions, Settings, resolve
+from exosms.config.settings import Account, AccountOptions, Settings, ledger_of, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
@@ -26,6 +26,7 @@ from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from exosms.config.ledger_address import LedgerAddress
+    from exosms.ledger.postgres.messages import SharedLedger
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
     from exosms.send.one import Dispatcher
@@ -217,6 +218,16 @@ def message_ledger_if_there(settings: Settings, *, needed: bool) -> AbstractCont
 
     found = SharedLedger.open_dry(settings.ledger)
     return closing(Ledger.in_memory()) if found is None else closing(found)
+
+
+def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedger] | None":
+    """Hand out the ledger that other machines share, for whoever needs no account; None where none is named."""
+    address = ledger_of(options, os.environ)
+    if address is None:
+        return None
+    from exosms.ledger.postgres.messages import SharedLedger, Terms
+
+    return closing(SharedLedger.open(address, Terms(), is_hasty=True))
 
 
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":

@@ -1,24 +1,28 @@
 """``exosms log``: what this machine sent."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, open_ledger, run_of
+from exosms.cli.context import find_settings, open_ledger, run_of, shared_ledger
 from exosms.cli.output.out import Document, Format, Out, error_document
 from exosms.cli.output.tables import draw_table
 from exosms.config.settings import AccountOptions, Region
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.history import History, HistoryFilter
-from exosms.ledger.messages import LedgerEntry
+from exosms.ledger.messages import Ledger, LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.times import for_people, local
 
 _CHUNK = 500
 """Entries of one table; more than that have tables of their own."""
+
+if TYPE_CHECKING:
+    from exosms.ledger.postgres.messages import SharedLedger
 
 
 def _host(text: str) -> str:
@@ -60,21 +64,32 @@ _FILTERS = {
 def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.Printer) -> int:
     """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
 
-    The rows of a bulk run are together, at the time when it started.
+    The rows of a bulk run are together, at the time when it started. Of a shared ledger all machines' single messages
+    are shown.
 
     exosms log --since 24h --outcome unknown
 
     exosms log --to 9876543210 --json
     """
-    with open_ledger() as ledger:
+    shared = shared_ledger(AccountOptions(profile=wanted.profile)) if wanted.run is None else None
+    with open_ledger() as ledger, shared or nullcontext() as elsewhere:
         if wanted.run is not None:
             wanted = wanted._replace(run=run_of(Journal(ledger), wanted.run).name)
         wanted = wanted._replace(to=_number(wanted.to, wanted.profile, out) if wanted.to else None)
-        entries = History(ledger).log(wanted)
+        entries = _history(ledger, elsewhere).log(wanted)
         if out.format is Format.JSON:
             return _show_document(out, entries)
         _show_all(out, entries)
     return ExitCode.OK
+
+
+def _history(ledger: Ledger, elsewhere: "SharedLedger | None") -> History:
+    """Return what this machine's ledger knows, of single messages what the one knows that other machines share."""
+    if elsewhere is None:
+        return History(ledger)
+    from exosms.ledger.postgres.history import SharedHistory
+
+    return History(ledger, singly=SharedHistory(elsewhere).messages)
 
 
 def _number(text: str, profile: str | None, out: Out) -> str:

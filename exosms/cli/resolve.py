@@ -1,7 +1,7 @@
 """``exosms runs resolve``: what a person found out about unknown messages."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
@@ -17,12 +17,14 @@ from exosms.cli.context import (
     session_for,
     settings_of_key,
     settings_of_run,
+    shared_ledger,
 )
 from exosms.cli.output.out import Out
 from exosms.cli.output.reconcile import tell_unasked
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, InputError, UsageError
 from exosms.ledger.candidates import known_sids
+from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run, being_sent
 from exosms.ledger.unknown import (
@@ -30,7 +32,6 @@ from exosms.ledger.unknown import (
     Rows,
     UnknownMessages,
     Unsettled,
-    resolve_key,
     resolve_rows,
     unknown_rows,
 )
@@ -103,6 +104,11 @@ def resolve(
     if sid is not None and decision is not _Decision.ACCEPTED:
         raise UsageError("--sid is of a message that Exotel has", remedy="Use it with --as accepted.")
     what = f"once key {once!r}" if once is not None else f"run {name}"
+    shared = shared_ledger(AccountOptions(*account)) if once is not None else None
+    if shared is not None and once is not None and sid is None:
+        with shared as elsewhere:
+            resolved = _resolve_key(elsewhere, once, Outcome(decision))
+        return _tell(out, resolved, what, {"once": once, "as": decision})
     with open_ledger(out) as ledger:
         if sid is not None:
             try:
@@ -116,13 +122,16 @@ def resolve(
             resolved = _resolve_key(ledger, once, Outcome(decision))
         else:
             resolved = _resolve_rows(ledger, name or "", Outcome(decision), row or ())
+    about = {"once": once} if once else {"run": name}
+    return _tell(out, resolved, what, {**about, "as": decision, **({} if sid is None else {"sid": sid})})
+
+
+def _tell(out: Out, resolved: int, what: str, about: Mapping[str, str | None]) -> int:
+    """Say how many messages were settled, and as what."""
     if not (resolved or out.is_json):
         out.tell(f"the {what} has no unknown messages")
         return ExitCode.OK
-    about = {"once": once} if once else {"run": name}
-    more = {} if sid is None else {"sid": sid}
-    line = f"{counted(resolved, 'message')} of the {what}: {decision}"
-    out.done(line, **about, **{"as": decision}, **more, resolved=resolved)
+    out.done(f"{counted(resolved, 'message')} of the {what}: {about['as']}", **about, resolved=resolved)
     return ExitCode.OK
 
 
@@ -191,12 +200,12 @@ class _Identification:
         return 1
 
 
-def _resolve_key(ledger: Ledger, once: str, outcome: Outcome) -> int:
+def _resolve_key(ledger: MessageLedger, once: str, outcome: Outcome) -> int:
     from exosms.send.one import UNSETTLED, in_use
 
     if not ledger.with_key(once):
         raise no_such_key(once)
-    resolved = resolve_key(ledger, once, outcome=outcome)
+    resolved = ledger.resolve_key(once, outcome=outcome)
     unsettled = [entry for entry in ledger.with_key(once) if entry.state in UNSETTLED]
     if unsettled and not resolved:
         raise in_use(once, unsettled[0])

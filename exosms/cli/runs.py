@@ -14,7 +14,7 @@ from exosms.cli import options as o
 from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
-from exosms.cli.context import open_ledger, run_of, settings_of_run
+from exosms.cli.context import open_ledger, run_of, settings_of_run, shared_ledger
 from exosms.cli.output.out import Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -213,7 +213,11 @@ def purge(
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
             agree(out, "Delete records older than that?", yes=yes, no_input=no_input)
-        messages = ledger.purge(older_than) + journal.purge(older_than)
+        messages = 0
+        if shared := shared_ledger(AccountOptions()):
+            with shared as elsewhere:
+                messages = elsewhere.purge(older_than)
+        messages += ledger.purge(older_than) + journal.purge(older_than)
     out.done(f"{counted(messages, 'message')} deleted", purged=messages)
     return ExitCode.OK
 

@@ -86,6 +86,21 @@ def resolve(options: AccountOptions, environ: Mapping[str, str], *, account_need
     return _settings(options, env, choice, account=account, no_account=lack, warnings=warnings)
 
 
+def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddress | None:
+    """Return the address of the shared ledger, for whoever needs no account; a flawed profile names none.
+
+    Raises ConfigError for a malformed variable.
+    """
+    key, address = KEYS["ledger"], environ.get(KEYS["ledger"].variable)
+    if address:
+        found: LedgerAddress = read_value(key, address, Source(home=environ.get("HOME")))
+        return found
+    try:
+        return resolve(options, environ, account_needed=False).ledger
+    except ConfigError:
+        return None
+
+
 def describe(settings: Settings) -> tuple[SettingRow, ...]:
     """Return every setting with its source, for people: no token, and of a key at most its ends."""
     account = settings.account

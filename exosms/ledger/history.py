@@ -3,7 +3,7 @@
 import heapq
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from exosms.ledger.database import translated
@@ -42,8 +42,12 @@ class HistoryFilter(NamedTuple):
 class History:
     """What a ledger knows, for reading."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(
+        self, ledger: Ledger, *, singly: Callable[[HistoryFilter], Iterator[LedgerEntry]] | None = None
+    ) -> None:
+        """``singly``: what finds single messages, where another ledger has them."""
         self._ledger = ledger
+        self._singly = singly or self._messages
         self._journal = Journal(ledger)
         self._connection = ledger.database.connection
 
@@ -57,7 +61,7 @@ class History:
             yield from self._rows(self._journal.run(wanted.run), wanted)
             return
         runs = self._journal.runs()
-        singly = ((entry.created_at, entry) for entry in self._messages(wanted))
+        singly = ((entry.created_at, entry) for entry in self._singly(wanted))
         in_bulk = ((run.started_at, entry) for run in runs for entry in self._rows(run, wanted))
         for _, entry in heapq.merge(singly, in_bulk, key=lambda dated: dated[0]):
             yield entry

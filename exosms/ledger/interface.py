@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from exosms.sms.message import Delivery, Message, Receipt
+from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class MessageLedger(Protocol):
 
     def with_key(self, once_key: str) -> "Sequence[LedgerEntry]":
         """Return the messages that were ever sent with this once key, or are on their way with it."""
+
+    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
+        """Record a person's decision about the unknown messages of a once key; return how many there were."""
 
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""

@@ -22,7 +22,7 @@ from exosms.ledger.day_parts import parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import KeyRule, Turns
-from exosms.ledger.traces import keep_sids
+from exosms.ledger.traces import BY_HAND, keep_sids
 from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
@@ -323,6 +323,14 @@ class Ledger:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
         with translated():
             return self._entries("WHERE once_key = ?", (once_key,))
+
+    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
+        """Record a person's decision about the unknown messages of a once key; return how many there were."""
+        with reclaimed(self.database) as connection:
+            return connection.execute(
+                "UPDATE messages SET state = ?, error = ?, updated_at = ? WHERE once_key = ? AND state = 'unknown'",
+                (str(outcome), BY_HAND, self._clock(), once_key),
+            ).rowcount
 
     def purge(self, seconds: float) -> int:
         """Forget messages that were settled longer ago, with what became of them; return how many there were.

@@ -218,15 +218,6 @@ def unknown_elsewhere(
         return dict(cursor.fetchall())
 
 
-def resolve_key(ledger: Ledger, once_key: str, *, outcome: Outcome) -> int:
-    """Record a person's decision about the unknown messages of a once key; return how many there were."""
-    with reclaimed(ledger.database) as connection:
-        return connection.execute(
-            "UPDATE messages SET state = ?, error = ?, updated_at = ? WHERE once_key = ? AND state = 'unknown'",
-            (str(outcome), BY_HAND, ledger.database.clock(), once_key),
-        ).rowcount
-
-
 def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[Rows] = ()) -> int:
     """Record a person's decision about the unknown rows of a run, or some of them; return how many there were.
 

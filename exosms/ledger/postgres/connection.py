@@ -98,7 +98,7 @@ class SharedDatabase:
     ) -> None:
         """``patience``: seconds that anything waits; raises ConfigError for an address that asks for no encryption.
 
-        ``is_hasty``: whether nothing is tried again, since there is a way without the database.
+        ``is_hasty``: whether it is tried again but once, since somebody waits, or there is a way without the database.
         """
         self.address = address
         self._tls = address.tls(environ)
@@ -135,7 +135,7 @@ class SharedDatabase:
                         f"The ledger {self.address} cannot be used: {self.said(error)}",
                         remedy="`exosms doctor --ledger` tests it, and prints the privileges it needs.",
                     ) from None
-                if time.monotonic() + pause >= deadline or (self._is_hasty and not is_short):
+                if time.monotonic() + pause >= deadline or (self._is_hasty and tried > 1 and not is_short):
                     raise self._away(error) from None
                 time.sleep(pause)
 

@@ -40,8 +40,10 @@ from exosms.ledger.postgres.statements import (
     turns_of,
 )
 from exosms.ledger.rules import KeyRule, Turns
+from exosms.ledger.traces import BY_HAND
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
+from exosms.system.times import day_in_india
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -294,6 +296,50 @@ class SharedLedger:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
         where = "WHERE once_key = %(once_key)s"
         return self.database.run(lambda transaction: entries_of(transaction, where, {"once_key": once_key}))
+
+    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
+        """Record a person's decision about the unknown messages of a once key; return how many there were."""
+        sql = (
+            f"UPDATE exosms.messages SET state = %(state)s, error = '{BY_HAND}', owner = NULL, updated_at = {NOW}"
+            " WHERE once_key = %(once_key)s AND state = 'unknown'"
+        )
+        values = {"state": str(outcome), "once_key": once_key}
+
+        def work(transaction: Transaction) -> int:
+            settle_leases(transaction, "once_key = %(once_key)s", values)
+            return transaction.execute(literal(sql), values).rowcount
+
+        return self.database.run(work)
+
+    def purge(self, seconds: float) -> int:
+        """Forget messages that were settled longer ago, from whichever machine; return how many there were.
+
+        Unknown ones stay, and those whose once key still holds, which one without an end always does.
+        """
+        values = {"seconds": seconds}
+        old = (
+            f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+            " AND state IN ('accepted', 'rejected', 'not_sent')"
+            f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')"
+        )
+        keys = (
+            "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
+            " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
+        )
+
+        def work(transaction: Transaction) -> int:
+            # Whoever claims a key meanwhile waits, and then takes it anew.
+            transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
+            purged = transaction.execute(literal(old), values).rowcount
+            transaction.execute(keys)
+            transaction.execute(
+                literal(f"DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"), values
+            )
+            day = day_in_india(now_of(transaction) - seconds)
+            transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day,))
+            return purged
+
+        return self.database.run(work)
 
     @_or_in_memory
     def parts_today(self, account: str) -> int:

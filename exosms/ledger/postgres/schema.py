@@ -53,7 +53,7 @@ MIGRATIONS = (
     CREATE INDEX messages_by_once_key ON exosms.messages (once_key, recipient_hash, account)
       WHERE once_key IS NOT NULL;
     CREATE INDEX messages_by_recipient ON exosms.messages (recipient_hash, id);
-    CREATE INDEX messages_by_time ON exosms.messages (created_at);
+    CREATE INDEX messages_by_time ON exosms.messages (created_at, id);
     CREATE INDEX messages_by_lease ON exosms.messages (lease_until) WHERE lease_until IS NOT NULL;
     CREATE INDEX messages_not_accepted ON exosms.messages (state, id) WHERE state <> 'accepted';
     CREATE INDEX messages_by_sid ON exosms.messages (account, lower(sid)) WHERE sid IS NOT NULL;

@@ -17,14 +17,14 @@ NOW = "extract(epoch FROM clock_timestamp())::double precision"
 _LEASE_OVER = "the lease ended before a result was recorded"
 
 _IS_OVER = f"coalesce(m.lease_until < {NOW}, false)"
-_SEEN = {
+SEEN = {
     "state": f"CASE WHEN {_IS_OVER} AND m.state = 'in_flight' THEN 'unknown'"
     f" WHEN {_IS_OVER} AND m.state = 'waiting' THEN 'not_sent' ELSE m.state END",
     "error": f"CASE WHEN {_IS_OVER} THEN '{_LEASE_OVER}' ELSE m.error END",
 }
 """What is to be seen of a message: what its lease makes of it, also where nobody has written that yet."""
 
-COLUMNS = ", ".join(_SEEN.get(name, f"m.{name}") for name in ENTRY)
+COLUMNS = ", ".join(SEEN.get(name, f"m.{name}") for name in ENTRY)
 
 _TYPES = {
     "claim": "uuid", "account": "text", "profile": "text", "once_key": "text", "recipient": "text",
