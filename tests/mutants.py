@@ -369,8 +369,8 @@ LEDGER = (
     Mutant(
         "a limit is checked after the claim",
         "ledger/messages.py",
-        "            if within_limit is not None:\n                within_limit(parts",
-        "            if within_limit is None:\n                within_limit(parts",
+        "                return used\n            if within_limit is not None:",
+        "                return used\n            if within_limit is None:",
         ("test_ledger_messages.py::test_the_limit_is_checked_within_the_claim",),
     ),
     Mutant(

@@ -1,5 +1,6 @@
 """Both engines of the ledger of single messages keep the same promises; those of the shared one beside them."""
 
+import json
 import os
 import pwd
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Result, Shell
 
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, GuardError
@@ -441,3 +443,117 @@ def test_what_is_old_and_settled_is_purged_with_its_key(ledger: MessageLedger) -
     assert ledger.purge(-60) == 1
     assert (state(ledger), state(ledger, once=OnceKey("lasting"))) == (None, State.ACCEPTED)
     claim(ledger, once=KEY)
+
+
+# Through the program: two state directories are two machines.
+
+
+def on(exosms: Shell, machine: str, address: str, *argv: str) -> Result:
+    return exosms(
+        *argv, env={"EXOSMS_STATE_DIR": str(exosms.home / machine), "EXOSMS_LEDGER": address, "PGPASSWORD": "canary"}
+    )
+
+
+SEND = ("send", "--region", "sandbox", "--to", "9876543210", "-b", "Hello", "--once", "nightly")
+
+
+def test_a_key_that_one_machine_used_is_used_for_all(exosms: Shell, address: str) -> None:
+    first, second = on(exosms, "a", address, *SEND), on(exosms, "b", address, *SEND)
+    assert (first.exit_code, first.stdout.split("\t")[0]) == (0, "accepted")
+    assert (second.exit_code, second.stdout.split("\t")[0]) == (0, "skipped")
+    assert first.stdout.split("\t")[2] == second.stdout.split("\t")[2]
+    planned = on(exosms, "b", address, *SEND, "-n")
+    assert (planned.exit_code, planned.stdout.split("\t")[0]) == (0, "skipped")
+    log = on(exosms, "b", address, "log", "--to", "9876543210", "--json")
+    assert [message["to"] for message in json.loads(log.stdout)["messages"]] == ["…3210"]
+
+
+def test_a_dry_run_makes_no_tables(exosms: Shell, address: str) -> None:
+    planned = on(exosms, "a", address, *SEND, "-n")
+    assert (planned.exit_code, planned.stdout.split("\t")[0]) == (0, "planned")
+    with psycopg.connect(address) as connection:
+        assert connection.execute("SELECT to_regnamespace('exosms')").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "said"),
+    [
+        (SEND, 7, "is away"),
+        (SEND[:-2], 0, "continuing without a ledger"),
+        (("log",), 7, "is away"),
+        (("runs", "resolve", "--once", "k", "--as", "accepted"), 7, "is away"),
+    ],
+)
+def test_a_database_that_is_away_holds_back_what_needs_it(
+    exosms: Shell, argv: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    more = ("--retry-for", "1s") if argv[0] == "send" else ()
+    done = on(exosms, "a", "postgresql://x:canary@127.0.0.1:1/x", *argv, *more)
+    assert (done.exit_code, said in done.stderr) == (exit_code, True), done
+    assert "canary" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://canary@127.0.0.1/x", "must begin with postgresql://"),
+        ("postgresql://x:canary@db.acme.in/x?sslmode=prefer", "may send it unencrypted"),
+        ("postgresql://x:canary/x@127.0.0.1/x", "not a valid address"),
+        ("postgresql://x:canary@127.0.0.1/x?sslmode=canary", "sslmode must be one of"),
+        ("postgresql://x:canary@127.0.0.1/x?nosuch=1", "cannot be opened"),
+        ("postgresql://x:canary@127.0.0.1:1/x?service=canary", "names a service"),
+    ],
+)
+def test_an_address_that_is_wrong_sends_nothing_and_is_not_repeated(exosms: Shell, url: str, said: str) -> None:
+    for argv in (SEND, SEND[:-2]):
+        done = on(exosms, "a", url, *argv)
+        assert (done.exit_code, said in done.stderr) == (4, True), done
+        assert "canary" not in done.stdout + done.stderr
+
+
+def test_a_password_is_not_taken_from_the_command_line(exosms: Shell) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text('[profiles.p]\nregion = "sandbox"\n')
+    config.chmod(0o600)
+    given = ("profile", "set", "p", "--config", str(config))
+    refused = exosms(*given, "ledger=postgresql://x:canary@db.acme.in/x")
+    assert (refused.exit_code, "canary" in refused.stderr, "canary" in config.read_text()) == (2, False, False)
+    assert exosms(*given, "ledger=postgresql://x@db.acme.in/x").exit_code == 0
+    assert 'ledger = "postgresql://x@db.acme.in/x"' in config.read_text()
+
+
+def test_a_run_begins_on_one_machine(exosms: Shell, address: str) -> None:
+    file = exosms.home / "file.csv"
+    file.write_text("to,name\n9876543210,Asha\n9876543211,Ravi\n")
+    bulk = ("bulk", str(file), "--body", "Hi {name}", "--region", "sandbox", "--yes")
+
+    def begun(machine: str, *more: str) -> tuple[int, str]:
+        done = on(exosms, machine, address, *bulk, *more)
+        return done.exit_code, done.stderr
+
+    assert begun("a", "--run", "june")[0] == 0
+    assert begun("a", "--run", "june")[0] == 0  # it is finished there
+    for more in ((), ("--run", "july"), ("-n",)):
+        exit_code, said = begun("b", *more)
+        assert (exit_code, "The same messages were sent by the run june, which the machine " in said) == (5, True)
+    exit_code, said = begun("b", "--run", "june", "--sent-before", "send")
+    assert (exit_code, "The name is taken by the run june" in said) == (5, True)
+    assert begun("b", "--within", "1s", "--sent-before", "send")[0] == 0
+    file.write_text("to,name\n9876543212,Mina\n")
+    assert begun("b", "--run", "another")[0] == 0
+    away = on(exosms, "b", "postgresql://x@127.0.0.1:1/x", *bulk)
+    assert (away.exit_code, "is away" in away.stderr) == (7, True)
+
+
+def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text('[profiles.p]\nregion = "sandbox"\nmax_parts_per_day = 3\n')
+    config.chmod(0o600)
+    file = exosms.home / "file.csv"
+    file.write_text("to,name\n9876543210,Asha\n9000000400,Ravi\n9876543212,Mina\n")
+    bulk = ("bulk", str(file), "--body", "Hi {name}", "-p", "p", "--config", str(config), "--yes")
+    assert on(exosms, "a", address, *bulk).exit_code in {0, 10}
+    send = (*SEND[:1], *SEND[3:], "-p", "p", "--config", str(config))
+    assert on(exosms, "b", address, *send).exit_code == 0  # the third part: what was refused uses none
+    refused = on(exosms, "a", address, *send[:-5], "other", *send[-4:])
+    assert (refused.exit_code, "max_parts_per_day" in refused.stderr) == (5, True)

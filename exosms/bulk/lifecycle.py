@@ -1,17 +1,19 @@
 """One command's time with a run: it begins or takes one, sends with what it has, and lets go."""
 
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.bulk.prepare import BulkSetup
 from exosms.bulk.request import Handling, SentBefore
 from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
 from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings
+from exosms.errors import GuardError
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
@@ -23,6 +25,9 @@ from exosms.sms.guards import Guards
 from exosms.sms.message import Message
 from exosms.system.signals import Interrupts
 
+if TYPE_CHECKING:
+    from exosms.ledger.postgres.runs import SharedRuns
+
 
 class RunContext(NamedTuple):
     """What every step of a run needs of this command."""
@@ -31,6 +36,8 @@ class RunContext(NamedTuple):
     journal: Journal
     ledger: Ledger
     interrupts: Interrupts
+    elsewhere: "SharedRuns | None" = None
+    """The runs of other machines, where the ledger is shared."""
 
 
 class RunEnd(NamedTuple):
@@ -41,11 +48,42 @@ class RunEnd(NamedTuple):
     stop: Stop | None
 
 
-def begin(setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
-    """Begin a run of what is laid out."""
+def begin(setup: BulkSetup, staging: Staging, context: RunContext) -> Run:
+    """Begin a run of what is laid out; raises GuardError where it was begun already, here or on another machine."""
+    request, elsewhere = setup.request, context.elsewhere
+    name = request.run or _free_name(context.journal, request.path, is_shared=elsewhere is not None)
+    if elsewhere is None:
+        return _begin(name, setup, staging, context.journal)
+    resend = request.sent_before is SentBefore.SEND
+    elsewhere.begin(name, setup.account, staging.shared_digest, within=request.within, resend=resend)
+    try:
+        return _begin(name, setup, staging, context.journal)
+    except GuardError:
+        elsewhere.forget(name)
+        raise
+
+
+def check_elsewhere(setup: BulkSetup, staging: Staging, context: RunContext) -> None:
+    """Raise GuardError for what another machine is sending, or sent."""
+    if context.elsewhere is not None:
+        request = setup.request
+        resend = request.sent_before is SentBefore.SEND
+        context.elsewhere.check(request.run, staging.shared_digest, within=request.within, resend=resend)
+
+
+def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None]) -> None:
+    """Say on behalf of all machines how a run was left; one of which that cannot be said keeps its content."""
+    if context.elsewhere is not None:
+        try:
+            context.elsewhere.leave(end.run.name, is_finished=end.run.is_finished)
+        except LedgerError as error:
+            warn(f"other machines go on to take this run for unfinished: {error.message}")
+
+
+def _begin(name: str, setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
     request, options = setup.request, setup.options
     return journal.begin(
-        request.run or _free_name(journal, request.path),
+        name,
         account=setup.account,
         profile=setup.settings.profile,
         file=request.file_name,
@@ -132,9 +170,11 @@ def release(run: Run, journal: Journal, stop: Stop | None) -> RunEnd:
         return RunEnd(run, stop.exit_code, stop)
 
 
-def _free_name(journal: Journal, file: Path | None) -> str:
-    """Return a name for a run that can be typed: the file's, the day's, and a number."""
+def _free_name(journal: Journal, file: Path | None, *, is_shared: bool) -> str:
+    """Return a name for a run that can be typed: the file's, the day's, the machine's if there are some, a number."""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", file.stem if file else "stdin")[:24].strip("-") or "run"
     day = time.strftime("%Y%m%d")
+    if is_shared:
+        day += "-" + (re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:24].strip("-") or "here")
     taken = {run.name for run in journal.runs()}
     return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{day}-{n}") not in taken)

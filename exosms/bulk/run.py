@@ -98,7 +98,7 @@ class RunDispatcher:
         self._run = run
         self._setup = setup
         self._carriers = RequestThreads(setup.client.send_batch, most=WORKERS)
-        self._pace = Pace(setup.ledger, run.account, setup.rate)
+        self._pace = Pace(setup.ledger.common, run.account, setup.rate)
         self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
         self._later: list[Request] = []
         self._slot: float | None = None

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from shlex import quote
 from typing import Any
 
 from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
-from exosms.bulk.lifecycle import RunContext, begin, guards_of_run
+from exosms.bulk.lifecycle import RunContext, begin, check_elsewhere, guards_of_run
 from exosms.bulk.plan import Plan, plan_for
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
@@ -22,6 +22,7 @@ from exosms.cli.context import (
     find_settings,
     ledger_if_there,
     open_ledger,
+    run_context,
 )
 from exosms.cli.foresee import show_rows
 from exosms.cli.options import AccountFlags
@@ -36,7 +37,7 @@ from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import State
-from exosms.ledger.runs import Journal, Run
+from exosms.ledger.runs import Run
 from exosms.ledger.staging import Staging
 from exosms.send.message_fields import fields_for, find_template, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
@@ -63,8 +64,9 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
                 request = request._replace(body=read_text(request.body_file))
             options = account.options_of(request)
             settings = find_settings(out, options, account_needed=not request.dry_run)
-            with ledger_if_there() if request.dry_run else open_ledger(out, interrupts) as ledger:
-                context = RunContext(settings, Journal(ledger), ledger, interrupts)
+            with ExitStack() as files:
+                ledger = files.enter_context(ledger_if_there() if request.dry_run else open_ledger(out, interrupts))
+                context = files.enter_context(run_context(settings, ledger, out, interrupts, is_dry=request.dry_run))
                 setup = _setup(request, options, settings, out)
                 staging = _staging(setup, context)
                 try:
@@ -111,7 +113,9 @@ def _staging(setup: BulkSetup, context: RunContext) -> Staging:
     with context.interrupts.at_once():
         if not setup.request.dry_run and setup.request.sample_to is None:
             context.journal.prepare()
-        return Staging(context.ledger.database, account=setup.account, message_fields=setup.message_fields)
+        key = context.elsewhere.ledger.installation.key if context.elsewhere else None
+        database, fields = context.ledger.database, setup.message_fields
+        return Staging(database, account=setup.account, message_fields=fields, shared_key=key)
 
 
 def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:
@@ -165,6 +169,7 @@ def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: R
     parts_today = _parts_today(setup, context)
     with _limiting(setup, context):
         plan = plan_for(setup, inspection, staging, context.journal, now=time.time(), parts_today=parts_today)
+    check_elsewhere(setup, staging, context)
     if plan.before.unknown and setup.request.sent_before is SentBefore.SKIP:
         out.warn(f"left out, because they may have been sent before: {counted(plan.before.unknown, 'row')}")
     is_plan_seen = out.is_seen_at_once and (setup.request.dry_run or not setup.request.yes)
@@ -174,13 +179,13 @@ def _plan(setup: BulkSetup, inspection: Inspection, staging: Staging, context: R
 
 
 def _parts_today(setup: BulkSetup, context: RunContext) -> int:
-    return context.ledger.parts_today(setup.account) if setup.account else 0
+    return context.ledger.common.parts_today(setup.account) if setup.account else 0
 
 
 def _limiting(setup: BulkSetup, context: RunContext) -> AbstractContextManager[None]:
     if setup.request.dry_run or setup.guards.max_parts_per_day is None:
         return nullcontext()
-    return context.ledger.limiting(setup.account)
+    return context.ledger.common.limiting(setup.account)
 
 
 def _agree(plan: Plan, request: BulkRequest, out: Out, ask: Callable[[str], None]) -> None:
@@ -194,7 +199,7 @@ def _agree(plan: Plan, request: BulkRequest, out: Out, ask: Callable[[str], None
 def _begin(plan: Plan, setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> int:
     request = setup.request
     client = client_for(context, out, timeout=request.timeout)
-    run = begin(setup, staging, context.journal)
+    run = begin(setup, staging, context)
     out.tell(f"run {run.name}: {counted(plan.totals.messages, 'message')}")
     show_left_out(out, staging.left_out())
     return carry_out(run, request.handling, context, client, out, failed=plan.totals.rejected)
@@ -241,7 +246,7 @@ def _receipts(messages: Sequence[Message], setup: BulkSetup, context: RunContext
         return iter([Receipt(outcome=Outcome.PLANNED, exit_code=ExitCode.OK)] * len(messages))
     dispatcher = dispatcher_for(
         setup.settings,
-        context.ledger,
+        context.ledger.common,
         setup.guards,
         out,
         context.interrupts,

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from exosms.system.signals import Interrupts, never
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from exosms.bulk.lifecycle import RunContext
     from exosms.config.ledger_address import LedgerAddress
     from exosms.ledger.postgres.messages import SharedLedger
     from exosms.ledger.runs import Journal, Run
@@ -218,6 +219,36 @@ def message_ledger_if_there(settings: Settings, *, needed: bool) -> AbstractCont
 
     found = SharedLedger.open_dry(settings.ledger)
     return closing(Ledger.in_memory()) if found is None else closing(found)
+
+
+@contextmanager
+def run_context(
+    settings: Settings, ledger: Ledger, out: Out, interrupts: Interrupts, *, is_dry: bool = False
+) -> "Iterator[RunContext]":
+    """Hand out what a run needs; where other machines share a ledger it is needed, or they would not be heard of."""
+    from exosms.bulk.lifecycle import RunContext
+    from exosms.ledger.runs import Journal
+
+    context = RunContext(settings, Journal(ledger), ledger, interrupts)
+    if settings.ledger is None:
+        yield context
+        return
+    from exosms.ledger.fingerprints import key_of
+    from exosms.ledger.postgres.messages import SharedLedger, Terms
+    from exosms.ledger.postgres.runs import SharedRuns
+
+    with ExitStack() as opened, interrupts.at_once():
+        if not is_dry:
+            context.journal.prepare()
+        shared = SharedLedger.open_dry(settings.ledger) if is_dry else SharedLedger.open(settings.ledger, Terms())
+        if shared is not None:
+            opened.enter_context(closing(shared))
+            shared.warn = out.warn
+            ledger.shared = shared
+            context = context._replace(elsewhere=SharedRuns.of(shared, key_of(ledger.database.connection)))
+        rest = opened.pop_all()
+    with rest:
+        yield context
 
 
 def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedger] | None":

@@ -14,7 +14,7 @@ from exosms.cli import options as o
 from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
-from exosms.cli.context import open_ledger, run_of, settings_of_run, shared_ledger
+from exosms.cli.context import open_ledger, run_context, run_of, settings_of_run, shared_ledger
 from exosms.cli.output.out import Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -225,7 +225,6 @@ def purge(
 def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, again: Sequence[State] = ()) -> int:
     """Take a run and send what is left of it; with ``again`` only the rows that ended so."""
     from exosms.bulk import results_csv
-    from exosms.bulk.lifecycle import RunContext
     from exosms.cli.output.runs import counts_document, failure
     from exosms.cli.send_run import go_on
     from exosms.system.signals import Interrupts
@@ -240,9 +239,9 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
                 file, counts = run.file, counts_document(journal.counts(run))
                 results_csv.check_file(options.handling.results, source=Path(file))
                 settings = settings_of_run(out, run, AccountOptions(*account, rate=options.rate))
-            context = RunContext(settings, journal, ledger, interrupts)
             ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
-            return go_on(run, options.handling, context, out, batch=options.batch, ask=ask, again=again)
+            with run_context(settings, ledger, out, interrupts) as context:
+                return go_on(run, options.handling, context, out, batch=options.batch, ask=ask, again=again)
     except UsageError:
         raise
     except (ExosmsError, Interrupted) as error:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from exosms.bulk import results_csv
-from exosms.bulk.lifecycle import RunContext, release, run_dispatcher
+from exosms.bulk.lifecycle import RunContext, leave_elsewhere, release, run_dispatcher
 from exosms.bulk.request import Handling
 from exosms.bulk.stop import Stop
 from exosms.cli.context import open_client
@@ -106,7 +106,8 @@ def carry_out(
     if interrupted := context.interrupts.interruption:
         problem = problem_of(interrupted)._replace(meaning="The remaining rows were not sent.")
         stop = Stop(exit_code=interrupted.exit_code, problem=problem)
-    run, exit_code, stop = release(run, context.journal, stop)
+    run, exit_code, stop = end = release(run, context.journal, stop)
+    leave_elsewhere(end, context, out.warn)
     try:
         report.conclude(run, context.journal, exit_code=exit_code, stop=None if run.is_finished else stop)
     except LedgerError as error:

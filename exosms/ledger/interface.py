@@ -78,6 +78,9 @@ class MessageLedger(Protocol):
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""
 
+    def take_parts(self, account: str, parts: int, within_limit: Callable[[int], None] | None = None) -> None:
+        """Count parts of a bulk run as used today, or not used after all; ``within_limit`` as in ``claim``."""
+
     def limiting(self, account: str) -> AbstractContextManager[None]:
         """Where a limit refuses within, see to it that what a wrong clock wrote is a reason for it today alone."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exosms.config.account import is_of_sandbox
 from exosms.errors import GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
-from exosms.ledger.day_parts import parts_since_midnight, settle_day
+from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import KeyRule, Turns
@@ -30,6 +30,8 @@ from exosms.system.times import day_in_india
 
 if TYPE_CHECKING:
     from exosms.ledger.callback_tokens import CallbackAddress
+    from exosms.ledger.interface import MessageLedger
+    from exosms.ledger.postgres.messages import SharedLedger
 
 
 class State(StrEnum):
@@ -122,6 +124,8 @@ class Ledger:
         """Runs whose results this process could not record, so that what they have in flight is unknown."""
         self.warn: Callable[[str], None] = _tell_nobody
         """Is told of times that were corrected."""
+        self.shared: SharedLedger | None = None
+        """What counts for pace and limits of runs instead, where other machines send for the same accounts."""
 
     @classmethod
     def open(
@@ -134,6 +138,11 @@ class Ledger:
     def in_memory(cls, *, clock: Callable[[], float] = time.time) -> "Ledger":
         """Return a ledger that this process alone knows and that ends with it."""
         return cls(Database.in_memory(clock=clock))
+
+    @property
+    def common(self) -> "MessageLedger":
+        """The ledger by which all who send for an account keep its pace and limits."""
+        return self.shared or self
 
     @property
     def is_in_memory(self) -> bool:
@@ -199,21 +208,11 @@ class Ledger:
                 " owner, attempts, created_at, updated_at, attempted_at, fingerprint, expires_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, 'in_flight', ?, 1, ?, ?, ?, ?, ?)",
                 (
-                    account,
-                    profile,
-                    once.key if once else None,
-                    message.to,
-                    message.fields.sender,
-                    message.fields.template,
-                    message.segments,
-                    self.database.me(),
-                    now,
-                    now,
-                    now,
-                    fingerprints.of_message(message),
-                    now + once.within if once and once.within is not None else None,
+                    account, profile, once.key if once else None, message.to, message.fields.sender,
+                    message.fields.template, message.segments, self.database.me(), now, now, now,
+                    fingerprints.of_message(message), now + once.within if once and once.within is not None else None,
                 ),
-            )
+            )  # fmt: skip
             return cursor.lastrowid or 0
 
     def wait_for_retry(self, entry_id: int) -> None:
@@ -238,6 +237,13 @@ class Ledger:
             (str(receipt.outcome), receipt.sid, receipt.status, receipt.http_status, *receipt.cause),
             entry_id,
         )
+
+    def take_parts(self, account: str, parts: int, within_limit: Callable[[int], None] | None = None) -> None:
+        """Count parts of a run as used today, or as not used after all; ``within_limit`` may refuse by raising."""
+        with self.database.transaction():
+            if within_limit is not None:
+                within_limit(parts_since_midnight(self.database, account) + parts)
+            count_parts(self.database, account, parts)
 
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""

@@ -8,14 +8,13 @@ unknown.
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
-from exosms.ledger.database import REPLACE, Database, LedgerError, translated
-from exosms.ledger.day_parts import count_parts
+from exosms.ledger.database import REPLACE, Database, LedgerAwayError, LedgerError, translated
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, touch
 from exosms.ledger.fingerprints import lasting_key
 from exosms.ledger.messages import Ledger, State, taken_for_dead
@@ -259,8 +258,7 @@ class Journal:
             if not ours and not any(theirs.values()):
                 return Claim(busy=items)
             parts = sum(item.message.segments for item in ours)
-            if within_limit is not None:
-                within_limit(self.ledger.parts_today(run.account) + parts)
+            self.ledger.common.take_parts(run.account, parts, within_limit)
             now = touch(self._database, run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
             connection.execute(
@@ -273,7 +271,6 @@ class Journal:
                     f"UPDATE rows SET state = 'skipped', text = NULL, error = ?, updated_at = ? WHERE {numbers}",
                     (SENT_ELSEWHERE[state], now, run.id, json.dumps([item.number for item in rows])),
                 )
-            count_parts(self._database, run.account, parts)
         return Claim(
             ours,
             elsewhere={SENT_ELSEWHERE[state]: rows for state, rows in theirs.items() if rows},
@@ -300,7 +297,13 @@ class Journal:
                     values = (*found, found[0], now, *some, run.id)  # the state is needed twice
                     if connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
-            count_parts(self._database, run.account, -unused)
+            self._give_back(run.account, unused)
+
+    def _give_back(self, account: str, parts: int) -> None:
+        """Have parts count as not used after all; what became of rows is recorded also where that is not possible."""
+        if parts:
+            with suppress(LedgerAwayError):
+                self.ledger.common.take_parts(account, -parts)
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""

@@ -149,7 +149,10 @@ class EarlierMessages(NamedTuple):
 class Staging:
     """The rows of one file for one account."""
 
-    def __init__(self, database: Database, *, account: str, message_fields: MessageFields) -> None:
+    def __init__(
+        self, database: Database, *, account: str, message_fields: MessageFields, shared_key: bytes | None = None
+    ) -> None:
+        """``shared_key``: of a ledger that other machines share, by which the same rows are known there."""
         self._database = database
         self._connection = database.connection
         self._message_fields = message_fields
@@ -166,8 +169,14 @@ class Staging:
             )
         self._fingerprints = Fingerprints.of(account, key)
         self._connection.create_function("fingerprint_of", 3, self._fingerprints.number, deterministic=True)
-        common = json.dumps(self._common)  # what the rows have in common, so that `_fields` leaves it out
-        self._digest = hashlib.blake2b(f"{account}\0{common}\0".encode(), key=key, digest_size=16)
+        common = f"{account}\0{json.dumps(self._common)}\0".encode()  # what all have, so that `_fields` leaves it out
+        self._digest = hashlib.blake2b(common, key=key, digest_size=16)
+        self._shared = shared_key and hashlib.blake2b(common, key=shared_key, digest_size=16)
+
+    @property
+    def shared_digest(self) -> bytes:
+        """The same for the ledger that other machines share: of the messages alone, by its key."""
+        return self._shared.digest() if self._shared else b""
 
     def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> int:
         """Take the rows of the file, in order, and return how many there are."""
@@ -370,6 +379,8 @@ class Staging:
         fingerprint = self._fingerprints.digest(message.to, sender, message.body)
         fields = self._fields(message)
         self._digest.update(fingerprint)
+        if self._shared:
+            self._shared.update(f"{message.to}\0{sender}\0{message.body}\0{message.encoding}{fields}\0".encode())
         if fields or message.encoding is not Encoding.PLAIN:
             self._digest.update(f"{message.encoding}{fields}\0".encode())
         return (

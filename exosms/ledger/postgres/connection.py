@@ -98,7 +98,7 @@ class SharedDatabase:
     ) -> None:
         """``patience``: seconds that anything waits; raises ConfigError for an address that asks for no encryption.
 
-        ``is_hasty``: whether it is tried again but once, since somebody waits, or there is a way without the database.
+        ``is_hasty``: whether it is tried again but once, as where somebody waits, or a way leads around it.
         """
         self.address = address
         self._tls = address.tls(environ)

@@ -30,10 +30,13 @@ from exosms.ledger.postgres.statements import (
     NOW,
     TAKE_KEY,
     Portable,
+    count_parts,
     entries_of,
     literal,
+    lock_parts,
     now_of,
     parts_since_midnight,
+    purged,
     set_turns,
     settle_day,
     settle_leases,
@@ -43,7 +46,6 @@ from exosms.ledger.rules import KeyRule, Turns
 from exosms.ledger.traces import BY_HAND
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
-from exosms.system.times import day_in_india
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,7 +153,7 @@ class SharedLedger:
 
         def work(transaction: Transaction) -> LedgerEntry | int:
             if within_limit is not None:  # one at a time, so that no two take the last part
-                transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('parts/' || %s, 0))", (account,))
+                lock_parts(transaction, account)
             claimed = self._enter(transaction, values, once)
             if within_limit is not None and isinstance(claimed, int):
                 within_limit(parts_since_midnight(transaction, account))
@@ -316,35 +318,24 @@ class SharedLedger:
 
         Unknown ones stay, and those whose once key still holds, which one without an end always does.
         """
-        values = {"seconds": seconds}
-        old = (
-            f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-            " AND state IN ('accepted', 'rejected', 'not_sent')"
-            f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')"
-        )
-        keys = (
-            "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
-            " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
-        )
-
-        def work(transaction: Transaction) -> int:
-            # Whoever claims a key meanwhile waits, and then takes it anew.
-            transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
-            purged = transaction.execute(literal(old), values).rowcount
-            transaction.execute(keys)
-            transaction.execute(
-                literal(f"DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"), values
-            )
-            day = day_in_india(now_of(transaction) - seconds)
-            transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day,))
-            return purged
-
-        return self.database.run(work)
+        return self.database.run(lambda transaction: purged(transaction, seconds))
 
     @_or_in_memory
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""
         return self.database.run(lambda transaction: parts_since_midnight(transaction, account))
+
+    @_or_in_memory
+    def take_parts(self, account: str, parts: int, within_limit: Callable[[int], None] | None = None) -> None:
+        """Count parts of a bulk run as used today, or not used after all; ``within_limit`` as in ``claim``."""
+
+        def work(transaction: Transaction) -> None:
+            if within_limit is not None:
+                lock_parts(transaction, account)
+                within_limit(parts_since_midnight(transaction, account) + parts)
+            count_parts(transaction, account, parts)
+
+        self.database.run(work)
 
     @contextmanager
     def limiting(self, account: str) -> Iterator[None]:

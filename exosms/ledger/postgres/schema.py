@@ -75,6 +75,17 @@ MIGRATIONS = (
       parts bigint NOT NULL,
       PRIMARY KEY (account, day)
     );
+    CREATE TABLE exosms.runs (
+      name text PRIMARY KEY,
+      account text NOT NULL,
+      content bytea NOT NULL,
+      installation bytea NOT NULL,
+      machine text NOT NULL,
+      is_finished boolean NOT NULL DEFAULT false,
+      started_at double precision NOT NULL,
+      updated_at double precision NOT NULL
+    );
+    CREATE INDEX runs_by_content ON exosms.runs (content);
     CREATE TABLE exosms.deliveries (
       account text NOT NULL,
       sid text NOT NULL,

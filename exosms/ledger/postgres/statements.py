@@ -107,6 +107,20 @@ def parts_since_midnight(transaction: Transaction, account: str) -> int:
     return int(singly) + int(in_bulk)
 
 
+def lock_parts(transaction: Transaction, account: str) -> None:
+    """Keep others from counting an account's parts until the commit, so that no two take the last one."""
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('parts/' || %s, 0))", (account,))
+
+
+def count_parts(transaction: Transaction, account: str, parts: int) -> None:
+    """Add to what bulk runs used today, or take back what was not used after all."""
+    transaction.execute(
+        "INSERT INTO exosms.parts AS p VALUES (%s, %s, greatest(0, %s))"
+        " ON CONFLICT (account, day) DO UPDATE SET parts = greatest(0, p.parts + %s)",
+        (account, day_in_india(now_of(transaction)), parts, parts),
+    )
+
+
 def settle_day(transaction: Transaction, account: str) -> bool:
     """Have what counts as of today, although it is of the future, count for no other day; tell if anything does."""
     now = now_of(transaction)
@@ -138,3 +152,28 @@ def set_turns(transaction: Transaction, account: str, turns: Turns, now: float) 
         "UPDATE exosms.pace SET next_at = %s, blocked_until = %s, written_at = %s WHERE account = %s",
         (*turns, now, account),
     )
+
+
+def purged(transaction: Transaction, seconds: float) -> int:
+    """Delete what was settled so many seconds ago, and return how many messages that were."""
+    values = {"seconds": seconds}
+    # Whoever claims a key meanwhile waits, and then takes it anew.
+    transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
+    messages = transaction.execute(
+        literal(
+            f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+            " AND state IN ('accepted', 'rejected', 'not_sent')"
+            f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')"
+        ),
+        values,
+    ).rowcount
+    transaction.execute(
+        "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
+        " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
+    )
+    transaction.execute(
+        literal(f"DELETE FROM exosms.runs WHERE is_finished AND updated_at < {NOW} - %(seconds)s"), values
+    )
+    transaction.execute(literal(f"DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"), values)
+    transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
+    return messages
