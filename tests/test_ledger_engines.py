@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Result, Shell
+from misbehaving import Misbehaving, answers
 
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, GuardError
@@ -557,3 +558,30 @@ def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) 
     assert on(exosms, "b", address, *send).exit_code == 0  # the third part: what was refused uses none
     refused = on(exosms, "a", address, *send[:-5], "other", *send[-4:])
     assert (refused.exit_code, "max_parts_per_day" in refused.stderr) == (5, True)
+
+
+def test_what_another_machine_sent_is_reconciled(exosms: Shell, address: str) -> None:
+    """An answer was lost on a machine that is gone; another one finds out by the report."""
+    said = '{"SMSMessage": {"Sid": "%s", "To": "09876543210", "From": "ACMEIN", "Body": "Hello", "Status": "sent",'
+    said += ' "DateCreated": "%s"}}'
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    india = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 5.5 * 3600))
+    sids = exosms.home / "sids"
+    sids.write_text("5" * 32)
+    with Misbehaving(answers(500), answers(200, said % ("5" * 32, india))) as server:
+        where = ("--base-url", server.url)
+
+        def on_machine(name: str, *argv: str) -> Result:
+            state = {"EXOSMS_STATE_DIR": str(exosms.home / name), "EXOSMS_LEDGER": address}
+            return exosms(*argv, *where, env={**env, **state})
+
+        send = ("send", "--to", "9876543210", "--from", "ACMEIN", "-b", "Hello", "--once", "k", "--timeout", "2")
+        assert on_machine("a", *send).exit_code == 9
+        assert on_machine("b", *send).exit_code == 9
+        assert server.requests == 1
+        found = on_machine("b", "runs", "reconcile", "--once", "k", "--sids", str(sids), "--json")
+        document = json.loads(found.stdout)
+        assert (found.exit_code, document["resolved"], document["remaining"]) == (0, 1, 0), found
+        assert document["messages"][0]["sid"] == "5" * 32
+        assert on_machine("a", *send).stdout.split("\t")[0] == "skipped"
+        assert server.requests == 2

@@ -4,16 +4,25 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
 
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, open_ledger, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.context import (
+    find_settings,
+    open_ledger,
+    run_of,
+    session_for,
+    settings_of_key,
+    settings_of_run,
+    shared_ledger,
+)
 from exosms.cli.output.out import Document, Out, error_document
 from exosms.cli.output.reconcile import (
     ReconcileProgress,
@@ -39,12 +48,16 @@ from exosms.system.escaping import shown
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
+if TYPE_CHECKING:
+    from exosms.ledger.postgres.messages import SharedLedger
+
 _NO_LIST = (
     "Exotel has no list of this account's messages: export the SMS Detailed Report from its dashboard, with Type set"
     " to All, and give it with --report FILE"
 )
 
 
+_MANY_MACHINES = "other machines send for this account as well"
 _NO_WHOLE_LIST = "Sids that a person lists prove no absence, which takes the whole report: --report FILE"
 
 
@@ -183,7 +196,9 @@ class _Command:
         with self._interrupts.at_once():
             _require_there(self._sources.report)
             sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
-        with open_ledger(self._out, self._interrupts) as ledger:
+        with open_ledger(self._out, self._interrupts) as ledger, self._shared() as shared:
+            ledger.shared = shared
+            self._incomplete = self._incomplete or (_MANY_MACHINES if shared else "")
             with self._interrupts.at_once():
                 run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
                 settings = self._settings(ledger, run)
@@ -210,11 +225,17 @@ class _Command:
             if self._says_absent and (why := work.call_absent(incomplete=self._incomplete)):
                 self._out.tell(f"what was not found stays unknown: {why}")
 
+    def _shared(self) -> "AbstractContextManager[SharedLedger | None]":
+        """Hand out the ledger that other machines share, if there is one and no run is meant, whose rows are here."""
+        with self._interrupts.at_once():
+            found = shared_ledger(self._options) if self._wanted.name is None else None
+        return found or nullcontext()
+
     def _settings(self, ledger: Ledger, run: Run | None) -> Settings:
         """Return the settings with the account whose messages are looked at."""
         if run is not None:
             return settings_of_run(self._out, run, self._options)
-        if self._wanted.once is None:
+        if self._wanted.once is None or (ledger.shared and ledger.shared.with_key(self._wanted.once)):
             return find_settings(self._out, self._options)
         return settings_of_key(self._out, ledger, self._wanted.once, self._options)
 

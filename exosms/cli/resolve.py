@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -105,8 +106,13 @@ def resolve(
         raise UsageError("--sid is of a message that Exotel has", remedy="Use it with --as accepted.")
     what = f"once key {once!r}" if once is not None else f"run {name}"
     shared = shared_ledger(AccountOptions(*account)) if once is not None else None
-    if shared is not None and once is not None and sid is None:
+    if shared is not None and once is not None:
         with shared as elsewhere:
+            if sid is not None:
+                raise InputError(
+                    "--sid names no message of a ledger that many machines share; nothing was changed",
+                    remedy=f"Compare it with Exotel's: exosms runs reconcile --once {quote(once)} --sids FILE",
+                )
             resolved = _resolve_key(elsewhere, once, Outcome(decision))
         return _tell(out, resolved, what, {"once": once, "as": decision})
     with open_ledger(out) as ledger:

@@ -16,6 +16,8 @@ class Fingerprints(NamedTuple):
     """Those of one account's messages."""
 
     account_hash: "hashlib.blake2b"
+    other: "Fingerprints | None" = None
+    """Those of the same messages in the ledger that many machines share, which has a key of its own."""
 
     @classmethod
     def of(cls, account: str, key: bytes) -> "Fingerprints":
@@ -31,6 +33,10 @@ class Fingerprints(NamedTuple):
     def number(self, to: str, sender: str, body: str) -> int:
         """Return it as the ledger keeps it."""
         return as_number(self.digest(to, sender, body))
+
+    def numbers(self, to: str, sender: str, body: str) -> set[int]:
+        """Return it as any ledger keeps it."""
+        return {self.number(to, sender, body), *(self.other.numbers(to, sender, body) if self.other else ())}
 
     def of_message(self, message: Message) -> int:
         """Return a whole message's."""

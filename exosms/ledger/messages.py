@@ -301,6 +301,8 @@ class Ledger:
                 f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",
                 [str(value) if isinstance(value, StrEnum) else value for value in row],
             )
+        if self.shared is not None:
+            self.shared.keep_delivery(account, sid, delivery)
 
     def delivery(self, account: str, sid: str) -> Delivery | None:
         """Return what Exotel last said of a message."""

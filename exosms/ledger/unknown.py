@@ -6,7 +6,7 @@ A person's word settles them, or a Sid under which Exotel has just that message.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.ledger.database import translated
@@ -17,7 +17,14 @@ from exosms.ledger.runs import Run
 from exosms.ledger.traces import ABSENT, BY_HAND
 from exosms.sms.message import Outcome
 
+if TYPE_CHECKING:
+    from exosms.ledger.postgres.messages import SharedLedger
+    from exosms.ledger.postgres.unknown import SharedUnknown
+
 _LAST_WORDS = 4
+
+SHARED = -2
+"""What stands for the run of a message that is in the ledger of many machines."""
 
 _SINGLY = """
     SELECT id, NULL, NULL, NULL, account, profile, recipient, sender, fingerprint,
@@ -113,27 +120,33 @@ class UnknownMessages:
     """The messages of one account that may have been sent."""
 
     def __init__(self, ledger: Ledger, account: str) -> None:
+        """With those of other machines, where the ledger has what they share beside it."""
         self.account = account
         self._database = ledger.database
         self._connection = ledger.database.connection
+        self._shared = _of_many_machines(ledger.shared, account) if ledger.shared is not None else None
 
     @property
     def fingerprints(self) -> Fingerprints:
         """What tells whether two texts of this account are the same."""
-        return Fingerprints.of(self.account, key_of(self._connection))
+        own = Fingerprints.of(self.account, key_of(self._connection))
+        if self._shared is None:
+            return own
+        return own._replace(other=Fingerprints.of(self.account, self._shared.ledger.installation.key))
 
     def all(self) -> Sequence[Unsettled]:
         """Return the unknown ones, single ones first, in the order in which they were sent."""
         with reclaimed(self._database):
             singly = self._find(_SINGLY, "state <> 'accepted' AND state = 'unknown' ORDER BY id", {})
             in_bulk = self._find(_IN_BULK, "r.state = 'unknown' ORDER BY r.run, r.number", {})
-        return [*singly, *in_bulk]
+        return [*(self._shared.all() if self._shared else ()), *singly, *in_bulk]
 
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
         values = {"recipient": recipient}
         with translated():
             return [
+                *(self._shared.owners(recipient) if self._shared else ()),
                 *self._find(_SINGLY, _MAY_HAVE_A_SID, values),
                 *self._find(_IN_BULK, _MAY_HAVE_A_SID, values),
                 *self._find(_FORMERLY, "recipient = :recipient", values),
@@ -150,6 +163,8 @@ class UnknownMessages:
 
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
         """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
+        if self._shared and one.run_id == SHARED:
+            return self._shared.now(one)
         sql = "SELECT state, sid FROM rows WHERE run = ? AND number = ?"
         if one.run_id is None:
             sql = "SELECT state, sid FROM messages WHERE ? IS NULL AND id = ?"
@@ -177,6 +192,9 @@ class UnknownMessages:
     def _settle(
         self, one: Unsettled, outcome: Outcome, sid: str | None, status: str | None, error: str | None
     ) -> None:
+        if self._shared and one.run_id == SHARED:
+            self._shared.settle(one, outcome, sid, status, error)
+            return
         said = (str(outcome), sid, status, error)
         with self._database.transaction() as connection:
             if one.run_id is None:
@@ -197,6 +215,12 @@ class UnknownMessages:
     def _find(self, source: str, which: str, values: Mapping[str, object]) -> list[Unsettled]:
         found = self._connection.execute(source.format(which=which), {"account": self.account, **values})
         return [*map(Unsettled._make, found)]
+
+
+def _of_many_machines(shared: "SharedLedger", account: str) -> "SharedUnknown":
+    from exosms.ledger.postgres.unknown import SharedUnknown
+
+    return SharedUnknown(shared, account)
 
 
 def unknown_elsewhere(

@@ -110,6 +110,6 @@ def _agrees(owner: Unsettled, content: MessageContent, numbers: Collection[int])
 def _numbers(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Collection[int]:
     """Return the fingerprints that the text may have had when it was sent."""
     try:
-        return {fingerprints.number(owner.recipient, owner.sender, text) for text in content.texts}
+        return set().union(*(fingerprints.numbers(owner.recipient, owner.sender, text) for text in content.texts))
     except UnicodeEncodeError:  # JSON can hold half a surrogate pair, which was never sent
         return ()

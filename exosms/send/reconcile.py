@@ -196,11 +196,11 @@ class Reconciliation:
 
     def _sort_in(self, listed: Listed, tail: str | None) -> None:
         anybody = (one for several in self._targets.values() for one in several)
-        if self._may_be(listed, anybody if tail is None else self._targets.get(tail, ())):
+        if self._may_be(listed, anybody if tail is None else _among(self._targets, tail)):
             self._candidates[_ANYBODY if tail is None else tail].append(listed.sid)
         elif self._asks_all and self._targets:
             self._unlikely.append(listed.sid)
-        elif tail is None or not self._may_be(listed, self._others.get(tail, ())):
+        elif tail is None or not self._may_be(listed, _among(self._others, tail)):
             self.strangers += 1
 
     def _may_be(self, listed: Listed, messages: Iterable[Unsettled]) -> bool:
@@ -238,12 +238,12 @@ class Reconciliation:
         tail = tail_of(content.to) if content else None
         if content is None or tail is None:
             self._unread.append(sid)
-        elif tail in self._targets:
+        elif _among(self._targets, tail):
             self._to[tail].append(content.sid)
 
     def _is_awaited(self, recipient: str) -> bool:
         tail = tail_of(recipient)
-        return tail in self._targets or tail in self._others
+        return tail is not None and bool(_among(self._targets, tail) or _among(self._others, tail))
 
     def _decide(self, recipient: str) -> None:
         """Settle the messages to one recipient with all Sids that Exotel has for them."""
@@ -305,6 +305,14 @@ class Reconciliation:
                 self._proven.append(witness.attempted_at)
         moments = [*self._proven, *(time + NEAR for time in self._times)]
         return min(moments, default=0.0), max([*self._proven, *(time - NEAR for time in self._times)], default=0.0)
+
+
+def _among(messages: Mapping[str, Sequence[Unsettled]], tail: str) -> Sequence[Unsettled]:
+    """Return those to numbers with these last digits, of which a shared ledger may know still fewer."""
+    return [
+        *messages.get(tail, ()),
+        *(one for one in messages.get(_ANYBODY, ()) if tail.endswith(one.recipient[-4:])),
+    ]
 
 
 def _by_tail(messages: Iterable[Unsettled]) -> Mapping[str, Sequence[Unsettled]]:

@@ -47,7 +47,8 @@ class AccountSession(NamedTuple):
     @property
     def pace(self) -> Pace:
         """The account's turns."""
-        return Pace(self.ledger, self.account, self.rate)
+        ledger = self.ledger.common if isinstance(self.ledger, Ledger) else self.ledger
+        return Pace(ledger, self.account, self.rate)
 
     def take_turn(self, *, at_most: float | None = None) -> bool:
         """Wait for the account's next turn, and return whether it came."""

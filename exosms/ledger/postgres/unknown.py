@@ -1,0 +1,84 @@
+"""Messages of every machine that may have been sent, in a shared ledger, and what settles them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from exosms.ledger.messages import State
+from exosms.ledger.postgres.connection import Transaction
+from exosms.ledger.postgres.messages import SharedLedger
+from exosms.ledger.postgres.statements import NOW, SEEN, literal, settle_leases
+from exosms.ledger.traces import ABSENT, BY_HAND
+from exosms.ledger.unknown import SHARED, Unsettled
+from exosms.sms.message import Outcome
+
+_FOUND = (
+    "SELECT m.id, m.account, m.profile, m.recipient, m.sender, m.fingerprint, m.attempted_at,"
+    f" {SEEN['state']}, m.once_key FROM exosms.messages m WHERE m.account = %(account)s AND"
+)
+_IS_UNKNOWN = f"m.state <> 'accepted' AND m.state IN ('unknown', 'in_flight') AND {SEEN['state']} = 'unknown'"
+_MAY_HAVE_A_SID = (
+    "m.recipient_hash = %(hash)s AND m.sid IS NULL AND"
+    f" (m.state IN ('unknown', 'in_flight', 'accepted') OR m.error IN ('{BY_HAND}', '{ABSENT}'))"
+)
+
+
+class SharedUnknown(NamedTuple):
+    """Those of one account."""
+
+    ledger: SharedLedger
+    account: str
+
+    def all(self) -> Sequence[Unsettled]:
+        """Return the unknown ones; of their recipients the last digits may be all that is known."""
+        return self._find(f"{_IS_UNKNOWN} ORDER BY m.id", {})
+
+    def owners(self, recipient: str) -> Sequence[Unsettled]:
+        """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
+        found = self._find(f"{_MAY_HAVE_A_SID} ORDER BY m.id", {"hash": self.ledger.hash_of(recipient)})
+        return [one._replace(recipient=recipient) for one in found]
+
+    def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
+        """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
+        sql = f"SELECT {SEEN['state']}, m.sid FROM exosms.messages m WHERE m.id = %s"
+        row = self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), (one.id,)).fetchone())
+        state, sid = row or (State.UNKNOWN, None)
+        return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
+
+    def settle(
+        self, one: Unsettled, outcome: Outcome, sid: str | None, status: str | None, error: str | None
+    ) -> None:
+        """Record what became of an unknown message, unless another machine did, or gave its Sid to another one."""
+        values = {
+            "id": one.id, "account": self.account, "state": str(outcome), "sid": sid, "status": status,
+            "error": error,
+        }  # fmt: skip
+        sql = (
+            "UPDATE exosms.messages SET state = %(state)s, sid = %(sid)s, status = %(status)s, error = %(error)s,"
+            f" http_status = NULL, code = NULL, owner = NULL, updated_at = {NOW}"
+            " WHERE id = %(id)s AND state = 'unknown' AND NOT EXISTS (SELECT FROM exosms.messages o"
+            " WHERE o.account = %(account)s AND lower(o.sid) = lower(%(sid)s))"
+        )
+
+        def work(transaction: Transaction) -> None:
+            transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('sids/' || %s, 0))", (self.account,))
+            settle_leases(transaction, "id = %(id)s", values)
+            transaction.execute(literal(sql), values)
+
+        self.ledger.database.run(work)
+
+    def _find(self, which: str, values: Mapping[str, Any]) -> list[Unsettled]:
+        given = {"account": self.account, **values}
+        sql = literal(f"{_FOUND} {which}")
+        rows = self.ledger.database.run(lambda transaction: transaction.execute(sql, given).fetchall())
+        return [
+            Unsettled(number, SHARED, None, None, account, profile, recipient, sender, fingerprint, at, at, *rest)
+            for number, account, profile, recipient, sender, fingerprint, at, *rest in rows
+        ]
+
+
+def known_to(ledger: SharedLedger, account: str, sids: Iterable[str]) -> Mapping[str, float]:
+    """Return those of the Sids that messages of any machine have, and when these were attempted."""
+    wanted = {sid.lower(): sid for sid in sids}
+    sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
+    rows = ledger.database.run(lambda transaction: transaction.execute(sql, (account, [*wanted])).fetchall())
+    return {wanted[sid]: attempted_at for sid, attempted_at in rows}
