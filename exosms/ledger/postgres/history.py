@@ -6,7 +6,7 @@ from typing import Any
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.messages import DELIVERY, ENTRY, LedgerEntry, State, read_delivery, read_entry
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, SEEN, literal
+from exosms.ledger.postgres.statements import SEEN, literal
 from exosms.sms.message import Outcome
 
 _PAGE = 1000
@@ -52,7 +52,8 @@ class SharedHistory:
         if wanted.to is not None:
             given["m.recipient_hash = %(hash)s"] = {"hash": self._ledger.hash_of(wanted.to)}
         if wanted.since is not None:
-            given[f"m.created_at >= {NOW} - %(since)s"] = {"since": wanted.since}
+            # The time of the transaction, since what changes from row to row is not looked for in an index.
+            given["m.created_at >= extract(epoch FROM now())::double precision - %(since)s"] = {"since": wanted.since}
         if wanted.once_key is not None:
             given["m.once_key = %(once_key)s"] = {"once_key": wanted.once_key}
         if wanted.profile is not None:

@@ -7,7 +7,6 @@ its message unknown to everybody else, and it is never sent again. A result that
 import hashlib
 import os
 import socket
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
@@ -94,6 +93,7 @@ class SharedLedger:
         self._terms = terms
         self._owner = f"{os.getpid()} on {socket.gethostname()}"
         self._claims: dict[int, dict[str, Any]] = {}
+        self._has_told = False
 
     @classmethod
     def open(
@@ -134,8 +134,11 @@ class SharedLedger:
         """A claim is a step of its own, since it may have to be made again."""
         return self.memory.at_once() if self.memory is not None else nullcontext()
 
-    def name_callback(self, _callbacks: CallbackAddress, _messages: Mapping[Place, Message]) -> str | None:
-        """None: who receives callbacks looks into the ledger of its own machine."""
+    def name_callback(self, callbacks: CallbackAddress, _messages: Mapping[Place, Message]) -> str | None:
+        """None: who receives callbacks looks into the ledger of its own machine, which knows nothing of these."""
+        if not self._has_told:
+            self.warn(f"no callback to {callbacks.url} is asked for, since other machines share the ledger")
+            self._has_told = True
         return None
 
     @_or_in_memory
@@ -194,11 +197,13 @@ class SharedLedger:
             values,
         )
         may_hold = [entry for entry in entries if entry.state != "not_sent"]  # by a lease that ended
+        if not may_hold:
+            return None
         return KeyRule(Portable(transaction), once, now_of(transaction), self.warn, rewrite).holder(may_hold)
 
     def _values(self, message: Message, account: str, profile: str | None, once: OnceKey | None) -> dict[str, Any]:
         return {
-            "claim": uuid.uuid4(),
+            "claim": os.urandom(16).hex(),
             "account": account,
             "profile": profile,
             "once_key": once.key if once else None,
@@ -291,13 +296,16 @@ class SharedLedger:
     def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
         """Return the entry that uses a once key, if one does; a message known not to be sent uses none."""
         values = {"account": account, "once_key": once.key, "recipient_hash": self.hash_of(recipient)}
-        return self.database.run(lambda transaction: self._holder(transaction, values, once, rewrite=rewrite))
+        return self.database.run(
+            lambda transaction: self._holder(transaction, values, once, rewrite=rewrite), begins=False
+        )
 
     @_or_in_memory
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
         where = "WHERE once_key = %(once_key)s"
-        return self.database.run(lambda transaction: entries_of(transaction, where, {"once_key": once_key}))
+        values = {"once_key": once_key}
+        return self.database.run(lambda transaction: entries_of(transaction, where, values), begins=False)
 
     def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
@@ -414,7 +422,9 @@ class SharedLedger:
         """Return those of the places whose Sid another message of the account has, or one before them."""
         sql = "SELECT lower(sid), id FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
         given = sorted({sid.lower() for sid in sids.values()})
-        found = self.database.run(lambda transaction: transaction.execute(sql, (account, given)).fetchall())
+        found = self.database.run(
+            lambda transaction: transaction.execute(sql, (account, given)).fetchall(), begins=False
+        )
         owners = {sid: Place(0, number) for sid, number in found}
         return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
 
