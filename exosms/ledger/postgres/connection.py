@@ -45,17 +45,15 @@ _REPEATABLE = (e.SerializationFailure, e.DeadlockDetected, e.LockNotAvailable)
 _AWAY = ("08", "53", "57", "58", "25006", "25P03", "F0")
 """The beginnings of the codes of a server that cannot serve now, or no more: also a standby, which only reads."""
 
-_NO_SERVER = re.compile(
+_NO_SERVER = (
     r"starting up|shutting down|shut down|recovery|too many|slots|terminat|crash|time.?out|cannot connect"
-    r"|no more connections|not accepting|login failed|server conn|paused|maintenance|query_wait",
-    re.IGNORECASE,
+    r"|no more connections|not accepting|login failed|server conn|paused|maintenance|query_wait"
 )
 """What a server, or a pooler before it, says that would serve us at another time."""
 
-_NOT_OURS = re.compile(
+_NOT_OURS = (
     r"supplied|password|authenticat|scram|certificate|does not support SSL|SSL was required|SSL error|gss"
-    r"|invalid|Name or service not known|No address associated|certificat|private key",
-    re.IGNORECASE,
+    r"|invalid|Name or service not known|No address associated|private key"
 )
 """What libpq says where a setting has to be changed."""
 
@@ -216,7 +214,9 @@ def _is_wrong(said: str) -> bool:
     if "SYSCALL" in words or "unexpectedly" in words:
         return False
     is_of_server = re.search(r"[^\W\d_]+:  ", words) is not None  # it gives a severity, in its own language
-    return not _NO_SERVER.search(words) if is_of_server else _NOT_OURS.search(words) is not None
+    if is_of_server:
+        return re.search(_NO_SERVER, words, re.IGNORECASE) is None
+    return re.search(_NOT_OURS, words, re.IGNORECASE) is not None
 
 
 def _beginning(seconds: float) -> str:
