@@ -1297,7 +1297,7 @@ RECONCILED = (
     Mutant(
         "a Sid is looked up before it is recorded",
         "send/one.py",
-        "            with ledger.database.transaction():\n                if receipt.sid",
+        "            with ledger.at_once():\n                if receipt.sid",
         "            if True:\n                if receipt.sid",
         ("test_bulk.py::test_nobody_else_can_get_a_sid_between_the_look_at_others_and_the_record[True]",),
     ),

@@ -152,7 +152,6 @@ class Staging:
     def __init__(
         self, database: Database, *, account: str, message_fields: MessageFields, shared_key: bytes | None = None
     ) -> None:
-        """``shared_key``: of a ledger that other machines share, by which the same rows are known there."""
         self._database = database
         self._connection = database.connection
         self._message_fields = message_fields
@@ -164,9 +163,8 @@ class Staging:
             for table in ("staged", "other_senders"):
                 self._connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
             self._connection.execute(_TABLE)
-            self._connection.execute(
-                "CREATE TEMP TABLE other_senders (number INTEGER, recipient TEXT, fingerprint INTEGER) STRICT"
-            )
+            columns = "number INTEGER, recipient TEXT, fingerprint INTEGER"
+            self._connection.execute(f"CREATE TEMP TABLE other_senders ({columns}) STRICT")
         self._fingerprints = Fingerprints.of(account, key)
         self._connection.create_function("fingerprint_of", 3, self._fingerprints.number, deterministic=True)
         common = f"{account}\0{json.dumps(self._common)}\0".encode()  # what all have, so that `_fields` leaves it out
@@ -175,7 +173,7 @@ class Staging:
 
     @property
     def shared_digest(self) -> bytes:
-        """The same for the ledger that other machines share: of the messages alone, by its key."""
+        """The same for the ledger that other machines share, by its key: of the messages alone."""
         return self._shared.digest() if self._shared else b""
 
     def lay_out(self, drafts: Iterable[RowMessage | RejectedRow]) -> int:
