@@ -1215,7 +1215,7 @@ def test_a_wall_clock_that_jumps_neither_repeats_nor_delays_a_message(
     def jumping() -> float:
         return real() + (jump if len(exotel.deeds) >= 3 else 0.0)
 
-    monkeypatch.setattr(Ledger, "open", lambda directory: opened(directory, clock=jumping))
+    monkeypatch.setattr(Ledger, "open", lambda directory, **how: opened(directory, clock=jumping, **how))
     monkeypatch.setattr(time, "time", jumping)
     text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(10))
     began = time.monotonic()

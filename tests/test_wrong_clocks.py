@@ -32,7 +32,9 @@ class Machine:
         self._clock = NOW
         opened = Database.open
         monkeypatch.setattr(time, "time", lambda: self._clock)
-        monkeypatch.setattr(Ledger, "open", lambda directory: Ledger(opened(directory, clock=lambda: self._clock)))
+        monkeypatch.setattr(
+            Ledger, "open", lambda directory, **how: Ledger(opened(directory, clock=lambda: self._clock, **how))
+        )
         exosms.env = {"EXOTEL_FROM": "ACMEIN", "EXOTEL_DLT_ENTITY_ID": "1" * 19}
 
     def at(self, clock: float, *argv: str) -> Result:
