@@ -16,11 +16,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from faulty import FaultyExotel
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from pair import Pair
+    from postgres_cluster import Cluster
 
 ACCOUNT = {
     "EXOTEL_ACCOUNT_SID": "acme1",
@@ -218,6 +222,26 @@ def exotel() -> Iterator[FaultyExotel]:
     """An Exotel that takes everything, and counts."""
     with FaultyExotel(faults=0, seed=1, latency=0) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Cluster]":
+    """A PostgreSQL of this process's own; a machine without one tests the rest, but in CI there is one."""
+    from postgres_cluster import Cluster, binaries
+
+    if binaries() is None and not os.environ.get("CI"):
+        pytest.skip("PostgreSQL is not installed")
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def pair(tmp_path: Path, postgres: "Cluster") -> "Iterator[Pair]":
+    """Two machines that share a ledger."""
+    from pair import paired
+
+    with paired(tmp_path, postgres) as two:
+        yield two
 
 
 @pytest.fixture(autouse=True)

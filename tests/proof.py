@@ -30,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+import fleet as fleets
 import pytest
 import siblings as mixed
 from callback_storm import storm
@@ -40,6 +41,7 @@ from fuzzing import Found, fuzz
 from lost_answers import lose
 from mutants import MUTANTS, is_caught, noticed_without
 from naive import VARIANTS
+from postgres_cluster import binaries
 from test_crash_points import judged_everywhere
 from test_misbehaviour import CASES, MENDED, MENDING, UNKNOWN, authority, meet, name, truth
 from test_misbehaviour import told as said_of
@@ -52,6 +54,7 @@ CALLBACKS = 60_000
 STORMS = 60
 A_SECOND = 1000.0
 """Callbacks that are posted; the line says how many were acknowledged."""
+SENDS = 10_000
 
 _AT_ONCE = os.cpu_count() or 1
 _WAITING = 4
@@ -160,6 +163,16 @@ def siblings(scale: float, seed: int) -> Iterator[Line]:
     yield Line.of("mixed commands", tally)
 
 
+def fleet(scale: float, seed: int) -> Iterator[Line]:
+    """Two machines with one ledger in PostgreSQL, while everything between them fails."""
+    if binaries() is None:
+        sys.stderr.write("fleet: PostgreSQL is not installed\n")
+        return
+    with tempfile.TemporaryDirectory(dir=in_memory()) as home:
+        tally = fleets.fight(Path(home), sends=round(SENDS * scale), faults=0.1, seed=seed)
+    yield Line.of("a fleet, one ledger", tally)
+
+
 def places(_scale: float, _seed: int) -> Iterator[Line]:
     """A small run, struck at every place where it touches the world."""
     for part, manner, faults in (
@@ -248,7 +261,8 @@ def _is_noticed(variant: str) -> bool:
 
 
 PARTS: dict[str, Callable[[float, int], Iterator[Line]]] = {
-    part.__name__: part for part in (campaign, lost, told, storms, siblings, places, misbehaviours, fuzzing, mutants)
+    part.__name__: part
+    for part in (campaign, lost, told, storms, siblings, fleet, places, misbehaviours, fuzzing, mutants)
 }
 
 
