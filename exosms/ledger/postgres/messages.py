@@ -25,6 +25,7 @@ from exosms.ledger.postgres.statements import (
     ENTER,
     FIRST_OF_KEY,
     HOLD_KEY,
+    HOLD_ON,
     KEY,
     NOW,
     TAKE_KEY,
@@ -175,9 +176,12 @@ class SharedLedger:
         if once:
             while not transaction.execute(HOLD_KEY, values).fetchone():  # it was purged a moment ago
                 transaction.execute(TAKE_KEY, values)
-        ours = transaction.execute("SELECT id FROM exosms.messages WHERE claim = %(claim)s", values).fetchone()
+        ours = transaction.execute(literal(HOLD_ON), values).fetchone()
         if ours:  # the commit, of which no answer came, was made
-            return int(ours[0])
+            number, is_ours_still = ours
+            if not is_ours_still:
+                raise _given_up()
+            return int(number)
         if once is None:
             raise AssertionError("what conflicts with a claim has it")
         settle_leases(transaction, KEY, values)

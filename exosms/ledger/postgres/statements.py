@@ -39,6 +39,11 @@ ENTER = f"""
       now.at + %(lease)s::double precision, now.at + %(within)s::double precision
     FROM (SELECT {NOW} AS at) now {{only}} ON CONFLICT (claim) DO NOTHING RETURNING id
 """
+HOLD_ON = f"""
+    UPDATE exosms.messages SET lease_until = CASE state WHEN 'in_flight' THEN {NOW} + %(lease)s::double precision END
+    WHERE claim = %(claim)s RETURNING id, state = 'in_flight'
+"""
+"""Takes up a claim that was made, although no answer came, and begins its lease anew."""
 KEY = "account = %(account)s AND once_key = %(once_key)s AND recipient_hash = %(recipient_hash)s"
 HOLD_KEY = f"SELECT true FROM exosms.once_keys WHERE {KEY} FOR UPDATE"
 TAKE_KEY = (
