@@ -26,7 +26,7 @@ from exosms.sms.message import Message
 from exosms.system.signals import Interrupts
 
 if TYPE_CHECKING:
-    from exosms.ledger.postgres.runs import SharedRuns
+    from exosms.ledger.postgres.runs import Begun, SharedRuns
 
 
 class RunContext(NamedTuple):
@@ -51,11 +51,11 @@ class RunEnd(NamedTuple):
 def begin(setup: BulkSetup, staging: Staging, context: RunContext) -> Run:
     """Begin a run of what is laid out; raises GuardError where it was begun already, here or on another machine."""
     request, elsewhere = setup.request, context.elsewhere
-    name = request.run or _free_name(context.journal, request.path, is_shared=elsewhere is not None)
+    name = request.run or _free_name(context.journal, request.path, mark=elsewhere.mark if elsewhere else None)
     if elsewhere is None:
         return _begin(name, setup, staging, context.journal)
     resend = request.sent_before is SentBefore.SEND
-    elsewhere.begin(name, setup.account, staging.shared_digest, within=request.within, resend=resend)
+    elsewhere.begin(_as_others_see_it(name, staging, context), setup.account, within=request.within, resend=resend)
     try:
         return _begin(name, setup, staging, context.journal)
     except GuardError:
@@ -68,7 +68,14 @@ def check_elsewhere(setup: BulkSetup, staging: Staging, context: RunContext) -> 
     if context.elsewhere is not None:
         request = setup.request
         resend = request.sent_before is SentBefore.SEND
-        context.elsewhere.check(request.run, staging.shared_digest, within=request.within, resend=resend)
+        begun = _as_others_see_it(request.run, staging, context)
+        context.elsewhere.check(begun, within=request.within, resend=resend)
+
+
+def _as_others_see_it(name: str | None, staging: Staging, context: RunContext) -> "Begun":
+    from exosms.ledger.postgres.runs import Begun
+
+    return Begun(name, staging.shared_digest, {run.name for run in context.journal.runs()})
 
 
 def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None]) -> None:
@@ -170,11 +177,11 @@ def release(run: Run, journal: Journal, stop: Stop | None) -> RunEnd:
         return RunEnd(run, stop.exit_code, stop)
 
 
-def _free_name(journal: Journal, file: Path | None, *, is_shared: bool) -> str:
+def _free_name(journal: Journal, file: Path | None, *, mark: str | None) -> str:
     """Return a name for a run that can be typed: the file's, the day's, the machine's if there are some, a number."""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", file.stem if file else "stdin")[:24].strip("-") or "run"
     day = time.strftime("%Y%m%d")
-    if is_shared:
-        day += "-" + (re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:24].strip("-") or "here")
+    if mark:
+        day += f"-{re.sub(r'[^A-Za-z0-9]+', '-', socket.gethostname())[:16].strip('-') or 'here'}-{mark}"
     taken = {run.name for run in journal.runs()}
     return next(name for n in range(1, len(taken) + 2) if (name := f"{stem}-{day}-{n}") not in taken)

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
@@ -12,6 +13,15 @@ from exosms.system.times import local
 
 _LOCK = 0x72756E73
 """The number of the advisory lock of whoever begins a run: ``runs``."""
+
+
+class Begun(NamedTuple):
+    """A run as the other machines see it."""
+
+    name: str | None
+    content: bytes
+    ours: Collection[str]
+    """The runs that this machine's ledger has: of another that has our key it may be a copy, as a CI's cache is."""
 
 
 class SharedRuns(NamedTuple):
@@ -26,19 +36,24 @@ class SharedRuns(NamedTuple):
         """Return them for the installation that has this key."""
         return cls(ledger, hashlib.blake2b(b"installation", key=key, digest_size=16).digest())
 
-    def check(self, name: str | None, content: bytes, *, within: float, resend: bool) -> None:
+    @property
+    def mark(self) -> str:
+        """A few letters that machines of the same name do not share."""
+        return self.installation.hex()[:6]
+
+    def check(self, begun: Begun, *, within: float, resend: bool) -> None:
         """Raise GuardError for a name that another machine has, and for what it is sending, or sent.
 
         ``within``: seconds for which a finished run keeps others from sending the same; with ``resend`` none does.
         """
-        self.ledger.database.run(lambda transaction: self._check(transaction, name, content, within, resend=resend))
+        self.ledger.database.run(lambda transaction: self._check(transaction, begun, within, resend=resend))
 
-    def begin(self, name: str, account: str, content: bytes, *, within: float, resend: bool) -> None:
+    def begin(self, begun: Begun, account: str, *, within: float, resend: bool) -> None:
         """Take a name and a content for this machine, unless ``check`` refuses; committed once this returns."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            self._check(transaction, name, content, within, resend=resend)
+            self._check(transaction, begun, within, resend=resend)
             transaction.execute(
                 literal(
                     "INSERT INTO exosms.runs (name, account, content, installation, machine, started_at, updated_at)"
@@ -46,7 +61,7 @@ class SharedRuns(NamedTuple):
                     " account = excluded.account, content = excluded.content, machine = excluded.machine,"
                     " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at"
                 ),
-                (name, account, content, self.installation, socket.gethostname()),
+                (begun.name, account, begun.content, self.installation, socket.gethostname()),
             )
 
         self.ledger.database.run(work)
@@ -65,13 +80,13 @@ class SharedRuns(NamedTuple):
         given = {"name": name, "installation": self.installation, **values}
         self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), given))
 
-    def _check(
-        self, transaction: Transaction, name: str | None, content: bytes, within: float, *, resend: bool
-    ) -> None:
+    def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
+        name = begun.name
         found = transaction.execute(
             "SELECT name, machine, is_finished, started_at, updated_at, name = %s FROM exosms.runs"
-            " WHERE (name = %s OR content = %s) AND installation <> %s ORDER BY name <> %s, updated_at DESC",
-            (name, name, content, self.installation, name),
+            " WHERE (name = %s OR content = %s) AND NOT (installation = %s AND name = ANY(%s))"
+            " ORDER BY name <> %s, updated_at DESC",
+            (name, name, begun.content, self.installation, list(begun.ours), name),
         ).fetchall()
         now = now_of(transaction)
         for theirs, machine, is_finished, started_at, updated_at, has_name in found:
