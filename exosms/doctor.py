@@ -30,6 +30,7 @@ from exosms.system.mounts import shared_file_system
 from exosms.system.times import in_india
 
 if TYPE_CHECKING:
+    from exosms.config.ledger_address import LedgerAddress
     from exosms.ledger.messages import Ledger
 
 _RESOLVING = 10.0
@@ -219,9 +220,48 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
         yield failure("ledger", error)
         return
     yield ok("ledger", f"{file} is sound; single messages: {messages}; rows of runs: {rows}")
+    yield from _of_messages("ledger", unknown, paused)
+
+
+def of_shared_ledger(address: "LedgerAddress | None", account: Account | None, *, is_wanted: bool) -> Iterator[Check]:
+    """Check the ledger that other machines share, and how long it takes to answer; nothing is written there.
+
+    ``is_wanted``: say also which privileges another user needs.
+    """
+    subject = "shared ledger"
+    if address is None:
+        yield _misconfigured(subject, "none is named", "Set EXOSMS_LEDGER, or ledger in the profile.")
+        return
+    try:
+        from exosms.ledger.postgres.examination import examine
+
+        found = examine(address, account.identity if account else None)
+    except ConfigError as error:
+        yield failure(subject, error)
+        return
+    way = "over TLS" if found.is_encrypted else "not encrypted"
+    said = f"{address} answers in {found.round_trip * 1000:.1f} ms: PostgreSQL {found.server}, as {found.role}, {way}"
+    if found.lacks:
+        remedy = f"Have the tables' owner run: {' '.join(found.grants)}"
+        yield _misconfigured(subject, f"{said}; {found.role} lacks {', '.join(found.lacks)}", remedy)
+    elif not found.is_ready and not found.may_create:
+        remedy = f"Name it once as a user who may, or have the database's owner run: {found.grant_to_begin}"
+        yield _misconfigured(
+            subject, f"{said}; its tables are missing or old, and {found.role} may not make them", remedy
+        )
+    elif not found.is_ready:
+        yield ok(subject, f"{said}; the first command that sends makes its tables")
+    else:
+        yield ok(subject, f"{said}; single messages: {found.messages}")
+        yield from _of_messages(subject, found.unknown, found.paused)
+    yield from (ok("shared ledger, for others", grant) for grant in found.grants if is_wanted)
+
+
+def _of_messages(subject: str, unknown: int, paused: float) -> Iterator[Check]:
+    """Warn of what keeps messages of a ledger, or of an account, from going on."""
     if unknown:
         said = f"{unknown} of its messages may have been sent: their outcome is unknown"
-        yield warning("ledger", said, "Find out with Exotel's report: exosms runs reconcile --report FILE")
+        yield warning(subject, said, "Find out with Exotel's report: exosms runs reconcile --report FILE")
     if paused:
         said = f"Exotel asked this account to pause; {paused:.0f} s left"
         yield warning("pace", said, "Wait until then, or send with a lower --rate.")

@@ -27,6 +27,10 @@ def command(
         bool,
         o.option("--try-regions", help="After a 401, also try key and token with Exotel's other region."),
     ] = False,
+    ledger: Annotated[
+        bool,
+        o.option("--ledger", help="Test the ledger that machines share, and print the privileges it needs."),
+    ] = False,
     timeout: float = 30,
     sender: str | None = None,
     dlt_entity_id: str | None = None,
@@ -43,9 +47,13 @@ def command(
     exosms doctor
 
     exosms doctor -p prod --try-regions --json
+
+    exosms doctor --ledger
     """
     options = AccountOptions(*account, sender=sender, dlt_entity_id=dlt_entity_id, templates=templates)
-    examination = _Examination(out, options, timeout=timeout, may_ask=not no_input, try_regions=try_regions)
+    examination = _Examination(
+        out, options, timeout=timeout, may_ask=not no_input, try_regions=try_regions, ledger=ledger
+    )
     checks: list[Check] = []
     for check in map(_redacted, examination.checks()):
         if check.said in (other.said for other in checks):
@@ -67,13 +75,21 @@ class _Examination:
     """Goes from what is nearest to what is farthest; what one check finds, the next ones need."""
 
     def __init__(
-        self, out: Out, options: AccountOptions, *, timeout: float, may_ask: bool, try_regions: bool
+        self,
+        out: Out,
+        options: AccountOptions,
+        *,
+        timeout: float,
+        may_ask: bool,
+        try_regions: bool,
+        ledger: bool,
     ) -> None:
         self._out = out
         self._options = options
         self._timeout = timeout
         self._may_ask = may_ask
         self._try_regions = try_regions
+        self._ledger = ledger
         self.profile: str | None = None
 
     def checks(self) -> Iterator[Check]:
@@ -83,6 +99,8 @@ class _Examination:
         settings = yield from self._settings()
         account = settings.account if settings else None
         yield from doctor.of_state(paths.state_directory(os.environ), Ledger, account)
+        if settings and (settings.ledger or self._ledger):
+            yield from doctor.of_shared_ledger(settings.ledger, account, is_wanted=self._ledger)
         if settings:
             yield from doctor.of_sender(settings)
             yield from doctor.of_templates(settings)

@@ -1,0 +1,96 @@
+"""``exosms doctor --ledger``: whether the shared ledger answers, and what a user needs to be let in."""
+
+from typing import Any
+
+import pytest
+from conftest import Result, Shell
+from pair import ONCE, SEND, Pair, words
+from postgres_cluster import OVER_TLS, PASSWORD, STRANGER
+
+
+def checks(result: Result, subject: str) -> list[Any]:
+    return [check for check in result.json["checks"] if check["subject"] == subject]
+
+
+def examined(shell: Shell, *argv: str, env: dict[str, str] | None = None) -> tuple[Result, Any]:
+    result = shell("doctor", *argv, "--json", env=env)
+    assert result.json["exit_code"] == result.exit_code
+    assert PASSWORD not in result.stdout + result.stderr
+    (check,) = checks(result, "shared ledger")
+    return result, check
+
+
+def test_it_says_who_answers_and_writes_nothing(pair: Pair) -> None:
+    result, check = examined(pair.first, "--ledger")
+    assert (result.exit_code, check["grade"]) == (0, "ok")
+    assert "as exosms, over TLS; the first command that sends makes its tables" in check["said"]
+    assert "CREATE TABLE" not in pair.cluster.dump(pair.database)
+    assert pair.second(*ONCE).exit_code == 0
+    result, check = examined(pair.first)
+    assert (result.exit_code, check["grade"], "GRANT" in result.stdout) == (0, "ok", False)
+    assert "single messages: 1" in check["said"]
+
+
+def test_unknown_messages_and_pauses_are_told(pair: Pair) -> None:
+    pair.exotel.suffer(1, "500")
+    assert pair.second(*ONCE).exit_code == 9
+    result = pair.first("doctor", "--json")
+    assert [check["grade"] for check in checks(result, "shared ledger")] == ["ok", "warning"]
+    assert "1 of its messages may have been sent" in result.stdout
+
+
+def test_the_privileges_that_it_prints_are_those_that_others_need(pair: Pair) -> None:
+    assert pair.first(*SEND).exit_code == 0
+    stranger = {"EXOSMS_LEDGER": pair.cluster.address(pair.database, role=STRANGER)}
+    result, check = examined(pair.second, "--ledger", env=stranger)
+    assert (result.exit_code, check["grade"]) == (4, "failure")
+    assert "stranger lacks" in check["said"]
+    assert pair.second(*ONCE, env=stranger).exit_code == 4
+    grants = [check["said"] for check in checks(result, "shared ledger, for others")]
+    assert grants
+    assert check["remedy"].endswith(" ".join(grants))
+    for grant in grants:
+        pair.cluster.ask(f"SET ROLE exosms; {grant}", pair.database)
+    assert examined(pair.second, env=stranger)[0].exit_code == 0
+    for argv, code in [
+        (ONCE, 0),
+        (("log",), 0),
+        (("bulk", "-", "--yes", "--run", "june"), 0),
+        (("runs", "purge", "--older-than", "0s", "--yes"), 0),
+    ]:
+        assert pair.second(*argv, stdin="to,body\n9876543219,Hi\n", env=stranger).exit_code == code, argv
+    assert words(pair.first(*ONCE)) == ["skipped"]
+
+
+def test_who_may_not_make_the_tables_is_told(pair: Pair) -> None:
+    result, check = examined(
+        pair.first, "--ledger", env={"EXOSMS_LEDGER": pair.cluster.address(pair.database, role=STRANGER)}
+    )
+    assert (result.exit_code, check["grade"]) == (4, "failure")
+    assert "GRANT CREATE ON DATABASE" in check["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "code", "said"),
+    [
+        (("--ledger",), "", 4, "none is named"),
+        ((), "{address}?sslmode=nonsense", 4, "sslmode"),
+        (("--ledger",), "{wrong}", 4, "password"),
+        (("--ledger",), "{plain}?sslmode=disable", 4, "no encryption"),
+    ],
+)
+def test_what_has_to_be_set_is_told(pair: Pair, argv: tuple[str, ...], env: str, code: int, said: str) -> None:
+    address = env.format(
+        address=pair.address,
+        wrong=pair.cluster.address(pair.database, password="wrong"),
+        plain=pair.cluster.address(pair.database, role=OVER_TLS),
+    )
+    result = pair.first("doctor", *argv, env={"EXOSMS_LEDGER": address})
+    assert (result.exit_code, said in result.stdout) == (code, True), result
+
+
+def test_tables_of_a_newer_exosms_are_told(pair: Pair) -> None:
+    assert pair.first(*SEND).exit_code == 0
+    pair.from_the_future()
+    result, check = examined(pair.second, "--ledger")
+    assert (result.exit_code, "newer exosms" in check["said"], check["remedy"]) == (4, True, "Upgrade exosms.")
