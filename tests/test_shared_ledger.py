@@ -1,0 +1,413 @@
+"""Two machines, one ledger in PostgreSQL: what holds on the one holds on the other."""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Shell
+from faulty import MARK
+from jobs import Sandbox, sandbox
+from machines import Nursery
+from misbehaving import Misbehaving, accepts, answers
+from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
+from postgres_cluster import PASSWORD, Pooler, pgbouncer
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture
+def served(pair: Pair) -> Iterator[Sandbox]:
+    """An Exotel that holds its answers back when it is asked to; both machines send to it."""
+    with sandbox(pair.first) as server:
+        pair.second.env |= {"EXOSMS_BASE_URL": server.url}
+        yield server
+
+
+def log(shell: Shell, *argv: str) -> list[Any]:
+    result = shell("log", "--json", *argv)
+    assert (result.exit_code, result.json["error"]) == (0, None)
+    return list(result.json["messages"])
+
+
+# Once keys.
+
+
+def test_a_key_holds_on_every_machine(pair: Pair) -> None:
+    first = pair.first(*ONCE)
+    assert (first.exit_code, words(first)) == (0, ["accepted"])
+    sid = first.stdout.split("\t")[2]
+    for shell in (pair.second, pair.first):
+        again = shell(*ONCE)
+        assert (again.exit_code, words(again), sid in again.stdout) == (0, ["skipped"], True)
+    assert pair.exotel.requests == 1
+    for other in (("--once", "another"), ("--once", "k", "--to", "+919876543211")):
+        result = pair.second(*SEND, *other)
+        assert (result.exit_code, "accepted" in words(result)) == (0, True)
+    assert pair.exotel.requests == 3
+    later = pair.second(*ONCE, "--within", "0s")
+    assert (later.exit_code, words(later)) == (0, ["accepted"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code", "outcome"),
+    [
+        ("429", TEXT, 11, "not_sent"),
+        ("503 that is theirs", TEXT, 7, "not_sent"),
+        ("", MARK, 6, "rejected"),
+    ],
+)
+def test_what_was_not_sent_from_one_is_tried_again_from_the_other(
+    pair: Pair, kind: str, body: str, code: int, outcome: str
+) -> None:
+    if kind:
+        pair.exotel.suffer(1, kind)
+    failed = pair.first("send", "--to", TO, "-b", body, "--once", "k", "--retry-for", "0")
+    assert (failed.exit_code, words(failed)) == (code, [outcome])
+    pair.exotel.suffer(0, "429")
+    sent = pair.second(*ONCE)
+    assert (sent.exit_code, words(sent)) == (0, ["accepted"])
+
+
+@pytest.mark.parametrize(("decision", "then"), [("not_sent", "accepted"), ("accepted", "skipped")])
+def test_an_unknown_one_is_decided_on_any_machine(pair: Pair, decision: str, then: str) -> None:
+    pair.exotel.suffer(1, "500")
+    assert pair.first(*ONCE).exit_code == 9
+    pair.exotel.suffer(0, "500")
+    again = pair.second(*ONCE)
+    assert (again.exit_code, words(again), pair.exotel.requests) == (9, ["unknown"], 1)
+    assert "runs resolve --once" in again.stderr
+    assert pair.second("runs", "resolve", "--once", "k", "--as", decision).exit_code == 0
+    decided = pair.first(*ONCE)
+    assert (decided.exit_code, words(decided)) == (0, [then])
+    assert pair.exotel.requests == 1 + (then == "accepted")
+
+
+def test_what_became_of_an_unknown_one_is_found_out_on_any_machine(pair: Pair) -> None:
+    pair.exotel.suffer(1, "500")
+    assert pair.first(*ONCE).exit_code == 9
+    pair.exotel.suffer(0, "500")
+    [sid] = pair.exotel.taken
+    found = pair.second("runs", "reconcile", "--once", "k", "--sids", "-", "--json", stdin=f"{sid}\n")
+    assert (found.exit_code, found.json["resolved"]) == (0, 1)
+    then = pair.first(*ONCE)
+    assert (then.exit_code, words(then), sid in then.stdout, pair.exotel.requests) == (0, ["skipped"], True, 1)
+
+
+def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
+    [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
+    variable, line = crontab.strip().splitlines()
+    assert variable.startswith("EXOSMS_LEDGER=postgresql://")
+    command = line.split(maxsplit=5)[5].replace(r"\%", "%").replace("@oncall", TO)
+    for shell in (pair.first, pair.second):
+        script = f'exosms() {{ {shlex.join(shell.command())} "$@"; }}\n{command}'
+        assert subprocess.run(["sh", "-c", script], env=shell.full_env(), timeout=60, check=False).returncode == 0
+    assert pair.exotel.requests == 1
+
+
+def test_a_key_in_use_is_waited_for_and_what_came_of_it_counts(pair: Pair, served: Sandbox) -> None:
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE)
+    assert served.asked.wait(60)
+    refused = pair.second(*ONCE, "--timeout", "1")
+    assert (refused.exit_code, refused.stdout.count("accepted")) == (5, 0)
+    waiting = pair.second.start(*ONCE, "--timeout", "60")
+    served.may_answer.set()
+    ended = [process.communicate(timeout=60)[0].decode() for process in (sending, waiting)]
+    assert [line.partition("\t")[0] for line in ended] == ["accepted", "skipped"]
+    assert (sending.returncode, waiting.returncode, served.requests) == (0, 0, 1)
+
+
+def test_a_lease_that_is_over_makes_it_unknown_and_a_late_result_counts(pair: Pair, served: Sandbox) -> None:
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE)
+    assert served.asked.wait(60)
+    pair.lapse()
+    over = pair.second(*ONCE)
+    assert (over.exit_code, words(over), served.requests) == (9, ["unknown"], 1)
+    assert [message["outcome"] for message in log(pair.second)] == ["unknown"]
+    served.may_answer.set()
+    out, _ = sending.communicate(timeout=60)
+    assert (sending.returncode, out.decode().partition("\t")[0]) == (0, "accepted")
+    (message,) = log(pair.second)
+    assert (message["outcome"], message["sid"]) == ("accepted", out.decode().split("\t")[2])
+    then = pair.second(*ONCE)
+    assert (then.exit_code, words(then), served.requests) == (0, ["skipped"], 1)
+
+
+def test_a_killed_owner_keeps_its_key_until_a_person_decides(pair: Pair, served: Sandbox) -> None:
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE)
+    assert served.asked.wait(60)
+    sending.kill()
+    sending.communicate()
+    served.may_answer.set()
+    pair.lapse()
+    for shell in (pair.second, pair.first):
+        result = shell(*ONCE)
+        assert (result.exit_code, words(result), served.requests) == (9, ["unknown"], 1)
+    assert pair.second("runs", "resolve", "--once", "k", "--as", "not_sent").exit_code == 0
+    assert (pair.first(*ONCE).exit_code, served.requests) == (0, 2)
+
+
+def test_a_lease_outlives_the_attempt(pair: Pair, served: Sandbox) -> None:
+    """It is as long as the attempt can last and 5 s, of which here none has passed but those that the test takes."""
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE, "--timeout", "300")
+    assert served.asked.wait(60)
+    refused = pair.second(*ONCE, "--timeout", "0.5")
+    served.may_answer.set()
+    sending.communicate(timeout=60)
+    assert (refused.exit_code, sending.returncode, served.requests) == (5, 0, 1)
+
+
+# Pace, pauses and limits.
+
+
+def test_the_pace_is_one_for_all_machines(pair: Pair) -> None:
+    numbers = [f"+91987654{place:04d}" for place in range(20)]
+    begun = time.time()
+    processes = [
+        shell.start("send", "--to", ",".join(own), "-b", TEXT, "--rate", "600/min")
+        for shell, own in ((pair.first, numbers[:10]), (pair.second, numbers[10:]))
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    for process in processes:
+        process.communicate()
+    moments = sorted(taken.moment for taken in pair.exotel.taken.values())
+    assert len(moments) == 20
+    assert [place for place, moment in enumerate(moments) if moment < begun + place * 60 / 600] == []
+
+
+def test_a_pause_is_one_for_all_machines(pair: Pair) -> None:
+    with Misbehaving(answers(429, "", "Retry-After: 200"), accepts) as server:
+        there = ("--base-url", server.url)
+        assert pair.first("send", "--to", TO, "-b", TEXT, "--retry-for", "0", *there).exit_code == 11
+        paused = pair.second("send", "--to", TO, "-b", TEXT, "--retry-for", "0", *there)
+        assert (paused.exit_code, "asked this account to pause" in paused.stderr, server.requests) == (11, True, 1)
+        alone = pair.second("send", "--to", TO, "-b", TEXT, "--retry-for", "0", *there, env={"EXOSMS_LEDGER": ""})
+        assert (alone.exit_code, server.requests) == (0, 2)
+
+
+def test_the_parts_of_a_day_are_counted_together(pair: Pair) -> None:
+    limited = [with_profile(shell, pair.exotel.url, "max_parts_per_day = 3") for shell in (pair.first, pair.second)]
+    codes = [limited[place % 2](*SEND, "--json").exit_code for place in range(5)]
+    assert (codes, pair.exotel.requests) == ([0, 0, 0, 5, 5], 3)
+
+
+# What is kept, and shown.
+
+
+def test_log_shows_what_every_machine_sent(pair: Pair) -> None:
+    pair.first(*ONCE)
+    pair.exotel.suffer(1, "500")
+    pair.second("send", "--to", "+919876543211", "-b", TEXT, "--retry-for", "0")
+    assert log(pair.first) == log(pair.second)
+    assert [message["outcome"] for message in log(pair.first)] == ["accepted", "unknown"]
+    for argv, found in [
+        (("--to", TO), ["accepted"]),
+        (("--to", "9876543211"), ["unknown"]),
+        (("--to", "+919876543212"), []),
+        (("--once", "k"), ["accepted"]),
+        (("--outcome", "unknown"), ["unknown"]),
+        (("--since", "1h"), ["accepted", "unknown"]),
+        (("--since", "0"), []),
+    ]:
+        assert [message["outcome"] for message in log(pair.second, *argv)] == found, argv
+
+
+def test_numbers_are_kept_as_hashes_and_last_digits(pair: Pair) -> None:
+    pair.first(*ONCE)
+    pair.exotel.suffer(1, "500")
+    pair.second(*SEND)
+    dump = pair.cluster.dump(pair.database)
+    assert [
+        word for word in (TO, TO[3:], TEXT, PASSWORD, "token") if re.search(rf"\b{re.escape(word)}\b", dump)
+    ] == []
+    assert TO[3:] not in dump
+    for shown in (pair.second("log").stdout, pair.second("log", "-o", "human").stdout):
+        assert (TO[3:] in shown, TO[-4:] in shown) == (False, True)
+    assert all(message["to"].endswith(TO[-4:]) for message in log(pair.second))
+
+
+def test_numbers_are_kept_whole_where_the_profile_says_so(pair: Pair) -> None:
+    full = [with_profile(shell, pair.exotel.url, 'ledger_numbers = "full"') for shell in (pair.first, pair.second)]
+    assert full[0](*ONCE).exit_code == 0
+    assert TO in pair.cluster.dump(pair.database)
+    assert [message["to"] for message in log(full[1])] == [TO]
+    assert words(pair.second(*ONCE)) == ["skipped"]  # and a key is the same key
+
+
+def test_a_profile_names_the_ledger_and_the_environment_another(pair: Pair) -> None:
+    plain = {name: value for name, value in pair.first.env.items() if name != "EXOSMS_LEDGER"}
+    profile = with_profile(Shell(pair.first.home, plain), pair.exotel.url, f'ledger = "{pair.address}"')
+    assert words(profile(*ONCE)) == ["accepted"]
+    assert words(pair.second(*ONCE)) == ["skipped"]
+    elsewhere = {"EXOSMS_LEDGER": pair.cluster.address(pair.cluster.database())}
+    assert words(profile(*ONCE, env=elsewhere)) == ["accepted"]
+
+
+@pytest.mark.parametrize("where", ["PGPASSWORD", "~/.pgpass"])
+def test_a_password_may_come_as_every_client_of_postgresql_takes_it(pair: Pair, where: str) -> None:
+    env = {"EXOSMS_LEDGER": pair.cluster.address(pair.database, password=None)}
+    if where == "PGPASSWORD":
+        env["PGPASSWORD"] = PASSWORD
+    else:
+        file = pair.first.home / ".pgpass"
+        file.touch(mode=0o600)
+        file.write_text(f"*:*:*:*:{PASSWORD}\n")
+    sent = started(pair.first, *ONCE, env=env)
+    assert (sent.exit_code, words(pair.second(*ONCE))) == (0, ["skipped"])
+
+
+def test_a_dry_run_writes_nothing(pair: Pair) -> None:
+    planned = pair.first(*ONCE, "-n")
+    assert (planned.exit_code, words(planned), pair.exotel.requests) == (0, ["planned"], 0)
+    assert "CREATE TABLE" not in pair.cluster.dump(pair.database)
+
+
+# Runs.
+
+
+def bulk_file(shell: Shell, *numbers: str) -> str:
+    file = shell.home / "june.csv"
+    file.write_text("to,body\n" + "".join(f"{to},Hello {to[-2:]}\n" for to in numbers))
+    return str(file)
+
+
+ROWS = ("+919876543210", "+919876543211", "+919876543212")
+BULK = ("--yes", "--rate", "off", "--json")
+
+
+def test_the_name_of_a_run_is_taken_on_all_machines_until_it_is_purged(pair: Pair) -> None:
+    mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS[:2])
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 0
+    for more in ((), ("--sent-before", "send")):
+        taken = pair.second("bulk", theirs, "--run", "june", *more, *BULK)
+        assert (taken.exit_code, pair.exotel.requests) == (5, 3)
+        names_machine_and_time(taken.stderr)
+    again = pair.first("bulk", mine, "--run", "june", *BULK)
+    assert (again.exit_code, pair.exotel.requests) == (0, 3)
+    assert pair.first("runs", "purge", "--older-than", "0s", "--yes").exit_code == 0
+    free = pair.second("bulk", theirs, "--run", "june", *BULK)
+    assert (free.exit_code, pair.exotel.requests) == (0, 5)
+
+
+@pytest.mark.parametrize("limit", [("--limit", "1"), ()], ids=["unfinished", "finished"])
+def test_the_content_of_a_run_begins_on_one_machine_only(pair: Pair, limit: tuple[str, ...]) -> None:
+    mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS)
+    begun = pair.first("bulk", mine, *limit, *BULK)
+    assert begun.exit_code == 0 or begun.json["counts"]["remaining"]
+    sent = pair.exotel.requests
+    refused = pair.second("bulk", theirs, *BULK)
+    assert (refused.exit_code, pair.exotel.requests) == (5, sent)
+    names_machine_and_time(refused.stderr)
+    lifted = pair.second("bulk", theirs, "--sent-before", "send", *BULK)
+    assert (lifted.exit_code, pair.exotel.requests) == (0, sent + 3)
+
+
+def test_a_finished_content_may_be_sent_again_once_the_window_is_over(pair: Pair) -> None:
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS), *BULK).exit_code == 0
+    again = pair.second("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
+    assert (again.exit_code, pair.exotel.requests) == (0, 6)
+
+
+def test_another_content_may_begin_anywhere_and_rows_stay_on_their_machine(pair: Pair) -> None:
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS[:1]), *BULK).exit_code == 0
+    assert pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK).exit_code == 0
+    assert pair.exotel.requests == 4
+    runs = [shell("runs", "list", "--json").json["runs"] for shell in (pair.first, pair.second)]
+    assert [[run["counts"]["rows"] for run in own] for own in runs] == [[1], [3]]
+
+
+def test_of_two_copies_of_a_state_directory_one_begins(pair: Pair) -> None:
+    """As a CI's cache hands them out."""
+    assert pair.first("bulk", bulk_file(pair.first, ROWS[2]), *BULK).exit_code == 0
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS[:2]), "--run", "july", *BULK).exit_code == 0
+    refused = pair.second("bulk", bulk_file(pair.second, *ROWS[:2]), *BULK)
+    assert (refused.exit_code, pair.exotel.requests) == (5, 3)
+    names_machine_and_time(refused.stderr)
+    named = pair.second("bulk", bulk_file(pair.second, *ROWS[:2]), "--run", "july", "--sent-before", "send", *BULK)
+    assert (named.exit_code, pair.exotel.requests) == (5, 3)
+
+
+def names_machine_and_time(said: str) -> None:
+    assert socket.gethostname() in said, said
+    assert re.search(r"\d\d:\d\d", said), said
+
+
+# Between two machines.
+
+
+@pytest.mark.skipif(not (pgbouncer() or os.environ.get("CI")), reason="pgbouncer is not installed")
+def test_it_works_behind_a_pooler_in_transaction_mode(pair: Pair) -> None:
+    with Pooler(pair.cluster) as pooler:
+        through = pair.through(pooler.port)
+        processes = [
+            shell.start(*SEND, "--once", f"k{place % 4}", env=through)
+            for place, shell in enumerate([pair.first, pair.second] * 4)
+        ]
+        assert [process.wait(60) for process in processes] == [0] * 8
+        for process in processes:
+            process.communicate()
+        assert pair.exotel.requests == 4
+        assert pair.first("log", env=through).stdout.count("\n") == 4
+        assert pair.first("bulk", bulk_file(pair.first, *ROWS), *BULK, env=through).exit_code == 0
+
+
+def test_of_fifty_processes_with_one_key_one_sends(pair: Pair) -> None:
+    env = [shell.full_env() for shell in (pair.first, pair.second)]
+    argv = ("send", "--to", TO, "-b", TEXT, "--once", "k", "--retry-for", "60s", "--rate", "off")
+    with Nursery(env[0]) as nursery:
+        processes = [nursery.start(*argv, env=env[place % 2]) for place in range(50)]
+        ended = [process.wait() for process in processes]
+    assert [end.err for end in ended if end.code] == []
+    said = [word for end in ended for word in end.words]
+    assert (said.count("accepted"), said.count("skipped"), len(said)) == (1, 49, 50)
+    assert pair.exotel.requests == 1
+
+
+# The server comes and goes.
+
+
+@pytest.mark.parametrize("when", ["before", "while it is asked"])
+def test_a_restart_of_the_server_loses_nothing(pair: Pair, served: Sandbox, when: str) -> None:
+    pair.first("log")
+    if when == "before":
+        pair.cluster.restart()
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE, "--retry-for", "30s")
+    assert served.asked.wait(60)
+    if when != "before":
+        pair.cluster.restart()
+    served.may_answer.set()
+    out, err = sending.communicate(timeout=60)
+    assert (sending.returncode, out.decode().partition("\t")[0]) == (0, "accepted"), err
+    then = pair.second(*ONCE)
+    assert (then.exit_code, words(then), served.requests) == (0, ["skipped"], 1)
+
+
+def test_the_arguments_of_processes_hold_no_password(pair: Pair, served: Sandbox) -> None:
+    served.may_answer.clear()
+    sending = pair.first.start(*ONCE)
+    assert served.asked.wait(60)
+    lines = [read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    served.may_answer.set()
+    sending.communicate(timeout=60)
+    assert any("--once" in line for line in lines)
+    assert [line for line in lines if PASSWORD in line] == []
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:  # it has ended
+        return ""

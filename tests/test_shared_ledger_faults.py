@@ -1,0 +1,352 @@
+"""The shared ledger is away, mute, locked or wrong: what goes out, what does not, and what is said of it."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import pytest
+from conftest import Result, Shell
+from jobs import Sandbox, sandbox
+from machines import Finished, Nursery
+from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
+from postgres_cluster import OVER_TLS, PASSWORD, ROLE, STRANGER, free_port
+from postgres_proxy import Manner, Proxy, Strike
+
+
+@pytest.fixture
+def served(pair: Pair) -> Iterator[Sandbox]:
+    """An Exotel that holds its answers back when it is asked to; both machines send to it."""
+    with sandbox(pair.first) as server:
+        pair.second.env |= {"EXOSMS_BASE_URL": server.url}
+        yield server
+
+
+# What is wrong, and has to be put right.
+
+
+class Wrong(NamedTuple):
+    """An address that cannot be right, and a word of what is said of it."""
+
+    address: Callable[[Pair], str]
+    says: str
+
+
+WRONG = {
+    "password": Wrong(lambda pair: pair.cluster.address(pair.database, password="wrong-canary"), "password"),
+    "no password": Wrong(lambda pair: pair.cluster.address(pair.database, password=None), "password"),
+    "role": Wrong(lambda pair: pair.cluster.address(pair.database, role="nobody"), "nobody"),
+    "database": Wrong(lambda pair: pair.cluster.address("nowhere"), "nowhere"),
+    "TLS is demanded by the server": Wrong(
+        lambda pair: pair.cluster.address(pair.database, role=OVER_TLS) + "?sslmode=disable", ""
+    ),
+    "another certificate": Wrong(
+        lambda pair: pair.address + f"?sslmode=verify-full&sslrootcert={pair.first.home}/no.pem", ""
+    ),
+    "no privileges": Wrong(lambda pair: pair.cluster.address(pair.database, role=STRANGER), "privileges"),
+    "another scheme": Wrong(lambda pair: pair.address.replace("postgresql", "mysql"), "postgresql://"),
+    "an option that is none": Wrong(lambda pair: pair.address + "?bogus=1", "bogus"),
+    "a port that is none": Wrong(lambda pair: pair.address.replace(f":{pair.cluster.port}", ":http"), ""),
+}
+
+EVERY = {
+    "once": ONCE,
+    "plain": SEND,
+    "log": ("log",),
+    "resolve": ("runs", "resolve", "--once", "k", "--as", "not_sent"),
+    "bulk": ("bulk", "-", "--yes", "--run", "june"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_told_and_nothing_leaves(pair: Pair, wrong: Wrong) -> None:
+    if wrong is WRONG["no privileges"]:
+        assert pair.first(*SEND, "--to", "+919876543219").exit_code == 0  # the tables are there, another's
+    before = pair.exotel.requests
+    for argv in EVERY.values():
+        result = pair.second(*argv, stdin=f"to,body\n{TO},Hi\n", env={"EXOSMS_LEDGER": wrong.address(pair)})
+        assert (result.exit_code, pair.exotel.requests) == (4, before), result
+        assert wrong.says in result.stderr
+        assert_tells_no_secret(result)
+
+
+def test_tls_is_demanded_of_a_server_that_has_none(pair: Pair) -> None:
+    with Proxy(pair.cluster.port) as proxy:
+        address = pair.cluster.address(pair.database, port=proxy.port)
+        plain = pair.first(*ONCE, env={"EXOSMS_LEDGER": address})
+        demanded = pair.first(*SEND, env={"EXOSMS_LEDGER": f"{address}?sslmode=require"})
+    assert (plain.exit_code, demanded.exit_code, pair.exotel.requests) == (0, 4, 1)
+    assert "SSL" in demanded.stderr
+
+
+def test_a_certificate_is_verified_where_that_is_asked(pair: Pair) -> None:
+    verified = f"{pair.address}?sslmode=verify-full&sslrootcert={pair.cluster.authority}"
+    assert pair.first(*ONCE, env={"EXOSMS_LEDGER": verified}).exit_code == 0
+    over_tls = pair.cluster.address(pair.database, role=OVER_TLS) + "?sslmode=require"
+    assert words(pair.second(*ONCE, env={"EXOSMS_LEDGER": over_tls})) == ["skipped"]
+
+
+def test_without_the_extra_it_says_what_to_install(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("psycopg", "exosms.ledger.postgres"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for argv in (ONCE, SEND, ("log",)):
+        result = pair.first(*argv)
+        assert (result.exit_code, pair.exotel.requests) == (4, 0)
+        assert "exosms[postgres]" in result.stderr
+        assert_tells_no_secret(result)
+
+
+def test_tables_of_a_newer_exosms_are_refused(pair: Pair) -> None:
+    assert pair.first(*ONCE).exit_code == 0
+    pair.from_the_future()
+    for argv in (ONCE, SEND, ("log",)):
+        result = pair.second(*argv)
+        assert (result.exit_code, pair.exotel.requests) == (4, 1)
+        assert "newer" in result.stderr
+        assert "Upgrade exosms" in result.stderr
+
+
+def test_two_machines_that_begin_together_make_the_tables_once(pair: Pair) -> None:
+    processes = [shell.start("log") for shell in (pair.first, pair.second) * 4]
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, b"")
+
+
+# It is away.
+
+
+def refusing(pair: Pair) -> str:
+    """Nobody listens there."""
+    return pair.cluster.address(pair.database, port=free_port())
+
+
+@contextmanager
+def away(pair: Pair, how: str) -> Iterator[str]:
+    """An address where nobody listens, or from which no answer comes."""
+    if how == "refused":
+        yield refusing(pair)
+        return
+    with Proxy(pair.cluster.port) as proxy:
+        proxy.fail(Manner.STALL_BEFORE if how == "mute" else Manner.CUT_BEFORE)
+        yield pair.cluster.address(pair.database, port=proxy.port)
+
+
+HOW = ("refused", "reset", "mute")
+SHORT = ("--retry-for", "1s")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_needs_it_is_not_sent(pair: Pair, how: str) -> None:
+    with away(pair, how) as address:
+        env = {"EXOSMS_LEDGER": address}
+        limited = with_profile(pair.first, pair.exotel.url, "max_parts_per_day = 3")
+        results = [
+            pair.first("send", "--to", TO, "-b", TEXT, "--once", "k", *SHORT, env=env),
+            limited("send", "--to", TO, "-b", TEXT, *SHORT, env=env),
+            pair.first("bulk", "-", "--yes", stdin=f"to,body\n{TO},Hi\n", env=env),
+        ]
+    for result in results:
+        assert (result.exit_code, pair.exotel.requests) == (7, 0), result
+        assert_tells_no_secret(result)
+        assert "error: " in result.stderr
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_plain_message_and_a_job_s_go_out_with_a_warning(pair: Pair, how: str) -> None:
+    with away(pair, how) as address:
+        env = {"EXOSMS_LEDGER": address}
+        sent = pair.first("send", "--to", TO, "-b", TEXT, *SHORT, env=env)
+        assert (sent.exit_code, words(sent), pair.exotel.requests) == (0, ["accepted"], 1)
+        assert "warning: " in sent.stderr
+        assert_tells_no_secret(sent)
+        job = started(pair.first, "job", "--to", TO, *SHORT, "--", "sh", "-c", "echo out; exit 3", env=env)
+        assert (job.exit_code, job.stdout, pair.exotel.requests) == (3, "out\n", 2)
+        assert_tells_no_secret(job)
+    assert pair.first("log").stdout == ""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_only_reads_it_says_so(pair: Pair, how: str) -> None:
+    with away(pair, how) as address:
+        for argv in (("log",), ("doctor",), ("log", "--json"), ("doctor", "--json")):
+            result = pair.first(*argv, env={"EXOSMS_LEDGER": address})
+            assert result.exit_code == 7, result
+            assert_tells_no_secret(result)
+            if "--json" in argv:
+                assert result.json["exit_code"] == 7
+
+
+@pytest.mark.parametrize("manner", [Manner.CUT_BEFORE, Manner.STALL_BEFORE])
+def test_away_after_the_request_the_outcome_stands_and_the_claim_stays(
+    pair: Pair, served: Sandbox, manner: Manner
+) -> None:
+    with Proxy(pair.cluster.port) as proxy:
+        served.may_answer.clear()
+        sending = pair.first.start(*ONCE, *SHORT, env=pair.through(proxy.port))
+        assert served.asked.wait(60)
+        proxy.fail(manner)
+        served.may_answer.set()
+        out, err = (stream.decode() for stream in sending.communicate(timeout=60))
+    assert (sending.returncode, out.partition("\t")[0]) == (0, "accepted")
+    assert "could not be recorded" in err
+    pair.lapse()
+    then = pair.second(*ONCE)
+    assert (then.exit_code, words(then), served.requests) == (9, ["unknown"], 1)
+
+
+def test_a_server_that_restarts_is_waited_for_as_long_as_retry_for(pair: Pair) -> None:
+    pair.first("log")
+    pair.cluster.stop()
+    try:
+        waiting = pair.first.start("send", "--to", TO, "-b", TEXT, "--once", "k", "--retry-for", "60s")
+        with pytest.raises(Exception, match="timed out"):
+            waiting.wait(2)
+    finally:
+        pair.cluster.start()
+    out, err = waiting.communicate(timeout=90)
+    assert (waiting.returncode, out.partition(b"\t")[0], pair.exotel.requests) == (0, b"accepted", 1), err
+
+
+def test_nobody_waits_for_a_lock_that_another_holds(pair: Pair) -> None:
+    assert pair.first(*SEND).exit_code == 0
+    tables = pair.cluster.ask(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT LIKE 'pg_%'"
+        " AND schemaname <> 'information_schema'",
+        pair.database,
+    )
+    names = ", ".join(str(name) for (name,) in tables)
+    with pair.cluster._connect(pair.database) as holder:
+        holder.autocommit = False
+        holder.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        once = started(pair.first, "send", "--to", TO, "-b", TEXT, "--once", "k", *SHORT)
+        plain = started(pair.first, "send", "--to", TO, "-b", TEXT, *SHORT)
+        holder.rollback()
+    assert (once.exit_code, words(once)) == (7, ["not_sent"])
+    assert (plain.exit_code, words(plain), pair.exotel.requests) == (0, ["accepted"], 2)
+
+
+# Struck at every request that a send makes of it.
+
+
+def alert(manner: Manner, number: int) -> tuple[str, ...]:
+    key, to = f"{manner} {number}", f"+9198765{number:05d}"
+    return ("send", "--to", to, "-b", key, "--retry-for", "1s", "--rate", "off", "--once", key)
+
+
+def requested(pair: Pair, argv: Sequence[str]) -> int:
+    return sum(len(deeds) for key, deeds in pair.exotel.deeds.items() if key[0] == argv[2])
+
+
+@pytest.mark.parametrize(
+    ("manner", "stays"),
+    [
+        (Manner.CUT_BEFORE, False),
+        (Manner.CUT_AFTER, False),
+        (Manner.CUT_AFTER, True),
+        (Manner.STALL_AFTER, True),
+    ],
+)
+def test_struck_anywhere_nothing_is_sent_twice_nothing_hangs_and_no_exit_code_lies(
+    pair: Pair, manner: Manner, stays: bool
+) -> None:
+    with Nursery(pair.first.full_env()) as nursery, ThreadPoolExecutor(8) as pool:
+
+        def strike(number: int) -> tuple[int, Finished, int]:
+            with Proxy(pair.cluster.port, Strike.at(number, manner, stays=stays)) as proxy:
+                env = pair.first.full_env(pair.through(proxy.port))
+                return number, nursery.start(*alert(manner, number), env=env).wait(), proxy.requests
+
+        *_, all_of_them = strike(0)
+        assert all_of_them > 3
+        struck = [*pool.map(strike, range(1, all_of_them + 1))]
+    sent = {}
+    for number, result, _ in struck:
+        sent[number] = requested(pair, alert(manner, number))
+        expected = (0, ["accepted"]) if sent[number] else (7, ["not_sent"])
+        assert (result.code, result.words) == expected, (number, result)
+        assert PASSWORD not in result.out + result.err
+    assert {*sent.values()} <= {0, 1}
+    pair.lapse()
+    for number, was_sent in sent.items():
+        then = pair.second(*alert(manner, number))
+        may_be = [(0, ["skipped" if was_sent else "accepted"]), (9, ["unknown"])]
+        assert (then.exit_code, words(then)) in may_be, (number, then)
+        assert requested(pair, alert(manner, number)) <= 1
+
+
+class Slow(Proxy):
+    """A way on which the answer to a claim is lost; when the next connection comes, ``then`` has happened."""
+
+    def __init__(self, pair: Pair, then: Callable[[], object]) -> None:
+        super().__init__(pair.cluster.port)
+        self._then = then
+        self._is_claimed = self._is_cut = False
+
+    def fate(self, statement: bytes) -> Manner | None:
+        super().fate(statement)
+        if self._is_cut:
+            self._then()
+            self._then = lambda: None
+        elif self._is_claimed and b"COMMIT" in statement:
+            self._is_cut = True
+            return Manner.CUT_AFTER
+        self._is_claimed |= b"INSERT INTO exosms.messages" in statement
+        return None
+
+
+@pytest.mark.parametrize("is_seen", [False, True], ids=["unseen", "seen"])
+def test_a_claim_that_is_confirmed_too_late_has_a_lease_of_its_own_or_is_given_up(pair: Pair, is_seen: bool) -> None:
+    seen = "UPDATE exosms.messages SET state = 'unknown', owner = NULL, lease_until = NULL"
+
+    def ends() -> None:
+        pair.lapse()
+        if is_seen:  # by another machine, which writes down what it told
+            pair.cluster.ask(seen, pair.database)
+
+    with Slow(pair, ends) as proxy:
+        late = started(pair.first, *ONCE, "--retry-for", "60s", env=pair.through(proxy.port))
+    then = pair.second(*ONCE)
+    if is_seen:  # somebody may have decided by now
+        assert (late.exit_code, words(late), pair.exotel.requests) == (4, ["not_sent"], 0)
+        assert (then.exit_code, words(then)) == (9, ["unknown"])
+    else:
+        assert (late.exit_code, words(late), pair.exotel.requests) == (0, ["accepted"], 1)
+        assert (then.exit_code, words(then)) == (0, ["skipped"])
+
+
+# Secrets.
+
+
+def assert_tells_no_secret(result: Result) -> None:
+    for said in (result.stdout, result.stderr):
+        assert PASSWORD not in said
+        assert "wrong-canary" not in said
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("profile", "show", "prod"),
+        ("profile", "list"),
+        ("profile", "show", "prod", "--json"),
+        ("doctor",),
+        ("doctor", "--json"),
+        ("doctor", "--ledger"),
+        ("doctor", "--ledger", "--json"),
+        (*ONCE, "-v"),
+        ("log", "-v"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("is_away", [False, True], ids=["there", "away"])
+def test_the_password_is_never_told(pair: Pair, argv: Sequence[str], is_away: bool) -> None:
+    address = refusing(pair) if is_away else pair.address
+    profile = with_profile(pair.first, pair.exotel.url, f'ledger = "{address}"')
+    for shell in (profile, Shell(profile.home, {**profile.env, "EXOSMS_LEDGER": address})):
+        result = shell(*argv)
+        assert_tells_no_secret(result)
+        assert "Traceback" not in result.stderr
+        assert ROLE in result.stdout or argv[0] != "doctor"
