@@ -57,6 +57,8 @@ class Proxy:
     def __init__(self, port: int, strike: Strike | None = None, *, cuts: float = 0.0, seed: int = 0) -> None:
         self.requests = 0
         self.struck = 0
+        self.refused = 0
+        """Connections that came while nobody was let through."""
         self.strike = strike
         self.cuts = cuts
         """The share of requests that are cut off, before or after they are carried out."""
@@ -115,6 +117,7 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:  # it was shut down
                 return
+            self.refused += self._is_down is not None
             if self._is_down in {Manner.STALL_BEFORE, Manner.STALL_AFTER}:
                 self.hold(client)
             elif self._is_down:
