@@ -66,10 +66,10 @@ class InputError(ExosmsError):
     kind = "rejected"
 
 
-class RecipientsError(InputError):
+class EachError(ExosmsError):
     """Some recipients were refused, by the error of each; the others wait for them to be mended."""
 
-    def __init__(self, refused: Mapping[str, InputError]) -> None:
+    def __init__(self, refused: Mapping[str, ExosmsError]) -> None:
         first = next(iter(refused.values()))
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         super().__init__(first.message + more, remedy=first.remedy)
@@ -79,6 +79,10 @@ class RecipientsError(InputError):
         """Return the recipient's own error, or that it was kept back because of another's."""
         kept_back = KeptBackError(KeptBackError.said, remedy=self.remedy)
         return self._refused.get(recipient, kept_back)
+
+
+class RecipientsError(EachError, InputError):
+    """Some recipients are no numbers that can be texted."""
 
 
 class KeptBackError(ExosmsError):
@@ -101,6 +105,10 @@ class GuardError(ExosmsError):
 
     exit_code = ExitCode.GUARD
     kind = "guard"
+
+
+class GuardedError(EachError, GuardError):
+    """A guard refused some recipients and has nothing against the others."""
 
 
 class Interrupted(BaseException):

@@ -327,3 +327,27 @@ def test_profiles_are_stored_beside_groups_which_stay_as_they_are(exosms: Shell)
 def test_a_group_is_no_unknown_key(exosms: Shell, exotel: FaultyExotel) -> None:
     assert exotel.requests == 0
     assert "unknown key" not in exosms("profile", "list").stderr
+
+
+def test_who_is_kept_back_by_another_does_not_hear_of_the_guard_as_their_own(exosms: Shell) -> None:
+    to = ("--to", f"{ASHA},{RAVI}", "--body", "Hi")
+    refused = exosms("send", "--region", "sandbox", *to, "--json", env={"EXOSMS_ALLOW": ASHA})
+    assert refused.exit_code == 5
+    document = json.loads(refused.stdout)
+    said = {each["to"]: (each["outcome"], each["error"]["message"]) for each in document["messages"]}
+    own = f"{RAVI} is not on the allow list, so exosms does not send to it"
+    assert said == {
+        ASHA: ("not_sent", "Not sent, because another recipient was refused"),
+        RAVI: ("not_sent", own),
+    }
+    assert document["error"]["message"] == own
+    assert refused.stderr.count("not on the allow list") == 1
+
+
+def test_each_who_is_not_on_the_allow_list_is_told_so(exosms: Shell) -> None:
+    to = ("--to", f"{ASHA},{RAVI}", "--body", "Hi")
+    refused = exosms("send", "--region", "sandbox", *to, env={"EXOSMS_ALLOW": "+919876543219"})
+    assert refused.exit_code == 5
+    why = [line.split("\t")[3] for line in refused.stdout.splitlines()]
+    assert why == [f"{who} is not on the allow list, so exosms does not send to it" for who in (ASHA, RAVI)]
+    assert f"{ASHA} is not on the allow list, so exosms does not send to it (and 1 more)" in refused.stderr

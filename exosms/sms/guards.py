@@ -1,10 +1,10 @@
 """What keeps a correct message back until a person decides otherwise."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from exosms.errors import GuardError
+from exosms.errors import GuardedError, GuardError
 from exosms.sms.message import Message
 from exosms.sms.phone import is_indian
 from exosms.system.times import in_india
@@ -24,11 +24,9 @@ class Guards(NamedTuple):
 
     def check_all(self, messages: Sequence[Message], *, now: float, parts_today: int) -> None:
         """Raise GuardError for the first thing that keeps these messages back; ``now`` is seconds since the epoch."""
-        for message in messages:
-            self.check_message(message)
+        _check_each(messages, self.check_message)
         self.check_total(sum(message.segments for message in messages), parts_today=parts_today)
-        for message in messages:
-            self.check_hour(message, now=now)
+        _check_each(messages, lambda message: self.check_hour(message, now=now))
 
     def check_message(self, message: Message) -> None:
         """Raise GuardError for a message that may not go out whatever the others are."""
@@ -73,6 +71,18 @@ class Guards(NamedTuple):
                 f" it is {time.strftime('%H:%M', moment)} there",
                 remedy="Run it again within these hours, or add --any-hour.",
             )
+
+
+def _check_each(messages: Sequence[Message], check: Callable[[Message], None]) -> None:
+    """Raise GuardedError where a check refuses some messages, with the error of each."""
+    refused: dict[str, GuardError] = {}
+    for message in messages:
+        try:
+            check(message)
+        except GuardError as error:
+            refused[message.to] = error
+    if refused:
+        raise GuardedError(refused)
 
 
 def is_promotional_hour(moment: time.struct_time) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.cli.output.out import Document, Format, Out, error_document, problem_document
 from exosms.cli.output.refusals import Refusal, draw_refusals, tell_refusals
 from exosms.cli.output.tables import Cell, explanation, facts
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, RecipientsError
+from exosms.errors import EachError, ExitCode, ExosmsError, InputError, Interrupted
 from exosms.send.one import not_attempted, refused_here, was_kept_back
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.system.times import for_people
@@ -75,7 +75,7 @@ class SendReport:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
         self._error = error
         self._exit_code = error.exit_code
-        is_drawn = self._is_drawn_last and isinstance(error, RecipientsError)
+        is_drawn = self._is_drawn_last and isinstance(error, EachError)
         if not is_drawn:
             self._out.fail(error.message, remedy=error.remedy)
         self._add_left(self._left(lambda to: refused_here(error.about(to))), is_told=not is_drawn)
