@@ -315,3 +315,31 @@ def test_sentences_break_at_words_and_commands_stay_whole(exosms: Shell) -> None
         "  with:",
         f"  exosms runs export june rejected.csv --outcome rejected --with {file}",
     ]
+
+
+def test_a_match_is_a_table_of_its_values(exosms: Shell) -> None:
+    argv = (
+        "check-template",
+        "--text",
+        "{#var#} is your OTP for {#var#}.",
+        "--body",
+        "4711 is your OTP for [b]login.",
+    )
+    assert seen(exosms, *argv, columns=80) == [
+        "match  the registered text",
+        "──────────────────────────",
+        "1      4711",
+        "2      [b]login",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_rows_that_do_not_match_are_a_table(exosms: Shell, columns: int) -> None:
+    file = exosms.home / "rows.csv"
+    file.write_text("body\n4711 is your OTP.\n4711 is your OTPs.\n")
+    argv = ("check-template", "--text", "{#var#} is your OTP.", "--csv", str(file))
+    shown = seen(exosms, *argv, columns=columns)
+    assert shown[-1] == "exosms: 1 of 2 rows match"
+    assert [line.split()[0] for line in shown if line[:1].isdigit()] == ["3"]
+    assert "\t" not in "".join(shown)
+    assert max(map(len, shown)) <= columns

@@ -317,3 +317,19 @@ def test_a_profile_names_its_own_file(exosms: Shell, path: Path) -> None:
     config.chmod(0o600)
     result = exosms("template", "show", "otp", "-p", "prod", "--config", str(config))
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("4711 is your  OTP.", "13. The body has an extra space"),
+        ("4711 is yor  OTP", '8 and in 2 more places. "yor" '),
+    ],
+)
+def test_why_a_text_does_not_match_is_a_sentence_of_its_own(exosms: Shell, body: str, said: str) -> None:
+    (exosms.home / "templates.toml").write_text('version = 1\n[templates.otp]\ntext = "{#var#} is your OTP."\n')
+    argv = ("--templates", str(exosms.home / "templates.toml"), "-t", "otp", "--region", "sandbox")
+    refused = exosms("send", "--to", "9876543210", *argv, "--body", body)
+    assert (refused.exit_code, f"match the template 'otp' at offset {said}" in refused.stderr) == (3, True), (
+        refused.stderr
+    )

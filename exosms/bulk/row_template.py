@@ -85,7 +85,7 @@ class RowTemplate(RowText):
             self._row_error(
                 row,
                 self._column_of(problem.variable),
-                f"The text does not match the template {self._template.name!r}: {problem.explanation}",
+                f"The text does not match the template {self._template.name!r}. {problem.explanation}",
                 problem.change,
                 value=problem.found,
             )

@@ -161,11 +161,8 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
         checked += 1
         matched += not found
         problems += [{"line": row.line, "template": name or None, **problem} for problem in found]
-        if not out.is_json:
-            for problem in found:
-                offset = "" if problem["offset"] is None else str(problem["offset"])
-                said = f"{problem['explanation']} {problem['change']}".rstrip()
-                out.line("mismatch", name, f"line {row.line}", offset, said)
+        if not (out.is_json or out.is_human):
+            out.lines(template_check.row_line(problem) for problem in problems[-len(found) :] if found)
     if not checked:
         raise InputError(f"{table.name} has no rows below its headers", remedy="Nothing was checked.")
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
@@ -183,6 +180,8 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
             error=None,
         )
         return exit_code
+    if problems and out.is_human:
+        template_check.draw_rows(out, problems)
     for warning, count in warnings.items():
         out.warn(f"{warning} ({counted(count, 'row')})")
     out.tell(f"{matched} of {checked} rows match")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exosms.errors import InputError
 from exosms.sms.compose import check_length
+from exosms.system.wording import counted
 from exosms.templates import syntax
 from exosms.templates.edges import edge_warnings
 from exosms.templates.match import Match, match
@@ -43,10 +44,11 @@ class MismatchError(InputError):
 
     def __init__(self, verdict: TemplateCheck) -> None:
         first = verdict.problems[0]
-        more = f" (and {len(verdict.problems) - 1} more)" if len(verdict.problems) > 1 else ""
+        others = len(verdict.problems) - 1
+        more = f" and in {counted(others, 'more place')}" if others else ""
         super().__init__(
-            f"The text does not match the template {verdict.name!r}: at offset {first.offset},"
-            f" {first.explanation}{more}",
+            f"The text does not match the template {verdict.name!r} at offset {first.offset}{more}."
+            f" {first.explanation}",
             remedy=first.change,
         )
         self.verdict = verdict

@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from exosms.cli.output.out import Document, Format, Out
+from exosms.cli.output.tables import draw_table, facts
 from exosms.system.escaping import printable
 from exosms.templates.check import TemplateCheck
 from exosms.templates.syntax import fold_line_ends
@@ -29,10 +30,12 @@ def show(out: Out, verdict: TemplateCheck) -> None:
     for warning in _warnings(verdict):
         out.warn(warning)
     if verdict.matches:
-        values = [f"{key}={value}" for key, value in verdict.values.items()]
         if verdict.ambiguous:
             out.tell("other values would make the same text")
-        out.line("match", verdict.name, *values)
+        if out.is_human:
+            out.draw(facts([("match", verdict.name or "the registered text"), *verdict.values.items()]))
+        else:
+            out.line("match", verdict.name, *(f"{key}={value}" for key, value in verdict.values.items()))
     elif verdict.template is None:
         out.line("mismatch", "", "0", "unlike_all", _UNLIKE_ALL)
     else:
@@ -68,6 +71,19 @@ def _show_problems(out: Out, verdict: TemplateCheck) -> None:
         out.line("The text as it should be:")
         for line in fold_line_ends(verdict.mended).split("\n"):
             out.line(line)
+
+
+def row_line(problem: Document) -> Sequence[str]:
+    """Return the cells of a line about one difference in a row of a file."""
+    offset = "" if problem["offset"] is None else str(problem["offset"])
+    said = f"{problem['explanation']} {problem['change']}".rstrip()
+    return "mismatch", problem["template"] or "", f"line {problem['line']}", offset, said
+
+
+def draw_rows(out: Out, problems: Sequence[Document]) -> None:
+    """Draw the differences in the rows of a file."""
+    cells = [(str(each["line"]), each["template"] or "", (each["explanation"], each["change"])) for each in problems]
+    draw_table(out, ("Line", "Template", "What differs, What to do"), cells)
 
 
 class _Cells(NamedTuple):
