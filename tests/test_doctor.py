@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Shell
-from misbehaving import Misbehaving, answers, does, reads_all, resets
+from misbehaving import Misbehaving, Step, answers, does, reads_all, resets
 
 from exosms.config.account import Region
 from exosms.sandbox.server import Behaviour, Server
@@ -346,6 +346,24 @@ def test_the_other_region_is_asked_only_on_request(exosms: Shell, regions: dict[
     assert (code, found["other region"]["grade"]) == (4, "warning")
     assert "singapore accepts key and token" in found["other region"]["said"]
     assert regions[Region.SINGAPORE].requests == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (answers(401, ""), "singapore does not accept key and token either (401)"),
+        (answers(503, ""), "singapore did not say whether it accepts key and token (HTTP 503)"),
+        (does(reads_all, resets), "singapore did not say whether it accepts key and token (no answer)"),
+    ],
+)
+def test_of_the_other_region_only_what_it_said_is_told(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, step: Step, said: str
+) -> None:
+    with Misbehaving(answers(401, "")) as mumbai, Misbehaving(step) as singapore:
+        servers = {Region.MUMBAI: mumbai, Region.SINGAPORE: singapore}
+        monkeypatch.setattr(Region, "base_url", property(lambda region: servers[region].url))
+        _, found = checks(exosms, "--region", "mumbai", "--try-regions", env=ACCOUNT)
+    assert (found["other region"]["grade"], found["other region"]["said"]) == ("ok", said)
 
 
 def test_no_other_region_is_asked_about_a_good_key(exosms: Shell, regions: dict[Region, Misbehaving]) -> None:

@@ -151,9 +151,12 @@ class _Examination:
             if receipt.problem is None:
                 remedy = f"Set region = {str(other)!r} in the profile, or EXOTEL_REGION, or use --region {other}."
                 yield doctor.warning("other region", f"{other} accepts key and token", remedy)
+            elif receipt.http_status == 401:
+                yield doctor.ok("other region", f"{other} does not accept key and token either (401)")
             else:
-                said = f"{other} does not accept key and token either ({receipt.http_status or 'no answer'})"
-                yield doctor.ok("other region", said)
+                answered = receipt.problem.status_text or "no answer"
+                said = f"{other} did not say whether it accepts key and token ({answered})"
+                yield doctor.ok("other region", said, "Ask again later.")
 
     def _wants(self, other: Region) -> bool:
         """Whether key and token may be shown to another host."""
