@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Shell
+from misbehaving import Misbehaving, answers
 
 from exosms.cli import topics
 from exosms.errors import ExitCode
@@ -161,3 +162,17 @@ def test_the_outcomes_are_those_of_the_program_and_the_one_word_that_is_none(exo
     looked_up = exosms("status", "0f477d60517e6e6a0f6d9a7e9af8630e", "--region", "sandbox")
     assert looked_up.exit_code == ExitCode.REFUSED
     assert looked_up.stdout.startswith("not_found\t")
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [(401, "config"), (403, "refused"), (429, "rate_limited"), (500, "unavailable")]
+)
+def test_the_page_names_what_stands_where_status_found_out_nothing(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, status: int, word: str
+) -> None:
+    monkeypatch.setattr("exosms.send.track.back_off", lambda *_args, **_more: 0.0)
+    with Misbehaving(answers(status, "", "Retry-After: 0")) as server:
+        argv = ("status", "0f477d60517e6e6a0f6d9a7e9af8630e", "--base-url", server.url)
+        env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+        assert exosms(*argv, env=env).stdout.split("\t")[0] == word
+    assert f"`{word}`" in exosms("help", "outcomes").stdout
