@@ -9,6 +9,8 @@ from conftest import Shell
 SANDBOX = ("--region", "sandbox")
 SEND = ("send", *SANDBOX, "--to", "9876543210")
 
+IMPORT = ("template", "import", "export.csv", "--column", "id=DLT CT ID", "--column", "text=SMS")
+
 COMMANDS = [
     # argv, the document's command
     ((*SEND, "--body", "Hi"), "send"),
@@ -23,7 +25,7 @@ COMMANDS = [
     (("template", "list"), "template list"),
     (("template", "show", "otp"), "template show"),
     (("template", "add", "hello", "--text", "Hello"), "template add"),
-    (("template", "import", "export.csv"), "template import"),
+    (IMPORT, "template import"),
     (("template", "lint"), "template lint"),
     (("template", "remove", "otp"), "template remove"),
     (("runs", "list"), "runs"),
@@ -31,13 +33,20 @@ COMMANDS = [
     (("runs", "resume", "june", "--yes"), "bulk"),
     (("runs", "retry", "june", "--yes"), "bulk"),
     (("runs", "resolve", "june", "--as", "accepted"), "runs"),
+    (("runs", "resolve", "june", "--as", "accepted", "--row", "1"), "runs"),
+    (("runs", "export", "june", "june.csv"), "runs"),
+    (("runs", "export", "june", "june.csv", "--with", "people.csv"), "runs"),
+    (("runs", "reconcile", "--search", *SANDBOX), "runs reconcile"),
     (("runs", "purge", "--older-than", "90d"), "runs"),
     (("status", "--run", "june"), "status"),
     (("log",), "log"),
     (("codes",), "codes"),
     (("codes", "403"), "codes"),
+    (("codes", "balance", "low"), "codes"),
     (("profile", "add", "staging", *SANDBOX), "profile add"),
     (("profile", "list"), "profile list"),
+    (("profile", "groups"), "profile groups"),
+    (("profile", "set", "prod", "from=ACMEIN"), "profile set"),
     (("profile", "show"), "profile show"),
     (("profile", "use", "prod"), "profile use"),
     (("profile", "remove", "prod", "-y"), "profile remove"),
@@ -52,12 +61,14 @@ def furnished(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """A home that has what the commands name."""
     monkeypatch.chdir(exosms.home)
     exosms.env |= {"EXOSMS_CONFIG": str(exosms.home / "config.toml"), "EXOTEL_FROM": "ACMEIN"}
-    Path("config.toml").write_text('default_profile = "prod"\n[profiles.prod]\nregion = "sandbox"\n')
+    Path("config.toml").write_text(
+        'default_profile = "prod"\n[profiles.prod]\nregion = "sandbox"\n[groups]\nnone = []\n'
+    )
     Path("config.toml").chmod(0o600)
     Path("templates.toml").write_text('[templates.otp]\ntext = "{#var#} is your OTP. - Acme"\n')
     Path("people.csv").write_text("to,body\n9876543210,4711 is your OTP. - Acme\n9876543211,Hi\n")
     Path("export.csv").write_text(
-        "DLT CT ID,Name,SMS,Header,Type,Status\n1107160000000054321,offer,Hello,ACMEIN,Promotional,Approved\n"
+        "DLT CT ID,Name,SMS,Header,Type,Status,Note\n1107160000000054321,offer,Hello,ACMEIN,Promotional,Approved,x\n"
     )
     assert exosms("bulk", "people.csv", *SANDBOX, "--run", "june", "--yes").exit_code == 0
     return exosms
@@ -83,3 +94,48 @@ def test_a_command_prints_what_its_format_is(
         assert (document["schema"], document["command"]) == (1, command)
         assert document["exit_code"] == result.exit_code
         assert "error" in document
+
+
+def test_an_export_that_is_printed_is_csv_alone(furnished: Shell) -> None:
+    for output in ("json", "jsonl"):
+        refused = furnished("runs", "export", "june", "-o", output)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+    written = furnished("runs", "export", "june", "june.csv", "--json")
+    rows = len(Path("june.csv").read_text().splitlines()) - 1
+    assert {key: written.json[key] for key in ("run", "file", "rows")} == {
+        "run": "june",
+        "file": "june.csv",
+        "rows": rows,
+    }
+
+
+HINTS = [
+    ("template", "add", "otp", "--text", "{#var#} is your OTP. - Acme"),
+    IMPORT,
+    ("template", "list", "--templates", "flawed.toml"),
+    ("template", "lint"),
+    ("profile", "add", "staging", *SANDBOX),
+    ("profile", "set", "prod", "from=ODD.NAME"),
+    ("profile", "list", "--config", "flawed.toml"),
+    ("profile", "groups"),
+    ("profile", "use", "second"),
+    ("profile", "remove", "prod"),
+    ("profile", "test", "prod"),
+    ("runs", "resolve", "june", "--as", "accepted"),
+    ("runs", "export", "june", "june.csv"),
+]
+
+
+@pytest.mark.parametrize("argv", HINTS, ids=" ".join)
+def test_whatever_gives_hints_can_be_quiet(furnished: Shell, argv: tuple[str, ...]) -> None:
+    Path("flawed.toml").write_text('[templates.a]\n[profiles.a]\nrate = "x"\n')
+    Path("flawed.toml").chmod(0o600)
+    with Path("config.toml").open("a") as config:
+        config.write('[profiles.second]\nrate = "x"\n')
+    before = {file: file.read_bytes() for file in (Path("config.toml"), Path("templates.toml"))}
+    told = furnished(*argv)
+    for file, content in before.items():
+        file.write_bytes(content)
+    quiet = furnished(*argv, "-q")
+    assert told.stderr != ""
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (told.exit_code, told.stdout, "")

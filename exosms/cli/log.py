@@ -61,7 +61,7 @@ _FILTERS = {
 }
 
 
-def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.Printer) -> int:
+def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.QuietPrinter) -> int:
     """Show what this machine sent and what `status` and `--wait` found out about it, oldest first; without texts.
 
     The rows of a bulk run are together, at the time when it started. Of a shared ledger all machines' single messages

@@ -54,7 +54,7 @@ def add(
         bool, o.option("-y", "--yes", group="Safety", help="Replace a profile of that name; its other settings stay.")
     ] = False,
     no_input: bool = False,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Store an account; on a terminal it asks for missing values. There is no flag for the token itself.
 
@@ -105,7 +105,7 @@ def _agreed_to_replace(name: str) -> bool:
     return True
 
 
-def list_(*, config: Path | None = None, out: o.Printer) -> int:
+def list_(*, config: Path | None = None, out: o.QuietPrinter) -> int:
     """List the stored profiles.
 
     exosms profile list
@@ -172,7 +172,7 @@ def show(
     return ExitCode.OK
 
 
-def groups_(*, profile: str | None = None, config: Path | None = None, out: o.Printer) -> int:
+def groups_(*, profile: str | None = None, config: Path | None = None, out: o.QuietPrinter) -> int:
     """List the groups of recipients in config.toml with their numbers; --to @NAME sends to one.
 
     exosms profile groups
@@ -222,7 +222,7 @@ def _numbers(found: groups.Groups, name: str, country: str) -> tuple[list[str], 
         return list(members), error
 
 
-def use(*, name: Name, config: Path | None = None, out: o.Printer) -> int:
+def use(*, name: Name, config: Path | None = None, out: o.QuietPrinter) -> int:
     """Make a profile the default one.
 
     exosms profile use prod
@@ -244,7 +244,7 @@ def remove(
     config: Path | None = None,
     yes: bool = False,
     no_input: bool = False,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Remove a profile; records of its messages stay in the ledger. It asks if the profile holds a token.
 
@@ -270,7 +270,7 @@ def check(
     name: OptionalName = None,
     account: o.AccountFlags,
     timeout: float = 30,
-    out: o.VerbosePrinter,
+    out: o.FullPrinter,
 ) -> int:
     """Check key, token, region and account without sending anything.
 

@@ -36,7 +36,7 @@ def set_keys(
         ),
     ],
     config: Path | None = None,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Set keys of a stored profile, or remove them; the rest of the file stays as it is.
 

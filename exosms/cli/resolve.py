@@ -86,7 +86,7 @@ def resolve(
         ),
     ] = None,
     account: o.AccountFlags,
-    out: o.Printer,
+    out: o.FullPrinter,
 ) -> int:
     """Say what happened to messages whose outcome is unknown.
 

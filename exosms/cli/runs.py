@@ -165,8 +165,11 @@ def export(
     from exosms.bulk import results_csv
     from exosms.cli.export import rows_writer
 
+    is_file = file is not None and str(file) != "-"
+    if out.is_json and not is_file:
+        raise UsageError("The rows are written as CSV, and --json says how many a FILE has", remedy="Name one.")
     with _journal() as (journal, _), rows_writer(name, journal, outcomes, original) as (run, write):
-        if file is not None and str(file) != "-":
+        if file is not None and is_file:
             if file.suffix.lower() in {".xlsx", ".ods", ".xls"}:
                 remedy = f"Name {file.with_suffix('.csv')} instead, which every spreadsheet opens."
                 raise InputError(f"{file} would be a CSV with the name of a sheet", remedy=remedy)
@@ -177,7 +180,9 @@ def export(
                 remedy = "Name another file, or add --yes."
                 agree(out, question, yes=yes, no_input=no_input, remedy=remedy)
             results_csv.replace_file(file, write, run=run)
-            if write.rows:
+            if out.is_json:
+                out.result(exit_code=0, run=run.name, file=str(file), rows=write.rows, error=None)
+            elif write.rows:
                 out.tell(f"{counted(write.rows, 'row')} to {file}")
         else:
             out.copy(write)

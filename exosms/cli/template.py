@@ -40,7 +40,7 @@ Name = Annotated[
 def list_(
     *,
     place: o.TemplateFile,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """List the registered texts in templates.toml.
 
@@ -144,7 +144,7 @@ def add(
         bool,
         o.option("-y", "--yes", group="Safety", help="Replace a template of that name; its other settings stay."),
     ] = False,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Add a registered text to templates.toml; comments and order of the file stay.
 
@@ -217,7 +217,7 @@ def import_(
     ] = None,
     place: o.TemplateFile,
     yes: Annotated[bool, o.option("-y", "--yes", help="Update templates that are already there.")] = False,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Import the approved templates that a DLT portal exported.
 
@@ -250,7 +250,7 @@ def import_(
 def lint(
     *,
     place: o.TemplateFile,
-    out: o.Printer,
+    out: o.QuietPrinter,
 ) -> int:
     """Show what DLT portals and operators may object to, by which rule and since when.
 
