@@ -14,7 +14,7 @@ from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.commands import tell_bug
 from exosms.cli.output.out import Out
-from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
 from exosms.job.request import JobRequest
 from exosms.sms.message import Outcome
@@ -228,7 +228,7 @@ def _send(found: "Plan", settings: "Settings", out: Out) -> dict[str, str]:
                 else:
                     missed[to] = _why_not(receipt)
         except ExosmsError as error:
-            missed |= dict.fromkeys(left, _why(error))
+            missed |= {to: _why(error.about(to)) for to in left}
         except Interrupted as interrupted:
             missed |= dict.fromkeys(left, interrupted.message)
     return missed
@@ -236,10 +236,13 @@ def _send(found: "Plan", settings: "Settings", out: Out) -> dict[str, str]:
 
 def _why_not(receipt: "Receipt") -> str:
     from exosms.cli.output.messages import reason
+    from exosms.send.one import was_kept_back
 
     problem = receipt.problem
     if problem is None:
         return receipt.outcome
+    if was_kept_back(receipt):
+        return reason(problem)
     if receipt.outcome is Outcome.UNKNOWN:
         return f"it may have been sent: {_sentences(reason(problem), problem.remedy)}"
     not_sent = "" if problem.http_status else "the text was not sent: "
@@ -247,6 +250,8 @@ def _why_not(receipt: "Receipt") -> str:
 
 
 def _why(error: ExosmsError) -> str:
+    if isinstance(error, KeptBackError):
+        return error.message
     return _sentences(error.message, _without_again(error.remedy))
 
 

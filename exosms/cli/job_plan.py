@@ -23,19 +23,23 @@ if TYPE_CHECKING:
 class Listed(NamedTuple):
     """What stands in the files of recipients: they are read once, since a pipe is empty then."""
 
-    recipients: Sequence[str] = ()
-    problem: InputError | None = None
-    """What keeps them from being read."""
+    recipients: Sequence[str]
+    unread: Mapping[str, InputError]
+    """What keeps the others from being read."""
 
 
 def read_listed(names: Sequence[str]) -> Listed:
-    """Read them, waiting for nobody."""
+    """Read them, waiting for nobody; one that cannot be read keeps nobody in the others from being texted."""
     from exosms.cli.body_text import read_recipients
 
-    try:
-        return Listed(read_recipients(*names, promptly=True))
-    except InputError as error:
-        return Listed(problem=error)
+    recipients: list[str] = []
+    unread: dict[str, InputError] = {}
+    for name in names:
+        try:
+            recipients += read_recipients(name, promptly=True)
+        except InputError as error:
+            unread[name] = error
+    return Listed(recipients, unread)
 
 
 class Plan(NamedTuple):
@@ -75,7 +79,8 @@ def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn:
     except (InputError, ConfigError) as error:
         problems.append(error)
     everybody = [*recipients.numbers, *recipients.refused]
-    found = found._replace(recipients=everybody or found.recipients, left_out=recipients.refused)
+    left_out = {**listed.unread, **recipients.refused}
+    found = found._replace(recipients=everybody or found.recipients, left_out=left_out)
     try:
         registered = find_template(request.template, settings)
         text = text_of(request, request.body, registered, warn=warn)
@@ -90,7 +95,7 @@ def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn:
     kept_back = _kept_back(messages, request, settings)
     return found._replace(
         messages=[message for message in messages if message.to not in kept_back],
-        left_out={**recipients.refused, **kept_back},
+        left_out={**left_out, **kept_back},
     )
 
 
@@ -123,11 +128,9 @@ def _no_text(request: SendRequest) -> Iterator[InputError]:
 
 
 def _recipients(request: SendRequest, listed: Listed, settings: Settings) -> Recipients:
-    """Return who is to be texted; raises InputError where that is nobody, or a file could not be read."""
-    if listed.problem:
-        raise listed.problem
+    """Return who is to be texted; raises InputError where nobody was named."""
     found = find_recipients([*request.to, *listed.recipients], settings, home=os.environ.get("HOME"))
-    if not found.as_given:
+    if not (found.as_given or listed.unread):
         raise InputError("Nobody is to be texted", remedy="Name recipients with --to or --to-file.")
     return found
 
