@@ -630,6 +630,13 @@ LEDGER = (
         ("test_batches.py",),
     ),
     Mutant(
+        "what Exotel has too much of is sent again, whatever the answer holds",
+        "exotel/client.py",
+        "if taken and receipt",
+        "if not items and taken and receipt",
+        ("test_http_statuses.py",),
+    ),
+    Mutant(
         "a lone answer is ours, whatever its number",
         "exotel/wire.py",
         "if number.endswith(digits) else",

@@ -18,6 +18,7 @@ BODIES = {
     "<Message>Refused</Message></RestException></TwilioResponse>",
     "html": "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Too Many Requests</h1></body></html>",
     "empty": "",
+    "taken": json.dumps({"SMSMessage": {"Sid": "5a" * 16, "To": "+919876543210", "Status": "queued"}}),
 }
 """What ``Status`` and ``Message`` say decides nothing, so they say something else."""
 
@@ -42,6 +43,8 @@ CASES = [(status, kind) for status in STATUSES for kind in BODIES]
 
 
 def meaning(status: int, kind: str) -> tuple[str, int, str]:
+    if (status, kind) == (429, "taken"):  # two answers in one: it is not sent again by itself
+        return OF_5XX
     if status == 503 and kind in {"json", "xml"}:
         return THROTTLED
     return MEANINGS.get(status, OF_4XX if status < 500 else OF_5XX)

@@ -10,7 +10,7 @@ from exosms.exotel.exchange import ANSWER_LIMIT, Answer, NoAnswer
 from exosms.exotel.outcome import accepted, doubted, refused, unanswered
 from exosms.exotel.transport import Transport
 from exosms.sms.compose import LONGEST_BODY
-from exosms.sms.message import Message, Outcome, Receipt, Retry
+from exosms.sms.message import Message, Outcome, Receipt, Retry, Then
 
 if TYPE_CHECKING:
     from exosms.exotel.delivery_report import DeliveryReport
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
 
+_TAKEN = "the request was refused, but the answer has a Sid"
 _SOME_TAKEN = wire.Doubt("the request was refused, but the answer has Sids")
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
@@ -52,7 +53,11 @@ class Client:
         items = wire.read(reply.body)
         if 200 <= reply.status < 300:
             return accepted(reply, self._shown(wire.reply_to(message.to, items)))
-        return self._refused(reply, items)
+        receipt = self._refused(reply, items)
+        taken = next((item for item in items if isinstance(item, wire.Reply)), None)
+        if taken and receipt.then is Then.PAUSE:  # or it would be sent again
+            return doubted(self._shown(wire.Doubt(_TAKEN, taken.sid, taken.to)), http_status=reply.status)
+        return receipt
 
     def send_batch(self, messages: Sequence[Message]) -> Batch:
         """Post messages in one request, once.
