@@ -1,12 +1,19 @@
 """What a person sees on a real terminal, and that nobody else can paint on it."""
 
+import fcntl
 import json
+import os
+import pty
+import signal
+import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pyte
 import pytest
 from conftest import Shell
+from faulty import FaultyExotel
 from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
 
 from exosms.system.escaping import _UNSAFE
@@ -116,6 +123,52 @@ def test_a_full_disk_behind_standard_output_is_told_and_changes_nothing(exosms: 
         assert server.requests == 1
     assert process.returncode == 0
     assert b"could not be written" in err
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["disowned", "heard"])
+def test_a_terminal_that_is_closed_costs_a_run_no_answer(exosms: Shell, is_heard: bool) -> None:
+    """A connection by ssh that drops, with a shell that hangs up on its jobs or does not."""
+    rows = 400
+    file = exosms.home / "rows.csv"
+    file.write_text("to,body\n" + "".join(f"+91987{number:07},Hello\n" for number in range(rows)))
+    with FaultyExotel(faults=0, seed=1, latency=0.02) as server:
+        ours, theirs = pty.openpty()
+        argv = (
+            "bulk",
+            str(file),
+            "--run",
+            "june",
+            "--yes",
+            "--rate",
+            "off",
+            "--batch",
+            "1",
+            "--base-url",
+            server.url,
+        )
+        process = exosms.start(
+            *argv,
+            "--from",
+            "ACMEIN",
+            env={**ACCOUNT, "TERM": "xterm"},
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: (
+                fcntl.ioctl(2, termios.TIOCSCTTY, 0) if is_heard else signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            ),
+        )
+        os.close(theirs)
+        seen = b""
+        while b" accepted, " not in seen:
+            seen += os.read(ours, 4096)
+        os.close(ours)
+        exit_code = process.wait(timeout=60)
+        server.settle()
+    counts = json.loads(exosms("runs", "show", "june", "--json").stdout)["counts"]
+    assert (exit_code, counts["unknown"]) == (129 if counts["remaining"] else 0, 0)
+    assert counts["accepted"] == len(server.deeds) == rows - counts["remaining"]
+    assert is_heard or not counts["remaining"]
 
 
 def test_no_character_that_could_steer_a_terminal_counts_as_printable() -> None:

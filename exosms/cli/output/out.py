@@ -180,6 +180,10 @@ class Out:
         if is_needed or not self.quiet:
             self._say(self.stderr, f"exosms: {printable(text)}", indent="  ")
 
+    def paint(self, text: str) -> None:
+        """Print what steers a terminal, on standard error; one that was closed meanwhile stops nothing."""
+        self._put(self.stderr, text)
+
     def trace(self, text: str) -> None:
         """Print one line of what ``--verbose`` shows."""
         if self.verbose:
@@ -233,8 +237,11 @@ class Out:
         """Write whole lines; a reader that went away or a full disk changes nothing about what was sent."""
         if self.unpaint is not None and (stream is self.stderr or stream.isatty()):
             self.unpaint()
+        self._put(stream, text + "\n")
+
+    def _put(self, stream: TextIO, text: str) -> None:
         try:
-            stream.write(text + "\n")
+            stream.write(text)
             stream.flush()
         except BrokenPipeError:
             _detach(stream)

@@ -39,8 +39,7 @@ class StatusLine:
             self._painted = False
 
     def _paint(self, text: str) -> None:
-        self._out.stderr.write(f"\r\x1b[2K{text}")
-        self._out.stderr.flush()
+        self._out.paint(f"\r\x1b[2K{text}")
         self._painted = True
 
     def _width(self) -> int:
