@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import xlwt
 from openpyxl import Workbook
+from openpyxl.styles.numbers import BUILTIN_FORMATS
 from workbooks import (
     BOOK,
     RELATIONS,
@@ -157,6 +159,37 @@ FORMATTED = [
 def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, text: str) -> None:
     for content in (formatted(number, code), old_formatted(number, code)):
         assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+
+
+@pytest.mark.parametrize(
+    ("number", "identifier", "text"),
+    [
+        (0.15, 9, "15%"),
+        (0.155, 10, "15.50%"),
+        (1234.5, 37, "1,235"),
+        (-1234.5, 39, "(1,234.50)"),
+        (1234.5, 43, "1,234.50"),
+        # Whose currency depends on who looks at them:
+        (1234.5, 7, "1,234.50"),
+        (1234.5, 44, "1,234.50"),
+        (1200, 44, "1200"),
+        (1234.4, 5, "1,234"),
+    ],
+)
+def test_a_format_without_a_code_of_its_own_is_one_that_all_programs_have(
+    number: float, identifier: int, text: str
+) -> None:
+    content = formatted(number, BUILTIN_FORMATS[identifier])
+    assert f'numFmtId="{identifier}"' in zipfile.ZipFile(io.BytesIO(content)).read("xl/styles.xml").decode()
+    assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+
+
+def test_a_cell_that_does_not_name_its_place_has_its_format() -> None:
+    with zipfile.ZipFile(io.BytesIO(formatted(0.15, "0%"))) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = re.sub(rb' r="[A-Z]*[0-9]+"', b"", parts[sheet])
+    assert read(packed(**parts)) == [(1, ["to", "x"]), (2, ["9876543210", "15%"])]
 
 
 def test_a_format_stands_where_its_cell_does() -> None:

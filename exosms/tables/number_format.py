@@ -7,8 +7,19 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-BUILT_IN: Mapping[int, str] = {1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%"}
-"""Those that are the same everywhere; 5 to 8 and 41 to 44 have the currency of whoever looks at them."""
+_MONEY = "#,##0_);(#,##0)"
+_MONEY_WITH_CENTS = "#,##0.00_);(#,##0.00)"
+BUILT_IN: Mapping[int, str] = {
+    1: "0",
+    2: "0.00",
+    3: "#,##0",
+    4: "#,##0.00",
+    9: "0%",
+    10: "0.00%",
+    **dict.fromkeys((5, 6, 37, 38, 41, 42), _MONEY),
+    **dict.fromkeys((7, 8, 39, 40, 43, 44), _MONEY_WITH_CENTS),
+}
+"""Those that need no code of their own. The currency of 5 to 8, 42 and 44 is of whoever looks: it is left out."""
 
 _TOKEN = re.compile(
     r"""
@@ -46,9 +57,10 @@ class _Section(NamedTuple):
     """Of the point and what stands behind it."""
     compared: str = ""
     limit: Decimal = Decimal(0)
-    percents: int = 0
-    thousands: int = 0
-    """How often it is divided by a thousand."""
+    shift: int = 0
+    """By how many places the point moves: two to the right for a percent sign, three to the left for a comma."""
+    unit: Decimal = Decimal(1)
+    """Of the last digit behind the point."""
     is_grouped: bool = False
     plainly: str | None = None
     """As ``str.format`` has it, where the digits stand together and none is left out or added, as is usual."""
@@ -57,7 +69,7 @@ class _Section(NamedTuple):
     def is_bare(self) -> bool:
         """Whether it shows nothing but the number, and no more digits before the point than there are."""
         kinds = {kind for kind, _ in (*self.whole, *self.decimals)}
-        return kinds <= {"digit", "point"} and not self.thousands and sum(text == "0" for _, text in self.whole) < 2
+        return kinds <= {"digit", "point"} and not self.shift and sum(text == "0" for _, text in self.whole) < 2
 
 
 def as_shown(number: float, code: str) -> str | None:
@@ -73,9 +85,7 @@ def as_shown(number: float, code: str) -> str | None:
     if section is None:
         return None
     has_sign = value < 0 and (len(sections) == 1 or bool(section.compared) or section is not sections[1])
-    value = abs(value) * 100**section.percents / 1000**section.thousands
-    places = sum(kind == "digit" for kind, _ in section.decimals)
-    value = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _WIDE)
+    value = abs(value).scaleb(section.shift, _WIDE).quantize(section.unit, ROUND_HALF_UP, _WIDE)
     if section.plainly is not None:
         text = section.plainly.format(value)
     else:
@@ -134,8 +144,9 @@ def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
             (decimals if has_point else whole).append(
                 (kind, token[kind]) if kind in {"digit", "point"} else ("literal", token[kind])
             )
+    unit = Decimal(1).scaleb(-sum(kind == "digit" for kind, _ in decimals))
     plainly = _plainly(whole, decimals, is_grouped=is_grouped)
-    return _Section(whole, decimals, compared, limit, percents, commas, is_grouped, plainly)
+    return _Section(whole, decimals, compared, limit, 2 * percents - 3 * commas, unit, is_grouped, plainly)
 
 
 def _plainly(

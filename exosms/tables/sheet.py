@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -136,16 +137,14 @@ def _shape(*types: type) -> tuple[str, Sequence[tuple[int, Callable[[Any], str]]
 
 def _of_number(number: float) -> str:
     """Return it as people see it, if all of its digits can be trusted; else so that ``damage`` finds it."""
-    from decimal import Decimal
-
-    if not isfinite(number):
-        return "#NUM!"
     if _is_exact(number) and number == int(number):
         return str(int(number))
-    text = f"{number:.15g}".upper()
-    if "E-" in text:
+    if not isfinite(number):
+        return "#NUM!"
+    text = f"{number:.15g}"
+    if "e-" in text:
         return f"{Decimal(text):f}" if abs(number) >= _LEAST else f"{number:.14E}"
-    return text
+    return text.upper()
 
 
 def _is_exact(number: float) -> bool:

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import (
@@ -22,10 +23,27 @@ from exosms.tables.workbook_archive import (
 RELATIONS = "_rels/.rels"
 _TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
 _ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])" + ATTRIBUTES + rb"/?>")
-_REFERENCES = re.compile(rb"""<(?:\w+:)?(?:c|row)(?=\s)[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
+_REFERENCES = re.compile(
+    rb"""<(?:\w+:)?(?:c|row)(?=[\s/>])(?:(?=[^<>]*?\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']))?"""
+    rb"""(?:(?=[^<>]*?\ss\s*=\s*["']([0-9]{1,9})["']))?"""
+)
+"""The column, row and style that a tag names, each of which may be missing."""
 _STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]{1,9})["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
+
+
+class _Survey(NamedTuple):
+    """What is in a part."""
+
+    has_errors: bool
+    """Whether it may have cells with errors."""
+    height: int
+    """The last row that any tag names."""
+    width: int
+    """The last column."""
+    formats: Mapping[int, Sequence[tuple[int, str]]] | None
+    """As ``Prepared`` has them; None where not every tag names its place."""
 
 
 class Xlsx:
@@ -46,23 +64,29 @@ class Xlsx:
         rows: Sequence[int] | None = None
         columns: Sequence[int] | None = None
         own = self._tabs[sheet][1]
+        codes: Mapping[int, str] = {}
+        formats: Mapping[int, Sequence[tuple[int, str]]] | None = {}
         if own in self._archive.parts:
             _check_order(self._archive.pieces(own))
+            codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
         for part in filter(is_read, self._archive.parts):
-            has_errors, height, width = self._extent(part)
+            seen = self._survey(part, codes if part == own else {})
             pieces = self._archive.pieces(part)
-            if has_errors:
+            if seen.has_errors:
                 pieces = (_ERROR_CELL.sub(rb"\1str\2", piece) for piece in pieces)
-            if not fits(height, width):
+            if part == own:
+                formats = seen.formats
+            if not fits(seen.height, seen.width):
                 if part != own:
                     pieces = iter(())  # and no harm if it were read nevertheless
                 else:
                     rows, columns = self._used(part)
                     pieces = _drawn_together(pieces, rows, columns)
-            elif not has_errors:
+            elif not seen.has_errors:
                 continue
             parts[part] = pieces
-        formats = self._formats(own, rows, columns) if own in self._archive.parts else {}
+        if formats is None or (formats and rows is not None):
+            formats = self._formats(own, codes, rows, columns) if codes else {}
         return Prepared(self._archive.rewritten(parts) if parts else self._archive.content, rows, formats=formats)
 
     def _read_tabs(self) -> Sequence[tuple[str, str]]:
@@ -84,30 +108,35 @@ class Xlsx:
         tabs = _attributes(self._archive.part(posixpath.join(folder, name)[1:]), "sheet")
         return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
 
-    def _extent(self, part: str) -> tuple[bool, int, int]:
-        """Return whether a part may have cells with errors, and the last row and column that any tag of it names."""
-        has_errors, has_cdata, height, width = False, False, 0, 0
+    def _survey(self, part: str, codes: Mapping[int, str]) -> _Survey:
+        """Say what the tags of a part name; ``codes`` are the formats of the styles that are asked about."""
+        has_errors, has_cdata, is_placed, height, width = False, False, True, 0, 0
+        formats: dict[int, list[tuple[int, str]]] = {}
         for piece in self._archive.pieces(part):
             has_cdata = has_cdata or b"<![CDATA[" in piece
             found = _REFERENCES.findall(piece)
-            if found:
-                letters, digits = zip(*found, strict=True)
-                width = max((width, *map(_column, {*letters} - {b""})))
-                height = max((height, *map(int, digits)))
-                has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
+            if not found:
+                continue
+            letters, digits, styles = map(set, zip(*found, strict=True))
+            is_placed = is_placed and b"" not in digits
+            width = max((width, *map(_column, letters - {b""})))
+            height = max((height, *map(int, digits - {b""})))
+            has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
+            wanted = {style: code for style in styles - {b""} if (code := codes.get(int(style)))}
+            if wanted and is_placed:
+                for column, row, style in found:
+                    if style in wanted and column:
+                        formats.setdefault(int(row) - 1, []).append(_format_at(column, wanted[style]))
         if height and has_cdata:  # a text in it may look like a cell
             raise WorkbookError(f"its part {part} has CDATA sections, which are not read")
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
-        return has_errors, height, width
+        return _Survey(has_errors, height, width, formats if is_placed else None)
 
     def _formats(
-        self, part: str, rows: Sequence[int] | None, columns: Sequence[int] | None
+        self, part: str, codes: Mapping[int, str], rows: Sequence[int] | None, columns: Sequence[int] | None
     ) -> Mapping[int, Sequence[tuple[int, str]]]:
-        """Return the formats of the cells of a sheet of which only these rows and columns are left."""
-        codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
-        if not codes:
-            return {}
+        """Return the formats of the cells of a sheet, of which only these rows and columns may be left."""
         row_at = None if rows is None else {old: new for new, old in enumerate(rows)}
         column_at = None if columns is None else {old: new for new, old in enumerate(columns)}
         found: dict[int, list[tuple[int, str]]] = {}
@@ -224,6 +253,12 @@ def _column(letters: bytes) -> int:
     if not 0 < number <= MOST_COLUMNS:
         raise WorkbookError(f"{letters.decode()[:20]!r} is not a column")
     return number
+
+
+@cache
+def _format_at(letters: bytes, code: str) -> tuple[int, str]:
+    """Return one pair for all cells of a column that have that format."""
+    return _column(letters) - 1, code
 
 
 def _letters(column: int) -> bytes:
