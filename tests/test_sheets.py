@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlwt
 from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
@@ -257,6 +258,58 @@ def test_a_sheet_is_chosen_by_its_name(exosms: Shell, exotel: FaultyExotel) -> N
     first = bulk(exosms, exotel, several(), *BODY)
     assert (first.exit_code, len(texts(exotel))) == (0, 2)
     assert "warning: only its first sheet 'Old' is read; --sheet reads another one: June & July\n" in first.stderr
+
+
+def hiding(*rows: int) -> dict[str, bytes]:
+    """Return workbooks of three people, of which these rows are not shown."""
+    people: list[list[Any]] = [[*HEAD], *([9876543210 + number, "Asha", 17] for number in range(3))]
+    book = Workbook()
+    older = xlwt.Workbook()
+    sheet, older_sheet = book.active, older.add_sheet("S")
+    assert sheet is not None
+    tables = ""
+    for number, row in enumerate(people, start=1):
+        sheet.append(row)
+        for column, cell in enumerate(row):
+            older_sheet.write(number - 1, column, cell)
+        tables += ods_row(*(ods_text(str(cell)) for cell in row))
+        if number in rows:
+            sheet.row_dimensions[number].hidden = True
+            older_sheet.row(number - 1).hidden = True
+            head, tag, tail = tables.rpartition("<table:table-row ")
+            tables = f'{head}{tag}table:visibility="filter" {tail}'
+    return {"XLSX": saved(book), "XLS": saved(older), "ODS": ods(tables)}
+
+
+@pytest.mark.parametrize("kind", ["XLSX", "XLS", "ODS"])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [((3,), "a row (line 3)"), ((2, 4), "2 rows (lines 2, 4)"), ((1,), None), ((), None)],
+)
+def test_rows_that_a_sheet_hides_are_told(
+    exosms: Shell, exotel: FaultyExotel, kind: str, rows: tuple[int, ...], said: str | None
+) -> None:
+    result = bulk(exosms, exotel, hiding(*rows)[kind], *BODY)
+    assert (result.exit_code, len(texts(exotel))) == (0, 3), result.stderr
+    told = f"exosms: warning: the sheet hides {said}, read like all others; delete what is not meant\n"
+    assert (told in result.stderr) if said else ("hides" not in result.stderr)
+
+
+def test_a_hidden_row_is_told_where_a_stray_cell_stands_far_off(exosms: Shell, exotel: FaultyExotel) -> None:
+    row = '<row r="{0}"{1}>{2}</row>'.format
+    head = row(1, "", inline("A1", "to") + inline("B1", "name") + inline("C1", "order"))
+    people = (
+        row(
+            n,
+            ' hidden="true"' if n == 300 else "",
+            f"<c r='A{n}'><v>9876543{n}</v></c>" + inline(f"B{n}", "A") + inline(f"C{n}", "1"),
+        )
+        for n in (299, 300)
+    )
+    content = xlsx(sheet_of(head + "".join(people) + row(1048576, "", inline("XFD1048576", " "))))
+    result = bulk(exosms, exotel, content, *BODY)
+    assert (result.exit_code, len(texts(exotel))) == (0, 2), result.stderr
+    assert "the sheet hides a row (line 300)" in result.stderr
 
 
 def bomb() -> bytes:

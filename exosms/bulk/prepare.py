@@ -174,6 +174,8 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
         laid_out = staging.lay_out(inspection.drafts(table.rows()))
         staging.content = table.digest
         inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
+        if table.hidden_rows:
+            warn(table.hidden_rows)
         if table.ends_openly and not (request.path and request.path.is_file()):
             warn(f"{table.name} ends without a line end, so whoever wrote it may have stopped within the last row")
     if not laid_out:

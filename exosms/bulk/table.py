@@ -16,6 +16,8 @@ from exosms.tables.records import BrokenRecordError, CsvRecords, Kind, Record
 from exosms.tables.table_file import name_of, open_records
 from exosms.tables.workbook import SheetRecords
 
+_MOST_LINES = 5
+"""Of hidden rows, that a sentence names."""
 _MOST_SHEETS = 20
 """Names in a warning."""
 
@@ -57,6 +59,7 @@ class Table:
         self.name = name
         self.dates: Counter[str] = Counter()
         """The columns that hold dates, as the file writes them, with the number of rows read so far."""
+        self._hidden: list[int] = []
         self._source = source
         self._digest = hashlib.blake2b(digest_size=16)
         self._records = self._filled(iter(source))
@@ -88,6 +91,16 @@ class Table:
             if others
             else ""
         )
+
+    @property
+    def hidden_rows(self) -> str:
+        """A sentence about the rows, of those read so far, that people do not see; nothing if there are none."""
+        if not self._hidden:
+            return ""
+        count = len(self._hidden)
+        rows, line = ("a row", "line") if count == 1 else (f"{count} rows", "lines")
+        lines = f"{line} {', '.join(map(str, self._hidden[:_MOST_LINES]))}{', …' * (count > _MOST_LINES)}"
+        return f"the sheet hides {rows} ({lines}), read like all others; delete what is not meant"
 
     @property
     def digest(self) -> bytes:
@@ -135,7 +148,9 @@ class Table:
         number = 0
         width = len(self._all_headers)
         try:
-            for number, (line, read, kinds) in enumerate(self._records, start=1):
+            for number, (line, read, kinds, is_hidden) in enumerate(self._records, start=1):
+                if is_hidden:
+                    self._hidden.append(line)
                 cells = self._fitted(line, read, kinds) if kinds or self._nameless else read
                 if len(cells) != width:
                     yield self._miscounted(number, line, cells)

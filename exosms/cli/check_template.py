@@ -168,6 +168,8 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
     dates = {dates_in(column): count for column, count in table.dates.items() if fold(column) in wording.columns}
     warnings = {**dates, **wording.warnings.counts}
+    if table.hidden_rows:
+        out.warn(table.hidden_rows)
     if out.is_json:
         out.result(
             exit_code=int(exit_code),

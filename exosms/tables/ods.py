@@ -23,6 +23,7 @@ _TAG = re.compile(rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(
 _COLUMNS_REPEATED = re.compile(rb"""\stable:number-columns-repeated\s*=\s*["']([0-9]+)["']""")
 _ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)["']""")
 _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_HIDDEN = re.compile(rb"""\stable:visibility\s*=\s*["'](?:collapse|filter)["']""")
 _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _SHOWN_OTHERWISE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])(?:percentage|currency)(?=["'])""")
@@ -40,6 +41,8 @@ class _Used(NamedTuple):
     name: str
     rows: set[int]
     columns: set[int]
+    hidden: set[int]
+    """Those of the rows that are not shown."""
 
 
 class Ods:
@@ -61,7 +64,7 @@ class Ods:
         used = self._tables[sheet]
         check_places(len(used.rows), len(used.columns))
         content = _drawn_together(self._archive.pieces(CONTENT), sheet, used)
-        return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows))
+        return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows), hidden=used.hidden)
 
 
 class _OdsWalk:
@@ -70,6 +73,7 @@ class _OdsWalk:
     def __init__(self) -> None:
         self.table = -1
         self.row = self.rows = self.column = self.columns = 0
+        self.is_hidden = False
 
     def step(self, found: re.Match[bytes]) -> None:
         """Take a tag; then ``rows`` from ``row`` on, and ``columns`` from ``column`` on, are those it speaks of."""
@@ -82,6 +86,7 @@ class _OdsWalk:
         elif tag == b"table-row":
             self.row += self.rows
             self.rows = _times(_ROWS_REPEATED, attributes)
+            self.is_hidden = _HIDDEN.search(attributes) is not None
             self.column = self.columns = 0
         else:
             self.column += self.columns
@@ -116,11 +121,14 @@ def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
                 continue
             if found[2] == b"table":
                 name = _TABLE_NAME.search(found[3])
-                tables.append(_Used(unescape((name[1] or name[2] or b"").decode()) if name else "", set(), set()))
+                text = unescape((name[1] or name[2] or b"").decode()) if name else ""
+                tables.append(_Used(text, set(), set(), set()))
             elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
                 walk.check_place()
                 if walk.row not in tables[-1].rows:  # the first cell of a row, which may stand for a million
                     tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
+                    if walk.is_hidden:
+                        tables[-1].hidden.update(range(walk.row, walk.row + walk.rows))
                 tables[-1].columns.update(range(walk.column, walk.column + walk.columns))
     return tables
 

@@ -51,6 +51,8 @@ class Record(NamedTuple):
     cells: Sequence[str]
     kinds: str = ""
     """The letter of a ``Kind`` for each cell of a sheet; nothing of a CSV, where all is text."""
+    is_hidden: bool = False
+    """Whether a sheet has the row, and does not show it: by hand, or by a filter."""
 
 
 class BrokenRecordError(InputError):

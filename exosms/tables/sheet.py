@@ -33,6 +33,7 @@ class SheetRow(NamedTuple):
     cells: Sequence[str]
     kinds: str
     """The letter of a ``Kind`` for each cell."""
+    is_hidden: bool
 
 
 def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterator[SheetRow]]:
@@ -83,8 +84,8 @@ class _Legacy:
         return _opened(self._content).sheet_names
 
     def prepared(self, sheet: int) -> Prepared:
-        errors, formats = xls.read_cells(self._content, sheet)
-        return Prepared(self._content, errors=errors, formats=formats)
+        errors, formats, hidden = xls.read_cells(self._content, sheet)
+        return Prepared(self._content, errors=errors, formats=formats, hidden=hidden)
 
 
 def _opened(content: bytes) -> "CalamineWorkbook":
@@ -125,7 +126,8 @@ def _rows(sheet: "CalamineSheet", prepared: Prepared) -> Iterator[SheetRow]:
             kinds, conversions = _shape(*map(type, row))
             for column, text_of in conversions:
                 row[column] = text_of(row[column])
-            yield SheetRow(1 + (place if numbers is None else numbers[place]), row, kinds)
+            true_place = place if numbers is None else numbers[place]
+            yield SheetRow(1 + true_place, row, kinds, true_place in prepared.hidden)
 
 
 @lru_cache

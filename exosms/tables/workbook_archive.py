@@ -7,7 +7,7 @@ cells that hold an error: they become text.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 LARGEST_UNPACKED = 256 * 1024 * 1024
@@ -50,6 +50,8 @@ class Prepared(NamedTuple):
     """What calamine reads as empty, by row and column from 0."""
     formats: Mapping[int, Sequence[tuple[int, str]]] = {}
     """The columns of each row that have a format of numbers, with its code; all places are from 0."""
+    hidden: Container[int] = ()
+    """The true places, from 0, of rows that a spreadsheet does not show."""
 
 
 class Archive:

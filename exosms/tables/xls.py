@@ -4,7 +4,7 @@ Those that hold an error are empty to it, and it passes over the formats of numb
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import WorkbookError
@@ -16,6 +16,7 @@ _SMALL = 4096
 """Bytes from which a stream stands in sectors of its own."""
 _FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
 _STYLE, _FORMAT, _NUMBER, _SMALL_NUMBER, _SMALL_NUMBERS = 0x00E0, 0x041E, 0x0203, 0x027E, 0x00BD
+_ROW = 0x0208
 _ERRORS = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -29,8 +30,8 @@ _ERRORS = {
 
 def read_cells(
     content: bytes, sheet: int
-) -> tuple[Mapping[int, Mapping[int, str]], Mapping[int, Sequence[tuple[int, str]]]]:
-    """Return the errors of one sheet by row and column, all from 0, and the formats of its numbers.
+) -> tuple[Mapping[int, Mapping[int, str]], Mapping[int, Sequence[tuple[int, str]]], Container[int]]:
+    """Return the errors of one sheet by row and column, all from 0, the formats of its numbers, and its hidden rows.
 
     Raises WorkbookError for no such workbook.
     """
@@ -45,11 +46,12 @@ def read_cells(
         for row, column, style in _numbers_with_styles(stream, starts[sheet]):
             if style in styles:
                 formats.setdefault(row, []).append((column, styles[style]))
+        hidden = set(_hidden_rows(stream, starts[sheet]))
     except WorkbookError:
         raise
     except (struct.error, LookupError, ValueError) as error:
         raise WorkbookError("its parts do not fit together") from error
-    return errors, formats
+    return errors, formats, hidden
 
 
 def _styles(stream: bytes) -> Mapping[int, str]:
@@ -76,6 +78,12 @@ def _numbers_with_styles(stream: bytes, start: int) -> Iterator[tuple[int, int, 
             row, first = struct.unpack_from("<HH", body)
             for place, (style, _) in enumerate(struct.iter_unpack("<HI", body[4:-2])):
                 yield row, first + place, style
+
+
+def _hidden_rows(stream: bytes, start: int) -> Iterator[int]:
+    for kind, body in _records(stream, start):
+        if kind == _ROW and body[12] & 0x20:
+            yield struct.unpack_from("<H", body)[0]
 
 
 def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ _REFERENCES = re.compile(
     rb"""(?:(?=[^<>]*?\ss\s*=\s*["']([0-9]{1,9})["']))?"""
 )
 """The column, row and style that a tag names, each of which may be missing."""
+_HIDDEN = re.compile(rb"""\shidden\s*=\s*["'](?:1|true)["']""")
 _STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]{1,9})["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
@@ -64,10 +65,11 @@ class Xlsx:
         rows: Sequence[int] | None = None
         columns: Sequence[int] | None = None
         own = self._tabs[sheet][1]
+        hidden: Container[int] = ()
         codes: Mapping[int, str] = {}
         formats: Mapping[int, Sequence[tuple[int, str]]] | None = {}
         if own in self._archive.parts:
-            _check_order(self._archive.pieces(own))
+            hidden = _hidden_rows(self._archive.pieces(own))
             codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
         for part in filter(is_read, self._archive.parts):
             seen = self._survey(part, codes if part == own else {})
@@ -87,7 +89,8 @@ class Xlsx:
             parts[part] = pieces
         if formats is None or (formats and rows is not None):
             formats = self._formats(own, codes, rows, columns) if codes else {}
-        return Prepared(self._archive.rewritten(parts) if parts else self._archive.content, rows, formats=formats)
+        content = self._archive.rewritten(parts) if parts else self._archive.content
+        return Prepared(content, rows, formats=formats, hidden=hidden)
 
     def _read_tabs(self) -> Sequence[tuple[str, str]]:
         """Return the name and the part of each sheet."""
@@ -168,15 +171,22 @@ class Xlsx:
         return sorted(rows), sorted(columns)
 
 
-def _check_order(pieces: Iterable[bytes]) -> None:
-    """Raise WorkbookError for a row that stands twice or behind a later one: what is in one of them would be lost."""
+def _hidden_rows(pieces: Iterable[bytes]) -> Container[int]:
+    """Return the places, from 0, of the rows that are not shown.
+
+    Raises WorkbookError for a row that stands twice or behind a later one: what is in one of them would be lost.
+    """
+    hidden: set[int] = set()
     last = 0
     for attributes in (found[1] for piece in pieces for found in _ROW.finditer(piece)):
         reference = _REFERENCE.search(attributes)
         number = int(reference[2]) if reference else last + 1
         if number <= last:
             raise WorkbookError(f"row {number} stands behind row {last}, so its rows are twice or out of order")
+        if b"hidden" in attributes and _HIDDEN.search(attributes):
+            hidden.add(number - 1)
         last = number
+    return hidden
 
 
 def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
