@@ -14,6 +14,7 @@ import xlwt
 from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
+from openpyxl.chart import BarChart
 from workbooks import formatted, inline, ods, ods_gap, ods_row, ods_text, old, saved, sheet_of, written, xlsx
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
@@ -258,6 +259,33 @@ def test_a_sheet_is_chosen_by_its_name(exosms: Shell, exotel: FaultyExotel) -> N
     first = bulk(exosms, exotel, several(), *BODY)
     assert (first.exit_code, len(texts(exotel))) == (0, 2)
     assert "warning: only its first sheet 'Old' is read; --sheet reads another one: June & July\n" in first.stderr
+
+
+def behind_another(kind: str) -> bytes:
+    """Return a workbook whose first tab is hidden, or a chart."""
+    book, older = Workbook(), xlwt.Workbook()
+    old_row: list[Any] = [9876543219, "Old", 1]
+    for name in ("Before", "People"):
+        sheet, older_sheet = book.create_sheet(name), older.add_sheet(name)
+        for place, row in enumerate((HEAD, ROW if name == "People" else old_row)):
+            sheet.append(row)
+            for column, cell in enumerate(row):
+                older_sheet.write(place, column, cell)
+    book.remove(book.worksheets[0])
+    if kind == "chart":
+        book.remove(book["Before"])
+        book.create_chartsheet("Before", 0).add_chart(BarChart())
+    elif kind != "XLS":
+        book["Before"].sheet_state = kind
+    older.get_sheet(0).visibility = 1
+    return saved(older) if kind == "XLS" else saved(book)
+
+
+@pytest.mark.parametrize("kind", ["hidden", "veryHidden", "chart", "XLS"])
+def test_the_first_sheet_is_the_first_that_people_see(exosms: Shell, exotel: FaultyExotel, kind: str) -> None:
+    result = bulk(exosms, exotel, behind_another(kind), *BODY)
+    assert (result.exit_code, texts(exotel)) == (0, SENT), result.stderr
+    assert "only its first sheet 'People' is read; --sheet reads another one: Before\n" in result.stderr
 
 
 def hiding(*rows: int) -> dict[str, bytes]:

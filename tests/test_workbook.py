@@ -319,7 +319,7 @@ def test_a_sheet_is_found_by_its_name_or_place() -> None:
     book.create_sheet("Numbers & names").append(["a"])
     content = saved(book)
     with open_sheet(content, "a file", sheet="Numbers & names") as records:
-        assert (records.sheets, [record.cells for record in records]) == (["Sheet", "Numbers & names"], [["a"]])
+        assert (records.sheets, [record.cells for record in records]) == (["Numbers & names", "Sheet"], [["a"]])
     assert read(content, 1) == [(1, ["a"])]
     assert read(ods(ods_row(ods_text("a")), ods_row(ods_text("b"))), "T2") == [(1, ["b"])]
     with pytest.raises(InputError, match=r"^a file has no sheet 'sheet'; did you mean 'Sheet'\?$") as caught:

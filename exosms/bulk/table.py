@@ -79,7 +79,7 @@ class Table:
 
     @property
     def sheets(self) -> Sequence[str]:
-        """The names of the workbook's sheets, in the order of the tabs; none of a CSV."""
+        """The names of the workbook's sheets, the one that is read first; none of a CSV."""
         return self._source.sheets
 
     @property

@@ -207,7 +207,9 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
         ),
     },
     "File": {
-        "sheet": option("--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first]"),
+        "sheet": option(
+            "--sheet", metavar="NAME", help="The sheet of a workbook.  [default: the first that is not hidden]"
+        ),
         "delimiter": option(
             "--delimiter",
             metavar="CHARACTER",

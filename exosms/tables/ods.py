@@ -59,6 +59,10 @@ class Ods:
         """Return the names of its sheets, in the order of the tabs."""
         return [table.name for table in self._tables]
 
+    def shown(self) -> Sequence[int]:
+        """Return the places of all: which are hidden is in their styles, and not asked."""
+        return range(len(self._tables))
+
     def prepared(self, sheet: int) -> Prepared:
         """Return what can be given to calamine, which must see nothing else."""
         used = self._tables[sheet]

@@ -37,7 +37,9 @@ class SheetRow(NamedTuple):
 
 
 def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterator[SheetRow]]:
-    """Return the names of a workbook's sheets, and the rows of one of them.
+    """Return the names of a workbook's sheets, that of the one which is read first, and its rows.
+
+    A place counts only those that a spreadsheet shows; charts are none.
 
     Raises PasswordNeededError, NoSheetError, and WorkbookError for all else that is wrong, then or with a row.
     """
@@ -50,9 +52,10 @@ def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterato
     try:
         package = _package(content) if content.startswith(b"PK") else _Legacy(content)
         names = package.sheets()
-        place = _place(names, sheet)
+        place = _place(names, package.shown(), sheet)
         prepared = package.prepared(place)
-        return names, _rows(_opened(prepared.content).get_sheet_by_index(place), prepared)
+        rows = _rows(_opened(prepared.content).get_sheet_by_index(place), prepared)
+        return [names[place], *names[:place], *names[place + 1 :]], rows
     except PasswordError as error:
         raise PasswordNeededError from error
     # NotImplementedError is zipfile's word for a compression that it does not know, OSError calamine's for a bad XLS.
@@ -83,6 +86,15 @@ class _Legacy:
     def sheets(self) -> Sequence[str]:
         return _opened(self._content).sheet_names
 
+    def shown(self) -> Sequence[int]:
+        from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+        return [
+            place
+            for place, sheet in enumerate(_opened(self._content).sheets_metadata)
+            if (sheet.visible, sheet.typ) == (SheetVisibleEnum.Visible, SheetTypeEnum.WorkSheet)
+        ]
+
     def prepared(self, sheet: int) -> Prepared:
         errors, formats, hidden = xls.read_cells(self._content, sheet)
         return Prepared(self._content, errors=errors, formats=formats, hidden=hidden)
@@ -94,10 +106,11 @@ def _opened(content: bytes) -> "CalamineWorkbook":
     return load_workbook(io.BytesIO(content))
 
 
-def _place(names: Sequence[str], sheet: int | str) -> int:
+def _place(names: Sequence[str], shown: Sequence[int], sheet: int | str) -> int:
     """Return where a sheet stands among the tabs."""
-    if isinstance(sheet, int) and sheet < len(names):
-        return sheet
+    shown = shown or range(len(names))
+    if isinstance(sheet, int) and sheet < len(shown):
+        return shown[sheet]
     if sheet in names:
         return names.index(str(sheet))
     if names:

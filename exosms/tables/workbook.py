@@ -38,7 +38,7 @@ class SheetRecords:
 
     def __init__(self, sheets: Sequence[str], records: Iterator[Record]) -> None:
         self.sheets = sheets
-        """The names of all sheets of the workbook, in the order of the tabs."""
+        """The names of all sheets of the workbook: the one that is read, and the others in the order of the tabs."""
         self._records = records
 
     def __iter__(self) -> Iterator[Record]:
@@ -47,7 +47,7 @@ class SheetRecords:
 
 @contextmanager
 def open_sheet(content: bytes, name: str, *, sheet: int | str = 0) -> Iterator[SheetRecords]:
-    """Open a sheet, by its name or by its place from 0, of a workbook that sentences call ``name``.
+    """Open a sheet, by its name or its place from 0 among those shown, of a workbook that sentences call ``name``.
 
     Raises InputError for a workbook that cannot be read; going through the records does so too.
     """

@@ -53,11 +53,16 @@ class Xlsx:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._styles = ""
+        self._shown: Sequence[int] = ()
         self._tabs = self._read_tabs()
 
     def sheets(self) -> Sequence[str]:
         """Return the names of its sheets, in the order of the tabs."""
         return [name for name, _ in self._tabs]
+
+    def shown(self) -> Sequence[int]:
+        """Return the places of the sheets of cells that people see."""
+        return self._shown
 
     def prepared(self, sheet: int) -> Prepared:
         """Return what can be given to calamine, which must see nothing else."""
@@ -104,11 +109,17 @@ class Xlsx:
         relations = _attributes(
             self._archive.part(posixpath.join(folder, "_rels", f"{name}.rels")[1:]), "Relationship"
         )
+        charts = {each.get("Id") for each in relations if not each.get("Type", "").endswith("/worksheet")}
         targets = {each.get("Id"): posixpath.join(folder, each.get("Target", "")) for each in relations}
         for each in relations:
             if each.get("Type", "").endswith("/styles"):
                 self._styles = posixpath.normpath(targets[each.get("Id")])[1:]
         tabs = _attributes(self._archive.part(posixpath.join(folder, name)[1:]), "sheet")
+        self._shown = [
+            place
+            for place, tab in enumerate(tabs)
+            if tab.get("state", "visible") == "visible" and tab.get("id") not in charts
+        ]
         return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
 
     def _survey(self, part: str, codes: Mapping[int, str]) -> _Survey:
