@@ -1,4 +1,4 @@
-"""The pages of ``exosms help``: Markdown beside the program, which the README has word for word."""
+"""The pages of ``exosms help``: Markdown beside the program, which the README has word for word or links to."""
 
 from collections.abc import Mapping
 from pathlib import Path
