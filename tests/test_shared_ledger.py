@@ -103,8 +103,9 @@ def test_what_became_of_an_unknown_one_is_found_out_on_any_machine(pair: Pair) -
 
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
-    variable, line = crontab.strip().splitlines()
-    assert variable.startswith("EXOSMS_LEDGER=postgresql://")
+    path, ledger, line = crontab.strip().splitlines()
+    assert path.startswith("PATH=/usr/local/bin:")
+    assert ledger.startswith("EXOSMS_LEDGER=postgresql://")
     command = line.split(maxsplit=5)[5].replace(r"\%", "%").replace("@oncall", TO)
     for shell in (pair.first, pair.second):
         script = f'exosms() {{ {shlex.join(shell.command())} "$@"; }}\n{command}'
