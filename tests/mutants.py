@@ -1304,9 +1304,16 @@ RECONCILED = (
     Mutant(
         "a Sid is looked up before it is recorded",
         "send/one.py",
-        "            with ledger.at_once():\n                if receipt.sid",
-        "            if True:\n                if receipt.sid",
+        "            ledger.in_one_step(settle)\n",
+        "            settle()\n",
         ("test_bulk.py::test_nobody_else_can_get_a_sid_between_the_look_at_others_and_the_record[True]",),
+    ),
+    Mutant(
+        "two machines look up a Sid before either records it",
+        "ledger/postgres/statements.py",
+        "    lock_sids(transaction, account, sids)\n",
+        "",
+        ("test_ledger_engines.py::test_two_who_are_given_one_sid_at_once_do_not_both_get_it[postgresql]",),
     ),
     Mutant(
         "a row's Sid is looked up before it is recorded",

@@ -96,6 +96,15 @@ def opened(address: str, **terms: Any) -> SharedLedger:
     return SharedLedger.open(parse_ledger_address(address), Terms(**terms), patience=5)
 
 
+def again(ledger: MessageLedger) -> Ledger | SharedLedger:
+    """Open the same ledger once more, as another process would."""
+    if isinstance(ledger, SharedLedger):
+        return opened(ledger.database.address.url)
+    assert isinstance(ledger, Ledger)
+    assert ledger.database._path is not None
+    return Ledger.open(ledger.database._path.parent)
+
+
 def claim(ledger: MessageLedger, message: Message = MESSAGE, once: OnceKey | None = None) -> int:
     claimed = ledger.claim(message, account=ACCOUNT, profile=None, once=once)
     assert isinstance(claimed, int)
@@ -193,6 +202,27 @@ def test_what_is_told_of_a_message_later_is_kept(ledger: MessageLedger) -> None:
     assert kept is not None
     assert (kept.outcome, kept.price) == (Outcome.DELIVERED, 0.25)
     assert ledger.delivery(ACCOUNT, "Abc") is None
+
+
+def test_two_who_are_given_one_sid_at_once_do_not_both_get_it(ledger: MessageLedger) -> None:
+    first, second = claim(ledger), claim(ledger)
+    found: list[set[Place]] = []
+
+    def look(place: Place) -> Callable[[], None]:
+        return lambda: found.append(other.with_sid_of_another(ACCOUNT, {place: "aB"}))
+
+    with closing(again(ledger)) as other:
+        racing = threading.Thread(target=lambda: other.in_one_step(look(Place(0, second))))
+
+        def settle() -> None:
+            assert ledger.with_sid_of_another(ACCOUNT, {Place(0, first): "Ab"}) == set()
+            racing.start()
+            racing.join(0.5)  # it would be through by now, were it let through
+            ledger.settle(first, ACCEPTED._replace(sid="Ab"))
+
+        ledger.in_one_step(settle)
+        racing.join(20)
+    assert found == [{Place(0, second)}]
 
 
 def test_going_on_in_memory_keeps_promises_to_this_process_alone(ledger: MessageLedger) -> None:

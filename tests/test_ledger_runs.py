@@ -11,8 +11,9 @@ from exosms.bulk.lifecycle import release
 from exosms.bulk.stop import stop_for
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError
+from exosms.ledger.dead_processes import taken_for_dead
 from exosms.ledger.history import History
-from exosms.ledger.messages import Ledger, State, taken_for_dead
+from exosms.ledger.messages import Ledger, State
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.runs import Journal, Run

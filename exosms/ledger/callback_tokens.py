@@ -5,7 +5,7 @@ It is all that protects callbacks, which are unsigned: nobody can guess it, and 
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from exosms.ledger.database import Database
@@ -22,26 +22,49 @@ class CallbackAddress(NamedTuple):
     profile: str | None
     base_url: str
 
+    def named(self, messages: Iterable[Message]) -> "CallbackRequest | None":
+        """Return an address for one request with these messages; None where they name another."""
+        if any(message.fields.status_callback for message in messages):
+            return None
+        return CallbackRequest(self, os.urandom(24).hex())
+
     def name(self, database: Database, messages: Mapping[Place, Message]) -> str | None:
         """Return an address for one request, by whose token its messages are known from now on.
 
         It is committed with the claim, before the first byte. None where the messages name another address, and where
         no other process could know of this one.
         """
-        if database.is_in_memory or any(message.fields.status_callback for message in messages.values()):
+        request = None if database.is_in_memory else self.named(messages.values())
+        if request is None:
             return None
-        token = os.urandom(24).hex()
+        request.enter(database, messages)
+        return request.url
+
+
+class CallbackRequest(NamedTuple):
+    """One request, and the token by which its callbacks are known."""
+
+    address: CallbackAddress
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Where its callbacks go."""
+        return f"{self.address.url}/{self.token}"
+
+    def enter(self, database: Database, messages: Mapping[Place, Message]) -> None:
+        """Have its messages known by the token from now on."""
+        _, account, profile, base_url = self.address
         with database.transaction() as connection:
             (request,) = connection.execute(
                 "INSERT INTO callback_requests (token_hash, account, profile, base_url, created_at)"
                 " VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (hash_of(token), self.account, self.profile, self.base_url, database.clock()),
+                (hash_of(self.token), account, profile, base_url, database.clock()),
             ).fetchone()
             connection.executemany(
                 "INSERT INTO callback_messages VALUES (?, ?, ?, ?)",
                 [(request, message.to, *place) for place, message in messages.items()],
             )
-        return f"{self.url}/{token}"
 
 
 def hash_of(token: str) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from exosms.errors import ExitCode
-from exosms.ledger.database import Database
+from exosms.ledger.database import Database, LedgerError
 
 _DIED = "the process ended before the answer came"
 
@@ -54,3 +54,11 @@ def touch(database: Database, run: int) -> float:
     now = database.clock()
     database.connection.execute("UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run))
     return now
+
+
+def taken_for_dead() -> LedgerError:
+    """Return what keeps two processes from sending the same: a lock is lost where its file is deleted."""
+    return LedgerError(
+        "Another command treated this one as ended, because its lock in the state directory was gone",
+        remedy="See what the other command did: exosms log. Then run it again.",
+    )

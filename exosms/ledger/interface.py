@@ -6,14 +6,16 @@ method raises LedgerError where the ledger cannot do it, LedgerAwayError where i
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
 
 if TYPE_CHECKING:
-    from exosms.ledger.callback_tokens import CallbackAddress
+    from exosms.ledger.callback_tokens import CallbackRequest
     from exosms.ledger.messages import LedgerEntry, OnceKey, Place
+
+T = TypeVar("T")
 
 
 class MessageLedger(Protocol):
@@ -36,8 +38,8 @@ class MessageLedger(Protocol):
     def go_on_in_memory(self) -> None:
         """Let go of what cannot be written: from now on this process alone knows what it sends."""
 
-    def at_once(self) -> AbstractContextManager[object]:
-        """Let a claim and what belongs to it be one step, where that costs nothing."""
+    def in_one_step(self, work: Callable[[], T]) -> T:
+        """Do what reads and writes here as one step, which nobody else comes between; it may be done again."""
 
     def claim(
         self,
@@ -47,15 +49,13 @@ class MessageLedger(Protocol):
         profile: str | None,
         once: "OnceKey | None" = None,
         within_limit: Callable[[int], None] | None = None,
+        callback: "CallbackRequest | None" = None,
     ) -> "LedgerEntry | int":
         """Enter the message as in flight and return its number; or the entry that already uses the once key.
 
         ``within_limit`` is told how many parts the account will have used today, and may refuse by raising; no two
-        processes get the last one.
+        processes get the last one. By the token of ``callback`` the message is known from now on.
         """
-
-    def name_callback(self, callbacks: "CallbackAddress", messages: "Mapping[Place, Message]") -> str | None:
-        """Return an address for the callback of one request, by whose token its messages are known from now on."""
 
     def wait_for_retry(self, entry_id: int) -> None:
         """Record that an attempt certainly did not reach Exotel and will be made again."""

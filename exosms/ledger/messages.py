@@ -10,16 +10,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exosms.config.account import is_of_sandbox
 from exosms.errors import GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_day
-from exosms.ledger.dead_processes import reclaim_messages, reclaimed
+from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import KeyRule, Turns
 from exosms.ledger.traces import BY_HAND, keep_sids
@@ -29,9 +29,11 @@ from exosms.sms.rate import Rate
 from exosms.system.times import day_in_india
 
 if TYPE_CHECKING:
-    from exosms.ledger.callback_tokens import CallbackAddress
+    from exosms.ledger.callback_tokens import CallbackRequest
     from exosms.ledger.interface import MessageLedger
     from exosms.ledger.postgres.messages import SharedLedger
+
+T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -149,13 +151,10 @@ class Ledger:
         """Whether this process alone knows it."""
         return self.database.is_in_memory
 
-    def at_once(self) -> AbstractContextManager[object]:
-        """Let what is written within be one step."""
-        return self.database.transaction()
-
-    def name_callback(self, callbacks: "CallbackAddress", messages: Mapping[Place, Message]) -> str | None:
-        """Return an address for the callback of one request, by whose token its messages are known from now on."""
-        return callbacks.name(self.database, messages)
+    def in_one_step(self, work: Callable[[], T]) -> T:
+        """Do some work in one transaction."""
+        with self.database.transaction():
+            return work()
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message, or row, that Exotel gave this Sid when it was sent from here."""
@@ -189,6 +188,7 @@ class Ledger:
         profile: str | None,
         once: OnceKey | None = None,
         within_limit: Callable[[int], None] | None = None,
+        callback: "CallbackRequest | None" = None,
     ) -> "LedgerEntry | int":
         """Enter the message as in flight and return its id; or the entry that already uses the once key.
 
@@ -213,7 +213,10 @@ class Ledger:
                     fingerprints.of_message(message), now + once.within if once and once.within is not None else None,
                 ),
             )  # fmt: skip
-            return cursor.lastrowid or 0
+            claimed = cursor.lastrowid or 0
+            if callback is not None:
+                callback.enter(self.database, {Place(0, claimed): message})
+            return claimed
 
     def wait_for_retry(self, entry_id: int) -> None:
         """Record that an attempt certainly did not reach Exotel and will be made again."""
@@ -421,14 +424,6 @@ class Ledger:
                 f"UPDATE messages SET {assignments}, updated_at = ? WHERE id = ?",
                 (*values, self._clock(), entry_id),
             )
-
-
-def taken_for_dead() -> LedgerError:
-    """Return what keeps two processes from sending the same: a lock is lost where its file is deleted."""
-    return LedgerError(
-        "Another command treated this one as ended, because its lock in the state directory was gone",
-        remedy="See what the other command did: exosms log. Then run it again.",
-    )
 
 
 def _tell_nobody(_said: str) -> None:

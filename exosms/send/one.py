@@ -98,18 +98,19 @@ class Dispatcher(NamedTuple):
     def _claimed(self, message: Message, once: OnceKey | None) -> tuple[LedgerEntry | int, Message]:
         """Claim the message, and return it as it is to go out: with an address of its own for its callback."""
         session = self.session
-        with session.ledger.at_once():
-            claim = session.ledger.claim(
-                message,
-                account=session.account,
-                profile=session.profile,
-                once=once,
-                within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
-            )
-            if session.callbacks is None or isinstance(claim, LedgerEntry):
-                return claim, message
-            url = session.ledger.name_callback(session.callbacks, {Place(0, claim): message})
-            return claim, calling_back([message], url)[0]
+        callbacks = None if session.ledger.is_in_memory else session.callbacks  # nobody would know it
+        callback = callbacks.named([message]) if callbacks else None
+        claim = session.ledger.claim(
+            message,
+            account=session.account,
+            profile=session.profile,
+            once=once,
+            within_limit=self.guards.check_day if self.guards.max_parts_per_day is not None else None,
+            callback=callback,
+        )
+        if callback is None or isinstance(claim, LedgerEntry):
+            return claim, message
+        return claim, calling_back([message], callback.url)[0]
 
     def _goes_on_without(self, error: LedgerError) -> bool:
         """Go on in memory with what does not need it: "disk full" has to get through when the disk is full."""
@@ -206,14 +207,20 @@ class Dispatcher(NamedTuple):
     def _settle(self, entry_id: int, receipt: Receipt) -> Receipt:
         """Record the receipt and return it, doubted if another message has its Sid: in one step, or both had it."""
         ledger, place = self.session.ledger, Place(0, entry_id)
+
+        believed = receipt
+
+        def settle() -> None:
+            nonlocal believed
+            is_anothers = receipt.sid and ledger.with_sid_of_another(self.session.account, {place: receipt.sid})
+            believed = with_sid_of_another(receipt) if is_anothers else receipt
+            ledger.settle(entry_id, believed)
+
         try:
-            with ledger.at_once():
-                if receipt.sid and ledger.with_sid_of_another(self.session.account, {place: receipt.sid}):
-                    receipt = with_sid_of_another(receipt)
-                ledger.settle(entry_id, receipt)
+            ledger.in_one_step(settle)
         except LedgerError as error:
             self.warn(f"the result could not be recorded, so it counts as unknown from now on: {error.message}")
-        return receipt
+        return believed
 
 
 def foreseen(

@@ -104,6 +104,8 @@ class SharedDatabase:
         self._patience = patience
         self._is_hasty = is_hasty
         self._connection: _Connection | None = None
+        self._current: Transaction | None = None
+        """The transaction that is under way."""
 
     def close(self) -> None:
         """Let go of the connection; what was not committed never happened."""
@@ -115,10 +117,13 @@ class SharedDatabase:
     def run(self, work: Callable[[Transaction], T], *, begins: bool = True) -> T:
         """Do some work in one transaction, durable once this returns; again until that is certain.
 
-        So work that was done once already has to come to the same. ``begins``: whether it is a transaction at all,
-        for one statement that only reads. Raises LedgerAwayError where the database is away for too long, LedgerError
-        for what it refuses, ConfigError for what has to be set otherwise.
+        So work that was done once already has to come to the same. Work within other work is a part of its
+        transaction. ``begins``: whether it is a transaction at all, for one statement that only reads. Raises
+        LedgerAwayError where the database is away for too long, LedgerError for what it refuses, ConfigError for what
+        has to be set otherwise.
         """
+        if self._current is not None:
+            return work(self._current)
         deadline = time.monotonic() + self._patience
         tried = 0
         while True:
@@ -143,12 +148,15 @@ class SharedDatabase:
         try:
             if begins:
                 connection.execute(_beginning(deadline - time.monotonic()))
+                self._current = connection
             result = work(connection)
             if begins:
                 connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back(connection, is_lost=isinstance(error, psycopg.Error) and is_away(error))
             raise
+        finally:
+            self._current = None
         return result
 
     def _roll_back(self, connection: _Connection, *, is_lost: bool) -> None:

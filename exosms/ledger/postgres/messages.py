@@ -8,14 +8,14 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from exosms.config.ledger_address import LedgerAddress
 from exosms.errors import GuardError
-from exosms.ledger.callback_tokens import CallbackAddress
+from exosms.ledger.callback_tokens import CallbackRequest, hash_of
 from exosms.ledger.database import LedgerError
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.messages import DELIVERY, Ledger, LedgerEntry, OnceKey, Place, read_delivery
@@ -35,6 +35,7 @@ from exosms.ledger.postgres.statements import (
     literal,
     lock_parts,
     now_of,
+    owners_of_sids,
     parts_since_midnight,
     purged,
     set_turns,
@@ -94,7 +95,6 @@ class SharedLedger:
         self._terms = terms
         self._owner = f"{os.getpid()} on {socket.gethostname()}"
         self._claims: dict[int, dict[str, Any]] = {}
-        self._has_told = False
 
     @classmethod
     def open(
@@ -131,16 +131,10 @@ class SharedLedger:
         self.close()
         self.memory = Ledger.in_memory()
 
-    def at_once(self) -> AbstractContextManager[object]:
-        """A claim is a step of its own, since it may have to be made again."""
-        return self.memory.at_once() if self.memory is not None else nullcontext()
-
-    def name_callback(self, callbacks: CallbackAddress, _messages: Mapping[Place, Message]) -> str | None:
-        """None: who receives callbacks looks into the ledger of its own machine, which knows nothing of these."""
-        if not self._has_told:
-            self.warn(f"no callback to {callbacks.url} is asked for, since other machines share the ledger")
-            self._has_told = True
-        return None
+    @_or_in_memory
+    def in_one_step(self, work: Callable[[], T]) -> T:
+        """Do some work in one transaction, again until it is certain."""
+        return self.database.run(lambda _transaction: work())
 
     @_or_in_memory
     def claim(
@@ -151,9 +145,10 @@ class SharedLedger:
         profile: str | None,
         once: OnceKey | None = None,
         within_limit: Callable[[int], None] | None = None,
+        callback: CallbackRequest | None = None,
     ) -> LedgerEntry | int:
         """Enter the message as in flight; that is committed once this returns, whatever became of the connection."""
-        values = self._values(message, account, profile, once)
+        values = self._values(message, account, profile, once, callback)
 
         def work(transaction: Transaction) -> LedgerEntry | int:
             if within_limit is not None:  # one at a time, so that no two take the last part
@@ -205,7 +200,14 @@ class SharedLedger:
             return None
         return KeyRule(Portable(transaction), once, now_of(transaction), self.warn, rewrite).holder(may_hold)
 
-    def _values(self, message: Message, account: str, profile: str | None, once: OnceKey | None) -> dict[str, Any]:
+    def _values(
+        self,
+        message: Message,
+        account: str,
+        profile: str | None,
+        once: OnceKey | None,
+        callback: CallbackRequest | None,
+    ) -> dict[str, Any]:
         return {
             "claim": os.urandom(16).hex(),
             "account": account,
@@ -222,6 +224,8 @@ class SharedLedger:
             "fingerprint": Fingerprints.of(account, self.installation.key).of_message(message),
             "lease": self._terms.attempt + SPARE,
             "within": once.within if once else None,
+            "callback_token": hash_of(callback.token) if callback else None,
+            "base_url": callback.address.base_url if callback else None,
         }
 
     def hash_of(self, recipient: str) -> bytes:
@@ -424,11 +428,8 @@ class SharedLedger:
     @_or_in_memory
     def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
         """Return those of the places whose Sid another message of the account has, or one before them."""
-        sql = "SELECT lower(sid), id FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
         given = sorted({sid.lower() for sid in sids.values()})
-        found = self.database.run(
-            lambda transaction: transaction.execute(sql, (account, given)).fetchall(), begins=False
-        )
+        found = self.database.run(lambda transaction: owners_of_sids(transaction, account, given))
         owners = {sid: Place(0, number) for sid, number in found}
         return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
 

@@ -103,6 +103,21 @@ MIGRATIONS = (
     );
     CREATE INDEX deliveries_by_outcome ON exosms.deliveries (outcome);
     """,
+    # By which token a message's callbacks are known, and callbacks of messages that have no Sid yet.
+    """
+    ALTER TABLE exosms.messages ADD COLUMN callback_token bytea, ADD COLUMN base_url text;
+    CREATE UNIQUE INDEX messages_by_callback ON exosms.messages (callback_token) WHERE callback_token IS NOT NULL;
+    CREATE TABLE exosms.callbacks (
+      message bigint NOT NULL REFERENCES exosms.messages ON DELETE CASCADE,
+      sid text NOT NULL,
+      delivery text NOT NULL,
+      received_at double precision NOT NULL,
+      next_at double precision NOT NULL,
+      questions integer NOT NULL DEFAULT 0,
+      PRIMARY KEY (message, sid)
+    );
+    CREATE INDEX callbacks_by_time ON exosms.callbacks (next_at);
+    """,
 )
 """``version`` counts how many of them a database has seen; never change one that was committed."""
 

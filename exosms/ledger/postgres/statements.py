@@ -29,7 +29,8 @@ COLUMNS = ", ".join(SEEN.get(name, f"m.{name}") for name in ENTRY)
 _TYPES = {
     "claim": "uuid", "account": "text", "profile": "text", "once_key": "text", "recipient": "text",
     "recipient_hash": "bytea", "sender": "text", "template": "text", "segments": "integer", "state": "text",
-    "owner": "text", "attempts": "integer", "fingerprint": "bigint",
+    "owner": "text", "attempts": "integer", "fingerprint": "bigint", "callback_token": "bytea",
+    "base_url": "text",
 }  # fmt: skip
 """The columns of a new message that are given."""
 
@@ -134,6 +135,21 @@ def settle_day(transaction: Transaction, account: str) -> bool:
         " WHERE account = %s AND created_at > %s"
     )
     return corrects(now) and transaction.execute(sql, (now, now, account, now + SET_BACK)).rowcount > 0
+
+
+def lock_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> None:
+    """Keep others from giving messages of an account these Sids until the commit; their letters are small."""
+    for sid in sids:  # in their order, or two wait for each other
+        transaction.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('sids/' || %s || '/' || %s, 0))", (account, sid)
+        )
+
+
+def owners_of_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> list[tuple[str, int]]:
+    """Return which of an account's messages have these Sids, and will until the commit; their letters are small."""
+    lock_sids(transaction, account, sids)
+    sql = "SELECT lower(sid), id FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
+    return transaction.execute(sql, (account, [*sids])).fetchall()
 
 
 def turns_of(transaction: Transaction, account: str) -> tuple[Turns, float]:

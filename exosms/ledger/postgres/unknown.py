@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from exosms.ledger.messages import State
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, SEEN, literal, settle_leases
+from exosms.ledger.postgres.statements import NOW, SEEN, literal, lock_sids, settle_leases
 from exosms.ledger.traces import ABSENT, BY_HAND
 from exosms.ledger.unknown import SHARED, Unsettled
 from exosms.sms.message import Outcome
@@ -60,7 +60,7 @@ class SharedUnknown(NamedTuple):
         )
 
         def work(transaction: Transaction) -> None:
-            transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('sids/' || %s, 0))", (self.account,))
+            lock_sids(transaction, self.account, [sid.lower()] if sid else [])
             settle_leases(transaction, "id = %(id)s", values)
             transaction.execute(literal(sql), values)
 
