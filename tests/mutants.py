@@ -1166,10 +1166,24 @@ RECEIVER = (
     ),
     _receiver(
         "any recipient will do",
-        "ledger/callbacks.py",
+        "ledger/callback_rows.py",
         "r.token_hash = ? AND m.recipient = ?",
         "r.token_hash = ? AND m.recipient <> coalesce(?, '')",
         _ANYTHING,
+    ),
+    Mutant(
+        "callbacks: any recipient will do in a shared ledger",
+        "ledger/postgres/callbacks.py",
+        "callback_token = %s AND recipient_hash = %s",
+        "callback_token = %s AND recipient_hash <> %s::bytea || ''::bytea",
+        ("test_ledger_engines.py::test_a_callback_of_a_message_with_that_sid_is_its_delivery[postgresql]",),
+    ),
+    Mutant(
+        "callbacks: of what is away nobody hears again",
+        "receiver/application.py",
+        "return _NOT_NOW if is_any_away else _ANYTHING_ELSE",
+        "return _ANYTHING_ELSE",
+        ("test_shared_callbacks.py::test_what_may_be_of_a_ledger_that_is_away_is_to_come_again",),
     ),
     _receiver(
         "a field may have two values",
@@ -1181,29 +1195,29 @@ RECEIVER = (
     _receiver(
         "a message may have a second Sid",
         "ledger/callbacks.py",
-        "known is None or known or known_sids(",
-        "known is None or known_sids(",
+        "known is None or known or store.are_known(",
+        "known is None or store.are_known(",
         "a_sid_that_a_message_has_is_never_anothers",
     ),
     _receiver(
         "a Sid may be another message's",
         "ledger/callbacks.py",
-        "known is None or known or known_sids(self._ledger, account, [sid]):",
+        "known is None or known or store.are_known(whose.account, [sid]):",
         "known is None or known:",
         "a_sid_that_a_message_has_is_never_anothers",
     ),
     _receiver(
         "a purged message is one without a Sid",
         "ledger/callbacks.py",
-        "known is None or known or known_sids(",
-        "known or known_sids(",
+        "known is None or known or store.are_known(",
+        "known or store.are_known(",
         "a_message_that_was_purged_has_no_callbacks_any_more",
     ),
     _receiver(
         "any number of Sids is asked about",
         "ledger/callbacks.py",
-        "others >= _MOST_SIDS",
-        "others < 0",
+        "store.others(whose, sid) >= _MOST_SIDS",
+        "False",
         "one_message_has_but_a_few_sids_to_be_asked_about",
     ),
     _receiver(
@@ -1245,15 +1259,15 @@ RECEIVER = (
     _receiver(
         "a Sid is used twice",
         "receiver/confirm.py",
-        "not message.is_unknown or known_sids(ledger, one.account, {one.sid, content.sid}):",
+        "not message.is_unknown or store.are_known(one.account, {one.sid, content.sid}):",
         "not message.is_unknown:",
         "a_sid_that_two_callbacks_name_is_one_messages",
     ),
     _receiver(
         "what is on its way is asked about",
         "receiver/confirm.py",
-        "if not message.is_unknown:\n            callbacks.look_again(",
-        "if False:\n            callbacks.look_again(",
+        "if not message.is_unknown:\n            store.look_again(",
+        "if False:\n            store.look_again(",
         "a_callback_may_come_before_the_answer_to_the_send",
     ),
     _receiver(
@@ -1266,8 +1280,8 @@ RECEIVER = (
     _receiver(
         "no answer is an answer",
         "receiver/confirm.py",
-        "            callbacks.look_again(one, seconds=seconds, asked=True)\n",
-        "            callbacks.look_again(one, seconds=seconds, asked=True)\n            callbacks.forget(one)\n",
+        "            store.look_again(one, seconds=seconds, asked=True)\n",
+        "            store.look_again(one, seconds=seconds, asked=True)\n            store.forget(one)\n",
         "it_is_asked_again_until_it_is_answered_also_after_a_restart",
     ),
     _receiver(

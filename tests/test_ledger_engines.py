@@ -19,6 +19,9 @@ from misbehaving import Misbehaving, answers
 
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, GuardError
+from exosms.ledger.callback_rows import LocalCallbacks
+from exosms.ledger.callback_tokens import CallbackAddress
+from exosms.ledger.callbacks import Callbacks, CallbackStore, Taken
 from exosms.ledger.database import LedgerAwayError, LedgerError
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.interface import MessageLedger
@@ -29,6 +32,7 @@ from exosms.sms.rate import Rate
 psycopg = pytest.importorskip("psycopg")
 
 from exosms.ledger.postgres import history, schema  # noqa: E402
+from exosms.ledger.postgres.callbacks import SharedCallbacks  # noqa: E402
 from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
 from exosms.ledger.postgres.history import SharedHistory  # noqa: E402
 from exosms.ledger.postgres.messages import SharedLedger, Terms  # noqa: E402
@@ -204,6 +208,89 @@ def test_what_is_told_of_a_message_later_is_kept(ledger: MessageLedger) -> None:
     assert ledger.delivery(ACCOUNT, "Abc") is None
 
 
+CALLBACKS = CallbackAddress("https://acme.in", ACCOUNT, "prod", "https://api.exotel.com")
+DELIVERED = Delivery(Outcome.DELIVERED, status="sent", to=MESSAGE.to)
+
+
+@pytest.fixture
+def store(ledger: MessageLedger) -> CallbackStore:
+    if isinstance(ledger, SharedLedger):
+        return SharedCallbacks(ledger)
+    assert isinstance(ledger, Ledger)
+    return LocalCallbacks(ledger)
+
+
+def claim_called_back(ledger: MessageLedger) -> tuple[int, str]:
+    """Claim a message; return its number, and the token of its callbacks."""
+    request = CALLBACKS.named([MESSAGE])
+    assert request is not None
+    entry = ledger.claim(MESSAGE, account=ACCOUNT, profile="prod", callback=request)
+    assert isinstance(entry, int)
+    return entry, request.token
+
+
+def take(store: CallbackStore, token: str, sid: str, delivery: Delivery = DELIVERED) -> Taken:
+    taken = store.ledger.in_one_step(lambda: Callbacks(store).take(token, sid, delivery))
+    assert Callbacks(store).is_known(token, delivery.to or "") or taken is Taken.NOBODYS
+    return taken
+
+
+def test_a_callback_of_a_message_with_that_sid_is_its_delivery(store: CallbackStore) -> None:
+    entry, token = claim_called_back(store.ledger)
+    other = claim(store.ledger)
+    store.ledger.settle(entry, ACCEPTED)
+    store.ledger.settle(other, ACCEPTED._replace(sid="6" * 32))
+    for sid in ("6" * 32, "7" * 32):
+        assert take(store, token, sid) is Taken.NOBODYS
+    assert take(store, token, "5" * 32, DELIVERED._replace(to="+919876543219")) is Taken.NOBODYS
+    assert take(store, "0" * 48, "5" * 32) is Taken.NOBODYS
+    assert store.ledger.delivery(ACCOUNT, "5" * 32) is None
+    for outcome in (Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED):
+        assert take(store, token, "5" * 32, DELIVERED._replace(outcome=outcome)) is Taken.KEPT
+    kept = store.ledger.delivery(ACCOUNT, "5" * 32)
+    assert kept is not None
+    assert kept.outcome is Outcome.DELIVERED
+    assert store.due(10) == ()
+
+
+def test_a_callback_of_a_message_without_a_sid_waits_until_that_is_confirmed(store: CallbackStore) -> None:
+    entry, token = claim_called_back(store.ledger)
+    store.ledger.settle(claim(store.ledger), ACCEPTED)
+    assert take(store, token, "5" * 32) is Taken.NOBODYS  # it is another message's
+    store.ledger.settle(entry, UNKNOWN)
+    for outcome in (Outcome.PENDING, Outcome.DELIVERED, Outcome.PENDING):
+        assert take(store, token, "6" * 32, DELIVERED._replace(outcome=outcome)) is Taken.TO_BE_CONFIRMED
+    assert [take(store, token, digit * 32) for digit in "789"] == [*[Taken.TO_BE_CONFIRMED] * 2, Taken.NOBODYS]
+    found = {one.sid: one for one in store.due(10)}
+    assert (sorted(found), store.due(10)) == ([digit * 32 for digit in "678"], ())
+    one = found["6" * 32]
+    assert (one.account, one.profile, one.base_url, one.questions) == (*CALLBACKS[1:], 0)
+    assert one.delivery.outcome is Outcome.DELIVERED
+    store.look_again(one, seconds=-1, asked=True)
+    (again_due,) = store.due(10)
+    assert (again_due.key, again_due.questions) == (one.key, 1)
+    messages = store.messages(ACCOUNT)
+    message = messages.at(one.place)
+    assert message is not None
+    assert message.is_unknown
+    assert messages.named(message, "+919876543219") == message
+    assert messages.named(message, MESSAGE.to).recipient == MESSAGE.to
+    messages.accept(message, "6" * 32, "sent")
+    assert (messages.now(message), store.are_known(ACCOUNT, ["6" * 32])) == ((Outcome.ACCEPTED, "6" * 32), True)
+    store.forget(one)
+    store.look_again(one, seconds=-1, asked=True)
+    assert store.due(10) == ()
+
+
+def test_a_message_that_was_purged_has_no_callbacks_any_more(store: CallbackStore) -> None:
+    entry, token = claim_called_back(store.ledger)
+    assert take(store, token, "6" * 32) is Taken.TO_BE_CONFIRMED
+    store.ledger.settle(entry, REJECTED)
+    assert isinstance(store.ledger, Ledger | SharedLedger)
+    assert store.ledger.purge(-60) == 1
+    assert take(store, token, "6" * 32) is Taken.NOBODYS
+
+
 def test_two_who_are_given_one_sid_at_once_do_not_both_get_it(ledger: MessageLedger) -> None:
     first, second = claim(ledger), claim(ledger)
     found: list[set[Place]] = []
@@ -338,6 +425,20 @@ def test_no_number_and_no_text_comes_into_the_database(shared: SharedLedger, add
     with closing(opened(address, keeps_numbers=True)) as full:
         claim(full)
     assert MESSAGE.to in str(ask(shared, "SELECT recipient FROM exosms.messages"))
+
+
+def test_whatever_others_say_is_kept(shared: SharedLedger) -> None:
+    """PostgreSQL takes no NUL, no half character, and no number that is too large for its column."""
+    said = "Sent\0 \ud83d\N{GREEK SMALL LETTER ALPHA}"
+    entry = claim(shared)
+    shared.settle(entry, ACCEPTED._replace(status=said, http_status=10**12))
+    shared.keep_delivery(ACCOUNT, "5", Delivery(Outcome.PENDING, status=said, detailed_status_code=10**12))
+    kept = shared.delivery(ACCOUNT, "5")
+    assert kept is not None
+    assert (kept.status, kept.detailed_status_code) == (
+        "Sent\N{REPLACEMENT CHARACTER} ?\N{GREEK SMALL LETTER ALPHA}",
+        None,
+    )
 
 
 def test_a_newer_schema_is_refused(shared: SharedLedger, address: str) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from conftest import Result, Shell
 
+from exosms.ledger.callback_rows import LocalCallbacks
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.callbacks import Callbacks, Taken
 from exosms.ledger.database import Database
@@ -233,15 +234,15 @@ def test_a_callback_that_was_put_off_under_2031_is_looked_into_once_the_clock_is
         message = Message("+919876543210", "Hello", Encoding.PLAIN, 1, MessageFields(sender="ACMEIN"))
         place = Place(0, int(ledger.claim(message, account="host/acme1", profile=None)))  # type: ignore[arg-type]
         url = CallbackAddress("https://acme.in", "host/acme1", None, "https://host").name(database, {place: message})
-        callbacks = Callbacks(ledger)
+        store = LocalCallbacks(ledger)
         delivery = Delivery(Outcome.DELIVERED, to=message.to)
         with database.transaction():
-            taken = callbacks.take((url or "").rpartition("/")[2], "a" * 32, delivery)
+            taken = Callbacks(store).take((url or "").rpartition("/")[2], "a" * 32, delivery)
         assert taken is Taken.TO_BE_CONFIRMED
 
         def due_at(moment: float) -> int:
             nonlocal now
             now = moment
-            return len(callbacks.due(10))
+            return len(store.due(10))
 
         assert [*map(due_at, (IN_2031, NOW, NOW + 1, NOW + HOUR))] == [1, 1, 0, 1]

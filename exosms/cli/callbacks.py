@@ -4,13 +4,18 @@ import gc
 import threading
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from exosms.cli import options as o
-from exosms.cli.context import open_ledger
 from exosms.cli.output.out import Out
 from exosms.errors import ConfigError, ExitCode, Interrupted
+from exosms.ledger.database import LedgerAwayError
 from exosms.system.signals import Interrupts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exosms.ledger.callbacks import CallbackStore
 
 
 def command(
@@ -36,6 +41,7 @@ def command(
     """
     from exosms.receiver.application import Application
     from exosms.receiver.server import serve
+    from exosms.receiver.sources import stores
 
     gc.enable()  # it lives long
     if not _is_loopback(host):
@@ -43,8 +49,8 @@ def command(
     interrupts = Interrupts()
     try:
         with interrupts.installed(), interrupts.at_once():
-            with open_ledger(out):  # or every callback would be refused
-                pass
+            for opened in stores(config, warn=out.warn):  # or every callback would be refused
+                _try(opened, out)
             application = Application(config=config, tell=out.tell, warn=out.warn)
             serve(application, host=host, port=port, announce=out.line, until=threading.Event().wait)
     except OSError as error:
@@ -55,6 +61,14 @@ def command(
     except Interrupted:
         pass  # as it is meant to end
     return ExitCode.OK
+
+
+def _try(opened: "Callable[[], CallbackStore]", out: Out) -> None:
+    """Open a ledger; one that is away now may be there once a callback comes."""
+    try:
+        opened().ledger.close()
+    except LedgerAwayError as error:
+        out.warn(f"{error.message}; until it is back, callbacks of its messages are to come again")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,13 +1,14 @@
 """Which settings a command works with: flag, environment, profile, default; and the source of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from exosms.config import config_file
 from exosms.config.account import Account, Region
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
 from exosms.config.ledger_address import LedgerAddress
-from exosms.config.paths import is_there, state_directory
+from exosms.config.paths import config_path, is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
@@ -17,6 +18,7 @@ __all__ = ["Account", "AccountOptions", "Region", "SettingRow", "Settings", "des
 DEFAULT_COUNTRY = "IN"
 DEFAULT_RATE = Rate(200)
 """Exotel's limit for an account, unless another was arranged (Exotel's API documentation)."""
+HASHED = "hashed"
 SANDBOX_SENDER = "EXOTEL"
 
 
@@ -101,6 +103,26 @@ def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddr
         return None
 
 
+def shared_ledgers(
+    config: Path | None, environ: Mapping[str, str], warn: Callable[[str], None]
+) -> Sequence[tuple[LedgerAddress, str]]:
+    """Return every shared ledger that the environment or a profile names, each with what is kept of numbers.
+
+    Of several profiles with the same one the last says that. ``warn`` is told of profiles that are flawed. Raises
+    ConfigError for a malformed variable, and for a file that cannot be read.
+    """
+    path = config_path(config, environ)
+    stored = config_file.read(path, home=environ.get("HOME")) if path else None
+    flawed = stored.flawed if stored else {}
+    for name, error in flawed.items():
+        warn(f"the profile {name} is left out: {error.message}")
+    profiles = [stored.profile(name) for name in stored.names if name not in flawed] if stored else []
+    given = [(profile.ledger, profile.ledger_numbers or HASHED) for profile in profiles]
+    if environ.get("EXOSMS_LEDGER"):
+        given.append((ledger_of(AccountOptions(), environ), HASHED))
+    return [*{address.url: (address, numbers) for address, numbers in given if address is not None}.values()]
+
+
 def describe(settings: Settings) -> tuple[SettingRow, ...]:
     """Return every setting with its source, for people: no token, and of a key at most its ends."""
     account = settings.account
@@ -163,7 +185,7 @@ def _settings(
         "from": SANDBOX_SENDER if sandbox else None,
         "country": DEFAULT_COUNTRY,
         "rate": DEFAULT_RATE,
-        "ledger_numbers": "hashed",
+        "ledger_numbers": HASHED,
         "templates": None if choice.config is None else choice.config.parent / "templates.toml",
         "state_dir": state_directory(env),
         "config": choice.config,

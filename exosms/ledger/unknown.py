@@ -132,7 +132,7 @@ class UnknownMessages:
         own = Fingerprints.of(self.account, key_of(self._connection))
         if self._shared is None:
             return own
-        return own._replace(other=Fingerprints.of(self.account, self._shared.ledger.installation.key))
+        return own._replace(other=self._shared.fingerprints)
 
     def all(self) -> Sequence[Unsettled]:
         """Return the unknown ones, single ones first, in the order in which they were sent."""
@@ -172,6 +172,10 @@ class UnknownMessages:
             row = self._connection.execute(sql, one.key).fetchone()
         state, sid = row or (State.UNKNOWN, None)
         return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
+
+    def named(self, one: Unsettled, recipient: str) -> Unsettled:
+        """Return a message with its recipient in full, if it is that one, where only its last digits are kept."""
+        return self._shared.named(one, recipient) if self._shared and one.run_id == SHARED else one
 
     def at_once(self) -> AbstractContextManager[object]:
         """Let what is read, decided and recorded within be one step, which no other process can come between."""

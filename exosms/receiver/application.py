@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exosms.config.paths import state_directory
-from exosms.errors import ConfigError
 from exosms.exotel.callback import LARGEST, Callback, read_callback
 from exosms.ledger.callbacks import Taken
 from exosms.receiver.confirm import Confirmation
 from exosms.receiver.intake import Intake, NotKeptError
+from exosms.receiver.sources import stores
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -36,7 +35,10 @@ def _say_nothing(_line: str) -> None:
 
 
 class Application:
-    """Takes callbacks for the ledger in the state directory; ``tell`` and ``warn`` get a line, yet to be escaped."""
+    """Takes callbacks for the ledger in the state directory and for those that machines share.
+
+    ``tell`` and ``warn`` get a line, yet to be escaped.
+    """
 
     def __init__(
         self,
@@ -52,22 +54,24 @@ class Application:
         self._process = 0
         self._left, self._counted_at = _MOST_PER_SECOND, time.monotonic()
 
-    def start(self) -> Intake:
+    def start(self) -> Sequence[Intake]:
         """Have the threads run, which a server that forks leaves behind."""
         with self._lock:
             if self._process != os.getpid():
-                directory = state_directory(os.environ)
-                if directory is None:
-                    raise ConfigError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
-                self._intake = Intake(directory, warn=self._warn)
-                self._confirmation = Confirmation(directory, config=self._config, tell=self._tell, warn=self._warn)
+                all_stores = stores(self._config, warn=self._warn)
+                self._intakes = [Intake(opened, warn=self._warn) for opened in all_stores]
+                self._confirmations = [
+                    Confirmation(opened, config=self._config, tell=self._tell, warn=self._warn)
+                    for opened in all_stores
+                ]
                 self._process = os.getpid()
-            return self._intake
+            return self._intakes
 
     def stop(self) -> None:
         """Begin nothing more."""
         if self._process:
-            self._confirmation.stop()
+            for confirmation in self._confirmations:
+                confirmation.stop()
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request, with a status alone."""
@@ -91,12 +95,16 @@ class Application:
         return self._take(token, callback) if callback else _ANYTHING_ELSE
 
     def _take(self, token: str, callback: Callback) -> str:
-        try:
-            taken = self.start().take(token, callback)
-        except NotKeptError:
-            return _NOT_NOW
-        if taken is Taken.NOBODYS:
-            return _ANYTHING_ELSE
+        taken, is_any_away = Taken.NOBODYS, False
+        for intake in self.start():
+            try:
+                taken = intake.take(token, callback)
+            except NotKeptError:
+                is_any_away = True
+            if taken is not Taken.NOBODYS:
+                break
+        else:  # of what is away nobody knows whose it is
+            return _NOT_NOW if is_any_away else _ANYTHING_ELSE
         word = callback.delivery.outcome if taken is Taken.KEPT else "to be confirmed"
         self._tell(f"{word}: {callback.to} {callback.sid}")
         return _TAKEN

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from exosms.config.account_source import AccountOptions
@@ -17,18 +18,18 @@ from exosms.exotel.client import Client
 from exosms.exotel.delivery_report import DeliveryReport
 from exosms.exotel.message_content import MessageContent
 from exosms.exotel.transport import HttpsTransport
-from exosms.ledger.callbacks import Callbacks, Waiting
-from exosms.ledger.candidates import known_sids
-from exosms.ledger.messages import Ledger, State
-from exosms.ledger.unknown import UnknownMessages
+from exosms.ledger.callbacks import CallbackStore, Waiting
+from exosms.ledger.interface import MessageLedger
+from exosms.ledger.messages import State
+from exosms.ledger.unknown import Unsettled
 from exosms.send.evidence import differences
 from exosms.send.session import AccountSession
 from exosms.sms.message import Then
 from exosms.sms.rate import pause_of
 from exosms.system.signals import leave_signals_to_main_thread
 
-_LOOK = 0.3
-"""Seconds between looks for callbacks, which another process may have received."""
+_LOOK = 3
+"""How much longer than for a once key it takes until callbacks are looked for, which others may have received."""
 
 _SOON = 1.0
 """Seconds until a message is looked at again that is on its way."""
@@ -49,9 +50,14 @@ class Confirmation:
     """The thread that asks."""
 
     def __init__(
-        self, directory: Path, *, config: Path | None, tell: Callable[[str], None], warn: Callable[[str], None]
+        self,
+        opened: Callable[[], CallbackStore],
+        *,
+        config: Path | None,
+        tell: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> None:
-        self._directory = directory
+        self._opened = opened
         self._config = config
         self._tell = tell
         self._warn = warn
@@ -68,8 +74,9 @@ class Confirmation:
         leave_signals_to_main_thread()
         while not self._stop.is_set():
             try:
-                with closing(Ledger.open(self._directory)) as ledger:
-                    self._go_through(ledger)
+                store = self._opened()
+                with closing(store.ledger):
+                    self._go_through(store)
             except ExosmsError as error:
                 self._tell_once(f"unknown messages are not looked into: {error.message}")
             except Exception as error:  # noqa: BLE001  # a bug, after which other messages are still looked into
@@ -77,42 +84,35 @@ class Confirmation:
             self._sessions.clear()
             self._stop.wait(_SOON)
 
-    def _go_through(self, ledger: Ledger) -> None:
-        callbacks = Callbacks(ledger)
+    def _go_through(self, store: CallbackStore) -> None:
         while not self._stop.is_set():
-            found = callbacks.due(_MOST)
+            found = store.due(_MOST)
             for one in found:
                 if self._stop.is_set():
                     return
-                self._look_into(one, callbacks, ledger)
+                self._look_into(one, store)
             if not found:
-                self._stop.wait(_LOOK)
+                self._stop.wait(_LOOK * store.ledger.poll)
 
-    def _look_into(self, one: Waiting, callbacks: Callbacks, ledger: Ledger) -> None:
-        messages = UnknownMessages(ledger, one.account)
-        with messages.at_once():
-            message = messages.at(one.place)
-            _, sid = messages.now(message) if message else (None, None)
-            if message is None or sid or message.state not in {State.WAITING, State.IN_FLIGHT, State.UNKNOWN}:
-                if sid == one.sid:
-                    ledger.keep_delivery(one.account, one.sid, one.delivery)
-                callbacks.forget(one)
-                return
+    def _look_into(self, one: Waiting, store: CallbackStore) -> None:
+        message = store.ledger.in_one_step(partial(_without_sid, one, store))
+        if message is None:
+            return
         if not message.is_unknown:
-            callbacks.look_again(one, seconds=_SOON, asked=False)
+            store.look_again(one, seconds=_SOON, asked=False)
             return
         try:
-            answer = self._ask(one, ledger)
+            answer = self._ask(one, store.ledger)
         except ExosmsError as error:
             self._tell_once(f"messages of {one.account} are not looked into: {error.message}")
             answer = None
         if answer is None or answer[1] is None:
             seconds = min(_LONGEST, 2.0 ** min(one.questions, 10))
-            callbacks.look_again(one, seconds=seconds, asked=True)
+            store.look_again(one, seconds=seconds, asked=True)
         else:
-            self._decide(one, answer[0], answer[1], callbacks, ledger)
+            self._decide(one, answer[0], answer[1], store)
 
-    def _ask(self, one: Waiting, ledger: Ledger) -> tuple[DeliveryReport, MessageContent | None] | None:
+    def _ask(self, one: Waiting, ledger: MessageLedger) -> tuple[DeliveryReport, MessageContent | None] | None:
         """Ask once what a Sid is; None if it is not our turn. Raises ConfigError where there are no credentials."""
         key = (one.account, one.profile)
         session = self._sessions.get(key) or self._session(one, ledger)
@@ -128,26 +128,15 @@ class Confirmation:
             self._tell_once(f"messages of {one.account} are not looked into: Exotel answers {said}")
         return report, content
 
-    def _decide(
-        self, one: Waiting, report: DeliveryReport, content: MessageContent, callbacks: Callbacks, ledger: Ledger
-    ) -> None:
-        """Accept the message if all that Exotel says agrees with it; else the callback was somebody else's word."""
-        messages = UnknownMessages(ledger, one.account)
-        with messages.at_once():
-            callbacks.forget(one)
-            message = messages.at(one.place)
-            if message is None or not message.is_unknown or known_sids(ledger, one.account, {one.sid, content.sid}):
-                return
-            if any(differences(message, content, messages.fingerprints)):
-                self._tell(f"not confirmed: {one.recipient} {one.sid}")
-                return
-            messages.accept(message, content.sid, report.delivery.status if report.delivery else None)
-            for delivery in filter(None, (report.delivery, one.delivery)):
-                ledger.keep_delivery(one.account, content.sid, delivery)
-        messages.erase_texts()
-        self._tell(f"confirmed: {one.recipient} {content.sid}")
+    def _decide(self, one: Waiting, report: DeliveryReport, content: MessageContent, store: CallbackStore) -> None:
+        is_confirmed = store.ledger.in_one_step(partial(_is_confirmed, one, report, content, store))
+        if is_confirmed:
+            store.messages(one.account).erase_texts()
+            self._tell(f"confirmed: {one.recipient} {content.sid}")
+        elif is_confirmed is not None:
+            self._tell(f"not confirmed: {one.recipient} {one.sid}")
 
-    def _session(self, one: Waiting, ledger: Ledger) -> AccountSession:
+    def _session(self, one: Waiting, ledger: MessageLedger) -> AccountSession:
         settings = self._settings(one)
         account = settings.own_account
         transport = HttpsTransport(
@@ -177,3 +166,35 @@ class Confirmation:
         if text not in self._told and len(self._told) < _MOST:
             self._told.add(text)
             self._warn(text)
+
+
+def _without_sid(one: Waiting, store: CallbackStore) -> Unsettled | None:
+    """Return the message of a callback if it may still get its Sid by that; else let go of the callback."""
+    messages = store.messages(one.account)
+    message = messages.at(one.place)
+    _, sid = messages.now(message) if message else (None, None)
+    if message and not sid and message.state in {State.WAITING, State.IN_FLIGHT, State.UNKNOWN}:
+        return message
+    if sid == one.sid:
+        store.ledger.keep_delivery(one.account, one.sid, one.delivery)
+    store.forget(one)
+    return None
+
+
+def _is_confirmed(one: Waiting, report: DeliveryReport, content: MessageContent, store: CallbackStore) -> bool | None:
+    """Accept the message if all that Exotel says agrees with it; else the callback was somebody else's word.
+
+    None if it is too late for either.
+    """
+    messages = store.messages(one.account)
+    store.forget(one)
+    message = messages.at(one.place)
+    if message is None or not message.is_unknown or store.are_known(one.account, {one.sid, content.sid}):
+        return None
+    message = messages.named(message, content.to)
+    if any(differences(message, content, messages.fingerprints)):
+        return False
+    messages.accept(message, content.sid, report.delivery.status if report.delivery else None)
+    for delivery in filter(None, (report.delivery, one.delivery)):
+        store.ledger.keep_delivery(one.account, content.sid, delivery)
+    return True

@@ -2,16 +2,14 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from exosms.errors import ExosmsError
 from exosms.exotel.callback import Callback
-from exosms.ledger.callbacks import Callbacks, Taken
+from exosms.ledger.callbacks import Callbacks, CallbackStore, Taken
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger
 from exosms.system.signals import leave_signals_to_main_thread
 
 _MOST = 500
@@ -37,11 +35,12 @@ class _Item:
 class Intake:
     """The thread that writes, and the queue before it."""
 
-    def __init__(self, directory: Path, *, warn: Callable[[str], None]) -> None:
-        self._directory = directory
+    def __init__(self, opened: Callable[[], CallbackStore], *, warn: Callable[[str], None]) -> None:
+        """``opened`` opens the ledger that keeps them."""
+        self._opened = opened
         self._warn = warn
         self._items: queue.Queue[_Item] = queue.Queue(_MOST)
-        self._ledger: Ledger | None = None
+        self._store: CallbackStore | None = None
         threading.Thread(target=self._work, daemon=True, name="callbacks").start()
 
     def take(self, token: str, callback: Callback) -> Taken:
@@ -76,21 +75,21 @@ class Intake:
 
     def _kept(self, items: Sequence[_Item]) -> Sequence[Taken]:
         """Return what became of them, once it is committed."""
-        self._ledger = self._ledger or Ledger.open(self._directory)
+        self._store = store = self._store or self._opened()
+        callbacks = Callbacks(store)
         try:
-            callbacks = Callbacks(self._ledger)
-            known = [callbacks.is_known(item.token, item.callback.to) for item in items]
-            if not any(known):  # a stranger makes us write nothing
-                return [Taken.NOBODYS] * len(items)
-            with self._ledger.database.transaction():
-                return [
-                    callbacks.take(item.token, item.callback.sid, item.callback.delivery)
-                    if is_known
-                    else Taken.NOBODYS
-                    for item, is_known in zip(items, known, strict=True)
-                ]
+            known = [item for item in items if callbacks.is_known(item.token, item.callback.to)]
+            known.sort(key=lambda item: item.callback.sid)  # as everybody does, lest two wait for each other
+
+            def take() -> Mapping[int, Taken]:
+                return {
+                    id(item): callbacks.take(item.token, item.callback.sid, item.callback.delivery) for item in known
+                }
+
+            taken = store.ledger.in_one_step(take) if known else {}  # a stranger makes us write nothing
         except LedgerError:  # the file may have been replaced
-            ledger, self._ledger = self._ledger, None
+            self._store = None
             with suppress(Exception):
-                ledger.close()
+                store.ledger.close()
             raise
+        return [taken.get(id(item), Taken.NOBODYS) for item in items]

@@ -9,7 +9,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -41,6 +40,7 @@ from exosms.ledger.postgres.statements import (
     set_turns,
     settle_day,
     settle_leases,
+    storable,
     turns_of,
 )
 from exosms.ledger.rules import KeyRule, Turns
@@ -271,7 +271,7 @@ class SharedLedger:
             "state = %(state)s, owner = NULL, lease_until = NULL, sid = %(sid)s, status = %(status)s,"
             " http_status = %(http_status)s, code = %(code)s, error = %(error)s"
         )
-        values = self._claims[entry_id] | {"lease": 0.0} | result
+        values = self._claims[entry_id] | {"lease": 0.0} | {name: storable(said) for name, said in result.items()}
 
         def work(transaction: Transaction) -> None:
             ours = "claim = %(claim)s"
@@ -398,8 +398,7 @@ class SharedLedger:
     @_or_in_memory
     def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
         """Record what Exotel says of a message; a final state stays."""
-        if not self._terms.keeps_numbers and delivery.to:
-            delivery = delivery._replace(to=f"…{delivery.to[-4:]}")
+        delivery = self.as_kept(delivery)
         values = [*(getattr(delivery, name) for name in DELIVERY), account, sid]
         columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
         new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
@@ -407,8 +406,14 @@ class SharedLedger:
             f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
             f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
         )
-        plain = [str(value) if isinstance(value, StrEnum) else value for value in values]
+        plain = [*map(storable, values)]
         self.database.run(lambda transaction: transaction.execute(literal(sql), plain))
+
+    def as_kept(self, delivery: Delivery) -> Delivery:
+        """Return what may be kept of what Exotel says, without its number unless numbers are kept."""
+        if self._terms.keeps_numbers or not delivery.to:
+            return delivery
+        return delivery._replace(to=f"…{delivery.to[-4:]}")
 
     @_or_in_memory
     def delivery(self, account: str, sid: str) -> Delivery | None:

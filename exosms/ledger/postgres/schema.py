@@ -111,6 +111,7 @@ MIGRATIONS = (
       message bigint NOT NULL REFERENCES exosms.messages ON DELETE CASCADE,
       sid text NOT NULL,
       delivery text NOT NULL,
+      is_final boolean NOT NULL,
       received_at double precision NOT NULL,
       next_at double precision NOT NULL,
       questions integer NOT NULL DEFAULT 0,

@@ -64,6 +64,13 @@ class Portable(NamedTuple):
         return self.transaction.execute(_ours(sql), values)
 
 
+def storable(said: object) -> object:
+    """Return what others said as PostgreSQL takes it: no NUL, no half character, no number that is too large."""
+    if isinstance(said, str):
+        return str(said).encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return None if isinstance(said, int) and abs(said) >= 1 << 31 else said
+
+
 def literal(sql: str) -> Any:
     """Return what psycopg takes for a statement that is put together from our own words."""
     return sql

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from exosms.ledger.messages import State
+from exosms.ledger.fingerprints import Fingerprints
+from exosms.ledger.messages import Place, State
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, SEEN, literal, lock_sids, settle_leases
@@ -43,6 +44,28 @@ class SharedUnknown(NamedTuple):
         row = self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), (one.id,)).fetchone())
         state, sid = row or (State.UNKNOWN, None)
         return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What tells whether two texts of this account are the same."""
+        return Fingerprints.of(self.account, self.ledger.installation.key)
+
+    def at(self, place: Place) -> Unsettled | None:
+        """Return the message of that number, whatever became of it."""
+        return next(iter(self._find("m.id = %(number)s", {"number": place.number})), None)
+
+    def named(self, one: Unsettled, recipient: str) -> Unsettled:
+        """Return the message with its recipient in full, if it is that one; else with what is known of its own."""
+        hashed = "m.id = %(number)s AND m.recipient_hash = %(hash)s"
+        values = {"number": one.id, "hash": self.ledger.hash_of(recipient)}
+        return one._replace(recipient=recipient) if self._find(hashed, values) else one
+
+    def accept(self, one: Unsettled, sid: str, status: str | None) -> None:
+        """Record the Sid under which Exotel has an unknown message, and Exotel's word for it."""
+        self.settle(one, Outcome.ACCEPTED, sid, status, None)
+
+    def erase_texts(self) -> None:
+        """Nothing: no texts are here."""
 
     def settle(
         self, one: Unsettled, outcome: Outcome, sid: str | None, status: str | None, error: str | None

@@ -1,0 +1,94 @@
+"""Callbacks of single messages of every machine, in a ledger that many machines share.
+
+A request has one message, by whose number it is known here; of recipients there are keyed hashes.
+"""
+
+from collections.abc import Collection, Sequence
+
+from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
+from exosms.ledger.messages import Place
+from exosms.ledger.postgres.connection import Transaction
+from exosms.ledger.postgres.messages import SharedLedger
+from exosms.ledger.postgres.statements import NOW, literal, owners_of_sids
+from exosms.ledger.postgres.unknown import SharedUnknown
+from exosms.sms.message import Delivery, Outcome
+
+_IS_DUE = f"c.next_at <= {NOW} OR c.next_at > {NOW} + {LATEST}"
+_DUE = f"""
+    UPDATE exosms.callbacks c SET next_at = {NOW} + {LEASE} FROM exosms.messages m,
+      (SELECT message, sid FROM exosms.callbacks c WHERE {_IS_DUE} ORDER BY next_at LIMIT %s
+       FOR UPDATE SKIP LOCKED) d
+    WHERE c.message = d.message AND c.sid = d.sid AND m.id = c.message
+    RETURNING c.message, m.recipient, c.sid, c.delivery, m.account, m.profile, m.base_url, c.questions
+"""
+
+
+class SharedCallbacks:
+    """See ``CallbackStore``."""
+
+    def __init__(self, ledger: SharedLedger) -> None:
+        self.ledger = ledger
+
+    def messages(self, account: str) -> SharedUnknown:
+        """Return an account's messages."""
+        return SharedUnknown(self.ledger, account)
+
+    def are_known(self, account: str, sids: Collection[str]) -> bool:
+        """Whether a message of the account has one of these Sids."""
+        given = sorted({sid.lower() for sid in sids})
+        return bool(self.ledger.database.run(lambda transaction: owners_of_sids(transaction, account, given)))
+
+    def whose(self, token_hash: bytes, recipient: str) -> Whose | None:
+        """Return the message to a recipient of the request with that token."""
+        sql = "SELECT id, account FROM exosms.messages WHERE callback_token = %s AND recipient_hash = %s"
+        values = token_hash, self.ledger.hash_of(recipient)
+        row = self.ledger.database.run(lambda transaction: transaction.execute(sql, values).fetchone(), begins=False)
+        return Whose(row[0], recipient, row[1], Place(0, row[0])) if row else None
+
+    def others(self, whose: Whose, sid: str) -> int:
+        """Count the other Sids that callbacks about the message named."""
+        sql = "SELECT count(*) FROM exosms.callbacks WHERE message = %s AND sid <> %s"
+        row = self.ledger.database.run(
+            lambda transaction: transaction.execute(sql, (whose.request, sid)).fetchone(), begins=False
+        )
+        return int(row[0]) if row else 0
+
+    def keep(self, whose: Whose, sid: str, delivery: Delivery) -> None:
+        """Keep what a callback said until its Sid is asked about; what is final stays."""
+        said = dumped(self.ledger.as_kept(delivery))
+        self._do(
+            "INSERT INTO exosms.callbacks AS c (message, sid, delivery, is_final, received_at, next_at)"
+            f" VALUES (%s, %s, %s, %s, {NOW}, {NOW}) ON CONFLICT (message, sid) DO UPDATE"
+            " SET delivery = excluded.delivery, is_final = excluded.is_final WHERE NOT c.is_final",
+            whose.request, sid, said, delivery.outcome is not Outcome.PENDING,
+        )  # fmt: skip
+
+    def due(self, most: int) -> Sequence[Waiting]:
+        """Return some that are to be looked into now, and leave them to nobody else, on any machine, for a while."""
+        database = self.ledger.database
+        is_any = literal(f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})")
+        if database.run(lambda transaction: transaction.execute(is_any).fetchone(), begins=False) == (False,):
+            return ()
+        rows = database.run(lambda transaction: transaction.execute(literal(_DUE), (most,)).fetchall())
+        return [
+            Waiting(number, recipient, sid, loaded(said), account, profile, url, Place(0, number), questions)
+            for number, recipient, sid, said, account, profile, url, questions in rows
+        ]
+
+    def look_again(self, one: Waiting, *, seconds: float, asked: bool) -> None:
+        """Look into it again after so many seconds."""
+        self._do(
+            f"UPDATE exosms.callbacks SET next_at = {NOW} + %s, questions = questions + %s"
+            " WHERE message = %s AND sid = %s",
+            seconds, int(asked), one.request, one.sid,
+        )  # fmt: skip
+
+    def forget(self, one: Waiting) -> None:
+        """Let go of it: its message is settled."""
+        self._do("DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s", one.request, one.sid)
+
+    def _do(self, sql: str, *values: object) -> None:
+        def work(transaction: Transaction) -> None:
+            transaction.execute(literal(sql), values)
+
+        self.ledger.database.run(work)

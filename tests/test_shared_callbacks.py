@@ -1,0 +1,85 @@
+"""A receiver of callbacks finds the messages of every machine in the ledger that they share."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from conftest import until
+from test_callbacks import Hooks, Receiver, hooks  # noqa: F401  # fixtures
+from test_ledger_engines import address, psycopg, server  # noqa: F401  # fixtures
+
+AWAY = "postgresql://x:canary@127.0.0.1:1/x"
+
+
+@pytest.fixture
+def shared_hooks(hooks: Hooks, address: str) -> Hooks:  # noqa: F811
+    hooks.configure(more=f'ledger = "{address}"\n')
+    return hooks
+
+
+@pytest.fixture
+def receiver(shared_hooks: Hooks) -> Iterator[Receiver]:
+    running = Receiver(shared_hooks)
+    yield running
+    running.kill()
+
+
+def sent_elsewhere(hooks: Hooks) -> None:  # noqa: F811
+    """Send from a machine that is not the receiver's."""
+    argv = ("send", "--to", "+919876543210", "-b", "Hello", "--config", str(hooks.path))
+    assert hooks.exosms(*argv, env={"EXOSMS_STATE_DIR": str(hooks.exosms.home / "elsewhere")}).exit_code == 0
+
+
+def ask(address: str, sql: str) -> list[tuple[object, ...]]:  # noqa: F811
+    with psycopg.connect(address, autocommit=True) as connection:
+        return list(connection.execute(sql).fetchall())
+
+
+def test_what_became_of_another_machines_message_is_kept(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,  # noqa: F811
+) -> None:
+    sent_elsewhere(shared_hooks)
+    (message,) = shared_hooks.taken
+    assert receiver.call_back(message, To="09876543219") == 404
+    assert receiver.call_back(message, SmsSid="f" * 32) == 404
+    assert ask(address, "SELECT * FROM exosms.deliveries") == []
+    assert receiver.call_back(message) == 200
+    assert ask(address, 'SELECT sid, outcome, "to" FROM exosms.deliveries') == [(message.sid, "delivered", "…3210")]
+    log = shared_hooks.exosms("log", "--json", env={"EXOSMS_LEDGER": address})
+    assert [told["outcome"] for told in json.loads(log.stdout)["messages"]] == ["delivered"]
+
+
+def test_another_machines_unknown_message_is_accepted_once_exotel_confirms_its_sid(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,  # noqa: F811
+) -> None:
+    sent_elsewhere(shared_hooks)
+    (message,) = shared_hooks.taken
+    ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
+    shared_hooks.server.store.add([message._replace(sid="f" * 32, body="Another text")])
+    assert receiver.call_back(message, SmsSid="f" * 32) == 200
+    until(lambda: ask(address, "SELECT * FROM exosms.callbacks") == [])
+    assert ask(address, "SELECT state FROM exosms.messages") == [("unknown",)]
+    assert receiver.call_back(message) == 200
+    until(lambda: ask(address, "SELECT state, sid FROM exosms.messages") == [("accepted", message.sid)])
+    assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
+    assert "9876543210" not in str(ask(address, "SELECT m::text FROM exosms.messages m"))
+
+
+def test_what_may_be_of_a_ledger_that_is_away_is_to_come_again(hooks: Hooks) -> None:  # noqa: F811
+    """A message of this machine alone is answered for all the same."""
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    hooks.path.write_text(f'{hooks.path.read_text()}[profiles.other]\nledger = "{AWAY}"\n')
+    receiver = Receiver(hooks)
+    try:
+        assert receiver.call_back(message) == 200
+        assert receiver.call_back(message._replace(callback=f"/{'0' * 48}")) == 503
+    finally:
+        exit_code, said = receiver.end()
+    assert exit_code == 0
+    assert "until it is back, callbacks of its messages are to come again" in said
+    assert "canary" not in said
