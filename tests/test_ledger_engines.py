@@ -691,6 +691,33 @@ def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) 
     assert (refused.exit_code, "max_parts_per_day" in refused.stderr) == (5, True)
 
 
+def test_a_person_names_the_sid_of_what_another_machine_sent(exosms: Shell, address: str) -> None:
+    """Exotel is asked whether it is that message's, which another machine sent and did not hear of."""
+    said = '{"SMSMessage": {"Sid": "%s", "To": "%s", "From": "ACMEIN", "Body": "Hello", "Status": "sent",'
+    said += ' "DateCreated": "%s"}}'
+    env = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+    india = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 5.5 * 3600))
+    anothers, its = (answers(200, said % ("5" * 32, to, india)) for to in ("09876543219", "09876543210"))
+    with Misbehaving(answers(500), anothers, its) as server:
+
+        def on_machine(name: str, *argv: str) -> Result:
+            state = {"EXOSMS_STATE_DIR": str(exosms.home / name), "EXOSMS_LEDGER": address}
+            return exosms(*argv, "--base-url", server.url, env={**env, **state})
+
+        send = ("send", "--to", "9876543210", "--from", "ACMEIN", "-b", "Hello", "--once", "k", "--timeout", "2")
+        assert on_machine("a", *send).exit_code == 9
+        resolve = ("runs", "resolve", "--as", "accepted", "--sid", "5" * 32, "--once")
+        strange = on_machine("b", *resolve, "other")
+        assert (strange.exit_code, "once key 'other'" in strange.stderr, server.requests) == (3, True, 1)
+        wrong = on_machine("b", *resolve, "k")
+        assert (wrong.exit_code, "it is to +919876543219, not to …3210" in wrong.stderr) == (3, True), wrong
+        right = on_machine("b", *resolve, "k", "--json")
+        assert (right.exit_code, json.loads(right.stdout)["resolved"]) == (0, 1), right
+        assert on_machine("b", *resolve, "k").exit_code == 0  # nothing unknown is left
+        skipped = on_machine("a", *send).stdout.split("\t")
+        assert (skipped[0], "5" * 32 in skipped, server.requests) == ("skipped", True, 3)
+
+
 def test_what_another_machine_sent_is_reconciled(exosms: Shell, address: str) -> None:
     """An answer was lost on a machine that is gone; another one finds out by the report."""
     said = '{"SMSMessage": {"Sid": "%s", "To": "09876543210", "From": "ACMEIN", "Body": "Hello", "Status": "sent",'

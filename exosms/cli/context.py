@@ -314,7 +314,7 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
     from exosms.ledger.unknown import unknown_elsewhere
 
     _note_flags(out, options)
-    if not ledger.with_key(once_key):
+    if not (ledger.with_key(once_key) or (ledger.shared and ledger.shared.with_key(once_key))):
         raise no_such_key(once_key)
     accounts = unknown_elsewhere(ledger, "", once_key)
     if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
-from shlex import quote
 from typing import Annotated
 
 import typer
@@ -106,16 +105,8 @@ def resolve(
         raise UsageError("--sid is of a message that Exotel has", remedy="Use it with --as accepted.")
     what = f"once key {once!r}" if once is not None else f"run {name}"
     shared = shared_ledger(AccountOptions(*account)) if once is not None else None
-    if shared is not None and once is not None:
-        with shared as elsewhere:
-            if sid is not None:
-                raise InputError(
-                    "--sid names no message of a ledger that many machines share; nothing was changed",
-                    remedy=f"Compare it with Exotel's: exosms runs reconcile --once {quote(once)} --sids FILE",
-                )
-            resolved = _resolve_key(elsewhere, once, Outcome(decision))
-        return _tell(out, resolved, what, {"once": once, "as": decision})
-    with open_ledger(out) as ledger:
+    with open_ledger(out) as ledger, shared or nullcontext() as elsewhere:
+        ledger.shared = elsewhere
         if sid is not None:
             try:
                 resolved = _Identification(out, ledger, AccountOptions(*account)).settle(name, once, row or (), sid)
@@ -125,7 +116,7 @@ def resolve(
                     out.result(exit_code=int(gave_up.report.exit_code), error=error)
                 return gave_up.report.exit_code
         elif once is not None:
-            resolved = _resolve_key(ledger, once, Outcome(decision))
+            resolved = _resolve_key(elsewhere or ledger, once, Outcome(decision))
         else:
             resolved = _resolve_rows(ledger, name or "", Outcome(decision), row or ())
     about = {"once": once} if once else {"run": name}
@@ -185,25 +176,31 @@ class _Identification:
                 f"Exotel has no message of this account under the Sid {sid!r}; nothing was changed",
                 remedy="Compare the Sid with the report, and account and region with `exosms profile show`.",
             )
-        wrong = "; ".join(differences(one, content, messages.fingerprints))
+        wrong = "; ".join(differences(messages.named(one, content.to), content, messages.fingerprints))
         if wrong:
             raise InputError(
                 f"{sid!r} is not that message: {wrong}; nothing was changed", remedy="Look for its Sid in the report."
             )
         with messages.at_once():
             if one not in messages.all():
-                raise InputError(
-                    "Another command settled that message meanwhile, or tried it again; nothing was changed",
-                    remedy="Run it again.",
-                )
+                raise _settled_meanwhile()
             if known_sids(self._ledger, messages.account, [content.sid]):
                 raise InputError(
                     f"{sid!r} is the Sid of another message; nothing was changed",
                     remedy="exosms log shows whose it is.",
                 )
             messages.accept(one, content.sid, report.delivery.status if report.delivery else None)
+            if messages.now(one) != (Outcome.ACCEPTED, content.sid):  # another machine was quicker
+                raise _settled_meanwhile()
         messages.erase_texts()
         return 1
+
+
+def _settled_meanwhile() -> InputError:
+    return InputError(
+        "Another command settled that message meanwhile, or tried it again; nothing was changed",
+        remedy="Run it again.",
+    )
 
 
 def _resolve_key(ledger: MessageLedger, once: str, outcome: Outcome) -> int:

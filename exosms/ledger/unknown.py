@@ -232,7 +232,8 @@ def unknown_elsewhere(
 ) -> Mapping[str, str | None]:
     """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its.
 
-    ``since``: only those last tried after that moment, in seconds since the epoch.
+    With those of other machines, where the ledger has what they share beside it. ``since``: only those last tried
+    after that moment, in seconds since the epoch.
     """
     with reclaimed(ledger.database) as connection:
         cursor = connection.execute(
@@ -243,7 +244,12 @@ def unknown_elsewhere(
             " AND coalesce(r.attempted_at, r.updated_at) >= ?3)",
             (account, once_key, since),
         )
-        return dict(cursor.fetchall())
+        found = dict(cursor.fetchall())
+    if ledger.shared is not None:
+        from exosms.ledger.postgres.unknown import unknown_accounts
+
+        found |= unknown_accounts(ledger.shared, account, once_key, since=since)
+    return found
 
 
 def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[Rows] = ()) -> int:

@@ -105,3 +105,16 @@ def known_to(ledger: SharedLedger, account: str, sids: Iterable[str]) -> Mapping
     sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
     rows = ledger.database.run(lambda transaction: transaction.execute(sql, (account, [*wanted])).fetchall())
     return {wanted[sid]: attempted_at for sid, attempted_at in rows}
+
+
+def unknown_accounts(
+    ledger: SharedLedger, account: str, once_key: str | None, *, since: float
+) -> Mapping[str, str | None]:
+    """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its."""
+    sql = (
+        f"SELECT m.account, max(m.profile) FROM exosms.messages m WHERE {_IS_UNKNOWN} AND m.account <> %(account)s"
+        " AND (%(once_key)s::text IS NULL OR m.once_key = %(once_key)s) AND m.attempted_at >= %(since)s"
+        " GROUP BY m.account"
+    )
+    values = {"account": account, "once_key": once_key, "since": since}
+    return dict(ledger.database.run(lambda transaction: transaction.execute(literal(sql), values).fetchall()))
