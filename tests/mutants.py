@@ -1323,6 +1323,20 @@ RECONCILED = (
         ("test_bulk.py::test_nobody_else_can_get_a_sid_between_the_look_at_others_and_the_record[True]",),
     ),
     Mutant(
+        "parts are given back before that is certain",
+        "ledger/run_parts.py",
+        "over = True, self._taken",
+        "over = True, self._unused",
+        ("test_ledger_engines.py::test_a_claim_that_fails_beside_a_result_counts_each_part_once[postgresql]",),
+    ),
+    Mutant(
+        "parts are given back again when that is in doubt",
+        "ledger/postgres/messages.py",
+        "repeats=parts > 0",
+        "repeats=True",
+        ("test_ledger_engines.py::test_parts_are_not_given_back_twice_although_no_answer_to_that_came",),
+    ),
+    Mutant(
         "two machines look up a Sid before either records it",
         "ledger/postgres/statements.py",
         "    lock_sids(transaction, account, sids)\n",

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from conftest import Result, Shell
 from misbehaving import Misbehaving, answers
+from test_ledger_runs import begun
 
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import ConfigError, GuardError
@@ -689,6 +690,51 @@ def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) 
     assert on(exosms, "b", address, *send).exit_code == 0  # the third part: what was refused uses none
     refused = on(exosms, "a", address, *send[:-5], "other", *send[-4:])
     assert (refused.exit_code, "max_parts_per_day" in refused.stderr) == (5, True)
+
+
+@pytest.fixture
+def local(ledger: MessageLedger, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger of runs, whose parts count there, or in the one that it shares."""
+    if isinstance(ledger, Ledger):
+        yield ledger
+        return
+    with closing(Ledger.open(tmp_path / "state")) as own:
+        assert isinstance(ledger, SharedLedger)
+        own.shared = ledger
+        yield own
+
+
+def test_a_claim_that_fails_beside_a_result_counts_each_part_once(local: Ledger) -> None:
+    journal, run, (first, second) = begun(local, 2)
+    settled = [(first, REJECTED, State.REJECTED)]
+    counted: list[int] = []
+
+    def refuse(parts: int) -> None:
+        counted.append(parts)
+        raise GuardError("enough")
+
+    def fail(within_limit: Callable[[int], None] | None) -> None:
+        with journal.one_commit():
+            journal.settle(run, settled)
+            journal.claim(run, [second], within_limit=within_limit)
+            raise ZeroDivisionError
+
+    for within_limit, error in ((refuse, GuardError), (None, ZeroDivisionError)):
+        with pytest.raises(error):
+            fail(within_limit)
+    assert (counted, local.common.parts_today("acme1")) == ([2], 2)  # of the two one is not used, and one anew
+    journal.settle(run, settled)
+    assert local.common.parts_today("acme1") == 1
+
+
+def test_parts_are_not_given_back_twice_although_no_answer_to_that_came(
+    shared: SharedLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared.take_parts(ACCOUNT, 3)
+    lose_the_next_commit(shared, monkeypatch, is_made=True)
+    with pytest.raises(LedgerAwayError):
+        shared.take_parts(ACCOUNT, -1)
+    assert shared.parts_today(ACCOUNT) == 2
 
 
 def test_a_person_names_the_sid_of_what_another_machine_sent(exosms: Shell, address: str) -> None:

@@ -8,17 +8,18 @@ unknown.
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
-from exosms.ledger.database import REPLACE, Database, LedgerAwayError, LedgerError, translated
+from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, taken_for_dead, touch
 from exosms.ledger.fingerprints import lasting_key
 from exosms.ledger.messages import Ledger, State
 from exosms.ledger.process_locks import process_of
+from exosms.ledger.run_parts import RunParts
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
@@ -63,6 +64,7 @@ class Journal:
         self._database: Database = ledger.database
         self._connection = ledger.database.connection
         self._clock = ledger.database.clock
+        self._parts = RunParts(ledger)
 
     def prepare(self) -> None:
         """Make sure that this installation has its key, before rows are laid out."""
@@ -236,7 +238,7 @@ class Journal:
 
     def one_commit(self) -> AbstractContextManager[object]:
         """Let everything that is recorded within be committed together, or nothing of it."""
-        return self._database.transaction()
+        return self._parts.one_commit()
 
     def claim(
         self, run: Run, items: Sequence[ClaimedRow], *, within_limit: Callable[[int], None] | None = None
@@ -245,7 +247,7 @@ class Journal:
 
         ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
         """
-        with self._database.transaction() as connection:
+        with self.one_commit():
             if not self._is_ours(run):
                 raise taken_for_dead()
             others = {} if run.terms.resend else self._sent_elsewhere(run, items)
@@ -258,16 +260,16 @@ class Journal:
             if not ours and not any(theirs.values()):
                 return Claim(busy=items)
             parts = sum(item.message.segments for item in ours)
-            self.ledger.common.take_parts(run.account, parts, within_limit)
+            self._parts.take(run.account, parts, within_limit)
             now = touch(self._database, run.id)
             numbers = "run = ? AND number IN (SELECT value FROM json_each(?))"
-            connection.execute(
+            self._connection.execute(
                 "UPDATE rows SET state = 'in_flight', attempts = attempts + 1, attempted_at = ?, updated_at = ?"
                 f" WHERE {numbers}",
                 (now, now, run.id, json.dumps([item.number for item in ours])),
             )
             for state, rows in theirs.items():
-                connection.execute(
+                self._connection.execute(
                     f"UPDATE rows SET state = 'skipped', text = NULL, error = ?, updated_at = ? WHERE {numbers}",
                     (SENT_ELSEWHERE[state], now, run.id, json.dumps([item.number for item in rows])),
                 )
@@ -289,21 +291,15 @@ class Journal:
             code, error = receipt.cause
             said = (str(state), receipt.status, receipt.http_status, code, int(receipt.exit_code), error)
             alike.setdefault(said, []).extend((item.number, receipt.sid))
-        with self._database.transaction() as connection:
+        with self.one_commit():
             now = touch(self._database, run.id)
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
                     some = rows[start : start + 2 * _MOST_FOUND]
                     values = (*found, found[0], now, *some, run.id)  # the state is needed twice
-                    if connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
+                    if self._connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
-            self._give_back(run.account, unused)
-
-    def _give_back(self, account: str, parts: int) -> None:
-        """Have parts count as not used after all; what became of rows is recorded also where that is not possible."""
-        if parts:
-            with suppress(LedgerAwayError):
-                self.ledger.common.take_parts(account, -parts)
+            self._parts.give_back(run.account, unused)
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""

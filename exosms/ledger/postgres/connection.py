@@ -106,6 +106,8 @@ class SharedDatabase:
         self._connection: _Connection | None = None
         self._current: Transaction | None = None
         """The transaction that is under way."""
+        self._is_committing = False
+        """Whether the last one may have been committed."""
 
     def close(self) -> None:
         """Let go of the connection; what was not committed never happened."""
@@ -114,13 +116,13 @@ class SharedDatabase:
                 self._connection.close()
             self._connection = None
 
-    def run(self, work: Callable[[Transaction], T], *, begins: bool = True) -> T:
+    def run(self, work: Callable[[Transaction], T], *, begins: bool = True, repeats: bool = True) -> T:
         """Do some work in one transaction, durable once this returns; again until that is certain.
 
         So work that was done once already has to come to the same. Work within other work is a part of its
-        transaction. ``begins``: whether it is a transaction at all, for one statement that only reads. Raises
-        LedgerAwayError where the database is away for too long, LedgerError for what it refuses, ConfigError for what
-        has to be set otherwise.
+        transaction. ``begins``: whether it is a transaction at all, for one statement that only reads. ``repeats``:
+        whether it is also done again if it may have been done. Raises LedgerAwayError where the database is away for
+        too long, LedgerError for what it refuses, ConfigError for what has to be set otherwise.
         """
         if self._current is not None:
             return work(self._current)
@@ -138,19 +140,21 @@ class SharedDatabase:
                         f"The ledger {self.address} cannot be used: {self.said(error)}",
                         remedy="`exosms doctor --ledger` tests it, and prints the privileges it needs.",
                     ) from None
-                if time.monotonic() + pause >= deadline or (self._is_hasty and tried > 1 and not is_short):
+                is_last = (self._is_hasty and tried > 1) or (self._is_committing and not repeats)
+                if time.monotonic() + pause >= deadline or (is_last and not is_short):
                     raise self._away(error) from None
                 time.sleep(pause)
 
     def _attempt(self, work: Callable[[Transaction], T], deadline: float, *, begins: bool) -> T:
         connection = self._connected(deadline)
-        connection.deadline = deadline
+        connection.deadline, self._is_committing = deadline, False
         try:
             if begins:
                 connection.execute(_beginning(deadline - time.monotonic()))
                 self._current = connection
             result = work(connection)
             if begins:
+                self._is_committing = True
                 connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back(connection, is_lost=isinstance(error, psycopg.Error) and is_away(error))

@@ -351,7 +351,7 @@ class SharedLedger:
                 within_limit(parts_since_midnight(transaction, account) + parts)
             count_parts(transaction, account, parts)
 
-        self.database.run(work)
+        self.database.run(work, repeats=parts > 0)  # too many may count, but never too few
 
     @contextmanager
     def limiting(self, account: str) -> Iterator[None]:
