@@ -1337,6 +1337,13 @@ RECONCILED = (
         ("test_ledger_engines.py::test_parts_are_not_given_back_twice_although_no_answer_to_that_came",),
     ),
     Mutant(
+        "what was known of a message is purged, and that it was known is not",
+        "ledger/postgres/statements.py",
+        "SET has_delivery = false FROM gone",
+        "SET has_delivery = has_delivery FROM gone",
+        ("test_ledger_engines.py::test_what_was_merely_accepted_is_found_among_very_many",),
+    ),
+    Mutant(
         "two machines look up a Sid before either records it",
         "ledger/postgres/statements.py",
         "    lock_sids(transaction, account, sids)\n",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result, Shell
+from conftest import Result, Shell, until
 from misbehaving import Misbehaving, answers
 from test_ledger_runs import begun
 
@@ -542,6 +542,34 @@ def test_the_log_has_what_every_machine_sent(shared: SharedLedger, address: str)
     assert found(outcome="accepted") == []
     expire(shared, left_over)
     assert found(outcome="unknown") == [first + 1, left_over]
+
+
+def test_what_was_merely_accepted_is_found_among_very_many(shared: SharedLedger) -> None:
+    """And is so again once what was known of it is purged."""
+    log = SharedHistory(shared)
+    wanted = HistoryFilter(outcome="accepted")
+    lasting = claim(shared, once=KEY)
+    shared.settle(lasting, ACCEPTED)
+    shared.keep_delivery(ACCOUNT, "5" * 32, Delivery(Outcome.DELIVERED))
+    shared.settle(claim(shared), ACCEPTED._replace(sid="6" * 32))
+    assert [entry.id for entry in log.messages(wanted)] == [lasting + 1]
+    ask(shared, "UPDATE exosms.messages SET has_delivery = false RETURNING 1")  # as if one had lagged behind
+    assert [entry.id for entry in log.messages(wanted)] == [lasting + 1]
+    shared.keep_delivery(ACCOUNT, "5" * 32, Delivery(Outcome.DELIVERED))
+    shared.purge(-60)
+    assert [entry.id for entry in log.messages(wanted)] == [lasting]
+    many = (
+        "INSERT INTO exosms.messages (claim, account, recipient, recipient_hash, sender, segments, state, attempts,"
+        " created_at, updated_at, attempted_at, fingerprint, has_delivery) SELECT gen_random_uuid(), account,"
+        " recipient, recipient_hash, sender, segments, state, attempts, created_at + i, updated_at, attempted_at,"
+        " fingerprint, true FROM exosms.messages, generate_series(1, 20000) i; ANALYZE exosms.messages; SELECT 1"
+    )
+    ask(shared, many)
+    scans = "SELECT pg_stat_get_numscans('exosms.messages_merely_accepted'::regclass)"
+    before = ask(shared, scans)
+    assert [entry.id for entry in log.messages(wanted)] == [lasting]
+    shared.close()
+    until(lambda: ask(shared, scans) > before)  # what is counted comes a moment later
 
 
 def test_a_log_of_many_pages_is_whole(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch) -> None:

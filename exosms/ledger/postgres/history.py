@@ -77,7 +77,7 @@ def _of_outcome(outcome: str) -> Mapping[str, Mapping[str, Any]]:
     if outcome in {Outcome.PENDING, Outcome.DELIVERED, Outcome.FAILED}:
         return {"d.outcome = %(outcome)s": values}
     if outcome == State.ACCEPTED:
-        return {"m.state = %(outcome)s AND d.outcome IS NULL": values}
+        return {"m.state = 'accepted' AND NOT m.has_delivery AND d.outcome IS NULL": {}}
     # The first two are for the index; a state may have come to an end by its lease alone.
     narrowed = "m.state <> 'accepted' AND m.state IN (%(outcome)s, 'in_flight', 'waiting')"
     return {f"{narrowed} AND ({SEEN['state']}) = %(outcome)s": values}

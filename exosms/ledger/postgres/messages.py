@@ -33,6 +33,7 @@ from exosms.ledger.postgres.statements import (
     entries_of,
     literal,
     lock_parts,
+    note_delivery,
     now_of,
     owners_of_sids,
     parts_since_midnight,
@@ -407,7 +408,12 @@ class SharedLedger:
             f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
         )
         plain = [*map(storable, values)]
-        self.database.run(lambda transaction: transaction.execute(literal(sql), plain))
+
+        def work(transaction: Transaction) -> None:
+            transaction.execute(literal(sql), plain)
+            note_delivery(transaction, account, sid)
+
+        self.database.run(work)
 
     def as_kept(self, delivery: Delivery) -> Delivery:
         """Return what may be kept of what Exotel says, without its number unless numbers are kept."""

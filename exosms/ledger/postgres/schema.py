@@ -119,6 +119,12 @@ MIGRATIONS = (
     );
     CREATE INDEX callbacks_by_time ON exosms.callbacks (next_at);
     """,
+    # Accepted messages of which no more is known yet: a few among very many. What says so may lag behind deliveries.
+    """
+    ALTER TABLE exosms.messages ADD COLUMN has_delivery boolean NOT NULL DEFAULT false;
+    CREATE INDEX messages_merely_accepted ON exosms.messages (created_at, id)
+      WHERE state = 'accepted' AND NOT has_delivery;
+    """,
 )
 """``version`` counts how many of them a database has seen; never change one that was committed."""
 

@@ -152,6 +152,15 @@ def lock_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> No
         )
 
 
+def note_delivery(transaction: Transaction, account: str, sid: str) -> None:
+    """Take a message out of those that were merely accepted: something is known of it."""
+    transaction.execute(
+        "UPDATE exosms.messages SET has_delivery = true"
+        " WHERE account = %s AND lower(sid) = lower(%s) AND sid = %s AND NOT has_delivery",
+        (account, sid, sid),
+    )
+
+
 def owners_of_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> list[tuple[str, int]]:
     """Return which of an account's messages have these Sids, and will until the commit; their letters are small."""
     lock_sids(transaction, account, sids)
@@ -202,6 +211,13 @@ def purged(transaction: Transaction, seconds: float) -> int:
     transaction.execute(
         literal(f"DELETE FROM exosms.runs WHERE is_finished AND updated_at < {NOW} - %(seconds)s"), values
     )
-    transaction.execute(literal(f"DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"), values)
+    transaction.execute(
+        literal(
+            f"WITH gone AS (DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"
+            " RETURNING account, sid) UPDATE exosms.messages m SET has_delivery = false FROM gone"
+            " WHERE m.account = gone.account AND lower(m.sid) = lower(gone.sid)"
+        ),
+        values,
+    )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
     return messages
