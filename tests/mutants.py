@@ -1344,6 +1344,13 @@ RECONCILED = (
         ("test_ledger_engines.py::test_what_was_merely_accepted_is_found_among_very_many",),
     ),
     Mutant(
+        "a connection takes whole seconds",
+        "ledger/postgres/connection.py",
+        "        _TO_CONNECT.set(seconds)",
+        "        _TO_CONNECT.set(99)",
+        ("test_ledger_engines.py::test_a_server_that_says_nothing_keeps_nobody_for_longer_than_may_be",),
+    ),
+    Mutant(
         "two machines look up a Sid before either records it",
         "ledger/postgres/statements.py",
         "    lock_sids(transaction, account, sids)\n",

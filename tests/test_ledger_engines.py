@@ -3,13 +3,14 @@
 import json
 import os
 import pwd
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -471,6 +472,22 @@ def test_who_holds_a_lock_keeps_nobody_for_longer_than_may_be(shared: SharedLedg
         hasty = SharedLedger(SharedDatabase(parse_ledger_address(address), patience=1), shared.installation, Terms())
         with closing(hasty), pytest.raises(LedgerAwayError):
             hasty.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_server_that_says_nothing_keeps_nobody_for_longer_than_may_be(hosts: int) -> None:
+    """Psycopg would wait for two seconds: it has whole ones, and two at least."""
+    with ExitStack() as opened_ones:
+        silent = [opened_ones.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(hosts)]
+        names = ",".join(f"127.0.0.1:{one.getsockname()[1]}" for one in silent)
+        database = SharedDatabase(parse_ledger_address(f"postgresql://x@{names}/x"), patience=0.3)
+        began = time.monotonic()
+        with pytest.raises(LedgerAwayError, match="the server did not answer in time"):
+            database.run(lambda transaction: transaction.execute("SELECT 1"))
+        assert time.monotonic() - began >= 0.2  # all of them were asked
+        for one in silent:
+            one.settimeout(5)
+            one.accept()[0].close()
 
 
 def expire(ledger: SharedLedger, *ids: int) -> None:

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 try:
@@ -58,11 +59,20 @@ _NOT_OURS = (
 """What libpq says where a setting has to be changed."""
 
 
+_TO_CONNECT = ContextVar("_TO_CONNECT", default=PATIENCE)
+"""Seconds in which a connection to one host has to come about."""
+
+
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """One whose statements end at a moment, whatever the server does."""
+    """One whose beginning, and whose statements, end at a moment, whatever the server does."""
 
     deadline = float("inf")
     """On the monotonic clock."""
+
+    @classmethod
+    def _connect_gen(cls, *args: Any, **options: Any) -> Any:
+        # psycopg's own limit has whole seconds, two at least; it stays for where this is not asked any more.
+        return _until(super()._connect_gen(*args, **options), time.monotonic() + _TO_CONNECT.get())
 
     def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
         del timeout  # older versions have none
@@ -179,6 +189,7 @@ class SharedDatabase:
         if self._connection is not None and not (self._connection.closed or self._connection.broken):
             return self._connection
         seconds = (deadline - time.monotonic()) / max(1, len(self.address.hosts))
+        _TO_CONNECT.set(seconds)  # but for looking up names, in which libpq cannot be interrupted
         options: dict[str, Any] = {
             "connect_timeout": max(2, int(seconds)),  # libpq counts whole seconds, and two at least
             "client_encoding": "UTF8",
