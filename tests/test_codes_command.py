@@ -141,3 +141,8 @@ def test_the_tables_never_tear_a_name_apart(exosms: Shell, columns: str) -> None
     long_names = [entry.name for entry in lookup.everything() if "_" in entry.name]
     assert [name for name in long_names if name not in shown] == []
     assert max(map(len, shown.splitlines())) <= int(columns)
+
+
+def test_several_entries_stand_apart(exosms: Shell) -> None:
+    shown = exosms("codes", "delivered", "-o", "human").stdout
+    assert [part.split()[0] for part in shown.split("\n\n")] == ["20005", "20006", "20xxx"]

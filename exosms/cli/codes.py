@@ -44,8 +44,8 @@ def command(
     elif not words:
         _draw_all(out, entries)
     else:
-        for entry in entries:
-            out.draw(facts(_rows(entry)))
+        for place, entry in enumerate(entries):
+            out.draw(*[""][: place > 0], facts(_rows(entry)))
     return ExitCode.OK
 
 
