@@ -351,3 +351,13 @@ def test_each_who_is_not_on_the_allow_list_is_told_so(exosms: Shell) -> None:
     why = [line.split("\t")[3] for line in refused.stdout.splitlines()]
     assert why == [f"{who} is not on the allow list, so exosms does not send to it" for who in (ASHA, RAVI)]
     assert f"{ASHA} is not on the allow list, so exosms does not send to it (and 1 more)" in refused.stderr
+
+
+@pytest.mark.parametrize("skips", [(), ("--skip-invalid",)])
+def test_a_bad_number_that_is_given_twice_is_told_once(exosms: Shell, skips: tuple[str, ...]) -> None:
+    for to, outcomes in (
+        ("12,12,13", ["rejected", "rejected"]),
+        (f"12,{ASHA},9876543210,12", ["rejected", "accepted" if skips else "not_sent"]),
+    ):
+        result = exosms("send", "--region", "sandbox", "--to", to, "--body", "Hi", *skips)
+        assert [line.split("\t")[0] for line in result.stdout.splitlines()] == outcomes

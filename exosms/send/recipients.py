@@ -17,7 +17,7 @@ class Recipients(NamedTuple):
     """Who can get a text, and who cannot."""
 
     as_given: Sequence[str]
-    """Every number as it was written, also in a group; a group that cannot be used by its name."""
+    """Every number once, as it was first written, also in a group; a group that cannot be used by its name."""
     numbers: Sequence[str]
     """E.164, each once."""
     repeated: Sequence[str]
@@ -44,15 +44,18 @@ def find_recipients(given: Sequence[str], settings: Settings, *, home: str | Non
     repeated: list[str] = []
     refused: dict[str, InputError] = {}
     for text, read in _each(given, groups, settings.country):
-        as_given.append(text)
         try:
             number = read()
         except InputError as error:
+            is_new = text not in refused
             refused[text] = error
-            continue
-        if number in numbers:
-            repeated.append(number)
-        numbers[number] = None
+        else:
+            is_new = number not in numbers
+            numbers[number] = None
+            if not is_new:
+                repeated.append(number)
+        if is_new:
+            as_given.append(text)
     return Recipients(as_given, list(numbers), repeated, refused)
 
 
