@@ -197,7 +197,7 @@ def test_people_who_just_got_another_text_are_counted(exosms: Shell) -> None:
     plain = exosms(*argv)
     assert plain.exit_code == 0
     assert "people who got another text\t2\n" in plain.stdout
-    sentence = "2 people got, or may have got, another text from an earlier run within 12 h 00 min"
+    sentence = "2 people got, or may have got, another text from an earlier run within 12 h"
     assert f"exosms: warning: {sentence}\n" in plain.stderr
     assert exosms(*argv, "--json").json["plan"]["texted_otherwise"] == 2
     on_terminal = exosms.on_terminal(*argv, env={"COLUMNS": "120"}, columns=120).stdout
@@ -275,3 +275,20 @@ def test_another_text_from_another_sender_is_another_text(exosms: Shell) -> None
     second = written(exosms, "to,body\n9876543210,b\n9876543211,a\n")
     plan = exosms("bulk", second, *SANDBOX, "-n", "--json", "--from", "NEWSND", "--sent-before", "skip").json["plan"]
     assert (plan["messages"], plan["sent_before"], plan["texted_otherwise"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (3600, "1 h"), (3661, "1 h 1 min"), (43_200, "12 h")],
+)
+def test_a_duration_is_as_people_say_it(seconds: float, said: str) -> None:
+    from exosms.cli.output.progress import duration
+
+    assert duration(seconds) == said
+
+
+def test_what_looks_wrong_in_one_row_and_which_field_a_column_sets_are_plain_sentences(exosms: Shell) -> None:
+    rows = written(exosms, "to,from,name\n9876543210,ACMEIN,nan\n9876543211,ACMEIN,Asha\n")
+    told = exosms("bulk", rows, *SANDBOX, "--body", "Dear {name}", "--dry-run").stderr
+    assert "looks like what a program writes for nothing\n" in told
+    assert "the column 'from' sets the sender in 2 rows; --ignore-column passes over it\n" in told

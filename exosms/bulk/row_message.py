@@ -13,7 +13,6 @@ from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import shown
-from exosms.system.wording import counted
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
 """Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
@@ -136,10 +135,8 @@ class RowMapper:
     def doubts(self) -> Iterator[str]:
         """Sentences about cells of the texts so far with which something may be wrong."""
         for (column, doubt), (rows, line, cell) in self._wording.doubts.items():
-            yield (
-                f"line {line}, column {self._written[column]}: {shown(cell)!r} looks like {doubt.value}"
-                f" ({counted(rows, 'such row')})"
-            )
+            alike = f" ({rows} such rows)" if rows > 1 else ""
+            yield f"line {line}, column {self._written[column]}: {shown(cell)!r} looks like {doubt.value}{alike}"
 
     def reads(self, name: str) -> bool:
         """Whether the rows have that field of the message of their own."""

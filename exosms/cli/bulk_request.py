@@ -159,7 +159,8 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
             passing = f"--ignore-column {quote(column)} passes over it"
             out.warn(f"the column {column!r} sets the sender {rows_set}: {instead}; {passing}")
         else:
-            out.tell(f"the column {column!r} sets {name!r} {rows_set}; --ignore-column passes over it")
+            field = "the sender" if name == "from" else repr(name)
+            out.tell(f"the column {column!r} sets {field} {rows_set}; --ignore-column passes over it")
     tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, rest="warnings")
     return inspection
 
