@@ -176,3 +176,18 @@ def test_no_character_that_could_steer_a_terminal_counts_as_printable() -> None:
     steering = [chr(point) for point in range(sys.maxunicode + 1) if _UNSAFE.match(chr(point))]
     assert len(steering) > 2000
     assert not any(map(str.isprintable, steering))
+
+
+@pytest.mark.parametrize(("key", "exit_code"), [("\x04", 5), ("\x03", 130)])
+def test_what_follows_a_question_without_an_answer_begins_a_line(exosms: Shell, key: str, exit_code: int) -> None:
+    (exosms.home / "rows.csv").write_text("to,body\n9876543210,Hi\n")
+    argv = ("bulk", str(exosms.home / "rows.csv"), "--region", "sandbox")
+    result = exosms.on_terminal(*argv, typed=[("[y/N]: ", key)])
+    assert result.exit_code == exit_code
+    assert "\nexosms: error: " in result.stdout
+
+
+@pytest.mark.parametrize("key", ["\x04", "\x03"])
+def test_so_does_what_follows_one_of_profile_add(exosms: Shell, key: str) -> None:
+    result = exosms.on_terminal("profile", "add", "prod", typed=[("): ", key)])
+    assert "\nexosms: error: " in result.stdout

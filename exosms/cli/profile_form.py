@@ -200,6 +200,8 @@ class ProfileForm:
             with beside_results():
                 answer = typer.prompt(prompt, default="", show_default=False, hide_input=hidden, err=True)
         except typer.Abort as abort:
+            if not hidden:  # behind those click ends the line
+                typer.echo(err=True)
             raise_if_interrupted(abort)
             self._can_ask = False
             return None

@@ -39,8 +39,11 @@ def confirmed(question: str) -> bool:
     try:
         with beside_results():
             return typer.confirm(question, err=True)
-    except typer.Abort as abort:
-        raise_if_interrupted(abort)
+    except (typer.Abort, Interrupted) as end:
+        typer.echo(err=True)  # what follows is not part of the question
+        if isinstance(end, Interrupted):
+            raise
+        raise_if_interrupted(end)
         return False
 
 
