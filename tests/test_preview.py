@@ -292,3 +292,10 @@ def test_what_looks_wrong_in_one_row_and_which_field_a_column_sets_are_plain_sen
     told = exosms("bulk", rows, *SANDBOX, "--body", "Dear {name}", "--dry-run").stderr
     assert "looks like what a program writes for nothing\n" in told
     assert "the column 'from' sets the sender in 2 rows; --ignore-column passes over it\n" in told
+
+
+def test_one_duplicate_is_one(exosms: Shell) -> None:
+    rows = written(exosms, "to,body\n9876543210,Hi\n9876543210,Hi\n")
+    argv = ("bulk", rows, *SANDBOX, "--dry-run", "--duplicates", "all")
+    assert "duplicate rows\t1\n" in exosms(*argv).stdout
+    assert "2 of 2 rows (1 duplicate)" in exosms(*argv, "-o", "human").stdout

@@ -133,7 +133,7 @@ def _apart(plan: Plan) -> Sequence[tuple[str, int]]:
     return (
         ("rejected rows", plan.totals.rejected),
         ("skipped rows", plan.totals.skipped),
-        ("duplicates", plan.duplicates),
+        ("duplicate rows", plan.duplicates),
         ("sent before", plan.before.rows),
         ("people who got another text", plan.texted_otherwise),
     )
