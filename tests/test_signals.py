@@ -1,15 +1,18 @@
 """Whatever signals come, however many and whenever: what was requested is never called not sent."""
 
+import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import Shell, wait_until_it_sleeps
+from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
 
 from exosms.errors import Interrupted
@@ -18,6 +21,8 @@ from exosms.system.signals import Interrupts
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 NUMBERS = ("+919876543210", "+919876543211", "+919876543212")
+SHORT = ("--from", "ACMEIN", "--body", "Hello")
+UNREAD = "the result could not be written: nobody reads it"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -149,3 +154,76 @@ from = "ACMEIN"
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out.decode()) == (143, expected)
     assert time.monotonic() - began < 10
+
+
+@pytest.fixture
+def rows(exosms: Shell) -> Path:
+    """A file whose results are more than a pipe holds."""
+    file = exosms.home / "rows.csv"
+    file.write_text("to,body\n" + "".join(f"+91987{number:07},Hello\n" for number in range(2000)))
+    return file
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
+def test_a_reader_that_takes_nothing_keeps_no_signal_from_ending_a_run(exosms: Shell, rows: Path, both: bool) -> None:
+    """Such as a pager that was left open."""
+    ours, theirs = os.pipe()
+    options = ("--run", "june", "--region", "sandbox", "--from", "ACMEIN", "--yes", "-o", "jsonl", "--batch", "1")
+    process = exosms.start("bulk", str(rows), *options, stdout=theirs, stderr=theirs if both else subprocess.PIPE)
+    until(lambda: _is_full(theirs))
+    wait_until_it_sleeps(process)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 143
+    assert both or f"error: {UNREAD}\n" in err.decode()
+    counts = exosms("runs", "show", "june", "--json").json["counts"]
+    assert counts["accepted"] == 2000 - counts["remaining"] > 0
+
+
+def test_a_full_pipe_keeps_no_signal_from_ending_a_send(exosms: Shell) -> None:
+    ours, theirs = _full_pipe()
+    send = exosms.start("send", "--to", NUMBERS[0], "--region", "sandbox", *SHORT, stdout=theirs)
+    until(lambda: "accepted" in exosms("log").stdout)
+    wait_until_it_sleeps(send)
+    send.send_signal(signal.SIGTERM)
+    _, err = send.communicate(timeout=60)
+    assert (send.returncode, err.decode().splitlines()[-1]) == (0, f"exosms: error: {UNREAD}")
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shell, rows: Path) -> None:
+    pipe = exosms.home / "pipe"
+    os.mkfifo(pipe)
+    options = ("--run", "june", "--region", "sandbox", "--from", "ACMEIN", "--yes", "-q", "--limit", "2")
+    process = exosms.start("bulk", str(rows), *options, "--results", str(pipe), stdout=subprocess.DEVNULL)
+    until(lambda: exosms("runs", "list").stdout)
+    until(lambda: exosms("runs", "show", "june", "--json").json["counts"]["accepted"] == 2)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:  # the first may come before it is written
+        wait_until_it_sleeps(process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    _, err = process.communicate(timeout=1)
+    assert process.returncode in {0, 143}
+    assert err.decode().endswith(
+        f"exosms: error: The result file {pipe} was not written: interrupted by SIGTERM\n"
+        "  Write it elsewhere with: exosms runs export june FILE\n"
+    )
+
+
+def _is_full(descriptor: int) -> bool:
+    """Whether a pipe takes no more."""
+    return not select.select([], [descriptor], [], 0)[1]
+
+
+def _full_pipe() -> tuple[int, int]:
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(theirs, bytes(65536))
+    os.set_blocking(theirs, True)
+    return ours, theirs

@@ -107,8 +107,12 @@ def replace_file(path: Path, write_into: Callable[[TextIO], object], *, run: Run
                 write_into(file)
             name.replace(path)
     except OSError as error:
-        remedy = f"Write it elsewhere with: exosms runs export {run.name} FILE"
-        raise _unwritable(path, error, remedy=remedy) from error
+        raise _unwritable(path, error, remedy=elsewhere(run)) from error
+
+
+def elsewhere(run: Run) -> str:
+    """Return what to do where a run's result file could not be written."""
+    return f"Write it elsewhere with: exosms runs export {run.name} FILE"
 
 
 def write(rows: Iterable[LedgerEntry], file: TextIO) -> int:

@@ -217,7 +217,7 @@ def _go_on(run: Run, request: BulkRequest, context: RunContext, out: Out, ask: C
     out.tell(f"the run {run.name} is finished; nothing was sent")
     show_end(run, context.journal, out, exit_code=exit_code)
     if request.handling.results:  # the command that finished it may have been killed before it wrote them
-        hand_out_results(run, context.journal, request.handling.results, out)
+        hand_out_results(run, context, request.handling.results, out)
     return exit_code
 
 

@@ -17,7 +17,7 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, Interr
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import State
-from exosms.ledger.runs import Journal, Run
+from exosms.ledger.runs import Run
 from exosms.sms.message import problem_of
 from exosms.system.wording import counted
 
@@ -114,15 +114,19 @@ def carry_out(
         exit_code = stop.exit_code if stop else error.exit_code
         report.conclude_blindly(run, error, exit_code=exit_code)
     if handling.results:
-        hand_out_results(run, context.journal, handling.results, out)
+        hand_out_results(run, context, handling.results, out)
     if exit_code == ExitCode.OK and out.is_human and run.is_finished and context.journal.counts(run).get("accepted"):
         out.tell(f"whether they were delivered: exosms status --run {shlex.quote(run.name)} --wait 5m")
     return exit_code
 
 
-def hand_out_results(run: Run, journal: Journal, path: Path, out: Out) -> None:
+def hand_out_results(run: Run, context: RunContext, path: Path, out: Out) -> None:
     """Write a run's rows; failing is told, but the exit code stays the messages': 3 would say that none was sent."""
     try:
-        results_csv.write_file(run, journal, path)
+        with context.interrupts.once_more():  # a pipe may have no reader
+            results_csv.write_file(run, context.journal, path)
+    except Interrupted as interrupted:
+        remedy = results_csv.elsewhere(run)
+        out.fail(f"The result file {path} was not written: {interrupted.message}", remedy=remedy)
     except ExosmsError as error:
         out.fail(error.message, remedy=error.remedy)

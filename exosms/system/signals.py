@@ -4,14 +4,15 @@ A handler runs between any two instructions of the main thread, where an excepti
 that it stands for. So it only takes note, and whoever waits looks ten times a second whether something was noted.
 """
 
+import errno
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
 from exosms.errors import Interrupted
 
@@ -21,9 +22,22 @@ LOOK = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+_READERS_PATIENCE = 1.0
+"""Seconds that whoever reads our output gets, once a signal came, to take some of it."""
+
+
+class NobodyReadsError(OSError):
+    """What is to be written waits for a reader, and a signal asks us to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EAGAIN, "nobody reads it")
+
+
 class Interrupts:
     """The signals that asked this command to stop."""
 
+    current: ClassVar["Interrupts | None"] = None
+    """Those of the command that has taken the signals over."""
     nothing_follows: ClassVar[bool] = False
     """Whether the process ends with its command: then no later signal is to replace the exit code."""
 
@@ -33,6 +47,7 @@ class Interrupts:
         self._signum = 0
         self._signals = 0
         self._at_once = False
+        self._writes_to: int | None = None
         self._announce: Callable[[], None] | None = None
         self._announced = False
 
@@ -43,6 +58,7 @@ class Interrupts:
             yield
             return
         before: dict[signal.Signals, Any] = {}
+        outer, Interrupts.current = Interrupts.current, self
         hook, sys.unraisablehook = sys.unraisablehook, _silent_of_signals(sys.unraisablehook)
         for signum in _SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
@@ -50,6 +66,7 @@ class Interrupts:
         try:
             yield
         finally:
+            Interrupts.current = outer
             sys.unraisablehook = hook
             for signum, handler in before.items():
                 signal.signal(signum, signal.SIG_IGN if self.nothing_follows else handler)
@@ -76,6 +93,34 @@ class Interrupts:
             yield
         finally:
             self._announce = None
+
+    @contextmanager
+    def once_more(self) -> Iterator[None]:
+        """While inside, where nothing is on its way, a further signal raises Interrupted wherever it comes."""
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
+    @contextmanager
+    def writing(self, stream: TextIO) -> Iterator[None]:
+        """Write to a stream; raises NobodyReadsError once a signal came and whoever reads it takes nothing.
+
+        A pager that is left open would keep the command from ending, whatever it is sent.
+        """
+        try:
+            descriptor = stream.fileno()
+        except (OSError, ValueError):  # what a caller put in its place
+            yield
+            return
+        if self._signals and not _takes_more(descriptor, within=_READERS_PATIENCE):
+            raise NobodyReadsError
+        self._writes_to = descriptor
+        try:
+            yield
+        finally:
+            self._writes_to = None
 
     @property
     def interruption(self) -> Interrupted | None:
@@ -112,6 +157,8 @@ class Interrupts:
         self._signals += 1
         if self._at_once:
             raise Interrupted(signum)
+        if self._writes_to is not None and not _takes_more(self._writes_to):
+            raise NobodyReadsError
 
 
 _Hook = Callable[["sys.UnraisableHookArgs"], object]
@@ -125,6 +172,22 @@ def _silent_of_signals(hook: _Hook) -> _Hook:
             hook(unraisable)
 
     return silent
+
+
+def _takes_more(descriptor: int, *, within: float = 0.0) -> bool:
+    """Whether something can be written without waiting; a file that nobody can ask takes it."""
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(within * 1000))
+
+
+@contextmanager
+def writing(stream: TextIO) -> Iterator[None]:
+    """Write to a stream as ``Interrupts.writing`` has it, where signals are taken over."""
+    with Interrupts.current.writing(stream) if Interrupts.current else nullcontext():
+        yield
 
 
 def never() -> bool:

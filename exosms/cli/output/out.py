@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from exosms.errors import ConfigError, ExosmsError, Interrupted
 from exosms.sms.message import Problem, problem_of
 from exosms.system.escaping import printable
+from exosms.system.signals import Interrupts, NobodyReadsError, writing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -241,10 +242,18 @@ class Out:
 
     def _put(self, stream: TextIO, text: str) -> None:
         try:
-            stream.write(text)
-            stream.flush()
+            with writing(stream):
+                stream.write(text)
+                stream.flush()
         except BrokenPipeError:
             _detach(stream)
+        except NobodyReadsError as error:
+            _detach(stream)  # or the next attempt to write what is left would wait as well
+            if stream is self.stderr:
+                return
+            if not self.goes_on and Interrupts.current:
+                Interrupts.current.check()
+            self._lose(error)
         except OSError as error:
             if stream is self.stderr:
                 _detach(stream)
