@@ -367,7 +367,10 @@ UNREADABLE = {
     "one column twice": (b"TEMPLATE_ID,BODY,Body\n1,2,3\n", "has two columns called 'BODY'"),
     "nothing below the header": (HEAD.encode(), "has no approved template"),
     "nothing approved": (b"TEMPLATE_ID,BODY,STATUS\n1,2,Rejected\n", "no approved template; its rows are 'Rejected'"),
-    "a broken archive": (b"PK\x03\x04rest", "export.csv cannot be read as a workbook: File is not a zip file"),
+    "a broken archive": (
+        b"PK\x03\x04rest",
+        "export.csv cannot be read as a workbook: it is damaged, or its end is missing",
+    ),
     "a workbook without rows": (workbook(), "has no column for id and text; its columns are none"),
 }
 

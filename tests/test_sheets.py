@@ -1,6 +1,7 @@
 """``exosms bulk`` with a sheet: what goes out, and that it is the same as from the CSV with the same content."""
 
 import datetime as dt
+import gzip
 import io
 import json
 import subprocess
@@ -15,7 +16,7 @@ from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
 from openpyxl.chart import BarChart
-from workbooks import formatted, inline, ods, ods_gap, ods_row, ods_text, old, saved, sheet_of, written, xlsx
+from workbooks import formatted, inline, ods, ods_gap, ods_row, ods_text, old, packed, saved, sheet_of, written, xlsx
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
@@ -259,6 +260,48 @@ def test_a_sheet_is_chosen_by_its_name(exosms: Shell, exotel: FaultyExotel) -> N
     first = bulk(exosms, exotel, several(), *BODY)
     assert (first.exit_code, len(texts(exotel))) == (0, 2)
     assert "warning: only its first sheet 'Old' is read; --sheet reads another one: June & July\n" in first.stderr
+
+
+SPREADSHEET = "Open it in a spreadsheet, save it as XLSX or CSV UTF-8 and use that file."
+ELSEWHERE = "Export the list as CSV UTF-8 or XLSX and use that file."
+UNPACKED = "Unpack it and use the file in it."
+AS_CSV = "Open it in a spreadsheet, save the sheet as CSV UTF-8 and use that file."
+NO_TABLES = {
+    "HTML": (b"\r\n<html><table><tr><td>to</td></tr></table>", "is HTML or XML", SPREADSHEET),
+    "HTML in UTF-16": ("\ufeff<table>".encode("utf-16-le"), "is HTML or XML", SPREADSHEET),
+    "XML of Excel 2003": (b'\xef\xbb\xbf<?xml version="1.0"?><Workbook/>', "is HTML or XML", SPREADSHEET),
+    "MHTML": (b"MIME-Version: 1.0\r\n", "is a web page (MHTML)", SPREADSHEET),
+    "SYLK": (b"ID;PWXL;N;E\n", "is SYLK", SPREADSHEET),
+    "PDF": (b"%PDF-1.4\n%\xe2\xe3", "is a PDF", ELSEWHERE),
+    "RTF": (b"{\\rtf1 to,name}", "is a document (RTF)", ELSEWHERE),
+    "JSON": (b'[\n {"to": "9876543210"}]', "is JSON", ELSEWHERE),
+    "JSON lines": (b'{"to": "9876543210"}\n', "is JSON", ELSEWHERE),
+    "gzip": (gzip.compress(b"to,name\n"), "is an archive (gzip)", UNPACKED),
+    "a CSV in an archive": (packed(**{"list.csv": b"to"}), "to be unpacked first, with 'list.csv'", AS_CSV),
+    "Numbers": (packed(**{"Index/Document.iwa": b"x"}), "it is a document of Numbers", AS_CSV),
+    "half of a workbook": (KINDS["XLSX"][:3000], "it is damaged, or its end is missing", AS_CSV),
+}
+
+
+@pytest.mark.parametrize(("content", "said", "remedy"), NO_TABLES.values(), ids=NO_TABLES)
+def test_what_is_no_table_is_named(
+    exosms: Shell, exotel: FaultyExotel, content: bytes, said: str, remedy: str
+) -> None:
+    for result in (
+        bulk(exosms, exotel, content, *BODY),
+        exosms("check-template", "--text", "Hi {#var#}", "--csv", "-", stdin=content),
+    ):
+        assert (result.exit_code, exotel.deeds) == (3, {})
+        error, advice = result.stderr.splitlines()
+        assert error.startswith("exosms: error: ")
+        assert said in error
+        assert advice == f"  {remedy}"
+
+
+@pytest.mark.parametrize("head", ["[to],name", "(to),name", "to<,name", "ID,to,name"])
+def test_a_header_that_begins_strangely_is_one(exosms: Shell, exotel: FaultyExotel, head: str) -> None:
+    result = bulk(exosms, exotel, f"{head}\n".encode(), "--body", "Hi {name}")
+    assert "neither a CSV nor a workbook" not in result.stderr
 
 
 def behind_another(kind: str) -> bytes:

@@ -412,7 +412,7 @@ DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
 GOOD = sheet_of('<row r="1"><c r="A1" t="s"><v>0</v></c></row>')
 STRINGS = b"<sst><si><t>a</t></si></sst>"
 UNREADABLE = {
-    "a broken archive": (b"PK\x03\x04rest", "File is not a zip file"),
+    "a broken archive": (b"PK\x03\x04rest", "it is damaged, or its end is missing"),
     "an archive of something else": (packed(a=b"b"), "it is an archive of something else"),
     "a broken old workbook": (OLE, "Cannot detect file format"),
     "half an old workbook": (old(["a"])[:2000], ""),

@@ -72,7 +72,10 @@ def _package(content: bytes) -> xlsx.Xlsx | ods.Ods:
         return ods.Ods(archive)
     if xlsx.RELATIONS in archive.parts:
         return xlsx.Xlsx(archive)
-    raise WorkbookError(NO_WORKBOOK)
+    if any(part.endswith(".iwa") for part in archive.parts):
+        raise WorkbookError("it is a document of Numbers")
+    table = next((part for part in archive.parts if part.lower().endswith(_TABLES)), None)
+    raise WorkbookError(f"it is an archive, to be unpacked first, with {table[:200]!r}" if table else NO_WORKBOOK)
 
 
 class _Legacy:
@@ -176,6 +179,7 @@ def _of_duration(duration: timedelta) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
+_TABLES = ".csv", ".xlsx", ".xls", ".ods"
 _MOST_DIGITS = 10**15 - 1
 """Spreadsheets keep 15 digits of a number, whatever was typed, and write zeros for the others."""
 _LEAST = 1e-15

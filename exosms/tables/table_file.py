@@ -9,6 +9,7 @@ from typing import BinaryIO
 from exosms.errors import InputError
 from exosms.system.files import steady
 from exosms.tables.csv_file import csv_records
+from exosms.tables.foreign_file import check_is_table
 from exosms.tables.records import CsvRecords
 from exosms.tables.workbook import LARGEST, SheetRecords, is_workbook, open_sheet
 
@@ -33,10 +34,11 @@ def open_records(
         if is_workbook(first):
             with open_sheet(_content(blocks), name, sheet=0 if sheet is None else sheet) as records:
                 yield records
-        elif sheet is not None:
+            return
+        check_is_table(first, name)
+        if sheet is not None:
             raise InputError(f"{name} is no workbook, so it has no sheet {sheet!r}", remedy="Leave --sheet out.")
-        else:
-            yield csv_records(name, blocks, delimiter=delimiter, encoding=encoding)
+        yield csv_records(name, blocks, delimiter=delimiter, encoding=encoding)
 
 
 def name_of(source: Path | None) -> str:

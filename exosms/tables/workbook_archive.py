@@ -58,10 +58,13 @@ class Archive:
     """A ZIP archive that is unpacked within bounds."""
 
     def __init__(self, content: bytes) -> None:
-        from zipfile import ZipFile
+        from zipfile import BadZipFile, ZipFile
 
         self.content = content
-        self._zip = ZipFile(io.BytesIO(content))
+        try:
+            self._zip = ZipFile(io.BytesIO(content))
+        except BadZipFile as error:
+            raise WorkbookError("it is damaged, or its end is missing") from error
         self.parts = self._zip.namelist()
         if len(set(self.parts)) < len(self.parts):
             raise WorkbookError("it has two parts of one name")
@@ -70,7 +73,9 @@ class Archive:
         self._sizes: dict[str, int] = {}
 
     def part(self, name: str) -> bytes:
-        """Return one part."""
+        """Return one part; raises WorkbookError if it is missing."""
+        if name not in self.parts:
+            raise WorkbookError(f"its part {name[:200]!r} is missing")
         return b"".join(self.pieces(name))
 
     def pieces(self, name: str) -> Iterator[bytes]:

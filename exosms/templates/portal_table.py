@@ -8,6 +8,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.system.files import steady
 from exosms.tables.csv_file import mark_of
+from exosms.tables.foreign_file import check_is_table
 from exosms.tables.records import DELIMITERS, CsvRecords, Record
 from exosms.tables.workbook import LARGEST, is_workbook, open_sheet
 
@@ -31,12 +32,8 @@ def readings(path: Path) -> Iterator[Reading]:
     if is_workbook(content):
         yield from _sheets(path, content)
         return
+    check_is_table(content, str(path))
     text, notes = _decoded(path, content)
-    if text.lstrip()[:1] == "<":
-        raise InputError(
-            f"{path} is HTML or XML, whatever its name says",
-            remedy="Open it in a spreadsheet, save it as CSV UTF-8 and import that.",
-        )
     head = next((line for line in text.splitlines() if line.strip()), "")
     for delimiter in sorted(DELIMITERS, key=head.count, reverse=True):
         yield Reading("line", partial(_lines, path, text, delimiter), notes)
