@@ -34,6 +34,7 @@ COMMANDS = [
     (("runs", "retry", "june", "--yes"), "bulk"),
     (("runs", "resolve", "june", "--as", "accepted"), "runs"),
     (("runs", "resolve", "june", "--as", "accepted", "--row", "1"), "runs"),
+    (("runs", "export", "june"), "runs"),
     (("runs", "export", "june", "june.csv"), "runs"),
     (("runs", "export", "june", "june.csv", "--with", "people.csv"), "runs"),
     (("runs", "reconcile", "--search", *SANDBOX), "runs reconcile"),
@@ -96,17 +97,19 @@ def test_a_command_prints_what_its_format_is(
         assert "error" in document
 
 
-def test_an_export_that_is_printed_is_csv_alone(furnished: Shell) -> None:
-    for output in ("json", "jsonl"):
-        refused = furnished("runs", "export", "june", "-o", output)
-        assert (refused.exit_code, refused.stdout) == (2, "")
-    written = furnished("runs", "export", "june", "june.csv", "--json")
-    rows = len(Path("june.csv").read_text().splitlines()) - 1
-    assert {key: written.json[key] for key in ("run", "file", "rows")} == {
-        "run": "june",
-        "file": "june.csv",
-        "rows": rows,
-    }
+def test_an_export_is_in_its_format_as_well(furnished: Shell) -> None:
+    printed = furnished("runs", "export", "june", "--json").json
+    first = printed["rows"][0]
+    assert (printed["exit_code"], printed["run"], printed["error"]) == (0, "june", None)
+    assert (first["row"], first["line"], first["to"], first["outcome"]) == (1, 2, "+919876543210", "accepted")
+    assert (first["http_status"], first["code"], first["error"]) == (200, None, None)
+    lines = furnished("runs", "export", "june", "-o", "jsonl").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == printed["rows"]
+    beside = furnished("runs", "export", "june", "--with", "people.csv", "--json").json["rows"]
+    assert [(row["to"], row["body"], row["outcome"]) for row in beside][1] == ("9876543211", "Hi", "accepted")
+    assert furnished("runs", "export", "june", "--outcome", "unknown", "--json").json["rows"] == []
+    written = furnished("runs", "export", "june", "june.csv", "--json").json
+    assert (written["run"], written["file"], written["written"]) == ("june", "june.csv", 2)
 
 
 HINTS = [

@@ -10,6 +10,7 @@ from typing import IO, TextIO
 from exosms.bulk import results_csv
 from exosms.bulk.original_rows import check_original, may_be_corrected, write_originals
 from exosms.cli.context import run_of
+from exosms.cli.output.out import Document
 from exosms.errors import InputError
 from exosms.ledger.history import History
 from exosms.ledger.messages import LedgerEntry
@@ -19,6 +20,8 @@ from exosms.system.files import why_unwritten
 _LARGEST_COPY = 256 * 1024 * 1024
 """Bytes of standard input or of a pipe, which may have no end."""
 _BLOCK = 1 << 20
+_NUMBERS = frozenset({"row", "line", "http_status", "code", "segments", "attempts"})
+"""Columns of a result that hold numbers."""
 
 
 class RowsWriter:
@@ -56,8 +59,22 @@ class RowsWriter:
         else:
             self.rows = write_originals(self._run, self._journal, self._original, file, is_wanted=self._is_wanted)
 
+    def documents(self) -> Iterator[Document]:
+        """Yield them as objects, by the names of the columns."""
+        import csv
+
+        with TemporaryFile("w+", newline="", encoding="utf-8") as file:
+            self(file)
+            file.seek(0)
+            for row in csv.DictReader(file):
+                yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
+
     def _is_wanted(self, row: LedgerEntry) -> bool:
         return not self._outcomes or results_csv.outcome_of(row) in self._outcomes
+
+
+def _typed(name: str, cell: str) -> str | int | None:
+    return int(cell) if cell and name in _NUMBERS else cell or None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import open_ledger, run_context, run_of, settings_of_run, shared_ledger
-from exosms.cli.output.out import Out
+from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
@@ -166,8 +166,6 @@ def export(
     from exosms.cli.export import rows_writer
 
     is_file = file is not None and str(file) != "-"
-    if out.is_json and not is_file:
-        raise UsageError("The rows are written as CSV, and --json says how many a FILE has", remedy="Name one.")
     with _journal() as (journal, _), rows_writer(name, journal, outcomes, original) as (run, write):
         if file is not None and is_file:
             if file.suffix.lower() in {".xlsx", ".ods", ".xls"}:
@@ -181,9 +179,13 @@ def export(
                 agree(out, question, yes=yes, no_input=no_input, remedy=remedy)
             results_csv.replace_file(file, write, run=run)
             if out.is_json:
-                out.result(exit_code=0, run=run.name, file=str(file), rows=write.rows, error=None)
+                out.result(exit_code=0, run=run.name, file=str(file), written=write.rows, error=None)
             elif write.rows:
                 out.tell(f"{counted(write.rows, 'row')} to {file}")
+        elif out.format is Format.JSON:
+            out.long_result("rows", write.documents(), lambda: {"exit_code": 0, "run": run.name, "error": None})
+        elif out.format is Format.JSONL:
+            out.listing("rows", write.documents())
         else:
             out.copy(write)
         if not write.rows:
