@@ -1,6 +1,7 @@
 """Every command prints in every format: one document, an object a line, or lines without any JSON."""
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,22 @@ def test_whatever_gives_hints_can_be_quiet(furnished: Shell, argv: tuple[str, ..
     quiet = furnished(*argv, "-q")
     assert told.stderr != ""
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (told.exit_code, told.stdout, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_an_output_that_is_cut_short_is_told(exosms: Shell, unbuffered: str) -> None:
+    """As by a disk that becomes full: unbuffered, as in most containers, Python takes a part for the whole."""
+    most = 4096
+    with (exosms.home / "out").open("wb") as out:
+        process = exosms.start(
+            "codes",
+            "-o",
+            "json",
+            env={"PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=out,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+        )
+        _, err = process.communicate(timeout=60)
+    assert (exosms.home / "out").stat().st_size <= most
+    assert process.returncode == 4
+    assert "error: the result could not be written: File too large\n" in err.decode()

@@ -1,6 +1,7 @@
 """The one boundary where errors become exit codes and text."""
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ def entry_point() -> None:
     """
     gc.disable()
     _open_missing_streams()
+    _buffer_streams()
     try:
         exit_code = main(is_program=True)
     except KeyboardInterrupt:  # while still importing: a command that sends takes its signals over
@@ -57,3 +59,13 @@ def _open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  # open for as long as we run
+
+
+def _buffer_streams() -> None:
+    """Put a buffer where PYTHONUNBUFFERED takes it away: without one, what is written in part counts as written."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream.buffer, io.RawIOBase):
+            encoding, errors = stream.encoding, stream.errors
+            buffer = io.BufferedWriter(stream.detach())
+            setattr(sys, name, io.TextIOWrapper(buffer, encoding=encoding, errors=errors, line_buffering=True))
