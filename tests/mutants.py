@@ -404,14 +404,14 @@ LEDGER = (
     Mutant(
         "a result is not settled",
         "send/one.py",
-        "                ledger.settle(entry_id, receipt)\n",
-        "                pass\n",
+        "            ledger.settle(entry_id, believed)\n",
+        "            pass\n",
         ("test_never_twice.py::test_a_key_is_free_again_when_nothing_was_sent",),
     ),
     Mutant(
         "what is recorded together is not",
         "ledger/runs.py",
-        """        return self._database.transaction()
+        """        return self._parts.one_commit()
 
     def claim(""",
         """        return closing(self._connection.cursor())
@@ -1153,8 +1153,8 @@ RECEIVER = (
     _receiver(
         "what is nobody's is taken",
         "receiver/application.py",
-        "        if taken is Taken.NOBODYS:\n            return _ANYTHING_ELSE\n",
-        "",
+        "            if taken is not Taken.NOBODYS:\n                break\n",
+        "            if not is_any_away:\n                break\n",
         _ANYTHING,
     ),
     _receiver(
@@ -1388,7 +1388,7 @@ RECONCILED = (
     Mutant(
         "a named Sid is believed",
         "cli/resolve.py",
-        '        wrong = "; ".join(differences(one, content, messages.fingerprints))\n',
+        '        wrong = "; ".join(differences(messages.named(one, content.to), content, messages.fingerprints))\n',
         '        wrong = ""\n',
         ("test_reconcile.py::test_a_sid_that_a_person_names_must_be_that_message",),
     ),
