@@ -247,7 +247,7 @@ class Journal:
 
         ``within_limit`` may refuse as in ``Ledger.claim``. Raises LedgerError if the run is no longer ours.
         """
-        with self.one_commit():
+        with self._parts.one_commit():
             if not self._is_ours(run):
                 raise taken_for_dead()
             others = {} if run.terms.resend else self._sent_elsewhere(run, items)
@@ -291,7 +291,7 @@ class Journal:
             code, error = receipt.cause
             said = (str(state), receipt.status, receipt.http_status, code, int(receipt.exit_code), error)
             alike.setdefault(said, []).extend((item.number, receipt.sid))
-        with self.one_commit():
+        with self._parts.one_commit():
             now = touch(self._database, run.id)
             for found, rows in alike.items():
                 for start in range(0, len(rows), 2 * _MOST_FOUND):
