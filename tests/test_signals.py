@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
 
+from exosms.config.credentials import TokenCommand
 from exosms.errors import Interrupted
 from exosms.system.signals import Interrupts
 
@@ -154,6 +156,24 @@ from = "ACMEIN"
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out.decode()) == (143, expected)
     assert time.monotonic() - began < 10
+
+
+def test_a_signal_that_comes_while_a_token_command_is_started_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Struck(subprocess.Popen[bytes]):
+        """Runs by now, although nobody knows yet."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Struck)
+    interrupts = Interrupts()
+    with interrupts.installed(), pytest.raises(Interrupted), interrupts.at_once():
+        TokenCommand(("sleep", "1000")).fetch(environ=os.environ, warn=print)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
 from exosms.system.files import SmallFile, read_small
-from exosms.system.signals import LOOK
+from exosms.system.signals import LOOK, noting
 
 if TYPE_CHECKING:
     import subprocess
@@ -168,18 +168,17 @@ class TokenCommand(NamedTuple):
         import subprocess
 
         group = None if _has_terminal() else 0
+        process: subprocess.Popen[bytes] | None = None
         try:
-            with subprocess.Popen(  # noqa: S603 - running the user's own program is the purpose, without a shell
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                env=dict(environ),
-                process_group=group,
-            ) as process:
-                try:
-                    return _output_within(process, self.timeout)
-                finally:
-                    _end(process, whole_group=group is not None)
+            with noting():  # it runs before Popen says so, and has to be known to be ended
+                process = subprocess.Popen(  # noqa: S603 - the user's own program, without a shell
+                    self.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    env=dict(environ),
+                    process_group=group,
+                )
+            return _output_within(process, self.timeout)
         except FileNotFoundError as error:
             if "/" in self.argv[0]:
                 raise self._error(f"cannot be started: {error.strerror}") from error
@@ -189,6 +188,10 @@ class TokenCommand(NamedTuple):
             ) from error
         except OSError as error:
             raise self._error(f"cannot be started: {error.strerror}") from error
+        finally:
+            if process is not None:
+                with process:
+                    _end(process, whole_group=group is not None)
 
     def _error(self, flaw: str) -> ConfigError:
         return ConfigError(

@@ -104,6 +104,18 @@ class Interrupts:
             self._at_once = False
 
     @contextmanager
+    def noting(self) -> Iterator[None]:
+        """While inside, a signal is only noted; where it would have raised Interrupted, it does so at the end."""
+        at_once, signals = self._at_once, self._signals
+        self._at_once = False
+        try:
+            yield
+        finally:
+            self._at_once = at_once
+        if at_once and self._signals > signals:
+            self.check()
+
+    @contextmanager
     def writing(self, stream: TextIO) -> Iterator[None]:
         """Write to a stream; raises NobodyReadsError once a signal came and whoever reads it takes nothing.
 
@@ -187,6 +199,13 @@ def _takes_more(descriptor: int, *, within: float = 0.0) -> bool:
 def writing(stream: TextIO) -> Iterator[None]:
     """Write to a stream as ``Interrupts.writing`` has it, where signals are taken over."""
     with Interrupts.current.writing(stream) if Interrupts.current else nullcontext():
+        yield
+
+
+@contextmanager
+def noting() -> Iterator[None]:
+    """Only note signals, as ``Interrupts.noting`` has it, where they are taken over."""
+    with Interrupts.current.noting() if Interrupts.current else nullcontext():
         yield
 
 
