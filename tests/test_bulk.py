@@ -371,7 +371,7 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
         ("to\n9876543210\n", (), 3, "The file has no column 'body', and no text was given for its rows"),
         ("to,nme\n9876543210,x\n", ("--body", "{name}"), 3, "needs the column 'name', which the file does not have"),
         ("to,body,BODY\n9876543210,x,y\n", (), 3, "body"),
-        (b"PK\x03\x04xxxx", (), 3, "cannot be read as a workbook: File is not a zip file"),
+        (b"PK\x03\x04xxxx", (), 3, "cannot be read as a workbook: it is damaged, or its end is missing"),
         (TWO, ("--body", "x", "-t", "y"), 2, "Give either --template, --body or --body-file"),
         (TWO, ("--var", "a=b"), 2, "--var and --fit"),
         (TWO, ("--from", ""), 2, "--from is empty"),
