@@ -149,12 +149,12 @@ def _meaning(status: int, items: Sequence[wire.Item], *, has_sid: bool) -> set[O
         return {Outcome.ACCEPTED, Outcome.UNKNOWN} if has_sid else {Outcome.UNKNOWN}
     if status in {408, 409, 500, 504}:
         return {Outcome.UNKNOWN}
-    if status == 503:
-        throttled = any(isinstance(item, wire.Refusal) for item in items)
-        return {Outcome.NOT_SENT} if throttled else {Outcome.UNKNOWN}
+    if status in {429, 503}:
+        throttled = status == 429 or any(isinstance(item, wire.Refusal) for item in items)
+        return {Outcome.NOT_SENT} if throttled and not has_sid else {Outcome.UNKNOWN}
     if status == 403:
         return {Outcome.NOT_SENT, Outcome.REJECTED}
-    return {Outcome.NOT_SENT} if status in {302, 401, 402, 429} else {Outcome.REJECTED}
+    return {Outcome.NOT_SENT} if status in {302, 401, 402} else {Outcome.REJECTED}
 
 
 def _check_batch(sent: Batch, status: int, items: Sequence[wire.Item]) -> None:
@@ -521,8 +521,7 @@ def _recipients(data: bytes, home: Path) -> Hashable:
     hold(all(each in lines.decode("utf-8-sig") for each in given), "whoever is named stands there", given)
     hold(all(re.fullmatch(r"\+[1-9][0-9]{3,14}", number) for number in found.numbers), "numbers are E.164", found)
     hold(len({*found.numbers}) == len(found.numbers), "each once", found)
-    told = len(found.numbers) + len(found.repeated) + sum(each in found.refused for each in found.as_given)
-    hold(told == len(found.as_given), "nobody is passed over", found)
+    hold(len(found.numbers) + len(found.refused) == len(found.as_given), "nobody is passed over", found)
     return len(found.numbers), len(found.repeated), tuple(error.message[-16:] for error in found.refused.values())
 
 

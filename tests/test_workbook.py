@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import zipfile
@@ -509,8 +510,15 @@ sys.stdin.read()
     parent.communicate()
 
 
-def test_a_sheet_that_nobody_goes_through_leaves_no_process() -> None:
+def test_a_sheet_that_nobody_goes_through_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
     with open_sheet(written(*[["a"]] * 5000), "a file") as records:
         assert next(iter(records)).cells == ["a"]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
