@@ -30,7 +30,8 @@ from exosms.exotel import exchange
 from exosms.exotel.client import Batch
 from exosms.ledger import runs
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger, Place
+from exosms.ledger.entry import Place
+from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Message

@@ -25,9 +25,10 @@ from exosms.ledger.callback_rows import LocalCallbacks
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.callbacks import Callbacks, CallbackStore, Taken
 from exosms.ledger.database import LedgerAwayError, LedgerError
+from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.interface import MessageLedger
-from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, Place, State
+from exosms.ledger.messages import Ledger
 from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome, Receipt
 from exosms.sms.rate import Rate
 
@@ -38,6 +39,7 @@ from exosms.ledger.postgres.callbacks import SharedCallbacks  # noqa: E402
 from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
 from exosms.ledger.postgres.history import SharedHistory  # noqa: E402
 from exosms.ledger.postgres.messages import SharedLedger, Terms  # noqa: E402
+from exosms.ledger.postgres.unknown import Common  # noqa: E402
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
 ACCOUNT = "api.exotel.com/acme1"
@@ -745,7 +747,7 @@ def local(ledger: MessageLedger, tmp_path: Path) -> Iterator[Ledger]:
         return
     with closing(Ledger.open(tmp_path / "state")) as own:
         assert isinstance(ledger, SharedLedger)
-        own.shared = ledger
+        own.shared = Common(ledger)
         yield own
 
 

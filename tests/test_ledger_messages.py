@@ -14,8 +14,9 @@ import pytest
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError, LedgerUnavailableError
 from exosms.ledger.day_parts import count_parts
+from exosms.ledger.entry import LedgerEntry, OnceKey, State
 from exosms.ledger.history import History, HistoryFilter
-from exosms.ledger.messages import Ledger, LedgerEntry, OnceKey, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.unknown import UnknownMessages
 from exosms.sms.message import Encoding, Message, MessageFields, Outcome, Receipt

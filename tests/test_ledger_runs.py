@@ -12,8 +12,9 @@ from exosms.bulk.stop import stop_for
 from exosms.errors import ExitCode, GuardError
 from exosms.ledger.database import LedgerError
 from exosms.ledger.dead_processes import taken_for_dead
+from exosms.ledger.entry import State
 from exosms.ledger.history import History
-from exosms.ledger.messages import Ledger, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.runs import Journal, Run

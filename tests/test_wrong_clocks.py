@@ -14,7 +14,8 @@ from exosms.ledger.callback_rows import LocalCallbacks
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.callbacks import Callbacks, Taken
 from exosms.ledger.database import Database
-from exosms.ledger.messages import Ledger, Place
+from exosms.ledger.entry import Place
+from exosms.ledger.messages import Ledger
 from exosms.sms.message import Delivery, Encoding, Message, MessageFields, Outcome
 
 NOW = datetime.fromisoformat("2026-11-23T12:00:00+05:30").timestamp()

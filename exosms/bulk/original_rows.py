@@ -10,8 +10,8 @@ from typing import TextIO
 from exosms.bulk.results_csv import error_cell, outcome_of, sid_cell
 from exosms.bulk.table import Table, fold, open_table
 from exosms.errors import InputError
+from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
-from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import seal
 from exosms.tables.records import DELIMITERS, BrokenRecordError

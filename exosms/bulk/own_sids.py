@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from exosms.bulk.request_threads import Request
 from exosms.exotel.client import Batch
 from exosms.exotel.outcome import with_sid_of_another
-from exosms.ledger.messages import Ledger, Place, State
+from exosms.ledger.entry import Place, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import ClaimedRow
 from exosms.ledger.runs import Run
 from exosms.sms.message import Receipt

@@ -10,8 +10,8 @@ from typing import TextIO
 from exosms.config.paths import state_directory
 from exosms.errors import ConfigError, InputError
 from exosms.ledger.database import DATABASE
+from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
-from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.sms.message import Outcome
 from exosms.system.escaping import printable

@@ -17,7 +17,8 @@ from exosms.errors import ExitCode, ExosmsError, GuardError
 from exosms.exotel.client import Batch, Client
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import Ledger, Place, State
+from exosms.ledger.entry import Place, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.send.pace import Pace, waiting

@@ -36,7 +36,7 @@ from exosms.cli.send_run import carry_out, client_for, go_on, hand_out_results
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, Interrupted, UsageError
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import State
+from exosms.ledger.entry import State
 from exosms.ledger.runs import Run
 from exosms.ledger.staging import Staging
 from exosms.send.message_fields import fields_for, find_template, guards_for

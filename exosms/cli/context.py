@@ -244,7 +244,7 @@ def run_context(
         if shared is not None:
             opened.enter_context(closing(shared))
             shared.warn = out.warn
-            ledger.shared = shared
+            join(ledger, shared)
             context = context._replace(elsewhere=SharedRuns.of(shared, key_of(ledger.database.connection)))
         rest = opened.pop_all()
     with rest:
@@ -259,6 +259,13 @@ def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedg
     from exosms.ledger.postgres.messages import SharedLedger, Terms
 
     return closing(SharedLedger.open(address, Terms(), is_hasty=True))
+
+
+def join(ledger: Ledger, shared: "SharedLedger") -> None:
+    """Have this machine's ledger ask the one that other machines share, too."""
+    from exosms.ledger.postgres.unknown import Common
+
+    ledger.shared = Common(shared)
 
 
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":
@@ -314,7 +321,7 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
     from exosms.ledger.unknown import unknown_elsewhere
 
     _note_flags(out, options)
-    if not (ledger.with_key(once_key) or (ledger.shared and ledger.shared.with_key(once_key))):
+    if not (ledger.with_key(once_key) or (ledger.shared and ledger.shared.messages.with_key(once_key))):
         raise no_such_key(once_key)
     accounts = unknown_elsewhere(ledger, "", once_key)
     if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):

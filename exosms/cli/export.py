@@ -12,8 +12,8 @@ from exosms.bulk.original_rows import check_original, may_be_corrected, write_or
 from exosms.cli.context import run_of
 from exosms.cli.output.out import Document
 from exosms.errors import InputError
+from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
-from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal, Run
 from exosms.system.files import why_unwritten
 

@@ -11,7 +11,7 @@ from exosms.cli.output.runs import counts_document, failure, nothing_to_retry, r
 from exosms.config.account import is_of_sandbox
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError
-from exosms.ledger.messages import State
+from exosms.ledger.entry import State
 from exosms.ledger.run_rows import ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import RowMessage

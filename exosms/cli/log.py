@@ -12,8 +12,9 @@ from exosms.cli.output.out import Document, Format, Out, error_document
 from exosms.cli.output.tables import draw_table
 from exosms.config.settings import AccountOptions, Region
 from exosms.errors import ExitCode, ExosmsError
+from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History, HistoryFilter
-from exosms.ledger.messages import Ledger, LedgerEntry
+from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.times import for_people, local

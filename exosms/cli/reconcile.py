@@ -16,6 +16,7 @@ from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.context import (
     find_settings,
+    join,
     open_ledger,
     run_of,
     session_for,
@@ -39,7 +40,8 @@ from exosms.exotel.listed import SID, Listed
 from exosms.exotel.message_list import spans
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run
-from exosms.ledger.unknown import UnknownMessages, Unsettled, unknown_elsewhere
+from exosms.ledger.unknown import UnknownMessages, unknown_elsewhere
+from exosms.ledger.unsettled import Unsettled
 from exosms.send.asking import Asking, GaveUpError
 from exosms.send.reconcile import Found, Reconciliation
 from exosms.sms.message import Outcome
@@ -197,8 +199,9 @@ class _Command:
             _require_there(self._sources.report)
             sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
         with open_ledger(self._out, self._interrupts) as ledger, self._shared() as shared:
-            ledger.shared = shared
-            self._incomplete = self._incomplete or (_MANY_MACHINES if shared else "")
+            if shared is not None:
+                join(ledger, shared)
+                self._incomplete = self._incomplete or _MANY_MACHINES
             with self._interrupts.at_once():
                 run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
                 settings = self._settings(ledger, run)
@@ -235,7 +238,7 @@ class _Command:
         """Return the settings with the account whose messages are looked at."""
         if run is not None:
             return settings_of_run(self._out, run, self._options)
-        if self._wanted.once is None or (ledger.shared and ledger.shared.with_key(self._wanted.once)):
+        if self._wanted.once is None or (ledger.shared and ledger.shared.messages.with_key(self._wanted.once)):
             return find_settings(self._out, self._options)
         return settings_of_key(self._out, ledger, self._wanted.once, self._options)
 

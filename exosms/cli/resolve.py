@@ -11,6 +11,7 @@ import typer
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import (
+    join,
     no_such_key,
     open_ledger,
     run_of,
@@ -27,14 +28,8 @@ from exosms.ledger.candidates import known_sids
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run, being_sent
-from exosms.ledger.unknown import (
-    NotUnknownError,
-    Rows,
-    UnknownMessages,
-    Unsettled,
-    resolve_rows,
-    unknown_rows,
-)
+from exosms.ledger.unknown import NotUnknownError, Rows, UnknownMessages, resolve_rows, unknown_rows
+from exosms.ledger.unsettled import Unsettled
 from exosms.send.asking import Asking, GaveUpError
 from exosms.send.evidence import differences
 from exosms.sms.message import Outcome
@@ -106,7 +101,8 @@ def resolve(
     what = f"once key {once!r}" if once is not None else f"run {name}"
     shared = shared_ledger(AccountOptions(*account)) if once is not None else None
     with open_ledger(out) as ledger, shared or nullcontext() as elsewhere:
-        ledger.shared = elsewhere
+        if elsewhere is not None:
+            join(ledger, elsewhere)
         if sid is not None:
             try:
                 resolved = _Identification(out, ledger, AccountOptions(*account)).settle(name, once, row or (), sid)

@@ -19,7 +19,8 @@ from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
-from exosms.ledger.messages import Ledger, State
+from exosms.ledger.entry import State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
 from exosms.system.suggest import did_you_mean

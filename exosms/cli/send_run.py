@@ -16,7 +16,7 @@ from exosms.cli.output.runs import RunReport, counts_document, nothing_to_retry
 from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, Interrupted
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
-from exosms.ledger.messages import State
+from exosms.ledger.entry import State
 from exosms.ledger.runs import Run
 from exosms.sms.message import problem_of
 from exosms.system.wording import counted

@@ -27,8 +27,8 @@ from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.exotel.listed import SID
+from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
-from exosms.ledger.messages import LedgerEntry
 from exosms.ledger.runs import Journal
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry

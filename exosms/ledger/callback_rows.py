@@ -6,7 +6,8 @@ from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loade
 from exosms.ledger.candidates import known_sids
 from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed
-from exosms.ledger.messages import Ledger, Place
+from exosms.ledger.entry import Place
+from exosms.ledger.messages import Ledger
 from exosms.ledger.unknown import UnknownMessages
 from exosms.sms.message import Delivery
 

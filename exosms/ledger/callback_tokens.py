@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from exosms.ledger.database import Database
-from exosms.ledger.messages import Place
+from exosms.ledger.entry import Place
 from exosms.sms.message import Message
 
 

@@ -10,10 +10,10 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from exosms.ledger.callback_tokens import hash_of
+from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.interface import MessageLedger
-from exosms.ledger.messages import Place
-from exosms.ledger.unknown import Unsettled
+from exosms.ledger.unsettled import Unsettled
 from exosms.sms.message import Delivery, Outcome
 
 _MOST_SIDS = 3

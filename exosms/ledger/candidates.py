@@ -87,7 +87,5 @@ def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str
         )
         known = {**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}
     if ledger.shared is not None:
-        from exosms.ledger.postgres.unknown import known_to
-
-        known |= known_to(ledger.shared, account, wanted)
+        known |= ledger.shared.known_sids(account, wanted)
     return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in known.items()}

@@ -10,7 +10,7 @@ from exosms.ledger.wrong_clocks import EARLIEST, SET_BACK, corrects, first_since
 from exosms.system.times import day_in_india, midnight_in_india
 
 if TYPE_CHECKING:
-    from exosms.ledger.rules import Statements
+    from exosms.ledger.portable import Statements
 
 IMPOSSIBLE_DAY = day_in_india(EARLIEST)
 

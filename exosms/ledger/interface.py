@@ -4,7 +4,7 @@
 method raises LedgerError where the ledger cannot do it, LedgerAwayError where it may later.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -13,7 +13,9 @@ from exosms.sms.rate import Rate
 
 if TYPE_CHECKING:
     from exosms.ledger.callback_tokens import CallbackRequest
-    from exosms.ledger.messages import LedgerEntry, OnceKey, Place
+    from exosms.ledger.entry import LedgerEntry, OnceKey, Place
+    from exosms.ledger.fingerprints import Fingerprints
+    from exosms.ledger.unsettled import Unsettled
 
 T = TypeVar("T")
 
@@ -107,3 +109,45 @@ class MessageLedger(Protocol):
 
     def with_sid_of_another(self, account: str, sids: "Mapping[Place, str]") -> "set[Place]":
         """Return those of the places whose Sid another message of the account has, or one before them."""
+
+
+class UnknownElsewhere(Protocol):
+    """The messages of one account, from whichever machine, that may have been sent; see ``UnknownMessages``."""
+
+    @property
+    def fingerprints(self) -> "Fingerprints":
+        """What tells whether two texts of the account are the same, by that ledger's key."""
+
+    def all(self) -> "Sequence[Unsettled]":
+        """Return the unknown ones; of their recipients the last digits may be all that is known."""
+
+    def owners(self, recipient: str) -> "Sequence[Unsettled]":
+        """Return the messages to a recipient under which Exotel may have a Sid that is not known there."""
+
+    def named(self, one: "Unsettled", recipient: str) -> "Unsettled":
+        """Return the message with its recipient in full, if it is that one."""
+
+    def now(self, one: "Unsettled") -> tuple[Outcome, str | None]:
+        """Return what a message's outcome is by now, and its Sid."""
+
+    def settle(
+        self, one: "Unsettled", outcome: Outcome, sid: str | None, status: str | None, error: str | None
+    ) -> None:
+        """Record what became of an unknown message, unless somebody did, or gave its Sid to another one."""
+
+
+class CommonLedger(Protocol):
+    """What a machine's own ledger asks of the one that many machines share."""
+
+    @property
+    def messages(self) -> MessageLedger:
+        """Its single messages, and what counts for pace and limits of everybody who sends for an account."""
+
+    def unknown(self, account: str) -> UnknownElsewhere:
+        """Return its messages of an account that may have been sent."""
+
+    def known_sids(self, account: str, sids: Iterable[str]) -> Mapping[str, float]:
+        """Return those of the Sids that its messages have, and when these were attempted."""
+
+    def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
+        """Return the other accounts that have unknown messages, or those with a once key, each with a profile."""

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from exosms.config.account import is_of_sandbox
 from exosms.errors import GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, read_delivery, read_entry
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import KeyRule, Turns
 from exosms.ledger.traces import BY_HAND, keep_sids
@@ -30,86 +30,16 @@ from exosms.system.times import day_in_india
 
 if TYPE_CHECKING:
     from exosms.ledger.callback_tokens import CallbackRequest
-    from exosms.ledger.interface import MessageLedger
-    from exosms.ledger.postgres.messages import SharedLedger
+    from exosms.ledger.interface import CommonLedger, MessageLedger
 
 T = TypeVar("T")
 
-
-class State(StrEnum):
-    """Where a message stands: an outcome, or on its way to one."""
-
-    WAITING = "waiting"
-    IN_FLIGHT = "in_flight"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    NOT_SENT = "not_sent"
-    UNKNOWN = "unknown"
-    SKIPPED = "skipped"
-    """Of rows alone: nothing was to be done."""
-
-
-class LedgerEntry(NamedTuple):
-    """One message in the ledger; times are seconds since the epoch."""
-
-    id: int
-    account: str
-    profile: str | None
-    once_key: str | None
-    recipient: str
-    sender: str
-    template: str | None
-    segments: int
-    state: State
-    owner: str | None
-    attempts: int
-    sid: str | None
-    status: str | None
-    http_status: int | None
-    code: int | None
-    error: str | None
-    created_at: float
-    updated_at: float
-    run: str | None = None
-    """The bulk run that it belongs to, and the number of its row; None for a single message."""
-    row: int | None = None
-    line: int | None = None
-    """The line of the file on which the row begins."""
-    delivery: Delivery | None = None
-    """What Exotel last said of it, in answers that bring this along."""
-    checked_at: float | None = None
-
-    @property
-    def is_sandbox(self) -> bool:
-        """Whether the emulator took it, so that nothing was sent."""
-        return is_of_sandbox(self.account)
-
-
-class Place(NamedTuple):
-    """Where the ledger keeps one message: a row of a run, or a single one of that id, whose run is 0."""
-
-    run: int
-    number: int
-
-
-ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row", "line", "delivery", "checked_at"})
-"""The columns of a message that are of its own table."""
 
 _IS_SINCE = IS_SINCE.format(time="created_at", number="id")
 
 _WEEK = 7 * 86400.0
 
 _PACE = "account, next_at, blocked_until, written_at"
-
-DELIVERY = Delivery._fields
-"""The columns of what became of one."""
-
-
-class OnceKey(NamedTuple):
-    """At most one accepted message per key, recipient and account, within ``within`` seconds if given."""
-
-    key: str
-    within: float | None = None
 
 
 class Ledger:
@@ -126,8 +56,8 @@ class Ledger:
         """Runs whose results this process could not record, so that what they have in flight is unknown."""
         self.warn: Callable[[str], None] = _tell_nobody
         """Is told of times that were corrected."""
-        self.shared: SharedLedger | None = None
-        """What counts for pace and limits of runs instead, where other machines send for the same accounts."""
+        self.shared: CommonLedger | None = None
+        """The one that other machines know, too, where they send for the same accounts."""
 
     @classmethod
     def open(
@@ -144,7 +74,7 @@ class Ledger:
     @property
     def common(self) -> "MessageLedger":
         """The ledger by which all who send for an account keep its pace and limits."""
-        return self.shared or self
+        return self if self.shared is None else self.shared.messages
 
     @property
     def is_in_memory(self) -> bool:
@@ -158,9 +88,9 @@ class Ledger:
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message, or row, that Exotel gave this Sid when it was sent from here."""
-        from exosms.ledger.history import History
+        from exosms.ledger.reading import sent_as
 
-        return History(self).sent_as(account, sid)
+        return sent_as(self.database, account, sid)
 
     def close(self) -> None:
         """Let go of the ledger and of the lock that marks us as alive."""
@@ -305,7 +235,7 @@ class Ledger:
                 [str(value) if isinstance(value, StrEnum) else value for value in row],
             )
         if self.shared is not None:
-            self.shared.keep_delivery(account, sid, delivery)
+            self.shared.messages.keep_delivery(account, sid, delivery)
 
     def delivery(self, account: str, sid: str) -> Delivery | None:
         """Return what Exotel last said of a message."""
@@ -432,14 +362,3 @@ def _tell_nobody(_said: str) -> None:
 
 def _quoted(columns: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
-
-
-def read_entry(values: Mapping[str, Any], delivery: Delivery | None = None) -> LedgerEntry:
-    """Return what columns say of a message."""
-    return LedgerEntry(**{**values, "state": State(values["state"])}, delivery=delivery)
-
-
-def read_delivery(row: Sequence[Any]) -> Delivery:
-    """Return what its columns say."""
-    values = dict(zip(DELIVERY, row, strict=True))
-    return Delivery(**{**values, "outcome": Outcome(values["outcome"])})

@@ -1,26 +1,15 @@
 """What holds of once keys and of an account's turns, whichever engine keeps them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
+from exosms.ledger.portable import Statements
 from exosms.ledger.wrong_clocks import SET_BACK, cannot_be, corrects, first_since
 from exosms.sms.rate import LONGEST_PAUSE, Rate
 from exosms.system.times import local
 
 if TYPE_CHECKING:
-    from exosms.ledger.messages import LedgerEntry, OnceKey
-
-
-class Cursor(Protocol):
-    """What a statement found."""
-
-    def fetchone(self) -> Any: ...  # noqa: D102  # DB-API 2.0
-
-
-class Statements(Protocol):
-    """Runs statements, which have a question mark for each value, in a transaction that is under way."""
-
-    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Cursor: ...  # noqa: D102  # DB-API 2.0
+    from exosms.ledger.entry import LedgerEntry, OnceKey
 
 
 class Turns(NamedTuple):

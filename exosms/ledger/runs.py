@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from exosms.errors import GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
 from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, taken_for_dead, touch
+from exosms.ledger.entry import State
 from exosms.ledger.fingerprints import lasting_key
-from exosms.ledger.messages import Ledger, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_parts import RunParts
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling

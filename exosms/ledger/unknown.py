@@ -6,25 +6,20 @@ A person's word settles them, or a Sid under which Exotel has just that message.
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from exosms.errors import ExitCode
 from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed, touch
+from exosms.ledger.entry import Place, State
 from exosms.ledger.fingerprints import Fingerprints, key_of
-from exosms.ledger.messages import Ledger, Place, State
+from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Run
 from exosms.ledger.traces import ABSENT, BY_HAND
+from exosms.ledger.unsettled import SHARED, Unsettled
 from exosms.sms.message import Outcome
 
-if TYPE_CHECKING:
-    from exosms.ledger.postgres.messages import SharedLedger
-    from exosms.ledger.postgres.unknown import SharedUnknown
-
 _LAST_WORDS = 4
-
-SHARED = -2
-"""What stands for the run of a message that is in the ledger of many machines."""
 
 _SINGLY = """
     SELECT id, NULL, NULL, NULL, account, profile, recipient, sender, fingerprint,
@@ -46,43 +41,6 @@ _MAY_HAVE_A_SID = (
     "recipient = :recipient AND sid IS NULL AND"
     f" (state IN ('unknown', 'in_flight', 'accepted') OR error IN ('{BY_HAND}', '{ABSENT}'))"
 )
-
-
-class Unsettled(NamedTuple):
-    """A message that may have been sent, and whose Sid is not known."""
-
-    id: int
-    """Of a single message; of a row its number."""
-    run_id: int | None
-    run: str | None
-    line: int | None
-    account: str
-    profile: str | None
-    recipient: str
-    sender: str
-    fingerprint: int | None
-    """None: it is older than the ledger's fingerprints, so that its text cannot be compared."""
-    since: float
-    until: float
-    """Between these moments, in seconds since the epoch, its last attempt began."""
-    state: str
-    """Unknown, in flight, or what a person said of it."""
-    once_key: str | None
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether nobody knows, and nobody is about to know, what became of it."""
-        return self.state == State.UNKNOWN
-
-    @property
-    def key(self) -> tuple[int | None, int]:
-        """What tells it from all others."""
-        return self.run_id, self.id
-
-    @property
-    def row(self) -> int | None:
-        """The number of its row; None for a single message."""
-        return None if self.run is None else self.id
 
 
 class Rows(NamedTuple):
@@ -124,7 +82,7 @@ class UnknownMessages:
         self.account = account
         self._database = ledger.database
         self._connection = ledger.database.connection
-        self._shared = _of_many_machines(ledger.shared, account) if ledger.shared is not None else None
+        self._shared = None if ledger.shared is None else ledger.shared.unknown(account)
 
     @property
     def fingerprints(self) -> Fingerprints:
@@ -221,12 +179,6 @@ class UnknownMessages:
         return [*map(Unsettled._make, found)]
 
 
-def _of_many_machines(shared: "SharedLedger", account: str) -> "SharedUnknown":
-    from exosms.ledger.postgres.unknown import SharedUnknown
-
-    return SharedUnknown(shared, account)
-
-
 def unknown_elsewhere(
     ledger: Ledger, account: str, once_key: str | None = None, *, since: float = 0.0
 ) -> Mapping[str, str | None]:
@@ -246,9 +198,7 @@ def unknown_elsewhere(
         )
         found = dict(cursor.fetchall())
     if ledger.shared is not None:
-        from exosms.ledger.postgres.unknown import unknown_accounts
-
-        found |= unknown_accounts(ledger.shared, account, once_key, since=since)
+        found |= ledger.shared.unknown_elsewhere(account, once_key, since=since)
     return found
 
 

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from exosms.ledger.rules import Statements
+    from exosms.ledger.portable import Statements
 
 EARLIEST = 1_735_689_600.0
 """The beginning of 2025: a clock that shows less is certainly wrong, so it corrects nobody else's time."""

@@ -19,9 +19,9 @@ from exosms.exotel.delivery_report import DeliveryReport
 from exosms.exotel.message_content import MessageContent
 from exosms.exotel.transport import HttpsTransport
 from exosms.ledger.callbacks import CallbackStore, Waiting
+from exosms.ledger.entry import State
 from exosms.ledger.interface import MessageLedger
-from exosms.ledger.messages import State
-from exosms.ledger.unknown import Unsettled
+from exosms.ledger.unsettled import Unsettled
 from exosms.send.evidence import differences
 from exosms.send.session import AccountSession
 from exosms.sms.message import Then

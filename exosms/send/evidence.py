@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from exosms.exotel.message_content import MessageContent
+from exosms.ledger.entry import State
 from exosms.ledger.fingerprints import Fingerprints
-from exosms.ledger.messages import State
-from exosms.ledger.unknown import Unsettled
+from exosms.ledger.unsettled import Unsettled
 from exosms.system.times import local
 from exosms.system.wording import counted
 

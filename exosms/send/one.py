@@ -12,8 +12,8 @@ from typing import NamedTuple
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, KeptBackError
 from exosms.exotel.outcome import with_sid_of_another
 from exosms.ledger.database import LedgerError
+from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.interface import MessageLedger
-from exosms.ledger.messages import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.process_locks import process_of
 from exosms.send.advice import how_to_find_out
 from exosms.send.session import NO_FLAGS, AccountSession

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from exosms.exotel.listed import Listed, tail_of
 from exosms.exotel.message_content import NEAR, MessageContent
 from exosms.ledger.candidates import KnownSid, ListedSids, known_sids
-from exosms.ledger.unknown import UnknownMessages, Unsettled
+from exosms.ledger.unknown import UnknownMessages
+from exosms.ledger.unsettled import Unsettled
 from exosms.send.asking import Asking, GaveUpError
 from exosms.send.evidence import Group, groups, is_of_another_time
 from exosms.send.session import AccountSession

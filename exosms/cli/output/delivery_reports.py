@@ -7,7 +7,7 @@ from exosms.cli.output.out import Document, Format, Out, problem_document
 from exosms.cli.output.refusals import Refusal
 from exosms.cli.output.tables import Cell, explanation, facts
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
-from exosms.ledger.messages import LedgerEntry
+from exosms.ledger.entry import LedgerEntry
 from exosms.sms.message import Delivery, Outcome, Problem
 
 NOT_FOUND = "not_found"

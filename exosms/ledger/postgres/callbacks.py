@@ -6,7 +6,7 @@ A request has one message, by whose number it is known here; of recipients there
 from collections.abc import Collection, Sequence
 
 from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
-from exosms.ledger.messages import Place
+from exosms.ledger.entry import Place
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, literal, owners_of_sids

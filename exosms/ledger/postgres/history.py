@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, read_delivery, read_entry
 from exosms.ledger.history import HistoryFilter
-from exosms.ledger.messages import DELIVERY, ENTRY, LedgerEntry, State, read_delivery, read_entry
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import SEEN, literal
 from exosms.sms.message import Outcome

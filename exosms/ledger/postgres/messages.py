@@ -16,8 +16,9 @@ from exosms.config.ledger_address import LedgerAddress
 from exosms.errors import GuardError
 from exosms.ledger.callback_tokens import CallbackRequest, hash_of
 from exosms.ledger.database import LedgerError
+from exosms.ledger.entry import DELIVERY, LedgerEntry, OnceKey, Place, read_delivery
 from exosms.ledger.fingerprints import Fingerprints
-from exosms.ledger.messages import DELIVERY, Ledger, LedgerEntry, OnceKey, Place, read_delivery
+from exosms.ledger.messages import Ledger
 from exosms.ledger.postgres.connection import PATIENCE, SharedDatabase, Transaction
 from exosms.ledger.postgres.schema import Installation, prepared
 from exosms.ledger.postgres.statements import (

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exosms.ledger.day_parts import IMPOSSIBLE_DAY, last_before_midnight
-from exosms.ledger.messages import ENTRY, LedgerEntry, read_entry
+from exosms.ledger.entry import ENTRY, LedgerEntry, read_entry
+from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
-from exosms.ledger.rules import Cursor, Turns
+from exosms.ledger.rules import Turns
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
 from exosms.system.times import day_in_india
 

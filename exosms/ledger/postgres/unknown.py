@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from exosms.ledger.entry import Place, State
 from exosms.ledger.fingerprints import Fingerprints
-from exosms.ledger.messages import Place, State
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, SEEN, literal, lock_sids, settle_leases
 from exosms.ledger.traces import ABSENT, BY_HAND
-from exosms.ledger.unknown import SHARED, Unsettled
+from exosms.ledger.unsettled import SHARED, Unsettled
 from exosms.sms.message import Outcome
 
 _FOUND = (
@@ -29,6 +29,11 @@ class SharedUnknown(NamedTuple):
     ledger: SharedLedger
     account: str
 
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What tells whether two texts of this account are the same."""
+        return Fingerprints.of(self.account, self.ledger.installation.key)
+
     def all(self) -> Sequence[Unsettled]:
         """Return the unknown ones; of their recipients the last digits may be all that is known."""
         return self._find(f"{_IS_UNKNOWN} ORDER BY m.id", {})
@@ -44,11 +49,6 @@ class SharedUnknown(NamedTuple):
         row = self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), (one.id,)).fetchone())
         state, sid = row or (State.UNKNOWN, None)
         return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
-
-    @property
-    def fingerprints(self) -> Fingerprints:
-        """What tells whether two texts of this account are the same."""
-        return Fingerprints.of(self.account, self.ledger.installation.key)
 
     def at(self, place: Place) -> Unsettled | None:
         """Return the message of that number, whatever became of it."""
@@ -99,22 +99,30 @@ class SharedUnknown(NamedTuple):
         ]
 
 
-def known_to(ledger: SharedLedger, account: str, sids: Iterable[str]) -> Mapping[str, float]:
-    """Return those of the Sids that messages of any machine have, and when these were attempted."""
-    wanted = {sid.lower(): sid for sid in sids}
-    sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
-    rows = ledger.database.run(lambda transaction: transaction.execute(sql, (account, [*wanted])).fetchall())
-    return {wanted[sid]: attempted_at for sid, attempted_at in rows}
+class Common(NamedTuple):
+    """A shared ledger as a machine's own one asks it; see ``CommonLedger``."""
 
+    messages: SharedLedger
 
-def unknown_accounts(
-    ledger: SharedLedger, account: str, once_key: str | None, *, since: float
-) -> Mapping[str, str | None]:
-    """Return the other accounts that have unknown messages, or those with a once key, each with a profile of its."""
-    sql = (
-        f"SELECT m.account, max(m.profile) FROM exosms.messages m WHERE {_IS_UNKNOWN} AND m.account <> %(account)s"
-        " AND (%(once_key)s::text IS NULL OR m.once_key = %(once_key)s) AND m.attempted_at >= %(since)s"
-        " GROUP BY m.account"
-    )
-    values = {"account": account, "once_key": once_key, "since": since}
-    return dict(ledger.database.run(lambda transaction: transaction.execute(literal(sql), values).fetchall()))
+    def unknown(self, account: str) -> SharedUnknown:
+        """Return an account's messages that may have been sent."""
+        return SharedUnknown(self.messages, account)
+
+    def known_sids(self, account: str, sids: Iterable[str]) -> Mapping[str, float]:
+        """Return those of the Sids that messages of any machine have, and when these were attempted."""
+        wanted = {sid.lower(): sid for sid in sids}
+        sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
+        database = self.messages.database
+        rows = database.run(lambda transaction: transaction.execute(sql, (account, [*wanted])).fetchall())
+        return {wanted[sid]: attempted_at for sid, attempted_at in rows}
+
+    def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
+        """Return the other accounts that have unknown messages, or those with a once key, each with a profile."""
+        sql = (
+            f"SELECT m.account, max(m.profile) FROM exosms.messages m WHERE {_IS_UNKNOWN}"
+            " AND m.account <> %(account)s AND (%(once_key)s::text IS NULL OR m.once_key = %(once_key)s)"
+            " AND m.attempted_at >= %(since)s GROUP BY m.account"
+        )
+        values = {"account": account, "once_key": once_key, "since": since}
+        database = self.messages.database
+        return dict(database.run(lambda transaction: transaction.execute(literal(sql), values).fetchall()))
