@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):  # answered before typer is imported: a third of the time
         return _tell_version()
-    from exosms.cli.commands import run
+    from exosms.cli.command_line import run
     from exosms.system.signals import Interrupts
 
     if is_program:

@@ -1,6 +1,5 @@
 """The commands by name, each imported only when it is asked for."""
 
-import errno
 import functools
 import importlib
 import inspect
@@ -9,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
@@ -18,7 +17,7 @@ from exosms import __version__
 from exosms.cli import completion
 from exosms.cli import options as o
 from exosms.cli.help_page import GroupPage, Page
-from exosms.cli.output.out import Out, lose
+from exosms.cli.output.out import Out
 from exosms.cli.output.pages import WIDEST
 from exosms.cli.parameters import unfolded
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
@@ -50,53 +49,18 @@ The first one needs no account: the sandbox answers in the program.
 DURATION is 90s, 15m, 24h or 7d. Once keys and pace work within one state directory: where every command starts
 on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
-_UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
-
 _arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
 """The words of the command line that is run."""
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line; every error ends here, as an exit code and a sentence."""
+def perform(arguments: Sequence[str]) -> None:
+    """Perform one command line; ends as typer does, by SystemExit, or by the error of one that cannot be read."""
     _arguments.set(arguments)
-    try:
-        if completion.is_wanted():
-            completion.prepare()
-        _app(_wanted(arguments))(args=list(arguments), prog_name="exosms")
-    except SystemExit as stop:
-        if isinstance(stop.__context__, BrokenPipeError):  # typer's 1 for a help that nobody wanted to the end
-            return ExitCode.OK
-        if stop.code == ExitCode.USAGE:
-            _tell_what_was_meant(arguments)
-        return stop.code if isinstance(stop.code, int) else ExitCode.BUG
-    except ExosmsError as error:
-        _errors().fail(error.message, remedy=error.remedy)
-        return error.exit_code
-    except Interrupted as interrupted:
-        _errors().fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
-        return interrupted.exit_code
-    except Exception as error:  # noqa: BLE001  # the last resort
-        return _unforeseen(error)
-    return ExitCode.OK
-
-
-def _tell_what_was_meant(arguments: Sequence[str]) -> None:
-    from exosms.cli.meant import of_usage
-
-    if hint := of_usage(arguments):
-        _errors().tell(hint)
-
-
-def _unforeseen(error: Exception) -> int:
-    """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
-    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
-        lose(error, sys.stdout, sys.stderr)
-        is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
-        return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
-    tell_bug(_errors(), error)
-    return ExitCode.BUG
+    if completion.is_wanted():
+        completion.prepare()
+    _app(_wanted(arguments))(args=list(arguments), prog_name="exosms")
 
 
 def _tell_failure(out: Out, error: ExosmsError, _values: Mapping[str, Any]) -> None:
@@ -308,17 +272,3 @@ def _wanted(arguments: Sequence[str]) -> set[str]:
     ]
     own = words[: words.index("job") + 1] if "job" in words else words  # what follows is another program's
     return {word for word in own if word in _HELP}
-
-
-def _errors() -> Out:
-    return Out(sys.stdout, sys.stderr, goes_on=True)
-
-
-def tell_bug(out: Out, error: Exception) -> None:
-    """Tell where a bug showed, without its message, which may quote a secret."""
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
-    place = f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
-    out.fail(f"a bug in exosms: {place}", remedy="Please report it, with the command that you ran.")

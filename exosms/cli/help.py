@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from exosms.cli import topics
-from exosms.cli.commands import below, run
+from exosms.cli.command_line import run
+from exosms.cli.commands import below
 from exosms.cli.output import pages
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, UsageError

@@ -12,7 +12,7 @@ import typer
 
 from exosms.cli import option_values
 from exosms.cli import options as o
-from exosms.cli.commands import tell_bug
+from exosms.cli.command_line import tell_bug
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample

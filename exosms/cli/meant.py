@@ -6,16 +6,14 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from exosms.cli import topics
+from exosms.cli.commands import OptionName, options_of
 from exosms.cli.option_values import recipients
 from exosms.cli.output.refusals import command_again
 from exosms.errors import UsageError
 from exosms.sms.phone import is_number
-
-if TYPE_CHECKING:
-    from exosms.cli.commands import OptionName
 
 _TO, _BODY, _VARIABLE = "--to", "--body", "--var"
 _RECIPIENTS = {_TO, "--to-file"}
@@ -146,8 +144,6 @@ def _sorted_out(command: str, given: Sequence[str], rest: Sequence[str] = ()) ->
 
 def _split(given: Sequence[str], command: str) -> Iterator[_Word]:
     """Yield the words of a command line; raises KeyError for an unknown option."""
-    from exosms.cli.commands import options_of
-
     known = dict(options_of(command))
     known = {theirs: known[ours] for theirs, ours in _ELSEWHERE.items() if ours in known} | known
     words = iter(given)
@@ -164,7 +160,7 @@ def _split(given: Sequence[str], command: str) -> Iterator[_Word]:
             yield from _split_letters(word, words, known)
 
 
-def _split_letters(word: str, words: Iterator[str], known: "Mapping[str, OptionName]") -> Iterator[_Word]:
+def _split_letters(word: str, words: Iterator[str], known: Mapping[str, OptionName]) -> Iterator[_Word]:
     """Yield the options of a word such as ``-qb``, the last of which may take the rest or the next word."""
     for at, letter in enumerate(word[1:], 2):
         option = known[f"-{letter}"]

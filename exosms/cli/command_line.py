@@ -1,0 +1,64 @@
+"""One command line from its words to its exit code."""
+
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from exosms.cli.commands import perform
+from exosms.cli.output.out import Out, lose
+from exosms.errors import ExitCode, ExosmsError, Interrupted
+
+_UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; every error ends here, as an exit code and a sentence."""
+    try:
+        perform(arguments)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer's 1 for a help that nobody wanted to the end
+            return ExitCode.OK
+        if stop.code == ExitCode.USAGE:
+            _tell_what_was_meant(arguments)
+        return stop.code if isinstance(stop.code, int) else ExitCode.BUG
+    except ExosmsError as error:
+        _errors().fail(error.message, remedy=error.remedy)
+        return error.exit_code
+    except Interrupted as interrupted:
+        _errors().fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
+        return interrupted.exit_code
+    except Exception as error:  # noqa: BLE001  # the last resort
+        return _unforeseen(error)
+    return ExitCode.OK
+
+
+def _tell_what_was_meant(arguments: Sequence[str]) -> None:
+    from exosms.cli.meant import of_usage
+
+    if hint := of_usage(arguments):
+        _errors().tell(hint)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Tell that typer could not print what it had to, or a bug without its message, which may quote a secret."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        lose(error, sys.stdout, sys.stderr)
+        is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
+        return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
+    tell_bug(_errors(), error)
+    return ExitCode.BUG
+
+
+def tell_bug(out: Out, error: Exception) -> None:
+    """Tell where a bug showed, without its message, which may quote a secret."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
+    place = f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
+    out.fail(f"a bug in exosms: {place}", remedy="Please report it, with the command that you ran.")
+
+
+def _errors() -> Out:
+    return Out(sys.stdout, sys.stderr, goes_on=True)
