@@ -60,7 +60,7 @@ def test_a_job_runs_before_anything_that_only_a_text_needs_is_imported(exosms: S
     heavy = {
         "httpx", "httpcore", "ssl", "socket", "sqlite3", "rich", "asyncio", "csv", "tomllib", "phonenumbers",
         "importlib.metadata", "exosms.exotel", "exosms.ledger", "exosms.templates", "exosms.codes", "exosms.sandbox",
-        "exosms.cli.context", "exosms.cli.output.messages", "exosms.send.one",
+        "exosms.cli.context", "exosms.cli.ledgers", "exosms.cli.output.messages", "exosms.send.one",
     }  # fmt: skip
     assert set() == loaded & heavy
     assert "exosms.job.child" in loaded

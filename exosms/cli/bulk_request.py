@@ -16,15 +16,9 @@ from exosms.bulk.request import BulkRequest, SentBefore
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError
 from exosms.cli.body_text import read_text
-from exosms.cli.context import (
-    dispatcher_for,
-    drained,
-    find_settings,
-    ledger_if_there,
-    open_ledger,
-    run_context,
-)
+from exosms.cli.context import dispatcher_for, drained, find_settings
 from exosms.cli.foresee import show_rows
+from exosms.cli.ledgers import ledger_if_there, open_ledger, run_context
 from exosms.cli.options import AccountFlags
 from exosms.cli.output.flaws import tell_some, told
 from exosms.cli.output.messages import MessageResult, SendReport

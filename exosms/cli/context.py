@@ -1,21 +1,18 @@
-"""What commands work with: settings, the client and the ledger, made from options and environment."""
+"""What commands work with: settings, and what sends and asks by them, made from options and environment."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
-from exosms.config.settings import Account, AccountOptions, Settings, ledger_of, resolve
+from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.errors import ConfigError, InputError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
-from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession, callback_address
@@ -25,9 +22,6 @@ from exosms.system.signals import Interrupts, never
 from exosms.system.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from exosms.bulk.lifecycle import RunContext
-    from exosms.config.ledger_address import LedgerAddress
-    from exosms.ledger.postgres.messages import SharedLedger
     from exosms.ledger.runs import Journal, Run
     from exosms.sandbox.emulator import Emulator
     from exosms.send.one import Dispatcher
@@ -138,143 +132,6 @@ def _emulator(out: Out) -> "Emulator":
     return Emulator(MessageStore())
 
 
-def open_ledger(out: Out | None = None, interrupts: Interrupts | None = None) -> "closing[Ledger]":
-    """Hand out the ledger in the state directory; ``out`` warns of times in it that are corrected.
-
-    Another process that changes its tables is waited for, until a signal comes.
-    """
-    return closing(_opened_ledger(out, interrupts))
-
-
-def _opened_ledger(
-    out: Out | None = None, interrupts: Interrupts | None = None, *, patience: float = BUSY_TIMEOUT
-) -> Ledger:
-    with interrupts.at_once() if interrupts else nullcontext():
-        ledger = Ledger.open(_state_directory(), patience=patience)
-    if out:
-        ledger.warn = out.warn
-    return ledger
-
-
-def message_ledger(
-    settings: Settings,
-    out: Out,
-    interrupts: Interrupts,
-    needed_for: str | None = None,
-    *,
-    attempt: float = 0.0,
-    retry_for: float | None = None,
-) -> AbstractContextManager[MessageLedger]:
-    """Hand out the ledger of single messages; where there is none, a command that does not need it goes on without.
-
-    That is of the state directory, or the one that other machines share, whose claims hold while an ``attempt`` may
-    last, and which is waited for as long as ``retry_for`` has it. Both are in seconds.
-    """
-    from exosms.send.one import going_on_without
-
-    try:
-        if settings.ledger is not None:
-            return _open_shared(settings, settings.ledger, out, interrupts, needed_for, attempt, retry_for or 0.0)
-        ledger = _opened_ledger(
-            out,
-            interrupts,
-            patience=min(BUSY_TIMEOUT, max(BUSY_TIMEOUT if retry_for is None else retry_for, LEAST_PATIENCE)),
-        )
-    except (LedgerUnavailableError, LedgerError) as error:
-        if needed_for and isinstance(error, LedgerUnavailableError):
-            raise ConfigError(f"{error.message}, and {needed_for} needs it", remedy=error.remedy) from error
-        if needed_for:
-            raise
-        out.warn(going_on_without(error))
-        return closing(Ledger.in_memory())
-    ledger.database.interrupts = interrupts
-    return closing(ledger)
-
-
-def _open_shared(
-    settings: Settings,
-    address: "LedgerAddress",
-    out: Out,
-    interrupts: Interrupts,
-    needed_for: str | None,
-    attempt: float,
-    retry_for: float,
-) -> AbstractContextManager[MessageLedger]:
-    from exosms.ledger.postgres.connection import PATIENCE
-    from exosms.ledger.postgres.messages import SharedLedger, Terms
-
-    terms = Terms(attempt, retry_for, keeps_numbers=settings.ledger_numbers == "full")
-    patience = min(retry_for or PATIENCE, PATIENCE)
-    with interrupts.at_once():
-        ledger = SharedLedger.open(address, terms, patience=patience, is_hasty=needed_for is None)
-    ledger.warn = out.warn
-    return closing(ledger)
-
-
-def message_ledger_if_there(settings: Settings, *, needed: bool) -> AbstractContextManager[MessageLedger]:
-    """Hand out the ledger of single messages to look into; none is created."""
-    if not needed or settings.ledger is None:
-        return ledger_if_there(needed=needed)
-    from exosms.ledger.postgres.messages import SharedLedger
-
-    found = SharedLedger.open_dry(settings.ledger)
-    return closing(Ledger.in_memory()) if found is None else closing(found)
-
-
-@contextmanager
-def run_context(
-    settings: Settings, ledger: Ledger, out: Out, interrupts: Interrupts, *, is_dry: bool = False
-) -> "Iterator[RunContext]":
-    """Hand out what a run needs; where other machines share a ledger it is needed, or they would not be heard of."""
-    from exosms.bulk.lifecycle import RunContext
-    from exosms.ledger.runs import Journal
-
-    context = RunContext(settings, Journal(ledger), ledger, interrupts)
-    if settings.ledger is None:
-        yield context
-        return
-    from exosms.ledger.fingerprints import key_of
-    from exosms.ledger.postgres.messages import SharedLedger, Terms
-    from exosms.ledger.postgres.runs import SharedRuns
-
-    with ExitStack() as opened, interrupts.at_once():
-        if not is_dry:
-            context.journal.prepare()
-        shared = SharedLedger.open_dry(settings.ledger) if is_dry else SharedLedger.open(settings.ledger, Terms())
-        if shared is not None:
-            opened.enter_context(closing(shared))
-            shared.warn = out.warn
-            join(ledger, shared)
-            context = context._replace(elsewhere=SharedRuns.of(shared, key_of(ledger.database.connection)))
-        rest = opened.pop_all()
-    with rest:
-        yield context
-
-
-def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedger] | None":
-    """Hand out the ledger that other machines share, for whoever needs no account; None where none is named."""
-    address = ledger_of(options, os.environ)
-    if address is None:
-        return None
-    from exosms.ledger.postgres.messages import SharedLedger, Terms
-
-    return closing(SharedLedger.open(address, Terms(), is_hasty=True))
-
-
-def join(ledger: Ledger, shared: "SharedLedger") -> None:
-    """Have this machine's ledger ask the one that other machines share, too."""
-    from exosms.ledger.postgres.unknown import Common
-
-    ledger.shared = Common(shared)
-
-
-def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":
-    """Hand out the ledger to look into: where nothing was ever sent from, none is created."""
-    directory = paths.state_directory(os.environ)
-    is_there = directory is not None and paths.is_there(directory / DATABASE)
-    return open_ledger() if needed and is_there else closing(Ledger.in_memory())
-
-
 def run_of(journal: "Journal", name: str) -> "Run":
     """Return the run of that name; raises InputError, with the nearest name, for one that is unknown."""
     try:
@@ -350,10 +207,3 @@ def no_such_key(once_key: str) -> InputError:
         f"No message was sent with the once key {once_key!r} from this machine",
         remedy="exosms log lists what was sent.",
     )
-
-
-def _state_directory() -> Path:
-    directory = paths.state_directory(os.environ)
-    if directory is None:
-        raise LedgerUnavailableError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
-    return directory

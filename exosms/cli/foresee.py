@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exosms.bulk.lifecycle import check_each, guards_of_run
-from exosms.cli.context import ledger_if_there, run_of, settings_of_run
+from exosms.cli.context import run_of, settings_of_run
+from exosms.cli.ledgers import ledger_if_there
 from exosms.cli.output.messages import MessageResult, detail
 from exosms.cli.output.out import Document, Format, Out
 from exosms.cli.output.plan import PLANNED, draw_plan, planned_document

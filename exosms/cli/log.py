@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, open_ledger, run_of, shared_ledger
+from exosms.cli.context import find_settings, run_of
+from exosms.cli.ledgers import open_ledger, shared_ledger
 from exosms.cli.output.out import Document, Format, Out, error_document
 from exosms.cli.output.tables import draw_table
 from exosms.config.settings import AccountOptions, Region

@@ -14,16 +14,8 @@ import typer
 
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
-from exosms.cli.context import (
-    find_settings,
-    join,
-    open_ledger,
-    run_of,
-    session_for,
-    settings_of_key,
-    settings_of_run,
-    shared_ledger,
-)
+from exosms.cli.context import find_settings, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.ledgers import join, open_ledger, shared_ledger
 from exosms.cli.output.out import Document, Out, error_document
 from exosms.cli.output.reconcile import (
     ReconcileProgress,
@@ -199,9 +191,8 @@ class _Command:
             _require_there(self._sources.report)
             sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
         with open_ledger(self._out, self._interrupts) as ledger, self._shared() as shared:
-            if shared is not None:
-                join(ledger, shared)
-                self._incomplete = self._incomplete or _MANY_MACHINES
+            join(ledger, shared)
+            self._incomplete = self._incomplete or (_MANY_MACHINES if shared else "")
             with self._interrupts.at_once():
                 run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
                 settings = self._settings(ledger, run)

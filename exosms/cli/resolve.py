@@ -10,16 +10,8 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import (
-    join,
-    no_such_key,
-    open_ledger,
-    run_of,
-    session_for,
-    settings_of_key,
-    settings_of_run,
-    shared_ledger,
-)
+from exosms.cli.context import no_such_key, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.ledgers import join, open_ledger, shared_ledger
 from exosms.cli.output.out import Out
 from exosms.cli.output.reconcile import tell_unasked
 from exosms.config.settings import AccountOptions
@@ -101,8 +93,7 @@ def resolve(
     what = f"once key {once!r}" if once is not None else f"run {name}"
     shared = shared_ledger(AccountOptions(*account)) if once is not None else None
     with open_ledger(out) as ledger, shared or nullcontext() as elsewhere:
-        if elsewhere is not None:
-            join(ledger, elsewhere)
+        join(ledger, elsewhere)
         if sid is not None:
             try:
                 resolved = _Identification(out, ledger, AccountOptions(*account)).settle(name, once, row or (), sid)

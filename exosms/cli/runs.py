@@ -14,7 +14,8 @@ from exosms.cli import options as o
 from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
-from exosms.cli.context import open_ledger, run_context, run_of, settings_of_run, shared_ledger
+from exosms.cli.context import run_of, settings_of_run
+from exosms.cli.ledgers import open_ledger, run_context, shared_ledger
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions

@@ -119,7 +119,8 @@ def receipts_of(
     interrupts: "Interrupts",
 ) -> Iterator[Receipt]:
     """Yield what became of each message; in a dry run, which checks the same and writes nothing, what would."""
-    from exosms.cli.context import dispatcher_for, drained, message_ledger, message_ledger_if_there
+    from exosms.cli.context import dispatcher_for, drained
+    from exosms.cli.ledgers import message_ledger, message_ledger_if_there
     from exosms.ledger.entry import OnceKey
     from exosms.send.message_fields import guards_for
     from exosms.send.one import foreseen

@@ -9,15 +9,8 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import (
-    find_settings,
-    ledger_if_there,
-    message_ledger,
-    open_ledger,
-    run_of,
-    session_for,
-    settings_of_run,
-)
+from exosms.cli.context import find_settings, run_of, session_for, settings_of_run
+from exosms.cli.ledgers import ledger_if_there, message_ledger, open_ledger
 from exosms.cli.output.delivery_reports import INTERRUPTED, document, refusals, show
 from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.output.refusals import draw_refusals, tell_refusals
