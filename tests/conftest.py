@@ -236,6 +236,12 @@ def postgres() -> "Iterator[Cluster]":
 
 
 @pytest.fixture
+def address(postgres: "Cluster") -> str:
+    """The address of a new database."""
+    return postgres.address(postgres.database())
+
+
+@pytest.fixture
 def pair(tmp_path: Path, postgres: "Cluster") -> "Iterator[Pair]":
     """Two machines that share a ledger."""
     from pair import paired

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from conftest import until
 from test_callbacks import Hooks, Receiver, hooks  # noqa: F401  # fixtures
-from test_ledger_engines import address, psycopg, server  # noqa: F401  # fixtures
+
+psycopg = pytest.importorskip("psycopg")
 
 AWAY = "postgresql://x:canary@127.0.0.1:1/x"
 
@@ -30,7 +31,7 @@ def sent_elsewhere(hooks: Hooks) -> None:  # noqa: F811
     assert hooks.exosms(*argv, env={"EXOSMS_STATE_DIR": str(hooks.exosms.home / "elsewhere")}).exit_code == 0
 
 
-def ask(address: str, sql: str) -> list[tuple[object, ...]]:  # noqa: F811
+def ask(address: str, sql: str) -> list[tuple[object, ...]]:
     with psycopg.connect(address, autocommit=True) as connection:
         return list(connection.execute(sql).fetchall())
 
@@ -38,7 +39,7 @@ def ask(address: str, sql: str) -> list[tuple[object, ...]]:  # noqa: F811
 def test_what_became_of_another_machines_message_is_kept(
     shared_hooks: Hooks,
     receiver: Receiver,
-    address: str,  # noqa: F811
+    address: str,
 ) -> None:
     sent_elsewhere(shared_hooks)
     (message,) = shared_hooks.taken
@@ -54,7 +55,7 @@ def test_what_became_of_another_machines_message_is_kept(
 def test_another_machines_unknown_message_is_accepted_once_exotel_confirms_its_sid(
     shared_hooks: Hooks,
     receiver: Receiver,
-    address: str,  # noqa: F811
+    address: str,
 ) -> None:
     sent_elsewhere(shared_hooks)
     (message,) = shared_hooks.taken

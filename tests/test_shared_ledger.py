@@ -272,6 +272,8 @@ def test_a_dry_run_writes_nothing(pair: Pair) -> None:
     planned = pair.first(*ONCE, "-n")
     assert (planned.exit_code, words(planned), pair.exotel.requests) == (0, ["planned"], 0)
     assert "CREATE TABLE" not in pair.cluster.dump(pair.database)
+    assert words(pair.first(*ONCE)) == ["accepted"]
+    assert words(pair.second(*ONCE, "-n")) == ["skipped"]
 
 
 # Runs.
@@ -307,9 +309,10 @@ def test_the_content_of_a_run_begins_on_one_machine_only(pair: Pair, limit: tupl
     begun = pair.first("bulk", mine, *limit, *BULK)
     assert begun.exit_code == 0 or begun.json["counts"]["remaining"]
     sent = pair.exotel.requests
-    refused = pair.second("bulk", theirs, *BULK)
-    assert (refused.exit_code, pair.exotel.requests) == (5, sent)
-    names_machine_and_time(refused.stderr)
+    for more in ((), ("-n",)):
+        refused = pair.second("bulk", theirs, *BULK, *more)
+        assert (refused.exit_code, pair.exotel.requests) == (5, sent)
+        names_machine_and_time(refused.stderr)
     lifted = pair.second("bulk", theirs, "--sent-before", "send", *BULK)
     assert (lifted.exit_code, pair.exotel.requests) == (0, sent + 3)
 

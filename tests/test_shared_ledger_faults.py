@@ -169,9 +169,9 @@ def test_a_plain_message_and_a_job_s_go_out_with_a_warning(pair: Pair, how: str)
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_what_only_reads_it_says_so(pair: Pair, how: str) -> None:
+def test_what_looks_into_it_says_so(pair: Pair, how: str) -> None:
     with away(pair, how) as address:
-        for argv in (("log",), ("doctor",), ("log", "--json"), ("doctor", "--json")):
+        for argv in (("log",), ("doctor",), ("log", "--json"), ("doctor", "--json"), EVERY["resolve"]):
             result = pair.first(*argv, env={"EXOSMS_LEDGER": address})
             assert result.exit_code == 7, result
             assert_tells_no_secret(result)
