@@ -11,20 +11,18 @@ from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
 from exosms.cli.commands import group
-from exosms.cli.output.out import Document, Out
+from exosms.cli.output.out import Document
 from exosms.cli.output.tables import Cell, draw_table, facts
+from exosms.cli.output.templates import placed, report_lint, tell_refused, tell_saved
 from exosms.config.settings import AccountOptions, resolve, templates_path
 from exosms.errors import ExitCode, GuardError, InputError, UsageError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
-from exosms.system.wording import counted
 from exosms.templates import edit_file, registry
 from exosms.templates.registry import Registered, Registry
 
 if TYPE_CHECKING:
-    from exosms.templates.lint import LintNotice
     from exosms.templates.portal_columns import ExportField
-    from exosms.templates.portal_export import Export, ExportNotice
 
 _SHORTER = {"dlt_template_id": "template id", "dlt_entity_id": "entity id"}
 """Names for people: beside the longer ones an id has no room in 40 columns."""
@@ -163,7 +161,7 @@ def add(
     table = {key: value for key, value in {**kept, **said}.items() if value}
     for warning in _checked(path, name, table):
         out.warn(warning)
-    _tell(out, path, edit_file.add(path, name, table, replace=yes))
+    tell_saved(out, path, edit_file.add(path, name, table, replace=yes))
     return ExitCode.OK
 
 
@@ -234,8 +232,8 @@ def import_(
     path = _path(place)
     export = portal_export.read(file, columns=columns, default=type_, approved=approved or ())
     for note in export.notes:
-        out.warn(_placed(note, export.label))
-    error = _refused(out, file, export) if export.problems else None
+        out.warn(placed(note, export.label))
+    error = tell_refused(out, file, export) if export.problems else None
     try:
         saved = edit_file.store(path, export.templates, replace=yes) if export.templates else edit_file.Saved()
     except GuardError as guard:
@@ -243,7 +241,7 @@ def import_(
             raise
         error = InputError(f"{error.message}. {guard.message}", remedy=guard.remedy)
         saved = edit_file.Saved()
-    _tell(out, path, saved, export, error)
+    tell_saved(out, path, saved, export, error)
     return error.exit_code if error else ExitCode.OK
 
 
@@ -264,7 +262,7 @@ def lint(
     from exosms.templates.lint import lint as lint_registry
 
     known = _registry(place)
-    return _report(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
+    return report_lint(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
 
 
 def _path(place: o.TemplateFile, *, must_exist: bool = False) -> Path:
@@ -325,113 +323,6 @@ def _document(registered: Registered) -> Document:
 def _cells(registered: Registered) -> Sequence[str]:
     own = (registered.name, registered.dlt_template_id, registered.sender, registered.type, registered.text)
     return [str(cell or "") for cell in own]
-
-
-def _tell(
-    out: Out, path: Path, saved: edit_file.Saved, export: "Export | None" = None, error: InputError | None = None
-) -> None:
-    """Say what became of the templates, and of the rows that were not taken."""
-    for warning in saved.warnings:
-        out.warn(warning)
-    if out.is_json:
-        changes = {"added": saved.added, "updated": saved.updated, "unchanged": saved.unchanged}
-        more = _export_document(export) if export else {}
-        if error:
-            out.failure(error, file=str(path), **changes, **more)
-        else:
-            out.result(exit_code=0, file=str(path), **changes, **more, error=None)
-        return
-    for word, names in (("added", saved.added), ("updated", saved.updated)):
-        for name in names:
-            out.line(word, name)
-    if saved.unchanged:
-        out.tell(f"{len(saved.unchanged)} unchanged")
-    if export:
-        _tell_of_export(out, export)
-    if error:
-        out.failure(error)
-
-
-def _tell_of_export(out: Out, export: "Export") -> None:
-    if export.not_approved:
-        counts = ", ".join(f"{count} {status}" for status, count in export.not_approved.items())
-        out.tell(f"left out, because they are not approved: {counts}")
-    if export.repeated:
-        out.tell(f"{export.repeated} repeated with the same text, imported once")
-    if export.unread:
-        out.tell(f"columns that were not read: {', '.join(export.unread)}")
-
-
-def _export_document(export: "Export") -> Document:
-    return {
-        "rows": export.rows,
-        "not_approved": dict(export.not_approved),
-        "repeated": export.repeated,
-        "columns_not_read": [*export.unread],
-        "notes": [*map(_notice_document, export.notes)],
-        "problems": [*map(_notice_document, export.problems)],
-    }
-
-
-def _notice_document(notice: "ExportNotice") -> Document:
-    return {"kind": notice.kind, "row": notice.row, "column": notice.column, "message": notice.message}
-
-
-def _placed(notice: "ExportNotice", label: str) -> str:
-    return f"{label} {notice.row}, column {notice.column}: {notice.message}" if notice.row else notice.message
-
-
-def _refused(out: Out, file: Path, export: "Export") -> InputError:
-    """Tell which rows were not taken, and why; return it as one sentence."""
-    if not out.is_json:
-        for problem in export.problems:
-            out.line("refused", f"{export.label} {problem.row}", problem.column or "", problem.message)
-    rows = len({problem.row for problem in export.problems})
-    first = export.problems[0]
-    more = f" (and {len(export.problems) - 1} more)" if len(export.problems) > 1 else ""
-    return InputError(
-        f"{counted(rows, 'row')} of {file} cannot be imported: {export.label} {first.row}, {first.message}{more}",
-        remedy="Fix the file, or export it again.",
-    )
-
-
-def _report(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int:
-    """Tell what was found, what is wrong first."""
-    notices = sorted(notices, key=lambda notice: not notice.kind.is_wrong)
-    wrong = sum(notice.kind.is_wrong for notice in notices)
-    documents = [*map(_lint_document, notices)]
-    if out.is_human and notices:
-        draw_table(out, ("", "Template", "Kind", "What", "Rule"), map(_lint_cells, notices), folding=2)
-    elif not out.is_json:
-        out.lines(map(_lint_cells, notices))
-    if wrong:
-        error = InputError(
-            f"{counted(wrong, 'problem')} to fix in the templates", remedy="Compare them with the DLT portal."
-        )
-        out.failure(error, templates=count, notes=documents)
-        return error.exit_code
-    if out.is_json:
-        out.result(exit_code=0, templates=count, notes=documents, error=None)
-    else:
-        out.tell(f"{counted(count, 'template')}, nothing wrong")
-    return ExitCode.OK
-
-
-def _lint_cells(notice: "LintNotice") -> Sequence[str]:
-    source, since = notice.kind.rule
-    rule = f"{source}, since {since}" if since else source
-    return "wrong" if notice.kind.is_wrong else "note", notice.template or "", notice.kind, notice.message, rule
-
-
-def _lint_document(notice: "LintNotice") -> Document:
-    return {
-        "template": notice.template,
-        "kind": notice.kind,
-        "wrong": notice.kind.is_wrong,
-        "message": notice.message,
-        "rule": notice.kind.rule.source,
-        "since": notice.kind.rule.since,
-    }
 
 
 command = group(
