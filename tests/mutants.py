@@ -540,7 +540,7 @@ LEDGER = (
     ),
     Mutant(
         "what may have been sent is called sent",
-        "ledger/staging.py",
+        "ledger/earlier_runs.py",
         "max(iif(r.state = 'accepted', u.name, NULL)) AS sent",
         "max(u.name) AS sent",
         ("test_bulk.py::test_unknown_ones_are_never_sent_by_skip",),
@@ -554,7 +554,7 @@ LEDGER = (
     ),
     Mutant(
         "people of other accounts got another text",
-        "ledger/staging.py",
+        "ledger/earlier_runs.py",
         "u.account = ? AND",
         "? <> '' AND",
         ("test_preview.py::test_another_account_is_no_earlier_run",),

@@ -309,8 +309,8 @@ def test_what_is_in_flight_elsewhere_is_not_skipped_before_it_is_over(ledger: Le
     def waiting() -> int:
         staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
         staging.lay_out([RowMessage(1, 2, row.message)])
-        assert staging.sent_before(0.0, time.time()).rows == 1
-        staging.skip_sent_before(0.0, time.time())
+        assert staging.earlier.sent_before(0.0, time.time()).rows == 1
+        staging.earlier.skip_sent_before(0.0, time.time())
         return staging.totals().messages
 
     assert waiting() == 1

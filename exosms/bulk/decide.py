@@ -3,8 +3,9 @@
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, repeated_flaw, repeated_rows
 from exosms.bulk.request import Duplicates, SentBefore
 from exosms.errors import GuardError
+from exosms.ledger.earlier_runs import EarlierMessages
 from exosms.ledger.runs import Journal, Run, already_on_its_way
-from exosms.ledger.staging import EarlierMessages, Staging
+from exosms.ledger.staging import Staging
 from exosms.system.wording import counted
 
 
@@ -35,7 +36,7 @@ def decide(
     limit = setup.request.handling.limit
     parts = staging.totals().parts if limit is None else staging.parts_of_first(limit)
     setup.guards.check_total(parts, parts_today=parts_today)
-    if not setup.request.dry_run and staging.correct_times(now):
+    if not setup.request.dry_run and staging.earlier.correct_times(now):
         journal.ledger.warn(
             "what was sent of this file before counts as sent now, because the clock was wrong when it was sent,"
             " or is now"
@@ -88,13 +89,13 @@ def _refuse_what_is_on_its_way(setup: BulkSetup, staging: Staging, journal: Jour
 
 
 def _changes(run: Run, staging: Staging) -> str:
-    same, new, gone, people = staging.changed_since(run.id)
+    same, new, gone, people = staging.earlier.changed_since(run.id)
     former = f"; {'1 person' if people == 1 else f'{people} people'} got, or may have got, the former text"
     return f"{same} of its rows unchanged, {new} new, {gone} gone{former * (people > 0)}"
 
 
 def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float, now: float) -> EarlierMessages:
-    before = staging.sent_before(since, now)
+    before = staging.earlier.sent_before(since, now)
     if before.rows and policy is SentBefore.REFUSE:
         perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
         perhaps += f" ({before.from_another} with the same text from another sender)" * bool(before.from_another)
@@ -104,5 +105,5 @@ def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float,
             again_with=["--sent-before", "skip"],
         )
     if policy is SentBefore.SKIP:
-        staging.skip_sent_before(since, now)
+        staging.earlier.skip_sent_before(since, now)
     return before

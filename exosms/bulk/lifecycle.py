@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from exosms.bulk.batches import size_for
 from exosms.bulk.prepare import BulkSetup
 from exosms.bulk.request import Handling, SentBefore
-from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows, size_for
+from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows
 from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings
 from exosms.errors import GuardError

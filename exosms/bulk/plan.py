@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from exosms.bulk.batches import size_for
 from exosms.bulk.decide import decide
 from exosms.bulk.prepare import BulkSetup, Inspection
-from exosms.bulk.run import size_for
+from exosms.ledger.earlier_runs import EarlierMessages
 from exosms.ledger.runs import Journal
-from exosms.ledger.staging import EarlierMessages, Envelopes, Samples, Staging, Totals
+from exosms.ledger.staging import Envelopes, Samples, Staging, Totals
 from exosms.sms.rate import Rate
 from exosms.sms.segments import FEW_FORCING
 
@@ -62,7 +63,7 @@ def plan_for(
         named_senders=inspection.mapper.named_senders,
         account=setup.account,
         samples=staging.samples(),
-        texted_otherwise=staging.texted_otherwise(now - setup.request.within, now, account=setup.account),
+        texted_otherwise=staging.earlier.texted_otherwise(now - setup.request.within, now, account=setup.account),
         within=setup.request.within,
     )
 

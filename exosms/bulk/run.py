@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from exosms.bulk.batches import FreshRows
 from exosms.bulk.own_sids import Result, doubt_sids_of_others, with_sids_of_their_own
 from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
@@ -22,21 +23,12 @@ from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import Claim, ClaimedRow
 from exosms.ledger.runs import Journal, Run
 from exosms.send.pace import Pace, waiting
-from exosms.sms.message import Message, Outcome, Receipt, Then, envelope, most_telling
+from exosms.sms.message import Message, Outcome, Receipt, Then, most_telling
 from exosms.sms.rate import MOST_RETRIES, Rate, back_off, pause_of
 from exosms.system.signals import LOOK
 
 WORKERS = 8
 """Requests in flight: at 200 a minute and a latency of 2.4 s."""
-
-LARGEST_BATCH = 100
-"""Texts that Exotel takes in one request (40400, 40406)."""
-
-SMALL_FILE = 200
-"""Rows up to which one text a request costs nobody time."""
-
-_LOOKAHEAD = 4
-"""Batches' worth of rows among which those that fit into one request are looked for."""
 
 _BUSY = 1.0
 """Seconds between two looks at rows that another run is sending."""
@@ -100,7 +92,7 @@ class RunDispatcher:
         self._setup = setup
         self._carriers = RequestThreads(setup.client.send_batch, most=WORKERS)
         self._pace = Pace(setup.ledger.common, run.account, setup.rate)
-        self._fresh = _Fresh(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
+        self._fresh = FreshRows(setup.journal.waiting(run, again=setup.again), most=setup.most_messages)
         self._later: list[Request] = []
         self._slot: float | None = None
         self._requests = self._retries = self._queued = 0
@@ -351,53 +343,6 @@ class RunDispatcher:
         self.stop = self.stop or stop_after(receipt)
 
 
-class _Fresh:
-    """Rows that were not tried yet, put together as requests allow."""
-
-    def __init__(self, items: Iterator[ClaimedRow], *, most: int | None) -> None:
-        self._items = items
-        self._left = most
-        self._buffer: list[ClaimedRow] = []
-
-    def __bool__(self) -> bool:
-        """Whether there is one more row to be sent."""
-        if self._left == 0:
-            return False
-        self._fill(1)
-        return bool(self._buffer)
-
-    def take(self, size: int) -> Sequence[ClaimedRow]:
-        """Return at most ``size`` rows that one request may carry, the first one among them."""
-        if self._left is not None:
-            size = min(size, self._left)
-        self._fill(size * _LOOKAHEAD if size > 1 else 1)
-        first = self._buffer[0].message
-        shared, recipients = envelope(first), set[str]()
-        chosen: list[ClaimedRow] = []
-        rest: list[ClaimedRow] = []
-        for place, item in enumerate(self._buffer):
-            if len(chosen) == size:
-                rest += self._buffer[place:]
-                break
-            fits = not chosen or (
-                shared is not None and item.message.to not in recipients and envelope(item.message) == shared
-            )
-            (chosen if fits else rest).append(item)
-            if fits:
-                recipients.add(item.message.to)
-        self._buffer = rest
-        if self._left is not None:
-            self._left -= len(chosen)
-        return chosen
-
-    def _fill(self, wanted: int) -> None:
-        while len(self._buffer) < wanted:
-            item = next(self._items, None)
-            if item is None:
-                return
-            self._buffer.append(item)
-
-
 def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
     """Return the exit code of a finished run whose rows have these states and exit codes, each pair once.
 
@@ -408,11 +353,6 @@ def exit_code_of_rows(outcomes: Iterable[tuple[str, int]]) -> ExitCode:
     if Outcome.UNKNOWN in states or (Outcome.ACCEPTED in states and len(states) > 1):
         return ExitCode.PARTIAL
     return most_telling(exit_code for _, exit_code in pairs)
-
-
-def size_for(rows: int, *, asked: int) -> int:
-    """Return the texts a request: as asked, or by the number of rows where 0 leaves it to us."""
-    return asked or (1 if rows <= SMALL_FILE else LARGEST_BATCH)
 
 
 def _still_busy(rows: int) -> GuardError:
