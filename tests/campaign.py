@@ -23,6 +23,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from conftest import side_by_side
 from faulty import MARK, FaultyExotel, Key
 
 ROWS = 1000
@@ -92,11 +93,7 @@ class Campaign:
     def fight(self) -> Tally:
         """Go on until there were enough kills and enough messages; a variant is done for once it is noticed."""
         started = time.monotonic()
-        fighters = [threading.Thread(target=self._fight_on) for _ in range(_SIDE_BY_SIDE)]
-        for fighter in fighters:
-            fighter.start()
-        for fighter in fighters:
-            fighter.join()
+        side_by_side(self._fight_on, _SIDE_BY_SIDE)
         self.tally.faults = self._server.faults
         self.tally.seconds = time.monotonic() - started
         return self.tally

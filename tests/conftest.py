@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -171,6 +172,15 @@ def until(holds: Callable[[], object], *, within: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.01)
+
+
+def side_by_side(work: Callable[[], None], times: int) -> None:
+    """Do some work in so many threads at once, until all of them have done it."""
+    threads = [threading.Thread(target=work) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:

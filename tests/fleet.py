@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign import Tally
-from conftest import ACCOUNT, Shell
+from conftest import ACCOUNT, Shell, side_by_side
 from faulty import FaultyExotel
 from machines import Finished, Nursery, Process
 from postgres_cluster import Cluster
@@ -128,11 +128,7 @@ class Fleet:
     def fight(self) -> FleetTally:
         """Go on until so many sends were run."""
         started = time.monotonic()
-        fighters = [threading.Thread(target=self._fight_on) for _ in range(max(1, self._at_once // 2))]
-        for fighter in fighters:
-            fighter.start()
-        for fighter in fighters:
-            fighter.join()
+        side_by_side(self._fight_on, max(1, self._at_once // 2))
         self._server.settle()
         self.tally.faults = self._server.faults
         self.tally.seconds = time.monotonic() - started

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign import Tally, listens
+from conftest import side_by_side
 from faulty import MARK, FaultyExotel, Key
 
 MOST_HELD = 1.0
@@ -123,11 +124,7 @@ class Siblings:
         """Go on until so many commands were run."""
         started = time.monotonic()
         self._run("runs", "list")  # there is a ledger
-        fighters = [threading.Thread(target=self._fight_on) for _ in range(self._at_once)]
-        for fighter in fighters:
-            fighter.start()
-        for fighter in fighters:
-            fighter.join()
+        side_by_side(self._fight_on, self._at_once)
         self._server.settle()
         self._run("runs", "purge", "--older-than", "365d")  # settles what the dead left
         for to, at in self._recipients.items():
