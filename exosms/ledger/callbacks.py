@@ -11,9 +11,7 @@ from typing import NamedTuple, Protocol
 
 from exosms.ledger.callback_tokens import hash_of
 from exosms.ledger.entry import Place
-from exosms.ledger.fingerprints import Fingerprints
-from exosms.ledger.interface import MessageLedger
-from exosms.ledger.unsettled import Unsettled
+from exosms.ledger.interface import AccountMessages, MessageLedger
 from exosms.sms.message import Delivery, Outcome
 
 _MOST_SIDS = 3
@@ -61,23 +59,6 @@ class Waiting(NamedTuple):
     def key(self) -> tuple[int, str, str]:
         """What tells it from all others."""
         return self.request, self.recipient, self.sid
-
-
-class AccountMessages(Protocol):
-    """The messages of an account that may be without a Sid; see ``UnknownMessages``."""
-
-    @property
-    def fingerprints(self) -> Fingerprints: ...  # noqa: D102  # as there
-
-    def at(self, place: Place) -> Unsettled | None: ...  # noqa: D102
-
-    def now(self, one: Unsettled) -> tuple[Outcome, str | None]: ...  # noqa: D102
-
-    def named(self, one: Unsettled, recipient: str) -> Unsettled: ...  # noqa: D102
-
-    def accept(self, one: Unsettled, sid: str, status: str | None) -> None: ...  # noqa: D102
-
-    def erase_texts(self) -> None: ...  # noqa: D102
 
 
 class CallbackStore(Protocol):

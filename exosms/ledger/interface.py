@@ -31,6 +31,10 @@ class MessageLedger(Protocol):
         """Seconds between looks at a once key that somebody else is using."""
 
     @property
+    def common(self) -> "MessageLedger":
+        """The ledger by which all who send for an account keep its pace and limits."""
+
+    @property
     def is_in_memory(self) -> bool:
         """Whether this process alone knows it."""
 
@@ -111,24 +115,37 @@ class MessageLedger(Protocol):
         """Return those of the places whose Sid another message of the account has, or one before them."""
 
 
-class UnknownElsewhere(Protocol):
-    """The messages of one account, from whichever machine, that may have been sent; see ``UnknownMessages``."""
+class AccountMessages(Protocol):
+    """The messages of one account that may be without a Sid."""
 
     @property
     def fingerprints(self) -> "Fingerprints":
-        """What tells whether two texts of the account are the same, by that ledger's key."""
+        """What tells whether two texts of the account are the same."""
+
+    def at(self, place: "Place") -> "Unsettled | None":
+        """Return the message that the ledger keeps there, whatever became of it."""
+
+    def now(self, one: "Unsettled") -> tuple[Outcome, str | None]:
+        """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
+
+    def named(self, one: "Unsettled", recipient: str) -> "Unsettled":
+        """Return a message with its recipient in full, if it is that one, where only its last digits are kept."""
+
+    def accept(self, one: "Unsettled", sid: str, status: str | None) -> None:
+        """Record the Sid under which Exotel has an unknown message, and Exotel's word for it."""
+
+    def erase_texts(self) -> None:
+        """Overwrite the texts of what was accepted, where a log still has them."""
+
+
+class UnknownElsewhere(AccountMessages, Protocol):
+    """The messages of one account, from whichever machine, that may have been sent; see ``UnknownMessages``."""
 
     def all(self) -> "Sequence[Unsettled]":
         """Return the unknown ones; of their recipients the last digits may be all that is known."""
 
     def owners(self, recipient: str) -> "Sequence[Unsettled]":
         """Return the messages to a recipient under which Exotel may have a Sid that is not known there."""
-
-    def named(self, one: "Unsettled", recipient: str) -> "Unsettled":
-        """Return the message with its recipient in full, if it is that one."""
-
-    def now(self, one: "Unsettled") -> tuple[Outcome, str | None]:
-        """Return what a message's outcome is by now, and its Sid."""
 
     def settle(
         self, one: "Unsettled", outcome: Outcome, sid: str | None, status: str | None, error: str | None

@@ -47,8 +47,7 @@ class AccountSession(NamedTuple):
     @property
     def pace(self) -> Pace:
         """The account's turns."""
-        ledger = self.ledger.common if isinstance(self.ledger, Ledger) else self.ledger
-        return Pace(ledger, self.account, self.rate)
+        return Pace(self.ledger.common, self.account, self.rate)
 
     def take_turn(self, *, at_most: float | None = None) -> bool:
         """Wait for the account's next turn, and return whether it came."""

@@ -16,7 +16,7 @@ from exosms.config.ledger_address import LedgerAddress
 from exosms.errors import GuardError
 from exosms.ledger.callback_tokens import CallbackRequest, hash_of
 from exosms.ledger.database import LedgerError
-from exosms.ledger.entry import DELIVERY, LedgerEntry, OnceKey, Place, read_delivery
+from exosms.ledger.entry import LedgerEntry, OnceKey, Place
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.messages import Ledger
 from exosms.ledger.postgres.connection import PATIENCE, SharedDatabase, Transaction
@@ -31,10 +31,11 @@ from exosms.ledger.postgres.statements import (
     TAKE_KEY,
     Portable,
     count_parts,
+    delivery_of,
     entries_of,
+    keep_delivery,
     literal,
     lock_parts,
-    note_delivery,
     now_of,
     owners_of_sids,
     parts_since_midnight,
@@ -118,6 +119,11 @@ class SharedLedger:
             database.close()
             return None
         return cls(database, installation, Terms())
+
+    @property
+    def common(self) -> "SharedLedger":
+        """This one."""
+        return self
 
     @property
     def is_in_memory(self) -> bool:
@@ -400,21 +406,8 @@ class SharedLedger:
     @_or_in_memory
     def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
         """Record what Exotel says of a message; a final state stays."""
-        delivery = self.as_kept(delivery)
-        values = [*(getattr(delivery, name) for name in DELIVERY), account, sid]
-        columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
-        new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
-        sql = (
-            f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
-            f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
-        )
-        plain = [*map(storable, values)]
-
-        def work(transaction: Transaction) -> None:
-            transaction.execute(literal(sql), plain)
-            note_delivery(transaction, account, sid)
-
-        self.database.run(work)
+        kept = self.as_kept(delivery)
+        self.database.run(lambda transaction: keep_delivery(transaction, account, sid, kept))
 
     def as_kept(self, delivery: Delivery) -> Delivery:
         """Return what may be kept of what Exotel says, without its number unless numbers are kept."""
@@ -425,10 +418,7 @@ class SharedLedger:
     @_or_in_memory
     def delivery(self, account: str, sid: str) -> Delivery | None:
         """Return what Exotel last said of a message."""
-        columns = ", ".join(f'"{name}"' for name in DELIVERY)
-        sql = f"SELECT {columns} FROM exosms.deliveries WHERE account = %s AND sid = %s"
-        row = self.database.run(lambda transaction: transaction.execute(literal(sql), (account, sid)).fetchone())
-        return read_delivery(row) if row else None
+        return self.database.run(lambda transaction: delivery_of(transaction, account, sid))
 
     @_or_in_memory
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exosms.ledger.day_parts import IMPOSSIBLE_DAY, last_before_midnight
-from exosms.ledger.entry import ENTRY, LedgerEntry, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_delivery, read_entry
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import Turns
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
+from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
 
 NOW = "extract(epoch FROM clock_timestamp())::double precision"
@@ -153,13 +154,31 @@ def lock_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> No
         )
 
 
-def note_delivery(transaction: Transaction, account: str, sid: str) -> None:
-    """Take a message out of those that were merely accepted: something is known of it."""
+def keep_delivery(transaction: Transaction, account: str, sid: str, delivery: Delivery) -> None:
+    """Record what Exotel says of a message, which then is not merely accepted any more; a final state stays."""
+    values = [*(storable(getattr(delivery, name)) for name in DELIVERY), account, sid]
+    columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
+    new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
+    transaction.execute(
+        literal(
+            f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
+            f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
+        ),
+        values,
+    )
     transaction.execute(
         "UPDATE exosms.messages SET has_delivery = true"
         " WHERE account = %s AND lower(sid) = lower(%s) AND sid = %s AND NOT has_delivery",
         (account, sid, sid),
     )
+
+
+def delivery_of(transaction: Transaction, account: str, sid: str) -> Delivery | None:
+    """Return what Exotel last said of a message."""
+    columns = ", ".join(f'"{name}"' for name in DELIVERY)
+    sql = f"SELECT {columns} FROM exosms.deliveries WHERE account = %s AND sid = %s"
+    row = transaction.execute(literal(sql), (account, sid)).fetchone()
+    return read_delivery(row) if row else None
 
 
 def owners_of_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> list[tuple[str, int]]:
