@@ -456,14 +456,14 @@ LEDGER = (
     ),
     Mutant(
         "unfinished runs of long ago send nothing",
-        "ledger/runs.py",
+        "ledger/twins.py",
         "(exit_code IS NULL OR {is_since})",
         "{is_since}",
         ("test_ledger_runs.py::test_what_an_older_exosms_writes_meanwhile_holds",),
     ),
     Mutant(
         "finished runs hold nothing",
-        "ledger/runs.py",
+        "ledger/twins.py",
         "(exit_code IS NULL OR {is_since})",
         "exit_code IS NULL AND ({is_since} OR 1)",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
@@ -526,14 +526,14 @@ LEDGER = (
     ),
     Mutant(
         "unknown rows go out again",
-        "ledger/runs.py",
+        "ledger/twins.py",
         "r.state IN ('accepted', 'unknown', 'in_flight') GROUP",
         "r.state IN ('accepted', 'in_flight') GROUP",
         ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
     ),
     Mutant(
         "what another run is sending counts as sent",
-        "ledger/runs.py",
+        "ledger/twins.py",
         "ELSE 'in_flight' END FROM rows s",
         "ELSE 'accepted' END FROM rows s",
         ("test_ledger_runs.py::test_what_another_run_is_sending_waits_for_what_comes_of_it",),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
 from exosms.ledger.database import REPLACE, Database, LedgerError, translated
-from exosms.ledger.dead_processes import lose, reclaim_runs, reclaimed, taken_for_dead, touch
+from exosms.ledger.dead_processes import lose, reclaimed, taken_for_dead, touch
 from exosms.ledger.entry import State
 from exosms.ledger.fingerprints import lasting_key
 from exosms.ledger.messages import Ledger
@@ -25,7 +25,8 @@ from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
 from exosms.ledger.traces import forget, keep_attempts_to_rows, keep_sids
-from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
+from exosms.ledger.twins import sent_elsewhere
+from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Receipt
 from exosms.system.wording import alike
 
@@ -216,7 +217,7 @@ class Journal:
         rows = self._sendable(run, f"state IN ({among}) AND text IS NOT NULL", *map(str, states))
         while chunk := [*islice(rows, _CHUNK)]:
             with reclaimed(self._database):
-                others = {} if run.terms.resend else self._sent_elsewhere(run, chunk)
+                others = self._sent_elsewhere(run, chunk)
             for row in chunk:
                 yield row, SENT_ELSEWHERE.get(others.get(row.number, ""))
 
@@ -251,7 +252,7 @@ class Journal:
         with self._parts.one_commit():
             if not self._is_ours(run):
                 raise taken_for_dead()
-            others = {} if run.terms.resend else self._sent_elsewhere(run, items)
+            others = self._sent_elsewhere(run, items)
             theirs = {
                 state: [item for item in items if others.get(item.number) == state]
                 for state in (*SENT_ELSEWHERE, State.IN_FLIGHT)
@@ -357,42 +358,9 @@ class Journal:
         return bool(owner == run.owner)
 
     def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, str]:
-        """Return the rows that another run has, with the state there: sent, perhaps sent, or not over yet."""
-        now = self._clock()
-        since = window(self._connection, "runs", since=self._began(run, now) - run.terms.within, now=now)
-        is_since = IS_SINCE.format(time="updated_at", number="id")
-        (others,) = self._connection.execute(
-            f"SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR {is_since}))",
-            (run.id, *since),
-        ).fetchone()
-        if not others:  # no other run was touched since: their rows need not be looked at
+        if run.terms.resend:
             return {}
-        found = self._twins(run, items, since)
-        if State.IN_FLIGHT in found.values():
-            reclaim_runs(self._database)  # what they had in flight is over, too
-            found = self._twins(run, items, since)
-        return found
-
-    def _began(self, run: Run, now: float) -> float:
-        """Return when a run began, whatever the clock said then."""
-        (latest,) = self._connection.execute(
-            "SELECT max(started_at) FROM runs WHERE id <= ? AND started_at <= ?", (run.id, now + SET_BACK)
-        ).fetchone()
-        if latest is None or cannot_be(self._connection, "runs", run.id, written=latest, now=now):
-            return now
-        return float(latest)
-
-    def _twins(self, run: Run, items: Sequence[ClaimedRow], since: Window) -> dict[int, str]:
-        is_since = IS_SINCE.format(time="r.updated_at", number="r.run")
-        cursor = self._connection.execute(
-            "SELECT s.number, CASE WHEN max(r.state = 'accepted') THEN 'accepted' WHEN max(r.state = 'unknown')"
-            " THEN 'unknown' ELSE 'in_flight' END FROM rows s JOIN rows r ON r.recipient = s.recipient"
-            " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
-            f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
-            " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
-            (run.id, json.dumps([item.number for item in items]), *since),
-        )
-        return dict(cursor)
+        return sent_elsewhere(self._database, run.id, [item.number for item in items], within=run.terms.within)
 
     def _unfinished(self, condition: str, *values: object) -> Run | None:
         runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)

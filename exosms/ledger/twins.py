@@ -1,0 +1,53 @@
+"""Rows of other runs with the same message for the same person, which rows are compared with before they go out."""
+
+import json
+from collections.abc import Sequence
+
+from exosms.ledger.database import Database
+from exosms.ledger.dead_processes import reclaim_runs
+from exosms.ledger.entry import State
+from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
+
+
+def sent_elsewhere(database: Database, run: int, numbers: Sequence[int], *, within: float) -> dict[int, str]:
+    """Return those of a run's rows that another run has, with the state there: sent, perhaps sent, or not over yet.
+
+    ``within``: seconds before the run's beginning in which others count. Within a transaction.
+    """
+    now = database.clock()
+    since = window(database.connection, "runs", since=_began(database, run, now) - within, now=now)
+    is_since = IS_SINCE.format(time="updated_at", number="id")
+    (others,) = database.connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR {is_since}))",
+        (run, *since),
+    ).fetchone()
+    if not others:  # no other run was touched since: their rows need not be looked at
+        return {}
+    found = _twins(database, run, numbers, since)
+    if State.IN_FLIGHT in found.values():
+        reclaim_runs(database)  # what they had in flight is over, too
+        found = _twins(database, run, numbers, since)
+    return found
+
+
+def _began(database: Database, run: int, now: float) -> float:
+    """Return when a run began, whatever the clock said then."""
+    (latest,) = database.connection.execute(
+        "SELECT max(started_at) FROM runs WHERE id <= ? AND started_at <= ?", (run, now + SET_BACK)
+    ).fetchone()
+    if latest is None or cannot_be(database.connection, "runs", run, written=latest, now=now):
+        return now
+    return float(latest)
+
+
+def _twins(database: Database, run: int, numbers: Sequence[int], since: Window) -> dict[int, str]:
+    is_since = IS_SINCE.format(time="r.updated_at", number="r.run")
+    cursor = database.connection.execute(
+        "SELECT s.number, CASE WHEN max(r.state = 'accepted') THEN 'accepted' WHEN max(r.state = 'unknown')"
+        " THEN 'unknown' ELSE 'in_flight' END FROM rows s JOIN rows r ON r.recipient = s.recipient"
+        " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
+        f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
+        " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
+        (run, json.dumps(numbers), *since),
+    )
+    return dict(cursor)
