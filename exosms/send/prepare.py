@@ -105,14 +105,34 @@ def _review_for_dlt(body: str, message_fields: MessageFields, templates: Path | 
     """Warn of what an Indian operator will miss."""
     for warning in dlt.missing_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id):
         warn(warning)
-    if message_fields.dlt_template_id is None and message_fields.type is not MessageType.PROMOTIONAL:
+    if templates is None or message_fields.template or not paths.is_there(templates):  # what -t names is checked
+        return
+    if message_fields.dlt_template_id:
+        _compare_with_its_own(body, message_fields.dlt_template_id, templates, warn)
+    elif message_fields.type is not MessageType.PROMOTIONAL:
         _compare_with_all(body, templates, warn)
 
 
-def _compare_with_all(body: str, templates: Path | None, warn: Warn) -> None:
-    """Say whether a text that names no template is one of those that are kept here, if any are."""
-    if templates is None or not paths.is_there(templates):
+def _compare_with_its_own(body: str, template_id: str, templates: Path, warn: Warn) -> None:
+    """Say whether a text differs from the template that is kept here under the id that goes out with it."""
+    from exosms.templates import registry
+    from exosms.templates.check import against
+
+    try:
+        registered = registry.read(templates).get(template_id)
+        check = against(body, registered)
+    except ExosmsError:  # an id that is not kept here, or a file that was not asked for
         return
+    if not check.matches:
+        name = registered.name
+        warn(
+            f"the text differs from the template {name!r}, whose id it goes out with: operators may drop it;"
+            f" exosms check-template -t {name} shows where"
+        )
+
+
+def _compare_with_all(body: str, templates: Path, warn: Warn) -> None:
+    """Say whether a text that names no template is one of those that are kept here, if any are."""
     from exosms.templates import registry
     from exosms.templates.check import against_all
 
