@@ -212,6 +212,9 @@ def test_replacing_keeps_what_is_not_given(exosms: Shell, tmp_path: Path) -> Non
     kept = template(exosms, path, "show", "otp", "--json").json["template"]
     assert (kept["text"], kept["variables"]) == ("{#var#} is your code. - Acme", ["code"])
     assert (kept["from"], kept["dlt_template_id"]) == ("ACMEXX", ID)
+    assert template(exosms, path, "add", "otp", "-y", "--variables", "otp").stdout == "updated\totp\n"
+    named = template(exosms, path, "show", "otp", "--json").json["template"]
+    assert named == {**kept, "variables": ["otp"]}
     assert template(exosms, path, *add, "None. - Acme", "--variables", "", "--from", "").exit_code == 0
     kept = template(exosms, path, "show", "otp", "--json").json["template"]
     assert (kept["variables"], kept["from"], kept["dlt_template_id"]) == ([], None, ID)
@@ -235,6 +238,7 @@ REFUSED = {
     "a displayed header": (("x", "--text", "a", "--from", "VM-ACMEIN"), 3, "is the form that phones show"),
     "no such text file": (("x", "--text-file", "/nonexistent"), 3, "/nonexistent cannot be read"),
     "no text": (("x",), 2, "Give one of --text and --text-file"),
+    "no text to be kept": (("x", "--yes", "--from", "ACMEXX"), 2, "Give one of --text and --text-file"),
     "two texts": (("x", "--text", "a", "--text-file", "-"), 2, "Give one of --text and --text-file"),
     "no type of Exotel's": (("x", "--text", "a", "--type", "otp"), 2, "otp"),
 }

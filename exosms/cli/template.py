@@ -102,7 +102,7 @@ class GivenTemplate(NamedTuple):
     def table(self) -> Mapping[str, Any]:
         """Return what is said, by the keys of templates.toml; an empty value removes one."""
         said = {
-            "text": self.text if self.text is not None else read_text(self.text_file or "-"),
+            "text": self.text if self.text_file is None else read_text(self.text_file),
             "variables": None if self.variables is None else _items(self.variables),
             "types": None if self.types is None else _items(self.types),
             "dlt_template_id": self.dlt_template_id,
@@ -150,14 +150,17 @@ def add(
 
     exosms template add login --text "{#var#} is your OTP. - Acme" --from ACMEIN
 
+    exosms template add login --yes --variables code
+
     pbpaste | exosms template add offer --text-file - --type promotional
     """
-    if (given.text is None) == (given.text_file is None):
+    path = _path(place)
+    kept = edit_file.stored(path, name) if yes else {}
+    texts = (given.text is not None) + (given.text_file is not None)
+    if texts > 1 or not (texts or kept):
         raise UsageError("Give one of --text and --text-file")
 
-    path = _path(place)
     said = given.table()
-    kept = edit_file.stored(path, name) if yes else {}
     table = {key: value for key, value in {**kept, **said}.items() if value}
     for warning in _checked(path, name, table):
         out.warn(warning)
