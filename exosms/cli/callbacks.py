@@ -33,7 +33,8 @@ def command(
 
     The address is the first line printed. Put a proxy with TLS before it, and its public address as callback_url into
     a profile; then send, job and bulk ask Exotel to call back there. A callback is known by the secret last part of
-    its path and by its recipient; anything else is answered 404. It needs `pip install 'exosms[callbacks]'`.
+    its path and by its recipient; anything else is answered 404. It needs
+    `pipx install './exosms[callbacks]'`, beside the clone.
 
     exosms callbacks
 

@@ -49,7 +49,8 @@ def _server(application: Application, host: str, port: int) -> Any:
         from waitress.adjustments import Adjustments
     except ImportError:
         raise ConfigError(
-            "exosms callbacks needs waitress, which is not installed", remedy="pip install 'exosms[callbacks]'"
+            "exosms callbacks needs waitress, which is not installed",
+            remedy="Beside the clone: pipx install --force './exosms[callbacks]'",
         ) from None
 
     # What it would log is of others: it logs nothing.

@@ -21,7 +21,7 @@ except ImportError as error:
 
     raise _ConfigError(
         "The ledger is a PostgreSQL database, and what talks to one is not installed",
-        remedy="pip install 'exosms[postgres]'",
+        remedy="Beside the clone: pipx install --force './exosms[postgres]'",
     ) from error
 from psycopg import errors as e
 
