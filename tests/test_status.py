@@ -46,6 +46,16 @@ def status(exosms: Shell, server: Misbehaving, *argv: str) -> Any:
     return exosms("status", "--base-url", server.url, "--rate", "off", "--timeout", "2", *argv, env=ACCOUNT)
 
 
+def test_a_message_of_the_sandbox_is_not_asked_about_elsewhere(exosms: Shell) -> None:
+    sid = send(exosms, "20005")
+    with Misbehaving() as server:
+        result = status(exosms, server, OTHER, sid)
+        assert server.requests == 0
+    said = f"{sid!r} is the Sid of a message that the sandbox got, not Exotel"
+    how = f"  To ask about it: exosms status {sid} --region sandbox\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "", f"exosms: error: {said}\n{how}")
+
+
 def details(**fields: Any) -> str:
     return json.dumps({"SMSMessage": {"Sid": SID, "To": "09876543210", **fields}})
 

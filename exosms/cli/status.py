@@ -16,12 +16,14 @@ from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.output.refusals import draw_refusals, tell_refusals
 from exosms.cli.sid_list import words_of
 from exosms.cli.wait import follow, how_to_go_on, not_final
+from exosms.config.account import SANDBOX_IDENTITY, is_of_sandbox
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ConfigError, ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.delivery_report import DeliveryReport, decisive
 from exosms.exotel.listed import SID
 from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
+from exosms.ledger.interface import MessageLedger
 from exosms.ledger.runs import Journal
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry
@@ -111,6 +113,7 @@ class _Inquiry:
             self._settings = settings
         with message_ledger(settings, self._out, self._interrupts) as ledger:
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
+            _refuse_of_sandbox(self._sids, session.account, ledger)
             entries = {sid: ledger.sent_as(session.account, sid) for sid in self._sids}
             watch = Watch(Poller(session), self._sids, fresh={sid for sid, entry in entries.items() if entry})
             self._watch = watch
@@ -181,6 +184,18 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
         if not SID.fullmatch(sid):
             raise InputError(f"{sid!r} is not a valid Sid", remedy="Copy it from `exosms log`; it has 32 characters.")
     return list(dict.fromkeys(sids))
+
+
+def _refuse_of_sandbox(sids: Sequence[str], account: str, ledger: MessageLedger) -> None:
+    """Raise InputError for the Sid of a message that only the sandbox in this program got: Exotel has none such."""
+    if is_of_sandbox(account):
+        return
+    for sid in sids:
+        if ledger.sent_as(SANDBOX_IDENTITY, sid):
+            raise InputError(
+                f"{sid!r} is the Sid of a message that the sandbox got, not Exotel",
+                remedy=f"To ask about it: exosms status {sid} --region sandbox",
+            )
 
 
 def _is_run(name: str) -> bool:

@@ -101,9 +101,13 @@ def sandbox_account(*, source: str) -> Account:
     )
 
 
+SANDBOX_IDENTITY = f"{Region.SANDBOX}/{Region.SANDBOX}"
+"""The identity of the sandbox's account, which sends nothing."""
+
+
 def is_of_sandbox(identity: str) -> bool:
-    """Whether an account's identity is that of the sandbox, which sends nothing."""
-    return identity == f"{Region.SANDBOX}/{Region.SANDBOX}"
+    """Whether an account's identity is that of the sandbox."""
+    return identity == SANDBOX_IDENTITY
 
 
 def sid_problem(text: str) -> str | None:
