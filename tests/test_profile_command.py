@@ -283,7 +283,7 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         f"{copy}\n"
         "API token (not shown): \n"
         f"prod\tstored in {stored(exosms)}, the default\n"
-        "exosms: to send from it without --from: exosms profile add prod --yes --from SENDER\n"
+        "exosms: to send from it without --from: exosms profile set prod from=SENDER\n"
         "exosms: try it: exosms profile test prod\n"
     )
     account = {"region": "singapore", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
@@ -490,6 +490,6 @@ def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> No
     result = exosms(*SEND)
     assert (result.exit_code, result.stderr) == (4, f"exosms: error: The p{lack}\n  {how}\n")
     assert exosms(*SEND, "--config", str(path)).stderr.endswith(f"{how} --config {path}\n")
-    assert f"no account yet: the p{lack}" in exosms(*SEND, "-n").stderr
+    assert f"no account yet: the p{lack} Fix it there" in exosms(*SEND, "-n").stderr
     path.write_text('[profiles."a b"]\nregion = "mumbai"')
     assert exosms(*SEND).stderr.endswith("\n  Fix it there.\n")

@@ -494,6 +494,9 @@ def test_purge_keeps_what_is_unknown_or_unfinished(mixed: Shell) -> None:
     mixed("send", *SANDBOX, "--to", "9876543296", "--body", "x", "-q")
     refused = mixed.on_terminal("runs", "purge", "--older-than", "0s", typed=[(": ", "n")])
     assert (refused.exit_code, "nothing was done" in refused.stdout) == (5, True)
+    assert re.match(
+        r"Delete the records of what was sent before 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\? \[y/N\]: n\n", refused.stdout
+    )
     result = mixed("runs", "purge", "--older-than", "0s", "--json")  # cron has nobody to ask
     assert (result.exit_code, result.json["purged"]) == (0, 3)
     assert states(mixed) == ["unknown"]

@@ -82,7 +82,7 @@ def add(
     is_default = config_file.save_profile(file, profile, replace=replaces)
     out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
     if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
-        out.tell(f"to send from it without --from: exosms profile add {name} --yes --from SENDER")
+        out.tell(f"to send from it without --from: exosms profile set {name} from=SENDER")
     out.tell(f"try it: exosms profile test {name}")
     return ExitCode.OK
 

@@ -1,5 +1,6 @@
 """``exosms runs``: what bulk began, and what a person decides about unknown messages."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +25,7 @@ from exosms.ledger.entry import State
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal
 from exosms.sms.message import Outcome
+from exosms.system import times
 from exosms.system.suggest import did_you_mean
 from exosms.system.wording import counted
 
@@ -221,7 +223,8 @@ def purge(
     """
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
-            agree(out, "Delete records older than that?", yes=yes, no_input=no_input)
+            before = times.for_people(time.time() - older_than)
+            agree(out, f"Delete the records of what was sent before {before}?", yes=yes, no_input=no_input)
         messages = 0
         if shared := shared_ledger(AccountOptions()):
             with shared as elsewhere:

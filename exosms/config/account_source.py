@@ -70,7 +70,8 @@ class _NoAccountError(ConfigError):
         if not self.is_begun:
             return ""
         said = self.message.removeprefix("No account: ")
-        return f"no account yet: {said[0].lower()}{said[1:]}. {self.remedy}"
+        end = "" if said.endswith("?") else "."
+        return f"no account yet: {said[0].lower()}{said[1:]}{end} {self.remedy}"
 
 
 class _Address(NamedTuple):
