@@ -350,6 +350,34 @@ def test_ids_that_columns_bring_are_not_missed(exosms: Shell, exotel: FaultyExot
     )
 
 
+KEPT = 'version = 1\n[templates.sent]\ntext = "Dear {#var#}. - Acme"\ndlt_template_id = "1107000000000000001"\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "said"),
+    [
+        ("Dear {n}. - Acme", (), "the first text matches the template 'sent'; give -t sent"),
+        ("Deer {n}. - Acme", (), "the first text matches no template in "),
+        (
+            "Deer {n}. - Acme",
+            ("--dlt-template-id", "1107000000000000001"),
+            "the first text differs from the template",
+        ),
+        ("Dear {n}. - Acme", ("--dlt-template-id", "1107000000000000001"), ""),
+        ("Deer {n}. - Acme", ("--type", "promotional", "--any-hour"), ""),
+    ],
+)
+def test_the_first_text_is_held_against_the_templates_that_are_kept(
+    exosms: Shell, exotel: FaultyExotel, body: str, options: tuple[str, ...], said: str
+) -> None:
+    path = exosms.home / "kept.toml"
+    path.write_text(KEPT)
+    rows = "to,n\n9876543210,Asha\n9876543211,Ravi\n"
+    result = through(exosms, exotel, rows, "-b", body, "-n", *options, env={"EXOSMS_TEMPLATES": str(path)})
+    assert (result.exit_code, result.stderr.count("the first text ")) == (0, bool(said)), result.stderr
+    assert said in result.stderr
+
+
 def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
     result = bulk(exosms, "to,body\n9876543210," + "x" * 1072 + "\n9876543211," + "x" * 1071 + "\n", "-n")
     assert "warning: 1 text of more than 7 parts, and each part is charged\n" in result.stderr

@@ -15,7 +15,8 @@ from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
 from exosms.send.message_fields import miss_sender
-from exosms.sms import dlt, segments
+from exosms.send.prepare import compare_with_templates
+from exosms.sms import dlt, phone, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields
 from exosms.system.wording import counted
@@ -220,6 +221,16 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
         messages = staging.totals().messages
         for warning, count in inspection.missing_ids():
             yield warning + ("" if count == messages else f" ({counted(count, 'row')})")
+    yield from _beside_templates(setup, staging)
+
+
+def _beside_templates(setup: BulkSetup, staging: Staging) -> Sequence[str]:
+    """Return where the first text is not as the templates that are kept here have it, unless -t made it."""
+    told: list[str] = []
+    found = staging.samples()
+    if found and phone.is_indian(found.first.message.to) and not setup.settings.is_sandbox:
+        compare_with_templates("the first text", found.first.message, setup.settings.templates, warn=told.append)
+    return told
 
 
 def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_today: int) -> Sequence[Message]:

@@ -13,7 +13,7 @@ from exosms.send.recipients import Recipients
 from exosms.send.request import SendRequest
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
-from exosms.sms.message import Message, MessageFields, MessageType
+from exosms.sms.message import Message, MessageType
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def review(given: str | None, messages: Sequence[Message], settings: Settings, *
             _review_what_a_shell_gave(message.body, warn)
         _review_size(message.body, message, warn)
         if any(phone.is_indian(each.to) for each in messages) and not settings.is_sandbox:
-            _review_for_dlt(message.body, message.fields, settings.templates, warn)
+            for warning in dlt.missing_ids(message.fields.dlt_entity_id, message.fields.dlt_template_id):
+                warn(warning)
+            compare_with_templates("the text", message, settings.templates, warn=warn)
 
 
 def text_of(request: SendRequest, given: str | None, registered: "Registered | None", *, warn: Warn) -> str:
@@ -101,19 +103,18 @@ def _review_size(body: str, message: Message, warn: Warn) -> None:
         warn(f"the text takes {message.segments} parts, and each part is charged")
 
 
-def _review_for_dlt(body: str, message_fields: MessageFields, templates: Path | None, warn: Warn) -> None:
-    """Warn of what an Indian operator will miss."""
-    for warning in dlt.missing_ids(message_fields.dlt_entity_id, message_fields.dlt_template_id):
-        warn(warning)
-    if templates is None or message_fields.template or not paths.is_there(templates):  # what -t names is checked
+def compare_with_templates(called: str, message: Message, templates: Path | None, *, warn: Warn) -> None:
+    """Say of a text, by what it is called, where it is not as the templates that are kept here have it."""
+    of = message.fields
+    if templates is None or of.template or not paths.is_there(templates):  # what -t names is checked
         return
-    if message_fields.dlt_template_id:
-        _compare_with_its_own(body, message_fields.dlt_template_id, templates, warn)
-    elif message_fields.type is not MessageType.PROMOTIONAL:
-        _compare_with_all(body, templates, warn)
+    if of.dlt_template_id:
+        _compare_with_its_own(called, message.body, of.dlt_template_id, templates, warn)
+    elif of.type is not MessageType.PROMOTIONAL:
+        _compare_with_all(called, message.body, templates, warn)
 
 
-def _compare_with_its_own(body: str, template_id: str, templates: Path, warn: Warn) -> None:
+def _compare_with_its_own(called: str, body: str, template_id: str, templates: Path, warn: Warn) -> None:
     """Say whether a text differs from the template that is kept here under the id that goes out with it."""
     from exosms.templates import registry
     from exosms.templates.check import against
@@ -126,12 +127,12 @@ def _compare_with_its_own(body: str, template_id: str, templates: Path, warn: Wa
     if not check.matches:
         name = registered.name
         warn(
-            f"the text differs from the template {name!r}, whose id it goes out with: operators may drop it;"
+            f"{called} differs from the template {name!r}, whose id it goes out with: operators may drop it;"
             f" exosms check-template -t {name} shows where"
         )
 
 
-def _compare_with_all(body: str, templates: Path, warn: Warn) -> None:
+def _compare_with_all(called: str, body: str, templates: Path, warn: Warn) -> None:
     """Say whether a text that names no template is one of those that are kept here, if any are."""
     from exosms.templates import registry
     from exosms.templates.check import against_all
@@ -143,10 +144,10 @@ def _compare_with_all(body: str, templates: Path, warn: Warn) -> None:
         return
     if check.matches and check.template:
         name = check.template.name
-        warn(f"the text matches the template {name!r}; give -t {name}, so that its ids and type are sent with it")
+        warn(f"{called} matches the template {name!r}; give -t {name}, so that its ids and type are sent with it")
     else:
         none = "no template that can be read" if known.flawed else "no template"
         warn(
-            f"the text matches {none} in {templates}: operators may drop it, or send it as"
+            f"{called} matches {none} in {templates}: operators may drop it, or send it as"
             " promotional; exosms check-template shows where it differs"
         )
