@@ -119,6 +119,23 @@ def test_no_other_column_is_taken_for_it(exosms: Shell, exotel: FaultyExotel, na
     assert f"Give the column of phone numbers with --to-column. Its columns are: {name}, name." in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("Acme 2026\nmobile,name\n9876543210,Asha\n", DEAR),
+        ("Acme 2026,,\n,,\nmobile,name\n9876543210,Asha\n", DEAR),
+        ("Acme 2026\nmobile\n9876543210\n", ("-b", "Hello")),
+    ],
+)
+def test_a_title_above_the_names_of_columns_is_pointed_out(
+    exosms: Shell, exotel: FaultyExotel, content: str, options: tuple[str, ...]
+) -> None:
+    result = bulk(exosms, exotel, content, *options)
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    title = "Its columns are: Acme 2026. If that is a title, delete what stands above the names of the columns."
+    assert title in result.stderr
+
+
 CANDIDATES = [
     ("contact,phone,name\nMs Rao,9876543210,Asha\n", ONE),
     ("Number,Mobile No,name\n17,9876543210,Asha\n,9876543211,Ravi\n", ONE),

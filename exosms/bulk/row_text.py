@@ -52,8 +52,13 @@ class Columns:
 
     @property
     def listed(self) -> str:
-        """A sentence with the columns there are."""
-        return f"Its columns are: {', '.join(self.written.values())}."
+        """A sentence with the columns there are; one alone may be a title."""
+        title = (
+            " If that is a title, delete what stands above the names of the columns."
+            if len(self.written) == 1
+            else ""
+        )
+        return f"Its columns are: {', '.join(self.written.values())}.{title}"
 
 
 class Pattern(NamedTuple):
