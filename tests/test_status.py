@@ -285,6 +285,8 @@ def test_without_any_answer_nothing_becomes_unknown(
     (message,) = result.json["messages"]
     assert (result.exit_code, message["outcome"], message["error"]["kind"]) == (exit_code, None, kind)
     assert message["error"]["retry"] == "safe"
+    told = [line for line in result.stderr.splitlines() if "is not known yet" in line]
+    assert told == [*dict.fromkeys(told)] != []  # once for each reason, however often it asked
 
 
 def test_a_deadline_is_no_answer(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,7 @@ class Watch:
         self._fresh = fresh
         self._sids = sids
         self._open = list(sids)
+        self._told = ""
 
     @property
     def open(self) -> Sequence[str]:
@@ -151,11 +152,17 @@ class Watch:
             silent = silent + 1 if report.then in _PASSING else 0
             if silent == 1 and report.problem:
                 why = report.problem.status_text or report.problem.message
-                self._session.tell(f"the delivery state of {sid} is not known yet ({why})")
+                self._tell_once(f"the delivery state of {sid} is not known yet ({why})")
             if report.then is Then.STOP or silent == _ENOUGH:
                 break
         self._open = [sid for sid in self._open if sid not in self.reports or not is_settled(self.reports[sid])]
         return report is not None and report.then is Then.STOP
+
+    def _tell_once(self, doubt: str) -> None:
+        """Tell what keeps being so in the first of the rounds alone."""
+        if doubt != self._told:
+            self._session.tell(doubt)
+        self._told = doubt
 
     def _is_final(self, report: DeliveryReport) -> bool:
         if report.delivery:
