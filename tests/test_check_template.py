@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -395,6 +396,14 @@ def test_the_marks_stand_below_the_difference_on_every_terminal(
     if marked is not None:
         assert marks.index("^") == cell_len(below[: below.rindex(marked)])
         assert marks.count("^") >= cell_len(marked)
+
+
+def test_what_is_left_out_is_left_out_once(exosms: Shell) -> None:
+    registered = "Dear {#var#}, your order {#var#} has been shipped and will reach you by {#var#}. Thank you - Acme"
+    body = "Dear Asha,  your order 17 has been shipped and will reach you by monday. Thankyou - Acme"
+    for columns in range(36, 100):
+        result = check(exosms, "--text", registered, "--body", body, "-o", "human", env={"COLUMNS": str(columns)})
+        assert not re.search("… ?…", result.stdout), result.stdout
 
 
 def send(exosms: Shell, *argv: str) -> Result:

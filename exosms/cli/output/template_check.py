@@ -194,7 +194,8 @@ def _tail(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         return text
     widths = accumulate(map(cell_len, reversed(text)))
-    return "…" + _from_a_letter(text[len(text) - sum(width < cells for width in widths) :])
+    end = _from_a_letter(text[len(text) - sum(width < cells for width in widths) :])
+    return "…" + (end.lstrip(" ").removeprefix("…") if end.startswith(("…", " …")) else end)
 
 
 def _visible(text: str) -> str:
