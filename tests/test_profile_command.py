@@ -62,6 +62,15 @@ def test_the_root_of_all_files_cannot_be_replaced(exosms: Shell, argv: tuple[str
     assert result.exit_code in {3, 4}
 
 
+def test_the_next_commands_name_the_file_that_was_named(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "my config.toml"
+    result = exosms(*ADD, "--token-command", "echo x", "--config", str(path))
+    assert result.stderr == (
+        f"exosms: to send from it without --from: exosms profile set {ADD[2]} from=SENDER --config '{path}'\n"
+        f"exosms: try it: exosms profile test {ADD[2]} --config '{path}'\n"
+    )
+
+
 def test_a_pasted_host_is_a_region(exosms: Shell) -> None:
     argv = ("profile", "add", "a", "--region", "@api.in.exotel.com", "--account-sid", "a1", "--api-key", "k")
     assert exosms(*argv, "--token-stdin", stdin=TOKEN).exit_code == 0

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -81,9 +82,10 @@ def add(
     profile = form.fill_in(before)
     is_default = config_file.save_profile(file, profile, replace=replaces)
     out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
+    there = f" --config {quote(str(config))}" if config else ""
     if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
-        out.tell(f"to send from it without --from: exosms profile set {name} from=SENDER")
-    out.tell(f"try it: exosms profile test {name}")
+        out.tell(f"to send from it without --from: exosms profile set {name} from=SENDER{there}")
+    out.tell(f"try it: exosms profile test {name}{there}")
     return ExitCode.OK
 
 
