@@ -236,6 +236,16 @@ def test_another_account_is_no_earlier_run(exosms: Shell) -> None:
     assert (result.json["plan"]["account"], result.json["plan"]["texted_otherwise"]) == ("api.in.exotel.com/acme1", 0)
 
 
+def test_a_person_sees_each_row_that_is_left_out_once(exosms: Shell) -> None:
+    exosms("bulk", written(exosms, "to,body\n9876543210,a\n9876543211,a\n"), *SANDBOX, "--yes")
+    file = written(exosms, "to,body\n9876543210,a\n9876543211,a\n9876543212,a\n9876543212,a\n9876543213,\n", "b.csv")
+    argv = ("bulk", file, *SANDBOX, "-n", "--skip-invalid", "--duplicates", "first", "-o", "human")
+    skipping = exosms(*argv, "--sent-before", "skip").stdout
+    assert "messages  1 of 5 rows (1 rejected, 1 skipped, 2 sent before)\n" in skipping
+    sending = exosms(*argv, "--sent-before", "send").stdout
+    assert "messages  3 of 5 rows (1 rejected, 1 skipped, 2 sent before)\n" in sending
+
+
 # --- the same text from another sender ---
 
 OTHER_SENDERS = [

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from exosms.bulk.batches import size_for
 from exosms.bulk.decide import decide
 from exosms.bulk.prepare import BulkSetup, Inspection
+from exosms.bulk.request import SentBefore
 from exosms.ledger.earlier_runs import EarlierMessages
 from exosms.ledger.runs import Journal
 from exosms.ledger.staging import Envelopes, Samples, Staging, Totals
@@ -21,6 +22,7 @@ class Plan(NamedTuple):
     duplicates: int
     before: EarlierMessages
     """What earlier runs sent of it, or may have sent."""
+    are_those_skipped: bool
     requests: int
     seconds: float | None
     """At the allowed rate; None without one."""
@@ -55,6 +57,7 @@ def plan_for(
         totals=totals,
         duplicates=staging.duplicates(),
         before=before,
+        are_those_skipped=setup.request.sent_before is SentBefore.SKIP,
         requests=requests,
         seconds=None if settings.is_sandbox else seconds_for(requests, settings.rate),
         cost=None if price is None else price * totals.parts,

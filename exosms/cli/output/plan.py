@@ -161,7 +161,10 @@ def otherwise(plan: Plan) -> str:
 def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]:
     """Return a plan as few names and values, what a person looks at before paying."""
     totals, samples = plan.totals, plan.samples
-    apart = ", ".join(f"{count} {name.removesuffix(' rows')}" for name, count in _apart(plan)[:-1] if count)
+    counts = dict(_apart(plan)[:-1])
+    if plan.are_those_skipped:  # once is enough for a person; one that another run is sending now is not skipped yet
+        counts["skipped rows"] = max(counts["skipped rows"] - plan.before.rows, 0)
+    apart = ", ".join(f"{count} {name.removesuffix(' rows')}" for name, count in counts.items() if count)
     because = re.sub(r"(U\+[0-9A-F]+)[^),]*(?= in |\))", r"\1", _because_of(plan)).replace("; because of", ":")
     unicode = f"; {totals.unicode} in Unicode{because}" if totals.unicode else ""
     pace = "" if plan.seconds is None else f"; {duration(plan.seconds)} at the allowed rate"
