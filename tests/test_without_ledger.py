@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -220,12 +221,12 @@ def test_a_result_is_waited_for_until_it_is_to_be_left(exosms: Shell) -> None:
         with interrupts.draining(lambda: None):
             timer = threading.Timer(0.5, other.execute, ["ROLLBACK"])
             timer.start()
-            ledger.settle(first, accepted)
+            ledger.in_one_step(partial(ledger.settle, first, accepted))
             timer.join()
             other.execute("BEGIN IMMEDIATE")
             interrupts._receive(signal.SIGINT, None)
             with pytest.raises(LedgerError, match="locked"):
-                ledger.settle(second, accepted)
+                ledger.in_one_step(partial(ledger.settle, second, accepted))
 
 
 def test_a_ledger_that_somebody_keeps_changing_holds_nothing_back(

@@ -82,8 +82,8 @@ class Ledger:
         return self.database.is_in_memory
 
     def in_one_step(self, work: Callable[[], T]) -> T:
-        """Do some work in one transaction."""
-        with self.database.transaction():
+        """Do some work in one transaction, which waits for others as one that records a result does."""
+        with self.database.transaction(of_result=True):
             return work()
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
