@@ -59,3 +59,14 @@ def test_the_arrows_of_the_map_are_those_of_the_imports() -> None:
             if own in order and name in order and name != own:
                 assert order.index(own) < order.index(name), (path, name)
                 assert own != "sandbox", (path, name)
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Private ones aside, which nobody else sees."""
+    names = [
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert sorted(names) == sorted(set(names))

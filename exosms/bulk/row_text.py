@@ -13,7 +13,7 @@ from exosms.sms.foreign_markers import Notation
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
-from exosms.tables.damaged_cells import LOST, Doubt, are_sound, damage_of, doubt_about
+from exosms.tables.damaged_cells import LOST, CellDoubt, are_sound, damage_of, doubt_about
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -145,7 +145,7 @@ class RowText:
         self._written = columns.written
         self._patterns = patterns
         self._options = options
-        self.doubts: dict[tuple[str, Doubt], DoubtfulCells] = {}
+        self.doubts: dict[tuple[str, CellDoubt], DoubtfulCells] = {}
         """What may be wrong with cells of the text, by folded column."""
         self._is_doubtful = False
         self._markers = ColumnMarkers(columns.written)

@@ -16,7 +16,7 @@ import typer
 from exosms import __version__
 from exosms.cli import completion
 from exosms.cli import options as o
-from exosms.cli.help_page import GroupPage, Page
+from exosms.cli.help_page import CommandPage, GroupPage
 from exosms.cli.output.out import Out
 from exosms.cli.output.pages import WIDEST
 from exosms.cli.parameters import unfolded
@@ -156,7 +156,7 @@ def group(
     app = _typer(help=_HELP[name], epilog="\n\n".join(examples))
     for command_name, function in commands.items():
         summary = (function.__doc__ or "").partition("\n")[0]  # typer would cut it
-        app.command(command_name, short_help=summary, cls=Page)(
+        app.command(command_name, short_help=summary, cls=CommandPage)(
             command(function, document or f"{name} {command_name}")
         )
     return app
@@ -194,7 +194,7 @@ def _app(wanted: set[str]) -> typer.Typer:
         else:
             tell_failure = getattr(module, "tell_failure", _tell_failure)
             parsing = getattr(module, "PARSING", None)
-            app.command(name, context_settings=parsing, cls=Page)(
+            app.command(name, context_settings=parsing, cls=CommandPage)(
                 command(module.command, name, tell_failure=tell_failure, refuses_bytes=parsing is None)
             )
     return app

@@ -50,7 +50,7 @@ class _Laid:
         _write(formatter, pages.paragraphs(f"{ctx.command.epilog or ''}\n\n{more}", formatter.width))
 
 
-class Page(_Laid, TyperCommand):
+class CommandPage(_Laid, TyperCommand):
     """A command with such a help."""
 
 

@@ -22,11 +22,11 @@ from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
-    from exosms.cli.job_plan import Plan
+    from exosms.cli.job_plan import JobPlan
     from exosms.config.settings import Settings
     from exosms.sms.message import Receipt
 
-    _Planner = Callable[[Ending], Plan]
+    _Planner = Callable[[Ending], JobPlan]
 
 PARSING = {"allow_interspersed_args": False}
 """As of `env` and `nice`: what stands behind the command is the command's."""
@@ -144,7 +144,7 @@ def _planner(request: JobRequest, account: o.AccountFlags, job: str, warn: Calla
 
     listed = read_listed(request.to_file)
 
-    def plan_about(ending: Ending) -> "Plan":
+    def plan_about(ending: Ending) -> "JobPlan":
         about = request.about(ending, job)
         return plan(about, listed, account.options_of(about), warn=warn)
 
@@ -207,7 +207,7 @@ def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[st
         out.fail(f"the text about {job} reached nobody: {_why(found.problems[0])}")
 
 
-def _send(found: "Plan", settings: "Settings", out: Out) -> dict[str, str]:
+def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, str]:
     """Send the text, and return whom it did not reach and why.
 
     One signal more than the command got stops nothing, since it was most likely meant for that.

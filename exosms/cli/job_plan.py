@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exosms.templates.registry import Registered
 
 
-class Listed(NamedTuple):
+class ListedRecipients(NamedTuple):
     """What stands in the files of recipients: they are read once, since a pipe is empty then."""
 
     recipients: Sequence[str]
@@ -28,7 +28,7 @@ class Listed(NamedTuple):
     """What keeps the others from being read."""
 
 
-def read_listed(names: Sequence[str]) -> Listed:
+def read_listed(names: Sequence[str]) -> ListedRecipients:
     """Read them, waiting for nobody; one that cannot be read keeps nobody in the others from being texted."""
     from exosms.cli.body_text import read_recipients
 
@@ -39,10 +39,10 @@ def read_listed(names: Sequence[str]) -> Listed:
             recipients += read_recipients(name, promptly=True)
         except InputError as error:
             unread[name] = error
-    return Listed(recipients, unread)
+    return ListedRecipients(recipients, unread)
 
 
-class Plan(NamedTuple):
+class JobPlan(NamedTuple):
     """What would be texted to whom."""
 
     request: SendRequest
@@ -65,11 +65,11 @@ class Plan(NamedTuple):
         return (*self.problems, *self.left_out.values())
 
 
-def plan(request: SendRequest, listed: Listed, options: AccountOptions, *, warn: Warn) -> Plan:
+def plan(request: SendRequest, listed: ListedRecipients, options: AccountOptions, *, warn: Warn) -> JobPlan:
     """Return what would be sent and what is wrong; raises UsageError only, for an option that makes no sense."""
     settings, problems = _settings(options, warn, is_account_needed=not request.dry_run)
     problems += _no_text(request)
-    found = Plan(request, options, request.to, problems)
+    found = JobPlan(request, options, request.to, problems)
     if settings is None:
         return found
     recipients = Recipients((), (), (), {})
@@ -127,7 +127,7 @@ def _no_text(request: SendRequest) -> Iterator[InputError]:
             yield no_text(option, value)
 
 
-def _recipients(request: SendRequest, listed: Listed, settings: Settings) -> Recipients:
+def _recipients(request: SendRequest, listed: ListedRecipients, settings: Settings) -> Recipients:
     """Return who is to be texted; raises InputError where nobody was named."""
     found = find_recipients([*request.to, *listed.recipients], settings, home=os.environ.get("HOME"))
     if not (found.as_given or listed.unread):

@@ -77,7 +77,7 @@ def _server_class() -> Any:
     """Return waitress's server, at whose limit the connection goes that was idle for longest, not the new one."""
     from waitress.server import TcpWSGIServer
 
-    class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    class Receiver(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         channel_class = _channel_class()
 
         def handle_accept(self) -> None:
@@ -88,7 +88,7 @@ def _server_class() -> Any:
                 if idle:
                     min(idle, key=lambda channel: channel.idle_since).handle_close()
 
-    return Server
+    return Receiver
 
 
 def _channel_class() -> Any:

@@ -36,7 +36,7 @@ _TWICE = re.compile(
 _SIGNS_OF_TWICE = re.compile(rf"[\u00c2-\u00f4][{_CONTINUED}]")
 
 
-class Doubt(Enum):
+class CellDoubt(Enum):
     """What may be wrong with a cell; the value is said of the cells of a column."""
 
     NOTHING = "what a program writes for nothing"
@@ -73,15 +73,15 @@ def damage_of(cell: str) -> str | None:
     return None
 
 
-def doubt_about(cell: str) -> Doubt | None:
+def doubt_about(cell: str) -> CellDoubt | None:
     """Return what may be wrong with a cell that is not damaged; None if nothing is."""
     text = cell.strip()
     if text in _NOTHING:
-        return Doubt.NOTHING
+        return CellDoubt.NOTHING
     if text.startswith("="):
-        return Doubt.FORMULA
+        return CellDoubt.FORMULA
     if any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
-        return Doubt.TWICE
+        return CellDoubt.TWICE
     return None
 
 

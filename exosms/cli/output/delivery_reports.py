@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from exosms.cli.output.messages import delivery_document, joined, parts_price_time, reason
 from exosms.cli.output.out import Document, Format, Out, problem_document
-from exosms.cli.output.refusals import Refusal
+from exosms.cli.output.refusals import Shortfall
 from exosms.cli.output.tables import Cell, explanation, facts
 from exosms.exotel.delivery_report import DeliveryReport, entry_of
 from exosms.ledger.entry import LedgerEntry
@@ -34,10 +34,10 @@ def show(out: Out, report: DeliveryReport, sent: LedgerEntry | None, *, is_alone
             out.line(_word(report), _to(report, sent) or "", report.sid, _detail(report))
 
 
-def refusals(found: Iterable[tuple[DeliveryReport, LedgerEntry | None]]) -> list[Refusal]:
+def refusals(found: Iterable[tuple[DeliveryReport, LedgerEntry | None]]) -> list[Shortfall]:
     """Return why messages failed, or why nothing is known of them."""
     return [
-        Refusal(_to(report, sent) or report.sid, _word(report), _reason(report), _problem(report, report.problem))
+        Shortfall(_to(report, sent) or report.sid, _word(report), _reason(report), _problem(report, report.problem))
         for report, sent in found
         if report.problem and report.problem.kind != INTERRUPTED  # that is said once, with how to go on
     ]

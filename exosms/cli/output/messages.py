@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.cli.output.out import Document, Format, Out, error_document, problem_document
-from exosms.cli.output.refusals import Refusal, draw_refusals, tell_refusals
+from exosms.cli.output.refusals import Shortfall, draw_refusals, tell_refusals
 from exosms.cli.output.tables import Cell, explanation, facts
 from exosms.errors import EachError, ExitCode, ExosmsError, InputError, Interrupted
 from exosms.send.one import not_attempted, refused_here, was_kept_back
@@ -47,7 +47,7 @@ class SendReport:
         self._error: ExosmsError | None = None
         self._exit_code: int | None = None
         self._left_out = 0
-        self._drawn_last: list[Refusal] = []
+        self._drawn_last: list[Shortfall] = []
         self.profile: str | None = None
         self.template: str | None = None
 
@@ -164,14 +164,14 @@ class SendReport:
                 out.line(receipt.outcome, result.to, receipt.sid or "", detail(result))
 
 
-def refusal_of(result: MessageResult) -> Refusal | None:
+def refusal_of(result: MessageResult) -> Shortfall | None:
     """Return why a message is not where it was to go; None where it is, or may be."""
     receipt = result.receipt
     if receipt.problem is None:
         return None
     said = receipt.delivery.said if receipt.delivery else receipt.problem.said
     code = receipt.delivery.detailed_status_code if receipt.delivery else receipt.problem.code
-    return Refusal(
+    return Shortfall(
         result.to, receipt.outcome, said, receipt.problem._replace(code=code), is_kept_back=was_kept_back(receipt)
     )
 

@@ -15,7 +15,7 @@ _FEW = 3
 """Messages that are named where many have the same problem."""
 
 
-class Refusal(NamedTuple):
+class Shortfall(NamedTuple):
     """Why one message is not where it was to go."""
 
     who: str
@@ -50,7 +50,7 @@ class ErrorRow(NamedTuple):
     remedy: str
 
 
-def draw_refusals(out: Out, refusals: Iterable[Refusal]) -> None:
+def draw_refusals(out: Out, refusals: Iterable[Shortfall]) -> None:
     """Draw why messages were not accepted, or failed, what is true of many of them in one row."""
     rows: dict[object, ErrorRow] = {}
     for refusal in refusals:
@@ -87,7 +87,7 @@ def _error_cells(row: ErrorRow) -> Sequence[Cell]:
     )
 
 
-def tell_refusals(out: Out, refusals: Sequence[Refusal]) -> None:
+def tell_refusals(out: Out, refusals: Sequence[Shortfall]) -> None:
     """Say why messages were not accepted, or failed; what is true of many of them is said once."""
     if out.is_seen_at_once and not out.quiet:
         return
@@ -99,7 +99,7 @@ def tell_refusals(out: Out, refusals: Sequence[Refusal]) -> None:
         out.fail(f"{', '.join(names[:_FEW])}{more}: {said}", remedy=remedy)
 
 
-def _next_step(refusal: Refusal) -> str:
+def _next_step(refusal: Shortfall) -> str:
     """Return what its line has no room for: what that means and what to do."""
     if refusal.is_kept_back:
         return ""

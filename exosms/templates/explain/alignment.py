@@ -19,7 +19,7 @@ FARTHEST_BACK = 60
 """Pieces of the template: an account that lies further behind another one is given up."""
 
 
-class Step(NamedTuple):
+class AlignedStep(NamedTuple):
     """Pieces of the template that stand as pieces of the body, and where in the folded texts."""
 
     fixed: Sequence[Piece]
@@ -44,12 +44,12 @@ class Step(NamedTuple):
         """Whether one piece stands for another that a reader takes for the same."""
         return [each.key for each in self.fixed] == [each.key for each in self.found]
 
-    def with_next(self, other: "Step") -> "Step":
+    def with_next(self, other: "AlignedStep") -> "AlignedStep":
         """Return both as one."""
         wanted, seen = (self.wanted[0], other.wanted[1]), (self.seen[0], other.seen[1])
-        return Step([*self.fixed, *other.fixed], [*self.found, *other.found], wanted, seen)
+        return AlignedStep([*self.fixed, *other.fixed], [*self.found, *other.found], wanted, seen)
 
-    def belongs_to(self, other: "Step") -> bool:
+    def belongs_to(self, other: "AlignedStep") -> bool:
         """Whether a person would tell it together with what stands before it: not if one is but a sign."""
         if self.is_folded or other.is_folded:
             return False
@@ -63,7 +63,7 @@ class Step(NamedTuple):
 class Alignment(NamedTuple):
     """All steps, from the beginning of both texts to their ends."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AlignedStep, ...]
     cost: float
     states: int
     """So many were looked at."""
@@ -167,11 +167,11 @@ class _Search:
         steps = tuple(self._step(*pair) for pair in pairwise(reversed(corners)))
         return Alignment(steps, self.reached[last][0], states, last[:2] == ends)
 
-    def _step(self, one: tuple[int, int], other: tuple[int, int]) -> Step:
+    def _step(self, one: tuple[int, int], other: tuple[int, int]) -> AlignedStep:
         (at, seen_at), (end, seen_end) = one, other
         wanted = _end(self.template, at), _end(self.template, end)
         seen = _end(self.body, seen_at), _end(self.body, seen_end)
-        return Step(self.template[at:end], self.body[seen_at:seen_end], wanted, seen)
+        return AlignedStep(self.template[at:end], self.body[seen_at:seen_end], wanted, seen)
 
 
 def _end(pieces: Sequence[Piece], count: int) -> int:

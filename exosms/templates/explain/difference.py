@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-from exosms.templates.explain.alignment import Alignment, Step
+from exosms.templates.explain.alignment import AlignedStep, Alignment
 from exosms.templates.explain.pieces import Sort, body_pieces, template_pieces
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import Match, Text, holds, is_marker, match
@@ -116,7 +116,7 @@ def _words(text: str) -> set[str]:
 def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
     """Return what an alignment says, in order: in the fixed text, and of values that their variables do not hold."""
     found: list[Difference] = []
-    run: list[Step] = []
+    run: list[AlignedStep] = []
     for step in (*alignment.steps, None):
         if step is not None and step.is_wrong:
             run.append(step)
@@ -128,9 +128,9 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
     return found
 
 
-def _of_run(scene: Scene, run: Sequence[Step], behind: Step | None) -> Iterator[Difference]:
+def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
     """Yield what steps say between which nothing is as it should be; together if one folding explains them."""
-    whole = reduce(Step.with_next, run)
+    whole = reduce(AlignedStep.with_next, run)
     if whole.variable is None and not whole.is_wrong:
         return
     is_folded = whole.variable is None and _cause(scene, whole) is not Cause.WORDING
@@ -144,11 +144,11 @@ def _of_run(scene: Scene, run: Sequence[Step], behind: Step | None) -> Iterator[
         yield _of_step(scene, step, following)
 
 
-def _cause(scene: Scene, step: Step) -> Cause:
+def _cause(scene: Scene, step: AlignedStep) -> Cause:
     return cause_of(scene.wanted[slice(*step.wanted)], scene.text.text[slice(*step.seen)])
 
 
-def _of_step(scene: Scene, step: Step, behind: Step | None) -> Difference:
+def _of_step(scene: Scene, step: AlignedStep, behind: AlignedStep | None) -> Difference:
     wanted, seen = step.wanted, step.seen
     if step.variable is not None and not step.found and not any(each.sort is Sort.WORD for each in step.fixed):
         return Difference(Cause.MISSING_VALUE, wanted, seen, step.variable)
