@@ -133,6 +133,8 @@ class SharedLedger:
     def close(self) -> None:
         """Let go of the connection."""
         self.database.close()
+        if self.memory is not None:
+            self.memory.close()
 
     def go_on_in_memory(self) -> None:
         """Let go of a database that is away: from now on this process alone knows what it sends."""
