@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).parent.parent / "pictures"
+FOLDER = Path(__file__).parent / "pictures"
 
 _COLUMNS = 88
 
