@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign import Tally
-from conftest import ACCOUNT, Shell, side_by_side
+from conftest import ACCOUNT, Shell, side_by_side, until
 from faulty import FaultyExotel
 from machines import Finished, Nursery, Process
 from postgres_cluster import Cluster
@@ -42,6 +42,7 @@ _WITHOUT = "without a ledger"
 """What a plain message's process says of itself where nobody else will know."""
 _TIMEOUT = 2.0
 _LEASE = _TIMEOUT + 5.0
+_ON_ITS_WAY = {"in_flight", "waiting"}
 _BETWEEN_RESTARTS = 6.0
 
 
@@ -304,6 +305,10 @@ class Fleet:
             self.tally.complaints.append(complaint)
 
 
+def _log(observer: Shell) -> Sequence[dict[str, Any]]:
+    return observer("log", "--json").json["messages"]  # type: ignore[no-any-return]
+
+
 def _restarts(cluster: Cluster, over: threading.Event, chance: random.Random) -> int:
     """Restart the database now and then, once at least; return how often."""
     count = 0
@@ -354,8 +359,10 @@ def fight(
         tally = fleet.fight()
         over.set()
         disturber.join(60)
-        time.sleep(_LEASE + 1)  # of those that were killed last
-        fleet.judge_log(observer("log", "--json").json["messages"])
+        until(
+            lambda: not any(each["outcome"] in _ON_ITS_WAY for each in _log(observer))
+        )  # as those killed last have it
+        fleet.judge_log(_log(observer))
         tally.restarts, tally.cuts = sum(counted), proxy.struck
         tally.faults += tally.restarts + tally.cuts
         return tally
