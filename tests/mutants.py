@@ -837,22 +837,22 @@ EVIDENCE = (
     Mutant(
         "the text may be another",
         "send/evidence.py",
-        "(owner.fingerprint is None or owner.fingerprint in numbers)",
-        "bool(numbers)",
+        "    elif owner.fingerprint not in numbers:\n",
+        "    elif not numbers:\n",
         (_AGREES,),
     ),
     Mutant(
         "the sender may be another",
         "send/evidence.py",
-        "        and content.is_from(owner.sender)\n",
-        "",
+        "    if not content.is_from(owner.sender):\n",
+        "    if False:\n",
         (_AGREES,),
     ),
     Mutant(
         "any time will do",
         "send/evidence.py",
-        "        and content.is_near(owner.since, owner.until)\n        and content.is_from",
-        "        and content.is_from",
+        "    if not content.is_near(owner.since, owner.until):\n        yield",
+        "    if False:\n        yield",
         (_AGREES,),
     ),
     Mutant(

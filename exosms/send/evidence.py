@@ -1,6 +1,7 @@
 """Which of several messages are which of several Sids: decided by counting, never by choosing."""
 
 from collections.abc import Collection, Iterator, Sequence
+from enum import Enum, auto
 from typing import NamedTuple
 
 from exosms.exotel.message_content import MessageContent
@@ -52,23 +53,21 @@ class Group(NamedTuple):
 
 def differences(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Iterator[str]:
     """Yield what keeps a Sid from being a message's; nothing if recipient, sender, text and time agree."""
-    if content.to != owner.recipient:
-        yield f"it is to {content.to}, not to {owner.recipient}"
-    if not content.is_from(owner.sender):
-        yield f"it is from {content.sender!r}, not from {owner.sender!r}"
-    if owner.fingerprint is None:
-        yield "the text of ours is not known any more"
-    elif owner.fingerprint not in _numbers(owner, content, fingerprints):
-        yield "its text is another"
-    if not content.is_near(owner.since, owner.until):
-        when = local(content.created_at) if content.created_at else "at an unknown time"
-        yield f"Exotel got it {when}, and ours was sent {local(owner.until)}"
+    when = local(content.created_at) if content.created_at else "at an unknown time"
+    said = {
+        _Aspect.RECIPIENT: f"it is to {content.to}, not to {owner.recipient}",
+        _Aspect.SENDER: f"it is from {content.sender!r}, not from {owner.sender!r}",
+        _Aspect.FORGOTTEN_TEXT: "the text of ours is not known any more",
+        _Aspect.TEXT: "its text is another",
+        _Aspect.TIME: f"Exotel got it {when}, and ours was sent {local(owner.until)}",
+    }
+    for aspect in _differing(owner, content, _numbers(owner, content, fingerprints)):
+        yield said[aspect]
 
 
 def is_of_another_time(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
     """Whether a Sid would be a message's, had Exotel got it when it was sent."""
-    numbers = _numbers(owner, content, fingerprints)
-    return owner.fingerprint in numbers and content.is_from(owner.sender) and content.to == owner.recipient
+    return {*_differing(owner, content, _numbers(owner, content, fingerprints))} <= {_Aspect.TIME}
 
 
 def groups(
@@ -80,7 +79,7 @@ def groups(
     of_sender = {owner.sender: owner for owner in owners}  # whose texts are hashed once, however many they are
     for place, content in enumerate(contents):
         numbers_of = {sender: _numbers(owner, content, fingerprints) for sender, owner in of_sender.items()}
-        fits.append([n for n, owner in enumerate(owners) if _agrees(owner, content, numbers_of[owner.sender])])
+        fits.append([n for n, owner in enumerate(owners) if _may_agree(owner, content, numbers_of[owner.sender])])
         for number in fits[-1]:
             of_owner[number].append(place)
     left = dict.fromkeys(range(len(contents)))
@@ -98,13 +97,33 @@ def groups(
         yield Group([owners[number] for number in sorted(numbers)], [contents[place] for place in sorted(places)])
 
 
-def _agrees(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> bool:
-    return (
-        content.to == owner.recipient
-        and content.is_near(owner.since, owner.until)
-        and content.is_from(owner.sender)
-        and (owner.fingerprint is None or owner.fingerprint in numbers)
-    )
+class _Aspect(Enum):
+    """In what one of Exotel's messages may differ from one of ours."""
+
+    RECIPIENT = auto()
+    SENDER = auto()
+    FORGOTTEN_TEXT = auto()
+    """Ours may be the same, but is not known any more."""
+    TEXT = auto()
+    TIME = auto()
+
+
+def _differing(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> Iterator[_Aspect]:
+    """Yield each aspect in which they differ; ``numbers`` are the fingerprints that Exotel's text may have."""
+    if content.to != owner.recipient:
+        yield _Aspect.RECIPIENT
+    if not content.is_from(owner.sender):
+        yield _Aspect.SENDER
+    if owner.fingerprint is None:
+        yield _Aspect.FORGOTTEN_TEXT
+    elif owner.fingerprint not in numbers:
+        yield _Aspect.TEXT
+    if not content.is_near(owner.since, owner.until):
+        yield _Aspect.TIME
+
+
+def _may_agree(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> bool:
+    return {*_differing(owner, content, numbers)} <= {_Aspect.FORGOTTEN_TEXT}
 
 
 def _numbers(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Collection[int]:
