@@ -345,6 +345,15 @@ def test_a_column_that_is_text_and_field_at_once_is_pointed_out() -> None:
     assert other.warnings == {}
 
 
+def test_a_number_that_a_spreadsheet_may_have_rounded_is_pointed_out() -> None:
+    made = mapper("to", "body")
+    assert message(made.draft(row(to="919877000000", body="x"))).to == "+919877000000"
+    assert message(made.draft(row(to="919877000001", body="x"))).to == "+919877000001"
+    assert made.warnings == {
+        "the number ends in 000000, as one that a spreadsheet rounded, and may be a stranger's": 1
+    }
+
+
 def test_numbers_without_plus_belong_to_the_profiles_country() -> None:
     made = mapper("to", "body", country="DE")
     assert message(made.draft(row(to="0151 12345678", body="x"))).to == "+4915112345678"

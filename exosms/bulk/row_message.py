@@ -17,6 +17,12 @@ from exosms.system.escaping import shown
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
 """Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
 
+_ROUNDED = "000000"
+"""What is left of the last digits of a 12-digit number that a spreadsheet showed as 9.19877E+11, once that is read as
+a number again. One number in a million ends so by itself."""
+
+_MAY_BE_ROUNDED = f"the number ends in {_ROUNDED}, as one that a spreadsheet rounded, and may be a stranger's"
+
 _RECIPIENTS = re.compile(rf"(?:{'|'.join(RECIPIENT_COLUMNS)})(?:no|num|number)?")
 _FEW = 1000
 """Rows in which numbers are looked for."""
@@ -172,6 +178,8 @@ class RowMapper:
         if row_errors:
             return tuple(row_errors)
         self._wording.note_doubts(row)
+        if to.endswith(_ROUNDED):
+            self._wording.warnings.add(_MAY_BE_ROUNDED)
         return message
 
     def _double_use(self, column: str) -> str:
