@@ -9,7 +9,7 @@ from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loade
 from exosms.ledger.entry import Place
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, literal, owners_of_sids
+from exosms.ledger.postgres.statements import NOW, owners_of_sids
 from exosms.ledger.postgres.unknown import SharedUnknown
 from exosms.sms.message import Delivery, Outcome
 
@@ -66,10 +66,10 @@ class SharedCallbacks:
     def due(self, most: int) -> Sequence[Waiting]:
         """Return some that are to be looked into now, and leave them to nobody else, on any machine, for a while."""
         database = self.ledger.database
-        is_any = literal(f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})")
+        is_any = f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})"
         if database.run(lambda transaction: transaction.execute(is_any).fetchone(), begins=False) == (False,):
             return ()
-        rows = database.run(lambda transaction: transaction.execute(literal(_DUE), (most,)).fetchall())
+        rows = database.run(lambda transaction: transaction.execute(_DUE, (most,)).fetchall())
         return [
             Waiting(number, recipient, sid, loaded(said), account, profile, url, Place(0, number), questions)
             for number, recipient, sid, said, account, profile, url, questions in rows
@@ -89,6 +89,6 @@ class SharedCallbacks:
 
     def _do(self, sql: str, *values: object) -> None:
         def work(transaction: Transaction) -> None:
-            transaction.execute(literal(sql), values)
+            transaction.execute(sql, values)
 
         self.ledger.database.run(work)

@@ -6,7 +6,7 @@ from typing import Any
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, read_delivery, read_entry
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import SEEN, literal
+from exosms.ledger.postgres.statements import SEEN
 from exosms.sms.message import Outcome
 
 _PAGE = 1000
@@ -44,7 +44,7 @@ class SharedHistory:
                 return
 
     def _page(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._ledger.database.run(lambda transaction: transaction.execute(literal(sql), values).fetchall())
+        return self._ledger.database.run(lambda transaction: transaction.execute(sql, values).fetchall())
 
     def _given(self, wanted: HistoryFilter) -> Mapping[str, Mapping[str, Any]]:
         """Return the conditions that are asked for, each with its values."""

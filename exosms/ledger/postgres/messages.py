@@ -34,7 +34,6 @@ from exosms.ledger.postgres.statements import (
     delivery_of,
     entries_of,
     keep_delivery,
-    literal,
     lock_parts,
     now_of,
     owners_of_sids,
@@ -181,7 +180,7 @@ class SharedLedger:
         if once:
             while not transaction.execute(HOLD_KEY, values).fetchone():  # it was purged a moment ago
                 transaction.execute(TAKE_KEY, values)
-        ours = transaction.execute(literal(HOLD_ON), values).fetchone()
+        ours = transaction.execute(HOLD_ON, values).fetchone()
         if ours:  # the commit, of which no answer came, was made
             number, is_ours_still = ours
             if not is_ours_still:
@@ -286,7 +285,7 @@ class SharedLedger:
         def work(transaction: Transaction) -> None:
             ours = "claim = %(claim)s"
             sql = f"SELECT sid IS NOT NULL, owner IS NULL FROM exosms.messages WHERE {ours} FOR UPDATE"
-            found = transaction.execute(literal(sql), values).fetchone()
+            found = transaction.execute(sql, values).fetchone()
             has_sid, is_settled = found or (False, False)
             if receipt.sid is None and (has_sid or (is_settled and receipt.outcome is Outcome.UNKNOWN)):
                 return  # somebody found out more meanwhile, or decided
@@ -295,7 +294,7 @@ class SharedLedger:
                     transaction.execute(TAKE_KEY, values)
                 transaction.execute(ENTER.format(only=""), values)
             sql = f"UPDATE exosms.messages SET {settled}, updated_at = {NOW} WHERE {ours}"
-            transaction.execute(literal(sql), values)
+            transaction.execute(sql, values)
 
         self.database.run(work)
 
@@ -308,7 +307,7 @@ class SharedLedger:
             f" WHERE id = %(id)s AND claim = %(claim)s {condition}"
         )
         given = {"id": entry_id, "claim": self._claims[entry_id]["claim"], **values}
-        return self.database.run(lambda transaction: transaction.execute(literal(sql), given).rowcount)
+        return self.database.run(lambda transaction: transaction.execute(sql, given).rowcount)
 
     @_or_in_memory
     def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
@@ -335,7 +334,7 @@ class SharedLedger:
 
         def work(transaction: Transaction) -> int:
             settle_leases(transaction, "once_key = %(once_key)s", values)
-            return transaction.execute(literal(sql), values).rowcount
+            return transaction.execute(sql, values).rowcount
 
         return self.database.run(work)
 

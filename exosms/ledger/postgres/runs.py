@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from exosms.errors import GuardError
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, literal, now_of
+from exosms.ledger.postgres.statements import NOW, now_of
 from exosms.system.times import local
 
 _LOCK = 0x72756E73
@@ -55,12 +55,10 @@ class SharedRuns(NamedTuple):
             transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._check(transaction, begun, within, resend=resend)
             transaction.execute(
-                literal(
-                    "INSERT INTO exosms.runs (name, account, content, installation, machine, started_at, updated_at)"
-                    f" VALUES (%s, %s, %s, %s, %s, {NOW}, {NOW}) ON CONFLICT (name) DO UPDATE SET"
-                    " account = excluded.account, content = excluded.content, machine = excluded.machine,"
-                    " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at"
-                ),
+                "INSERT INTO exosms.runs (name, account, content, installation, machine, started_at, updated_at)"
+                f" VALUES (%s, %s, %s, %s, %s, {NOW}, {NOW}) ON CONFLICT (name) DO UPDATE SET"
+                " account = excluded.account, content = excluded.content, machine = excluded.machine,"
+                " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at",
                 (begun.name, account, begun.content, self.installation, socket.gethostname()),
             )
 
@@ -78,7 +76,7 @@ class SharedRuns(NamedTuple):
         what = "DELETE FROM exosms.runs" if assignments is None else f"UPDATE exosms.runs {assignments}"
         sql = f"{what.format(now=NOW)} WHERE name = %(name)s AND installation = %(installation)s"
         given = {"name": name, "installation": self.installation, **values}
-        self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), given))
+        self.ledger.database.run(lambda transaction: transaction.execute(sql, given))
 
     def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
         name = begun.name

@@ -7,7 +7,6 @@ import os
 from contextlib import ExitStack
 from typing import NamedTuple
 
-import psycopg
 from psycopg import errors as e
 
 from exosms.errors import ConfigError
@@ -196,15 +195,15 @@ def _migrate(transaction: Transaction) -> Installation:
     """Bring the tables up to date, one process at a time."""
     transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     try:
-        (there,) = _row(transaction, "SELECT to_regclass('exosms.installation') IS NOT NULL")
-        found = _installation(transaction) if there else None
+        is_there, has_schema = transaction.execute(
+            "SELECT to_regclass('exosms.installation') IS NOT NULL, to_regnamespace('exosms') IS NOT NULL"
+        ).fetchone() or (False, False)
+        found = _installation(transaction) if is_there else None
         version = found.version if found else 0
-        if not version:
-            (has_schema,) = _row(transaction, "SELECT to_regnamespace('exosms') IS NOT NULL")
-            if not has_schema:
-                transaction.execute("CREATE SCHEMA exosms")
+        if not (version or has_schema):
+            transaction.execute("CREATE SCHEMA exosms")
         for script in MIGRATIONS[version:]:
-            transaction.execute(script)  # type: ignore[arg-type,unused-ignore]
+            transaction.execute(script)
         key = found.key if found else os.urandom(32)
         version = max(version, len(MIGRATIONS))
         transaction.execute(
@@ -215,10 +214,3 @@ def _migrate(transaction: Transaction) -> Installation:
     except e.InsufficientPrivilege as error:
         raise _RefusedError(error.diag.message_primary or "") from None
     return Installation(version, key)
-
-
-def _row(transaction: psycopg.Connection[tuple[object, ...]], sql: str) -> tuple[object, ...]:
-    row = transaction.execute(sql).fetchone()  # type: ignore[call-overload,arg-type,unused-ignore]
-    if row is None:
-        raise AssertionError("a SELECT without FROM has a row")
-    return row

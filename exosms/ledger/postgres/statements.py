@@ -73,36 +73,29 @@ def storable(said: object) -> object:
     return None if isinstance(said, int) and abs(said) >= 1 << 31 else said
 
 
-def literal(sql: str) -> Any:
-    """Return what psycopg takes for a statement that is put together from our own words."""
-    return sql
-
-
-def _ours(sql: str) -> Any:
+def _ours(sql: str) -> str:
     """Return a statement of the rules as PostgreSQL has it: our schema, and its place for a value."""
     return sql.replace(" messages ", " exosms.messages ").replace("?", "%s")
 
 
 def now_of(transaction: Transaction) -> float:
     """Return what the database's clock shows."""
-    (now,) = transaction.execute(literal(f"SELECT {NOW}")).fetchone() or (0.0,)
+    (now,) = transaction.execute(f"SELECT {NOW}").fetchone() or (0.0,)
     return float(now)
 
 
 def entries_of(transaction: Transaction, where: str, values: Mapping[str, Any]) -> list[LedgerEntry]:
     """Return what there is of single messages, oldest first."""
-    cursor = transaction.execute(literal(f"SELECT {COLUMNS} FROM exosms.messages m {where} ORDER BY id"), values)
+    cursor = transaction.execute(f"SELECT {COLUMNS} FROM exosms.messages m {where} ORDER BY id", values)
     return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
 
 
 def settle_leases(transaction: Transaction, which: str, values: Mapping[str, Any]) -> None:
     """Write down what ended leases mean, so that whoever had them cannot go on as if nobody had looked."""
     transaction.execute(
-        literal(
-            f"UPDATE exosms.messages SET state = CASE state WHEN 'in_flight' THEN 'unknown' ELSE 'not_sent' END,"
-            f" owner = NULL, lease_until = NULL, error = '{_LEASE_OVER}', updated_at = {NOW}"
-            f" WHERE lease_until < {NOW} AND {which}"
-        ),
+        f"UPDATE exosms.messages SET state = CASE state WHEN 'in_flight' THEN 'unknown' ELSE 'not_sent' END,"
+        f" owner = NULL, lease_until = NULL, error = '{_LEASE_OVER}', updated_at = {NOW}"
+        f" WHERE lease_until < {NOW} AND {which}",
         values,
     )
 
@@ -160,10 +153,8 @@ def keep_delivery(transaction: Transaction, account: str, sid: str, delivery: De
     columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
     new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
     transaction.execute(
-        literal(
-            f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
-            f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'"
-        ),
+        f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
+        f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'",
         values,
     )
     transaction.execute(
@@ -177,7 +168,7 @@ def delivery_of(transaction: Transaction, account: str, sid: str) -> Delivery | 
     """Return what Exotel last said of a message."""
     columns = ", ".join(f'"{name}"' for name in DELIVERY)
     sql = f"SELECT {columns} FROM exosms.deliveries WHERE account = %s AND sid = %s"
-    row = transaction.execute(literal(sql), (account, sid)).fetchone()
+    row = transaction.execute(sql, (account, sid)).fetchone()
     return read_delivery(row) if row else None
 
 
@@ -191,11 +182,9 @@ def owners_of_sids(transaction: Transaction, account: str, sids: Sequence[str]) 
 def turns_of(transaction: Transaction, account: str) -> tuple[Turns, float]:
     """Return an account's turns, which nobody else changes until the commit, and the moment from which on."""
     row = transaction.execute(
-        literal(
-            "INSERT INTO exosms.pace AS p VALUES (%s, 0, 0, 0)"
-            " ON CONFLICT (account) DO UPDATE SET account = p.account"
-            f" RETURNING next_at, blocked_until, written_at, {NOW}"
-        ),
+        "INSERT INTO exosms.pace AS p VALUES (%s, 0, 0, 0)"
+        " ON CONFLICT (account) DO UPDATE SET account = p.account"
+        f" RETURNING next_at, blocked_until, written_at, {NOW}",
         (account,),
     ).fetchone()
     if row is None:
@@ -217,26 +206,20 @@ def purged(transaction: Transaction, seconds: float) -> int:
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     messages = transaction.execute(
-        literal(
-            f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-            " AND state IN ('accepted', 'rejected', 'not_sent')"
-            f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')"
-        ),
+        f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+        " AND state IN ('accepted', 'rejected', 'not_sent')"
+        f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')",
         values,
     ).rowcount
     transaction.execute(
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
     )
+    transaction.execute(f"DELETE FROM exosms.runs WHERE is_finished AND updated_at < {NOW} - %(seconds)s", values)
     transaction.execute(
-        literal(f"DELETE FROM exosms.runs WHERE is_finished AND updated_at < {NOW} - %(seconds)s"), values
-    )
-    transaction.execute(
-        literal(
-            f"WITH gone AS (DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"
-            " RETURNING account, sid) UPDATE exosms.messages m SET has_delivery = false FROM gone"
-            " WHERE m.account = gone.account AND lower(m.sid) = lower(gone.sid)"
-        ),
+        f"WITH gone AS (DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"
+        " RETURNING account, sid) UPDATE exosms.messages m SET has_delivery = false FROM gone"
+        " WHERE m.account = gone.account AND lower(m.sid) = lower(gone.sid)",
         values,
     )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))

@@ -7,7 +7,7 @@ from exosms.ledger.entry import Place, State
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, SEEN, literal, lock_sids, settle_leases
+from exosms.ledger.postgres.statements import NOW, SEEN, lock_sids, settle_leases
 from exosms.ledger.traces import ABSENT, BY_HAND
 from exosms.ledger.unsettled import SHARED, Unsettled
 from exosms.sms.message import Outcome
@@ -46,7 +46,7 @@ class SharedUnknown(NamedTuple):
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
         """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
         sql = f"SELECT {SEEN['state']}, m.sid FROM exosms.messages m WHERE m.id = %s"
-        row = self.ledger.database.run(lambda transaction: transaction.execute(literal(sql), (one.id,)).fetchone())
+        row = self.ledger.database.run(lambda transaction: transaction.execute(sql, (one.id,)).fetchone())
         state, sid = row or (State.UNKNOWN, None)
         return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
 
@@ -85,13 +85,13 @@ class SharedUnknown(NamedTuple):
         def work(transaction: Transaction) -> None:
             lock_sids(transaction, self.account, [sid.lower()] if sid else [])
             settle_leases(transaction, "id = %(id)s", values)
-            transaction.execute(literal(sql), values)
+            transaction.execute(sql, values)
 
         self.ledger.database.run(work)
 
     def _find(self, which: str, values: Mapping[str, Any]) -> list[Unsettled]:
         given = {"account": self.account, **values}
-        sql = literal(f"{_FOUND} {which}")
+        sql = f"{_FOUND} {which}"
         rows = self.ledger.database.run(lambda transaction: transaction.execute(sql, given).fetchall())
         return [
             Unsettled(number, SHARED, None, None, account, profile, recipient, sender, fingerprint, at, at, *rest)
@@ -125,4 +125,4 @@ class Common(NamedTuple):
         )
         values = {"account": account, "once_key": once_key, "since": since}
         database = self.messages.database
-        return dict(database.run(lambda transaction: transaction.execute(literal(sql), values).fetchall()))
+        return dict(database.run(lambda transaction: transaction.execute(sql, values).fetchall()))
