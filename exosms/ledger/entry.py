@@ -1,6 +1,6 @@
 """What a ledger says of one message, whichever engine keeps it; its values, and how they are read from columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -78,8 +78,10 @@ DELIVERY = Delivery._fields
 """The columns of what became of one."""
 
 
-def read_entry(values: Mapping[str, Any], delivery: Delivery | None = None) -> LedgerEntry:
-    """Return what columns say of a message."""
+def read_entry(row: Sequence[Any], columns: Sequence[str] = ENTRY) -> LedgerEntry:
+    """Return what columns say of a message; with ``checked_at`` among them, those of what became of it follow."""
+    values = dict(zip(columns, row, strict=False))
+    delivery = None if values.get("checked_at") is None else read_delivery(row[len(columns) :])
     return LedgerEntry(**{**values, "state": State(values["state"])}, delivery=delivery)
 
 

@@ -346,7 +346,7 @@ class Ledger:
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         cursor = self._connection.execute(f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id", values)
-        return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
+        return [*map(read_entry, cursor)]
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
         with self.database.transaction(of_result=True):

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 
 from exosms.ledger.database import Database, translated
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_delivery, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_entry
 
 _PAGE = 1000
 """Entries that are read at once: nothing of the ledger stays open while somebody reads them, however slowly."""
@@ -42,9 +42,7 @@ def select(database: Database, source: str, conditions: Mapping[str, object], *,
                 f"SELECT {columns} FROM {joined} {kept} ORDER BY {order}", (some, *values)
             ).fetchall()
         for row in rows:
-            named = dict(zip(own, row, strict=False))
-            delivery = read_delivery(row[len(own) :]) if named["checked_at"] is not None else None
-            yield read_entry(named, delivery)
+            yield read_entry(row, own)
 
 
 def sent_as(database: Database, account: str, sid: str) -> LedgerEntry | None:

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, read_delivery, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, read_entry
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import SEEN
+from exosms.ledger.postgres.statements import COLUMNS, SEEN
 from exosms.sms.message import Outcome
 
 _PAGE = 1000
 """Entries that are read at once: no transaction stays open while somebody reads them, however slowly."""
 
+_OWN = (*ENTRY, "checked_at")
+_COLUMNS = ", ".join((COLUMNS, "d.checked_at", *(f'd."{name}"' for name in DELIVERY)))
 _ORDER = "m.created_at, m.id"
 _JOIN = (
     "FROM exosms.messages m LEFT JOIN exosms.deliveries d"
@@ -32,12 +34,11 @@ class SharedHistory:
             return
         given = self._given(wanted)
         after = (float("-inf"), 0)
-        columns = [*(SEEN.get(name, f"m.{name}") for name in ENTRY), "d.checked_at", *(f'd."{n}"' for n in DELIVERY)]
         where = " AND ".join([f"({_ORDER}) > (%(at)s, %(number)s)", *given])
-        sql = f"SELECT {', '.join(columns)} {_JOIN} WHERE {where} ORDER BY {_ORDER} LIMIT {_PAGE}"
+        sql = f"SELECT {_COLUMNS} {_JOIN} WHERE {where} ORDER BY {_ORDER} LIMIT {_PAGE}"
         values = {name: value for several in given.values() for name, value in several.items()}
         while rows := self._page(sql, {**values, "at": after[0], "number": after[1]}):
-            entries = [*map(_read, rows)]
+            entries = [read_entry(row, _OWN) for row in rows]
             yield from entries
             after = (entries[-1].created_at, entries[-1].id)
             if len(rows) < _PAGE:
@@ -63,12 +64,6 @@ class SharedHistory:
         if wanted.outcome is not None:
             given |= _of_outcome(wanted.outcome)
         return given
-
-
-def _read(row: tuple[Any, ...]) -> LedgerEntry:
-    checked_at, *delivery = row[len(ENTRY) :]
-    values = {**dict(zip(ENTRY, row, strict=False)), "checked_at": checked_at}
-    return read_entry(values, read_delivery(delivery) if checked_at is not None else None)
 
 
 def _of_outcome(outcome: str) -> Mapping[str, Mapping[str, Any]]:

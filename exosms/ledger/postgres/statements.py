@@ -27,6 +27,7 @@ SEEN = {
 """What is to be seen of a message: what its lease makes of it, also where nobody has written that yet."""
 
 COLUMNS = ", ".join(SEEN.get(name, f"m.{name}") for name in ENTRY)
+"""Those of an entry."""
 
 _TYPES = {
     "claim": "uuid", "account": "text", "profile": "text", "once_key": "text", "recipient": "text",
@@ -87,7 +88,7 @@ def now_of(transaction: Transaction) -> float:
 def entries_of(transaction: Transaction, where: str, values: Mapping[str, Any]) -> list[LedgerEntry]:
     """Return what there is of single messages, oldest first."""
     cursor = transaction.execute(f"SELECT {COLUMNS} FROM exosms.messages m {where} ORDER BY id", values)
-    return [read_entry(dict(zip(ENTRY, row, strict=True))) for row in cursor]
+    return [*map(read_entry, cursor)]
 
 
 def settle_leases(transaction: Transaction, which: str, values: Mapping[str, Any]) -> None:
