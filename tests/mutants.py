@@ -298,14 +298,14 @@ LEDGER = (
     ),
     Mutant(
         "a key is free while it is used",
-        "ledger/messages.py",
+        "ledger/rules.py",
         "('unknown', 'in_flight', 'waiting')",
         "('unknown')",
         (_HELD,),
     ),
     Mutant(
         "an unknown message frees its key",
-        "ledger/messages.py",
+        "ledger/rules.py",
         "('unknown', 'in_flight', 'waiting')",
         "('in_flight', 'waiting')",
         (_HELD,),
@@ -617,9 +617,9 @@ LEDGER = (
     ),
     Mutant(
         "a Sid of an earlier message is anybody's",
-        "ledger/messages.py",
-        "if owners.setdefault(sid.lower(), place) != place}",
-        "if owners == place}",
+        "ledger/rules.py",
+        "if first.setdefault(sid.lower(), place) != place}",
+        "if first == place}",
         ("test_bulk.py::test_a_sid_that_another_message_has_is_not_believed",),
     ),
     Mutant(
@@ -864,14 +864,14 @@ EVIDENCE = (
     ),
     Mutant(
         "what is being sent is not counted",
-        "ledger/unknown.py",
+        "ledger/unsettled.py",
         "(state IN ('unknown', 'in_flight', 'accepted')",
         "(state IN ('unknown', 'accepted')",
         (_FLYING,),
     ),
     Mutant(
         "what a person said is believed",
-        "ledger/unknown.py",
+        "ledger/unsettled.py",
         " OR error IN ('{BY_HAND}', '{ABSENT}'))",
         ")",
         (_BY_HAND,),
@@ -879,14 +879,14 @@ EVIDENCE = (
     Mutant(
         "former attempts are not counted",
         "ledger/unknown.py",
-        '                *self._find(_FORMERLY, "recipient = :recipient", values),\n',
+        "                *self._find(_FORMERLY, theirs, values),\n",
         "",
         ("test_reconcile.py::test_the_first_attempt_at_a_row_that_was_tried_again_may_have_the_sid",),
     ),
     Mutant(
         "single messages are not counted",
         "ledger/unknown.py",
-        "                *self._find(_SINGLY, _MAY_HAVE_A_SID, values),\n",
+        '                *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),\n',
         "",
         (_WHOLE,),
     ),

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE_DAY = day_in_india(EARLIEST)
 
+IS_COUNTED = "state IN ('accepted', 'unknown', 'in_flight', 'waiting')"
+"""Whether a message's parts count: it may have been sent, or may be yet."""
+
 
 def parts_since_midnight(database: Database, account: str) -> int:
     """Return what single messages and rows of bulk runs used, those that may have been sent included."""
     # The plus keeps SQLite from walking through everything that the account ever sent.
     (singly,) = database.connection.execute(
-        "SELECT coalesce(sum(segments), 0) FROM messages WHERE id > ? AND +account = ?"
-        " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+        f"SELECT coalesce(sum(segments), 0) FROM messages WHERE id > ? AND +account = ? AND {IS_COUNTED}",
         (last_before_midnight(database.connection, _now(database)), account),
     ).fetchone()
     (in_bulk,) = database.connection.execute(

@@ -21,7 +21,7 @@ from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_da
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, read_delivery, read_entry
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
-from exosms.ledger.rules import KeyRule, Turns
+from exosms.ledger.rules import MAY_BE_FORGOTTEN, MAY_HOLD, KeyRule, Turns, of_another
 from exosms.ledger.traces import BY_HAND, keep_sids
 from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
@@ -257,8 +257,7 @@ class Ledger:
                 " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run WHERE u.account = ?1",
                 (account, given),
             ).fetchall()
-        owners = {sid: Place(*place) for sid, *place in found}
-        return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
+        return of_another(sids, {sid: Place(*place) for sid, *place in found})
 
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
@@ -280,10 +279,8 @@ class Ledger:
         """
         now = self._clock()
         with reclaimed(self.database):
-            old_ones = (
-                "FROM messages AS m WHERE updated_at < ? AND state IN ('accepted', 'rejected', 'not_sent')"
-                f" AND (once_key IS NULL OR expires_at < ? OR state <> 'accepted') AND NOT {_IS_SINCE}"
-            )
+            may_go = MAY_BE_FORGOTTEN.format(now="?")
+            old_ones = f"FROM messages AS m WHERE updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now))
             keep_sids(self.database, old_ones, values)
             purged = self._connection.execute(f"DELETE {old_ones}", values).rowcount
@@ -336,12 +333,8 @@ class Ledger:
         self, once: OnceKey, recipient: str, account: str, now: float, *, rewrite: bool = True
     ) -> LedgerEntry | None:
         reclaim_messages(self.database)
-        same = "once_key = ?1 AND recipient = ?2 AND account = ?3"  # of those that were accepted, the last one counts
-        entries = self._entries(
-            f"WHERE {same} AND (state IN ('unknown', 'in_flight', 'waiting')"
-            f" OR id = (SELECT max(+id) FROM messages WHERE {same} AND state = 'accepted'))",
-            (once.key, recipient, account),
-        )
+        same = "once_key = ?1 AND recipient = ?2 AND account = ?3"
+        entries = self._entries(MAY_HOLD.format(same=same, messages="messages"), (once.key, recipient, account))
         return KeyRule(self._connection, once, now, self.warn, rewrite).holder(entries)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:

@@ -1,6 +1,6 @@
-"""What holds of once keys and of an account's turns, whichever engine keeps them."""
+"""What holds of once keys, of Sids and of an account's turns, whichever engine keeps them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.ledger.portable import Statements
@@ -9,7 +9,19 @@ from exosms.sms.rate import LONGEST_PAUSE, Rate
 from exosms.system.times import local
 
 if TYPE_CHECKING:
-    from exosms.ledger.entry import LedgerEntry, OnceKey
+    from exosms.ledger.entry import LedgerEntry, OnceKey, Place
+
+MAY_HOLD = (
+    "WHERE {same} AND (state IN ('unknown', 'in_flight', 'waiting')"
+    " OR id = (SELECT max(+id) FROM {messages} WHERE {same} AND state = 'accepted'))"
+)
+"""Of the entries with the same key, recipient and account those that may hold it; see ``KeyRule``."""
+
+MAY_BE_FORGOTTEN = (
+    "state IN ('accepted', 'rejected', 'not_sent')"
+    " AND (once_key IS NULL OR expires_at < {now} OR state <> 'accepted')"
+)
+"""Whether a message is settled, and its once key holds no more, which one without an end always does."""
 
 
 class Turns(NamedTuple):
@@ -35,6 +47,12 @@ class Turns(NamedTuple):
         """Return what is left while Exotel has had enough: of several pauses the longest counts."""
         until = min(max(now + seconds, self.blocked_until), now + LONGEST_PAUSE)
         return self._replace(blocked_until=until)
+
+
+def of_another(sids: "Mapping[Place, str]", owners: "Mapping[str, Place]") -> "set[Place]":
+    """Return the places whose Sid another message has, or one before them; ``owners`` has them in small letters."""
+    first = dict(owners)
+    return {place for place, sid in sids.items() if first.setdefault(sid.lower(), place) != place}
 
 
 class KeyRule(NamedTuple):

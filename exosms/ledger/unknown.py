@@ -11,12 +11,12 @@ from typing import NamedTuple
 from exosms.errors import ExitCode
 from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed, touch
-from exosms.ledger.entry import Place, State
+from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints, key_of
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Run
 from exosms.ledger.traces import ABSENT, BY_HAND
-from exosms.ledger.unsettled import SHARED, Unsettled
+from exosms.ledger.unsettled import MAY_HAVE_A_SID, SHARED, Unsettled, by_now
 from exosms.sms.message import Outcome
 
 _LAST_WORDS = 4
@@ -36,11 +36,6 @@ _FORMERLY = """
     FROM former_attempts WHERE account = :account AND {which}
 """
 """Their numbers are negative, lest they are taken for messages that can still be settled."""
-
-_MAY_HAVE_A_SID = (
-    "recipient = :recipient AND sid IS NULL AND"
-    f" (state IN ('unknown', 'in_flight', 'accepted') OR error IN ('{BY_HAND}', '{ABSENT}'))"
-)
 
 
 class Rows(NamedTuple):
@@ -101,13 +96,13 @@ class UnknownMessages:
 
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
-        values = {"recipient": recipient}
+        values, theirs = {"recipient": recipient}, "recipient = :recipient"
         with translated():
             return [
                 *(self._shared.owners(recipient) if self._shared else ()),
-                *self._find(_SINGLY, _MAY_HAVE_A_SID, values),
-                *self._find(_IN_BULK, _MAY_HAVE_A_SID, values),
-                *self._find(_FORMERLY, "recipient = :recipient", values),
+                *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),
+                *self._find(_IN_BULK, f"{theirs} AND {MAY_HAVE_A_SID}", values),
+                *self._find(_FORMERLY, theirs, values),
             ]
 
     def at(self, place: Place) -> Unsettled | None:
@@ -127,9 +122,7 @@ class UnknownMessages:
         if one.run_id is None:
             sql = "SELECT state, sid FROM messages WHERE ? IS NULL AND id = ?"
         with translated():
-            row = self._connection.execute(sql, one.key).fetchone()
-        state, sid = row or (State.UNKNOWN, None)
-        return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
+            return by_now(self._connection.execute(sql, one.key).fetchone())
 
     def named(self, one: Unsettled, recipient: str) -> Unsettled:
         """Return a message with its recipient in full, if it is that one, where only its last digits are kept."""

@@ -3,6 +3,13 @@
 from typing import NamedTuple
 
 from exosms.ledger.entry import State
+from exosms.ledger.traces import ABSENT, BY_HAND
+from exosms.sms.message import Outcome
+
+MAY_HAVE_A_SID = (
+    f"sid IS NULL AND (state IN ('unknown', 'in_flight', 'accepted') OR error IN ('{BY_HAND}', '{ABSENT}'))"
+)
+"""Whether Exotel may have a message under a Sid that is not known here."""
 
 SHARED = -2
 """What stands for the run of a message that is in the ledger of many machines."""
@@ -43,3 +50,9 @@ class Unsettled(NamedTuple):
     def row(self) -> int | None:
         """The number of its row; None for a single message."""
         return None if self.run is None else self.id
+
+
+def by_now(found: tuple[str, str | None] | None) -> tuple[Outcome, str | None]:
+    """Return what a state and a Sid that were found say by now; what is tried again counts as unknown."""
+    state, sid = found or (State.UNKNOWN, None)
+    return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid

@@ -45,7 +45,7 @@ from exosms.ledger.postgres.statements import (
     storable,
     turns_of,
 )
-from exosms.ledger.rules import KeyRule, Turns
+from exosms.ledger.rules import MAY_HOLD, KeyRule, Turns, of_another
 from exosms.ledger.traces import BY_HAND
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
@@ -198,12 +198,7 @@ class SharedLedger:
         self, transaction: Transaction, values: Mapping[str, Any], once: OnceKey, *, rewrite: bool = True
     ) -> LedgerEntry | None:
         """Return who holds a once key; within a transaction."""
-        entries = entries_of(
-            transaction,
-            f"WHERE {KEY} AND (state IN ('unknown', 'in_flight', 'waiting') OR id ="
-            f" (SELECT max(id) FROM exosms.messages WHERE {KEY} AND state = 'accepted'))",
-            values,
-        )
+        entries = entries_of(transaction, MAY_HOLD.format(same=KEY, messages="exosms.messages"), values)
         may_hold = [entry for entry in entries if entry.state != "not_sent"]  # by a lease that ended
         if not may_hold:
             return None
@@ -433,8 +428,7 @@ class SharedLedger:
         """Return those of the places whose Sid another message of the account has, or one before them."""
         given = sorted({sid.lower() for sid in sids.values()})
         found = self.database.run(lambda transaction: owners_of_sids(transaction, account, given))
-        owners = {sid: Place(0, number) for sid, number in found}
-        return {place for place, sid in sids.items() if owners.setdefault(sid.lower(), place) != place}
+        return of_another(sids, {sid: Place(0, number) for sid, number in found})
 
 
 def _given_up() -> LedgerError:

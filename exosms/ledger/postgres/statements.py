@@ -6,11 +6,11 @@ What they say of states, keys and turns is ``ledger/rules.py``, or what a lease 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from exosms.ledger.day_parts import IMPOSSIBLE_DAY, last_before_midnight
+from exosms.ledger.day_parts import IMPOSSIBLE_DAY, IS_COUNTED, last_before_midnight
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_delivery, read_entry
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
-from exosms.ledger.rules import Turns
+from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
 from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
@@ -106,7 +106,7 @@ def parts_since_midnight(transaction: Transaction, account: str) -> int:
     now = now_of(transaction)
     (singly,) = transaction.execute(
         "SELECT coalesce(sum(segments), 0)::bigint FROM exosms.messages WHERE id > %s AND account = %s"
-        " AND state IN ('accepted', 'unknown', 'in_flight', 'waiting')",
+        f" AND {IS_COUNTED}",
         (last_before_midnight(Portable(transaction), now), account),
     ).fetchone() or (0,)
     (in_bulk,) = transaction.execute(
@@ -208,8 +208,7 @@ def purged(transaction: Transaction, seconds: float) -> int:
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     messages = transaction.execute(
         f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        " AND state IN ('accepted', 'rejected', 'not_sent')"
-        f" AND (once_key IS NULL OR expires_at < {NOW} OR state <> 'accepted')",
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)}",
         values,
     ).rowcount
     transaction.execute(

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from exosms.ledger.entry import Place, State
+from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, SEEN, lock_sids, settle_leases
-from exosms.ledger.traces import ABSENT, BY_HAND
-from exosms.ledger.unsettled import SHARED, Unsettled
+from exosms.ledger.unsettled import MAY_HAVE_A_SID, SHARED, Unsettled, by_now
 from exosms.sms.message import Outcome
 
 _FOUND = (
@@ -17,10 +16,6 @@ _FOUND = (
     f" {SEEN['state']}, m.once_key FROM exosms.messages m WHERE m.account = %(account)s AND"
 )
 _IS_UNKNOWN = f"m.state <> 'accepted' AND m.state IN ('unknown', 'in_flight') AND {SEEN['state']} = 'unknown'"
-_MAY_HAVE_A_SID = (
-    "m.recipient_hash = %(hash)s AND m.sid IS NULL AND"
-    f" (m.state IN ('unknown', 'in_flight', 'accepted') OR m.error IN ('{BY_HAND}', '{ABSENT}'))"
-)
 
 
 class SharedUnknown(NamedTuple):
@@ -40,15 +35,14 @@ class SharedUnknown(NamedTuple):
 
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
-        found = self._find(f"{_MAY_HAVE_A_SID} ORDER BY m.id", {"hash": self.ledger.hash_of(recipient)})
+        theirs = f"m.recipient_hash = %(hash)s AND {MAY_HAVE_A_SID} ORDER BY m.id"
+        found = self._find(theirs, {"hash": self.ledger.hash_of(recipient)})
         return [one._replace(recipient=recipient) for one in found]
 
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
         """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
         sql = f"SELECT {SEEN['state']}, m.sid FROM exosms.messages m WHERE m.id = %s"
-        row = self.ledger.database.run(lambda transaction: transaction.execute(sql, (one.id,)).fetchone())
-        state, sid = row or (State.UNKNOWN, None)
-        return (Outcome.UNKNOWN if state in {State.WAITING, State.IN_FLIGHT} else Outcome(state)), sid
+        return by_now(self.ledger.database.run(lambda transaction: transaction.execute(sql, (one.id,)).fetchone()))
 
     def at(self, place: Place) -> Unsettled | None:
         """Return the message of that number, whatever became of it."""
