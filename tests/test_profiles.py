@@ -558,18 +558,19 @@ def test_without_a_home_the_environment_is_enough(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_who_else_may_touch_the_configuration(
-    tmp_path: Path, owner: int, mode: int, euid: int, refused: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, mode: int, euid: int, refused: str | None
 ) -> None:
     path = write(tmp_path / "my config.toml", PROD, mode)
     if os.geteuid() == 0:
         os.chown(path, owner, -1)
     else:  # only root can give files away: let the same relation hold between other numbers
         euid = path.stat().st_uid if owner == euid else path.stat().st_uid + 1
+    monkeypatch.setattr("os.geteuid", lambda: euid)
     if refused is None:
-        assert config_file.read(path, euid=euid).names == ("prod",)
+        assert config_file.read(path).names == ("prod",)
         return
     with pytest.raises(ConfigError) as caught:
-        config_file.read(path, euid=euid)
+        config_file.read(path)
     assert f"{refused} '{path}'" in caught.value.remedy
     assert f"{mode:04o}" in caught.value.message
 

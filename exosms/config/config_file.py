@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,13 +121,12 @@ class Removed(NamedTuple):
     """The one that is the default now."""
 
 
-def read(path: Path, *, home: str | None = None, euid: int | None = None) -> Config:
-    """Read the file; one that is not there holds no profiles.
+def read(path: Path, *, home: str | None = None) -> Config:
+    """Read the file; one that is not there holds no profiles; raises ConfigError.
 
-    ``home`` is what ``~`` stands for in it, ``euid`` whose file counts as ours (by default this process's user).
-    Raises ConfigError.
+    ``home`` is what ``~`` stands for in it.
     """
-    document = toml.read(path, _FORMAT, check=partial(_check_access, euid=euid))
+    document = toml.read(path, _FORMAT, check=_check_access)
     tables = document.get("profiles", {})
     default = _default_of(path, document)
     known = ("version", "default_profile", "profiles", "groups")
@@ -292,20 +290,20 @@ def _edited(path: Path) -> AbstractContextManager[dict[str, Any]]:
     return toml_edit.edited(path, _FORMAT, check=_check_access)
 
 
-def _check_access(path: Path, file: SmallFile, *, euid: int | None = None) -> None:
+def _check_access(path: Path, file: SmallFile) -> None:
     """Raise ConfigError if others can read our file, or change somebody else's (a mounted secret, say).
 
     Whoever can change the file chooses the address that key and token go to, and a program that we run.
     """
     from shlex import quote
 
-    euid = os.geteuid() if euid is None else euid
-    if file.owner == euid and file.mode & 0o066:
+    is_ours = file.owner == os.geteuid()
+    if is_ours and file.mode & 0o066:
         raise ConfigError(
             f"The configuration {path} contains secrets, and others can read or change it (mode {file.mode:04o})",
             remedy=f"Run: chmod 600 {quote(str(path))}",
         )
-    if file.owner != euid and file.mode & 0o022:
+    if not is_ours and file.mode & 0o022:
         raise ConfigError(
             f"The configuration {path} can be changed by others (mode {file.mode:04o})",
             remedy=f"As its owner, run: chmod go-w {quote(str(path))}",

@@ -34,7 +34,7 @@ _TITLES = 50
 """Records in which the names of the columns are looked for."""
 
 
-def sids_in(path: Path, left_out: Callable[[int], None] = lambda _line: None) -> Iterator[Listed]:
+def sids_in(path: Path, left_out: Callable[[int], None]) -> Iterator[Listed]:
     """Yield what a report lists, as it is read; raises InputError for a file that cannot be read or is no report.
 
     ``left_out`` is told the line of each record in which there may be a Sid that is not listed.

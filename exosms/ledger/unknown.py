@@ -213,7 +213,7 @@ def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[R
         ).rowcount  # fmt: skip
 
 
-def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows] = ()) -> Sequence[int]:
+def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows]) -> Sequence[int]:
     """Return a run's unknown rows, or those that are asked for; raises NotUnknownError for one that is not."""
     with translated():
         cursor = ledger.database.connection.execute(

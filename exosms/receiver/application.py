@@ -45,7 +45,7 @@ class Application:
         *,
         config: Path | None = None,
         tell: Callable[[str], None] = _say_nothing,
-        warn: Callable[[str], None] = _say_nothing,
+        warn: Callable[[str], None],
     ) -> None:
         self._config = config
         self._tell = tell

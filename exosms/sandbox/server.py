@@ -78,7 +78,7 @@ class Server(http.server.ThreadingHTTPServer):
             is_fault = self._callback_chance.random() < self.behaviour.callback_faults
             return self._callback_chance.choice(("lost", "doubled", "late", "early", "reordered")) if is_fault else ""
 
-    def call_back(self, message: StoredMessage, fault: str = "") -> None:
+    def call_back(self, message: StoredMessage, fault: str) -> None:
         """Post the final state to a StatusCallback on this machine; other addresses are left alone."""
         if not _is_loopback(message.callback) or fault == "lost":
             return

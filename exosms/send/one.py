@@ -16,7 +16,7 @@ from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.process_locks import process_of
 from exosms.send.advice import how_to_find_out
-from exosms.send.session import NO_FLAGS, AccountSession
+from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back, problem_of
 from exosms.sms.rate import MOST_RETRIES, pause_of
@@ -224,7 +224,7 @@ class Dispatcher(NamedTuple):
 
 
 def foreseen(
-    message: Message, ledger: MessageLedger, account: str, once: OnceKey | None, flags: Mapping[str, str] = NO_FLAGS
+    message: Message, ledger: MessageLedger, account: str, once: OnceKey | None, flags: Mapping[str, str]
 ) -> Receipt:
     """Return what sending would come to as far as that can be known, which is planned or skipped."""
     used = ledger.used(once, recipient=message.to, account=account, rewrite=False) if once else None
@@ -278,7 +278,7 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     )
 
 
-def used_before(entry: LedgerEntry, flags: Mapping[str, str] = NO_FLAGS) -> Receipt:
+def used_before(entry: LedgerEntry, flags: Mapping[str, str]) -> Receipt:
     """Return what a message comes to whose once key another one used, which is known to be settled."""
     moment = local(entry.updated_at)
     if entry.state is State.ACCEPTED:

@@ -57,7 +57,7 @@ class Reconciliation:
         targets: Sequence[Unsettled],
         others: Sequence[Unsettled],
         *,
-        asks_all: bool = False,
+        asks_all: bool,
     ) -> None:
         """``others``: the account's unknown messages that nobody asked for; they are counted with, and stay.
 

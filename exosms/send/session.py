@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from exosms.config.settings import Settings
 
 
-NO_FLAGS: Mapping[str, str] = {}
-
-
 class AccountSession(NamedTuple):
     """An account that one command sends from, or asks about."""
 
@@ -35,7 +32,7 @@ class AccountSession(NamedTuple):
     chance: Callable[[], float] = random.random
     callbacks: CallbackAddress | None = None
     """Where messages have their delivery posted to that name no address themselves."""
-    flags: Mapping[str, str] = NO_FLAGS
+    flags: Mapping[str, str] = {}
     """What the command line says about the account, for the commands that are advised."""
 
     @property

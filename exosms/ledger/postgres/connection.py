@@ -9,7 +9,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -96,21 +96,14 @@ def _until(steps: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any
 class SharedDatabase:
     """One process's way to the database at an address."""
 
-    def __init__(
-        self,
-        address: LedgerAddress,
-        *,
-        patience: float = PATIENCE,
-        environ: Mapping[str, str] = os.environ,
-        is_hasty: bool = False,
-    ) -> None:
+    def __init__(self, address: LedgerAddress, *, patience: float = PATIENCE, is_hasty: bool = False) -> None:
         """``patience``: seconds that anything waits; raises ConfigError for an address that asks for no encryption.
 
         ``is_hasty``: whether it is tried again but once, as where somebody waits, or a way leads around it.
         """
         self.address = address
-        self._tls = address.tls(environ)
-        self._secrets = _passwords(address, environ)
+        self._tls = address.tls(os.environ)
+        self._secrets = _passwords(address)
         self._patience = patience
         self._is_hasty = is_hasty
         self._connection: _Connection | None = None
@@ -254,12 +247,12 @@ def _beginning(seconds: float) -> str:
     )
 
 
-def _passwords(address: LedgerAddress, environ: Mapping[str, str]) -> list[str]:
+def _passwords(address: LedgerAddress) -> list[str]:
     """Return the passwords that we know of, as they are written and as they are meant."""
     from urllib.parse import parse_qsl, unquote, urlsplit
 
     parts = urlsplit(address.url)
     user = parts.netloc.rpartition("@")[0]
-    given = [user.partition(":")[2], environ.get("PGPASSWORD", "")]
+    given = [user.partition(":")[2], os.environ.get("PGPASSWORD", "")]
     given += [value for name, value in parse_qsl(parts.query) if name in {"password", "sslpassword"}]
     return sorted({text for secret in given for text in (secret, unquote(secret)) if text}, key=len, reverse=True)

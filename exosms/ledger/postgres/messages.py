@@ -293,7 +293,7 @@ class SharedLedger:
 
         self.database.run(work)
 
-    def _update(self, entry_id: int, assignments: str, condition: str = "", **values: Any) -> int:
+    def _update(self, entry_id: int, assignments: str, condition: str, **values: Any) -> int:
         """Change a claim of ours that is on its way; ``lease``, if given, is made longer to be on the safe side."""
         if "lease" in values:
             values["lease"] += SPARE
