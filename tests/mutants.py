@@ -583,8 +583,8 @@ LEDGER = (
     Mutant(
         "every answer may accept",
         "exotel/client.py",
-        "        if 200 <= reply.status < 300:\n            return accepted(",
-        "        if 200 <= reply.status < 600:\n            return accepted(",
+        "        if reply.is_success:\n            return accepted(",
+        "        if reply.status < 600:\n            return accepted(",
         _met("http: 500 with a Sid"),
     ),
     Mutant(

@@ -51,7 +51,7 @@ class Client:
         if isinstance(reply, NoAnswer):
             return unanswered(reply)
         items = wire.read(reply.body)
-        if 200 <= reply.status < 300:
+        if reply.is_success:
             return accepted(reply, self._shown(wire.reply_to(message.to, items)))
         receipt = self._refused(reply, items)
         taken = next((item for item in items if isinstance(item, wire.Reply)), None)
@@ -75,7 +75,7 @@ class Client:
         if isinstance(reply, NoAnswer):
             return Batch((unanswered(reply),) * len(messages), whole=True)
         items = wire.read(reply.body)
-        if 200 <= reply.status < 300:
+        if reply.is_success:
             return self._matched(messages, items, reply)
         some_taken = any(isinstance(item, wire.Reply) for item in items)
         receipt = doubted(_SOME_TAKEN, http_status=reply.status) if some_taken else self._refused(reply, items)
@@ -113,13 +113,12 @@ class Client:
             if isinstance(reply, NoAnswer):
                 yield delivery_report.untold("", unanswered(reply))
                 continue
-            is_list = 200 <= reply.status < 300 and reply.body is not None
-            page = message_list.read_page(reply.body, host=host) if is_list else None
+            page = message_list.read_page(reply.body, host=host) if reply.is_success else None
             if page is not None:
                 yield page
                 seen.add(path)
                 path = page.next_path
-            elif 200 <= reply.status < 300:
+            elif reply.is_success:
                 yield delivery_report.missing("", http_status=reply.status)
                 return
             else:
@@ -133,7 +132,7 @@ class Client:
 
         if isinstance(reply, NoAnswer):
             return delivery_report.untold(sid, unanswered(reply))
-        said = 200 <= reply.status < 300 or reply.status == 404
+        said = reply.is_success or reply.status == 404
         if said and reply.body is not None:
             about = wire.reply_about(sid, wire.read(reply.body))
             if about is None:
@@ -150,10 +149,10 @@ class Client:
 
         2xx and 404 mean that they are; source: the error table of Exotel's api/http-status-codes.
         """
-        reply = self._transport.exchange("GET", wire.details_path(self._account_sid, "0" * 32), b"")
+        reply = self._ask("0" * 32)
         if isinstance(reply, NoAnswer):
             return _unchecked(unanswered(reply))
-        if 200 <= reply.status < 300 or reply.status == 404:
+        if reply.is_success or reply.status == 404:
             return Receipt(outcome=Outcome.ACCEPTED, exit_code=ExitCode.OK, http_status=reply.status)
         return _unchecked(self._refused(reply, wire.read(reply.body)))
 

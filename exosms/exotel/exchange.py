@@ -71,6 +71,11 @@ class Answer(NamedTuple):
     retry_after: str | None = None
     date: str | None = None
 
+    @property
+    def is_success(self) -> bool:
+        """Whether its status says that all is well."""
+        return 200 <= self.status < 300
+
 
 class NoAnswer(NamedTuple):
     """No status line arrived. ``written`` tells whether the request was completely written before that."""
