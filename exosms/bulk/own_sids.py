@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from exosms.bulk.request_threads import Request
 from exosms.exotel.client import Batch
-from exosms.exotel.outcome import with_sid_of_another
+from exosms.exotel.outcome import doubted_sid
 from exosms.ledger.entry import Place, State
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_rows import ClaimedRow
@@ -34,7 +34,7 @@ def doubt_sids_of_others(results: list[Result], run: Run, ledger: Ledger) -> Non
     taken = _taken([(item, receipt) for item, receipt, _ in results], run, ledger)
     for place, (item, receipt, _) in enumerate(results) if taken else ():
         if Place(run.id, item.number) in taken:
-            results[place] = item, with_sid_of_another(receipt), State.UNKNOWN
+            results[place] = item, doubted_sid(receipt), State.UNKNOWN
 
 
 def _taken(answered: Sequence[tuple[ClaimedRow, Receipt]], run: Run, ledger: Ledger) -> set[Place]:
@@ -44,7 +44,6 @@ def _taken(answered: Sequence[tuple[ClaimedRow, Receipt]], run: Run, ledger: Led
 
 def _doubted(batch: Batch, doubts: Sequence[bool]) -> Batch:
     receipts = (
-        with_sid_of_another(receipt) if doubt else receipt
-        for receipt, doubt in zip(batch.receipts, doubts, strict=True)
+        doubted_sid(receipt) if doubt else receipt for receipt, doubt in zip(batch.receipts, doubts, strict=True)
     )
     return batch._replace(receipts=tuple(receipts), matched=batch.matched and not any(doubts))

@@ -51,7 +51,7 @@ def content_about(sid: str, body: bytes | None) -> MessageContent | None:
     if not (isinstance(to, str) and isinstance(sender, str) and isinstance(text, str)):
         return None
     number = re.sub(r"\D+", "X", to) if is_damaged(to) else wire.e164(to)
-    return MessageContent(str(node["Sid"]), number, sender.strip(), text, moment(node.get("DateCreated")))
+    return MessageContent(str(node["Sid"]), number, sender.strip(), text, seconds_of(node.get("DateCreated")))
 
 
 def described(body: bytes | None) -> Iterator[dict[str, Any]]:
@@ -62,7 +62,7 @@ def described(body: bytes | None) -> Iterator[dict[str, Any]]:
         return
 
 
-def moment(date: Any) -> float | None:
+def seconds_of(date: Any) -> float | None:
     """Return one of Exotel's dates as seconds since the epoch; None for no date."""
     from datetime import datetime
 

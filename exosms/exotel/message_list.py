@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from exosms.exotel import wire
 from exosms.exotel.listed import SID, Listed, tail_of
-from exosms.exotel.message_content import NEAR, described, moment
+from exosms.exotel.message_content import NEAR, described, seconds_of
 from exosms.system.times import INDIA
 
 PAGE = 100
@@ -76,7 +76,7 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
 
 
 def _listed(node: dict[str, Any]) -> Listed:
-    to, created = node.get("To"), moment(node.get("DateCreated"))
+    to, created = node.get("To"), seconds_of(node.get("DateCreated"))
     return Listed(node["Sid"], tail_of(to) if isinstance(to, str) else None, () if created is None else (created,))
 
 

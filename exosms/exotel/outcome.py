@@ -42,7 +42,7 @@ def doubted(doubt: Doubt, *, http_status: int | None) -> Receipt:
     return _unknown(said, meaning, http_status=http_status)
 
 
-def with_sid_of_another(receipt: Receipt) -> Receipt:
+def doubted_sid(receipt: Receipt) -> Receipt:
     """Return what becomes of a message that was accepted with a Sid that is another one's."""
     doubt = Doubt("the answer gives it the Sid of another message", sid=receipt.sid)
     return doubted(doubt, http_status=receipt.http_status)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, KeptBackError
-from exosms.exotel.outcome import with_sid_of_another
+from exosms.exotel.outcome import doubted_sid
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.interface import MessageLedger
@@ -213,7 +213,7 @@ class Dispatcher(NamedTuple):
         def settle() -> None:
             nonlocal believed
             is_anothers = receipt.sid and ledger.with_sid_of_another(self.session.account, {place: receipt.sid})
-            believed = with_sid_of_another(receipt) if is_anothers else receipt
+            believed = doubted_sid(receipt) if is_anothers else receipt
             ledger.settle(entry_id, believed)
 
         try:
