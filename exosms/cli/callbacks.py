@@ -2,12 +2,12 @@
 
 import gc
 import threading
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
+from exosms.config.account import is_loopback
 from exosms.errors import ConfigError, ExitCode, Interrupted
 from exosms.ledger.database import LedgerAwayError
 from exosms.system.signals import Interrupts
@@ -45,7 +45,7 @@ def command(
     from exosms.receiver.sources import stores
 
     gc.enable()  # it lives long
-    if not _is_loopback(host):
+    if not is_loopback(host):
         out.warn(f"{host} may be reached from other machines, without encryption; put a proxy with TLS before it")
     interrupts = Interrupts()
     try:
@@ -70,10 +70,3 @@ def _try(opened: "Callable[[], CallbackStore]", out: Out) -> None:
         opened().ledger.close()
     except LedgerAwayError as error:
         out.warn(f"{error.message}; until it is back, callbacks of its messages are to come again")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

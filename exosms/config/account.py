@@ -162,7 +162,7 @@ def _parse_url(text: str, name: str, danger: str) -> str:
     scheme, _, path = urlsplit(text)[:3] if host else ("", "", "")
     if scheme not in _DEFAULT_PORTS or not _is_host(host) or port == 0:
         raise _unusable(f"{shown} is not a valid {name}")
-    if scheme == "http" and not _is_loopback(host):
+    if scheme == "http" and not is_loopback(host):
         raise _unusable(f"The {name} {shown} {danger}")
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}"
@@ -198,7 +198,8 @@ def _is_host(host: str) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, and nothing leaves it."""
     from ipaddress import ip_address
 
     if host == "localhost":

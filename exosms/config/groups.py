@@ -37,7 +37,7 @@ class Groups(NamedTuple):
             raise self._wrong(f"The group {name!r} must be a list of numbers")
         if not members:
             raise self._wrong(f"The group {name!r} is empty")
-        return tuple(map(_written, members))
+        return tuple(map(str, members))  # digits without quotes, a number to TOML, are what their writer meant
 
     def number(self, name: str, member: str, *, country: str) -> str:
         """Return a member's number as E.164; raises InputError, naming it and the group."""
@@ -56,8 +56,3 @@ class Groups(NamedTuple):
 def read(path: Path | None, *, home: str | None) -> Groups:
     """Return the groups of a configuration; raises ConfigError where it cannot be read at all."""
     return Groups(path, config_file.read(path, home=home).groups if path else {})
-
-
-def _written(member: object) -> str:
-    """Return a member as text: digits without quotes, a number to TOML, are what their writer meant."""
-    return str(member)

@@ -7,6 +7,7 @@ address, or ``PGSSLMODE``, asks for more; for less it cannot ask.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from exosms.config.account import is_loopback
 from exosms.errors import ConfigError
 
 _SCHEMES = ("postgresql://", "postgres://")
@@ -123,11 +124,4 @@ def _host_of(host: str) -> str:
 
 def _is_here(host: str) -> bool:
     """Whether a connection to it never leaves this machine; an empty one is a socket."""
-    from ipaddress import ip_address
-
-    if not host or host.startswith(("/", "@")) or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not host or host.startswith(("/", "@")) or is_loopback(host)

@@ -80,6 +80,4 @@ def _user_directory(environ: Mapping[str, str], variable: str) -> Path | None:
         path, is_home_there = Path(find("exosms", appauthor=False)), is_there(Path.home())
     except RuntimeError:  # how platformdirs 4.14 says that there is no home
         return None
-    return (
-        path if path.is_absolute() and is_home_there else None
-    )  # and how it said so before: with a path that begins with ~
+    return path if path.is_absolute() and is_home_there else None  # older ones said so by a path that begins with ~
