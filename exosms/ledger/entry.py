@@ -1,6 +1,6 @@
 """What a ledger says of one message, whichever engine keeps it; its values, and how they are read from columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -76,6 +76,11 @@ ENTRY = tuple(name for name in LedgerEntry._fields if name not in {"run", "row",
 
 DELIVERY = Delivery._fields
 """The columns of what became of one."""
+
+
+def quoted(columns: Iterable[str], table: str = "") -> str:
+    """Return columns as SQL takes them: one is called "to". ``table`` ends with a dot."""
+    return ", ".join(f'{table}"{name}"' for name in columns)
 
 
 def read_entry(row: Sequence[Any], columns: Sequence[str] = ENTRY) -> LedgerEntry:

@@ -9,7 +9,7 @@ Numbers, headers, Sids, outcomes and fingerprints of texts are kept; texts, keys
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from exosms.errors import GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, read_delivery, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, quoted, read_delivery, read_entry
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, MAY_HOLD, KeyRule, Turns, of_another
 from exosms.ledger.traces import BY_HAND, keep_sids
@@ -230,7 +230,7 @@ class Ledger:
         new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
         with self.database.transaction(of_result=True):
             self._connection.execute(
-                f"INSERT INTO deliveries ({_quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"
+                f"INSERT INTO deliveries ({quoted(columns)}) VALUES ({', '.join('?' * len(columns))})"
                 f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",
                 [str(value) if isinstance(value, StrEnum) else value for value in row],
             )
@@ -241,7 +241,7 @@ class Ledger:
         """Return what Exotel last said of a message."""
         with translated():
             row = self._connection.execute(
-                f"SELECT {_quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
+                f"SELECT {quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
                 (account, sid),
             ).fetchone()
         return read_delivery(row) if row else None
@@ -351,7 +351,3 @@ class Ledger:
 
 def _tell_nobody(_said: str) -> None:
     pass
-
-
-def _quoted(columns: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)

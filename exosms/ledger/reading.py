@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 
 from exosms.ledger.database import Database, translated
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_entry
 
 _PAGE = 1000
 """Entries that are read at once: nothing of the ledger stays open while somebody reads them, however slowly."""
@@ -23,7 +23,7 @@ IN_BULK = """
 def select(database: Database, source: str, conditions: Mapping[str, object], *, order: str) -> Iterator[LedgerEntry]:
     """Yield what meets the conditions, with what became of it; they are read as they are asked for, however many."""
     own = (*ENTRY, "run", "row", "line", "checked_at")
-    columns = ", ".join((*(f"m.{name}" for name in own[:-1]), "d.checked_at", *(f'd."{name}"' for name in DELIVERY)))
+    columns = f"{quoted(own[:-1], 'm.')}, d.checked_at, {quoted(DELIVERY, 'd.')}"
     joined = f"{source} LEFT JOIN deliveries d ON d.account = m.account AND d.sid = m.sid"
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     values = tuple(conditions.values())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, State, quoted, read_entry
 from exosms.ledger.history import HistoryFilter
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import COLUMNS, SEEN
@@ -13,7 +13,7 @@ _PAGE = 1000
 """Entries that are read at once: no transaction stays open while somebody reads them, however slowly."""
 
 _OWN = (*ENTRY, "checked_at")
-_COLUMNS = ", ".join((COLUMNS, "d.checked_at", *(f'd."{name}"' for name in DELIVERY)))
+_COLUMNS = f"{COLUMNS}, d.checked_at, {quoted(DELIVERY, 'd.')}"
 _ORDER = "m.created_at, m.id"
 _JOIN = (
     "FROM exosms.messages m LEFT JOIN exosms.deliveries d"

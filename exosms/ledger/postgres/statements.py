@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exosms.ledger.day_parts import IMPOSSIBLE_DAY, IS_COUNTED, last_before_midnight
-from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, read_delivery, read_entry
+from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_delivery, read_entry
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
@@ -151,10 +151,10 @@ def lock_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> No
 def keep_delivery(transaction: Transaction, account: str, sid: str, delivery: Delivery) -> None:
     """Record what Exotel says of a message, which then is not merely accepted any more; a final state stays."""
     values = [*(storable(getattr(delivery, name)) for name in DELIVERY), account, sid]
-    columns = ", ".join(f'"{name}"' for name in (*DELIVERY, "account", "sid", "checked_at"))
     new = ", ".join(f'"{name}" = excluded."{name}"' for name in (*DELIVERY, "checked_at"))
     transaction.execute(
-        f"INSERT INTO exosms.deliveries AS d ({columns}) VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
+        f"INSERT INTO exosms.deliveries AS d ({quoted(DELIVERY)}, account, sid, checked_at)"
+        f" VALUES ({', '.join(['%s'] * len(values))}, {NOW})"
         f" ON CONFLICT (account, sid) DO UPDATE SET {new} WHERE d.outcome = 'pending'",
         values,
     )
@@ -167,8 +167,7 @@ def keep_delivery(transaction: Transaction, account: str, sid: str, delivery: De
 
 def delivery_of(transaction: Transaction, account: str, sid: str) -> Delivery | None:
     """Return what Exotel last said of a message."""
-    columns = ", ".join(f'"{name}"' for name in DELIVERY)
-    sql = f"SELECT {columns} FROM exosms.deliveries WHERE account = %s AND sid = %s"
+    sql = f"SELECT {quoted(DELIVERY)} FROM exosms.deliveries WHERE account = %s AND sid = %s"
     row = transaction.execute(sql, (account, sid)).fetchone()
     return read_delivery(row) if row else None
 
