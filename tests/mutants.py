@@ -341,8 +341,8 @@ LEDGER = (
     Mutant(
         "a lease that ended keeps nobody from trying again",
         "ledger/postgres/messages.py",
-        "\"AND (state = 'waiting' OR state = 'in_flight' AND attempts = %(attempts)s)\",",
-        '"",',
+        "\"(state = 'waiting' OR state = 'in_flight' AND attempts = %(attempts)s)\",",
+        '"true",',
         ("test_ledger_engines.py::test_who_waits_for_a_retry_and_is_given_up_does_not_try_again",),
     ),
     Mutant(

@@ -39,14 +39,15 @@ from exosms.ledger.postgres.statements import (
     owners_of_sids,
     parts_since_midnight,
     purged,
+    resolve_key,
     set_turns,
+    settle_claim,
     settle_day,
     settle_leases,
     storable,
     turns_of,
 )
 from exosms.ledger.rules import MAY_HOLD, KeyRule, Turns, of_another
-from exosms.ledger.traces import BY_HAND
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
 
@@ -239,28 +240,19 @@ class SharedLedger:
     @_or_in_memory
     def wait_for_retry(self, entry_id: int) -> None:
         """Record that an attempt certainly did not reach Exotel and will be made again."""
-        waits = self._update(
-            entry_id,
-            "state = 'waiting', lease_until = {now} + %(lease)s",
-            "AND state IN ('in_flight', 'waiting')",
-            lease=self._terms.retry_for,
-        )
-        if not waits:
-            raise _given_up()
+        self._go_on(entry_id, "state = 'waiting'", "state IN ('in_flight', 'waiting')", lease=self._terms.retry_for)
 
     @_or_in_memory
     def claim_again(self, entry_id: int) -> None:
         """Record another attempt, before its first byte, with a lease of its own."""
         attempts = self._claims[entry_id]["attempts"] + 1
-        claimed = self._update(
+        self._go_on(
             entry_id,
-            "state = 'in_flight', attempts = %(attempts)s, attempted_at = {now}, lease_until = {now} + %(lease)s",
-            "AND (state = 'waiting' OR state = 'in_flight' AND attempts = %(attempts)s)",
-            attempts=attempts,
+            f"state = 'in_flight', attempts = %(attempts)s, attempted_at = {NOW}",
+            "(state = 'waiting' OR state = 'in_flight' AND attempts = %(attempts)s)",
             lease=self._terms.attempt,
+            attempts=attempts,
         )
-        if not claimed:
-            raise _given_up()
         self._claims[entry_id]["attempts"] = attempts
 
     @_or_in_memory
@@ -271,38 +263,18 @@ class SharedLedger:
             "state": str(receipt.outcome), "sid": receipt.sid, "status": receipt.status,
             "http_status": receipt.http_status, "code": code, "error": error,
         }  # fmt: skip
-        settled = (
-            "state = %(state)s, owner = NULL, lease_until = NULL, sid = %(sid)s, status = %(status)s,"
-            " http_status = %(http_status)s, code = %(code)s, error = %(error)s"
-        )
         values = self._claims[entry_id] | {"lease": 0.0} | {name: storable(said) for name, said in result.items()}
+        self.database.run(lambda transaction: settle_claim(transaction, values))
 
-        def work(transaction: Transaction) -> None:
-            ours = "claim = %(claim)s"
-            sql = f"SELECT sid IS NOT NULL, owner IS NULL FROM exosms.messages WHERE {ours} FOR UPDATE"
-            found = transaction.execute(sql, values).fetchone()
-            has_sid, is_settled = found or (False, False)
-            if receipt.sid is None and (has_sid or (is_settled and receipt.outcome is Outcome.UNKNOWN)):
-                return  # somebody found out more meanwhile, or decided
-            if not found:  # another server took over that knew nothing of it
-                if values["once_key"] is not None:
-                    transaction.execute(TAKE_KEY, values)
-                transaction.execute(ENTER.format(only=""), values)
-            sql = f"UPDATE exosms.messages SET {settled}, updated_at = {NOW} WHERE {ours}"
-            transaction.execute(sql, values)
-
-        self.database.run(work)
-
-    def _update(self, entry_id: int, assignments: str, condition: str, **values: Any) -> int:
-        """Change a claim of ours that is on its way; ``lease``, if given, is made longer to be on the safe side."""
-        if "lease" in values:
-            values["lease"] += SPARE
+    def _go_on(self, entry_id: int, assignments: str, condition: str, *, lease: float, **values: Any) -> None:
+        """Change a claim of ours that is on its way, and begin its lease anew; raises LedgerError if it is over."""
         sql = (
-            f"UPDATE exosms.messages SET {assignments.format(now=NOW)}, updated_at = {NOW}"
-            f" WHERE id = %(id)s AND claim = %(claim)s {condition}"
+            f"UPDATE exosms.messages SET {assignments}, lease_until = {NOW} + %(lease)s, updated_at = {NOW}"
+            f" WHERE id = %(id)s AND claim = %(claim)s AND {condition}"
         )
-        given = {"id": entry_id, "claim": self._claims[entry_id]["claim"], **values}
-        return self.database.run(lambda transaction: transaction.execute(sql, given).rowcount)
+        given = {"id": entry_id, "claim": self._claims[entry_id]["claim"], "lease": lease + SPARE, **values}
+        if not self.database.run(lambda transaction: transaction.execute(sql, given).rowcount):
+            raise _given_up()
 
     @_or_in_memory
     def used(self, once: OnceKey, *, recipient: str, account: str, rewrite: bool = True) -> LedgerEntry | None:
@@ -321,17 +293,7 @@ class SharedLedger:
 
     def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
-        sql = (
-            f"UPDATE exosms.messages SET state = %(state)s, error = '{BY_HAND}', owner = NULL, updated_at = {NOW}"
-            " WHERE once_key = %(once_key)s AND state = 'unknown'"
-        )
-        values = {"state": str(outcome), "once_key": once_key}
-
-        def work(transaction: Transaction) -> int:
-            settle_leases(transaction, "once_key = %(once_key)s", values)
-            return transaction.execute(sql, values).rowcount
-
-        return self.database.run(work)
+        return self.database.run(lambda transaction: resolve_key(transaction, once_key, str(outcome)))
 
     def purge(self, seconds: float) -> int:
         """Forget messages that were settled longer ago, from whichever machine; return how many there were.

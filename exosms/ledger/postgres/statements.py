@@ -11,6 +11,7 @@ from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_deliv
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
+from exosms.ledger.traces import BY_HAND
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
 from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
@@ -89,6 +90,38 @@ def entries_of(transaction: Transaction, where: str, values: Mapping[str, Any]) 
     """Return what there is of single messages, oldest first."""
     cursor = transaction.execute(f"SELECT {COLUMNS} FROM exosms.messages m {where} ORDER BY id", values)
     return [*map(read_entry, cursor)]
+
+
+def settle_claim(transaction: Transaction, values: Mapping[str, Any]) -> None:
+    """Record what became of a claim of ours, unless somebody found out more meanwhile, or decided."""
+    ours = "claim = %(claim)s"
+    found = transaction.execute(
+        f"SELECT sid IS NOT NULL, owner IS NULL FROM exosms.messages WHERE {ours} FOR UPDATE", values
+    ).fetchone()
+    has_sid, is_settled = found or (False, False)
+    if values["sid"] is None and (has_sid or (is_settled and values["state"] == "unknown")):
+        return
+    if not found:  # another server took over that knew nothing of it
+        if values["once_key"] is not None:
+            transaction.execute(TAKE_KEY, values)
+        transaction.execute(ENTER.format(only=""), values)
+    transaction.execute(
+        "UPDATE exosms.messages SET state = %(state)s, owner = NULL, lease_until = NULL, sid = %(sid)s,"
+        " status = %(status)s, http_status = %(http_status)s, code = %(code)s, error = %(error)s,"
+        f" updated_at = {NOW} WHERE {ours}",
+        values,
+    )
+
+
+def resolve_key(transaction: Transaction, once_key: str, state: str) -> int:
+    """Record a person's decision about the unknown messages of a once key; return how many there were."""
+    values = {"state": state, "once_key": once_key}
+    settle_leases(transaction, "once_key = %(once_key)s", values)
+    return transaction.execute(
+        f"UPDATE exosms.messages SET state = %(state)s, error = '{BY_HAND}', owner = NULL, updated_at = {NOW}"
+        " WHERE once_key = %(once_key)s AND state = 'unknown'",
+        values,
+    ).rowcount
 
 
 def settle_leases(transaction: Transaction, which: str, values: Mapping[str, Any]) -> None:
