@@ -79,15 +79,13 @@ class Dispatcher(NamedTuple):
             return self.deliver(message, once=once, key_until=key_until)
         began = time.time()
         receipt = self._attempt(claim, message)
-        return (
-            self._with_advice(receipt, once, (began, time.time())) if receipt.outcome is Outcome.UNKNOWN else receipt
-        )
+        return self._with_advice(receipt, once, (began, time.time()))
 
     def _with_advice(self, receipt: Receipt, once: OnceKey | None, window: tuple[float, float]) -> Receipt:
-        """Return the receipt of an unknown message with how to find out what became of it."""
+        """Return the receipt, that of an unknown message with how to find out what became of it."""
         session = self.session
-        if receipt.problem is None or session.ledger.is_in_memory:  # then nobody could compare it
-            return receipt
+        if receipt.outcome is not Outcome.UNKNOWN or receipt.problem is None or session.ledger.is_in_memory:
+            return receipt  # what only this process knows nobody could compare
         which = ["--once", once.key] if once else []
         advice = how_to_find_out(
             which, account=session.account, profile=session.profile, flags=session.flags, window=window

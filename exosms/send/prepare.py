@@ -51,7 +51,7 @@ def review(given: str | None, messages: Sequence[Message], settings: Settings, *
     for message in messages[:1]:  # they are alike
         if given is not None:
             _review_what_a_shell_gave(message.body, warn)
-        _review_size(message.body, message, warn)
+        _review_size(message, warn)
         if any(phone.is_indian(each.to) for each in messages) and not settings.is_sandbox:
             for warning in dlt.missing_ids(message.fields.dlt_entity_id, message.fields.dlt_template_id):
                 warn(warning)
@@ -91,8 +91,8 @@ def _review_markers(body: str, warn: Warn) -> None:
         warn(f"the text contains {marker}, which is sent as it is")
 
 
-def _review_size(body: str, message: Message, warn: Warn) -> None:
-    measure = segments.measure(body, message.encoding)
+def _review_size(message: Message, warn: Warn) -> None:
+    measure = segments.measure(message.body, message.encoding)
     few = len({forcing.character for forcing in measure.forcing}) <= segments.FEW_FORCING
     if measure.forcing and (few or measure.segments_if_plain != measure.segments):
         warn(

@@ -106,7 +106,7 @@ class Reconciliation:
         items = iter(listed)
         while chunk := {one.sid: one for one in islice(items, _CHUNK)}:
             new = self._listed.add(chunk)
-            known = known_sids(self._session.own_ledger, self._session.account, new)
+            known = self._known(new)
             self._witness(known.values())
             numbers = self._listed.numbers(new - known.keys())
             for sid in (sid for sid in chunk if sid in new and sid not in known):
@@ -188,12 +188,15 @@ class Reconciliation:
     def _may_be_there(self, one: Unsettled) -> bool:
         """Tell whether Exotel has a message to the same recipient that is no other's, and say so."""
         sids = self._to[tail_of(one.recipient) or _ANYBODY]
-        known = known_sids(self._session.own_ledger, self._session.account, sids)
+        known = self._known(sids)
         other = next((sid for sid in sids if sid not in known), None)
         if other is not None:
             detail = f"{_NOT_FOUND}; Exotel has one to this number that the ledger does not know, {other}"
             self.found[one.key] = Found(one, detail=detail)
         return other is not None
+
+    def _known(self, sids: Iterable[str]) -> Mapping[str, KnownSid]:
+        return known_sids(self._session.own_ledger, self._session.account, sids)
 
     def _sort_in(self, listed: Listed, tail: str | None) -> None:
         anybody = (one for several in self._targets.values() for one in several)
@@ -252,7 +255,7 @@ class Reconciliation:
         if self._unasked & {_ANYBODY, tail_of(recipient)}:
             return
         with self._messages.at_once():
-            known = known_sids(self._session.own_ledger, self._session.account, contents)
+            known = self._known(contents)
             free = [content for sid, content in contents.items() if sid not in known]
             owners = self._messages.owners(recipient)
             for group in groups(owners, free, self._fingerprints):

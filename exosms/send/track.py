@@ -71,13 +71,13 @@ class Poller(NamedTuple):
         problem = report.problem
         if problem is None or not is_about_the_template(problem):
             return report
-        found = _compared(self.sent.get(report.sid), self.templates)
-        if found is None:
+        check = _compared(self.sent.get(report.sid), self.templates)
+        if check is None:
             sent = self.session.ledger.sent_as(self.session.account, report.sid)
-            found = checked_when_sent(sent.template) if sent and sent.template else None
-        if found is None:
+            check = checked_when_sent(sent.template) if sent and sent.template else None
+        if check is None:
             return report
-        return report._replace(problem=problem._replace(remedy=f"{problem.remedy} {found}"))
+        return report._replace(problem=problem._replace(remedy=f"{problem.remedy} {check}"))
 
 
 class Watch:
