@@ -186,7 +186,7 @@ def store(ledger: MessageLedger) -> CallbackStore:
 
 def claim_called_back(ledger: MessageLedger) -> tuple[int, str]:
     """Claim a message; return its number, and the token of its callbacks."""
-    request = CALLBACKS.named([MESSAGE])
+    request = CALLBACKS.request_for([MESSAGE])
     assert request is not None
     entry = ledger.claim(MESSAGE, account=ACCOUNT, profile="prod", callback=request)
     assert isinstance(entry, int)

@@ -234,7 +234,9 @@ def test_a_callback_that_was_put_off_under_2031_is_looked_into_once_the_clock_is
     with closing(Ledger(database)) as ledger:
         message = Message("+919876543210", "Hello", Encoding.PLAIN, 1, MessageFields(sender="ACMEIN"))
         place = Place(0, int(ledger.claim(message, account="host/acme1", profile=None)))  # type: ignore[arg-type]
-        url = CallbackAddress("https://acme.in", "host/acme1", None, "https://host").name(database, {place: message})
+        url = CallbackAddress("https://acme.in", "host/acme1", None, "https://host").url_for(
+            database, {place: message}
+        )
         store = LocalCallbacks(ledger)
         delivery = Delivery(Outcome.DELIVERED, to=message.to)
         with database.transaction():

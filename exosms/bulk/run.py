@@ -247,7 +247,7 @@ class RunDispatcher:
                 claim = journal.claim(self._run, request.items, within_limit=self._setup.within_limit)
                 if callbacks := self._setup.callbacks:
                     places = {Place(self._run.id, item.number): item.message for item in claim.ours}
-                    request.callback = callbacks.name(self._setup.ledger.database, places)
+                    request.callback = callbacks.url_for(self._setup.ledger.database, places)
                 return claim
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)

@@ -22,19 +22,19 @@ class CallbackAddress(NamedTuple):
     profile: str | None
     base_url: str
 
-    def named(self, messages: Iterable[Message]) -> "CallbackRequest | None":
-        """Return an address for one request with these messages; None where they name another."""
+    def request_for(self, messages: Iterable[Message]) -> "CallbackRequest | None":
+        """Return one request with these messages, and its address; None where they name another."""
         if any(message.fields.status_callback for message in messages):
             return None
         return CallbackRequest(self, os.urandom(24).hex())
 
-    def name(self, database: Database, messages: Mapping[Place, Message]) -> str | None:
-        """Return an address for one request, by whose token its messages are known from now on.
+    def url_for(self, database: Database, messages: Mapping[Place, Message]) -> str | None:
+        """Return the address of one request with these messages, which are known by its token from now on.
 
         It is committed with the claim, before the first byte. None where the messages name another address, and where
         no other process could know of this one.
         """
-        request = None if database.is_in_memory else self.named(messages.values())
+        request = None if database.is_in_memory else self.request_for(messages.values())
         if request is None:
             return None
         request.enter(database, messages)

@@ -97,7 +97,7 @@ class Dispatcher(NamedTuple):
         """Claim the message, and return it as it is to go out: with an address of its own for its callback."""
         session = self.session
         callbacks = None if session.ledger.is_in_memory else session.callbacks  # nobody would know it
-        callback = callbacks.named([message]) if callbacks else None
+        callback = callbacks.request_for([message]) if callbacks else None
         claim = session.ledger.claim(
             message,
             account=session.account,
