@@ -241,7 +241,7 @@ def test_the_account_comes_whole_from_one_place(
     assert (settings.profile, settings.account.sid, settings.account.base_url) == (profile, sid, base_url)
     ending = "E" if profile is None else ""
     assert settings.account.key.reveal() == KEY + ending
-    assert settings.account.fetch_token(environ={}, warn=pytest.fail).reveal() == TOKEN + ending
+    assert settings.account.token.fetch(environ={}, warn=pytest.fail).reveal() == TOKEN + ending
 
 
 @pytest.mark.parametrize("missing", WHOLE_ENVIRONMENT)
@@ -401,7 +401,7 @@ def test_the_sandbox_stays_the_sandbox(
     assert (settings.profile, settings.account.base_url) == (profile, "")
     assert settings.rate == Rate(0)
     assert [word for word, text in zip(warned, settings.warnings, strict=True) if text.startswith(word)] == [*warned]
-    settings.account.fetch_token(environ={}, warn=pytest.fail)
+    settings.account.token.fetch(environ={}, warn=pytest.fail)
     assert not config.with_name("ran").exists()
     assert CANARY not in repr(settings)
 
@@ -1079,7 +1079,7 @@ def test_a_token_file_named_by_the_environment(config: Path) -> None:
     settings = settle(config, env)
     assert settings.account is not None
     assert settings.profile is None
-    assert settings.account.fetch_token(environ={}, warn=pytest.fail).reveal() == TOKEN
+    assert settings.account.token.fetch(environ={}, warn=pytest.fail).reveal() == TOKEN
 
 
 def shell(script: str, timeout: float = 20.0) -> TokenCommand:
@@ -1177,7 +1177,7 @@ def test_a_token_command_runs_only_when_the_token_is_fetched(config: Path) -> No
     assert not ran.exists()
     assert settings.account is not None
     with pytest.raises(ConfigError, match="is empty"):
-        settings.account.fetch_token(environ={"PATH": os.environ["PATH"]}, warn=pytest.fail)
+        settings.account.token.fetch(environ={"PATH": os.environ["PATH"]}, warn=pytest.fail)
     assert ran.exists()
 
 

@@ -60,7 +60,7 @@ def open_transport(
     return HttpsTransport(
         account.base_url,
         key=account.key.reveal(),
-        token=account.fetch_token(environ=os.environ, warn=out.warn).reveal(),
+        token=account.token.fetch(environ=os.environ, warn=out.warn).reveal(),
         timeout=timeout,
         observe=out.trace,
         must_leave=must_leave,

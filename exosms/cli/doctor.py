@@ -130,7 +130,7 @@ class _Examination:
         """Ask the account's own region and, where that is wanted, the other one; return what the first answered."""
         warnings: list[str] = []
         try:
-            token = account.fetch_token(environ=os.environ, warn=warnings.append)
+            token = account.token.fetch(environ=os.environ, warn=warnings.append)
             yield from (doctor.warning("token", warning) for warning in warnings)
             account = account._replace(token=InlineToken(token))
             receipt, reply = self._ask(account)

@@ -108,7 +108,7 @@ def _settings(
         settings = resolve(options, os.environ, account_needed=is_account_needed)
         account = settings.account
         if is_account_needed and account and not isinstance(account.token, TokenCommand):
-            account.fetch_token(environ=os.environ, warn=warn)
+            account.token.fetch(environ=os.environ, warn=warn)
     except ConfigError as error:
         problems.append(error)
         try:

@@ -1,12 +1,11 @@
 """An Exotel account: where it lives, who it is, and how it is told from others."""
 
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
-from exosms.config.credentials import InlineToken, Secret, TokenSource, Warn
+from exosms.config.credentials import InlineToken, Secret, TokenSource
 from exosms.errors import ConfigError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -82,10 +81,6 @@ class Account(NamedTuple):
         exotel = address.netloc in {region.host for region in Region}
         host = address.netloc if exotel or address.port else f"{address.netloc}:{_DEFAULT_PORTS[address.scheme]}"
         return f"{host}/{self.sid}"
-
-    def fetch_token(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:
-        """Return the token, reading its file or running its command now; raises ConfigError."""
-        return self.token.fetch(environ=environ, warn=warn)
 
 
 def sandbox_account(*, source: str) -> Account:

@@ -142,7 +142,7 @@ class Confirmation:
         transport = HttpsTransport(
             account.base_url,
             key=account.key.reveal(),
-            token=account.fetch_token(environ=os.environ, warn=self._tell_once).reveal(),
+            token=account.token.fetch(environ=os.environ, warn=self._tell_once).reveal(),
             timeout=_TIMEOUT,
             observe=lambda _: None,
         )
