@@ -309,9 +309,14 @@ def _as_exotel_writes(number: str) -> str:
     return "0" + number[3:] if number.startswith("+91") else "00" + number[1:]
 
 
+def json_answer(status: int, document: Any) -> SandboxAnswer:
+    """Return a document as an answer."""
+    return SandboxAnswer(status, json.dumps(document).encode(), "application/json")
+
+
 def _answer(status: int, document: Any, *, as_json: bool) -> SandboxAnswer:
     if as_json:
-        return SandboxAnswer(status, json.dumps(document).encode(), "application/json")
+        return json_answer(status, document)
     inner = "".join(map(_xml, document)) if isinstance(document, list) else _xml(document)
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<TwilioResponse>{inner}</TwilioResponse>'
     return SandboxAnswer(status, text.encode(), "application/xml")

@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from exosms.sandbox.emulator import Emulator, RefusedError, SandboxAnswer
+from exosms.sandbox.emulator import Emulator, RefusedError, SandboxAnswer, json_answer
 from exosms.sandbox.request_body import read_body
 from exosms.sandbox.store import MessageStore, StoredMessage
 
@@ -189,7 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _refuse(self, refusal: RefusedError) -> None:
         """Answer a request whose body was not read, so that nothing else can follow it."""
         self.close_connection = True
-        self._write(_refusing(refusal))
+        self._write(json_answer(refusal.status, refusal.document()))
 
     def _refusal(self, fault: str) -> SandboxAnswer | None:
         """Return the answer of a fault that refuses before anything is taken."""
@@ -197,14 +197,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return _GATEWAY
         if fault not in {"429", "503"}:
             return None
-        return _refusing(RefusedError(int(fault)))
+        return json_answer(int(fault), RefusedError(int(fault)).document())
 
     def _list(self) -> None:
         received = [
             {"Sid": message.sid, "From": message.sender, "To": message.recipient, "Body": message.body}
             for message in self.server.store.received()
         ]
-        self._write(SandboxAnswer(200, json.dumps(received).encode(), "application/json"))
+        self._write(json_answer(200, received))
 
     def _report(self) -> None:
         account = parse_qs(urlsplit(self.path).query).get("account", [None])[0]
@@ -225,17 +225,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-def _refusing(refusal: RefusedError) -> SandboxAnswer:
-    return SandboxAnswer(refusal.status, json.dumps(refusal.document()).encode(), "application/json")
-
-
 def _rearranged(answer: SandboxAnswer, fault: str) -> SandboxAnswer:
     """Return the answer to several messages in another order, or without some of them."""
     if fault not in {"reorder", "partial"} or not answer.body.startswith(b"["):
         return answer
     items = json.loads(answer.body)
     items = items[::-1] if fault == "reorder" else items[: max(1, len(items) // 2)]
-    return SandboxAnswer(answer.status, json.dumps(items).encode(), answer.content_type)
+    return json_answer(answer.status, items)
 
 
 def _is_loopback(address: str) -> bool:
