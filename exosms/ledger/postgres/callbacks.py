@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 
 from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
 from exosms.ledger.entry import Place
-from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, owners_of_sids
 from exosms.ledger.postgres.unknown import SharedUnknown
@@ -42,34 +41,32 @@ class SharedCallbacks:
         """Return the message to a recipient of the request with that token."""
         sql = "SELECT id, account FROM exosms.messages WHERE callback_token = %s AND recipient_hash = %s"
         values = token_hash, self.ledger.hash_of(recipient)
-        row = self.ledger.database.run(lambda transaction: transaction.execute(sql, values).fetchone(), begins=False)
+        row = self.ledger.database.execute(sql, values, begins=False).fetchone()
         return Whose(row[0], recipient, row[1], Place(0, row[0])) if row else None
 
     def others(self, whose: Whose, sid: str) -> int:
         """Count the other Sids that callbacks about the message named."""
         sql = "SELECT count(*) FROM exosms.callbacks WHERE message = %s AND sid <> %s"
-        row = self.ledger.database.run(
-            lambda transaction: transaction.execute(sql, (whose.request, sid)).fetchone(), begins=False
-        )
+        row = self.ledger.database.execute(sql, (whose.request, sid), begins=False).fetchone()
         return int(row[0]) if row else 0
 
     def keep(self, whose: Whose, sid: str, delivery: Delivery) -> None:
         """Keep what a callback said until its Sid is asked about; what is final stays."""
         said = dumped(self.ledger.as_kept(delivery))
-        self._do(
+        self.ledger.database.execute(
             "INSERT INTO exosms.callbacks AS c (message, sid, delivery, is_final, received_at, next_at)"
             f" VALUES (%s, %s, %s, %s, {NOW}, {NOW}) ON CONFLICT (message, sid) DO UPDATE"
             " SET delivery = excluded.delivery, is_final = excluded.is_final WHERE NOT c.is_final",
-            whose.request, sid, said, delivery.outcome is not Outcome.PENDING,
-        )  # fmt: skip
+            (whose.request, sid, said, delivery.outcome is not Outcome.PENDING),
+        )
 
     def due(self, most: int) -> Sequence[Waiting]:
         """Return some that are to be looked into now, and leave them to nobody else, on any machine, for a while."""
         database = self.ledger.database
         is_any = f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})"
-        if database.run(lambda transaction: transaction.execute(is_any).fetchone(), begins=False) == (False,):
+        if database.execute(is_any, begins=False).fetchone() == (False,):
             return ()
-        rows = database.run(lambda transaction: transaction.execute(_DUE, (most,)).fetchall())
+        rows = database.execute(_DUE, (most,))
         return [
             Waiting(number, recipient, sid, loaded(said), account, profile, url, Place(0, number), questions)
             for number, recipient, sid, said, account, profile, url, questions in rows
@@ -77,18 +74,13 @@ class SharedCallbacks:
 
     def look_again(self, one: Waiting, *, seconds: float, asked: bool) -> None:
         """Look into it again after so many seconds."""
-        self._do(
+        self.ledger.database.execute(
             f"UPDATE exosms.callbacks SET next_at = {NOW} + %s, questions = questions + %s"
             " WHERE message = %s AND sid = %s",
-            seconds, int(asked), one.request, one.sid,
-        )  # fmt: skip
+            (seconds, int(asked), one.request, one.sid),
+        )
 
     def forget(self, one: Waiting) -> None:
         """Let go of it: its message is settled."""
-        self._do("DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s", one.request, one.sid)
-
-    def _do(self, sql: str, *values: object) -> None:
-        def work(transaction: Transaction) -> None:
-            transaction.execute(sql, values)
-
-        self.ledger.database.run(work)
+        sql = "DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s"
+        self.ledger.database.execute(sql, (one.request, one.sid))

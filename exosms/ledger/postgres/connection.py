@@ -9,7 +9,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -147,6 +147,12 @@ class SharedDatabase:
                 if time.monotonic() + pause >= deadline or (is_last and not is_short):
                     raise self._away(error) from None
                 time.sleep(pause)
+
+    def execute(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] | None = None, *, begins: bool = True
+    ) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run one statement as ``run`` does work; all that it found is here by then."""
+        return self.run(lambda transaction: transaction.execute(sql, values), begins=begins)
 
     def _attempt(self, work: Callable[[Transaction], T], deadline: float, *, begins: bool) -> T:
         connection = self._connected(deadline)

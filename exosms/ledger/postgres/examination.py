@@ -72,8 +72,7 @@ def examine(address: LedgerAddress, account: str | None) -> Examined:
         found = database.run(_look)
         if found.lacks or prepared(database, is_dry=True) is None:
             return found
-        values = (account,)
-        held = database.run(lambda transaction: transaction.execute(_HELD, values).fetchone()) or (0, 0, 0)
+        held = database.execute(_HELD, (account,)).fetchone() or (0, 0, 0)
         return found._replace(is_ready=True, messages=held[0], unknown=held[1], paused=max(0.0, float(held[2])))
 
 

@@ -37,15 +37,13 @@ class SharedHistory:
         where = " AND ".join([f"({_ORDER}) > (%(at)s, %(number)s)", *given])
         sql = f"SELECT {_COLUMNS} {_JOIN} WHERE {where} ORDER BY {_ORDER} LIMIT {_PAGE}"
         values = {name: value for several in given.values() for name, value in several.items()}
-        while rows := self._page(sql, {**values, "at": after[0], "number": after[1]}):
+        database = self._ledger.database
+        while rows := database.execute(sql, {**values, "at": after[0], "number": after[1]}).fetchall():
             entries = [read_entry(row, _OWN) for row in rows]
             yield from entries
             after = (entries[-1].created_at, entries[-1].id)
             if len(rows) < _PAGE:
                 return
-
-    def _page(self, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        return self._ledger.database.run(lambda transaction: transaction.execute(sql, values).fetchall())
 
     def _given(self, wanted: HistoryFilter) -> Mapping[str, Mapping[str, Any]]:
         """Return the conditions that are asked for, each with its values."""

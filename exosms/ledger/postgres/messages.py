@@ -273,7 +273,7 @@ class SharedLedger:
             f" WHERE id = %(id)s AND claim = %(claim)s AND {condition}"
         )
         given = {"id": entry_id, "claim": self._claims[entry_id]["claim"], "lease": lease + SPARE, **values}
-        if not self.database.run(lambda transaction: transaction.execute(sql, given).rowcount):
+        if not self.database.execute(sql, given).rowcount:
             raise _given_up()
 
     @_or_in_memory
@@ -358,7 +358,7 @@ class SharedLedger:
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""
         sql = f"SELECT next_at, blocked_until, written_at, {NOW} FROM exosms.pace WHERE account = %s"
-        row = self.database.run(lambda transaction: transaction.execute(sql, (account,)).fetchone(), begins=False)
+        row = self.database.execute(sql, (account,), begins=False).fetchone()
         return max(0.0, Turns.of(row[:3], row[3]).blocked_until - row[3]) if row else 0.0
 
     @_or_in_memory

@@ -75,8 +75,7 @@ class SharedRuns(NamedTuple):
     def _change(self, assignments: str | None, name: str, **values: Any) -> None:
         what = "DELETE FROM exosms.runs" if assignments is None else f"UPDATE exosms.runs {assignments}"
         sql = f"{what.format(now=NOW)} WHERE name = %(name)s AND installation = %(installation)s"
-        given = {"name": name, "installation": self.installation, **values}
-        self.ledger.database.run(lambda transaction: transaction.execute(sql, given))
+        self.ledger.database.execute(sql, {"name": name, "installation": self.installation, **values})
 
     def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
         name = begun.name

@@ -42,7 +42,7 @@ class SharedUnknown(NamedTuple):
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
         """Return what a message's outcome is by now, and its Sid; what is tried again counts as unknown."""
         sql = f"SELECT {SEEN['state']}, m.sid FROM exosms.messages m WHERE m.id = %s"
-        return by_now(self.ledger.database.run(lambda transaction: transaction.execute(sql, (one.id,)).fetchone()))
+        return by_now(self.ledger.database.execute(sql, (one.id,)).fetchone())
 
     def at(self, place: Place) -> Unsettled | None:
         """Return the message of that number, whatever became of it."""
@@ -85,8 +85,7 @@ class SharedUnknown(NamedTuple):
 
     def _find(self, which: str, values: Mapping[str, Any]) -> list[Unsettled]:
         given = {"account": self.account, **values}
-        sql = f"{_FOUND} {which}"
-        rows = self.ledger.database.run(lambda transaction: transaction.execute(sql, given).fetchall())
+        rows = self.ledger.database.execute(f"{_FOUND} {which}", given)
         return [
             Unsettled(number, SHARED, None, None, account, profile, recipient, sender, fingerprint, at, at, *rest)
             for number, account, profile, recipient, sender, fingerprint, at, *rest in rows
@@ -106,8 +105,7 @@ class Common(NamedTuple):
         """Return those of the Sids that messages of any machine have, and when these were attempted."""
         wanted = {sid.lower(): sid for sid in sids}
         sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
-        database = self.messages.database
-        rows = database.run(lambda transaction: transaction.execute(sql, (account, [*wanted])).fetchall())
+        rows = self.messages.database.execute(sql, (account, [*wanted]))
         return {wanted[sid]: attempted_at for sid, attempted_at in rows}
 
     def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
@@ -118,5 +116,4 @@ class Common(NamedTuple):
             " AND m.attempted_at >= %(since)s GROUP BY m.account"
         )
         values = {"account": account, "once_key": once_key, "since": since}
-        database = self.messages.database
-        return dict(database.run(lambda transaction: transaction.execute(sql, values).fetchall()))
+        return dict(self.messages.database.execute(sql, values).fetchall())
