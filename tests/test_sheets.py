@@ -101,6 +101,39 @@ def test_a_text_has_its_numbers_as_their_formats_show_them(exosms: Shell, exotel
     assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", "15% off")]), result.stderr
 
 
+UNCALCULATED = {
+    "XLSX": written(HEAD, [9876543210, "Asha", "=A2*2"]),
+    "ODS": ods(
+        ods_row(*map(ods_text, HEAD))
+        + ods_row(ods_number(9876543210), ods_text("Asha"), '<table:table-cell table:formula="of:=1"/>')
+    ),
+    "XLS": old(HEAD, [9876543210, "Asha", xlwt.Formula("A2*2")]),
+}
+DAMAGED = (
+    "The cell '#UNCALCULATED!' is damaged: it has a formula that was never calculated;"
+    " open the file in Excel or LibreOffice and save it\n"
+)
+
+
+@pytest.mark.parametrize("content", UNCALCULATED.values(), ids=UNCALCULATED)
+def test_a_formula_that_was_never_calculated_goes_out_as_nothing_to_nobody(
+    exosms: Shell, exotel: FaultyExotel, content: bytes
+) -> None:
+    result = bulk(exosms, exotel, content, *BODY, "--allow-empty")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert f"line 2, column order: {DAMAGED}" in result.stderr
+    assert bulk(exosms, exotel, content, "--body", "Dear {name}").exit_code == 0  # and harms nothing elsewhere
+
+
+@pytest.mark.parametrize("head", ["to", "from", "custom_field"])
+def test_no_option_sends_to_or_for_what_was_never_calculated(exosms: Shell, exotel: FaultyExotel, head: str) -> None:
+    content = written([head, "mobile", "body"], ["=B2", 9876543210, "Hello"])
+    argv = ("--allow-empty", "--allow-damaged", "--to-column", "to" if head == "to" else "mobile")
+    result = bulk(exosms, exotel, content, *argv)
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert f"line 2, column {head}: {DAMAGED}" in result.stderr
+
+
 NUMBERS: list[tuple[object, str | None]] = [
     (9876543210, "+919876543210"),
     (9876543210.0, "+919876543210"),

@@ -104,6 +104,9 @@ ODS_CELLS = [
     ('office:value-type="string" office:string-value="Asha"', "Asha", "t"),
     ('office:value-type="string" office:string-value="" calcext:value-type="error"', "#N/A", "t"),
     ('table:formula="of:=1&gt;0" office:value-type="float" office:value="3"', "3", "n"),
+    ('table:formula="of:=A1" office:value-type="string"', "#N/A", "t"),
+    ('table:formula="of:=A1"', "#UNCALCULATED!", "t"),
+    ('table:formula="of:=A1" office:value-type="float"', "#UNCALCULATED!", "t"),
 ]
 
 
@@ -234,6 +237,38 @@ def test_a_formula_is_its_stored_value_and_an_error_is_its_text() -> None:
     row += "<c r='C1' t='e'><f>1/0</f><v>#DIV/0!</v></c><c t=\"e\" r=\"D1\"><v>#N/A</v></c></row>"
     row += "<row>" + inline("A2", 'a t="e" b &lt;c t="e">') + "</row>"
     assert read(xlsx(sheet_of(row))) == [(1, ["2", "Asha", "#DIV/0!", "#N/A"]), (2, ['a t="e" b <c t="e">'])]
+
+
+FORMULA_CELLS = [
+    ("<c r='B1'><f>A1</f></c>", False, "#UNCALCULATED!"),
+    ('<c r="B1" s="1"><f>A1</f><v/></c>', False, "#UNCALCULATED!"),
+    ('<c r="B1" t="str"><f>A1</f></c>', False, "#UNCALCULATED!"),
+    ('<c r="B1" t="n"><f t="shared" si="0" />\n<v> </v></c>', False, "#UNCALCULATED!"),
+    ('<x:c r="B1"><x:f>A1</x:f><x:v></x:v></x:c>', False, "#UNCALCULATED!"),
+    ('<c r="B1" t="str"><f>A1</f><v></v></c>', True, ""),
+    ('<c r="B1"><f>A1</f><v>0</v></c>', False, "0"),
+    ('<c r="B1"><f>A1</f><v>0</v></c>', True, "#UNCALCULATED!"),
+    ('<c r="B1" t="b"><f>A1</f><v>0</v></c>', True, "FALSE"),
+    ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', True, "0"),
+    ('<c r="B1"><f>A1</f><v>7</v></c>', True, "7"),
+    ('<c r="B1"><v>0</v></c>', True, "0"),
+]
+
+
+@pytest.mark.parametrize(("cell", "is_to_be_calculated", "text"), FORMULA_CELLS)
+def test_a_formula_without_a_value_is_none_that_is_empty(cell: str, is_to_be_calculated: bool, text: str) -> None:
+    book = BOOK.replace(b"</sheets>", b'</sheets><calcPr fullCalcOnLoad="%d"/>' % is_to_be_calculated)
+    row = f'<row r="1">{inline("A1", "a")}{cell}{inline("C1", "c")}</row>'
+    sheet = sheet_of(row).replace(b"<worksheet>", b'<worksheet xmlns:x="x">')
+    assert [cells for _, cells, _ in in_process(xlsx(sheet, book=book))] == [["a", text, "c"]]
+
+
+def test_such_a_formula_is_found_wherever_a_sheet_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = '<row r="{0}"><c r="A{0}"><f>1+1</f><v/></c><c r="B{0}"><f>A{0}&lt;9</f><v>{0}</v></c></row>'
+    content = xlsx(sheet_of("".join(map(row.format, range(1, 40)))))
+    for size in (64, 113):
+        monkeypatch.setattr(workbook_archive, "_PIECE", size)
+        assert in_process(content) == [(n, ["#UNCALCULATED!", str(n)], "tn") for n in range(1, 40)]
 
 
 def old_with_errors(*, rows: int) -> bytes:

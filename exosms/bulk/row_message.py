@@ -6,13 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from exosms.bulk.row_text import Columns, Pattern, RowText, TextOptions, lost_characters, row_error
+from exosms.bulk.row_text import (
+    Columns,
+    Pattern,
+    RowText,
+    TextOptions,
+    damaged_cell,
+    lost_characters,
+    row_error,
+)
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import shown
+from exosms.tables.damaged_cells import UNCALCULATED
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
 """Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
@@ -192,7 +201,10 @@ class RowMapper:
         try:
             return phone.parse(cell, country=self._country)
         except InputError as error:
-            row_errors.append(self._row_error(row, self._recipient, error.message, error.remedy))
+            row_errors.append(
+                self._uncalculated(row, self._recipient)
+                or self._row_error(row, self._recipient, error.message, error.remedy)
+            )
             return ""
 
     def _headed(self, row: Row, row_errors: list[RowError]) -> MessageFields:
@@ -206,6 +218,9 @@ class RowMapper:
                     row_errors.append(
                         self._row_error(row, column, "The cell is empty, and no other sender is set", _SENDER)
                     )
+                continue
+            if uncalculated := self._uncalculated(row, column):
+                row_errors.append(uncalculated)
                 continue
             self._own_counts[column] += 1
             try:
@@ -235,6 +250,10 @@ class RowMapper:
             f" {str(self._asked[name])!r}",
             remedy=f"Nothing was sent. Leave {option} out, or add --ignore-column {quote(header)}.",
         )
+
+    def _uncalculated(self, row: Row, column: str) -> RowError | None:
+        """Return the flaw of a cell that has no value yet, which no option sends."""
+        return damaged_cell(row, self._written, column) if row.cells[column] == UNCALCULATED else None
 
     def _row_error(self, row: Row, column: str, message: str, remedy: str) -> RowError:
         return row_error(row, self._written, column, message, remedy)

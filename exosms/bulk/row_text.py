@@ -13,7 +13,7 @@ from exosms.sms.foreign_markers import Notation
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
-from exosms.tables.damaged_cells import LOST, CellDoubt, are_sound, damage_of, doubt_about
+from exosms.tables.damaged_cells import LOST, UNCALCULATED, CellDoubt, are_sound, damage_of, doubt_about
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -27,6 +27,7 @@ FURTHER = "further warnings"
 _BRACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _FILL = "Fill it; bulk --allow-empty sends such rows as they are."
 _RESTORE = "Correct it where the file comes from; bulk --allow-damaged sends such rows as they are."
+_CALCULATE = "Use the file that was saved there."
 
 
 class Columns:
@@ -215,11 +216,7 @@ class RowText:
         ]
 
     def _damaged(self, row: Row) -> list[RowError]:
-        return [
-            self._row_error(row, column, f"The cell {shown(row.cells[column])!r} is damaged: {damage}", _RESTORE)
-            for column in self.columns
-            if (damage := damage_of(row.cells[column]))
-        ]
+        return [flaw for column in self.columns if (flaw := damaged_cell(row, self._written, column))]
 
     def _row_error(self, row: Row, column: str | None, message: str, remedy: str, *, value: str = "") -> RowError:
         return row_error(row, self._written, column, message, remedy, value=value)
@@ -240,6 +237,16 @@ def lost_characters(row: Row, columns: Sequence[str], written: Mapping[str, str]
         for column in columns
         if LOST in row.cells[column]
     ]
+
+
+def damaged_cell(row: Row, written: Mapping[str, str], column: str) -> RowError | None:
+    """Return the flaw of a damaged cell."""
+    cell = row.cells[column]
+    damage = damage_of(cell)
+    if damage is None:
+        return None
+    remedy = _CALCULATE if cell == UNCALCULATED else _RESTORE
+    return row_error(row, written, column, f"The cell {shown(cell)!r} is damaged: {damage}", remedy)
 
 
 def _is_refused(cell: str, message_fields: MessageFields) -> bool:

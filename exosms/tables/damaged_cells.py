@@ -6,6 +6,9 @@ from enum import Enum
 
 LOST = "\N{REPLACEMENT CHARACTER}"
 
+UNCALCULATED = "#UNCALCULATED!"
+"""What a cell of a sheet is read as that has a formula and no value: whoever wrote it did not calculate."""
+
 _ERRORS = (
     "REF!|N/A|VALUE!|DIV/0!|NAME?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|EXTERNAL!|PYTHON!"
     "|ERROR!|GETTING_DATA"
@@ -62,6 +65,8 @@ def are_sound(cells: Sequence[str]) -> bool:
 def damage_of(cell: str) -> str | None:
     """Return what happened to a cell, as the end of a sentence; None if nothing did."""
     text = cell.strip()
+    if text == UNCALCULATED:
+        return "it has a formula that was never calculated; open the file in Excel or LibreOffice and save it"
     if _ERROR.search(text):
         return "it holds the error of a formula"
     if _EXPONENT.fullmatch(text) or _EXPONENT_INSIDE.search(text):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
 from typing import NamedTuple
 
+from exosms.tables.damaged_cells import UNCALCULATED
 from exosms.tables.workbook_archive import (
     ATTRIBUTES,
     MOST_COLUMNS,
@@ -26,6 +27,8 @@ _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _HIDDEN = re.compile(rb"""\stable:visibility\s*=\s*["'](?:collapse|filter)["']""")
 _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
+_STORED = re.compile(rb"""\soffice:(?:(?:(?:date|time|boolean|string)-)?value\s*=|value-type\s*=\s*["']string["'])""")
+_UNCALCULATED = f' office:value-type="string" office:string-value="{UNCALCULATED}"'.encode()
 _SHOWN_OTHERWISE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])(?:percentage|currency)(?=["'])""")
 """Of a number whose text has more than its value: it becomes that text."""
 _VALUE = re.compile(rb"""\soffice:value\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -180,6 +183,8 @@ def _written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Seque
         return start + b' table:number-rows-repeated="%d"' % walk.rows + b">" if walk.row in used.rows else b""
     if _FILLED.search(found[3]):
         attributes = _COLUMNS_REPEATED.sub(b"", found[3])
+        if b"table:formula" in attributes and not _STORED.search(attributes):
+            attributes = _UNCALCULATED
         if _SHOWN_OTHERWISE.search(attributes):
             attributes = _SHOWN_OTHERWISE.sub(rb"\1string", _VALUE.sub(b"", attributes))
         if _ERROR.search(attributes):

@@ -1,16 +1,19 @@
 """What calamine does not say of the cells of an XLS workbook ([MS-CFB] 2, [MS-XLS] 2.4).
 
-Those that hold an error are empty to it, and it passes over the formats of numbers.
+Those that hold an error or a formula without a value are empty to it, and it passes over the formats of numbers.
 """
 
 import struct
 from collections.abc import Container, Iterator, Mapping, Sequence
 
+from exosms.tables.damaged_cells import UNCALCULATED
 from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import WorkbookError
 
 _STREAMS = "workbook", "book"
 """Whatever their case; some files have both, for programs of two ages."""
+_SUMMARY = "\x05summaryinformation"
+"""What programs that calculate write beside it; in a file without it, zeros and empty texts of formulas are none."""
 _DIRECTORY_ENTRY = 128
 _SMALL = 4096
 """Bytes from which a stream stands in sectors of its own."""
@@ -33,14 +36,18 @@ def read_cells(
 ) -> tuple[Mapping[int, Mapping[int, str]], Mapping[int, Sequence[tuple[int, str]]], Container[int]]:
     """Return the errors of one sheet by row and column, all from 0, the formats of its numbers, and its hidden rows.
 
+    A formula without a value is an error, too.
+
     Raises WorkbookError for no such workbook.
     """
     try:
-        stream = _workbook_stream(content)
+        stream, is_calculated = _workbook_stream(content)
         starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(stream, 0) if kind == _SHEET]
         errors: dict[int, dict[int, str]] = {}
         for row, column, code in _error_cells(stream, starts[sheet]):
             errors.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
+        for row, column in _empty_formulas(stream, starts[sheet]) if not is_calculated else ():
+            errors.setdefault(row, {})[column] = UNCALCULATED
         styles = _styles(stream)
         formats: dict[int, list[tuple[int, str]]] = {}
         for row, column, style in _numbers_with_styles(stream, starts[sheet]):
@@ -94,6 +101,13 @@ def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
             yield (*struct.unpack_from("<HH", body), body[8])
 
 
+def _empty_formulas(stream: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the places of the formulas whose value is what stands there before anything was calculated."""
+    for kind, body in _records(stream, start):
+        if kind == _FORMULA and (body[6:14] == bytes(8) or (body[6] == 3 and body[12:14] == b"\xff\xff")):
+            yield struct.unpack_from("<HH", body)
+
+
 def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
     """Yield the records of the part that begins there, without those of parts in it, such as charts."""
     depth = 0
@@ -108,8 +122,8 @@ def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += size
 
 
-def _workbook_stream(content: bytes) -> bytes:
-    """Return the stream of the workbook from a compound file."""
+def _workbook_stream(content: bytes) -> tuple[bytes, bool]:
+    """Return the stream of the workbook from a compound file, and whether it has a summary."""
     (shift,) = struct.unpack_from("<H", content, 30)
     first_directory, _, _, first_small_table = struct.unpack_from("<4I", content, 48)
     size = 1 << min(max(shift, 9), 16)
@@ -117,13 +131,15 @@ def _workbook_stream(content: bytes) -> bytes:
     table = _numbers(sectors[number] for number in _table_sectors(content, sectors))
     directory = b"".join(_chain(sectors, table, first_directory))
     entries = [_entry(directory, at) for at in range(0, len(directory), _DIRECTORY_ENTRY)]
+    has_summary = any(entry[0].lower() == _SUMMARY for entry in entries)
     named = (entry for stream in _STREAMS for entry in entries if entry[0].lower() == stream)
     for _, start, length in named:
         if length >= _SMALL:
-            return b"".join(_chain(sectors, table, start))[:length]
+            return b"".join(_chain(sectors, table, start))[:length], has_summary
         root = b"".join(_chain(sectors, table, entries[0][1]))
         small = [root[at : at + 64] for at in range(0, len(root), 64)]
-        return b"".join(_chain(small, _numbers(_chain(sectors, table, first_small_table)), start))[:length]
+        small_table = _numbers(_chain(sectors, table, first_small_table))
+        return b"".join(_chain(small, small_table, start))[:length], has_summary
     raise WorkbookError("it has no part with sheets")
 
 

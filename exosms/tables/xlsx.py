@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from functools import cache
 from typing import NamedTuple
 
+from exosms.tables.damaged_cells import UNCALCULATED
 from exosms.tables.number_format import BUILT_IN, is_of_numbers
 from exosms.tables.workbook_archive import (
     ATTRIBUTES,
@@ -32,6 +33,18 @@ _HIDDEN = re.compile(rb"""\shidden\s*=\s*["'](?:1|true)["']""")
 _STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]{1,9})["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)([0-9]+)["']""")
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt\s*=\s*["'])e(["'])""")
+_LAST_CELL = re.compile(rb".*(<(?:\w+:)?c[\s>])", re.DOTALL)
+_FORMULA = (
+    rb"<((?:\w+:)?)c(?=[\s>])"
+    + ATTRIBUTES
+    + rb">\s*<(?:\w+:)?f(?=[\s/>])"
+    + ATTRIBUTES
+    + rb"(?:/>|>[^<]*+</(?:\w+:)?f\s*>)(\s*+<(?:\w+:)?v\s*(?:/>|>\s*%b</(?:\w+:)?v\s*>))?\s*+</(?:\w+:)?c\s*>"
+)
+_WITHOUT_VALUE = re.compile(_FORMULA % b"")
+_WITHOUT_VALUE_OR_ZERO = re.compile(_FORMULA % b"0?")
+"""XlsxWriter stores a zero with each formula and says that all have to be calculated, as others say that do not."""
+_TYPE = re.compile(rb"""\st\s*=\s*["']([A-Za-z]*)["']""")
 
 
 class _Survey(NamedTuple):
@@ -39,6 +52,8 @@ class _Survey(NamedTuple):
 
     has_errors: bool
     """Whether it may have cells with errors."""
+    is_calculated: bool
+    """Whether no formula lacks its value, as far as one was asked about."""
     height: int
     """The last row that any tag names."""
     width: int
@@ -53,6 +68,7 @@ class Xlsx:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._styles = ""
+        self._uncalculated = _WITHOUT_VALUE
         self._shown: Sequence[int] = ()
         self._tabs = self._read_tabs()
 
@@ -77,10 +93,12 @@ class Xlsx:
             hidden = _hidden_rows(self._archive.pieces(own))
             codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
         for part in filter(is_read, self._archive.parts):
-            seen = self._survey(part, codes if part == own else {})
+            seen = self._survey(part, codes) if part == own else self._survey(part)
             pieces = self._archive.pieces(part)
             if seen.has_errors:
                 pieces = (_ERROR_CELL.sub(rb"\1str\2", piece) for piece in pieces)
+            if not seen.is_calculated:
+                pieces = (self._uncalculated.sub(_told, piece) for piece in _in_whole_cells(pieces))
             if part == own:
                 formats = seen.formats
             if not fits(seen.height, seen.width):
@@ -89,7 +107,7 @@ class Xlsx:
                 else:
                     rows, columns = self._used(part)
                     pieces = _drawn_together(pieces, rows, columns)
-            elif not seen.has_errors:
+            elif not seen.has_errors and seen.is_calculated:
                 continue
             parts[part] = pieces
         if formats is None or (formats and rows is not None):
@@ -114,7 +132,10 @@ class Xlsx:
         for each in relations:
             if each.get("Type", "").endswith("/styles"):
                 self._styles = posixpath.normpath(targets[each.get("Id")])[1:]
-        tabs = _attributes(self._archive.part(posixpath.join(folder, name)[1:]), "sheet")
+        content = self._archive.part(posixpath.join(folder, name)[1:])
+        if any(each.get("fullCalcOnLoad") in {"1", "true"} for each in _attributes(content, "calcPr")):
+            self._uncalculated = _WITHOUT_VALUE_OR_ZERO
+        tabs = _attributes(content, "sheet")
         self._shown = [
             place
             for place, tab in enumerate(tabs)
@@ -122,11 +143,14 @@ class Xlsx:
         ]
         return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
 
-    def _survey(self, part: str, codes: Mapping[int, str]) -> _Survey:
-        """Say what the tags of a part name; ``codes`` are the formats of the styles that are asked about."""
-        has_errors, has_cdata, is_placed, height, width = False, False, True, 0, 0
+    def _survey(self, part: str, codes: Mapping[int, str] | None = None) -> _Survey:
+        """Say what the tags of a part name; of the sheet that is read ``codes`` are the formats of its styles."""
+        has_errors, is_calculated, has_cdata, is_placed, height, width = False, True, False, True, 0, 0
         formats: dict[int, list[tuple[int, str]]] = {}
-        for piece in self._archive.pieces(part):
+        pieces = self._archive.pieces(part)
+        for piece in pieces if codes is None else _in_whole_cells(pieces):
+            if codes is not None and is_calculated and (b"<f" in piece or b":f" in piece):
+                is_calculated = self._uncalculated.search(piece) is None
             has_cdata = has_cdata or b"<![CDATA[" in piece
             found = _REFERENCES.findall(piece)
             if not found:
@@ -136,7 +160,7 @@ class Xlsx:
             width = max((width, *map(_column, letters - {b""})))
             height = max((height, *map(int, digits - {b""})))
             has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
-            wanted = {style: code for style in styles - {b""} if (code := codes.get(int(style)))}
+            wanted = {style: code for style in styles - {b""} if codes and (code := codes.get(int(style)))}
             if wanted and is_placed:
                 for column, row, style in found:
                     if style in wanted and column:
@@ -145,7 +169,7 @@ class Xlsx:
             raise WorkbookError(f"its part {part} has CDATA sections, which are not read")
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
-        return _Survey(has_errors, height, width, formats if is_placed else None)
+        return _Survey(has_errors, is_calculated, height, width, formats if is_placed else None)
 
     def _formats(
         self, part: str, codes: Mapping[int, str], rows: Sequence[int] | None, columns: Sequence[int] | None
@@ -198,6 +222,30 @@ def _hidden_rows(pieces: Iterable[bytes]) -> Container[int]:
             hidden.add(number - 1)
         last = number
     return hidden
+
+
+def _in_whole_cells(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces that cut no cell in two, unless it is larger than any formula."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        last = _LAST_CELL.match(rest)
+        end = (last and last.start(1)) or len(rest)
+        yield rest[:end]
+        rest = rest[end:]
+    yield rest
+
+
+def _told(found: re.Match[bytes]) -> bytes:
+    """Return a cell whose formula was never calculated with a text that says so; a stored empty text is a value."""
+    prefix, attributes, _, value = found.groups()
+    kind = _TYPE.search(attributes)
+    if value and kind and kind[1] in {b"str", b"b"}:
+        return found[0]
+    attributes = _TYPE.sub(b"", attributes)
+    return b'<%bc%b t="str"><%bv>%b</%bv></%bc>' % (
+        prefix, attributes, prefix, UNCALCULATED.encode(), prefix, prefix
+    )  # fmt: skip
 
 
 def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
