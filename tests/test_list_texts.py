@@ -8,6 +8,8 @@ from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from workbooks import ods, ods_row, ods_text, saved, sheet_of, written, xlsx
 
+from exosms.system.escaping import shown
+
 ONE = "+919876543210"
 DEAR = ("--body", "Dear {name}")
 
@@ -86,7 +88,7 @@ SOUND = [
     "Why?", "Really?! Yes?",
     "50%", "a+b=c", "N/A", "REF", "Err: none", "1.5E", "2+2", "5.0", "https://a.in/?x=1#top",
     "MEENA E RAO", "Nano", "Null-Ltd",
-    "नमस्ते", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
+    "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
     "10 €", "naïve Ä", "नमस्ते?",
 ]  # fmt: skip
 
@@ -158,6 +160,7 @@ def test_an_error_in_a_sheet_is_a_damaged_cell(exosms: Shell, exotel: FaultyExot
 
 # --- doubtful cells ---
 
+BLANKS = "text with stray blanks at its ends"
 NOTHING, FORMULAS, TWICE = "what a program writes for nothing", "a formula instead of its value", "encoded twice"
 DOUBTFUL = [
     *(
@@ -165,6 +168,10 @@ DOUBTFUL = [
         for cell in ("nan", "None", "NULL", "NaN", "null", "NaT", " None ", "undefined", "<NA>", r"\N")
     ),
     *((cell, FORMULAS) for cell in ("=A1*2", "=SUM(A1:A9)", '="0012"', "=VLOOKUP(A2,B:C,2)", " =1", "=cmd|x")),
+    *(
+        (cell, BLANKS)
+        for cell in ("Asha ", " Asha", "  नमस्ते", "Asha\xa0", "Asha\u200b", "\ufeffAsha", "x \u2060", "9\t")
+    ),
     *((cell, TWICE) for cell in ("ZoÃ«", "CafÃ© Rao", "â‚¹500", "Itâ€™s", "Ã‰lan", "à¤¨à¤®", "Â£5", "ðŸ˜€", "SÃ£o")),
 ]
 
@@ -176,9 +183,19 @@ def test_a_doubtful_cell_is_told_with_line_and_column_and_goes_out(
     text = f"to,name,notes\n9876543211,Ravi,{quoted(cell)}\n9876543210,{quoted(cell)},\n9876543212,{quoted(cell)},\n"
     result = bulk(exosms, exotel, text, *DEAR)
     assert (result.exit_code, texts(exotel)[0]) == (0, (ONE, f"Dear {cell}"))
-    assert f"warning: line 3, column name: {cell!r} looks like " in result.stderr
+    assert f"warning: line 3, column name: {shown(cell)!r} looks like " in result.stderr
     assert f"{said} (2 such rows)\n" in result.stderr
     assert result.stderr.count("looks like") == 1
+    argv = ("check-template", "--text", "Dear {#var#}", "--csv", "-", "--var", "1={name}", "--delimiter", ",")
+    checked = exosms(*argv, stdin=text.encode())
+    assert f"{said} (2 such rows)\n" in checked.stderr
+
+
+def test_blanks_around_the_name_of_a_column_make_no_difference(exosms: Shell, exotel: FaultyExotel) -> None:
+    for head in ("\ufeff\ufeffto,name\u200b", " to\t,\xa0name \u2060", "TO,na\u200bme "):
+        result = bulk(exosms, exotel, f"{head}\n9876543210,Asha\n", *DEAR, "--sent-before", "send")
+        assert result.exit_code == 0, result.stderr
+    assert texts(exotel) == [(ONE, "Dear Asha")] * 3
 
 
 def test_a_row_that_is_left_out_is_not_doubted(exosms: Shell, exotel: FaultyExotel) -> None:

@@ -149,9 +149,7 @@ class RowMapper:
     @property
     def doubts(self) -> Iterator[str]:
         """Sentences about cells of the texts so far with which something may be wrong."""
-        for (column, doubt), (rows, line, cell) in self._wording.doubts.items():
-            alike = f" ({rows} such rows)" if rows > 1 else ""
-            yield f"line {line}, column {self._written[column]}: {shown(cell)!r} looks like {doubt.value}{alike}"
+        return self._wording.told_doubts
 
     def reads(self, name: str) -> bool:
         """Whether the rows have that field of the message of their own."""

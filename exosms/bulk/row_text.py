@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.bulk.column_markers import ColumnMarkers
@@ -152,6 +152,13 @@ class RowText:
         self._markers = ColumnMarkers(columns.written)
         self._refuse_markers()
 
+    @property
+    def told_doubts(self) -> Iterator[str]:
+        """Sentences about cells so far with which something may be wrong."""
+        for (column, doubt), (rows, line, cell) in self.doubts.items():
+            alike = f" ({rows} such rows)" if rows > 1 else ""
+            yield f"line {line}, column {self._written[column]}: {shown(cell)!r} looks like {doubt.value}{alike}"
+
     def write(self, cells: Mapping[str, str], *, is_counted: bool = True) -> tuple[str, bool]:  # noqa: ARG002 - a Rendering warns
         """Return a row's text, and whether it is certain to be what was registered without being compared.
 
@@ -165,7 +172,7 @@ class RowText:
 
     def row_errors(self, row: Row) -> list[RowError]:
         """Return a flaw for every cell of the text that lost a character or, unless allowed, is empty or damaged."""
-        self._is_doubtful = not are_sound([row.cells[column].strip() for column in self.columns])
+        self._is_doubtful = not are_sound([row.cells[column] for column in self.columns])
         if not self._is_doubtful:
             return []
         return [

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.sms import phone
 from exosms.system.escaping import shown
+from exosms.tables.damaged_cells import NO_WIDTH
 from exosms.tables.damaged_numbers import Damage, damage
 from exosms.tables.records import BrokenRecordError, CsvRecords, Kind, Record
 from exosms.tables.table_file import name_of, open_records
@@ -18,6 +19,8 @@ from exosms.tables.workbook import SheetRecords
 
 _MOST_LINES = 5
 """Of hidden rows, that a sentence names."""
+_NOTHING = dict.fromkeys(map(ord, f"-_{NO_WIDTH}"))
+"""What makes no difference between headers, besides blanks."""
 _MOST_SHEETS = 20
 """Names in a warning."""
 
@@ -243,8 +246,8 @@ def dates_in(column: str) -> str:
 
 
 def fold(header: str) -> str:
-    """Return a header as it is compared: without regard to case, spaces, hyphens and underscores."""
-    return "".join(header.split()).replace("-", "").replace("_", "").casefold()
+    """Return a header as it is compared: without regard to case, blanks, hyphens and underscores."""
+    return "".join(header.translate(_NOTHING).split()).casefold()
 
 
 def _refuse_numbers(name: str, headers: Sequence[str], country: str) -> None:

@@ -168,6 +168,7 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
     dates = {dates_in(column): count for column, count in table.dates.items() if fold(column) in wording.columns}
     warnings = {**dates, **wording.warnings.counts}
+    doubts = [*wording.told_doubts]
     if table.hidden_rows:
         out.warn(table.hidden_rows)
     if out.is_json:
@@ -177,13 +178,15 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
             template=known.name or None if isinstance(known, Registered) else None,
             values={},
             counts={"rows": checked, "matched": matched},
-            warnings=[*warnings],
+            warnings=[*doubts, *warnings],
             problems=problems,
             error=None,
         )
         return exit_code
     if problems and out.is_human:
         template_check.draw_rows(out, problems)
+    for doubt in doubts:
+        out.warn(doubt)
     for warning, count in warnings.items():
         out.warn(f"{warning} ({counted(count, 'row')})")
     out.tell(f"{matched} of {checked} rows match")
@@ -201,6 +204,8 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
         check_length(body)
     except InputError as error:
         row_errors.append(wording.unsendable(row, body, MessageFields(sender=""), error))
+    if not row_errors:
+        wording.note_doubts(row)
     if row_errors or is_certain:
         return name, [*map(_error_document, row_errors)]
     verdict = _verdict(body, known)

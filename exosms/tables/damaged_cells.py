@@ -6,6 +6,9 @@ from enum import Enum
 
 LOST = "\N{REPLACEMENT CHARACTER}"
 
+NO_WIDTH = "\u200b\u2060\ufeff"
+"""Blanks of no width that Python takes for no blanks; those of U+200C and U+200D are letters of Indian scripts."""
+
 UNCALCULATED = "#UNCALCULATED!"
 """What a cell of a sheet is read as that has a formula and no value: whoever wrote it did not calculate."""
 
@@ -45,20 +48,29 @@ class CellDoubt(Enum):
     NOTHING = "what a program writes for nothing"
     FORMULA = "a formula instead of its value"
     TWICE = "text that was encoded twice"
+    BLANKS = "text with stray blanks at its ends"
 
 
 def are_sound(cells: Sequence[str]) -> bool:
-    """Whether cells without blanks around them are clearly neither empty nor damaged nor doubtful, as most are."""
+    """Whether cells are clearly neither empty nor damaged nor doubtful, as most are."""
     together = "".join(cells)
     return (
         all(cells)
+        and [*map(str.strip, cells)] == [*cells]
         and _NOTHING.isdisjoint(cells)
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
         and ("?" not in together or not any(map(_QUESTIONS.fullmatch, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
-        and (together.isascii() or (LOST not in together and _SIGNS_OF_TWICE.search(together) is None))
+        and (
+            together.isascii()
+            or (
+                LOST not in together
+                and _SIGNS_OF_TWICE.search(together) is None
+                and not any(blank in together for blank in NO_WIDTH)
+            )
+        )
     )
 
 
@@ -87,6 +99,8 @@ def doubt_about(cell: str) -> CellDoubt | None:
         return CellDoubt.FORMULA
     if any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
         return CellDoubt.TWICE
+    if text.strip(NO_WIDTH) not in {"", cell}:
+        return CellDoubt.BLANKS
     return None
 
 
