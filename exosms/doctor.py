@@ -6,7 +6,7 @@ Nothing secret is said and no recipient's number, so that a page of these can be
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +41,7 @@ _SKEW = 60.0
 
 _LOCAL = "Name a directory on a local disk in EXOSMS_STATE_DIR."
 _ELSEWHERE = "Name a writable directory in EXOSMS_STATE_DIR."
+_LET_IN = "Have the tables' owner run:"
 
 
 class Grade(StrEnum):
@@ -60,6 +61,13 @@ class Check(NamedTuple):
     remedy: str = ""
     exit_code: ExitCode = ExitCode.OK
     """With which a command that needs this would end."""
+    statements: Sequence[str] = ()
+    """SQL that belongs to the remedy, to be pasted as it stands."""
+
+    @property
+    def next_step(self) -> str:
+        """The remedy with its statements, in one line."""
+        return " ".join(filter(None, (self.remedy, *self.statements)))
 
 
 def ok(subject: str, said: str, remedy: str = "") -> Check:
@@ -226,14 +234,14 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
 def of_shared_ledger(address: "LedgerAddress | None", account: Account | None, *, is_wanted: bool) -> Iterator[Check]:
     """Check the ledger that other machines share, and how long it takes to answer; nothing is written there.
 
-    ``is_wanted``: say also which privileges another user needs.
+    ``is_wanted``: say also which privileges another role needs.
     """
     subject = "shared ledger"
     if address is None:
         yield _misconfigured(subject, "none is named", "Set EXOSMS_LEDGER, or ledger in the profile.")
         return
     try:
-        from exosms.ledger.postgres.examination import examine
+        from exosms.ledger.postgres.examination import OTHER_ROLE, examine
 
         found = examine(address, account.identity if account else None)
     except ConfigError as error:
@@ -242,9 +250,10 @@ def of_shared_ledger(address: "LedgerAddress | None", account: Account | None, *
     way = "over TLS" if found.is_encrypted else "not encrypted"
     said = f"{address} answers in {found.round_trip * 1000:.1f} ms: PostgreSQL {found.server}, as {found.role}, {way}"
     if found.lacks:
-        remedy = f"Have the tables' owner run: {' '.join(found.grants)}"
-        yield _misconfigured(subject, f"{said}; {found.role} lacks {', '.join(found.lacks)}", remedy)
-    elif not found.is_ready and not found.may_create:
+        check = _misconfigured(subject, f"{said}; {found.role} lacks {', '.join(found.lacks)}", _LET_IN)
+        yield check._replace(statements=found.grants)
+        return
+    if not found.is_ready and not found.may_create:
         remedy = f"Name it once as a user who may, or have the database's owner run: {found.grant_to_begin}"
         yield _misconfigured(
             subject, f"{said}; its tables are missing or old, and {found.role} may not make them", remedy
@@ -254,7 +263,10 @@ def of_shared_ledger(address: "LedgerAddress | None", account: Account | None, *
     else:
         yield ok(subject, f"{said}; single messages: {found.messages}")
         yield from _of_messages(subject, found.unknown, found.paused)
-    yield from (ok("shared ledger, for others", grant) for grant in found.grants if is_wanted)
+    if is_wanted:
+        named = f"; put its name in place of {OTHER_ROLE}" if found.lets_in == OTHER_ROLE else ""
+        said = f"what the role {found.lets_in} needs once the tables are there{named}"
+        yield ok("shared ledger, for others", said, _LET_IN)._replace(statements=found.grants)
 
 
 def _of_messages(subject: str, unknown: int, paused: float) -> Iterator[Check]:

@@ -1,6 +1,8 @@
 """``exosms doctor``: every subject is ok, a warning or a failure with its remedy, and nothing secret is shown."""
 
 import json
+import re
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,6 +90,25 @@ def test_lines_for_scripts_and_for_people(exosms: Shell) -> None:
     assert "         -> Store one with `exosms profile add NAME`" in shown
     documents = [json.loads(line) for line in exosms("doctor", "-o", "jsonl").stdout.splitlines()]
     assert [document["subject"] for document in documents] == [cells[1] for cells in lines]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_on_a_terminal_it_breaks_at_words_and_shortens_nothing(exosms: Shell, tmp_path: Path, columns: int) -> None:
+    from rich.cells import cell_len
+
+    state = tmp_path / "दीपावली 🪔 बधाई" / ("a-directory-whose-name-is-long-" * 3)
+    state.mkdir(parents=True, mode=0o755)
+    (state / "ledger.db").touch()
+    config = tmp_path / "config.toml"
+    config.write_text('version = 1\n[profiles."आशा 🪔"]\nregion = "mumbai"\nallow = 1\n')
+    config.chmod(0o600)
+    env = {"EXOSMS_STATE_DIR": str(state), "EXOSMS_CONFIG": str(config)}
+    shown = exosms.on_terminal("doctor", columns=columns, env=env).stdout
+    clock = re.compile(r"\S+; \d\d:\d\d in India")
+    whole = exosms("doctor", "-o", "human", env=env).stdout
+    assert clock.sub("", " ".join(shown.split())) == clock.sub("", " ".join(whole.split()))
+    wide = [line for line in shown.splitlines() if cell_len(line) > columns and " " in line.strip()]
+    assert wide == [f"            chmod 700 {shlex.quote(str(state))}"]
 
 
 def test_without_an_account_the_rest_is_checked_all_the_same(exosms: Shell) -> None:

@@ -24,6 +24,11 @@ def test_it_says_who_answers_and_writes_nothing(pair: Pair) -> None:
     result, check = examined(pair.first, "--ledger")
     assert (result.exit_code, check["grade"]) == (0, "ok")
     assert "as exosms, over TLS; the first command that sends makes its tables" in check["said"]
+    (others,) = checks(result, "shared ledger, for others")
+    assert others["said"].endswith("put its name in place of OTHER_ROLE")
+    assert others["remedy"].count(" TO OTHER_ROLE;") == others["remedy"].count("GRANT ") > 3
+    page = pair.first("doctor", "--ledger", "-o", "human").stdout
+    assert "            GRANT USAGE ON SCHEMA exosms TO OTHER_ROLE;\n" in page
     assert "CREATE TABLE" not in pair.cluster.dump(pair.database)
     assert pair.second(*ONCE).exit_code == 0
     result, check = examined(pair.first)
@@ -46,11 +51,10 @@ def test_the_privileges_that_it_prints_are_those_that_others_need(pair: Pair) ->
     assert (result.exit_code, check["grade"]) == (4, "failure")
     assert "stranger lacks" in check["said"]
     assert pair.second(*ONCE, env=stranger).exit_code == 4
-    grants = [check["said"] for check in checks(result, "shared ledger, for others")]
-    assert grants
-    assert check["remedy"].endswith(" ".join(grants))
-    for grant in grants:
-        pair.cluster.ask(f"SET ROLE exosms; {grant}", pair.database)
+    said, _, grants = check["remedy"].partition(": ")
+    assert said == "Have the tables' owner run"
+    assert grants.count("GRANT ") == grants.count(' TO "stranger";') > 3
+    pair.cluster.ask(f"SET ROLE exosms; {grants}", pair.database)
     assert examined(pair.second, env=stranger)[0].exit_code == 0
     for argv, code in [
         (ONCE, 0),
@@ -68,6 +72,8 @@ def test_who_may_not_make_the_tables_is_told(pair: Pair) -> None:
     )
     assert (result.exit_code, check["grade"]) == (4, "failure")
     assert "GRANT CREATE ON DATABASE" in check["remedy"]
+    (for_it,) = checks(result, "shared ledger, for others")
+    assert 'GRANT USAGE ON SCHEMA exosms TO "stranger";' in for_it["remedy"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from exosms.exotel.exchange import Answer, NoAnswer
 from exosms.ledger.messages import Ledger
 from exosms.sms.message import Receipt, most_telling
 
+_INDENT = " " * 9
+
 
 def command(
     *,
@@ -178,19 +180,21 @@ def _redacted(check: Check) -> Check:
 def _show(out: Out, check: Check) -> None:
     """Show a check; one that ends the command with another code than 0 also to whoever has only its errors."""
     if check.exit_code and not out.is_seen_at_once:
-        out.fail(f"{check.subject}: {check.said}", remedy=check.remedy)
+        out.fail(f"{check.subject}: {check.said}", remedy=check.next_step)
     match out.format:
         case Format.JSON:
             return
         case Format.JSONL:
             out.document(_document(check))
         case Format.HUMAN:
-            out.line(f"{check.grade:<8} {check.subject}: {check.said}")
+            out.sentence(f"{check.subject}: {check.said}", lead=f"{check.grade:<8} ", indent=_INDENT)
             if check.remedy:
-                out.line(f"{'':<8} -> {check.remedy}")
+                out.sentence(check.remedy, lead=f"{_INDENT}-> ", indent=f"{_INDENT}   ")
+            for statement in check.statements:
+                out.sentence(statement, indent=f"{_INDENT}   ")
         case _:
-            out.line(check.grade, check.subject, check.said, check.remedy)
+            out.line(check.grade, check.subject, check.said, check.next_step)
 
 
 def _document(check: Check) -> Mapping[str, Any]:
-    return {"subject": check.subject, "grade": check.grade, "said": check.said, "remedy": check.remedy or None}
+    return {"subject": check.subject, "grade": check.grade, "said": check.said, "remedy": check.next_step or None}

@@ -86,9 +86,9 @@ class Out:
         """Print one line of results, its cells separated by tabs."""
         self._write(self.stdout, "\t".join(map(printable, cells)))
 
-    def sentence(self, text: str, *, indent: str = "") -> None:
-        """Print one line of results that a person reads, broken at words."""
-        self._say(self.stdout, indent + printable(text), indent=indent)
+    def sentence(self, text: str, *, indent: str = "", lead: str | None = None) -> None:
+        """Print one line of results that a person reads, broken at words and indented; ``lead`` begins it instead."""
+        self._say(self.stdout, (indent if lead is None else lead) + printable(text), indent=indent)
 
     def lines(self, lines: Iterable[Sequence[str]]) -> None:
         """Print lines of results at once; a line without cells is none."""

@@ -4,7 +4,7 @@ import os
 import re
 from typing import TextIO
 
-_PIECE = r"(?<=: )exosms .+|`[^`]*`[^\s`]*|\S+"
+_PIECE = r"(?<=: )(?:exosms [a-z-]|chmod ).+|`[^`]*`[^\s`]*|\S+"
 """A command at the end, or between backquotes, or a word."""
 
 

@@ -9,6 +9,9 @@ from exosms.config.ledger_address import LedgerAddress
 from exosms.ledger.postgres.connection import SharedDatabase, Transaction
 from exosms.ledger.postgres.schema import GRANTS, prepared
 
+OTHER_ROLE = "OTHER_ROLE"
+"""Stands for a role's name in a statement."""
+
 
 class Examined(NamedTuple):
     """How a shared ledger stands."""
@@ -32,9 +35,15 @@ class Examined(NamedTuple):
     """Seconds that are left of a pause of the account."""
 
     @property
+    def lets_in(self) -> str:
+        """Whom the grants are for: the role, unless it needs none, since it owns the tables or will."""
+        needs = self.lacks or not (self.is_ready or self.may_create)
+        return _quoted(self.role) if needs else OTHER_ROLE
+
+    @property
     def grants(self) -> Sequence[str]:
-        """What an owner of the tables lets the role use them by."""
-        return [f"{grant.format(role=_quoted(self.role))};" for grant in GRANTS]
+        """What an owner of the tables lets another role use them by."""
+        return [f"{grant.format(role=self.lets_in)};" for grant in GRANTS]
 
     @property
     def grant_to_begin(self) -> str:
