@@ -1,10 +1,12 @@
 """Every command that fails says so in its own format: one document with JSON, and one sentence on standard error."""
 
+import errno
 import io
 import json
 import os
 import resource
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,56 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
     assert process.returncode in {0, 4, 7}
     assert out.startswith("accepted" if process.returncode == 0 else "not_sent")
     assert "bug" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "gets no more memory"),
+        (OSError(errno.ENOMEM, "no memory"), "gets no more memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), "gets no more memory"),
+        (OSError(errno.EMFILE, "too many"), "may open no more files"),
+        (RuntimeError("can't start new thread"), "may start no more threads"),
+        (RuntimeError("another"), "a bug in exosms"),
+        (ImportError("cannot import name"), "a bug in exosms"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("has_sent", [False, True])
+def test_what_the_system_refuses_is_named_and_no_bug(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, *, has_sent: bool
+) -> None:
+    from exosms.cli import command_line
+    from exosms.exotel.exchange import RequestProgress
+
+    def refused(_: object) -> None:
+        raise ValueError from error
+
+    monkeypatch.setattr(command_line, "perform", refused)
+    monkeypatch.setattr(RequestProgress, "has_sent", has_sent)
+    result = exosms("log")
+    assert said in result.stderr
+    assert result.exit_code == (1 if "bug" in said else 9 if has_sent else 4)
+    assert ("may have been sent" in result.stderr) == (result.exit_code == 9)
+
+
+def test_a_process_that_may_open_no_more_once_it_has_its_ledger_says_so(exosms: Shell) -> None:
+    assert exosms(*SEND).exit_code == 0
+    process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6)))
+    out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    assert (process.returncode, out) == (4, "")
+    assert "this process may open no more files\n  Raise its limit (ulimit -n" in err
+
+
+def test_a_process_without_memory_says_so(exosms: Shell) -> None:
+    """It has 2 MiB more than what Python and the first of our modules take."""
+    measure = "import exosms.cli.app; print(open('/proc/self/status').read().split('VmPeak:')[1].split()[0])"
+    peak = int(subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True).stdout)
+    most = peak * 1024 + 2 * 2**20
+    process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+    out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    assert (process.returncode, out) == (4, "")
+    assert "this process gets no more memory\n  Raise its limit (ulimit -v" in err
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from exosms import __version__
+from exosms.cli import starvation
 
 
 def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
@@ -17,12 +18,18 @@ def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments in (["--version"], ["-V"]):  # answered before typer is imported: a third of the time
         return _tell_version()
-    from exosms.cli.command_line import run
-    from exosms.system.signals import Interrupts
+    try:
+        from exosms.cli.command_line import run
+        from exosms.system.signals import Interrupts
 
-    if is_program:
-        Interrupts.nothing_follows = True
-    return run(arguments)
+        if is_program:
+            Interrupts.nothing_follows = True
+        return run(arguments)
+    except Exception as error:
+        exit_code = starvation.told(error)  # which nothing may have been left to be told with
+        if exit_code is None:
+            raise
+        return exit_code
 
 
 def _tell_version() -> int:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from exosms.cli import starvation
 from exosms.cli.commands import perform
 from exosms.cli.output.out import Out, lose
 from exosms.errors import ExitCode, ExosmsError, Interrupted
@@ -46,18 +47,20 @@ def _unforeseen(error: Exception) -> int:
         lose(error, sys.stdout, sys.stderr)
         is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
         return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
-    tell_bug(_errors(), error)
-    return ExitCode.BUG
+    return tell_unforeseen(_errors(), error)
 
 
-def tell_bug(out: Out, error: Exception) -> None:
-    """Tell where a bug showed, without its message, which may quote a secret."""
+def tell_unforeseen(out: Out, error: Exception) -> int:
+    """Tell what the process ran out of, or where a bug showed, without its message, which may quote a secret."""
+    if (exit_code := starvation.told(error)) is not None:
+        return exit_code
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
     last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
     place = f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
     out.fail(f"a bug in exosms: {place}", remedy="Please report it, with the command that you ran.")
+    return ExitCode.BUG
 
 
 def _errors() -> Out:

@@ -12,7 +12,7 @@ import typer
 
 from exosms.cli import option_values
 from exosms.cli import options as o
-from exosms.cli.command_line import tell_bug
+from exosms.cli.command_line import tell_unforeseen
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
@@ -119,7 +119,7 @@ def _meant(argv: Sequence[str], out: Out) -> str:
 
         return no_command(out.arguments, argv)
     except Exception as error:  # noqa: BLE001  # the text is still due
-        tell_bug(out, error)
+        tell_unforeseen(out, error)
         return ""
 
 
@@ -185,7 +185,7 @@ def _tell_what_is_wrong(plan: "_Planner", ending: Ending, out: Out) -> AbstractS
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # the command has to run
-        tell_bug(out, error)
+        tell_unforeseen(out, error)
     return told
 
 
@@ -199,7 +199,7 @@ def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[st
         elif found.messages and found.settings:
             missed |= _send(found, found.settings, out)
     except Exception as error:  # noqa: BLE001  # the exit code is the command's
-        tell_bug(out, error)
+        tell_unforeseen(out, error)
         return
     if missed:
         out.fail(f"the text about {job} did not reach {_told(missed)}")

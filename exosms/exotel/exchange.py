@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from exosms.system.signals import LOOK, leave_signals_to_main_thread, never
 
@@ -92,6 +92,9 @@ class AbandonedError(Exception):
 class RequestProgress:
     """Follows one request through httpcore's trace events."""
 
+    has_sent: ClassVar[bool] = False
+    """Whether this process has begun to write a request that may be a message."""
+
     def __init__(self) -> None:
         self.begun = False
         self.written = False
@@ -134,6 +137,7 @@ class RequestProgress:
             if self.abandoned:
                 raise AbandonedError
             self.begun = not self._tunnelling
+            RequestProgress.has_sent |= request.method == b"POST"
 
     def _answered(self, head: tuple[bytes, int, bytes, object]) -> None:
         _version, status, _reason, _headers = head

@@ -1,0 +1,61 @@
+"""A process that gets no more memory, files or threads from the system: told by the limit, it is no bug."""
+
+import errno
+import sys
+from contextlib import suppress
+
+_CONFIG, _UNKNOWN = 4, 9
+"""Of ExitCode, whose module may be what cannot be imported."""
+
+_MEMORY = "gets no more memory", "(ulimit -v, or that of its container or service)"
+_FILES = "may open no more files", "(ulimit -n, or LimitNOFILE= of its service)"
+_THREADS = "may start no more threads", "(ulimit -u, or TasksMax= of its service)"
+
+_BY_ERRNO = {errno.EMFILE: _FILES, errno.ENFILE: _FILES, errno.ENOMEM: _MEMORY}
+_BY_TEXT = {
+    "failed to map segment": _MEMORY,
+    "annot allocate memory": _MEMORY,
+    f"Error {errno.EMFILE}": _FILES,
+    "can't start new thread": _THREADS,
+}
+"""What glibc's loader says of a library that an import needs, and Python of a thread."""
+
+
+def told(error: Exception) -> int | None:
+    """Tell what a process ran out of and return its exit code; None if it did not.
+
+    It is written as it is: what would break it at words may need a file to be imported.
+    """
+    lacking = next(filter(None, map(_lacking, _chain(error))), None)
+    if lacking is None:
+        return None
+    what, limit = lacking
+    exchange = sys.modules.get("exosms.exotel.exchange")
+    has_sent = exchange is not None and exchange.RequestProgress.has_sent
+    again = (
+        ". Messages may have been sent: see `exosms log` before you send again" if has_sent else ", then run it again"
+    )
+    with suppress(OSError, ValueError):  # standard error is closed
+        sys.stderr.write(
+            f"exosms: error: this process {what}\n  Raise its limit {limit}, or let less run beside it{again}.\n"
+        )
+    return _UNKNOWN if has_sent else _CONFIG
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def _lacking(error: BaseException) -> tuple[str, str] | None:
+    """Return what an error lacks; SystemError is what Python's own code makes of memory that it did not get."""
+    if isinstance(error, MemoryError | SystemError):
+        return _MEMORY
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0)
+    if isinstance(error, ImportError | RuntimeError):
+        return next((lacking for text, lacking in _BY_TEXT.items() if text in str(error)), None)
+    return None
