@@ -879,14 +879,14 @@ EVIDENCE = (
     Mutant(
         "former attempts are not counted",
         "ledger/unknown.py",
-        "                *self._find(_FORMERLY, theirs, values),\n",
+        "            *self._find(_FORMERLY, theirs, values),\n",
         "",
         ("test_reconcile.py::test_the_first_attempt_at_a_row_that_was_tried_again_may_have_the_sid",),
     ),
     Mutant(
         "single messages are not counted",
         "ledger/unknown.py",
-        '                *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),\n',
+        '            *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),\n',
         "",
         (_WHOLE,),
     ),
@@ -1374,8 +1374,8 @@ RECONCILED = (
     Mutant(
         "a purged message had no Sid",
         "ledger/candidates.py",
-        "{**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}",
-        "dict(cursor.fetchall())",
+        "{**purged(ledger.database, wanted), **dict(found)}",
+        "dict(found)",
         ("test_reconcile.py::test_the_sid_of_a_message_that_was_purged_is_no_other_messages",),
     ),
     Mutant(

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 
 from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
 from exosms.ledger.candidates import known_sids
-from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed
 from exosms.ledger.entry import Place
 from exosms.ledger.messages import Ledger
@@ -30,12 +29,11 @@ class LocalCallbacks:
 
     def whose(self, token_hash: bytes, recipient: str) -> Whose | None:
         """Return the message to a recipient of the request with that token."""
-        with translated():
-            row = self._connection.execute(
-                "SELECT r.id, r.account, m.run, m.number FROM callback_requests r JOIN callback_messages m"
-                " ON m.request = r.id WHERE r.token_hash = ? AND m.recipient = ?",
-                (token_hash, recipient),
-            ).fetchone()
+        row = self._database.read_one(
+            "SELECT r.id, r.account, m.run, m.number FROM callback_requests r JOIN callback_messages m"
+            " ON m.request = r.id WHERE r.token_hash = ? AND m.recipient = ?",
+            (token_hash, recipient),
+        )
         return Whose(row[0], recipient, row[1], Place(*row[2:])) if row else None
 
     def others(self, whose: Whose, sid: str) -> int:
@@ -60,10 +58,8 @@ class LocalCallbacks:
         """Return some that are to be looked into now, and leave them to nobody else for a while."""
         now = self._database.clock()
         times = now, now + LATEST
-        with translated():
-            (any_due,) = self._connection.execute(
-                "SELECT EXISTS (SELECT 1 FROM callbacks WHERE next_at <= ? OR next_at > ?)", times
-            ).fetchone()
+        sql = "SELECT EXISTS (SELECT 1 FROM callbacks WHERE next_at <= ? OR next_at > ?)"
+        (any_due,) = self._database.read_one(sql, times)
         if not any_due:
             return ()
         with reclaimed(self._database) as connection:

@@ -23,51 +23,42 @@ class ListedSids:
     """Those that were listed for one account."""
 
     def __init__(self, ledger: Ledger, account: str) -> None:
-        self._connection = ledger.database.connection
+        self._database = ledger.database
         self._account = account
         with translated():
-            self._connection.execute("DROP TABLE IF EXISTS temp.listed")
-            self._connection.execute(
+            ledger.database.connection.execute("DROP TABLE IF EXISTS temp.listed")
+            ledger.database.connection.execute(
                 "CREATE TEMP TABLE listed (sid TEXT PRIMARY KEY COLLATE NOCASE) STRICT, WITHOUT ROWID"
             )
 
     def add(self, sids: Iterable[str]) -> set[str]:
         """Take some more, and return those that were not listed before."""
-        with translated():
-            cursor = self._connection.execute(
-                "INSERT OR IGNORE INTO temp.listed SELECT value FROM json_each(?) RETURNING sid",
-                (json.dumps([*sids]),),
-            )
-            return {sid for (sid,) in cursor}
+        sql = "INSERT OR IGNORE INTO temp.listed SELECT value FROM json_each(?) RETURNING sid"
+        return {sid for (sid,) in self._database.read(sql, (json.dumps([*sids]),))}
 
     def numbers(self, sids: Iterable[str]) -> Mapping[str, str]:
         """Return the recipients of those about which Exotel was asked before."""
-        with translated():
-            return dict(
-                self._connection.execute(
-                    'SELECT sid, "to" FROM json_each(?) JOIN deliveries ON account = ? AND sid = value'
-                    ' WHERE "to" IS NOT NULL',
-                    (json.dumps([*sids]), self._account),
-                ).fetchall()
-            )
+        sql = (
+            'SELECT sid, "to" FROM json_each(?) JOIN deliveries ON account = ? AND sid = value WHERE "to" IS NOT NULL'
+        )
+        return dict(self._database.read(sql, (json.dumps([*sids]), self._account)))
 
     def missing_between(self, since: float, until: float) -> int:
         """Count the messages of the account that have a Sid, were attempted in that time, and are not listed."""
         values = {"account": self._account, "since": since, "until": until}
-        with translated():
-            (singly,) = self._connection.execute(
-                "SELECT count(*) FROM messages m WHERE account = :account AND sid IS NOT NULL"
-                " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
-                " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
-                values,
-            ).fetchone()
-            (in_bulk,) = self._connection.execute(
-                "SELECT count(*) FROM rows m WHERE sid IS NOT NULL"
-                " AND run IN (SELECT id FROM runs WHERE account = :account AND updated_at >= :since)"
-                " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
-                " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
-                values,
-            ).fetchone()
+        (singly,) = self._database.read_one(
+            "SELECT count(*) FROM messages m WHERE account = :account AND sid IS NOT NULL"
+            " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
+            " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
+            values,
+        )
+        (in_bulk,) = self._database.read_one(
+            "SELECT count(*) FROM rows m WHERE sid IS NOT NULL"
+            " AND run IN (SELECT id FROM runs WHERE account = :account AND updated_at >= :since)"
+            " AND coalesce(attempted_at, updated_at) BETWEEN :since AND :until"
+            " AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE l.sid = m.sid)",
+            values,
+        )
         return int(singly) + int(in_bulk)
 
 
@@ -77,15 +68,14 @@ def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str
     Two that differ only in the case of their letters are one.
     """
     wanted = [*sids]
-    with translated():
-        cursor = ledger.database.connection.execute(
-            "SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
-            " CROSS JOIN messages ON account = ?2 AND sid = value COLLATE NOCASE UNION ALL"
-            " SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
-            " CROSS JOIN rows ON sid = value COLLATE NOCASE",
-            (json.dumps(wanted), account),
-        )
-        known = {**purged(ledger.database.connection, wanted), **dict(cursor.fetchall())}
+    found = ledger.database.read(
+        "SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+        " CROSS JOIN messages ON account = ?2 AND sid = value COLLATE NOCASE UNION ALL"
+        " SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+        " CROSS JOIN rows ON sid = value COLLATE NOCASE",
+        (json.dumps(wanted), account),
+    )
+    known = {**purged(ledger.database, wanted), **dict(found)}
     if ledger.shared is not None:
         known |= ledger.shared.known_sids(account, wanted)
     return {sid: KnownSid(sid, attempted_at) for sid, attempted_at in known.items()}

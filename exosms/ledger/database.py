@@ -8,7 +8,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,16 @@ class Database:
             self.erase_log()
         self.connection.close()
         self.owners.leave()
+
+    def read(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """Return all that a statement finds."""
+        with translated():
+            return self.connection.execute(sql, values).fetchall()
+
+    def read_one(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """Return the first of what a statement finds; None for nothing."""
+        with translated():
+            return self.connection.execute(sql, values).fetchone()
 
     @contextmanager
     def transaction(self, *, of_result: bool = False) -> Iterator[sqlite3.Connection]:

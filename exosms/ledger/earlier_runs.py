@@ -124,5 +124,4 @@ class EarlierRuns:
         return int(row[0])
 
     def _one(self, sql: str, *values: object) -> Any:
-        with translated():
-            return self._connection.execute(sql, values).fetchone()
+        return self._database.read_one(sql, values)

@@ -239,30 +239,25 @@ class Ledger:
 
     def delivery(self, account: str, sid: str) -> Delivery | None:
         """Return what Exotel last said of a message."""
-        with translated():
-            row = self._connection.execute(
-                f"SELECT {quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?",
-                (account, sid),
-            ).fetchone()
+        sql = f"SELECT {quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?"
+        row = self.database.read_one(sql, (account, sid))
         return read_delivery(row) if row else None
 
     def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
         """Return those of the places whose Sid another message or row of the account has, or one before them."""
         given = json.dumps(sorted({sid.lower() for sid in sids.values()}))
-        with translated():
-            found = self._connection.execute(
-                "SELECT value, 0, m.id FROM json_each(?2)"
-                " CROSS JOIN messages m ON m.account = ?1 AND m.sid = value COLLATE NOCASE"
-                " UNION ALL SELECT value, r.run, r.number FROM json_each(?2)"
-                " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run WHERE u.account = ?1",
-                (account, given),
-            ).fetchall()
+        found = self.database.read(
+            "SELECT value, 0, m.id FROM json_each(?2)"
+            " CROSS JOIN messages m ON m.account = ?1 AND m.sid = value COLLATE NOCASE"
+            " UNION ALL SELECT value, r.run, r.number FROM json_each(?2)"
+            " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run WHERE u.account = ?1",
+            (account, given),
+        )
         return of_another(sids, {sid: Place(*place) for sid, *place in found})
 
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
-        with translated():
-            return self._entries("WHERE once_key = ?", (once_key,))
+        return self._entries("WHERE once_key = ?", (once_key,))
 
     def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
         """Record a person's decision about the unknown messages of a once key; return how many there were."""
@@ -317,14 +312,11 @@ class Ledger:
     def blocked_for(self, account: str) -> float:
         """Return the seconds that are left of a pause; 0 if there is none."""
         now = self._clock()
-        with translated():
-            return max(0.0, self._turns(account, now).blocked_until - now)
+        return max(0.0, self._turns(account, now).blocked_until - now)
 
     def _turns(self, account: str, now: float) -> Turns:
-        row = self._connection.execute(
-            "SELECT next_at, blocked_until, written_at FROM pace WHERE account = ?", (account,)
-        ).fetchone()
-        return Turns.of(row, now)
+        sql = "SELECT next_at, blocked_until, written_at FROM pace WHERE account = ?"
+        return Turns.of(self.database.read_one(sql, (account,)), now)
 
     def _set_turns(self, account: str, now: float, turns: Turns) -> None:
         self._connection.execute(f"INSERT OR REPLACE INTO pace ({_PACE}) VALUES (?, ?, ?, ?)", (account, *turns, now))
@@ -338,8 +330,8 @@ class Ledger:
         return KeyRule(self._connection, once, now, self.warn, rewrite).holder(entries)
 
     def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
-        cursor = self._connection.execute(f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id", values)
-        return [*map(read_entry, cursor)]
+        sql = f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id"
+        return [*map(read_entry, self.database.read(sql, values))]
 
     def _update(self, assignments: str, values: tuple[object, ...], entry_id: int) -> None:
         with self.database.transaction(of_result=True):

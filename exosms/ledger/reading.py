@@ -37,11 +37,7 @@ def select(database: Database, source: str, conditions: Mapping[str, object], *,
     kept = f"WHERE {' AND '.join(('m.id IN (SELECT value FROM json_each(?))', *again))}"
     for start in range(0, len(ids), _PAGE):
         some = json.dumps(ids[start : start + _PAGE].tolist())
-        with translated():
-            rows = database.connection.execute(
-                f"SELECT {columns} FROM {joined} {kept} ORDER BY {order}", (some, *values)
-            ).fetchall()
-        for row in rows:
+        for row in database.read(f"SELECT {columns} FROM {joined} {kept} ORDER BY {order}", (some, *values)):
             yield read_entry(row, own)
 
 

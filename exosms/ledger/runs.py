@@ -174,21 +174,16 @@ class Journal:
 
     def counts(self, run: Run) -> Mapping[str, int]:
         """Return how many rows are in each state."""
-        with translated():
-            return dict(
-                self._connection.execute(
-                    f"SELECT state, count(*) FROM {self._seen(run)} WHERE run = ? GROUP BY state", (run.id,)
-                )
-            )
+        sql = f"SELECT state, count(*) FROM {self._seen(run)} WHERE run = ? GROUP BY state"
+        return dict(self._database.read(sql, (run.id,)))
 
     def outcomes(self, run: Run) -> Sequence[tuple[str, int]]:
         """Return every pair of state and exit code that its rows have, waiting ones left out."""
-        with translated():
-            return self._connection.execute(
-                f"SELECT DISTINCT state, exit_code FROM {self._seen(run)} WHERE run = ?"
-                " AND state NOT IN ('waiting', 'in_flight')",
-                (run.id,),
-            ).fetchall()
+        return self._database.read(
+            f"SELECT DISTINCT state, exit_code FROM {self._seen(run)} WHERE run = ?"
+            " AND state NOT IN ('waiting', 'in_flight')",
+            (run.id,),
+        )
 
     def reasons(self, run: Run) -> Sequence[Reason]:
         """Return why rows did not go out, the most frequent reason first; what differs in its values only is one."""
@@ -226,12 +221,11 @@ class Journal:
         message_of = reader_of_messages(run.terms.message_fields)
         after = 0
         while True:
-            with translated():
-                chunk = self._connection.execute(
-                    "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
-                    f" WHERE run = ? AND number > ? AND {condition} ORDER BY number LIMIT ?",
-                    (run.id, after, *values, _CHUNK),
-                ).fetchall()
+            chunk = self._database.read(
+                "SELECT number, line, attempts, recipient, sender, encoding, segments, text, fields FROM rows"
+                f" WHERE run = ? AND number > ? AND {condition} ORDER BY number LIMIT ?",
+                (run.id, after, *values, _CHUNK),
+            )
             for number, line, attempts, *message in chunk:
                 yield ClaimedRow(number, line, message_of(message), attempts)
             if len(chunk) < _CHUNK:
@@ -305,9 +299,8 @@ class Journal:
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
-        with translated():
-            if self._is_ours(run):
-                self.ledger.abandoned.add(run.id)
+        if self._is_ours(run):
+            self.ledger.abandoned.add(run.id)
 
     def _seen(self, run: Run) -> str:
         return rows_as_seen(run.id, self.ledger.abandoned)
@@ -321,9 +314,8 @@ class Journal:
 
     def may_go_again(self, run: Run, states: Sequence[State]) -> int:
         """Count the rows that ``put_back`` would let be sent again."""
-        with translated():
-            rows, values = _again(run, states)
-            return int(self._connection.execute(f"SELECT count(*) FROM ({rows})", values).fetchone()[0])
+        rows, values = _again(run, states)
+        return int(self._database.read_one(f"SELECT count(*) FROM ({rows})", values)[0])
 
     def put_back(self, run: Run, states: Sequence[State]) -> None:
         """Let rows in these states be sent again, where their text is known; ``waiting`` can tell them apart."""
@@ -343,18 +335,16 @@ class Journal:
 
     def deliveries(self, run: Run) -> Mapping[str, int]:
         """Return how many of a run's accepted rows ended how, as far as Exotel was asked."""
-        with translated():
-            return dict(
-                self._connection.execute(
-                    "SELECT d.outcome, count(*) FROM rows r JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
-                    " WHERE r.run = ? GROUP BY 1 ORDER BY 1",
-                    (run.account, run.id),
-                )
-            )
+        found = self._database.read(
+            "SELECT d.outcome, count(*) FROM rows r JOIN deliveries d ON d.account = ? AND d.sid = r.sid"
+            " WHERE r.run = ? GROUP BY 1 ORDER BY 1",
+            (run.account, run.id),
+        )
+        return dict(found)
 
     def _is_ours(self, run: Run) -> bool:
         """Whether no other process took the run over, having taken us for dead: then its rows are that one's."""
-        (owner,) = self._connection.execute("SELECT owner FROM runs WHERE id = ?", (run.id,)).fetchone()
+        (owner,) = self._database.read_one("SELECT owner FROM runs WHERE id = ?", (run.id,))
         return bool(owner == run.owner)
 
     def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, str]:

@@ -202,11 +202,10 @@ class Staging:
         """Yield rows that meet a condition, by their number, which is the first column."""
         after = 0
         while True:
-            with translated():
-                page = self._connection.execute(
-                    f"SELECT {columns} FROM temp.staged WHERE {condition} AND number > ? ORDER BY number LIMIT ?",
-                    (after, _PAGE),
-                ).fetchall()
+            page = self._database.read(
+                f"SELECT {columns} FROM temp.staged WHERE {condition} AND number > ? ORDER BY number LIMIT ?",
+                (after, _PAGE),
+            )
             yield from page
             if len(page) < _PAGE:
                 return
@@ -214,12 +213,8 @@ class Staging:
 
     def envelopes(self) -> Envelopes:
         """Count the messages that may share requests, as ``bulk`` puts them together."""
-        with translated():
-            groups: dict[str | None, int] = dict(
-                self._connection.execute(
-                    "SELECT envelope, count(*) FROM temp.staged WHERE state = 'waiting' GROUP BY envelope"
-                )
-            )
+        sql = "SELECT envelope, count(*) FROM temp.staged WHERE state = 'waiting' GROUP BY envelope"
+        groups: dict[str | None, int] = dict(self._database.read(sql))
         return Envelopes(groups.pop(None, 0), tuple(groups.values()))
 
     def duplicates(self) -> int:
@@ -228,13 +223,12 @@ class Staging:
 
     def first_duplicates(self, most: int) -> Sequence[tuple[int, int, int, str]]:
         """Return number, line, line of the first, and recipient of the first repeated rows."""
-        with translated():
-            return self._connection.execute(
-                "SELECT number, line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
-                " AND f.fingerprint = s.fingerprint), recipient FROM temp.staged s WHERE occurrence > 0"
-                " ORDER BY number LIMIT ?",
-                (most,),
-            ).fetchall()
+        return self._database.read(
+            "SELECT number, line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
+            " AND f.fingerprint = s.fingerprint), recipient FROM temp.staged s WHERE occurrence > 0"
+            " ORDER BY number LIMIT ?",
+            (most,),
+        )
 
     def skip_duplicates(self) -> None:
         """Leave out the rows that repeat an earlier one."""
@@ -307,8 +301,7 @@ class Staging:
             )
 
     def _one(self, sql: str, *values: object) -> Any:
-        with translated():
-            return self._connection.execute(sql, values).fetchone()
+        return self._database.read_one(sql, values)
 
     def _execute(self, sql: str, *values: object) -> None:
         with translated():

@@ -63,14 +63,12 @@ def forget(database: Database) -> None:
     )
 
 
-def purged(connection: sqlite3.Connection, sids: Iterable[str]) -> Mapping[str, float]:
+def purged(database: Database, sids: Iterable[str]) -> Mapping[str, float]:
     """Return those of the Sids that messages had which were purged, and when these were attempted."""
-    key = key_of(connection)
+    key = key_of(database.connection)
     hashes = {_hash(key, sid): sid for sid in sids}
-    cursor = connection.execute(
-        "SELECT hash, attempted_at FROM json_each(?) JOIN purged_sids ON hash = value", (json.dumps([*hashes]),)
-    )
-    return {hashes[number]: attempted_at for number, attempted_at in cursor}
+    sql = "SELECT hash, attempted_at FROM json_each(?) JOIN purged_sids ON hash = value"
+    return {hashes[number]: attempted_at for number, attempted_at in database.read(sql, (json.dumps([*hashes]),))}
 
 
 def _hash(key: bytes, sid: str) -> int:

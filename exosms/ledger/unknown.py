@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from exosms.errors import ExitCode
-from exosms.ledger.database import translated
 from exosms.ledger.dead_processes import reclaimed, touch
 from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints, key_of
@@ -97,21 +96,19 @@ class UnknownMessages:
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
         values, theirs = {"recipient": recipient}, "recipient = :recipient"
-        with translated():
-            return [
-                *(self._shared.owners(recipient) if self._shared else ()),
-                *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),
-                *self._find(_IN_BULK, f"{theirs} AND {MAY_HAVE_A_SID}", values),
-                *self._find(_FORMERLY, theirs, values),
-            ]
+        return [
+            *(self._shared.owners(recipient) if self._shared else ()),
+            *self._find(_SINGLY, f"{theirs} AND {MAY_HAVE_A_SID}", values),
+            *self._find(_IN_BULK, f"{theirs} AND {MAY_HAVE_A_SID}", values),
+            *self._find(_FORMERLY, theirs, values),
+        ]
 
     def at(self, place: Place) -> Unsettled | None:
         """Return the message that the ledger keeps there, whatever became of it."""
-        with translated():
-            if place.run:
-                found = self._find(_IN_BULK, "r.run = :run AND r.number = :number", place._asdict())
-            else:
-                found = self._find(_SINGLY, "id = :number", place._asdict())
+        if place.run:
+            found = self._find(_IN_BULK, "r.run = :run AND r.number = :number", place._asdict())
+        else:
+            found = self._find(_SINGLY, "id = :number", place._asdict())
         return found[0] if found else None
 
     def now(self, one: Unsettled) -> tuple[Outcome, str | None]:
@@ -121,8 +118,7 @@ class UnknownMessages:
         sql = "SELECT state, sid FROM rows WHERE run = ? AND number = ?"
         if one.run_id is None:
             sql = "SELECT state, sid FROM messages WHERE ? IS NULL AND id = ?"
-        with translated():
-            return by_now(self._connection.execute(sql, one.key).fetchone())
+        return by_now(self._database.read_one(sql, one.key))
 
     def named(self, one: Unsettled, recipient: str) -> Unsettled:
         """Return a message with its recipient in full, if it is that one, where only its last digits are kept."""
@@ -168,7 +164,7 @@ class UnknownMessages:
             )
 
     def _find(self, source: str, which: str, values: Mapping[str, object]) -> list[Unsettled]:
-        found = self._connection.execute(source.format(which=which), {"account": self.account, **values})
+        found = self._database.read(source.format(which=which), {"account": self.account, **values})
         return [*map(Unsettled._make, found)]
 
 
@@ -215,11 +211,8 @@ def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[R
 
 def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows]) -> Sequence[int]:
     """Return a run's unknown rows, or those that are asked for; raises NotUnknownError for one that is not."""
-    with translated():
-        cursor = ledger.database.connection.execute(
-            "SELECT number FROM rows WHERE run = ? AND state = 'unknown' ORDER BY number", (run.id,)
-        )
-        unknown = [number for (number,) in cursor]
+    sql = "SELECT number FROM rows WHERE run = ? AND state = 'unknown' ORDER BY number"
+    unknown = [number for (number,) in ledger.database.read(sql, (run.id,))]
     if not rows:
         return unknown
     found = set(unknown)
@@ -231,10 +224,9 @@ def unknown_rows(ledger: Ledger, run: Run, rows: Sequence[Rows]) -> Sequence[int
 
 def unknown_rows_of(ledger: Ledger, run: Run, *, most: int | None) -> Sequence[UnknownRow]:
     """Return the unknown rows of a run, or the first of them, with what is still known of their texts."""
-    with translated():
-        cursor = ledger.database.connection.execute(
-            "SELECT number, line, recipient, coalesce(attempted_at, updated_at), text FROM rows"
-            " WHERE run = ? AND state = 'unknown' ORDER BY number LIMIT ?",
-            (run.id, -1 if most is None else most),
-        )
-        return [*map(UnknownRow._make, cursor)]
+    found = ledger.database.read(
+        "SELECT number, line, recipient, coalesce(attempted_at, updated_at), text FROM rows"
+        " WHERE run = ? AND state = 'unknown' ORDER BY number LIMIT ?",
+        (run.id, -1 if most is None else most),
+    )
+    return [*map(UnknownRow._make, found)]
