@@ -139,6 +139,11 @@ class Staging:
         self._shared = shared_key and hashlib.blake2b(common, key=shared_key, digest_size=16)
 
     @property
+    def digest(self) -> bytes:
+        """What tells one content from another: account, rows in their order, and whatever changes a message."""
+        return self._digest.digest()
+
+    @property
     def shared_digest(self) -> bytes:
         """The same for the ledger that other machines share, by its key: of the messages alone."""
         return self._shared.digest() if self._shared else b""
@@ -159,11 +164,6 @@ class Staging:
             self._connection.execute(_OTHER_SENDERS)
             self._connection.execute("CREATE INDEX temp.by_other ON other_senders (recipient, fingerprint)")
         return rows
-
-    @property
-    def digest(self) -> bytes:
-        """What tells one content from another: account, rows in their order, and whatever changes a message."""
-        return self._digest.digest()
 
     def totals(self) -> Totals:
         """Count what is laid out."""

@@ -106,14 +106,17 @@ class Confirmation:
         except ExosmsError as error:
             self._tell_once(f"messages of {one.account} are not looked into: {error.message}")
             answer = None
-        if answer is None or answer[1] is None:
+        if answer is None:
             seconds = min(_LONGEST, 2.0 ** min(one.questions, 10))
             store.look_again(one, seconds=seconds, asked=True)
         else:
-            self._decide(one, answer[0], answer[1], store)
+            self._decide(one, *answer, store)
 
-    def _ask(self, one: Waiting, ledger: MessageLedger) -> tuple[DeliveryReport, MessageContent | None] | None:
-        """Ask once what a Sid is; None if it is not our turn. Raises ConfigError where there are no credentials."""
+    def _ask(self, one: Waiting, ledger: MessageLedger) -> tuple[DeliveryReport, MessageContent] | None:
+        """Ask once what a Sid is; None for no answer, and if it is not our turn.
+
+        Raises ConfigError where there are no credentials.
+        """
         key = (one.account, one.profile)
         session = self._sessions.get(key) or self._session(one, ledger)
         self._sessions[key] = session
@@ -126,7 +129,7 @@ class Confirmation:
             del self._sessions[key]
             said = report.problem.status_text if report.problem else ""
             self._tell_once(f"messages of {one.account} are not looked into: Exotel answers {said}")
-        return report, content
+        return None if content is None else (report, content)
 
     def _decide(self, one: Waiting, report: DeliveryReport, content: MessageContent, store: CallbackStore) -> None:
         is_confirmed = store.ledger.in_one_step(partial(_is_confirmed, one, report, content, store))
