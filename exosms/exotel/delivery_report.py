@@ -144,17 +144,6 @@ def is_about_the_template(problem: Problem) -> bool:
     return problem.kind == Outcome.FAILED and problem.code in _ABOUT_THE_TEMPLATE
 
 
-def checked_when_sent(template: str) -> str:
-    """Return what is known of a message that went out with a template, and so matched it, though its text is gone."""
-    import shlex
-
-    return (
-        f"It matched the template {template!r} as stored here then, so compare that template's text and id with the"
-        f" DLT portal. The message's text is not stored; to check it again, give it: exosms check-template -t"
-        f" {shlex.quote(template)} --body TEXT"
-    )
-
-
 def _failure(delivery: Delivery) -> Problem:
     entry = entry_of(delivery)
     return Problem(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError
-from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, checked_when_sent, found, is_about_the_template
+from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, found, is_about_the_template
 from exosms.send.session import AccountSession
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, back_off, pause_of
@@ -74,7 +74,7 @@ class Poller(NamedTuple):
         check = _compared(self.sent.get(report.sid), self.templates)
         if check is None:
             sent = self.session.ledger.sent_as(self.session.account, report.sid)
-            check = checked_when_sent(sent.template) if sent and sent.template else None
+            check = _checked_when_sent(sent.template) if sent and sent.template else None
         if check is None:
             return report
         return report._replace(problem=problem._replace(remedy=f"{problem.remedy} {check}"))
@@ -233,6 +233,17 @@ def _compared(message: Message | None, templates: Path | None) -> str | None:
         return sentence(against(message.body, registry.read(templates).get(wanted)))
     except ExosmsError:  # no such template, or no file that can be read: nothing is known
         return None
+
+
+def _checked_when_sent(template: str) -> str:
+    """Return what is known of a message that went out with a template, and so matched it, though its text is gone."""
+    import shlex
+
+    return (
+        f"It matched the template {template!r} as stored here then, so compare that template's text and id with the"
+        f" DLT portal. The message's text is not stored; to check it again, give it: exosms check-template -t"
+        f" {shlex.quote(template)} --body TEXT"
+    )
 
 
 def _merged(before: DeliveryReport | None, now: DeliveryReport) -> DeliveryReport:
