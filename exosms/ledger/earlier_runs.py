@@ -1,6 +1,6 @@
 """What earlier runs did with the messages of a file that is laid out in ``ledger/staging.py``, and to its people."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from exosms.ledger.database import Database, translated
 from exosms.ledger.dead_processes import touch
@@ -51,10 +51,8 @@ class EarlierRuns:
     def correct_times(self, now: float) -> bool:
         """Have earlier rows of the same messages whose times cannot be right count as sent now; tell if there are."""
         wrong = window(self._connection, "runs", since=now, now=now)[2:]
-        (is_any,) = self._one(
-            "SELECT EXISTS (SELECT 1 FROM main.runs WHERE updated_at > ? OR started_at < ?)",
-            now + SET_BACK, wrong[0],
-        )  # fmt: skip
+        sql = "SELECT EXISTS (SELECT 1 FROM main.runs WHERE updated_at > ? OR started_at < ?)"
+        (is_any,) = self._database.read_one(sql, (now + SET_BACK, wrong[0]))
         if not (is_any and corrects(now)):
             return False
         with self._database.transaction() as connection:
@@ -70,13 +68,13 @@ class EarlierRuns:
 
     def sent_before(self, since: float, now: float) -> EarlierMessages:
         """Count the rows that earlier runs sent, or may have sent, since that moment."""
-        row = self._one(
+        row = self._database.read_one(
             "SELECT coalesce(sum(accepted), 0), coalesce(sum(1 - accepted), 0), coalesce(max(name), ''),"
             " coalesce(sum(is_other), 0) FROM"
             " (SELECT max(r.state = 'accepted') AS accepted, max(u.name) AS name, min(s.is_other) AS is_other"
             f" FROM {_SENT_BY_ANYBODY} JOIN main.runs u ON u.id = r.run"
             f" WHERE s.state = 'waiting' AND {_MAYBE_SENT} AND {_LATELY} GROUP BY s.number)",
-            *window(self._connection, "runs", since=since, now=now),
+            window(self._connection, "runs", since=since, now=now),
         )
         return EarlierMessages(accepted=row[0], unknown=row[1], run=row[2], from_another=row[3])
 
@@ -98,30 +96,26 @@ class EarlierRuns:
 
         The last is of the people here who got a text from it, or may have, that they do not have here.
         """
-        (same,) = self._one(
+        (same,) = self._database.read_one(
             "SELECT count(*) FROM temp.staged s WHERE EXISTS"
             f" (SELECT 1 FROM main.rows r WHERE r.run = ? AND {_SENT})",
-            run,
+            (run,),
         )
-        (then,) = self._one("SELECT count(*) FROM main.rows WHERE run = ?", run)
-        (now,) = self._one("SELECT count(*) FROM temp.staged")
-        (people,) = self._one(
+        (then,) = self._database.read_one("SELECT count(*) FROM main.rows WHERE run = ?", (run,))
+        (now,) = self._database.read_one("SELECT count(*) FROM temp.staged")
+        (people,) = self._database.read_one(
             f"SELECT count(DISTINCT r.recipient) FROM main.rows r WHERE r.run = ? AND {_MAYBE_SENT}"
             f" AND EXISTS (SELECT 1 FROM temp.staged s WHERE s.recipient = r.recipient) AND {_IS_OTHERWISE}",
-            run,
+            (run,),
         )
         return same, now - same, max(0, then - same), people
 
     def texted_otherwise(self, since: float, now: float, *, account: str) -> int:
         """Count the people whom an earlier run sent a text, or may have, that this file does not have for them."""
-        row = self._one(
+        row = self._database.read_one(
             "SELECT count(DISTINCT s.recipient) FROM temp.staged s WHERE s.state = 'waiting' AND EXISTS"
             " (SELECT 1 FROM main.rows r JOIN main.runs u ON u.id = r.run WHERE r.recipient = s.recipient"
             f" AND u.account = ? AND {_MAYBE_SENT} AND {_LATELY} AND {_IS_OTHERWISE})",
-            account,
-            *window(self._connection, "runs", since=since, now=now),
+            (account, *window(self._connection, "runs", since=since, now=now)),
         )
         return int(row[0])
-
-    def _one(self, sql: str, *values: object) -> Any:
-        return self._database.read_one(sql, values)

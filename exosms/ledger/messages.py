@@ -54,7 +54,7 @@ class Ledger:
         self._clock = database.clock
         self.abandoned: set[int] = set()
         """Runs whose results this process could not record, so that what they have in flight is unknown."""
-        self.warn: Callable[[str], None] = _tell_nobody
+        self.warn: Callable[[str], None] = lambda _said: None
         """Is told of times that were corrected."""
         self.shared: CommonLedger | None = None
         """The one that other machines know, too, where they send for the same accounts."""
@@ -339,7 +339,3 @@ class Ledger:
                 f"UPDATE messages SET {assignments}, updated_at = ? WHERE id = ?",
                 (*values, self._clock(), entry_id),
             )
-
-
-def _tell_nobody(_said: str) -> None:
-    pass

@@ -167,7 +167,7 @@ class Staging:
 
     def totals(self) -> Totals:
         """Count what is laid out."""
-        row = self._one(
+        row = self._database.read_one(
             "SELECT count(*), total(state = 'waiting'), total(iif(state = 'waiting', segments, 0)),"
             " total(state = 'waiting' AND encoding = 'unicode'), total(state = 'rejected'), total(state = 'skipped')"
             " FROM temp.staged"
@@ -177,10 +177,10 @@ class Staging:
 
     def parts_of_first(self, messages: int) -> int:
         """Return the parts of so many messages, from the first one on."""
-        row = self._one(
+        row = self._database.read_one(
             "SELECT total(segments) FROM (SELECT segments FROM temp.staged WHERE state = 'waiting'"
             " ORDER BY number LIMIT ?)",
-            min(messages, sys.maxsize),
+            (min(messages, sys.maxsize),),
         )
         return int(row[0])
 
@@ -219,7 +219,9 @@ class Staging:
 
     def duplicates(self) -> int:
         """Count the rows that repeat recipient, text and sender of an earlier one."""
-        return int(self._one("SELECT count(*) FROM temp.staged WHERE occurrence > 0 AND state = 'waiting'")[0])
+        return int(
+            self._database.read_one("SELECT count(*) FROM temp.staged WHERE occurrence > 0 AND state = 'waiting'")[0]
+        )
 
     def first_duplicates(self, most: int) -> Sequence[tuple[int, int, int, str]]:
         """Return number, line, line of the first, and recipient of the first repeated rows."""
@@ -242,13 +244,13 @@ class Staging:
         message_of = reader_of_messages(self._message_fields)
         waiting = "FROM temp.staged WHERE state = 'waiting'"
         rows = [
-            self._one(f"SELECT number, line, {_OF_MESSAGE} {waiting} ORDER BY {order} LIMIT 1")
+            self._database.read_one(f"SELECT number, line, {_OF_MESSAGE} {waiting} ORDER BY {order} LIMIT 1")
             for order in ("number", "length(text) DESC, number")
         ]
         if None in rows:
             return None
         first, longest = (RowMessage(row[0], row[1], message_of(row[2:])) for row in rows)
-        (senders,) = self._one(f"SELECT count(DISTINCT sender) {waiting}")
+        (senders,) = self._database.read_one(f"SELECT count(DISTINCT sender) {waiting}")
         return Samples(first, longest, senders)
 
     def _row(self, draft: RowMessage | RejectedRow) -> tuple[object, ...]:
@@ -289,7 +291,7 @@ class Staging:
         )
 
     def _number_occurrences(self) -> None:
-        (repeated,) = self._one(
+        (repeated,) = self._database.read_one(
             "SELECT EXISTS (SELECT 1 FROM temp.staged WHERE fingerprint IS NOT NULL"
             " GROUP BY recipient, fingerprint HAVING count(*) > 1)"
         )
@@ -300,12 +302,9 @@ class Staging:
                 " WHERE fingerprint IS NOT NULL) d WHERE d.number = staged.number AND d.place > 1"
             )
 
-    def _one(self, sql: str, *values: object) -> Any:
-        return self._database.read_one(sql, values)
-
-    def _execute(self, sql: str, *values: object) -> None:
+    def _execute(self, sql: str) -> None:
         with translated():
-            self._connection.execute(sql, values)
+            self._connection.execute(sql)
 
 
 def reader_of_messages(message_fields: MessageFields) -> Callable[[Sequence[Any]], Message]:
