@@ -513,7 +513,7 @@ def _recipients(data: bytes, home: Path) -> Hashable:
     config = _written(home / "config.toml", groups)
     try:
         given = read_recipients(str(_written(home / "people.txt", lines)))
-        found = find_recipients(given, SimpleNamespace(config=config, country="IN"), home=None)  # type: ignore[arg-type]
+        found = find_recipients(given, SimpleNamespace(config=config, country="IN"))  # type: ignore[arg-type]
     except (ConfigError, InputError) as error:
         _check_error(error)
         return error.message.rpartition(":")[2][:20]

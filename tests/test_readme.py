@@ -95,7 +95,7 @@ def test_the_configuration_is_one_and_names_every_key(tmp_path: Path) -> None:
     assert (config.default, config.warnings, config.unknown_keys("prod")) == ("prod", (), ())
     assert config.profile("prod").missing == ()
     profiles, _, of_groups = block.partition("[groups]")
-    assert groups.read(path, home=None).members("oncall") == tuple(re.findall(r'"([^"]+)"', of_groups))
+    assert groups.read(path).members("oncall") == tuple(re.findall(r'"([^"]+)"', of_groups))
     named = set(re.findall(r"(?:^|# or |, or )(\w+) =", profiles, re.MULTILINE))
     assert named == {*KEYS, *TOKEN_KEYS, "version", "default_profile"}
 

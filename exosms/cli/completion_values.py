@@ -57,7 +57,7 @@ def groups(ctx: typer.Context) -> Iterable[str]:
     """Offer the groups of recipients, as they stand in a list of them."""
     from exosms.config import groups
 
-    found = groups.read(_config(ctx), home=os.environ.get("HOME"))
+    found = groups.read(_config(ctx))
     return [f"@{name}" for name in found.names if "," not in name]
 
 

@@ -129,7 +129,7 @@ def _no_text(request: SendRequest) -> Iterator[InputError]:
 
 def _recipients(request: SendRequest, listed: ListedRecipients, settings: Settings) -> Recipients:
     """Return who is to be texted; raises InputError where nobody was named."""
-    found = find_recipients([*request.to, *listed.recipients], settings, home=os.environ.get("HOME"))
+    found = find_recipients([*request.to, *listed.recipients], settings)
     if not (found.as_given or listed.unread):
         raise InputError("Nobody is to be texted", remedy="Name recipients with --to or --to-file.")
     return found

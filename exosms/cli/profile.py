@@ -181,7 +181,7 @@ def groups_(*, profile: str | None = None, config: Path | None = None, out: o.Qu
 
     exosms profile groups --json
     """
-    found = groups.read(paths.config_path(config, os.environ), home=os.environ.get("HOME"))
+    found = groups.read(paths.config_path(config, os.environ))
     country = _country(AccountOptions(profile=profile, config=config), out)
     rows = [(name, *_numbers(found, name, country)) for name in found.names]
     if not rows:

@@ -1,6 +1,5 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -93,7 +92,7 @@ def _send(
         report.profile = settings.profile
         report.template = request.template
         given_to = [*request.to, *read_recipients(*request.to_file)]
-        recipients = find_recipients(given_to, settings, home=os.environ.get("HOME"))
+        recipients = find_recipients(given_to, settings)
         report.expect(recipients.as_given)
         registered = find_template(request.template, settings)
         if registered is not None:

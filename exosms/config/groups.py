@@ -53,6 +53,6 @@ class Groups(NamedTuple):
         return InputError(message, remedy=_WRITE.format(self.path or "config.toml"))
 
 
-def read(path: Path | None, *, home: str | None) -> Groups:
+def read(path: Path | None) -> Groups:
     """Return the groups of a configuration; raises ConfigError where it cannot be read at all."""
-    return Groups(path, config_file.read(path, home=home).groups if path else {})
+    return Groups(path, config_file.read(path).groups if path else {})

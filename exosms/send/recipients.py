@@ -32,13 +32,13 @@ class Recipients(NamedTuple):
         return self.numbers
 
 
-def find_recipients(given: Sequence[str], settings: Settings, *, home: str | None) -> Recipients:
+def find_recipients(given: Sequence[str], settings: Settings) -> Recipients:
     """Read every recipient; groups stand in the configuration, wherever the account comes from.
 
     Raises ConfigError where there is a group, and a configuration that cannot be read.
     """
     has_groups = any(item.startswith(GROUP) for item in given)
-    groups = read_groups(settings.config, home=home) if has_groups else Groups(None)
+    groups = read_groups(settings.config) if has_groups else Groups(None)
     as_given: list[str] = []
     numbers: dict[str, None] = {}
     repeated: list[str] = []
