@@ -116,6 +116,7 @@ def test_so_is_a_cell_of_open_document(attributes: str, text: str, kind: str) ->
     assert in_process(content) == [(1, [text], kind)]
 
 
+ODS_ERROR = f"<table:table-cell {ODS_CELLS[7][0]}><text:p>#N/A</text:p></table:table-cell>"
 ACCOUNTS = '_("₹"* #,##0.00_);_("₹"* \\(#,##0.00\\);_("₹"* "-"??_);_(@_)'
 LAKHS = '[>=10000000]"₹ "##\\,##\\,##\\,##0.00;[>=100000]"₹ "##\\,##\\,##0.00;"₹ "##,##0.00'
 FORMATTED = [
@@ -221,6 +222,46 @@ def test_what_open_document_shows_of_percents_and_money_is_its_text() -> None:
         )
     ]
     assert read(ods(ods_row(*cells))) == [(1, ["15.5%", "₹1,200.00", "1200"])]
+
+
+def typed(kind: str, value: str, text: str, before: str = "") -> str:
+    """Return a cell as LibreOffice writes it."""
+    value = f' office:value="{value}"' if value else ""
+    return (
+        f'<table:table-cell{before} office:value-type="{kind}"{value} calcext:value-type="{kind}">'
+        f"<text:p>{text}</text:p></table:table-cell>"
+    )
+
+
+SAYS_SO = 'office:value-type="percentage" office:value="1"'
+QUOTED_OTHERWISE = typed("percentage", "1", "1 %").replace('"', "'")
+OFFICE_ROWS = [
+    ((typed("string", "", "to"), typed("string", "", "due")), ["to", "due"]),
+    ((typed("float", "9876543210", "9.9E9"), typed("percentage", "0.155", "15.5%")), ["9876543210", "15.5%"]),
+    ((typed("currency", "12", "₹12.00"), '<table:table-cell table:style-name="c"/>'), ["₹12.00"]),
+    ((typed("string", "", "a<text:s/> b<text:line-break/>c"), ods_gap(16383)), ["a  b\nc"]),
+    ((typed("string", "", "A"), '<table:table-cell table:formula="of:=1"/>'), ["A", "#UNCALCULATED!"]),
+    ((typed("float", "7", "7", ' table:formula="of:=3&gt;4"'), ods_gap(), typed("float", "8", "8")), ["7", "", "8"]),
+    ((ods_gap(2), typed("float", "8", "8", ' table:number-columns-repeated="2"')), ["", "", "8", "8"]),
+    ((QUOTED_OTHERWISE,), ["1 %"]),
+    ((ODS_ERROR, typed("string", "", "B")), ["#N/A", "B"]),
+    ((typed("string", "", SAYS_SO),), [SAYS_SO]),
+]
+
+
+@pytest.mark.parametrize("between", ["", "\n  "])
+@pytest.mark.parametrize("size", [100, 1 << 18])
+def test_a_row_of_open_document_is_read_alike_however_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, between: str, size: int
+) -> None:
+    monkeypatch.setattr(workbook_archive, "_PIECE", size)
+    rows = between.join(
+        f"<table:table-row>{between}{between.join(cells)}{between}</table:table-row>" for cells, _ in OFFICE_ROWS
+    )
+    hidden = '<table:table-row table:visibility="collapse">' + typed("string", "", "H") + "</table:table-row>"
+    read_rows = [*sheets.read_sheet(ods(rows + hidden, rows), 0)[1]]
+    assert [row.cells for row in read_rows] == [*(cells for _, cells in OFFICE_ROWS), ["H"]]
+    assert [row.number for row in read_rows if row.is_hidden] == [len(OFFICE_ROWS) + 1]
 
 
 def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_layout() -> None:

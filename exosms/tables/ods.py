@@ -21,6 +21,22 @@ from exosms.tables.workbook_archive import (
 CONTENT = "content.xml"
 _MOST_SPACES = 64 * 1024 * 1024
 _TAG = re.compile(rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>")
+_GAP = rb'<table:table-cell(?: table:(?:style-name|content-validation-name)="[^"<>]*+")*+'
+_CELL = _GAP + rb'(?: table:formula="[^"<>]*+")?+'
+_OTHERWISE = rb' office:value-type="(?:percentage|currency)"(?: office:currency="[^"<>]*+")?+ office:value="[^"<>]*+"'
+_PLAINLY = (
+    rb' office:value-type="(?:string"(?: office:string-value="[^"<>]*+")?+'
+    rb'|(?:float|date|time|boolean)" office:(?:date-|time-|boolean-)?value="[^"<>]*+")'
+)
+_PLAIN_ROW = re.compile(
+    rb'(?P<cells><table:table-row(?: table:style-name="[^"<>]*+")?+>'
+    rb"(?:%b(?:%b|%b)"
+    rb'(?: calcext:value-type="(?!error)[^"<>]*+")?+(?:/>|>[^<]*+(?:<(?!/?table:)[^<]*+)*+</table:table-cell>))++)'
+    rb'(?:%b(?: table:number-columns-repeated="[0-9]+")?+/>)?+</table:table-row>'
+    % (_CELL, _PLAINLY, _OTHERWISE, _GAP)
+)
+"""As programs write most of them: cells with values, before nothing or a gap."""
+_USUALLY = re.compile(rb"(%b)%b" % (_CELL, _OTHERWISE))
 _COLUMNS_REPEATED = re.compile(rb"""\stable:number-columns-repeated\s*=\s*["']([0-9]+)["']""")
 _ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)["']""")
 _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -35,7 +51,7 @@ _VALUE = re.compile(rb"""\soffice:value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
-_SPACES = re.compile(rb"""\stext:c\s*=\s*["']([0-9]+)["']""")
+_SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
 
 
 class _Used(NamedTuple):
@@ -46,6 +62,15 @@ class _Used(NamedTuple):
     columns: set[int]
     hidden: set[int]
     """Those of the rows that are not shown."""
+
+    def use(self, walk: "_OdsWalk") -> None:
+        """Take what the last tag or row spoke of; raises WorkbookError beyond the end of a sheet."""
+        walk.check_place()
+        if walk.row not in self.rows:  # the first cell of a row, which may stand for a million
+            self.rows.update(range(walk.row, walk.row + walk.rows))
+            if walk.is_hidden:
+                self.hidden.update(range(walk.row, walk.row + walk.rows))
+        self.columns.update(range(walk.column, walk.column + walk.columns))
 
 
 class Ods:
@@ -70,7 +95,8 @@ class Ods:
         """Return what can be given to calamine, which must see nothing else."""
         used = self._tables[sheet]
         check_places(len(used.rows), len(used.columns))
-        content = _drawn_together(self._archive.pieces(CONTENT), sheet, used)
+        drawing = _Drawing(sheet, used)
+        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in self._archive.pieces(CONTENT))
         return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows), hidden=used.hidden)
 
 
@@ -99,6 +125,13 @@ class _OdsWalk:
             self.column += self.columns
             self.columns = _times(_COLUMNS_REPEATED, attributes)
 
+    def take_row(self, row: re.Match[bytes]) -> None:
+        """Take a plain row; then its cells are what is spoken of."""
+        self.row += self.rows
+        self.rows = 1
+        self.is_hidden = False
+        self.column, self.columns = 0, row["cells"].count(b"<table:table-cell")
+
     def check_place(self) -> None:
         """Raise WorkbookError for a cell beyond the end of a sheet."""
         row, column = self.row + self.rows, self.column + self.columns
@@ -122,50 +155,99 @@ def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
         spaces += sum(int(count[:9]) for count in _SPACES.findall(piece))
         if spaces > _MOST_SPACES:
             raise WorkbookError(f"it has more than {_MOST_SPACES} spaces")
-        for found in _TAG.finditer(piece):
-            walk.step(found)
-            if found[1]:
+        for row, start, end in _split(piece):
+            if row and tables:
+                walk.take_row(row)
+                tables[-1].use(walk)
                 continue
-            if found[2] == b"table":
-                name = _TABLE_NAME.search(found[3])
-                text = unescape((name[1] or name[2] or b"").decode()) if name else ""
-                tables.append(_Used(text, set(), set(), set()))
-            elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
-                walk.check_place()
-                if walk.row not in tables[-1].rows:  # the first cell of a row, which may stand for a million
-                    tables[-1].rows.update(range(walk.row, walk.row + walk.rows))
-                    if walk.is_hidden:
-                        tables[-1].hidden.update(range(walk.row, walk.row + walk.rows))
-                tables[-1].columns.update(range(walk.column, walk.column + walk.columns))
+            for found in _TAG.finditer(piece, start, end):
+                walk.step(found)
+                if found[1]:
+                    continue
+                if found[2] == b"table":
+                    name = _TABLE_NAME.search(found[3])
+                    text = unescape((name[1] or name[2] or b"").decode()) if name else ""
+                    tables.append(_Used(text, set(), set(), set()))
+                elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
+                    tables[-1].use(walk)
     return tables
 
 
-def _drawn_together(pieces: Iterable[bytes], sheet: int, used: _Used) -> Iterator[bytes]:
-    """Yield the content with the rows and columns of one table that are used; the other tables are empty."""
-    columns = sorted(used.columns)
-    walk = _OdsWalk()
-    skipped = b""
-    for piece in map(_as_calamine_reads_it, pieces):
+def _split(piece: bytes) -> Iterator[tuple[re.Match[bytes] | None, int, int]]:
+    """Yield the plain rows and what is between them, each with its place."""
+    at = 0
+    for row in _PLAIN_ROW.finditer(piece):
+        start, end = row.span()
+        if at < start:
+            yield None, at, start
+        yield row, start, end
+        at = end
+    yield None, at, len(piece)
+
+
+class _Drawing:
+    """Writes the content with the rows and columns of one table that are used; the other tables are empty."""
+
+    def __init__(self, sheet: int, used: _Used) -> None:
+        self._sheet = sheet
+        self._used = used
+        self._columns = sorted(used.columns)
+        self._walk = _OdsWalk()
+        self._skipped = b""
+
+    def drawn(self, piece: bytes) -> bytes:
+        """Return what is left of the next piece."""
         written: list[bytes] = []
         end = 0
-        for found in _TAG.finditer(piece):
-            if not skipped:
-                written.append(piece[end : found.start()].strip())  # of line breaks, which calamine takes for text
-            end = found.end()
-            walk.step(found)
-            is_end, tag, _, is_empty = found.groups()
-            if skipped:
-                if is_end and tag == skipped:
-                    skipped = b""
-                    written.append(found[0] if tag == b"table" else b"")
+        for row, start, until in _split(piece):
+            if row and not self._skipped:
+                written += piece[end:start].strip(), row["cells"], b"</table:table-row>"
+                self._walk.take_row(row)
+                end = until
                 continue
-            left = found[0] if is_end or tag == b"table" else _written(found, walk, used, columns)
-            written.append(left)
-            goes_on = left and (tag != b"table" or walk.table == sheet) and not left.endswith(b"/>")
-            skipped = b"" if is_end or is_empty or goes_on else tag
-        if not skipped:
+            for found in _TAG.finditer(piece, start, until):
+                if not self._skipped:
+                    # Line breaks, which calamine takes for text, are none.
+                    written.append(piece[end : found.start()].strip())
+                end = found.end()
+                written.append(self._left_of(found))
+        if not self._skipped:
             written.append(piece[end:].lstrip())
-        yield b"".join(written)
+        return b"".join(written)
+
+    def _left_of(self, found: re.Match[bytes]) -> bytes:
+        """Return what is left of a tag."""
+        self._walk.step(found)
+        is_end, tag, _, is_empty = found.groups()
+        if self._skipped:
+            if not (is_end and tag == self._skipped):
+                return b""
+            self._skipped = b""
+            return found[0] if tag == b"table" else b""
+        left = found[0] if is_end or tag == b"table" else self._written(found)
+        goes_on = left and (tag != b"table" or self._walk.table == self._sheet) and not left.endswith(b"/>")
+        self._skipped = b"" if is_end or is_empty or goes_on else tag
+        return left
+
+    def _written(self, found: re.Match[bytes]) -> bytes:
+        """Return what is left of the tag of a row or cell; nothing, or an empty element, where its content goes."""
+        start = found[0][: found.start(3) - found.start()]
+        if found[2] == b"table-row":
+            if self._walk.row not in self._used.rows:
+                return b""
+            return start + b' table:number-rows-repeated="%d">' % self._walk.rows
+        if _FILLED.search(found[3]):
+            attributes = _COLUMNS_REPEATED.sub(b"", found[3])
+            if b"table:formula" in attributes and not _STORED.search(attributes):
+                attributes = _UNCALCULATED
+            if _SHOWN_OTHERWISE.search(attributes):
+                attributes = _SHOWN_OTHERWISE.sub(rb"\1string", _VALUE.sub(b"", attributes))
+            if _ERROR.search(attributes):
+                attributes = _STRING_VALUE.sub(b"", attributes)
+            return start + b' table:number-columns-repeated="%d"' % self._walk.columns + attributes + found[4] + b">"
+        column, columns = self._walk.column, self._columns
+        gap = bisect_left(columns, column + self._walk.columns) - bisect_left(columns, column)
+        return start + b' table:number-columns-repeated="%d"/>' % gap if gap else b""
 
 
 def _as_calamine_reads_it(piece: bytes) -> bytes:
@@ -173,22 +255,5 @@ def _as_calamine_reads_it(piece: bytes) -> bytes:
     if b"<![CDATA[" in piece:
         raise WorkbookError("it has CDATA sections, which are not read")
     piece = _BREAK.sub(lambda found: b"&#10;" if found[1] == b"line-break" else b"&#9;", piece)
+    piece = _USUALLY.sub(rb'\1 office:value-type="string"', piece)
     return _PARAGRAPH_END.sub(rb"\1", piece)
-
-
-def _written(found: re.Match[bytes], walk: _OdsWalk, used: _Used, columns: Sequence[int]) -> bytes:
-    """Return what is left of the tag of a row or cell; nothing, or an empty element, where its content goes."""
-    start = found[0][: found.start(3) - found.start()]
-    if found[2] == b"table-row":
-        return start + b' table:number-rows-repeated="%d"' % walk.rows + b">" if walk.row in used.rows else b""
-    if _FILLED.search(found[3]):
-        attributes = _COLUMNS_REPEATED.sub(b"", found[3])
-        if b"table:formula" in attributes and not _STORED.search(attributes):
-            attributes = _UNCALCULATED
-        if _SHOWN_OTHERWISE.search(attributes):
-            attributes = _SHOWN_OTHERWISE.sub(rb"\1string", _VALUE.sub(b"", attributes))
-        if _ERROR.search(attributes):
-            attributes = _STRING_VALUE.sub(b"", attributes)
-        return start + b' table:number-columns-repeated="%d"' % walk.columns + attributes + found[4] + b">"
-    gap = bisect_left(columns, walk.column + walk.columns) - bisect_left(columns, walk.column)
-    return start + b' table:number-columns-repeated="%d"/>' % gap if gap else b""
