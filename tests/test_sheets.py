@@ -354,14 +354,19 @@ def behind_another(kind: str) -> bytes:
     elif kind != "XLS":
         book["Before"].sheet_state = kind
     older.get_sheet(0).visibility = 1
+    if kind == "ODS":
+        head = ods_row(*map(ods_text, HEAD))
+        tables = [head + ods_row(*(ods_text(str(cell)) for cell in row)) for row in (old_row, ROW)]
+        return ods(*tables, hidden=[1])
     return saved(older) if kind == "XLS" else saved(book)
 
 
-@pytest.mark.parametrize("kind", ["hidden", "veryHidden", "chart", "XLS"])
+@pytest.mark.parametrize("kind", ["hidden", "veryHidden", "chart", "XLS", "ODS"])
 def test_the_first_sheet_is_the_first_that_people_see(exosms: Shell, exotel: FaultyExotel, kind: str) -> None:
     result = bulk(exosms, exotel, behind_another(kind), *BODY)
     assert (result.exit_code, texts(exotel)) == (0, SENT), result.stderr
-    assert "only its first sheet 'People' is read; --sheet reads another one: Before\n" in result.stderr
+    first, other = ("T2", "T1") if kind == "ODS" else ("People", "Before")
+    assert f"only its first sheet {first!r} is read; --sheet reads another one: {other}\n" in result.stderr
 
 
 def hiding(*rows: int) -> dict[str, bytes]:

@@ -49,20 +49,30 @@ def inline(reference: str, text: str) -> str:
     return f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 
-def ods(*tables: str, manifest: str = "") -> bytes:
-    """Return a workbook with these tables, each the XML of its rows."""
+_STYLES = "".join(
+    f'<style:style style:name="{name}" style:family="table">'
+    f'<style:table-properties table:display="{name}"/></style:style>'
+    for name in ("true", "false")
+)
+
+
+def ods(*tables: str, manifest: str = "", hidden: Sequence[int] = ()) -> bytes:
+    """Return a workbook with these tables, T1 and so on, each the XML of its rows; those numbers are not shown."""
     spaces = "".join(
         f" xmlns:{name}={quoteattr(f'urn:oasis:names:tc:opendocument:xmlns:{name}:1.0')}"
-        for name in ("office", "table", "text", "calcext")
+        for name in ("office", "style", "table", "text", "calcext")
     )
     content = "".join(
-        f'<table:table table:name="T{number}">{rows}</table:table>' for number, rows in enumerate(tables, start=1)
+        f'<table:table table:name="T{number}" table:style-name="{str(number not in hidden).lower()}">'
+        f"{rows}</table:table>"
+        for number, rows in enumerate(tables, start=1)
     )
     return packed(
         mimetype=b"application/vnd.oasis.opendocument.spreadsheet",
         **{
             "content.xml": (
-                f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+                f"<office:document-content{spaces}><office:automatic-styles>{_STYLES}</office:automatic-styles>"
+                f"<office:body><office:spreadsheet>"
                 f"{content}</office:spreadsheet></office:body></office:document-content>"
             ).encode(),
             "META-INF/manifest.xml": f"<manifest>{manifest}</manifest>".encode(),

@@ -39,6 +39,9 @@ _PLAIN_ROW = re.compile(
 _USUALLY = re.compile(rb"(%b)%b" % (_CELL, _OTHERWISE))
 _COLUMNS_REPEATED = re.compile(rb"""\stable:number-columns-repeated\s*=\s*["']([0-9]+)["']""")
 _ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)["']""")
+_STYLE = re.compile(rb"<style:(style|table-properties)(?=[\s/>])" + ATTRIBUTES)
+_STYLE_NAME = re.compile(rb"""\s(?:style:name|table:style-name)\s*=\s*["']([^"']*)["']""")
+_NOT_SHOWN = re.compile(rb"""\stable:display\s*=\s*["']false["']""")
 _TABLE_NAME = re.compile(rb"""\stable:name\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _HIDDEN = re.compile(rb"""\stable:visibility\s*=\s*["'](?:collapse|filter)["']""")
 _FILLED = re.compile(rb"\s(?:office:|table:formula)")
@@ -58,6 +61,7 @@ class _Used(NamedTuple):
     """The rows and columns of a table in which something stands."""
 
     name: str
+    is_shown: bool
     rows: set[int]
     columns: set[int]
     hidden: set[int]
@@ -88,8 +92,8 @@ class Ods:
         return [table.name for table in self._tables]
 
     def shown(self) -> Sequence[int]:
-        """Return the places of all: which are hidden is in their styles, and not asked."""
-        return range(len(self._tables))
+        """Return the places of the sheets that people see."""
+        return [place for place, table in enumerate(self._tables) if table.is_shown]
 
     def prepared(self, sheet: int) -> Prepared:
         """Return what can be given to calamine, which must see nothing else."""
@@ -149,9 +153,12 @@ def _times(repeated: re.Pattern[bytes], attributes: bytes) -> int:
 def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
     """Return what is used of each table."""
     tables: list[_Used] = []
+    styles = _Styles()
     walk = _OdsWalk()
     spaces = 0
     for piece in pieces:
+        if not tables:
+            styles.read(piece)
         spaces += sum(int(count[:9]) for count in _SPACES.findall(piece))
         if spaces > _MOST_SPACES:
             raise WorkbookError(f"it has more than {_MOST_SPACES} spaces")
@@ -165,9 +172,7 @@ def _read_tables(pieces: Iterable[bytes]) -> Sequence[_Used]:
                 if found[1]:
                     continue
                 if found[2] == b"table":
-                    name = _TABLE_NAME.search(found[3])
-                    text = unescape((name[1] or name[2] or b"").decode()) if name else ""
-                    tables.append(_Used(text, set(), set(), set()))
+                    tables.append(styles.table(found[3]))
                 elif found[2] != b"table-row" and tables and _FILLED.search(found[3]):
                     tables[-1].use(walk)
     return tables
@@ -183,6 +188,33 @@ def _split(piece: bytes) -> Iterator[tuple[re.Match[bytes] | None, int, int]]:
         yield row, start, end
         at = end
     yield None, at, len(piece)
+
+
+class _Styles:
+    """The styles, of which some hide a table."""
+
+    def __init__(self) -> None:
+        self._last = b""
+        self._hiding: set[bytes] = set()
+
+    def read(self, piece: bytes) -> None:
+        """Take those of a piece."""
+        for kind, attributes in _STYLE.findall(piece):
+            if kind == b"style":
+                self._last = _named_in(_STYLE_NAME, attributes)
+            elif _NOT_SHOWN.search(attributes):
+                self._hiding.add(self._last)
+
+    def table(self, attributes: bytes) -> _Used:
+        """Return a table, of which nothing is used yet."""
+        name = unescape(_named_in(_TABLE_NAME, attributes).decode())
+        return _Used(name, _named_in(_STYLE_NAME, attributes) not in self._hiding, set(), set(), set())
+
+
+def _named_in(name: re.Pattern[bytes], attributes: bytes) -> bytes:
+    """Return the name that a tag has or refers to; nothing if there is none."""
+    found = name.search(attributes)
+    return found[found.lastindex or 0] if found else b""
 
 
 class _Drawing:
