@@ -86,23 +86,26 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
     """Name resolution has no time limit of its own; the request must not go out when it comes back late."""
     arrived = threading.Event()
     late = threading.Event()
+    is_late: list[bool] = []
     url = serve(lambda connection: arrived.set() if connection.recv(1) else None)
     resolve = socket.getaddrinfo
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        late.wait(10)
+        is_late.append(late.wait(10))
         return resolve(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    monkeypatch.setattr(exchange, "_LEAVING", 0.05)
+    monkeypatch.setattr(exchange, "_LEAVING", 20)  # which is not waited for
     reply = HttpsTransport(url, key="k", token="t", timeout=0.1, observe=lambda _: None).exchange(
         "POST", "/", b"From=A"
     )
     late.set()
     assert isinstance(reply, NoAnswer)
-    assert not reply.written
+    assert (reply.written, reply.fault) == (False, Fault.RESOLVE_OR_CONNECT)
+    assert reply.detail.endswith(": the time limit was reached")
     assert unanswered(reply).outcome is Outcome.NOT_SENT
     assert not arrived.wait(0.5)
+    assert is_late == [True]
 
 
 def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None:

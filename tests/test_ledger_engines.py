@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -407,6 +408,25 @@ def test_a_server_that_says_nothing_keeps_nobody_for_longer_than_may_be(hosts: i
         for one in silent:
             one.settimeout(5)
             one.accept()[0].close()
+
+
+def test_a_name_that_nobody_looks_up_keeps_nobody_for_longer_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's look-up cannot be interrupted; what it connects to later is closed."""
+    from exosms.ledger.postgres import connection
+
+    is_over, closed, waited = threading.Event(), threading.Event(), []
+
+    def connect(*_: object, **__: object) -> object:
+        waited.append(is_over.wait(20))
+        return SimpleNamespace(close=closed.set)
+
+    monkeypatch.setattr(connection._Connection, "connect", connect)
+    database = SharedDatabase(parse_ledger_address("postgresql://x@db.example/x"), patience=0.1)
+    with pytest.raises(LedgerAwayError, match="neither found by its name nor connected to in time"):
+        database.run(lambda transaction: transaction.execute("SELECT 1"))
+    is_over.set()
+    assert closed.wait(20)
+    assert waited == [True]
 
 
 def expire(ledger: SharedLedger, *ids: int) -> None:

@@ -40,13 +40,17 @@ class LedgerAddress(NamedTuple):
         """Whether whoever sees the address sees a password."""
         return self.url != self.shown
 
-    def tls(self, environ: Mapping[str, str]) -> Mapping[str, str]:
-        """Return what is to be said of encryption beside the address; raises ConfigError if it asks for too little.
+    def is_here(self, environ: Mapping[str, str]) -> bool:
+        """Whether no connection leaves this machine.
 
         ``PGHOST`` and ``PGHOSTADDR`` say where the host is if the address does not, as libpq has it.
         """
         hosts = [*(self.hosts or environ.get("PGHOST", "").split(",")), *environ.get("PGHOSTADDR", "").split(",")]
-        if all(map(_is_here, hosts)) or self.sslmode in _STRICT:
+        return all(map(_is_here, hosts))
+
+    def tls(self, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what is to be said of encryption beside the address; raises ConfigError if it asks for less."""
+        if self.is_here(environ) or self.sslmode in _STRICT:
             return {}
         if self.sslmode is not None:
             raise ConfigError(

@@ -117,6 +117,11 @@ class RequestProgress:
             case "receive_response_headers.complete":
                 self._answered(info["return_value"])
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection came about, to the proxy where there is one."""
+        return self._socket is not None
+
     def abandon(self) -> None:
         """Make sure that no further byte leaves, and wake whoever waits on the socket."""
         with self._lock:
@@ -194,8 +199,8 @@ class Exchange:
         fault = self._wait(timeout, must_leave)
         has_ended = fault is None
         if not has_ended:
-            self.progress.abandon()
-            has_ended = self._done.acquire(timeout=_LEAVING)
+            self.progress.abandon()  # what has not begun never will, and nobody waits for a name that nobody knows
+            has_ended = not self.progress.begun or self._done.acquire(timeout=_LEAVING)
         if self._answer is not None:
             return self._answer
         if self.progress.status is not None:
@@ -204,6 +209,8 @@ class Exchange:
             return explain(self._error, self.progress)
         # Whoever does not say in time that the request was not written may just have written it.
         written = self.progress.written or (self.progress.begun and not has_ended)
+        if fault is Fault.DEADLINE and not self.progress.is_connected:
+            return NoAnswer(written=written, fault=Fault.RESOLVE_OR_CONNECT, detail=fault)
         return NoAnswer(written=written, fault=fault or Fault.DEADLINE)
 
     def _wait(self, timeout: float, must_leave: Callable[[], bool]) -> Fault | None:

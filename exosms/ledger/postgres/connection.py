@@ -8,10 +8,12 @@ the other side accepts a connection and then says nothing.
 import os
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 try:
@@ -37,6 +39,9 @@ PATIENCE = 10.0
 """Seconds that anything waits for the database, where nothing else is said."""
 
 _LONGEST_PAUSE = 1.0
+_GRACE = 0.2
+"""Seconds for a connection to tell itself that its server took too long."""
+
 _INTERVAL = 0.1
 """Seconds between looks at the clock while a statement runs."""
 
@@ -93,6 +98,32 @@ def _until(steps: Generator[Any, Any, T], deadline: float) -> Generator[Any, Any
         return end.value  # type: ignore[no-any-return]
 
 
+def _in_time(connect: Callable[[], _Connection], seconds: float) -> _Connection:
+    """Connect in a thread of its own, since looking up a name takes as long as it takes.
+
+    Raises OperationalError where nothing came of it in time; a connection that comes about later is closed.
+    """
+    from concurrent.futures import Future
+
+    from exosms.system.signals import leave_signals_to_main_thread
+
+    connected: Future[_Connection] = Future()
+
+    def run() -> None:
+        leave_signals_to_main_thread()
+        try:
+            connected.set_result(connect())
+        except BaseException as error:  # noqa: BLE001  # kept for the thread that waits, which raises it
+            connected.set_exception(error)
+
+    threading.Thread(target=partial(copy_context().run, run), daemon=True).start()
+    try:
+        return connected.result(seconds)
+    except TimeoutError:
+        connected.add_done_callback(lambda late: None if late.exception() else late.result().close())
+        raise e.OperationalError("it was neither found by its name nor connected to in time") from None
+
+
 class SharedDatabase:
     """One process's way to the database at an address."""
 
@@ -103,6 +134,7 @@ class SharedDatabase:
         """
         self.address = address
         self._tls = address.tls(os.environ)
+        self._is_here = address.is_here(os.environ)
         self._secrets = _passwords(address)
         self._patience = patience
         self._is_hasty = is_hasty
@@ -188,7 +220,7 @@ class SharedDatabase:
         if self._connection is not None and not (self._connection.closed or self._connection.broken):
             return self._connection
         seconds = (deadline - time.monotonic()) / max(1, len(self.address.hosts))
-        _TO_CONNECT.set(seconds)  # but for looking up names, in which libpq cannot be interrupted
+        _TO_CONNECT.set(seconds)
         options: dict[str, Any] = {
             "connect_timeout": max(2, int(seconds)),  # libpq counts whole seconds, and two at least
             "client_encoding": "UTF8",
@@ -196,7 +228,10 @@ class SharedDatabase:
             **self._tls,
         }
         try:
-            connection = _Connection.connect(self.address.url, autocommit=True, prepare_threshold=None, **options)
+            connect = partial(
+                _Connection.connect, self.address.url, autocommit=True, prepare_threshold=None, **options
+            )
+            connection = connect() if self._is_here else _in_time(connect, deadline - time.monotonic() + _GRACE)
         except psycopg.Error as error:
             said = str(error)
             if error.sqlstate is None and _is_wrong(said):
