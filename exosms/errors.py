@@ -77,7 +77,7 @@ class EachError(ExosmsError):
 
     def about(self, recipient: str) -> ExosmsError:
         """Return the recipient's own error, or that it was kept back because of another's."""
-        kept_back = KeptBackError(KeptBackError.said, remedy=self.remedy)
+        kept_back = KeptBackError("Not sent, because another recipient was refused", remedy=self.remedy)
         return self._refused.get(recipient, kept_back)
 
 
@@ -90,7 +90,6 @@ class KeptBackError(ExosmsError):
 
     exit_code = ExitCode.GUARD
     kind = "guard"
-    said = "Not sent, because another recipient was refused"
 
 
 class ConfigError(ExosmsError):

@@ -1,11 +1,13 @@
 """Whatever ends with another exit code than 0 has said on standard error why: in every format, and when quiet."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
 from conftest import ACCOUNT, Shell
+from misbehaving import Misbehaving, answers
 
 SANDBOX = ("--region", "sandbox")
 FORMATS = [("-o", "plain"), ("--json",), ("-o", "jsonl"), ("-o", "human"), ("-q",), ("-q", "--json")]
@@ -46,6 +48,17 @@ def test_of_several_recipients_each_hears_its_own(exosms: Shell, output: Sequenc
     assert first == "exosms: error: +919000000403: not_sent: HTTP 403: Insufficient balance to send the SMS"
     assert "Top up" in remedy
     assert kept_back == "exosms: error: +919876543210: not_sent: not attempted"
+
+
+def test_words_of_exotel_s_keep_nobody_from_hearing_what_to_do(exosms: Shell) -> None:
+    """Also where they are ours for a message that another one kept back."""
+    ours = "Not sent, because another recipient was refused"
+    refusal = json.dumps({"RestException": {"Status": 403, "Message": ours, "Code": 40001}})
+    with Misbehaving(answers(403, refusal)) as server:
+        argv = ("send", "--base-url", server.url, "--from", "ACMEIN", "--to", "9876543210", "--body", "Hi")
+        result = exosms(*argv, env=ACCOUNT)
+    assert f"not_sent: HTTP 403: {ours}\n  " in result.stderr
+    assert "Top up" in result.stderr
 
 
 @pytest.mark.parametrize("output", FORMATS, ids=" ".join)

@@ -236,12 +236,11 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, str]:
 
 def _why_not(receipt: "Receipt") -> str:
     from exosms.cli.output.messages import reason
-    from exosms.send.one import was_kept_back
 
     problem = receipt.problem
     if problem is None:
         return receipt.outcome
-    if was_kept_back(receipt):
+    if problem.is_kept_back:
         return reason(problem)
     if receipt.outcome is Outcome.UNKNOWN:
         return f"it may have been sent: {_sentences(reason(problem), problem.remedy)}"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted, KeptBackError
+from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
 from exosms.exotel.outcome import doubted_sid
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
@@ -24,8 +24,6 @@ from exosms.system.times import local
 
 _SHORT_PAUSE = 5.0
 """Seconds of a pause that a first attempt waits for whatever --retry-for says."""
-
-_KEPT_BACK = "Nothing was sent: the command stopped before this message."
 
 UNSETTLED = {State.IN_FLIGHT, State.WAITING}
 """Where a message is on its way: a living process has it."""
@@ -255,12 +253,6 @@ def refused_here(error: ExosmsError) -> Receipt:
     )
 
 
-def was_kept_back(receipt: Receipt) -> bool:
-    """Whether nothing is known to be wrong with a message: the command stopped before it."""
-    problem = receipt.problem
-    return problem is not None and (problem.meaning == _KEPT_BACK or problem.message == KeptBackError.said)
-
-
 def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     """Return the receipt of a message that the command did not get to, since it stopped before."""
     return Receipt(
@@ -269,9 +261,10 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
         problem=Problem(
             kind=Outcome.NOT_SENT,
             message=reason,
-            meaning=_KEPT_BACK,
+            meaning="Nothing was sent: the command stopped before this message.",
             remedy=because.problem.remedy if because and because.problem else "Run it again.",
             retry=Retry.DECIDE if because and because.exit_code is ExitCode.GUARD else Retry.SAFE,
+            is_kept_back=True,
         ),
     )
 

@@ -6,7 +6,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, KeptBackError
 from exosms.sms import dlt
 from exosms.sms.field import Field, Scope, check_url, words_of
 
@@ -148,6 +148,8 @@ class Problem(NamedTuple):
     retry: Retry
     http_status: int | None = None
     code: int | None = None
+    is_kept_back: bool = False
+    """Whether nothing is known to be wrong with the message: the command stopped before it."""
 
     @property
     def status_text(self) -> str:
@@ -168,7 +170,12 @@ def problem_of(error: ExosmsError | Interrupted) -> Problem:
     elif error.exit_code == ExitCode.GUARD:
         retry = Retry.DECIDE
     return Problem(
-        kind=error.kind, message=error.message, meaning="Nothing was sent.", remedy=error.remedy, retry=retry
+        kind=error.kind,
+        message=error.message,
+        meaning="Nothing was sent.",
+        remedy=error.remedy,
+        retry=retry,
+        is_kept_back=isinstance(error, KeptBackError),
     )
 
 

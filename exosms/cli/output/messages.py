@@ -8,7 +8,7 @@ from exosms.cli.output.out import Document, Format, Out, error_document, problem
 from exosms.cli.output.refusals import Shortfall, draw_refusals, tell_refusals
 from exosms.cli.output.tables import Cell, explanation, facts
 from exosms.errors import EachError, ExitCode, ExosmsError, InputError, Interrupted
-from exosms.send.one import not_attempted, refused_here, was_kept_back
+from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.system.times import for_people
 from exosms.system.wording import counted
@@ -171,9 +171,7 @@ def refusal_of(result: MessageResult) -> Shortfall | None:
         return None
     said = receipt.delivery.said if receipt.delivery else receipt.problem.said
     code = receipt.delivery.detailed_status_code if receipt.delivery else receipt.problem.code
-    return Shortfall(
-        result.to, receipt.outcome, said, receipt.problem._replace(code=code), is_kept_back=was_kept_back(receipt)
-    )
+    return Shortfall(result.to, receipt.outcome, said, receipt.problem._replace(code=code))
 
 
 def message_document(result: MessageResult, *, with_text: bool = False) -> Document:

@@ -25,8 +25,6 @@ class Shortfall(NamedTuple):
     reason: str
     """Exotel's words, or ours."""
     problem: Problem
-    is_kept_back: bool = False
-    """Whether nothing is wrong with it: another one stopped the command."""
 
     @property
     def said(self) -> str:
@@ -63,7 +61,7 @@ def draw_refusals(out: Out, refusals: Iterable[Shortfall]) -> None:
             known.first if known else refusal.who,
             refusal.reason,
             problem.meaning,
-            "" if refusal.is_kept_back else problem.remedy,
+            "" if problem.is_kept_back else problem.remedy,
         )
     draw_errors(out, [*rows.values()])
 
@@ -101,9 +99,9 @@ def tell_refusals(out: Out, refusals: Sequence[Shortfall]) -> None:
 
 def _next_step(refusal: Shortfall) -> str:
     """Return what its line has no room for: what that means and what to do."""
-    if refusal.is_kept_back:
-        return ""
     problem = refusal.problem
+    if problem.is_kept_back:
+        return ""
     meaning = "" if problem.meaning and problem.meaning in refusal.said else problem.meaning
     return f"{meaning} {problem.remedy}".strip()
 
