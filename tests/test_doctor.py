@@ -14,7 +14,7 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, Step, answers, does, reads_all, resets
 
-from exosms.config.account import Region
+from exosms.config.region import Region
 from exosms.sandbox.server import Behaviour, Server
 
 KEY, TOKEN, PROXY_PASSWORD = "canarykey1234", "canarytoken5678", "canaryproxy90"

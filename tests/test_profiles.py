@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from exosms.config import config_file, credentials
-from exosms.config.account import Region, parse_base_url, parse_region
+from exosms.config.account import parse_base_url
 from exosms.config.config_file import remove_profile, save_profile, use_profile
 from exosms.config.credentials import InlineToken, Secret, TokenCommand, TokenFile, split_command
 from exosms.config.paths import config_path, config_path_to_write, state_directory
 from exosms.config.profile import Profile
+from exosms.config.region import Region, parse_region
 from exosms.config.settings import AccountOptions, Settings, describe, resolve
 from exosms.errors import ConfigError, ExosmsError, GuardError, UsageError
 from exosms.sms.rate import Rate

@@ -10,8 +10,8 @@ import pytest
 from conftest import Shell, until
 from misbehaving import Misbehaving, answer, answers, does, hangs, reads_head, says
 
-from exosms.config.account import Region
 from exosms.config.credentials import TokenFile
+from exosms.config.region import Region
 
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
 BULK = ("bulk", "~/a.csv", "--from", "ACMEIN", "--yes", "--run", "june")

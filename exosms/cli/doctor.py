@@ -13,7 +13,8 @@ from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import can_ask, confirmed
 from exosms.config import paths
 from exosms.config.credentials import InlineToken
-from exosms.config.settings import Account, AccountOptions, Region, Settings, resolve
+from exosms.config.region import Region
+from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.doctor import Check, RecordingTransport
 from exosms.errors import ConfigError
 from exosms.exotel.exchange import Answer, NoAnswer

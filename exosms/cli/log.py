@@ -11,7 +11,8 @@ from exosms.cli.context import find_settings, run_of
 from exosms.cli.ledgers import open_ledger, shared_ledger
 from exosms.cli.output.out import Document, Format, Out, error_document
 from exosms.cli.output.tables import draw_table
-from exosms.config.settings import AccountOptions, Region
+from exosms.config.region import Region
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExitCode, ExosmsError
 from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History, HistoryFilter

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import typer
 
 from exosms.bulk.request import MostFailures
-from exosms.errors import InputError, UsageError
+from exosms.config.region import Region, parse_region
+from exosms.errors import ConfigError, InputError, UsageError
 from exosms.sms.field import is_url
 from exosms.sms.message import Encoding
 from exosms.sms.rate import Rate
 from exosms.system.suggest import did_you_mean
 
-REGIONS = ("singapore", "mumbai", "sandbox")
 ENCODINGS = ("auto", *Encoding)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -53,13 +53,10 @@ def rate(text: str) -> Rate:
 
 def region(text: str) -> str:
     """Read a region, or the host that Exotel's pages print for it."""
-    from exosms.config.account import parse_region
-    from exosms.errors import ConfigError
-
     try:
         return parse_region(text).value
     except ConfigError as error:
-        raise typer.BadParameter(error.message + did_you_mean(text, REGIONS)) from error
+        raise typer.BadParameter(error.message + did_you_mean(text, Region)) from error
 
 
 def web_address(text: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from exosms.bulk.request import BulkRequest
 from exosms.cli import completion_values, option_values
 from exosms.cli.output.out import Format, Out
+from exosms.config.region import Region
 from exosms.errors import UsageError
 from exosms.send.request import SendRequest
 from exosms.sms.message import MessageType, Priority
@@ -314,9 +315,9 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             help="The stored account to use; `exosms profile list` shows them.",
         ),
         "region": option(
-            metavar="|".join(option_values.REGIONS),
+            metavar="|".join(Region),
             parser=option_values.region,
-            autocompletion=completion_values.words(*option_values.REGIONS),
+            autocompletion=completion_values.words(*Region),
             help="Where the account is hosted; sandbox needs no account and sends nothing.",
         ),
         "base_url": option("--base-url", metavar="URL", help="Another address of the API, such as a test server's."),

@@ -17,8 +17,8 @@ from exosms.cli.output.tables import draw_table, facts
 from exosms.cli.profile_set import Name, set_keys
 from exosms.cli.prompts import agree, can_answer, confirmed
 from exosms.config import config_file, groups, paths
-from exosms.config.account import Region
 from exosms.config.profile import BUILT_IN, Profile
+from exosms.config.region import Region
 from exosms.config.settings import DEFAULT_COUNTRY, AccountOptions, describe
 from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.sms.message import Outcome

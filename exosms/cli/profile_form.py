@@ -9,7 +9,7 @@ import typer
 
 from exosms.cli.output.out import Out
 from exosms.cli.prompts import beside_results, raise_if_interrupted
-from exosms.config.account import Region, parse_base_url, parse_region, sid_problem
+from exosms.config.account import parse_base_url, sid_problem
 from exosms.config.account_source import from_flag
 from exosms.config.credentials import (
     LONGEST_TOKEN,
@@ -23,6 +23,7 @@ from exosms.config.credentials import (
     token_problem,
 )
 from exosms.config.profile import Profile
+from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, ExosmsError
 from exosms.sms.dlt import check_ids, check_sender
 

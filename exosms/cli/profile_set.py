@@ -13,9 +13,9 @@ from exosms.cli import options as o
 from exosms.cli.profile_form import token_from_stdin
 from exosms.cli.prompts import beside_results, raise_if_interrupted
 from exosms.config import config_file, paths
-from exosms.config.account import Region
 from exosms.config.credentials import TokenFile
 from exosms.config.ledger_address import parse_ledger_address
+from exosms.config.region import Region
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.sms.dlt import check_ids, check_sender
 

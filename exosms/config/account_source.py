@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from exosms.config import config_file
-from exosms.config.account import Account, Region, parse_base_url, parse_region, sandbox_account
+from exosms.config.account import Account, parse_base_url, sandbox_account
 from exosms.config.paths import config_path, config_path_to_write
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, Source, read_table
+from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, UsageError
 from exosms.sms.rate import Rate
 

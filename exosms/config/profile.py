@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from exosms.config.account import Region, parse_base_url, parse_callback_url, parse_region, sid_problem
+from exosms.config.account import parse_base_url, parse_callback_url, sid_problem
 from exosms.config.credentials import (
     InlineToken,
     Secret,
@@ -18,6 +18,7 @@ from exosms.config.credentials import (
     token_problem,
 )
 from exosms.config.ledger_address import LedgerAddress, parse_ledger_address
+from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.config import config_file
-from exosms.config.account import Account, Region
+from exosms.config.account import Account
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
 from exosms.config.ledger_address import LedgerAddress
 from exosms.config.paths import config_path, is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
+from exosms.config.region import Region
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
 
