@@ -69,6 +69,13 @@ def test_a_dumb_terminal_is_as_wide_as_it_says(exosms: Shell, columns: int) -> N
     assert max(map(len, result.stdout.splitlines())) == columns
 
 
+@pytest.mark.parametrize("env", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_a_page_is_as_wide_as_its_terminal(exosms: Shell, env: dict[str, str]) -> None:
+    """Also where our own buffer replaced the stream: in a container it does."""
+    shown = exosms.on_terminal("help", "outcomes", columns=60, env=env)
+    assert max(map(len, shown.stdout.splitlines())) == 58
+
+
 @pytest.mark.parametrize("columns", ["0", "-1", "00", "", "²", "wide"])
 @pytest.mark.parametrize("term", ["dumb", "xterm"])
 def test_a_width_that_is_none_counts_as_unset(exosms: Shell, term: str, columns: str) -> None:

@@ -75,4 +75,6 @@ def _buffer_streams() -> None:
         if isinstance(stream.buffer, io.RawIOBase):
             encoding, errors = stream.encoding, stream.errors
             buffer = io.BufferedWriter(stream.detach())
-            setattr(sys, name, io.TextIOWrapper(buffer, encoding=encoding, errors=errors, line_buffering=True))
+            buffered = io.TextIOWrapper(buffer, encoding=encoding, errors=errors, line_buffering=True)
+            for each in (name, f"__{name}__"):  # by the second one how wide the terminal is gets known
+                setattr(sys, each, buffered)
