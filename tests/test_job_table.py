@@ -103,7 +103,7 @@ JOBS = [
     Job("has no network", env={"EXOSMS_BASE_URL": "http://127.0.0.1:1"}, missed=f"not reach {TO} (", texts=0),
     Job("is slowed down", to=f"+919000000429,{TO}", missed="not reach +919000000429 (HTTP 429"),
     Job("is refused", to=f"+919000000400,{TO}", missed="not reach +919000000400 (HTTP 400"),
-    Job("is not answered", to=f"+919000000500,{TO}", missed="+919000000500 (it may have been sent: HTTP 500"),
+    Job("is not answered", to=f"+919000000500,{TO}", missed="may not have reached +919000000500 (HTTP 500"),
     Job("has another text", options=("-t", "done", "-b", "It is"), before="not match", missed="not match", texts=0),
     Job("lacks a variable", options=("-t", "done"), before="name", missed="name", texts=0),
     Job("has an empty text", options=("-b", ""), before="The text is empty", missed="text is empty", texts=0),

@@ -6,7 +6,7 @@ Its exit code is ours, whatever becomes of the text: nothing that fails here may
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -193,21 +193,28 @@ def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[st
     """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
         found = plan(ending)
-        missed = {who: "" if error.message in told else _why(error) for who, error in found.left_out.items()}
+        missed = {who: _Miss("" if error.message in told else _why(error)) for who, error in found.left_out.items()}
         if found.problems:
-            missed = dict.fromkeys([*found.recipients, *missed], _why(found.problems[0])) | missed
+            missed = dict.fromkeys([*found.recipients, *missed], _Miss(_why(found.problems[0]))) | missed
         elif found.messages and found.settings:
             missed |= _send(found, found.settings, out)
     except Exception as error:  # noqa: BLE001  # the exit code is the command's
         tell_unforeseen(out, error)
         return
     if missed:
-        out.fail(f"the text about {job} did not reach {_told(missed)}")
+        out.fail(f"the text about {job} {_told(missed)}")
     elif found.problems:
         out.fail(f"the text about {job} reached nobody: {_why(found.problems[0])}")
 
 
-def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, str]:
+class _Miss(NamedTuple):
+    """Why a text did not reach somebody; it is not certain where no usable answer came."""
+
+    why: str
+    is_certain: bool = True
+
+
+def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, _Miss]:
     """Send the text, and return whom it did not reach and why.
 
     One signal more than the command got stops nothing, since it was most likely meant for that.
@@ -216,7 +223,7 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, str]:
     from exosms.job.child import signals_released
 
     interrupts = Interrupts(spare=1)
-    missed: dict[str, str] = {}
+    missed: dict[str, _Miss] = {}
     left = [message.to for message in found.messages]
     with interrupts.installed(), signals_released():
         try:
@@ -226,11 +233,11 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, str]:
                 if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:
                     out.tell(" ".join(filter(None, (receipt.outcome, to, receipt.sid, receipt.note))))
                 else:
-                    missed[to] = _why_not(receipt)
+                    missed[to] = _Miss(_why_not(receipt), is_certain=receipt.outcome is not Outcome.UNKNOWN)
         except ExosmsError as error:
-            missed |= {to: _why(error.about(to)) for to in left}
+            missed |= {to: _Miss(_why(error.about(to))) for to in left}
         except Interrupted as interrupted:
-            missed |= dict.fromkeys(left, interrupted.message)
+            missed |= dict.fromkeys(left, _Miss(interrupted.message))
     return missed
 
 
@@ -243,7 +250,7 @@ def _why_not(receipt: "Receipt") -> str:
     if problem.is_kept_back:
         return reason(problem)
     if receipt.outcome is Outcome.UNKNOWN:
-        return f"it may have been sent: {_sentences(reason(problem), problem.remedy)}"
+        return _sentences(reason(problem), problem.remedy)
     not_sent = "" if problem.http_status else "the text was not sent: "
     return not_sent + _sentences(reason(problem), _without_again(problem.remedy))
 
@@ -264,9 +271,18 @@ def _sentences(said: str, remedy: str) -> str:
     return f"{said}{end} {remedy}" if remedy else said
 
 
-def _told(missed: Mapping[str, str]) -> str:
-    """Return whom it did not reach: those with the same reason together, each with that reason."""
+def _told(missed: Mapping[str, _Miss]) -> str:
+    """Return whom it did not reach, and whom perhaps not."""
+    told = []
+    for is_certain, verb in ((True, "did not reach"), (False, "may not have reached")):
+        if whys := {who: miss.why for who, miss in missed.items() if miss.is_certain is is_certain}:
+            told.append(f"{verb} {_by_reason(whys)}")
+    return "; it ".join(told)
+
+
+def _by_reason(whys: Mapping[str, str]) -> str:
+    """Return those with the same reason together, each with that reason."""
     by_reason: dict[str, list[str]] = {}
-    for who, why in missed.items():
+    for who, why in whys.items():
         by_reason.setdefault(why, []).append(who if _NUMBER.fullmatch(who) else repr(who))
     return "; ".join(", ".join(who) + (f" ({why})" if why else "") for why, who in by_reason.items())
