@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.cli import topics
-from exosms.cli.commands import OptionName, options_of
+from exosms.cli.commands import OptionName, below, options_of
 from exosms.cli.option_values import recipients
 from exosms.cli.output.refusals import command_again
 from exosms.errors import UsageError
@@ -34,6 +34,10 @@ _RECIPIENT = re.compile(r"@[^\s@]+|\+[0-9 ().-]{8,}|[0-9](?:[ ().-]*[0-9]){9,}")
 """A group or what was to be a number, be it a wrong one; a date has fewer digits."""
 _PIECE = re.compile(r"[+(]?[0-9][0-9()-]*")
 """What a number falls into that nobody quoted: ``+91 98765 43210``."""
+
+
+_LEAST = 3
+"""Letters from which a word may be the beginning of a command's name."""
 
 
 class _Word(NamedTuple):
@@ -85,16 +89,43 @@ def no_command(arguments: Sequence[str], argv: Sequence[str]) -> str:
 def of_usage(arguments: Sequence[str]) -> str:
     """Return what was meant by a command line that cannot be parsed; nothing where that is anybody's guess."""
     match [*arguments]:
-        case ["runs"]:
+        case ["runs"] | ["runs", "show" | "resume" | "retry" | "export"]:
             return "To see the runs: exosms runs list"
-        case ["check-template", *words] if _are_plain(words) and len(words) in {1, 2}:
-            options = ["-t", words[0], "-b", words[1]] if words[1:] else ["-b", words[0]]
-            return _meant(command_again(["check-template"], options))
+        case ["template", "show" | "remove"]:
+            return "To see the templates: exosms template list"
         case ["template", "lint", *words] if _are_plain(words) and words:
             return "It checks every template of the file; another file is named with --templates FILE"
+    if meant := _rearranged(arguments):
+        return _meant(command_again(meant, ()))
+    return _of_texts(arguments) or _of_commands(arguments)
+
+
+def _rearranged(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the words as the command takes them, where they can mean one thing only."""
+    match [*arguments]:
+        case ["check-template", *words] if _are_plain(words) and len(words) in {1, 2}:
+            return ["check-template", *(["-t", words[0], "-b", words[1]] if words[1:] else ["-b", words[0]])]
+        case ["template", "add", name, text] if _are_plain([name, text]):
+            return ["template", "add", name, "--text", text]
+        case ["bulk", "send", file, *words] if _are_plain([file]) and not _is_recipient(file):
+            return ["bulk", file, *words]
+        case ["version"]:
+            return ["--version"]
         case [topic] if topic in topics.names():
-            return _meant(command_again(["help"], [topic]))
-    return _of_texts(arguments)
+            return ["help", topic]
+    return ()
+
+
+def _of_commands(arguments: Sequence[str]) -> str:
+    """Return the commands that begin with the first word, or that are called so below another."""
+    commands = below(())
+    word, *rest = arguments or ["-"]
+    if word.startswith("-") or word in commands:
+        return ""
+    found = [[name] for name in commands if name.startswith(word)] if len(word) >= _LEAST else []
+    found = found or [[name, word] for name in commands if word in below((name,))]
+    meant = [command_again([*words, *rest], ()) for words in found]
+    return f"Did you mean one of: {', '.join(meant)}" if meant[1:] else _meant(meant[0]) if meant else ""
 
 
 def _of_texts(arguments: Sequence[str]) -> str:
