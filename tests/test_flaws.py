@@ -28,14 +28,16 @@ def command_in(stderr: str) -> Sequence[str]:
     return words.stdout.decode().split("\0")[:-1]
 
 
-def test_the_same_problem_in_many_rows_is_one_line(exosms: Shell) -> None:
+def test_the_same_problem_in_many_rows_is_told_once_with_what_to_do(exosms: Shell) -> None:
     rows = "".join(f"{n},x\n" for n in range(1000, 3000))
     file = written(exosms, f"to,body\n9876543210,x\n{rows}9876543211,\n9876543211,\n")
     result = exosms("bulk", file, *SANDBOX, "--yes")
     assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr == (
         f"exosms: error: 2000 rows, lines 3, 4, 5, 6, 7, …, column to: '1000' {NUMBER}\n"
+        "  Correct it, or write a number of another country with + and its country code.\n"
         "exosms: error: 2 rows, lines 2003, 2004, column body: The cell is empty, and the text uses it\n"
+        "  Fill it; bulk --allow-empty sends such rows as they are.\n"
         "exosms: error: 2002 bad rows in a file of 2003 rows\n"
         "  Nothing was sent. Fix what is wrong, or leave these rows out with --skip-invalid:"
         f" exosms bulk {file} --region sandbox --from ACMEIN --yes --skip-invalid\n"
@@ -65,7 +67,7 @@ def test_there_are_twenty_lines_at_most_before_the_sum(exosms: Shell) -> None:
     lines = result.stderr.splitlines()
     assert result.exit_code == 3
     assert len(lines) <= 20
-    assert lines[-3] == "exosms: error: and 25 more: problems of fewer rows"
+    assert lines[-3] == "exosms: error: and 25 more problems of fewer rows"
     assert lines[-2] == "exosms: error: 40 bad rows in a file of 40 rows"
 
 
@@ -89,9 +91,9 @@ def test_what_more_there_is_to_warn_about_is_said_in_one_line(exosms: Shell) -> 
     empty = "".join(f"9876543210,{','.join('x' * (place != n) for place in range(10))}\n" for n in range(10))
     argv = ("bulk", written(exosms, f"{header}\n9876543211,{'nan,' * 9}nan\n{empty}"), *SANDBOX, "-n", "--body", body)
     lines = exosms(*argv, "--skip-invalid").stderr.splitlines()
-    assert [line for line in lines if " more: " in line] == [
-        "exosms: warning: and 3 more: problems of fewer rows that are left out",
-        "exosms: warning: and 3 more: warnings",
+    assert [line for line in lines if " 3 more " in line] == [
+        "exosms: warning: and 3 more problems of fewer rows, which are left out",
+        "exosms: warning: and 3 more warnings",
     ]
 
 

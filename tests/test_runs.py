@@ -114,6 +114,8 @@ def test_show_counts_groups_the_reasons_and_ends_with_what_to_do(mixed: Shell) -
         "reason\t1 unknown: HTTP 500 code 35000 Internal Server Error (first in line 4)\n"
     )
     assert result.stderr == (
+        "exosms: Get the rejected rows, to be corrected and sent, with: exosms runs export june rejected.csv"
+        f" --outcome rejected --with {mixed.home / 'people.csv'}\n"
         "exosms: 1 may have been sent. Export the SMS Detailed Report (Type: All) from Exotel's dashboard, then run"
         " `exosms runs reconcile june --report FILE`.\n"
     )
@@ -224,7 +226,9 @@ def test_without_being_asked_for_refused_rows_are_not_retried(mixed: Shell) -> N
     result = mixed("runs", "retry", "june", "--yes")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("exosms: nothing to retry; run june: 3 rows: 1 accepted, 1 rejected, 1 unknown\n")
-    assert "exosms runs reconcile june --report FILE" in result.stderr.splitlines()[-1]
+    of_rejected, of_unknown = result.stderr.splitlines()[1:]
+    assert "exosms runs reconcile june --report FILE" in of_unknown
+    assert "exosms runs export june rejected.csv --outcome rejected --with " in of_rejected
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])

@@ -103,7 +103,8 @@ def test_a_run_says_the_counts_by_reason_and_the_next_command(exosms: Shell, out
     assert again.exit_code == 10
     for told in (result.stderr, again.stderr):
         lines = told.splitlines()
-        assert lines[-4:-1] == [counts, *reasons]
+        assert lines[-5:-2] == [counts, *reasons]
+        assert "exosms runs export june rejected.csv --outcome rejected --with " in lines[-2]
         assert "exosms runs reconcile june --report FILE" in lines[-1]
 
 

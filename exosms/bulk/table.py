@@ -242,7 +242,8 @@ def open_table(
 
 def dates_in(column: str) -> str:
     """Return how dates are written, which a sheet shows in another way."""
-    return f"the column {column!r} holds dates, which are written as 2026-12-31"
+    otherwise = 'for another form use a column with =TEXT(A2,"dd-mm-yyyy")'
+    return f"the column {column!r} holds dates, which are written as 2026-12-31; {otherwise}"
 
 
 def fold(header: str) -> str:

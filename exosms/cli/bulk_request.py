@@ -20,7 +20,7 @@ from exosms.cli.context import dispatcher_for, drained, find_settings
 from exosms.cli.foresee import show_rows
 from exosms.cli.ledgers import ledger_if_there, open_ledger, run_context
 from exosms.cli.options import AccountFlags
-from exosms.cli.output.flaws import tell_some, told
+from exosms.cli.output.flaws import tell_flaws, tell_some, told
 from exosms.cli.output.messages import MessageResult, SendReport
 from exosms.cli.output.out import Document, Out
 from exosms.cli.output.plan import laid_out, otherwise, show_plan, tell_plan
@@ -80,7 +80,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
 def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Document) -> int:
     """Say why nothing was sent, row by row where rows are the reason."""
     if isinstance(error, BadRowsError):
-        tell_some(out.fail, map(told, error.flaws), most=_MOST_FLAWS, rest="problems of fewer rows")
+        tell_flaws(out, error.flaws, most=_MOST_FLAWS)
         problems = [*map(_row_error_document, error.row_errors)]
         return failure(out, error, file=request.file_name, run=request.run, counts=counts, problems=problems)
     return failure(out, error, file=request.file_name, run=request.run, counts=counts)
@@ -143,7 +143,8 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     """Have the whole file checked, and warn about what may be a mistake."""
     inspection = inspect(setup, staging, warn=out.warn, now=time.time())
     left_out = [f"left out: {told(flaw)}" for flaw in inspection.flaws.told()]
-    tell_some(out.warn, left_out, most=_MOST_WARNINGS, rest="problems of fewer rows that are left out")
+    where = " of fewer rows, which are left out"
+    tell_some(out.warn, left_out, most=_MOST_WARNINGS, noun="problem", where=where)
     if unused := inspection.mapper.unused:
         out.tell(f"columns that are not used: {', '.join(unused)}")
     for column, name, rows in inspection.mapper.own_fields:
@@ -155,7 +156,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
         else:
             field = "the sender" if name == "from" else repr(name)
             out.tell(f"the column {column!r} sets {field} {rows_set}; --ignore-column passes over it")
-    tell_some(out.warn, warnings(setup, inspection, staging), most=_MOST_WARNINGS, rest="warnings")
+    tell_some(out.warn, [*warnings(setup, inspection, staging)], most=_MOST_WARNINGS, noun="warning")
     return inspection
 
 

@@ -1,9 +1,13 @@
 """What is wrong with a file, in few lines: the same problem once, with the number of rows and the first of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from exosms.bulk.flaws import Flaw
 from exosms.system.wording import counted
+
+if TYPE_CHECKING:
+    from exosms.cli.output.out import Out
 
 
 def told(flaw: Flaw) -> str:
@@ -15,10 +19,18 @@ def told(flaw: Flaw) -> str:
     return f"{rows}{column}: {flaw.example.message}"
 
 
-def tell_some(tell: Callable[[str], None], lines: Iterable[str], *, most: int, rest: str) -> None:
-    """Tell at most so many lines, and how many more there are, which ``rest`` names."""
-    every = [*lines]
-    for line in every[:most]:
+def tell_flaws(out: "Out", flaws: Sequence[Flaw], *, most: int) -> None:
+    """Tell at most so many problems with what to do, each advice once, and how many more there are."""
+    advice = [flaw.example.remedy for flaw in flaws]
+    for at, flaw in enumerate(flaws[:most]):
+        out.fail(told(flaw), remedy=advice[at] if advice[at] not in advice[:at] else "")
+    if len(flaws) > most:
+        out.fail(f"and {counted(len(flaws) - most, 'more problem')} of fewer rows")
+
+
+def tell_some(tell: Callable[[str], None], lines: Sequence[str], *, most: int, noun: str, where: str = "") -> None:
+    """Tell at most so many lines, and how many more of them there are."""
+    for line in lines[:most]:
         tell(line)
-    if len(every) > most:
-        tell(f"and {len(every) - most} more: {rest}")
+    if len(lines) > most:
+        tell(f"and {counted(len(lines) - most, f'more {noun}')}{where}")

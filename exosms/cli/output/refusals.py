@@ -28,8 +28,8 @@ class Shortfall(NamedTuple):
 
     @property
     def said(self) -> str:
-        """Its outcome with the HTTP status and the words; Exotel's for the outcome itself are not said twice."""
-        if self.reason.startswith(f"{self.outcome} "):
+        """Its outcome with the HTTP status and the words; what says the outcome itself is not said twice."""
+        if f"{self.reason} ".startswith(f"{self.outcome} ".replace("_", " ")):
             return self.reason
         return ": ".join(filter(None, (self.outcome, self.problem.status_text, self.reason)))
 
@@ -69,8 +69,9 @@ def draw_refusals(out: Out, refusals: Iterable[Shortfall]) -> None:
 def draw_errors(out: Out, rows: Sequence[ErrorRow]) -> None:
     """Draw a table that is led by the status: how many messages, whose, what that means and what to do."""
     columns = "Status", "Messages", "First", "What it means", "What to do"
+    kept = len(columns) if any(row.remedy for row in rows) else len(columns) - 1
     out.draw("")
-    draw_table(out, columns, map(_error_cells, rows), folding=2)
+    draw_table(out, columns[:kept], [_error_cells(row)[:kept] for row in rows], folding=kept - 3)
 
 
 def _error_cells(row: ErrorRow) -> Sequence[Cell]:

@@ -1,6 +1,6 @@
 """What a run shows: progress, a line for each message, documents, and a summary that ends with what matters most."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from exosms.bulk.run import Settled
@@ -82,7 +82,7 @@ class RunReport:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
-        remedy = next_step(run, counts, self._out.account_flags)
+        *steps, remedy = [*next_steps(run, counts, self._out.account_flags)] or [""]
         if stop and not self._is_stop_drawn(stop):
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.is_json:
@@ -102,6 +102,8 @@ class RunReport:
             self._out.tell(sentence(run, counts), is_needed=has_failed)
             for row in journal.reasons(run)[:_MOST_REASONS]:
                 self._out.tell("  " + _reason_line(row), is_needed=has_failed)
+        for step in steps:
+            self._out.tell(step, is_needed=has_failed)
         if stop and not self._is_stop_drawn(stop):
             status = f"HTTP {stop.problem.http_status}" if stop.problem.http_status else ""
             said = ": ".join(filter(None, (status, stop.problem.message)))
@@ -180,8 +182,7 @@ def nothing_to_retry(run: Run, journal: Journal, out: Out) -> None:
     if out.is_json:
         out.result(**run_document(run, counts, exit_code=ExitCode.OK, error=None), **out.sandbox_mark)
     out.tell(f"nothing to retry; {sentence(run, counts)}")
-    if remedy := next_step(run, counts, out.account_flags):
-        out.tell(remedy)
+    _tell_next_steps(run, counts, out)
 
 
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
@@ -209,8 +210,12 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
         out.line("unknown_row", str(one.number), local(one.attempted_at), one.recipient, one.ending)
     for row in journal.reasons(run)[:_MOST_REASONS]:
         out.line("reason", _reason_line(row))
-    if remedy := next_step(run, counts, out.account_flags):
-        out.tell(remedy)
+    _tell_next_steps(run, counts, out)
+
+
+def _tell_next_steps(run: Run, counts: Mapping[str, int], out: Out) -> None:
+    for step in next_steps(run, counts, out.account_flags):
+        out.tell(step)
 
 
 def _unknown_document(rows: Sequence[UnknownRow]) -> Document:
@@ -296,8 +301,8 @@ def sentence(run: Run, counts: Mapping[str, int]) -> str:
     return f"run {run.name}: {counted(sum(counts.values()), 'row')}: {ended or 'nothing to do'}"
 
 
-def next_step(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | None = None) -> str:
-    """Return what a person would do now; nothing where all is done.
+def next_steps(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield what a person would do now, what matters most last; while rows are left nothing but to go on.
 
     Of what the command line said about the account a run remembers all but where the configuration is.
     """
@@ -309,16 +314,16 @@ def next_step(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | No
     rest = shlex.join(word for flag in flags.items() for word in flag)
     command = f"{name} {rest}".rstrip()
     if document["remaining"]:
-        return f"Continue with: exosms runs resume {command}"
+        yield f"Continue with: exosms runs resume {command}"
+        return
+    if document["rejected"] and run.file != "-" and run.terms.content is not None:
+        export = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
+        yield f"Get the rejected rows, to be corrected and sent, with: {export}"
+    if document["not_sent"]:
+        yield f"Send what was not sent with: exosms runs retry {command}"
     if document["unknown"]:
         how = how_to_find_out([run.name], account="", flags=flags)
-        return f"{document['unknown']} may have been sent. {how}"
-    if document["not_sent"]:
-        return f"Send what was not sent with: exosms runs retry {command}"
-    if document["rejected"] and run.file != "-" and run.terms.content is not None:
-        command = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
-        return f"Get the rejected rows, to be corrected and sent, with: {command}"
-    return ""
+        yield f"{document['unknown']} may have been sent. {how}"
 
 
 def failure(out: Out, error: ExosmsError | Interrupted, *, file: str, run: str | None = None, **more: Any) -> int:
