@@ -277,7 +277,8 @@ def test_a_sheet_is_checked_as_a_csv_is(exosms: Shell, file: Path, tmp_path: Pat
 def test_what_a_sheet_shows_in_another_way_is_told(exosms: Shell, file: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.xlsx"
     rows.write_bytes(written(*TABLE))
-    dates = "the column 'Due' holds dates, which are written as 2026-12-31"
+    otherwise = 'for another form use a column with =TEXT(A2,"dd-mm-yyyy")'
+    dates = f"the column 'Due' holds dates, which are written as 2026-12-31; {otherwise}"
     used = check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app={Due}")
     assert used.stderr == f"exosms: warning: {dates} (2 rows)\nexosms: 2 of 2 rows match\n"
     assert check(exosms, "--csv", str(rows), "-t", "otp", "--var", "app={Due}", "--json").json["warnings"] == [dates]
@@ -292,7 +293,7 @@ BAD_VARIABLES = {
     "no name": (
         ("-t", "otp", "--var", "12 4"),
         2,
-        "are 1, 2, …: --var '1=12 4'. exosms template show NAME lists them",
+        "are 1, 2, …: --var '1=12 4'. `exosms template show NAME` lists them",
     ),
     "no value": (("-t", "otp", "--var", "=app"), 2, "does not give a new variable a value"),
 }

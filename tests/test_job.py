@@ -124,7 +124,7 @@ LONG = "long " * 20
         (("--name", "{status}", "-b", "{job}!"), "{status}!"),
         (("-b", "{jbo} failed"), "{jbo} failed"),
         (("-t", "ops", "--var", "what={job}", "--var", "why={status}"), "Job sh: exit code 3. - Acme"),
-        (("-t", "ops", "--var", f"what={LONG}", "--var", "why=a\nb {code}"), f"Job {LONG[:30]}: a b 3. - Acme"),
+        (("-t", "ops", "--var", f"what={LONG}", "--var", "why=a\nb {code}"), f"Job {LONG[:30].rstrip()}: a b 3. - Acme"),
         (("-t", "ops", "-b", "Job x: {code}. - Acme"), "Job x: 3. - Acme"),
     ],
 )  # fmt: skip
@@ -200,7 +200,7 @@ OTHER = "+919876543211"
             ("@oncal",),
             (
                 "There is no group 'oncal' in {config}; did you mean 'oncall'?\n"
-                '  Write it as NAME = ["+919876543210", "+919876543211"] below [groups] in {config}.\n'
+                "  `exosms profile groups` shows them with their numbers.\n"
             ),
             "'@oncal'",
         ),

@@ -128,22 +128,29 @@ def test_a_line_says_the_rule_and_since_when(exosms: Shell, tmp_path: Path) -> N
         " {#alphanumeric#} and the like\tTRAI direction of 2025-11-18: variables are registered with their type,"
         " since 2026-01\n"
     )
-    assert result.stderr == "exosms: 1 template, nothing wrong\n"
+    assert result.stderr == "exosms: 1 template, nothing wrong; 1 note\n"
 
 
 def test_a_person_sees_the_rules_in_a_table(exosms: Shell, tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
-    path.write_text(f"[templates.otp]\n{changed('type', None)}")
+    path.write_text(f"[templates.otp]\n{changed('type', None)}".replace('variables = ["code"]\n', ""))
     result = exosms("template", "lint", "--templates", str(path), "-o", "human", env={"COLUMNS": "200"})
     _, _, *rows = [re.split("  +", line.strip()) for line in result.stdout.splitlines()]
     assert rows == [
         [
             "note",
             "otp",
-            "missing_type",
             "it has no type, so Exotel decides whether it is promotional",
             "without SmsType Exotel decides what a message is (Exotel support 38686)",
-        ]
+        ],
+        [
+            "note",
+            "otp",
+            (
+                "variable 1 has no name, so --var takes the number;"
+                " `exosms template add otp --yes --variables A` names it"
+            ),
+        ],
     ]
 
 

@@ -163,7 +163,7 @@ FITS = [
     ("{#var#}", ["x" * 31], ["x" * 30], ["cut from 31 to 30"]),
     ("{#alp#}", ["x" * 41], ["x" * 40], ["cut from 41 to 40"]),
     ("{#var#}", ["a\r\nb\nc\rd\u2028e"], ["a b c d e"], ["Line breaks"]),
-    ("{#var#}", ["x\n" * 20], ["x " * 15], ["Line breaks", "cut from 40 to 30"]),
+    ("{#var#}", ["x\n" * 20], ["x " * 14 + "x"], ["Line breaks", "cut from 40 to 29"]),
     ("{#var#}{#var#}", ["x" * 45, "yy"], ["x" * 45, "yy"], []),
     ("{#var#}{#var#}", ["x" * 100, "yy"], ["x" * 58, "yy"], ["variable 1 was cut"]),
     ("{#var#}{#var#}", ["x" * 100, "y" * 40], ["x" * 30, "y" * 30], ["variable 1", "variable 2"]),

@@ -177,7 +177,8 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
         [
             (
                 'mismatch\t\t5\tlength\tVariable 1 ({#var#}) is too long: "Venkata Narasimha Rajuvarip  tai" has 32'
-                ' characters, but only 30 fit: 2 too many. Cut the value to "Venkata Narasimha Rajuvarip  t".'
+                ' characters, but only 30 fit: 2 too many. Cut the value to "Venkata Narasimha Rajuvarip  t";'
+                " `--fit` of send and bulk does that."
             ),
         ],
         (

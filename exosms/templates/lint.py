@@ -7,6 +7,7 @@ makes a template useless here: it cannot be read, a marker, id or header is none
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import pairwise
+from string import ascii_uppercase
 from typing import NamedTuple, Self
 
 from exosms.errors import InputError
@@ -146,10 +147,13 @@ def _markers(registered: Registered) -> Found:
 
 
 def _names(registered: Registered) -> Found:
-    count, named = registered.template.marker_count, len(registered.variables)
-    if named < count:
-        unnamed = ", ".join(registered.names[named:])
-        yield LintKind.UNNAMED, f"variables without a name: {count - named} of {count}; --var takes {unnamed}"
+    unnamed = registered.names[len(registered.variables) :]
+    if unnamed:
+        what = f"variable{'s'[: len(unnamed) > 1]} {', '.join(unnamed)}"
+        has, them = ("have no names", "them") if len(unnamed) > 1 else ("has no name", "it")
+        named = (*registered.variables, *ascii_uppercase)[: len(registered.names)]
+        command = f"`exosms template add {registered.name} --yes --variables {','.join(named)}`"
+        yield LintKind.UNNAMED, f"{what} {has}, so --var takes the number; {command} names {them}"
 
 
 def _shape(registered: Registered) -> Found:

@@ -106,7 +106,7 @@ def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Readin
             if flaw is None and not heads:  # the likeliest way to read the file, so its trouble is the one to tell
                 flaw = error
             continue
-        heads += records[:1]
+        heads += records[:_TITLE_ROWS]
         for number, record in enumerate(records[:_TITLE_ROWS]):
             below = records[number + 1 :]
             found = _columns(path, record, columns, below)

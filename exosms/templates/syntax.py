@@ -199,10 +199,14 @@ def render(template: Template, values: Sequence[str]) -> str:
     )
 
 
+FITTED = frozenset({VariableType.UNTYPED, VariableType.ALPHANUMERIC})
+"""Only text is cut: a shortened number, link or address is a wrong one."""
+
+
 def fit(template: Template, values: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the values cut to what their variables hold, line breaks inside them as spaces, and a warning for each.
 
-    Only text is cut: a shortened number, link or address is a wrong one, so these stay for the check to refuse.
+    What is no text stays for the check to refuse.
     Raises InputError for another number of values.
     """
     _check_count(template, values)
@@ -214,7 +218,7 @@ def fit(template: Template, values: Sequence[str]) -> tuple[tuple[str, ...], tup
     ]
     fitted = list(one_line)
     for variable in template.variables:
-        if variable.kind in {VariableType.UNTYPED, VariableType.ALPHANUMERIC} and variable.room is not None:
+        if variable.kind in FITTED and variable.room is not None:
             own = slice(variable.index, variable.index + variable.count)
             fitted[own] = _share(one_line[own], variable.room)
     warnings += [
@@ -229,7 +233,7 @@ def _share(values: Sequence[str], room: int) -> list[str]:
     """Cut the longest values, all to the same length, until they fit the room together."""
     longest = min(max(map(len, values)), room)
     level = max(size for size in range(longest + 1) if sum(min(len(value), size) for value in values) <= room)
-    return [cut(value, level) for value in values]
+    return [value if len(value) <= level else cut(value, level).rstrip() for value in values]
 
 
 def cut(value: str, size: int) -> str:

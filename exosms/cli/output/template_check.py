@@ -76,14 +76,20 @@ def _show_problems(out: Out, verdict: TemplateCheck) -> None:
 def row_line(problem: Document) -> Sequence[str]:
     """Return the cells of a line about one difference in a row of a file."""
     offset = "" if problem["offset"] is None else str(problem["offset"])
-    said = f"{problem['explanation']} {problem['change']}".rstrip()
+    said = f"{_placed(problem)} {problem['change']}".rstrip()
     return "mismatch", problem["template"] or "", f"line {problem['line']}", offset, said
 
 
 def draw_rows(out: Out, problems: Sequence[Document]) -> None:
     """Draw the differences in the rows of a file."""
-    cells = [(str(each["line"]), each["template"] or "", (each["explanation"], each["change"])) for each in problems]
+    cells = [(str(each["line"]), each["template"] or "", (_placed(each), each["change"])) for each in problems]
     draw_table(out, ("Line", "Template", "What differs, What to do"), cells)
+
+
+def _placed(problem: Document) -> str:
+    """Return what is wrong, with the column of a cell that is."""
+    column = problem.get("column")
+    return f"Column {column}: {problem['explanation']}" if column else str(problem["explanation"])
 
 
 class _Cells(NamedTuple):

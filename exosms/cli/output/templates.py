@@ -74,7 +74,10 @@ def tell_refused(out: Out, file: Path, export: "Export") -> InputError:
     """Tell which rows were not taken, and why; return it as one sentence."""
     if not out.is_json:
         for problem in export.problems:
-            out.line("refused", f"{export.label} {problem.row}", problem.column or "", problem.message)
+            if out.is_human:
+                out.sentence(f"refused: {placed(problem, export.label)}")
+            else:
+                out.line("refused", f"{export.label} {problem.row}", problem.column or "", problem.message)
     rows = len({problem.row for problem in export.problems})
     first = export.problems[0]
     more = f" (and {len(export.problems) - 1} more)" if len(export.problems) > 1 else ""
@@ -90,7 +93,7 @@ def report_lint(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int
     wrong = sum(notice.kind.is_wrong for notice in notices)
     documents = [*map(_lint_document, notices)]
     if out.is_human and notices:
-        draw_table(out, ("", "Template", "Kind", "What", "Rule"), map(_lint_cells, notices), folding=2)
+        draw_table(out, ("", "Template", "What", "Rule"), map(_lint_row, notices), folding=2)
     elif not out.is_json:
         out.lines(map(_lint_cells, notices))
     if wrong:
@@ -102,7 +105,8 @@ def report_lint(out: Out, notices: "Sequence[LintNotice]", *, count: int) -> int
     if out.is_json:
         out.result(exit_code=0, templates=count, notes=documents, error=None)
     else:
-        out.tell(f"{counted(count, 'template')}, nothing wrong")
+        notes = f"; {counted(len(notices), 'note')}" if notices else ""
+        out.tell(f"{counted(count, 'template')}, nothing wrong{notes}")
     return ExitCode.OK
 
 
@@ -110,6 +114,12 @@ def _lint_cells(notice: "LintNotice") -> Sequence[str]:
     source, since = notice.kind.rule
     rule = f"{source}, since {since}" if since else source
     return "wrong" if notice.kind.is_wrong else "note", notice.template or "", notice.kind, notice.message, rule
+
+
+def _lint_row(notice: "LintNotice") -> Sequence[str]:
+    """Return what a person sees: no word for programs, and no rule where it is our own."""
+    word, template, _, message, rule = _lint_cells(notice)
+    return word, template, message, "" if rule == "exosms" else rule
 
 
 def _lint_document(notice: "LintNotice") -> Document:
