@@ -304,7 +304,7 @@ def test_network_text_in_the_table_is_neither_markup_nor_control(exosms: Shell) 
 def test_sentences_break_at_words_and_commands_stay_whole(exosms: Shell) -> None:
     assert seen(exosms, "runs", "show", "june", columns=40) == [
         "exosms: error: There is no run 'june'",
-        "  exosms runs list shows them.",
+        "  `exosms runs list` shows them.",
     ]
     file = exosms.home / "june.csv"
     file.write_text("to,body\n+919000000400,b\n")
@@ -315,6 +315,12 @@ def test_sentences_break_at_words_and_commands_stay_whole(exosms: Shell) -> None
         "  with:",
         f"  exosms runs export june rejected.csv --outcome rejected --with {file}",
     ]
+
+
+def test_in_a_table_commands_stay_whole_too_and_lists_are_indented(exosms: Shell) -> None:
+    lines = seen(exosms, "codes", "403", columns=60)
+    assert "                   numbers on its own list" in lines
+    assert "                 `exosms profile show`; then send again." in lines
 
 
 def test_a_match_is_a_table_of_its_values(exosms: Shell) -> None:

@@ -75,14 +75,15 @@ def _drawn(rows: Sequence[Sequence[tuple[str, ...]]], *, fixed: int, has_names: 
     """Return what rich draws, led by the first row; the first so many columns keep their width, or are names."""
     from rich.box import Box
     from rich.table import Table
-    from rich.text import Text
+
+    from exosms.cli.output.folded import Folded
 
     table = Table(box=Box(_RULE), show_header=False, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     for place in range(len(rows[0])):
         style = "bold" if has_names and not place else ""
         table.add_column(overflow="fold", no_wrap=place < fixed, style=style)
     for place, row in enumerate(rows):
-        cells = (Text("\n".join(cell)) for cell in row)
+        cells = (Folded("\n".join(cell)) for cell in row)
         table.add_row(*cells, style=None if place else "bold", end_section=not place)
     return table
 
