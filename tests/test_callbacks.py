@@ -753,8 +753,8 @@ def test_without_waitress_it_says_how_to_install_it(hooks: Hooks, monkeypatch: p
         monkeypatch.setitem(sys.modules, name, None)
     done = hooks("callbacks", "--port", "0")
     assert (done.exit_code, done.stdout) == (4, "")
-    assert "exosms: error: exosms callbacks needs waitress" in done.stderr
-    assert "Beside the clone: pipx install --force './exosms[callbacks]'" in done.stderr
+    assert "exosms: error: `exosms callbacks` needs waitress" in done.stderr
+    assert "In the folder that has the clone: pipx install --force './exosms[callbacks]'" in done.stderr
 
 
 def test_a_port_that_is_taken_is_told(hooks: Hooks) -> None:

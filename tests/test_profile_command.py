@@ -66,7 +66,8 @@ def test_the_next_commands_name_the_file_that_was_named(exosms: Shell, tmp_path:
     path = tmp_path / "my config.toml"
     result = exosms(*ADD, "--token-command", "echo x", "--config", str(path))
     assert result.stderr == (
-        f"exosms: to send from it without --from: exosms profile set {ADD[2]} from=SENDER --config '{path}'\n"
+        f"exosms: it has no sender and no DLT entity yet: exosms profile set {ADD[2]} from=SENDER dlt_entity_id=ID"
+        f" --config '{path}'\n"
         f"exosms: try it: exosms profile test {ADD[2]} --config '{path}'\n"
     )
 
@@ -292,7 +293,7 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         f"{copy}\n"
         "API token (not shown): \n"
         f"prod\tstored in {stored(exosms)}, the default\n"
-        "exosms: to send from it without --from: exosms profile set prod from=SENDER\n"
+        "exosms: it has no sender and no DLT entity yet: exosms profile set prod from=SENDER dlt_entity_id=ID\n"
         "exosms: try it: exosms profile test prod\n"
     )
     account = {"region": "singapore", "account_sid": "acme1", "api_key": "key1", "api_token": TOKEN}
@@ -367,7 +368,7 @@ def test_an_account_is_replaced_whole_or_not_at_all(exosms: Shell, given: tuple[
     before = stored(exosms).read_text()
     result = exosms("profile", "add", "prod", "--yes", *given)
     assert result.exit_code == 4
-    assert result.stderr.startswith(f"exosms: error: Not enough to store the profile 'prod': {missing}")
+    assert result.stderr.startswith(f"exosms: error: Missing for the profile 'prod': {missing}")
     assert "An account is replaced completely" in result.stderr
     assert stored(exosms).read_text() == before
 
@@ -413,7 +414,8 @@ def test_a_token_file_that_will_not_do_is_told_when_it_is_named(exosms: Shell) -
     file = exosms.home / "token"
 
     def warned() -> str:
-        result = exosms(*ADD, "--token-file", str(file), "--from", "ACMEIN", "--yes")
+        sender = ("--from", "ACMEIN", "--dlt-entity-id", "1101234567890123456")
+        result = exosms(*ADD, "--token-file", str(file), *sender, "--yes")
         assert (result.exit_code, profiles(exosms)["prod"]["token_file"]) == (0, str(file))
         return result.stderr.removesuffix("exosms: try it: exosms profile test prod\n")
 
@@ -480,7 +482,7 @@ def test_a_part_of_an_account_in_the_environment_names_what_to_set(exosms: Shell
 
 def test_the_remedy_for_a_missing_sender_is_a_command_that_works(exosms: Shell) -> None:
     add(exosms)
-    stored_so = "`exosms profile add prod --yes --from SENDER`"
+    stored_so = "`exosms profile set prod from=SENDER`"
     refused = exosms("send", "--to", "9876543210", "--body", "x")
     assert refused.exit_code == 4
     assert f"Add --from SENDER, or store one with {stored_so}, or set EXOTEL_FROM." in refused.stderr

@@ -134,7 +134,7 @@ def test_what_was_taken_is_accepted_with_its_sid_status_and_price(home: Home) ->
     assert asked(result) == [first]
     assert "1 accepted, 1 still unknown, of 2 messages" in result.stderr
     assert "1 message may have been sent, and it is not known whether" in result.stderr
-    assert "exosms runs resolve june --row 3 --as accepted (or --as not_sent)" in result.stderr
+    assert "exosms runs resolve june --row 3 --as accepted`, or with --as not_sent." in result.stderr
     entry = json.loads(home.exosms("log", "--run", "june", "-o", "jsonl").stdout.splitlines()[0])
     assert (entry["sid"], entry["outcome"], entry["price"], entry["message"]) == (first, "delivered", 0.25, None)
     with home._ledger() as connection:
@@ -520,7 +520,7 @@ def test_a_report_of_another_account_changes_nothing(home: Home) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "there is no such file"),
+        (None, "cannot be read: No such file or directory"),
         (b"", "is no report of messages: it has no column Id"),
         (b"name,phone\nAsha,9876543210\n", "is no report of messages: it has no column Id"),
         (b"<html><body>Please sign in</body></html>", "is no report of messages"),
@@ -586,7 +586,7 @@ def test_what_was_sent_last_is_told_to_wait_for_a_later_message(home: Home) -> N
     told = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent")
     assert told.exit_code == 9, told.stderr
     assert "stays unknown: nothing is listed of this account from before and after them\n" in told.stderr
-    assert "counts as not sent, once a later message of this account is listed. Or decide: " in told.stderr
+    assert "counts as not sent, once a later message of this account is listed. Or decide with `" in told.stderr
 
 
 def test_what_no_run_or_key_names_is_settled_by_its_sid_and_not_told_to_be_decided(home: Home) -> None:
@@ -1189,7 +1189,7 @@ _LATELY = r"\d{4}-\d\d-\d\d \d\d:\d\d to (\d{4}-\d\d-\d\d )?\d\d:\d\d, Indian ti
         (
             ("--once", "a key"),
             r"exosms runs reconcile --once 'a key' --region sandbox --report FILE",
-            r"\. Or decide: exosms runs resolve --once 'a key' --as accepted \(or --as not_sent\)",
+            r"\. Or decide with `exosms runs resolve --once 'a key' --as accepted`, or with --as not_sent\.",
         ),
     ],
 )

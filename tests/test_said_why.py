@@ -84,7 +84,7 @@ def test_a_message_that_was_waited_for(
 def test_a_sid_that_is_not_found(exosms: Shell, output: Sequence[str]) -> None:
     result = exosms("status", *SANDBOX, "0" * 32, "1" * 32, *output)
     first, remedy = said(result.stderr).splitlines()
-    assert (result.exit_code, first) == (6, f"exosms: error: {'0' * 32}, {'1' * 32}: not_found: not found")
+    assert (result.exit_code, first) == (6, f"exosms: error: {'0' * 32}, {'1' * 32}: not found")
     assert "exosms log" in remedy
 
 

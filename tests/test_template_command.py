@@ -128,7 +128,7 @@ def test_an_unknown_name_is_3_with_the_nearest(exosms: Shell, path: Path, verb: 
     assert result.exit_code == 3
     assert result.stderr == (
         f"exosms: error: There is no template 'ofer' in {path}; did you mean 'offer'?\n"
-        "  exosms template list shows them.\n"
+        "  `exosms template list` shows them.\n"
     )
     assert (result.json["command"], result.json["exit_code"]) == (f"template {verb}", 3)
     assert path.read_text() == FILE

@@ -46,7 +46,8 @@ def _read(name: str, what: str, *, promptly: bool = False) -> str:
         with _opened(name, promptly=promptly) as file, steady(file):
             raw = read_promptly(file, _MOST + 1) if promptly else file.read(_MOST + 1)
     except OSError as error:
-        raise InputError(f"The {what} {name} cannot be read: {error.strerror}") from error
+        message = f"The {what} {name} cannot be read: {error.strerror}"
+        raise InputError(message, remedy="Check the path and its permissions.") from error
     if len(raw) > _MOST:
         raise InputError(f"The {what} {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
     try:

@@ -56,7 +56,7 @@ def command(
             serve(application, host=host, port=port, announce=out.line, until=threading.Event().wait)
     except OSError as error:
         raise ConfigError(
-            f"exosms callbacks cannot listen on {host}, port {port}: {error.strerror}",
+            f"`exosms callbacks` cannot listen on {host}, port {port}: {error.strerror}",
             remedy="Choose another address with --host and --port.",
         ) from error
     except Interrupted:

@@ -13,7 +13,7 @@ from exosms.codes import lookup
 from exosms.codes.entry import CodeEntry, Family
 from exosms.errors import ExitCode, InputError
 
-_ALL = "exosms codes lists them all."
+_ALL = "`exosms codes` lists them all."
 
 
 def command(

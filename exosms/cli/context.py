@@ -138,7 +138,7 @@ def run_of(journal: "Journal", name: str) -> "Run":
         return journal.run(name)
     except KeyError:
         hint = did_you_mean(name, [run.name for run in journal.runs()])
-        raise InputError(f"There is no run {name!r}{hint}", remedy="exosms runs list shows them.") from None
+        raise InputError(f"There is no run {name!r}{hint}", remedy="`exosms runs list` shows them.") from None
 
 
 def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_needed: bool = True) -> Settings:
@@ -205,5 +205,5 @@ def no_such_key(once_key: str) -> InputError:
     """Return what is wrong with a once key that the ledger does not have."""
     return InputError(
         f"No message was sent with the once key {once_key!r} from this machine",
-        remedy="exosms log lists what was sent.",
+        remedy="`exosms log` lists what was sent.",
     )

@@ -84,7 +84,7 @@ def variables(items: list[str]) -> dict[str, str]:
             raise UsageError(
                 f"--var {item!r} does not say which variable has that value",
                 remedy=f"Write --var NAME=VALUE; where the template gives no names they are 1, 2, …: --var"
-                f" {quote(f'1={item}')}. exosms template show NAME lists them.",
+                f" {quote(f'1={item}')}. `exosms template show NAME` lists them.",
             )
         if not equals or not name or name in values:
             raise UsageError(

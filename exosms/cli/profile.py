@@ -83,10 +83,19 @@ def add(
     is_default = config_file.save_profile(file, profile, replace=replaces)
     out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
     there = f" --config {quote(str(config))}" if config else ""
-    if not (profile.sender or profile.region is Region.SANDBOX or (before and before.sender)):
-        out.tell(f"to send from it without --from: exosms profile set {name} from=SENDER{there}")
+    if not (profile.region is Region.SANDBOX or (before and before.sender)):
+        _tell_what_it_lacks(profile, f"exosms profile set {name}", there, out)
     out.tell(f"try it: exosms profile test {name}{there}")
     return ExitCode.OK
+
+
+def _tell_what_it_lacks(profile: Profile, command: str, there: str, out: Out) -> None:
+    """Say how to store what every text needs, and an account does without."""
+    lacks = {"sender": "from=SENDER"} if not profile.sender else {}
+    if not profile.dlt_entity_id and profile.country in {None, "IN"}:
+        lacks["DLT entity"] = "dlt_entity_id=ID"
+    if lacks:
+        out.tell(f"it has no {' and no '.join(lacks)} yet: {command} {' '.join(lacks.values())}{there}")
 
 
 def _stored(file: Path, name: str) -> Profile | None:

@@ -171,7 +171,7 @@ class ProfileForm:
         if self._missing:
             whole = "An account is replaced completely, never in part: give" if is_replaced else "Give"
             raise ConfigError(
-                f"Not enough to store the profile {self._name!r}: {', '.join(self._missing)}",
+                f"Missing for the profile {self._name!r}: {', '.join(self._missing)}",
                 remedy=f"{whole} these options, or run it on a terminal, where it asks.",
             )
 

@@ -71,7 +71,10 @@ def _texts(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError(f"Argument {1 + pairs.index(pair)} behind the name is not KEY=VALUE")
+            raise UsageError(
+                f"Argument {1 + pairs.index(pair)} behind the name is not KEY=VALUE",
+                remedy="Write it as in rate=100/min; `exosms help configuration` has the keys.",
+            )
         if key in texts:
             raise UsageError(f"{key} is given twice", remedy="Give it once.")
         texts[key] = value

@@ -1,5 +1,6 @@
 """``exosms runs reconcile``: what became of messages whose answer was lost."""
 
+import errno
 import os
 import shlex
 import time
@@ -140,7 +141,7 @@ def reconcile(
             remedy="Exotel's dashboard exports the report: SMS Detailed Report, Type All.",
         )
     if wanted.name is not None and wanted.once is not None:
-        raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
+        raise UsageError("Give either a RUN or --once KEY", remedy="`exosms runs list` shows the runs.")
     options = AccountOptions(*account, rate=rate)
     return _Command(out, options, wanted, sources, says_absent=absent is not None, timeout=timeout).run()
 
@@ -329,13 +330,13 @@ def _next_step(found: Sequence[Found], flags: Mapping[str, str]) -> str:
         command = shlex.join(["exosms", "runs", "reconcile", *(word for flag in flags.items() for word in flag)])
         return f"{look} If the dashboard shows it, its Sid settles it: {command} --sids FILE"
     which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or '')}"
-    return f"{look} Or decide: exosms runs resolve {which} --as accepted (or --as not_sent)"
+    return f"{look} Or decide with `exosms runs resolve {which} --as accepted`, or with --as not_sent."
 
 
 def _require_there(report: Path | None) -> None:
     """Find out about a report that is not there before anything else."""
     if report is not None and not os.access(report, os.R_OK):
-        why = "it cannot be opened" if report.exists() else "there is no such file"
+        why = os.strerror(errno.EACCES if report.exists() else errno.ENOENT)
         raise InputError(f"{report} cannot be read: {why}", remedy="Check the path and its permissions.")
 
 

@@ -85,7 +85,7 @@ def resolve(
     exosms runs resolve j --as accepted --sid 0f477d60517e6e6a0f6d9a7e9af8630e
     """
     if (name is None) == (once is None):
-        raise UsageError("Give either a RUN or --once KEY", remedy="exosms runs list shows the runs.")
+        raise UsageError("Give either a RUN or --once KEY", remedy="`exosms runs list` shows the runs.")
     if row is not None and name is None:
         raise UsageError("--row needs a RUN")
     if sid is not None and decision is not _Decision.ACCEPTED:
@@ -174,7 +174,7 @@ class _Identification:
             if known_sids(self._ledger, messages.account, [content.sid]):
                 raise InputError(
                     f"{sid!r} is the Sid of another message; nothing was changed",
-                    remedy="exosms log shows whose it is.",
+                    remedy="`exosms log` shows whose it is.",
                 )
             messages.accept(one, content.sid, report.delivery.status if report.delivery else None)
             if messages.now(one) != (Outcome.ACCEPTED, content.sid):  # another machine was quicker
@@ -219,5 +219,5 @@ def _named(run: Run) -> Iterator[None]:
     except NotUnknownError as error:
         raise InputError(
             f"The run {run.name} has no unknown row {error.row}; nothing was changed",
-            remedy=f"exosms runs export {run.name} shows its rows.",
+            remedy=f"`exosms runs export {run.name}` shows its rows.",
         ) from error

@@ -69,7 +69,7 @@ def command(
     exosms status --run customers-20261123-1 --wait 1h
     """
     if bool(sids) == (run is not None):
-        raise UsageError("Give either SIDs or --run RUN", remedy="exosms log and exosms runs list show them.")
+        raise UsageError("Give either SIDs or --run RUN", remedy="`exosms log` and `exosms runs list` show them.")
     options = AccountOptions(*account, rate=rate)
     return _Inquiry(out, options, run=run, wait=wait, timeout=timeout).answer(sids or [])
 

@@ -1,5 +1,6 @@
 """``[groups]`` of ``config.toml``: names for lists of numbers. A group is looked at only when somebody uses it."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,10 @@ from exosms.errors import InputError
 from exosms.sms import phone
 from exosms.system.suggest import did_you_mean
 
-_WRITE = 'Write it as NAME = ["+919876543210", "+919876543211"] below [groups] in {}.'
+_WRITE = 'Write it as {} = ["+919876543210", "+919876543211"] below [groups] in {}.'
+_SEE = "`exosms profile groups` shows them with their numbers."
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
+"""What TOML takes for a key without quotes."""
 
 
 class Groups(NamedTuple):
@@ -27,16 +31,17 @@ class Groups(NamedTuple):
     def members(self, name: str) -> tuple[str, ...]:
         """Return the numbers of a group as they are written; raises InputError for one that is none."""
         if not isinstance(self.table, Mapping):
-            raise self._wrong(f"{self.path}: groups must be a table")
+            raise self._wrong("NAME", f"{self.path}: groups must be a table")
         if name not in self.table:
             there_are = f"; the groups are {', '.join(self.names)}" if self.names else "; no group is stored"
-            hint = did_you_mean(name, self.names) or there_are
-            raise self._wrong(f"There is no group {name!r} in {self.path or 'any configuration'}{hint}")
+            near = did_you_mean(name, self.names)
+            message = f"There is no group {name!r} in {self.path or 'any configuration'}{near or there_are}"
+            raise InputError(message, remedy=_SEE) if near else self._wrong(name, message)
         members = self.table[name]
         if not isinstance(members, list):
-            raise self._wrong(f"The group {name!r} must be a list of numbers")
+            raise self._wrong(name, f"The group {name!r} must be a list of numbers")
         if not members:
-            raise self._wrong(f"The group {name!r} is empty")
+            raise self._wrong(name, f"The group {name!r} is empty")
         return tuple(map(str, members))  # digits without quotes, a number to TOML, are what their writer meant
 
     def number(self, name: str, member: str, *, country: str) -> str:
@@ -49,8 +54,9 @@ class Groups(NamedTuple):
                 remedy=f"Correct it in {self.path}.",
             ) from error
 
-    def _wrong(self, message: str) -> InputError:
-        return InputError(message, remedy=_WRITE.format(self.path or "config.toml"))
+    def _wrong(self, name: str, message: str) -> InputError:
+        key = name if _BARE_KEY.fullmatch(name) else "NAME"
+        return InputError(message, remedy=_WRITE.format(key, self.path or "config.toml"))
 
 
 def read(path: Path | None) -> Groups:

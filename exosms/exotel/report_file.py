@@ -111,7 +111,9 @@ def _records(path: Path) -> Iterator[Iterable[Record]]:
                 records = chain((head,), texts)
                 yield CsvRecords(name, records, delimiter=_delimiter(head), strict_quotes=False)
     except OSError as error:
-        raise InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path.") from error
+        raise InputError(
+            f"{name} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
+        ) from error
 
 
 def _delimiter(head: str) -> str | None:

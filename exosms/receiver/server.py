@@ -49,8 +49,8 @@ def _server(application: Application, host: str, port: int) -> Any:
         from waitress.adjustments import Adjustments
     except ImportError:
         raise ConfigError(
-            "exosms callbacks needs waitress, which is not installed",
-            remedy="Beside the clone: pipx install --force './exosms[callbacks]'",
+            "`exosms callbacks` needs waitress, which is not installed",
+            remedy="In the folder that has the clone: pipx install --force './exosms[callbacks]'",
         ) from None
 
     # What it would log is of others: it logs nothing.

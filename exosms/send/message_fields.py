@@ -84,7 +84,7 @@ def _how_to_store_a_sender(settings: Settings) -> str:
     """Return the command that stores one, as a part of a sentence; without a profile there is no place for it."""
     if settings.profile is None or not is_name(settings.profile):
         return ""
-    return f"store one with `exosms profile add {settings.profile} --yes --from SENDER`, or "
+    return f"store one with `exosms profile set {settings.profile} from=SENDER`, or "
 
 
 def guards_for(limits: PartLimits, settings: Settings, *, any_hour: bool) -> Guards:

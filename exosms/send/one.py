@@ -300,7 +300,8 @@ def _of_key(entry: LedgerEntry, flags: Mapping[str, str]) -> str:
 def _or_decide(once_key: str) -> str:
     import shlex
 
-    return f" Or decide: exosms runs resolve --once {shlex.quote(once_key)} --as accepted (or --as not_sent)"
+    command = f"exosms runs resolve --once {shlex.quote(once_key)} --as accepted"
+    return f" Or decide with `{command}`, or with --as not_sent."
 
 
 def _reason(receipt: Receipt) -> str:

@@ -95,10 +95,10 @@ def _review_size(message: Message, warn: Warn) -> None:
     measure = segments.measure(message.body, message.encoding)
     few = len({forcing.character for forcing in measure.forcing}) <= segments.FEW_FORCING
     if measure.forcing and (few or measure.segments_if_plain != measure.segments):
-        warn(
-            f"{segments.named(measure.forcing)} {'makes' if len(measure.forcing) == 1 else 'make'} the text Unicode:"
-            f" {counted(measure.segments, 'part')}, {measure.segments_if_plain} without"
-        )
+        parts, plain = measure.segments, measure.segments_if_plain
+        cost = f", still of {counted(parts, 'part')}" if parts == plain else f": {parts} parts instead of {plain}"
+        verb = "makes" if len(measure.forcing) == 1 else "make"
+        warn(f"{segments.named(measure.forcing)} {verb} the text Unicode{cost}")
     if message.segments > _MANY_PARTS:
         warn(f"the text takes {message.segments} parts, and each part is charged")
 
@@ -128,7 +128,7 @@ def _compare_with_its_own(called: str, body: str, template_id: str, templates: P
         name = registered.name
         warn(
             f"{called} differs from the template {name!r}, whose id it goes out with: operators may drop it;"
-            f" exosms check-template -t {name} shows where"
+            f" `exosms check-template -t {name}` shows where"
         )
 
 
@@ -149,5 +149,5 @@ def _compare_with_all(called: str, body: str, templates: Path, warn: Warn) -> No
         none = "no template that can be read" if known.flawed else "no template"
         warn(
             f"{called} matches {none} in {templates}: operators may drop it, or send it as"
-            " promotional; exosms check-template shows where it differs"
+            " promotional; `exosms check-template` shows where it differs"
         )

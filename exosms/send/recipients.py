@@ -6,7 +6,7 @@ from typing import NamedTuple
 from exosms.config.groups import Groups
 from exosms.config.groups import read as read_groups
 from exosms.config.settings import Settings
-from exosms.errors import InputError, RecipientsError
+from exosms.errors import ExosmsError, InputError, RecipientsError
 from exosms.sms import phone
 
 GROUP = "@"
@@ -48,7 +48,7 @@ def find_recipients(given: Sequence[str], settings: Settings) -> Recipients:
             number = read()
         except InputError as error:
             is_new = text not in refused
-            refused[text] = error
+            refused[text] = _or_a_group(error, text, settings)
         else:
             is_new = number not in numbers
             numbers[number] = None
@@ -75,6 +75,21 @@ def _each(given: Sequence[str], groups: Groups, country: str) -> Iterator[tuple[
             continue
         for member in members:
             yield member, partial(groups.number, name, member, country=country)
+
+
+def _or_a_group(error: InputError, text: str, settings: Settings) -> InputError:
+    """Return what is wrong with a number; of a word that a group is called, with how that is named."""
+    if text.startswith(GROUP) or any(map(str.isdigit, text)):
+        return error
+    try:
+        names = read_groups(settings.config).names
+    except ExosmsError:
+        return error
+    return (
+        InputError(error.message, remedy=f"For the group of that name write {GROUP}{text}.")
+        if text in names
+        else error
+    )
 
 
 def _fail(error: InputError) -> str:

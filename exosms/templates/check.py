@@ -103,7 +103,7 @@ def against_all(body: str, registry: Registry) -> TemplateCheck:
     if not registry.templates:
         none = InputError(
             f"There are no templates in {registry.path}",
-            remedy="Add one with exosms template add, or give the text with --text.",
+            remedy="Add one with `exosms template add`, or give the text with --text.",
         )
         raise next(iter(registry.flawed.values()), none)
     check_length(body)

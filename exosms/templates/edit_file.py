@@ -64,7 +64,7 @@ def remove(path: Path, name: str) -> None:
     """Forget a template; comments above it stay. Raises InputError if there is none of that name."""
     with _edited(path) as tables:
         if name not in tables:
-            raise InputError(f"There is no template {name!r} in {path}", remedy="exosms template list shows them.")
+            raise InputError(f"There is no template {name!r} in {path}", remedy="`exosms template list` shows them.")
         del tables[name]
 
 

@@ -122,11 +122,11 @@ class Registry:
         if not self.templates and not self.flawed:
             raise InputError(
                 f"There is no template {name!r}: {self.path} has none",
-                remedy="Add it with exosms template add, or name another file with --templates.",
+                remedy="Add it with `exosms template add`, or name another file with --templates.",
             )
         raise InputError(
             f"There is no template {name!r} in {self.path}{did_you_mean(name, (*self.templates, *self.flawed))}",
-            remedy="exosms template list shows them.",
+            remedy="`exosms template list` shows them.",
         )
 
     @cached_property

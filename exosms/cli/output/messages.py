@@ -275,7 +275,9 @@ def _size(message: Message | None) -> str:
 
 def _status_line(receipt: Receipt) -> str:
     if receipt.http_status is None:
-        asked = receipt.problem is None or receipt.problem.kind in {Outcome.NOT_SENT, Outcome.UNKNOWN}
+        if receipt.outcome is Outcome.UNKNOWN:  # perhaps of an earlier attempt, whose once key is in use
+            return "none: no answer is known"
+        asked = receipt.problem is None or receipt.problem.kind == Outcome.NOT_SENT
         return "none: there was no answer" if asked else "none: nothing was requested"
     from http import HTTPStatus
 

@@ -23,7 +23,7 @@ except ImportError as error:
 
     raise _ConfigError(
         "The ledger is a PostgreSQL database, and what talks to one is not installed",
-        remedy="Beside the clone: pipx install --force './exosms[postgres]'",
+        remedy="In the folder that has the clone: pipx install --force './exosms[postgres]'",
     ) from error
 from psycopg import errors as e
 
