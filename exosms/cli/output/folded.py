@@ -19,8 +19,10 @@ class Folded(Text):
     def wrap(self, console: Console, width: int, **how: Any) -> Lines:
         """Return the lines as they have room in so many cells."""
         lines = Lines()
-        for line in self.plain.split("\n"):
-            indent = "  " if line.startswith("- ") else ""
+        given = self.plain.split("\n")
+        is_list = all(line.startswith("- ") for line in given)
+        for line in given:
+            indent = "  " if is_list and cell_len(line) > width else ""
             parts = Text(_held(line, width)).wrap(console, width - len(indent), **how)
             lines.extend(Text(indent * bool(at) + part.plain.replace(_HELD, " ")) for at, part in enumerate(parts))
         return lines
