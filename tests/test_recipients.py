@@ -82,6 +82,7 @@ def test_everybody_who_is_named_gets_one_message(
         ("@oncal", "There is no group 'oncal' in {config}; did you mean 'oncall'?"),
         ("@nobody", "the groups are oncall, managers, unquoted, empty, alone, bad, night shift"),
         ("@OnCall", "did you mean 'oncall'?"),
+        ("oncall", "'oncall' is not a phone number\n  For the group of that name write @oncall."),
         ("@", "There is no group ''"),
         ("@empty", "The group 'empty' is empty"),
         ("@alone", "The group 'alone' must be a list"),
