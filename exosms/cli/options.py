@@ -329,7 +329,7 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             Format, "-o", "--output", about="How to print results; auto is human on a terminal, else plain."
         ),
         "json": option("--json", help="The same as -o json."),
-        "quiet": option("-q", "--quiet", help="No warnings or hints; `send` prints only the Sid."),
+        "quiet": option("-q", "--quiet", help="No warnings or hints; `send` and `bulk` print only Sids."),
         "verbose": option("-v", "--verbose", help="Show each request: method, host, path, status and time."),
     },
 }
