@@ -486,6 +486,12 @@ def test_the_remedy_for_a_missing_sender_is_a_command_that_works(exosms: Shell) 
     refused = exosms("send", "--to", "9876543210", "--body", "x")
     assert refused.exit_code == 4
     assert f"Add --from SENDER, or store one with {stored_so}, or set EXOTEL_FROM." in refused.stderr
+    other = stored(exosms).rename(stored(exosms).with_name("other.toml"))
+    elsewhere = exosms("send", "--to", "9876543210", "--body", "x", "--config", str(other))
+    assert f"{stored_so.removesuffix('`')} --config {other}`, or set" in elsewhere.stderr
+    unknown = exosms("send", "--to", "9876543210", "--body", "x", "--config", str(other), "-p", "team")
+    assert unknown.stderr.endswith(f"\n  Add it: exosms profile add team --config {other}\n")
+    other.rename(stored(exosms))
     assert exosms(*stored_so.strip("`").split()[1:]).exit_code == 0
     assert profiles(exosms)["prod"]["from"] == "SENDER"
     env = {"EXOTEL_ACCOUNT_SID": "a", "EXOTEL_API_KEY": "k", "EXOTEL_API_TOKEN": "t", "EXOTEL_REGION": "mumbai"}
@@ -500,7 +506,9 @@ def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> No
     how = f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}"
     result = exosms(*SEND)
     assert (result.exit_code, result.stderr) == (4, f"exosms: error: The p{lack}\n  {how}\n")
-    assert exosms(*SEND, "--config", str(path)).stderr.endswith(f"{how} --config {path}\n")
+    other = path.rename(path.with_name("other.toml"))
+    assert exosms(*SEND, "--config", str(other)).stderr.endswith(f"{how} --config {other}\n")
+    other.rename(path)
     assert f"no account yet: the p{lack} Fix it there" in exosms(*SEND, "-n").stderr
     path.write_text('[profiles."a b"]\nregion = "mumbai"')
     assert exosms(*SEND).stderr.endswith("\n  Fix it there.\n")

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Annotated
 
 import typer
@@ -82,7 +81,7 @@ def add(
     profile = form.fill_in(before)
     is_default = config_file.save_profile(file, profile, replace=replaces)
     out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
-    there = f" --config {quote(str(config))}" if config else ""
+    there = paths.flag_for(file, os.environ)
     if not (profile.region is Region.SANDBOX or (before and before.sender)):
         _tell_what_it_lacks(profile, f"exosms profile set {name}", there, out)
     out.tell(f"try it: exosms profile test {name}{there}")

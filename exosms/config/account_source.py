@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from exosms.config import config_file
 from exosms.config.account import Account, parse_base_url, sandbox_account
-from exosms.config.paths import config_path, config_path_to_write
+from exosms.config.paths import config_path, config_path_to_write, flag_for
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Profile, Source, read_table
 from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, UsageError
@@ -229,7 +229,7 @@ def _account(options: AccountOptions, env: Mapping[str, str], choice: AccountCho
     profile = choice.profile or _environment(env, has_address=address is not None)
     address = address or _address_of(profile, choice)
     if not (address and profile.account_sid and profile.api_key and profile.token):
-        raise _incomplete(profile, choice, options, has_address=address is not None)
+        raise _incomplete(profile, choice, env, has_address=address is not None)
     return Account(
         sid=profile.account_sid,
         key=profile.api_key,
@@ -279,25 +279,22 @@ def _no_account(env: Mapping[str, str], choice: AccountChoice) -> _NoAccountErro
 
 
 def _incomplete(
-    profile: Profile, choice: AccountChoice, options: AccountOptions, *, has_address: bool
+    profile: Profile, choice: AccountChoice, env: Mapping[str, str], *, has_address: bool
 ) -> _NoAccountError:
     missing = [_HOW_TO_COMPLETE[key] for key in profile.missing if not (key == "region" and has_address)]
     unknown = "".join(f"; {clause}" for clause in choice.unknown_keys)
     return _NoAccountError(
         f"The profile {profile.name!r} in {choice.config} lacks {', '.join(missing)}{unknown}",
-        remedy=_how_to_mend(profile, options),
+        remedy=_how_to_mend(profile, flag_for(choice.config, env)),
     )
 
 
-def _how_to_mend(profile: Profile, options: AccountOptions) -> str:
+def _how_to_mend(profile: Profile, there: str) -> str:
     """Return the remedy for a stored account that is not whole; some names can only be mended by hand."""
-    from shlex import quote
-
     if not config_file.is_name(profile.name):
         return "Fix it there."
     again = f"exosms profile add {profile.name} --yes"
-    where = f" --config {quote(str(options.config))}" if options.config else ""
-    return f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}{where}"
+    return f"Fix it there, or give the account again on a terminal, where exosms asks for it: {again}{there}"
 
 
 def _address_from_flags(options: AccountOptions) -> _Address | None:

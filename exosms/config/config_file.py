@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from exosms.config.paths import flag_for
 from exosms.config.profile import (
     ACCOUNT_KEYS,
     BUILT_IN,
@@ -313,7 +314,7 @@ def _check_access(path: Path, file: SmallFile) -> None:
 def _no_such_profile(name: str, config: Config, *, removing: bool = False) -> ConfigError:
     there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
     near = nearest(name, config.names if removing else (*config.names, BUILT_IN.name))
-    add = f"Add it: exosms profile add {name if is_name(name) else 'NAME'}"
+    add = f"Add it: exosms profile add {name if is_name(name) else 'NAME'}{flag_for(config.path, os.environ)}"
     remedy = f"Did you mean {near!r}?" if near else "" if removing else add
     return ConfigError(
         f"There is no profile {name!r} in {config.path}; {there_are}",

@@ -34,6 +34,13 @@ def config_path_to_write(flag: Path | None, environ: Mapping[str, str]) -> Path:
     return path
 
 
+def flag_for(path: Path | None, environ: Mapping[str, str]) -> str:
+    """Return what a command says to use this configuration, with a blank before it; nothing for the usual one."""
+    from shlex import quote
+
+    return "" if path in {None, config_path(None, environ)} else f" --config {quote(str(path))}"
+
+
 def state_directory(environ: Mapping[str, str]) -> Path | None:
     """Return where the ledger lives: EXOSMS_STATE_DIR or the user's directory; None if nothing tells where."""
     if environ.get("EXOSMS_STATE_DIR"):

@@ -324,7 +324,7 @@ def translated(path: Path | None = None) -> Iterator[None]:
         remedy = _REMEDIES.get(code, MEND)
         said = others.said if others else FULL if _is_full(code, path) else str(error) or "out of memory"
         raise LedgerError(
-            f"The ledger {path or ''} cannot be used: {said}".replace("  ", " "),
+            f"The ledger {f'{path} ' if path else ''}cannot be used: {said}",
             remedy=others.remedy if others else remedy,
         ) from error
 

@@ -1,9 +1,11 @@
 """What the messages of one command have in common: from the command line, the template, the profile."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from exosms.config.config_file import is_name
+from exosms.config.paths import flag_for
 from exosms.config.settings import Settings, templates_path
 from exosms.errors import ConfigError
 from exosms.send.request import MessageOptions, PartLimits
@@ -84,7 +86,8 @@ def _how_to_store_a_sender(settings: Settings) -> str:
     """Return the command that stores one, as a part of a sentence; without a profile there is no place for it."""
     if settings.profile is None or not is_name(settings.profile):
         return ""
-    return f"store one with `exosms profile set {settings.profile} from=SENDER`, or "
+    there = flag_for(settings.config, os.environ)
+    return f"store one with `exosms profile set {settings.profile} from=SENDER{there}`, or "
 
 
 def guards_for(limits: PartLimits, settings: Settings, *, any_hour: bool) -> Guards:
