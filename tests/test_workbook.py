@@ -242,6 +242,7 @@ OFFICE_ROWS = [
     ((typed("string", "", "a<text:s/> b<text:line-break/>c"), ods_gap(16383)), ["a  b\nc"]),
     ((typed("string", "", "A"), '<table:table-cell table:formula="of:=1"/>'), ["A", "#UNCALCULATED!"]),
     ((typed("float", "7", "7", ' table:formula="of:=3&gt;4"'), ods_gap(), typed("float", "8", "8")), ["7", "", "8"]),
+    ((typed("float", "7", "7"), "<table:table-cell/>", typed("float", "9", "9"), ods_gap(9)), ["7", "", "9"]),
     ((ods_gap(2), typed("float", "8", "8", ' table:number-columns-repeated="2"')), ["", "", "8", "8"]),
     ((QUOTED_OTHERWISE,), ["1 %"]),
     ((ODS_ERROR, typed("string", "", "B")), ["#N/A", "B"]),

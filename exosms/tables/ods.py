@@ -28,14 +28,15 @@ _PLAINLY = (
     rb' office:value-type="(?:string"(?: office:string-value="[^"<>]*+")?+'
     rb'|(?:float|date|time|boolean)" office:(?:date-|time-|boolean-)?value="[^"<>]*+")'
 )
+_CONTENT = rb"(?:/>|>[^<]*+(?:<(?!/?table:)[^<]*+)*+</table:table-cell>)"
 _PLAIN_ROW = re.compile(
     rb'(?P<cells><table:table-row(?: table:style-name="[^"<>]*+")?+>'
-    rb"(?:%b(?:%b|%b)"
-    rb'(?: calcext:value-type="(?!error)[^"<>]*+")?+(?:/>|>[^<]*+(?:<(?!/?table:)[^<]*+)*+</table:table-cell>))++)'
-    rb'(?:%b(?: table:number-columns-repeated="[0-9]+")?+/>)?+</table:table-row>'
-    % (_CELL, _PLAINLY, _OTHERWISE, _GAP)
+    rb"(?:%b/>|"
+    rb'%b(?:%b|%b)(?: calcext:value-type="(?!error)[^"<>]*+")?+%b){1,64}+)'
+    rb'(?:%b table:number-columns-repeated="[0-9]+"/>)?+</table:table-row>'
+    % (_GAP, _CELL, _PLAINLY, _OTHERWISE, _CONTENT, _GAP)
 )
-"""As programs write most of them: cells with values, before nothing or a gap."""
+"""As programs write most of them: few cells, with values or empty, before nothing or a gap. All count as used."""
 _USUALLY = re.compile(rb"(%b)%b" % (_CELL, _OTHERWISE))
 _COLUMNS_REPEATED = re.compile(rb"""\stable:number-columns-repeated\s*=\s*["']([0-9]+)["']""")
 _ROWS_REPEATED = re.compile(rb"""\stable:number-rows-repeated\s*=\s*["']([0-9]+)["']""")
@@ -134,7 +135,7 @@ class _OdsWalk:
         self.row += self.rows
         self.rows = 1
         self.is_hidden = False
-        self.column, self.columns = 0, row["cells"].count(b"<table:table-cell")
+        self.column, self.columns = 0, _count(row)
 
     def check_place(self) -> None:
         """Raise WorkbookError for a cell beyond the end of a sheet."""
@@ -190,6 +191,10 @@ def _split(piece: bytes) -> Iterator[tuple[re.Match[bytes] | None, int, int]]:
     yield None, at, len(piece)
 
 
+def _count(row: re.Match[bytes]) -> int:
+    return row["cells"].count(b"<table:table-cell")
+
+
 class _Styles:
     """The styles, of which some hide a table."""
 
@@ -232,7 +237,7 @@ class _Drawing:
         written: list[bytes] = []
         end = 0
         for row, start, until in _split(piece):
-            if row and not self._skipped:
+            if row and self._stays(row):
                 written += piece[end:start].strip(), row["cells"], b"</table:table-row>"
                 self._walk.take_row(row)
                 end = until
@@ -246,6 +251,15 @@ class _Drawing:
         if not self._skipped:
             written.append(piece[end:].lstrip())
         return b"".join(written)
+
+    def _stays(self, row: re.Match[bytes]) -> bool:
+        """Whether nothing of a plain row but the gap at its end goes."""
+        count = _count(row)
+        return (
+            not self._skipped
+            and self._walk.row + self._walk.rows in self._used.rows
+            and self._columns[count - 1 : count] == [count - 1]
+        )
 
     def _left_of(self, found: re.Match[bytes]) -> bytes:
         """Return what is left of a tag."""
