@@ -6,7 +6,7 @@ if as many Sids agree as there are such messages in the ledger. Silence proves n
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from exosms.exotel.listed import Listed, tail_of
@@ -27,6 +27,9 @@ _ENOUGH = 3
 
 _ANYBODY = ""
 """Stands for the last digits of a recipient who is not known."""
+
+_FEWEST = 4
+"""Digits of a recipient that a shared ledger keeps."""
 
 _UNLIKELY = "?"
 """Stands for the last digits of a recipient who is another one, if what is listed beside the Sid is true."""
@@ -242,12 +245,12 @@ class Reconciliation:
         tail = tail_of(content.to) if content else None
         if content is None or tail is None:
             self._unread.append(sid)
-        elif _among(self._targets, tail):
+        elif any(_among(self._targets, tail)):
             self._to[tail].append(content.sid)
 
     def _is_awaited(self, recipient: str) -> bool:
         tail = tail_of(recipient)
-        return tail is not None and bool(_among(self._targets, tail) or _among(self._others, tail))
+        return tail is not None and any(chain(_among(self._targets, tail), _among(self._others, tail)))
 
     def _decide(self, recipient: str) -> None:
         """Settle the messages to one recipient with all Sids that Exotel has for them."""
@@ -311,16 +314,16 @@ class Reconciliation:
         return min(moments, default=0.0), max([*self._proven, *(time - NEAR for time in self._times)], default=0.0)
 
 
-def _among(messages: Mapping[str, Sequence[Unsettled]], tail: str) -> Sequence[Unsettled]:
+def _among(messages: Mapping[str, Sequence[Unsettled]], tail: str) -> Iterable[Unsettled]:
     """Return those to numbers with these last digits, of which a shared ledger may know still fewer."""
-    return [
-        *messages.get(tail, ()),
-        *(one for one in messages.get(_ANYBODY, ()) if tail.endswith(one.recipient[-4:])),
-    ]
+    return chain(messages.get(tail, ()), messages.get(tail[-_FEWEST:], ()))
 
 
 def _by_tail(messages: Iterable[Unsettled]) -> Mapping[str, Sequence[Unsettled]]:
+    """Return them by the last digits; those of whose number fewer are known stand below these, and all together."""
     found: dict[str, list[Unsettled]] = defaultdict(list)
     for message in messages:
-        found[tail_of(message.recipient) or _ANYBODY].append(message)
+        tail = tail_of(message.recipient)
+        for place in (tail,) if tail else (_ANYBODY, message.recipient[-_FEWEST:]):
+            found[place].append(message)
     return found
