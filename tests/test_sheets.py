@@ -308,6 +308,8 @@ NO_TABLES = {
     "XML of Excel 2003": (b'\xef\xbb\xbf<?xml version="1.0"?><Workbook/>', "is HTML or XML", SPREADSHEET),
     "MHTML": (b"MIME-Version: 1.0\r\n", "is a web page (MHTML)", SPREADSHEET),
     "SYLK": (b"ID;PWXL;N;E\n", "is SYLK", SPREADSHEET),
+    "BIFF4": (b"\t\4\6\0\0\0\x10\0\0\0to", "is BIFF of Excel 95 or older", SPREADSHEET),
+    "BIFF5": (KINDS["XLS"].replace(b"\t\x08\x10\0\0\6", b"\t\x08\x10\0\0\5"), "it is of Excel 95 or older", AS_CSV),
     "PDF": (b"%PDF-1.4\n%\xe2\xe3", "is a PDF", ELSEWHERE),
     "RTF": (b"{\\rtf1 to,name}", "is a document (RTF)", ELSEWHERE),
     "JSON": (b'[\n {"to": "9876543210"}]', "is JSON", ELSEWHERE),

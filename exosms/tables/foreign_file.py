@@ -22,6 +22,8 @@ _BEGINNINGS = (
     ("7z\xbc\xaf", "an archive (7z)", _UNPACKED),
     ("Rar!\x1a", "an archive (RAR)", _UNPACKED),
 )
+_OLD_WORKBOOK = re.compile(rb"\t[\0\2\4\x08][\4\6\x08\x10]\0")
+"""The first record of BIFF2 to BIFF5 without a compound file around it."""
 _JSON = re.compile(r'[\[{]+\s*[{"\[]')
 
 
@@ -30,6 +32,8 @@ def check_is_table(content: bytes, name: str) -> None:
     mark, codec = mark_of(content)
     text = content[len(mark) : _SEEN].decode(codec if mark else "latin-1", "replace").lstrip("\ufeff \r\n\t")
     found = next((each for each in _BEGINNINGS if text.startswith(each[0])), None)
+    if _OLD_WORKBOOK.match(content):
+        found = ("", "BIFF of Excel 95 or older", _IN_A_SPREADSHEET)
     if found is None and _JSON.match(text):
         found = ("", "JSON", _ELSEWHERE)
     if found is not None:

@@ -20,6 +20,8 @@ _SMALL = 4096
 _FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
 _STYLE, _FORMAT, _NUMBER, _SMALL_NUMBER, _SMALL_NUMBERS = 0x00E0, 0x041E, 0x0203, 0x027E, 0x00BD
 _ROW = 0x0208
+_VERSION = b"\x00\x06"
+"""BIFF8, of Excel 97 and later. Of older ones calamine misreads the formats, and takes numbers for dates."""
 _ERRORS = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -42,6 +44,7 @@ def read_cells(
     """
     try:
         stream, is_calculated = _workbook_stream(content)
+        _check_version(stream)
         starts = [struct.unpack_from("<I", body)[0] for kind, body in _records(stream, 0) if kind == _SHEET]
         errors: dict[int, dict[int, str]] = {}
         for row, column, code in _error_cells(stream, starts[sheet]):
@@ -61,13 +64,16 @@ def read_cells(
     return errors, formats, hidden
 
 
+def _check_version(stream: bytes) -> None:
+    if stream[4:6] != _VERSION:
+        raise WorkbookError("it is of Excel 95 or older")
+
+
 def _styles(stream: bytes) -> Mapping[int, str]:
-    """Return the formats of the styles that have one of numbers; those of BIFF5 have another layout."""
+    """Return the formats of the styles that have one of numbers."""
     codes: dict[int, str] = dict(BUILT_IN)
     styles: list[int] = []
     for kind, body in _records(stream, 0):
-        if kind == _BEGIN and body[:2] != b"\x00\x06":
-            break
         if kind == _STYLE:
             styles.append(struct.unpack_from("<H", body, 2)[0])
         elif kind == _FORMAT:
