@@ -91,6 +91,7 @@ def test_without_a_name_the_most_specific_template_wins(exosms: Shell, file: Pat
     [problem] = nothing.json["problems"]
     assert (problem["kind"], problem["offset"], problem["expected"], problem["found"]) == ("unlike_all", 0, "", "zzz")
     assert problem["explanation"] == UNLIKE_ALL
+    assert check(exosms, "--body", "zzz", "-o", "human").stdout == f"mismatch\n\n{UNLIKE_ALL}\n"
 
 
 def test_a_template_that_matches_as_well_is_told_in_every_format(exosms: Shell, file: Path) -> None:

@@ -137,7 +137,8 @@ def test_use_list_remove_and_path(exosms: Shell) -> None:
     assert exosms("profile", "use", "sandbox", "--json").json["profile"] == "sandbox"
     assert exosms("send", "--to", "9876543210", "--body", "x", "--json").json["sandbox"] is True
     assert exosms("profile", "test", "--json").json["sandbox"] is True
-    assert exosms("profile", "use", "prod").exit_code == 0
+    assert exosms("profile", "use", "prod").stdout == "prod\tnow the default\n"
+    assert exosms("profile", "use", "prod", "-o", "human").stdout == "prod  now the default\n"
     listed = exosms("profile", "list", "--json").json["profiles"]
     assert [(profile["name"], profile["default"]) for profile in listed] == [("prod", True), ("sandbox", False)]
     assert [json.loads(line)["name"] for line in exosms("profile", "list", "-o", "jsonl").stdout.splitlines()]
@@ -292,7 +293,7 @@ def test_a_bad_answer_is_told_at_once_and_asked_again(exosms: Shell) -> None:
         "exosms: The API token contains a space, a line break or another character that is not printable ASCII. "
         f"{copy}\n"
         "API token (not shown): \n"
-        f"prod\tstored in {stored(exosms)}, the default\n"
+        f"prod  stored in {stored(exosms)}, the default\n"
         "exosms: it has no sender and no DLT entity yet: exosms profile set prod from=SENDER dlt_entity_id=ID\n"
         "exosms: try it: exosms profile test prod\n"
     )

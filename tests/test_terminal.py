@@ -85,6 +85,23 @@ def test_a_width_that_is_none_counts_as_unset(exosms: Shell, term: str, columns:
     assert max(map(len, shown.stdout.splitlines())) == 60
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("send", "--to", "9876543210", "-b", "Hi", "--once", "k", "--within", "soon"),
+        ("runs", "purge", "--older-tan", "1d"),
+        ("status", "--region", "sandbox", "0" * 32, "-v"),
+    ],
+    ids=" ".join,
+)
+def test_what_typer_says_and_what_is_traced_breaks_at_words(exosms: Shell, argv: tuple[str, ...]) -> None:
+    shown = exosms.on_terminal(*argv, columns=50, env={"NO_COLOR": "1"}).stdout
+    whole = exosms(*argv).stderr
+    if "-v" not in argv:
+        assert shown.split() == whole.split()
+    assert all(len(line) <= 50 or len(line.split()) == 1 for line in shown.splitlines()), shown
+
+
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("form", ["human", "plain", "json", "jsonl"])
 def test_a_hostile_answer_cannot_steer_a_terminal(exosms: Shell, status: int, form: str) -> None:

@@ -4,14 +4,16 @@ The heading of an option is Typer's ``rich_help_panel``; Rich itself would take 
 """
 
 import inspect
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
 from exosms.cli import topics
 from exosms.cli.options import HEADINGS
-from exosms.cli.output import pages
+from exosms.cli.output import pages, sentences
 
 _FEW = 14
 """Options that need no headings."""
@@ -22,6 +24,9 @@ _MOST_USED = {
     "bulk": ("template", "body", "dry_run", "run", "yes"),
 }
 """The options of a command that most people need, by the names of its parameters."""
+
+_ERROR = "Error: "
+"""What Typer begins such a line with."""
 
 _Section = tuple[str, list[tuple[str, str]]]
 
@@ -56,6 +61,30 @@ class CommandPage(_Laid, TyperCommand):
 
 class GroupPage(_Laid, TyperGroup):
     """A command that has commands, with such a help."""
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """Read the command line."""
+        with _broken_at_words():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is named, having read its own arguments."""
+        with _broken_at_words():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _broken_at_words() -> Iterator[None]:
+    """Let an error that Typer shows break at words where a person reads it."""
+    try:
+        yield
+    except Exception as error:
+        say = getattr(error, "format_message", None)
+        is_said = "format_message" in vars(error)  # by a group within this one
+        if say and not is_said and sys.stderr.isatty():
+            said = sentences.broken(f"{_ERROR}{say()}", sys.stderr, indent="  ").removeprefix(_ERROR)
+            vars(error)["format_message"] = lambda: said
+        raise
 
 
 def _commands(ctx: Any) -> Iterator[_Section]:

@@ -136,6 +136,8 @@ class Out:
         """Print what a command did: in JSON what is said, else a line."""
         if self.is_json:
             self.result(exit_code=0, **said, error=None)
+        elif self.is_human and len(cells) > 1:
+            self.sentence("  ".join(cells), lead="", indent="  ")
         else:
             self.line(*cells)
 
@@ -188,7 +190,7 @@ class Out:
     def trace(self, text: str) -> None:
         """Print one line of what ``--verbose`` shows."""
         if self.verbose:
-            self._write(self.stderr, f"exosms: {printable(text)}")
+            self._say(self.stderr, f"exosms: {printable(text)}", indent="  ")
 
     def fail(self, text: str, *, remedy: str = "") -> None:
         """Print an error and its next step, also when quiet."""

@@ -36,6 +36,9 @@ def show(out: Out, verdict: TemplateCheck) -> None:
             out.draw(facts([("match", verdict.name or "the registered text"), *verdict.values.items()]))
         else:
             out.line("match", verdict.name, *(f"{key}={value}" for key, value in verdict.values.items()))
+    elif verdict.template is None and out.is_human:
+        out.lines((["mismatch"], [""]))
+        out.sentence(_UNLIKE_ALL)
     elif verdict.template is None:
         out.line("mismatch", "", "0", "unlike_all", _UNLIKE_ALL)
     else:
