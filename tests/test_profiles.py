@@ -167,6 +167,8 @@ def test_a_base_url(text: str, base_url: str) -> None:
         "http://localhost.evil.example",
         "http://2130706433",
         "http://[::2]",
+        "https://256.1.1.1",
+        "https://10.0.0.010",
         f"https://{KEY}:{TOKEN}@api.exotel.com",
         f"https://{TOKEN}@api.exotel.com",
         f"https:{KEY}:{TOKEN}@api.exotel.com",

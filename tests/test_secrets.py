@@ -248,6 +248,11 @@ def test_a_sid_is_not_taken_for_the_digits_of_a_short_key() -> None:
     assert Redactor(of_user("key", "a-long-token")).redact(b"a-long-token".hex()) == MASK
 
 
+def test_a_secret_may_have_bytes_that_are_not_utf_8() -> None:
+    user = "us\udce9r"  # as Python reads an é of Latin-1 in HTTPS_PROXY
+    assert Redactor(of_user(user, "a-password")).redact(f"told {user}, dXPpcg") == f"told {MASK}, {MASK}"
+
+
 def test_what_only_looks_like_an_escape_stays() -> None:
     text = r"100 % of &amp; \o/ %zz &#9; &nothing; \u20ac %25"
     assert Redactor(of_user("some-key", "some-token")).redact(text) == text

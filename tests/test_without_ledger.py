@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import Result, Shell
 from crash_points import Fate, forked
-from misbehaving import Misbehaving, accepts, answers
+from misbehaving import Connection, Misbehaving, accepts, answer, answers, does, reads_all, says
 
 from exosms.errors import ExitCode, Interrupted
 from exosms.ledger import database
@@ -71,6 +71,21 @@ def test_that_the_disk_is_full_can_be_told(exosms: Shell, is_new: bool) -> None:
         assert [line.split("\t")[0] for line in sent.stdout.splitlines()] == ["accepted", "accepted"]
         assert sent.stderr.count("without a ledger") == 1
         assert "bug" not in sent.stderr
+
+
+def test_a_state_directory_that_is_lost_meanwhile_takes_nothing_from_the_result(exosms: Shell) -> None:
+    state = exosms.home / "state"
+
+    def replaced(_connection: Connection) -> None:
+        state.rename(exosms.home / "away")
+        state.write_text("no directory any more")
+
+    with Misbehaving(does(reads_all, replaced, says(answer(200, GOOD)))) as server:
+        sent = exosms(*argv(server, *ONE, "--once", "k"), env=ACCOUNT)
+        assert (sent.exit_code, server.requests) == (0, 1)
+    assert sent.stdout.startswith("accepted\t+919876543210\t0f47")
+    assert "error" not in sent.stderr
+    assert "the result could not be recorded, so it counts as unknown from now on" in sent.stderr
 
 
 def test_the_sandbox_gets_through_as_well(exosms: Shell) -> None:

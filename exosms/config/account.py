@@ -10,6 +10,7 @@ from exosms.errors import ConfigError
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.ASCII)
+_FOUR_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _SID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
@@ -111,13 +112,13 @@ def _parse_url(text: str, name: str, danger: str) -> str:
         raise _unusable(f"The {name} contains a query or a fragment")
     if any(not "!" <= character <= "~" for character in text):
         raise _unusable(f"The {name} contains a space or a character that is not printable ASCII")
-    shown = repr(text) if ":" not in text.replace("://", "") else "The given text"
+    quoted = f" {text!r}" if ":" not in text.replace("://", "") else ""
     host, port = _host_and_port(text)
     scheme, _, path = urlsplit(text)[:3] if host else ("", "", "")
     if scheme not in _DEFAULT_PORTS or not _is_host(host) or port == 0:
-        raise _unusable(f"{shown} is not a valid {name}")
+        raise _unusable(f"{quoted.lstrip() or 'The given text'} is not a valid {name}")
     if scheme == "http" and not is_loopback(host):
-        raise _unusable(f"The {name} {shown} {danger}")
+        raise _unusable(f"The {name}{quoted} {danger}")
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in {None, _DEFAULT_PORTS[scheme]} else f":{port}"
     return f"{scheme}://{shown_host}{shown_port}{path.rstrip('/')}"
@@ -142,14 +143,16 @@ def _unusable(message: str) -> ConfigError:
 
 
 def _is_host(host: str) -> bool:
-    from ipaddress import IPv6Address
+    from ipaddress import IPv4Address, IPv6Address
 
-    if ":" not in host:
-        return _HOST.fullmatch(host) is not None and ".." not in host
     try:
-        return IPv6Address(host).scope_id is None
+        if ":" in host:
+            return IPv6Address(host).scope_id is None
+        if _FOUR_NUMBERS.fullmatch(host):
+            IPv4Address(host)
     except ValueError:
         return False
+    return _HOST.fullmatch(host) is not None and ".." not in host
 
 
 def is_loopback(host: str) -> bool:

@@ -46,7 +46,7 @@ class Redactor:
 
 def _spelled(plain: Sequence[str]) -> Sequence[str]:
     """Return texts and their encodings, the longest first."""
-    encoded = [spelled for secret in plain for spelled in _encodings(secret.encode())]
+    encoded = [spelled for secret in plain for spelled in _encodings(secret.encode(errors="surrogateescape"))]
     return sorted({*plain, *encoded}, key=len, reverse=True)
 
 

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from exosms.system.files import create_private, make_private
@@ -50,7 +51,8 @@ class Owners:
     def leave(self) -> None:
         """Remove our file and let go of the lock."""
         if self._lock is not None and self._directory is not None:
-            (self._directory / self._name).unlink(missing_ok=True)
+            with suppress(OSError):  # it cannot be written any more; what was sent is known all the same
+                (self._directory / self._name).unlink()
             os.close(self._lock)
             self._lock = None
 
