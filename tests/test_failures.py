@@ -187,6 +187,24 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
 
 
 @pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (("bulk", "people.csv", "--limit", "many"), "of at least 1"),
+        ((*SEND, "--max-segments", "0"), "of at least 1"),
+        ((*SEND, "--max-parts", "1.5"), "of at least 1"),
+        (("sandbox", "--port", "65536"), "from 0 to 65535"),
+        (("callbacks", "--port", "-1"), "from 0 to 65535"),
+    ],
+    ids=str,
+)
+def test_a_number_that_is_none_is_told_in_words(exosms: Shell, argv: tuple[str, ...], meant: str) -> None:
+    result = exosms(*argv)
+    assert (result.exit_code, result.stdout) == (2, "")
+    said = f"Error: Invalid value for '{argv[-2]}': '{argv[-1]}' is not valid: write a whole number {meant}"
+    assert said in result.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [
         (MemoryError(), "gets no more memory"),

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
 from exosms.config.account import is_loopback
@@ -24,7 +25,14 @@ def command(
         str, o.option("--host", metavar="ADDRESS", help="The address to listen on.", show_default=True)
     ] = "127.0.0.1",
     port: Annotated[
-        int, o.option("--port", metavar="N", min=0, max=65535, help="The port; 0 is any free one.", show_default=True)
+        int,
+        o.option(
+            "--port",
+            metavar="N",
+            parser=option_values.whole(0, 65535),
+            help="The port; 0 is any free one.",
+            show_default=True,
+        ),
     ] = 8377,
     config: Path | None = None,
     out: Annotated[Out, "quiet"],

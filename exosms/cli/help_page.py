@@ -95,7 +95,7 @@ def _commands(ctx: Any) -> Iterator[_Section]:
 
 
 def _parameters(ctx: Any) -> Iterator[_Section]:
-    records = [(each, _in_words(each.get_help_record(ctx))) for each in ctx.command.get_params(ctx)]
+    records = [(each, each.get_help_record(ctx)) for each in ctx.command.get_params(ctx)]
     yield "Arguments", [row for each, row in records if each.param_type_name == "argument"]
     options = {each: row for each, row in records if each.param_type_name == "option"}
     if len(options) <= _FEW:
@@ -107,12 +107,6 @@ def _parameters(ctx: Any) -> Iterator[_Section]:
     for heading in ("Options", *HEADINGS):
         others = [row for each, row in options.items() if each not in most_used and _heading_of(each) == heading]
         yield heading, others
-
-
-def _in_words(record: tuple[str, str]) -> tuple[str, str]:
-    """Return a row whose bounds are no formulas."""
-    name, about = record
-    return name, about.replace("x>=", "at least ").replace("<=x<=", " to ")
 
 
 def _heading_of(option: Any) -> str:

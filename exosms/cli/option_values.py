@@ -43,6 +43,22 @@ def seconds(text: str) -> float:
     return value
 
 
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what reads a whole number that is no smaller, and no larger."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            meant = f"from {least} to {most}" if most is not None else f"of at least {least}"
+            raise typer.BadParameter(f"{text!r} is not valid: write a whole number {meant}")
+        return value
+
+    return read
+
+
 def rate(text: str) -> Rate:
     """Read ``200/min`` or ``off``."""
     try:

@@ -249,8 +249,15 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             parser=option_values.duration,
             help="How long a once key is valid, such as 24h; if not given, forever.",
         ),
-        "max_segments": option("--max-segments", metavar="N", min=1, help="Refuse a text of more than N parts."),
-        "max_parts": option("--max-parts", metavar="N", min=1, help="Refuse to send more than N parts in total."),
+        "max_segments": option(
+            "--max-segments", metavar="N", parser=option_values.whole(1), help="Refuse a text of more than N parts."
+        ),
+        "max_parts": option(
+            "--max-parts",
+            metavar="N",
+            parser=option_values.whole(1),
+            help="Refuse to send more than N parts in total.",
+        ),
         "any_hour": option("--any-hour", help="Send promotional SMS to India also outside 10:00-21:00 Indian time."),
         "dry_run": option("-n", "--dry-run", help="Check everything; send and write nothing."),
         "yes": option("-y", "--yes", help="Answer yes to questions; it overrides no guard."),
@@ -282,7 +289,12 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             parser=option_values.duration,
             help="How long to retry a message that was certainly not sent; 0 means one attempt.  [default: 2m]",
         ),
-        "limit": option("--limit", metavar="N", min=1, help="Send at most N messages now; `runs resume` continues."),
+        "limit": option(
+            "--limit",
+            metavar="N",
+            parser=option_values.whole(1),
+            help="Send at most N messages now; `runs resume` continues.",
+        ),
         "max_failures": option(
             "--max-failures",
             metavar="N|N%",
