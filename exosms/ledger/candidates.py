@@ -69,11 +69,11 @@ def known_sids(ledger: Ledger, account: str, sids: Iterable[str]) -> Mapping[str
     """
     wanted = [*sids]
     found = ledger.database.read(
-        "SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
-        " CROSS JOIN messages ON account = ?2 AND sid = value COLLATE NOCASE UNION ALL"
-        " SELECT value, coalesce(attempted_at, updated_at) FROM json_each(?1)"
+        "SELECT value, coalesce(attempted_at, updated_at) FROM json_each(:wanted)"
+        " CROSS JOIN messages ON account = :account AND sid = value COLLATE NOCASE UNION ALL"
+        " SELECT value, coalesce(attempted_at, updated_at) FROM json_each(:wanted)"
         " CROSS JOIN rows ON sid = value COLLATE NOCASE",
-        (json.dumps(wanted), account),
+        {"wanted": json.dumps(wanted), "account": account},
     )
     known = {**purged(ledger.database, wanted), **dict(found)}
     if ledger.shared is not None:

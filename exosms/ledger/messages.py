@@ -156,9 +156,9 @@ class Ledger:
         """Record another attempt, before its first byte; raises LedgerError if others may have made one by now."""
         with self.database.transaction():
             claimed = self._connection.execute(
-                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, attempted_at = ?1, updated_at = ?1"
-                " WHERE id = ?2 AND owner = ?3",
-                (self._clock(), entry_id, self.database.me()),
+                "UPDATE messages SET state = 'in_flight', attempts = attempts + 1, attempted_at = :now,"
+                " updated_at = :now WHERE id = :id AND owner = :me",
+                {"now": self._clock(), "id": entry_id, "me": self.database.me()},
             ).rowcount
             if not claimed:
                 raise taken_for_dead()
@@ -247,11 +247,12 @@ class Ledger:
         """Return those of the places whose Sid another message or row of the account has, or one before them."""
         given = json.dumps(sorted({sid.lower() for sid in sids.values()}))
         found = self.database.read(
-            "SELECT value, 0, m.id FROM json_each(?2)"
-            " CROSS JOIN messages m ON m.account = ?1 AND m.sid = value COLLATE NOCASE"
-            " UNION ALL SELECT value, r.run, r.number FROM json_each(?2)"
-            " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run WHERE u.account = ?1",
-            (account, given),
+            "SELECT value, 0, m.id FROM json_each(:given)"
+            " CROSS JOIN messages m ON m.account = :account AND m.sid = value COLLATE NOCASE"
+            " UNION ALL SELECT value, r.run, r.number FROM json_each(:given)"
+            " CROSS JOIN rows r ON r.sid = value COLLATE NOCASE JOIN runs u ON u.id = r.run"
+            " WHERE u.account = :account",
+            {"account": account, "given": given},
         )
         return of_another(sids, {sid: Place(*place) for sid, *place in found})
 
@@ -325,11 +326,12 @@ class Ledger:
         self, once: OnceKey, recipient: str, account: str, now: float, *, rewrite: bool = True
     ) -> LedgerEntry | None:
         reclaim_messages(self.database)
-        same = "once_key = ?1 AND recipient = ?2 AND account = ?3"
-        entries = self._entries(MAY_HOLD.format(same=same, messages="messages"), (once.key, recipient, account))
+        same = "once_key = :key AND recipient = :to AND account = :account"
+        values = {"key": once.key, "to": recipient, "account": account}
+        entries = self._entries(MAY_HOLD.format(same=same, messages="messages"), values)
         return KeyRule(self._connection, once, now, self.warn, rewrite).holder(entries)
 
-    def _entries(self, where: str, values: tuple[object, ...]) -> list[LedgerEntry]:
+    def _entries(self, where: str, values: tuple[object, ...] | Mapping[str, object]) -> list[LedgerEntry]:
         sql = f"SELECT {', '.join(ENTRY)} FROM messages {where} ORDER BY id"
         return [*map(read_entry, self.database.read(sql, values))]
 

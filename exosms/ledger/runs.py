@@ -395,8 +395,9 @@ def names_of_runs(ledger: Path) -> Sequence[str]:
 
     Raises LedgerError if it cannot be read at once.
     """
-    with (
-        translated(ledger),
-        closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection,
-    ):
+    from urllib.parse import quote
+
+    # Since Python 3.14 Path.as_uri imports an HTTP client.
+    uri = f"file://{quote(bytes(ledger.absolute()))}?mode=ro"
+    with translated(ledger), closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
         return [name for (name,) in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, id DESC")]

@@ -178,12 +178,13 @@ def unknown_elsewhere(
     """
     with reclaimed(ledger.database) as connection:
         cursor = connection.execute(
-            "SELECT account, profile FROM messages WHERE state <> 'accepted' AND state = 'unknown' AND account <> ?1"
-            " AND (?2 IS NULL OR once_key = ?2) AND coalesce(attempted_at, updated_at) >= ?3"
-            " UNION SELECT account, profile FROM runs WHERE account <> ?1 AND ?2 IS NULL AND EXISTS (SELECT 1"
+            "SELECT account, profile FROM messages WHERE state <> 'accepted' AND state = 'unknown'"
+            " AND account <> :own AND (:key IS NULL OR once_key = :key)"
+            " AND coalesce(attempted_at, updated_at) >= :since"
+            " UNION SELECT account, profile FROM runs WHERE account <> :own AND :key IS NULL AND EXISTS (SELECT 1"
             " FROM rows r WHERE r.run = runs.id AND r.state = 'unknown'"
-            " AND coalesce(r.attempted_at, r.updated_at) >= ?3)",
-            (account, once_key, since),
+            " AND coalesce(r.attempted_at, r.updated_at) >= :since)",
+            {"own": account, "key": once_key, "since": since},
         )
         found = dict(cursor.fetchall())
     if ledger.shared is not None:
