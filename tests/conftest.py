@@ -216,6 +216,7 @@ def _read(terminal: int) -> bytes:
 # `nohup`, CI runners and a shell's `&` may ignore these, and a process that exosms starts, or is started by, inherits
 # that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
