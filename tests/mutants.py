@@ -455,6 +455,20 @@ LEDGER = (
         ("test_bulk.py::test_where_no_claim_can_be_committed_what_was_found_is",),
     ),
     Mutant(
+        "a copy that is behind goes on with a run",
+        "ledger/postgres/runs.py",
+        'f"{passed} WHERE {_OURS} AND {_HELD}"',
+        'f"{passed} WHERE {_OURS}"',
+        ("test_shared_ledger.py::test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there",),
+    ),
+    Mutant(
+        "rows of which nobody could be told are lost",
+        "bulk/run.py",
+        "            self._record([(item, _PUT_BACK, State.WAITING) for item in claim.ours], None)\n",
+        "",
+        ("test_shared_ledger.py::test_rows_that_nobody_may_be_told_of_stay_to_be_sent",),
+    ),
+    Mutant(
         "unfinished runs of long ago send nothing",
         "ledger/twins.py",
         "(exit_code IS NULL OR {is_since})",

@@ -1,13 +1,16 @@
 """Two machines, one ledger in PostgreSQL: what holds on the one holds on the other."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +344,76 @@ def test_of_two_copies_of_a_state_directory_one_begins(pair: Pair) -> None:
     names_machine_and_time(refused.stderr)
     named = pair.second("bulk", bulk_file(pair.second, *ROWS[:2]), "--run", "july", "--sent-before", "send", *BULK)
     assert (named.exit_code, pair.exotel.requests) == (5, 3)
+
+
+RESUME = ("runs", "resume", "june", *BULK)
+
+
+@pytest.mark.parametrize("begins_without", [False, True], ids=["shared from the beginning", "shared later"])
+def test_of_two_copies_of_an_unfinished_run_one_goes_on(pair: Pair, begins_without: bool) -> None:
+    """As where a state directory comes from a CI's cache or a backup: what is left in one was sent from the other."""
+    mine, env = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""} if begins_without else {}
+    assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK, env=env).exit_code == 0
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    assert (pair.second(*RESUME, "--limit", "1").exit_code, pair.exotel.requests) == (0, 2)
+    for argv in (RESUME, ("bulk", mine, "--run", "june", *BULK)):
+        refused = pair.first(*argv)
+        assert (refused.exit_code, pair.exotel.requests) == (5, 2)
+        names_machine_and_time(refused.stderr)
+    assert (pair.second(*RESUME).exit_code, pair.exotel.requests) == (0, 3)
+    assert pair.first("runs", "list", "--json").json["runs"][0]["state"] == "unfinished"
+    taken = pair.first("bulk", bulk_file(pair.first, "+919876543219"), "--run", "june", *BULK)
+    assert (taken.exit_code, pair.exotel.requests) == (5, 3)
+
+
+def test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there(pair: Pair, served: Sandbox) -> None:
+    served.may_answer.clear()
+    sending = pair.first.start("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK)
+    assert served.asked.wait(60)
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    served.asked.clear()
+    over = pair.second.start(*RESUME)
+    assert served.asked.wait(60)
+    served.may_answer.set()
+    (out, err), (went_on, _) = sending.communicate(timeout=60), over.communicate(timeout=60)
+    assert (sending.returncode, over.returncode) == (5, 10), err
+    assert [json.loads(each)["counts"]["accepted"] for each in (out, went_on)] == [1, 2]
+    assert json.loads(went_on)["counts"]["unknown"] == 1
+    assert sorted(served.texts) == [f"Hello {to[-2:]}" for to in ROWS]
+    assert b"runs resume" not in out + err
+
+
+def test_rows_that_nobody_may_be_told_of_stay_to_be_sent(pair: Pair) -> None:
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", "--limit", "1", *BULK).exit_code == 0
+    for owner, exit_code, remaining in (("postgres", 4, 2), ("exosms", 0, 0)):
+        pair.cluster.ask(
+            f"ALTER TABLE exosms.runs OWNER TO {owner}; GRANT SELECT ON exosms.runs TO exosms", pair.database
+        )
+        result = pair.first(*RESUME)
+        assert (result.exit_code, result.json["counts"]["remaining"]) == (exit_code, remaining)
+        assert (result.json["counts"]["unknown"], pair.exotel.requests) == (0, 3 - remaining)
+
+
+def test_a_name_under_which_nothing_was_begun_can_be_taken_again(pair: Pair) -> None:
+    """As where a process is killed between the shared ledger and its own; where that cannot be written it is free."""
+    assert pair.first("bulk", bulk_file(pair.first, ROWS[2]), *BULK).exit_code == 0
+    ledger = pair.first.home / "state/ledger.db"
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'full'); END")
+    mine = bulk_file(pair.first, *ROWS[:2])
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 4
+    names = "SELECT name FROM exosms.runs WHERE name = 'june'"
+    assert pair.cluster.ask(names, pair.database) == []
+    pair.cluster.ask(
+        "INSERT INTO exosms.runs (name, account, content, installation, machine, started_at, updated_at, has_claimed)"
+        " SELECT 'june', account, 'x', installation, machine, 0, 0, false FROM exosms.runs",
+        pair.database,
+    )
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("DROP TRIGGER full")
+    taken = pair.second("bulk", bulk_file(pair.second, *ROWS), "--run", "june", *BULK)
+    assert (taken.exit_code, pair.exotel.requests) == (5, 1)
+    assert (pair.first("bulk", mine, "--run", "june", *BULK).exit_code, pair.exotel.requests) == (0, 3)
 
 
 def names_machine_and_time(said: str) -> None:

@@ -4,18 +4,21 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.bulk.batches import size_for
 from exosms.bulk.prepare import BulkSetup
+from exosms.bulk.relay import Relay
 from exosms.bulk.request import Handling, SentBefore
 from exosms.bulk.run import RunDispatcher, RunSetup, exit_code_of_rows
 from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings
-from exosms.errors import GuardError
+from exosms.errors import ExosmsError, Interrupted
 from exosms.exotel.client import Client
+from exosms.ledger.batons import batons_of, new_baton
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_terms import RunTerms
@@ -56,11 +59,13 @@ def begin(setup: BulkSetup, staging: Staging, context: RunContext) -> Run:
     if elsewhere is None:
         return _begin(name, setup, staging, context.journal)
     resend = request.sent_before is SentBefore.SEND
-    elsewhere.begin(_as_others_see_it(name, staging, context), setup.account, within=request.within, resend=resend)
+    begun, baton = _as_others_see_it(name, staging, context), new_baton()
+    elsewhere.begin(begun, setup.account, baton, within=request.within, resend=resend)
     try:
-        return _begin(name, setup, staging, context.journal)
-    except GuardError:
-        elsewhere.forget(name)
+        return _begin(name, setup, staging, context.journal, baton)
+    except (ExosmsError, Interrupted):
+        with suppress(LedgerError):  # the name can be taken again from here
+            elsewhere.forget(name, baton)
         raise
 
 
@@ -83,12 +88,13 @@ def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None
     """Say on behalf of all machines how a run was left; one of which that cannot be said keeps its content."""
     if context.elsewhere is not None:
         try:
-            context.elsewhere.leave(end.run.name, is_finished=end.run.is_finished)
+            batons = batons_of(context.ledger.database, end.run.id)
+            context.elsewhere.leave(end.run.name, batons, is_finished=end.run.is_finished)
         except LedgerError as error:
             warn(f"other machines go on to take this run for unfinished: {error.message}")
 
 
-def _begin(name: str, setup: BulkSetup, staging: Staging, journal: Journal) -> Run:
+def _begin(name: str, setup: BulkSetup, staging: Staging, journal: Journal, baton: bytes | None = None) -> Run:
     request, options = setup.request, setup.options
     return journal.begin(
         name,
@@ -96,6 +102,7 @@ def _begin(name: str, setup: BulkSetup, staging: Staging, journal: Journal) -> R
         profile=setup.settings.profile,
         file=request.file_name,
         digest=staging.digest,
+        baton=baton,
         terms=RunTerms(
             message_fields=setup.message_fields,
             any_hour=request.any_hour,
@@ -125,6 +132,11 @@ def check_each(guards: Guards, messages: Iterable[Message]) -> None:
     for message in messages:
         guards.check_message(message)
         guards.check_hour(message, now=now)
+
+
+def relay_of(run: Run, context: RunContext) -> Relay | None:
+    """Return what keeps copies of a run from being sent as well, where there is a ledger that can tell."""
+    return Relay(run, context.journal, context.elsewhere) if context.elsewhere else None
 
 
 def run_dispatcher(
@@ -158,6 +170,7 @@ def run_dispatcher(
         must_leave=interrupts.must_leave,
         tell=tell,
         callbacks=callback_address(settings),
+        relay=relay_of(run, context),
     )
     return RunDispatcher(run, setup)
 

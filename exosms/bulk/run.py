@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from exosms.bulk.batches import FreshRows
 from exosms.bulk.own_sids import Result, doubt_sids_of_others, with_sids_of_their_own
+from exosms.bulk.relay import Relay
 from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
 from exosms.errors import ExitCode, ExosmsError, GuardError
@@ -79,6 +80,8 @@ class RunSetup(NamedTuple):
     """Whether what is in flight is to be given up too."""
     tell: Callable[[str], None]
     callbacks: CallbackAddress | None = None
+    relay: Relay | None = None
+    """What keeps copies of the journal from sending the same rows; None where nothing can."""
     now: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
 
@@ -225,6 +228,8 @@ class RunDispatcher:
         try:
             if self._pace.blocked_for() > 0:
                 return None  # Exotel asked for a pause while we waited for our turn
+            if self._setup.relay:
+                self._setup.relay.check()
             request = self._next_request()
             self._setup.check(item.message for item in request.items)
         except Exception as error:  # noqa: BLE001  # as in _next_start
@@ -236,7 +241,7 @@ class RunDispatcher:
         """Settle rows and claim a request's, in one commit; what got another's Sid meanwhile changes in results."""
         if not results and request is None:
             return Claim()
-        journal = self._setup.journal
+        journal, relay = self._setup.journal, self._setup.relay
         try:
             with journal.one_commit():
                 if results:
@@ -245,16 +250,30 @@ class RunDispatcher:
                 if request is None:
                     return Claim()
                 claim = journal.claim(self._run, request.items, within_limit=self._setup.within_limit)
+                if relay and claim.ours:
+                    relay.draw()
                 if callbacks := self._setup.callbacks:
                     places = {Place(self._run.id, item.number): item.message for item in claim.ours}
                     request.callback = callbacks.url_for(self._setup.ledger.database, places)
-                return claim
         except Exception as error:  # noqa: BLE001  # as in _next_start
             self._halt(error)
             if request:  # it was the claim that was refused, or what it needs may be what is missing
                 return self._record(results, None)
             self._setup.tell(f"results that could not be recorded, so that their rows are unknown: {len(results)}")
             return Claim()
+        return self._not_claimed_elsewhere(claim)
+
+    def _not_claimed_elsewhere(self, claim: Claim) -> Claim:
+        """Return a claim that no copy of the journal can make, too; else its rows are put back, and that is all."""
+        if self._setup.relay is None or not claim.ours:
+            return claim
+        try:
+            self._setup.relay.pass_on()
+        except Exception as error:  # noqa: BLE001  # as in _next_start
+            self._halt(error)
+            self._record([(item, _PUT_BACK, State.WAITING) for item in claim.ours], None)
+            return claim._replace(ours=())
+        return claim
 
     def _stop_if_too_many_failed(self) -> None:
         most = self._setup.most_failures
@@ -363,3 +382,4 @@ def _still_busy(rows: int) -> GuardError:
 
 
 _SKIPPED = Receipt(outcome=Outcome.SKIPPED, exit_code=ExitCode.OK)
+_PUT_BACK = Receipt(outcome=Outcome.NOT_SENT, exit_code=ExitCode.UNAVAILABLE)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError
+from exosms.ledger.batons import ContinuedElsewhereError
 from exosms.sms.message import Outcome, Problem, Receipt, Retry, problem_of
 
 _MOST = {Outcome.NOT_SENT: 10, Outcome.UNKNOWN: 3, Outcome.REJECTED: 5}
@@ -17,6 +18,8 @@ class Stop(NamedTuple):
 
     exit_code: int
     problem: Problem
+    is_for_good: bool = False
+    """Whether nothing of the run goes on from here."""
 
 
 class Streak:
@@ -49,7 +52,8 @@ def _kind(receipt: Receipt) -> object:
 
 def stop_for(error: ExosmsError) -> Stop:
     """Return the stop that one of our own errors makes."""
-    return Stop(exit_code=error.exit_code, problem=problem_of(error)._replace(meaning=_REMAIN))
+    problem = problem_of(error)._replace(meaning=_REMAIN)
+    return Stop(error.exit_code, problem, is_for_good=isinstance(error, ContinuedElsewhereError))
 
 
 def stop_after(receipt: Receipt, prefix: str = "") -> Stop | None:

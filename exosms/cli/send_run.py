@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from exosms.bulk import results_csv
-from exosms.bulk.lifecycle import RunContext, leave_elsewhere, release, run_dispatcher
+from exosms.bulk.lifecycle import RunContext, leave_elsewhere, relay_of, release, run_dispatcher
 from exosms.bulk.request import Handling
 from exosms.bulk.stop import Stop
 from exosms.cli.context import open_client
@@ -65,6 +65,8 @@ def go_on(
             question = f"Send {what}?"
         try:
             if rows:  # else there is nothing to ask about: it only answers again
+                if relay := relay_of(run, context):
+                    relay.check()
                 ask(question)
             client = client_for(context, out, timeout=run.terms.timeout)
         except (GuardError, ConfigError, Interrupted):

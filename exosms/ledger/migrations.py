@@ -209,5 +209,10 @@ MIGRATIONS = (
     DROP INDEX rows_by_sid;
     CREATE INDEX rows_by_sid ON rows (sid COLLATE NOCASE) WHERE sid IS NOT NULL;
     """,
+    # What tells a ledger from a copy that went on with the same run.
+    """
+    ALTER TABLE runs ADD COLUMN baton BLOB;
+    ALTER TABLE runs ADD COLUMN baton_before BLOB;
+    """,
 )
 """``user_version`` counts how many of them a ledger has seen; never change one that was committed."""

@@ -74,7 +74,15 @@ class Journal:
             lasting_key(connection)
 
     def begin(
-        self, name: str, *, account: str, profile: str | None, file: str, digest: bytes, terms: RunTerms
+        self,
+        name: str,
+        *,
+        account: str,
+        profile: str | None,
+        file: str,
+        digest: bytes,
+        terms: RunTerms,
+        baton: bytes | None = None,
     ) -> Run:
         """Take over everything that is laid out, in one transaction, and return the run, which is ours."""
         now = self._clock()
@@ -87,9 +95,10 @@ class Journal:
                     f"Another process has just begun a run {name}", remedy="Nothing was sent. Run it again."
                 )
             run = connection.execute(
-                "INSERT INTO runs (name, account, profile, file, digest, settings, owner, started_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (name, account, profile, file, digest, terms.dump(), owner, now, now),
+                "INSERT INTO runs"
+                " (name, account, profile, file, digest, settings, owner, started_at, updated_at, baton)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                (name, account, profile, file, digest, terms.dump(), owner, now, now, baton),
             ).fetchone()[0]
             columns = (
                 "number, line, recipient, sender, fingerprint, occurrence, segments, encoding, text, fields, state,"

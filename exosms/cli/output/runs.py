@@ -82,7 +82,8 @@ class RunReport:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
-        *steps, remedy = [*next_steps(run, counts, self._out.account_flags)] or [""]
+        is_over = stop is not None and stop.is_for_good
+        *steps, remedy = ([] if is_over else [*next_steps(run, counts, self._out.account_flags)]) or [""]
         if stop and not self._is_stop_drawn(stop):
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.is_json:

@@ -2,10 +2,12 @@
 
 import hashlib
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from shlex import quote
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
+from exosms.ledger.batons import Batons, ContinuedElsewhereError
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, now_of
@@ -13,6 +15,14 @@ from exosms.system.times import local
 
 _LOCK = 0x72756E73
 """The number of the advisory lock of whoever begins a run: ``runs``."""
+
+_ENTER = (
+    "INSERT INTO exosms.runs (name, account, content, installation, machine, baton, has_claimed, started_at,"
+    f" updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, {NOW}, {NOW})"
+)
+_OURS = "name = %(name)s AND installation = %(installation)s"
+_HELD = "(baton IS NOT DISTINCT FROM %(latest)s::bytea OR baton IS NOT DISTINCT FROM %(before)s::bytea)"
+"""Whether it has one of two batons."""
 
 
 class Begun(NamedTuple):
@@ -48,42 +58,85 @@ class SharedRuns(NamedTuple):
         """
         self.ledger.database.run(lambda transaction: self._check(transaction, begun, within, resend=resend))
 
-    def begin(self, begun: Begun, account: str, *, within: float, resend: bool) -> None:
+    def begin(self, begun: Begun, account: str, baton: bytes, *, within: float, resend: bool) -> None:
         """Take a name and a content for this machine, unless ``check`` refuses; committed once this returns."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._check(transaction, begun, within, resend=resend)
             transaction.execute(
-                "INSERT INTO exosms.runs (name, account, content, installation, machine, started_at, updated_at)"
-                f" VALUES (%s, %s, %s, %s, %s, {NOW}, {NOW}) ON CONFLICT (name) DO UPDATE SET"
+                f"{_ENTER} ON CONFLICT (name) DO UPDATE SET"
                 " account = excluded.account, content = excluded.content, machine = excluded.machine,"
-                " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at",
-                (begun.name, account, begun.content, self.installation, socket.gethostname()),
+                " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at,"
+                " baton = excluded.baton, has_claimed = false",
+                self._entry(begun.name, account, begun.content, baton, has_claimed=False),
             )
 
         self.ledger.database.run(work)
 
-    def leave(self, name: str, *, is_finished: bool) -> None:
-        """Say how this machine leaves a run of its own."""
-        self._change("SET is_finished = %(is_finished)s, updated_at = {now}", name, is_finished=is_finished)
+    def leave(self, name: str, batons: Batons, *, is_finished: bool) -> None:
+        """Say how this machine leaves a run of its own, unless a copy of its ledger went on with that."""
+        sql = f"UPDATE exosms.runs SET is_finished = %(is_finished)s, updated_at = {NOW} WHERE {_OURS} AND {_HELD}"
+        self._change(sql, name, is_finished=is_finished, **batons._asdict())
 
-    def forget(self, name: str) -> None:
+    def forget(self, name: str, baton: bytes) -> None:
         """Give a name back under which nothing was begun after all."""
-        self._change(None, name)
+        self._change(
+            f"DELETE FROM exosms.runs WHERE {_OURS} AND baton = %(baton)s AND NOT has_claimed", name, baton=baton
+        )
 
-    def _change(self, assignments: str | None, name: str, **values: Any) -> None:
-        what = "DELETE FROM exosms.runs" if assignments is None else f"UPDATE exosms.runs {assignments}"
-        sql = f"{what.format(now=NOW)} WHERE name = %(name)s AND installation = %(installation)s"
+    def held(self, name: str, batons: Batons) -> bytes | None:
+        """Return which of these batons a run of this machine has; raises GuardError if a copy of it went on.
+
+        Of a run that is not known, since it began without this ledger or was purged, it is the latest.
+        """
+        values = {"name": name, "installation": self.installation, **batons._asdict()}
+        sql = f"SELECT baton, {_HELD}, machine, updated_at FROM exosms.runs WHERE {_OURS}"
+        found = self.ledger.database.execute(sql, values).fetchone()
+        if found is None:
+            return batons.latest
+        baton, is_held, machine, updated_at = found
+        if not is_held:
+            raise _continued(name, f"on the machine {machine}, last at {local(updated_at)},")
+        return None if baton is None else bytes(baton)
+
+    def pass_on(self, name: str, account: str, batons: Batons) -> None:
+        """Have a run's baton be the latest, durably; raises GuardError if it is not the one before.
+
+        A run that is not known is from now on, unless the name is another machine's: then nobody can tell.
+        """
+        values = {"name": name, "installation": self.installation, **batons._asdict()}
+        passed = f"UPDATE exosms.runs SET baton = %(latest)s, has_claimed = true, updated_at = {NOW}"
+        entry = self._entry(name, account, b"", batons.latest, has_claimed=True)
+
+        def work(transaction: Transaction) -> bool:
+            if transaction.execute(f"{passed} WHERE {_OURS} AND {_HELD}", values).rowcount:
+                return True
+            transaction.execute(f"{_ENTER} ON CONFLICT (name) DO NOTHING", entry)
+            sql = f"SELECT baton IS NOT DISTINCT FROM %(latest)s FROM exosms.runs WHERE {_OURS}"
+            found = transaction.execute(sql, values).fetchone()
+            return found is None or bool(found[0])
+
+        if not self.ledger.database.run(work):
+            raise _continued(name, "meanwhile")
+
+    def _entry(
+        self, name: str | None, account: str, content: bytes, baton: bytes | None, *, has_claimed: bool
+    ) -> Sequence[Any]:
+        return name, account, content, self.installation, socket.gethostname(), baton, has_claimed
+
+    def _change(self, sql: str, name: str, **values: Any) -> None:
         self.ledger.database.execute(sql, {"name": name, "installation": self.installation, **values})
 
     def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
         name = begun.name
         found = transaction.execute(
-            "SELECT name, machine, is_finished, started_at, updated_at, name = %s FROM exosms.runs"
-            " WHERE (name = %s OR content = %s) AND NOT (installation = %s AND name = ANY(%s))"
-            " ORDER BY name <> %s, updated_at DESC",
-            (name, name, begun.content, self.installation, list(begun.ours), name),
+            "SELECT name, machine, is_finished, started_at, updated_at, name = %(name)s FROM exosms.runs"
+            " WHERE (name = %(name)s AND (has_claimed OR installation <> %(ours)s))"
+            " OR (name IS DISTINCT FROM %(name)s::text AND content = %(content)s"
+            " AND NOT (installation = %(ours)s AND name = ANY(%(names)s)))"
+            " ORDER BY name IS DISTINCT FROM %(name)s::text, updated_at DESC",
+            {"name": name, "content": begun.content, "ours": self.installation, "names": list(begun.ours)},
         ).fetchall()
         now = now_of(transaction)
         for theirs, machine, is_finished, started_at, updated_at, has_name in found:
@@ -101,3 +154,12 @@ class SharedRuns(NamedTuple):
                 remedy="Nothing was sent. Look there first; --sent-before send sends them all the same.",
                 again_with=["--sent-before", "send"],
             )
+
+
+def _continued(name: str, where: str) -> ContinuedElsewhereError:
+    return ContinuedElsewhereError(
+        f"The run {name} was continued {where} from another copy of this state directory, so what is left here may"
+        " have been sent",
+        remedy="Go on with it there. Where that copy is gone, compare what is left with Exotel's report:"
+        f" `exosms runs export {quote(name)} --outcome waiting`",
+    )

@@ -124,6 +124,10 @@ MIGRATIONS = (
     CREATE INDEX messages_merely_accepted ON exosms.messages (created_at, id)
       WHERE state = 'accepted' AND NOT has_delivery;
     """,
+    # Which copy of a machine's ledger goes on with a run, and whether any has claimed rows of it.
+    """
+    ALTER TABLE exosms.runs ADD COLUMN baton bytea, ADD COLUMN has_claimed boolean NOT NULL DEFAULT true;
+    """,
 )
 """``version`` counts how many of them a database has seen; never change one that was committed."""
 

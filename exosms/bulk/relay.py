@@ -1,0 +1,37 @@
+"""A run that several copies of a state directory may have, and which of them sends it (``ledger/batons.py``)."""
+
+from typing import TYPE_CHECKING
+
+from exosms.ledger.batons import Batons, batons_of, keep_batons, new_baton
+from exosms.ledger.runs import Journal, Run
+
+if TYPE_CHECKING:
+    from exosms.ledger.postgres.runs import SharedRuns
+
+
+class Relay:
+    """One command's part in it; a step that is refused or fails is the last."""
+
+    def __init__(self, run: Run, journal: Journal, elsewhere: "SharedRuns") -> None:
+        self._run = run
+        self._database = journal.ledger.database
+        self._elsewhere = elsewhere
+        self._batons: Batons | None = None
+
+    def check(self) -> None:
+        """See whether it is ours, once; raises GuardError if a copy went on with the run, LedgerError as a ledger."""
+        if self._batons is None:
+            latest = self._elsewhere.held(self._run.name, batons_of(self._database, self._run.id))
+            self._batons = Batons(latest, latest)
+
+    def draw(self) -> None:
+        """Have a new baton for rows that are being claimed, in the commit of their claim."""
+        self.check()
+        assert self._batons is not None  # noqa: S101  # for the type
+        self._batons = Batons(new_baton(), self._batons.latest)
+        keep_batons(self._database, self._run.id, self._batons)
+
+    def pass_on(self) -> None:
+        """Have everybody know of the new one, before rows leave; raises as ``check``."""
+        assert self._batons is not None  # noqa: S101  # for the type
+        self._elsewhere.pass_on(self._run.name, self._run.account, self._batons)

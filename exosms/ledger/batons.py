@@ -1,0 +1,42 @@
+"""Which copy of a machine's ledger goes on with a run: the one that holds the baton it has in the shared ledger.
+
+A state directory is copied, by a CI's cache or a backup, and then the same rows are left in both. So each claim of
+rows has a new baton, committed with them here and only then, instead of the one before, in the ledger that many
+machines share; nothing leaves before that. A copy that is behind has another one from then on, whichever of the two
+it is, and what it sends next would have been sent already. Where a process dies in between, the shared ledger has the
+one or the other.
+"""
+
+import os
+from typing import NamedTuple
+
+from exosms.errors import GuardError
+from exosms.ledger.database import Database
+
+
+class ContinuedElsewhereError(GuardError):
+    """A run cannot be gone on with here any more: a copy was."""
+
+
+class Batons(NamedTuple):
+    """Those of a run here; None is that of a run which began without a shared ledger."""
+
+    latest: bytes | None
+    before: bytes | None
+
+
+def new_baton() -> bytes:
+    """Return one that nobody else can have."""
+    return os.urandom(16)
+
+
+def batons_of(database: Database, run: int) -> Batons:
+    """Return what a run has here."""
+    found = database.read_one("SELECT baton, baton_before FROM runs WHERE id = ?", (run,))
+    return Batons(*(found or (None, None)))
+
+
+def keep_batons(database: Database, run: int, batons: Batons) -> None:
+    """Commit what a run has here from now on."""
+    with database.transaction() as connection:
+        connection.execute("UPDATE runs SET baton = ?, baton_before = ? WHERE id = ?", (*batons, run))
