@@ -429,6 +429,22 @@ def test_a_name_that_nobody_looks_up_keeps_nobody_for_longer_either(monkeypatch:
     assert waited == [True]
 
 
+def test_what_was_waited_for_in_vain_is_tried_once_more_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run takes several when it ends, and each of them waited as long as the first."""
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("exosms.ledger.postgres.connection.time", clock)
+    database = SharedDatabase(parse_ledger_address("postgresql://x@127.0.0.1:1/x"))
+    waited = []
+    for _ in range(3):
+        before = now[0]
+        with pytest.raises(LedgerAwayError):
+            database.run(lambda transaction: transaction.execute("SELECT 1"))
+        waited.append(now[0] - before)
+    assert waited[0] >= 8, waited
+    assert waited[1:] == [0, 0]
+
+
 def expire(ledger: SharedLedger, *ids: int) -> None:
     which = f"WHERE id IN ({', '.join(map(str, ids))})" if ids else ""
     ask(ledger, f"UPDATE exosms.messages SET lease_until = lease_until - 10000 {which} RETURNING 1")

@@ -38,6 +38,9 @@ Transaction = psycopg.Connection[tuple[Any, ...]]
 PATIENCE = 10.0
 """Seconds that anything waits for the database, where nothing else is said."""
 
+_ONCE_MORE = 1.0
+"""The same where it was waited for in vain before, so that several steps of a command do not add up."""
+
 _LONGEST_PAUSE = 1.0
 _GRACE = 0.2
 """Seconds for a connection to tell itself that its server took too long."""
@@ -143,6 +146,8 @@ class SharedDatabase:
         """The transaction that is under way."""
         self._is_committing = False
         """Whether the last one may have been committed."""
+        self._was_away = False
+        """Whether the last one was waited for in vain."""
 
     def close(self) -> None:
         """Let go of the connection; what was not committed never happened."""
@@ -161,11 +166,11 @@ class SharedDatabase:
         """
         if self._current is not None:
             return work(self._current)
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + min(self._patience, _ONCE_MORE if self._was_away else self._patience)
         tried = 0
         while True:
             try:
-                return self._attempt(work, deadline, begins=begins)
+                result = self._attempt(work, deadline, begins=begins)
             except psycopg.Error as error:
                 tried += 1
                 pause = random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**tried))  # noqa: S311  # spreads who was in step
@@ -175,10 +180,15 @@ class SharedDatabase:
                         f"The ledger {self.address} cannot be used: {self.said(error)}",
                         remedy="`exosms doctor --ledger` tests it, and prints the privileges it needs.",
                     ) from None
-                is_last = (self._is_hasty and tried > 1) or (self._is_committing and not repeats)
+                is_enough = self._was_away or (self._is_hasty and tried > 1)
+                is_last = is_enough or (self._is_committing and not repeats)
                 if time.monotonic() + pause >= deadline or (is_last and not is_short):
+                    self._was_away = True
                     raise self._away(error) from None
                 time.sleep(pause)
+            else:
+                self._was_away = False
+                return result
 
     def execute(
         self, sql: str, values: Sequence[Any] | Mapping[str, Any] | None = None, *, begins: bool = True
