@@ -100,6 +100,12 @@ ODS_CELLS = [
     ('office:value-type="date" office:date-value="2026-11-26"', "2026-11-26", "d"),
     ('office:value-type="date" office:date-value="2026-11-26T09:05:07"', "2026-11-26 09:05:07", "d"),
     ('office:value-type="time" office:time-value="PT09H05M07S"', "09:05:07", "d"),
+    ('office:value-type="time" office:time-value="PT09H05M07.123456789S"', "09:05:07", "d"),
+    *(
+        (f'office:value-type="time" office:time-value="{duration}"', "#N/A", "t")
+        for duration in ("PT36H05M00S", "PT24H00M00S", "-PT01H30M00S", "P1DT2H", "PT9H5M")
+    ),
+    ('office:value-type="date" office:date-value="-0044-03-15"', "#N/A", "t"),
     ('office:value-type="boolean" office:boolean-value="true"', "TRUE", "b"),
     ('office:value-type="string" office:string-value="Asha"', "Asha", "t"),
     ('office:value-type="string" office:string-value="" calcext:value-type="error"', "#N/A", "t"),
@@ -235,6 +241,10 @@ def typed(kind: str, value: str, text: str, before: str = "") -> str:
 
 SAYS_SO = 'office:value-type="percentage" office:value="1"'
 QUOTED_OTHERWISE = typed("percentage", "1", "1 %").replace('"', "'")
+TIMES = tuple(
+    typed("time", time, "36:05:00").replace("office:value=", "office:time-value=")
+    for time in ("PT36H05M00S", "PT09H05M00S")
+)
 OFFICE_ROWS = [
     ((typed("string", "", "to"), typed("string", "", "due")), ["to", "due"]),
     ((typed("float", "9876543210", "9.9E9"), typed("percentage", "0.155", "15.5%")), ["9876543210", "15.5%"]),
@@ -247,6 +257,7 @@ OFFICE_ROWS = [
     ((QUOTED_OTHERWISE,), ["1 %"]),
     ((ODS_ERROR, typed("string", "", "B")), ["#N/A", "B"]),
     ((typed("string", "", SAYS_SO),), [SAYS_SO]),
+    (TIMES, ["36:05:00", "09:05:00"]),
 ]
 
 

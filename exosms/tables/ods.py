@@ -24,9 +24,12 @@ _TAG = re.compile(rb"<(/?)table:(table|table-row|table-cell|covered-table-cell)(
 _GAP = rb'<table:table-cell(?: table:(?:style-name|content-validation-name)="[^"<>]*+")*+'
 _CELL = _GAP + rb'(?: table:formula="[^"<>]*+")?+'
 _OTHERWISE = rb' office:value-type="(?:percentage|currency)"(?: office:currency="[^"<>]*+")?+ office:value="[^"<>]*+"'
+_DAY = rb"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?)?"
+_TIME_OF_DAY = rb"PT(?:[01]?\d|2[0-3])H[0-5]?\dM[0-5]?\d(?:\.\d{1,9})?S"
 _PLAINLY = (
     rb' office:value-type="(?:string"(?: office:string-value="[^"<>]*+")?+'
-    rb'|(?:float|date|time|boolean)" office:(?:date-|time-|boolean-)?value="[^"<>]*+")'
+    rb'|(?:float|boolean)" office:(?:boolean-)?value="[^"<>]*+"'
+    rb'|date" office:date-value="%b"|time" office:time-value="%b")' % (_DAY, _TIME_OF_DAY)
 )
 _CONTENT = rb"(?:/>|>[^<]*+(?:<(?!/?table:)[^<]*+)*+</table:table-cell>)"
 _PLAIN_ROW = re.compile(
@@ -49,9 +52,12 @@ _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _STORED = re.compile(rb"""\soffice:(?:(?:(?:date|time|boolean|string)-)?value\s*=|value-type\s*=\s*["']string["'])""")
 _UNCALCULATED = f' office:value-type="string" office:string-value="{UNCALCULATED}"'.encode()
-_SHOWN_OTHERWISE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])(?:percentage|currency)(?=["'])""")
+_SHOWN_OTHERWISE = re.compile(rb"""\soffice:value-type\s*=\s*["'](?:percentage|currency)["']""")
 """Of a number whose text has more than its value: it becomes that text."""
-_VALUE = re.compile(rb"""\soffice:value\s*=\s*(?:"[^"]*"|'[^']*')""")
+_NO_TIME_OF_DAY = re.compile(rb"""\soffice:(?:date|time)-value\s*=\s*["'](?!(?:%b|%b)["'])""" % (_DAY, _TIME_OF_DAY))
+"""Of a duration, a negative time and the like, which calamine hands over as they are written: it becomes its text."""
+_TYPE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])\w+(?=["'])""")
+_VALUE = re.compile(rb"""\soffice:(?:(?:date|time)-)?value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
@@ -286,8 +292,8 @@ class _Drawing:
             attributes = _COLUMNS_REPEATED.sub(b"", found[3])
             if b"table:formula" in attributes and not _STORED.search(attributes):
                 attributes = _UNCALCULATED
-            if _SHOWN_OTHERWISE.search(attributes):
-                attributes = _SHOWN_OTHERWISE.sub(rb"\1string", _VALUE.sub(b"", attributes))
+            if _SHOWN_OTHERWISE.search(attributes) or _NO_TIME_OF_DAY.search(attributes):
+                attributes = _TYPE.sub(rb"\1string", _VALUE.sub(b"", attributes))
             if _ERROR.search(attributes):
                 attributes = _STRING_VALUE.sub(b"", attributes)
             return start + b' table:number-columns-repeated="%d"' % self._walk.columns + attributes + found[4] + b">"
