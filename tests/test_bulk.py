@@ -855,9 +855,11 @@ def test_results_are_never_written_over_the_ledger(exosms: Shell, name: str) -> 
 def test_a_result_file_that_cannot_be_written_is_found_before_the_first_message(exosms: Shell) -> None:
     bulk(exosms, THIRTY, "--yes", "--run", "june")
     (exosms.home / "link").symlink_to("nowhere")
+    (exosms.home / "loop").symlink_to("loop")
     sayings = {
         str(exosms.home / "nowhere" / "out.csv"): "cannot be written: No such file or directory",
         str(exosms.home / "link"): "is a link to nowhere, which does not exist",
+        str(exosms.home / "loop"): "is a link to loop, which does not exist",
         str(exosms.home / "state"): "cannot be written: Is a directory",
     }
     for path, said in sayings.items():

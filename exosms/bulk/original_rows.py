@@ -1,6 +1,7 @@
 """The rows of a run as its file has them, with what became of each: to be corrected and sent again."""
 
 import csv
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -35,7 +36,7 @@ def _check_rest(run: Run, journal: Journal, path: Path, table: Table) -> None:
     for _ in table.originals():
         pass
     if seal(journal.ledger.database, run.account, table.digest) != run.terms.content:
-        if path.exists() and path.resolve() == Path(run.file).resolve():
+        if path.exists() and os.path.realpath(path) == os.path.realpath(run.file):
             raise InputError(
                 f"{path} has changed since it was sent",
                 remedy=f"Send what is new in it with: exosms bulk {quote(str(path))} … --sent-before skip",

@@ -62,7 +62,7 @@ def check_file(path: Path | None, *, source: Path | None) -> None:
         if path.is_file() or path.is_dir():  # whoever reads a pipe would take this for its end
             path.open("a").close()
         if path.is_file() or not path.exists():
-            with beside(path.resolve()) as (descriptor, name):
+            with beside(_target(path)) as (descriptor, name):
                 os.close(descriptor)
                 name.unlink()
     except OSError as error:
@@ -73,12 +73,17 @@ def _are_one(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.samefile(other)
 
 
+def _target(path: Path) -> Path:
+    """Return what a path leads to; of a link that leads to itself as well, on which ``Path.resolve`` fails."""
+    return Path(os.path.realpath(path))
+
+
 def _is_of_ledger(path: Path) -> bool:
     """Whether the ledger lives in this file, or would: it has others beside it while it is open."""
     directory = state_directory(os.environ)
     if directory is None or not directory.exists():
         return False
-    target = path.resolve()
+    target = _target(path)
     is_named_so = target.name.startswith(DATABASE) and _are_one(target.parent, directory)
     return is_named_so or any(_are_one(path, file) for file in directory.glob(f"{DATABASE}*"))
 
@@ -99,7 +104,7 @@ def replace_file(path: Path, write_into: Callable[[TextIO], object], *, run: Run
             with path.open("w", encoding="utf-8", newline="") as file:
                 write_into(file)
             return
-        path = path.resolve()  # a link stays one
+        path = _target(path)  # a link stays one
         with beside(path) as (descriptor, name):
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
                 if path.exists():
