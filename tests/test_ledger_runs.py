@@ -329,3 +329,15 @@ def test_a_command_whose_run_was_taken_over_ends_with_what_stopped_it(
         ledger.database.connection.execute("UPDATE runs SET owner = ?", (owner,))
     assert release(run, journal, stop_for(taken_for_dead())).exit_code == exit_code
     assert journal.counts(run) == {"accepted": 1, state: 1}
+
+
+def test_the_first_of_many_equal_rows_is_found_at_once(ledger: Ledger) -> None:
+    """Each of a thousand looked at all the others: a column that was filled to its end took minutes."""
+    staging = Staging(ledger.database, account="acme1", message_fields=HEADED)
+    staging.lay_out(RowMessage(row, row + 1, message("+919800000000")) for row in range(1, 1001))
+    steps = [0]
+    ledger.database.connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+    found = staging.first_duplicates(1000)
+    ledger.database.connection.set_progress_handler(None, 0)
+    assert [first for _, _, first, _ in found] == [2] * 999
+    assert steps[0] < 1000

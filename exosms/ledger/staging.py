@@ -226,9 +226,9 @@ class Staging:
     def first_duplicates(self, most: int) -> Sequence[tuple[int, int, int, str]]:
         """Return number, line, line of the first, and recipient of the first repeated rows."""
         return self._database.read(
-            "SELECT number, line, (SELECT min(f.line) FROM temp.staged f WHERE f.recipient = s.recipient"
-            " AND f.fingerprint = s.fingerprint), recipient FROM temp.staged s WHERE occurrence > 0"
-            " ORDER BY number LIMIT ?",
+            "SELECT number, line, (SELECT f.line FROM temp.staged f WHERE f.recipient = s.recipient"
+            " AND f.fingerprint = s.fingerprint ORDER BY f.number LIMIT 1), recipient FROM temp.staged s"
+            " WHERE occurrence > 0 ORDER BY number LIMIT ?",
             (most,),
         )
 
