@@ -279,6 +279,15 @@ def test_a_file_that_is_not_utf8_is_told_how_to_name_its_encoding(tmp_path: Path
         read(file)
     assert "--csv-encoding windows-1252" in caught.value.remedy
     assert read(file, encoding="windows-1252") == [row(2, "1", "café")]
+    for codec in ("utf-16-le", "utf-16-be"):
+        file.write_bytes("to,body\n1,a\n".encode(codec))
+        with pytest.raises(InputError, match="without a byte order mark") as caught:
+            read(file)
+        assert f"--csv-encoding {codec}." in caught.value.remedy
+        file.write_bytes(bom16("to\n1\n", codec) + b"\0")
+        with pytest.raises(InputError, match="byte 0x00") as caught:
+            read(file)
+        assert "--csv-encoding" not in caught.value.remedy
 
 
 @pytest.mark.parametrize(

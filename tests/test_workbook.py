@@ -503,7 +503,7 @@ STRINGS = b"<sst><si><t>a</t></si></sst>"
 UNREADABLE = {
     "a broken archive": (b"PK\x03\x04rest", "it is damaged, or its end is missing"),
     "an archive of something else": (packed(a=b"b"), "it is an archive of something else"),
-    "a broken old workbook": (OLE, "Cannot detect file format"),
+    "a broken old workbook": (OLE, "what is in it makes no sense"),
     "half an old workbook": (old(["a"])[:2000], ""),
     "broken XML": (xlsx(b"<worksheet><sheetData><row>"), ""),
     "relations of nothing": (packed(**{"_rels/.rels": b"<Relationships/>"}), "it is an archive of something else"),

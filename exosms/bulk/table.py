@@ -271,9 +271,10 @@ def _checked_headers(name: str, headers: Sequence[str]) -> tuple[str, ...]:
             continue
         key = fold(header)
         if "\0" in header:
+            codec = "utf-16-be" if header.startswith("\0") else "utf-16-le"
             raise InputError(
                 f"{name} has U+0000 in its header, as in UTF-16 without a byte order mark",
-                remedy="Save it as CSV UTF-8, or add --csv-encoding utf-16-le.",
+                remedy=f"Save it as CSV UTF-8, or add --csv-encoding {codec}.",
             )
         if not key:
             raise InputError(

@@ -45,6 +45,9 @@ _RETRY_FOR = 120.0
 _MOST_FLAWS, _MOST_WARNINGS = 15, 7
 """Lines about a file, of each kind: with what else there is to say at most twenty, and a screen holds them."""
 
+_MOST_COLUMNS = 50
+"""Names of columns that are told."""
+
 _CONTINUE = "Send what is left of the run?"
 
 
@@ -146,7 +149,8 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     where = " of fewer rows, which are left out"
     tell_some(out.warn, left_out, most=_MOST_WARNINGS, noun="problem", where=where)
     if unused := inspection.mapper.unused:
-        out.tell(f"columns that are not used: {', '.join(unused)}")
+        more = f" and {len(unused) - _MOST_COLUMNS} more" if len(unused) > _MOST_COLUMNS else ""
+        out.tell(f"columns that are not used: {', '.join(unused[:_MOST_COLUMNS])}{more}")
     for column, name, rows in inspection.mapper.own_fields:
         rows_set = f"in {counted(rows, 'row')}"
         if name == "from" and inspection.mapper.usual_sender:

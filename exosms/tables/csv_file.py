@@ -81,7 +81,8 @@ class _Decoding:
         try:
             text = self._decoder.decode(block, final=not block)
         except UnicodeError as error:
-            remedy = "" if self._encoding else ", or add --csv-encoding windows-1252 (or what it was saved in)"
+            is_named = self._encoding or self._codec != "utf-8"  # by whoever calls, or by its byte order mark
+            remedy = "" if is_named else ", or add --csv-encoding windows-1252 (or what it was saved in)"
             raise InputError(
                 f"{self._name} is not {self._encoding or self._codec.upper()}: {self._said(error)}",
                 remedy=f"{_AS_UTF8[:-1]}{remedy}.",

@@ -62,7 +62,8 @@ def read_sheet(content: bytes, sheet: int | str) -> tuple[Sequence[str], Iterato
     except (
         CalamineError, BadZipFile, DeflateError, ParseError, EOFError, LookupError, NotImplementedError, OSError,
     ) as error:  # fmt: skip
-        raise WorkbookError(str(error)[:200]) from error
+        said = str(error).replace("Cannot detect file format", "what is in it makes no sense")  # of any that we know
+        raise WorkbookError(said[:200]) from error
 
 
 def _package(content: bytes) -> xlsx.Xlsx | ods.Ods:
