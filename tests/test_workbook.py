@@ -76,6 +76,7 @@ SEEN: list[tuple[Any, str, str]] = [
     (NOW.date(), "2026-11-26", "d"),
     (NOW.time(), "09:05:07", "d"),
     (dt.timedelta(hours=30, minutes=5), "30:05:00", "d"),
+    (-dt.timedelta(hours=1, minutes=30), "-01:30:00", "d"),
     (True, "TRUE", "b"),
     (False, "FALSE", "b"),
 ]
@@ -168,6 +169,24 @@ FORMATTED = [
 
 @pytest.mark.parametrize(("number", "code", "text"), FORMATTED)
 def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, text: str) -> None:
+    for content in (formatted(number, code), old_formatted(number, code)):
+        assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "text"),
+    [
+        (-0.0625, "h:mm", "#NUM!"),
+        (-400.25, "yyyy-mm-dd", "#NUM!"),
+        (-1, "d/m/yy", "#NUM!"),
+        (-0.0625, "[h]:mm", "-01:30:00"),
+        (-7, "General", "-7"),
+        (-7, '0" days"', "-7 days"),
+        (0.5, "h:mm", "12:00:00"),
+    ],
+)
+def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: float, code: str, text: str) -> None:
+    """A spreadsheet shows no more than ``########`` of it; calamine, half past ten at night."""
     for content in (formatted(number, code), old_formatted(number, code)):
         assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
 

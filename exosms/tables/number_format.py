@@ -31,6 +31,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+_NO_LETTERS = re.compile(r'"[^"]*"|[\\_*].|\[(?![hms]+\])[^\]]*\]', re.DOTALL | re.IGNORECASE)
+_ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
+_OF_TIMES = re.compile("[dmyhs]", re.IGNORECASE)
+_TIMES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
+"""Formats of dates and times that need no code."""
 _PLAIN = re.compile(r"(?P<before>L*)#*0(?:\.(?P<decimals>0+))?L*")
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 _LONGEST = 255
@@ -97,6 +102,12 @@ def as_shown(number: float, code: str) -> str | None:
 def is_of_numbers(code: str) -> bool:
     """Whether a format says how a number is shown, which ``as_shown`` then knows."""
     return bool(code) and bool(_sections(code))
+
+
+def is_of_times(number: int, code: str) -> bool:
+    """Whether a format shows dates or times of day, none of which is negative, as what ``[h]`` shows may be."""
+    letters = _NO_LETTERS.sub("", code)
+    return not _ELAPSED.search(letters) and (number in _TIMES or _OF_TIMES.search(letters) is not None)
 
 
 @lru_cache

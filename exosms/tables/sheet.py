@@ -176,8 +176,8 @@ def _of_time(moment: datetime | time) -> str:
 
 
 def _of_duration(duration: timedelta) -> str:
-    minutes, seconds = divmod(int(duration.total_seconds()), 60)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    minutes, seconds = divmod(int(abs(duration).total_seconds()), 60)
+    return f"{'-' * (duration < timedelta())}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
 _TABLES = ".csv", ".xlsx", ".xls", ".ods"

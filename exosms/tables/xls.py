@@ -7,7 +7,7 @@ import struct
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from exosms.tables.damaged_cells import UNCALCULATED
-from exosms.tables.number_format import BUILT_IN, is_of_numbers
+from exosms.tables.number_format import BUILT_IN, is_of_numbers, is_of_times
 from exosms.tables.workbook_archive import WorkbookError
 
 _STREAMS = "workbook", "book"
@@ -51,11 +51,15 @@ def read_cells(
             errors.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
         for row, column in _empty_formulas(stream, starts[sheet]) if not is_calculated else ():
             errors.setdefault(row, {})[column] = UNCALCULATED
-        styles = _styles(stream)
+        all_styles = _formats_of_styles(stream)
+        styles = {style: code for style, (_, code) in enumerate(all_styles) if is_of_numbers(code)}
+        times = {style for style, (number, code) in enumerate(all_styles) if is_of_times(number, code)}
         formats: dict[int, list[tuple[int, str]]] = {}
-        for row, column, style in _numbers_with_styles(stream, starts[sheet]):
+        for row, column, style, is_negative in _numbers_with_styles(stream, starts[sheet]):
             if style in styles:
                 formats.setdefault(row, []).append((column, styles[style]))
+            elif is_negative and style in times:  # of which calamine makes some time of day
+                errors.setdefault(row, {})[column] = "#NUM!"
         hidden = set(_hidden_rows(stream, starts[sheet]))
     except WorkbookError:
         raise
@@ -69,8 +73,8 @@ def _check_version(stream: bytes) -> None:
         raise WorkbookError("it is of Excel 95 or older")
 
 
-def _styles(stream: bytes) -> Mapping[int, str]:
-    """Return the formats of the styles that have one of numbers."""
+def _formats_of_styles(stream: bytes) -> Sequence[tuple[int, str]]:
+    """Return the number and the code of each style's format."""
     codes: dict[int, str] = dict(BUILT_IN)
     styles: list[int] = []
     for kind, body in _records(stream, 0):
@@ -80,17 +84,19 @@ def _styles(stream: bytes) -> Mapping[int, str]:
             number, length, is_wide = struct.unpack_from("<HHB", body)
             text = body[5 : 5 + length * (1 + (is_wide & 1))]
             codes[number] = text.decode("utf-16-le" if is_wide & 1 else "latin-1", "replace")
-    return {style: codes[number] for style, number in enumerate(styles) if is_of_numbers(codes.get(number, ""))}
+    return [(number, codes.get(number, "")) for number in styles]
 
 
-def _numbers_with_styles(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
+def _numbers_with_styles(stream: bytes, start: int) -> Iterator[tuple[int, int, int, bool]]:
+    """Yield row, column and style of each number, and whether it is negative: the sign is the last bit of each."""
     for kind, body in _records(stream, start):
         if kind in {_NUMBER, _SMALL_NUMBER, _FORMULA}:
-            yield struct.unpack_from("<HHH", body)
+            is_negative = body[9 if kind == _SMALL_NUMBER else 13] >= 0x80 and body[12:14] != b"\xff\xff"
+            yield (*struct.unpack_from("<HHH", body), is_negative)
         elif kind == _SMALL_NUMBERS:
             row, first = struct.unpack_from("<HH", body)
-            for place, (style, _) in enumerate(struct.iter_unpack("<HI", body[4:-2])):
-                yield row, first + place, style
+            for place, (style, value) in enumerate(struct.iter_unpack("<Hi", body[4:-2])):
+                yield row, first + place, style, value < 0
 
 
 def _hidden_rows(stream: bytes, start: int) -> Iterator[int]:

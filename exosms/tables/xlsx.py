@@ -2,12 +2,12 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from exosms.tables.damaged_cells import UNCALCULATED
-from exosms.tables.number_format import BUILT_IN, is_of_numbers
+from exosms.tables.number_format import BUILT_IN, is_of_numbers, is_of_times
 from exosms.tables.workbook_archive import (
     ATTRIBUTES,
     MOST_COLUMNS,
@@ -44,6 +44,13 @@ _FORMULA = (
 _WITHOUT_VALUE = re.compile(_FORMULA % b"")
 _WITHOUT_VALUE_OR_ZERO = re.compile(_FORMULA % b"0?")
 """XlsxWriter stores a zero with each formula and says that all have to be calculated, as others say that do not."""
+_NEGATIVE = re.compile(
+    rb"<((?:\w+:)?)c(?=[\s>])"
+    + ATTRIBUTES
+    + rb">\s*(?:<(?:\w+:)?f(?=[\s/>])"
+    + ATTRIBUTES
+    + rb"(?:/>|>[^<]*+</(?:\w+:)?f\s*>)\s*)?<(?:\w+:)?v\s*>\s*-[^<]*+</(?:\w+:)?v\s*>\s*+</(?:\w+:)?c\s*>"
+)
 _TYPE = re.compile(rb"""\st\s*=\s*["']([A-Za-z]*)["']""")
 
 
@@ -54,6 +61,8 @@ class _Survey(NamedTuple):
     """Whether it may have cells with errors."""
     is_calculated: bool
     """Whether no formula lacks its value, as far as one was asked about."""
+    has_negatives: bool
+    """Whether it may have negative numbers, which are no dates, as far as one was asked about."""
     height: int
     """The last row that any tag names."""
     width: int
@@ -69,6 +78,7 @@ class Xlsx:
         self._archive = archive
         self._styles = ""
         self._uncalculated = _WITHOUT_VALUE
+        self._times: Collection[int] = ()
         self._shown: Sequence[int] = ()
         self._tabs = self._read_tabs()
 
@@ -91,14 +101,14 @@ class Xlsx:
         formats: Mapping[int, Sequence[tuple[int, str]]] | None = {}
         if own in self._archive.parts:
             hidden = _hidden_rows(self._archive.pieces(own))
-            codes = _number_formats(self._archive.part(self._styles)) if self._styles in self._archive.parts else {}
+            styles = (
+                _formats_of_styles(self._archive.part(self._styles)) if self._styles in self._archive.parts else []
+            )
+            codes = {place: code for place, (_, code) in enumerate(styles) if is_of_numbers(code)}
+            self._times = {place for place, (number, code) in enumerate(styles) if is_of_times(number, code)}
         for part in filter(is_read, self._archive.parts):
             seen = self._survey(part, codes) if part == own else self._survey(part)
-            pieces = self._archive.pieces(part)
-            if seen.has_errors:
-                pieces = (_ERROR_CELL.sub(rb"\1str\2", piece) for piece in pieces)
-            if not seen.is_calculated:
-                pieces = (self._uncalculated.sub(_told, piece) for piece in _in_whole_cells(pieces))
+            pieces = self._mended(part, seen)
             if part == own:
                 formats = seen.formats
             if not fits(seen.height, seen.width):
@@ -107,7 +117,7 @@ class Xlsx:
                 else:
                     rows, columns = self._used(part)
                     pieces = _drawn_together(pieces, rows, columns)
-            elif not seen.has_errors and seen.is_calculated:
+            elif not (seen.has_errors or seen.has_negatives) and seen.is_calculated:
                 continue
             parts[part] = pieces
         if formats is None or (formats and rows is not None):
@@ -145,12 +155,14 @@ class Xlsx:
 
     def _survey(self, part: str, codes: Mapping[int, str] | None = None) -> _Survey:
         """Say what the tags of a part name; of the sheet that is read ``codes`` are the formats of its styles."""
-        has_errors, is_calculated, has_cdata, is_placed, height, width = False, True, False, True, 0, 0
+        has_errors, is_calculated, has_negatives, has_cdata, is_placed = False, True, False, False, True
+        height = width = 0
         formats: dict[int, list[tuple[int, str]]] = {}
         pieces = self._archive.pieces(part)
         for piece in pieces if codes is None else _in_whole_cells(pieces):
             if codes is not None and is_calculated and (b"<f" in piece or b":f" in piece):
                 is_calculated = self._uncalculated.search(piece) is None
+            has_negatives = has_negatives or (codes is not None and bool(self._times) and b"v>-" in piece)
             has_cdata = has_cdata or b"<![CDATA[" in piece
             found = _REFERENCES.findall(piece)
             if not found:
@@ -169,7 +181,25 @@ class Xlsx:
             raise WorkbookError(f"its part {part} has CDATA sections, which are not read")
         if height > MOST_ROWS:
             raise WorkbookError(f"row {height} is beyond the last row of a sheet")
-        return _Survey(has_errors, is_calculated, height, width, formats if is_placed else None)
+        return _Survey(has_errors, is_calculated, has_negatives, height, width, formats if is_placed else None)
+
+    def _mended(self, part: str, seen: _Survey) -> Iterable[bytes]:
+        """Return a part in which what calamine does not read is text."""
+        pieces = self._archive.pieces(part)
+        if seen.has_errors:
+            pieces = (_ERROR_CELL.sub(rb"\1str\2", piece) for piece in pieces)
+        if not seen.is_calculated:
+            pieces = (self._uncalculated.sub(_told, piece) for piece in _in_whole_cells(pieces))
+        if seen.has_negatives:
+            pieces = (_NEGATIVE.sub(self._without_time, piece) for piece in _in_whole_cells(pieces))
+        return pieces
+
+    def _without_time(self, found: re.Match[bytes]) -> bytes:
+        """Return a cell with a negative number as an error, if its style shows a date or time: calamine makes one."""
+        style, kind = _STYLE.search(found[2]), _TYPE.search(found[2])
+        if style is None or int(style[1]) not in self._times or (kind and kind[1] != b"n"):
+            return found[0]
+        return _with_text(found[1], found[2], b"#NUM!")
 
     def _formats(
         self, part: str, codes: Mapping[int, str], rows: Sequence[int] | None, columns: Sequence[int] | None
@@ -242,10 +272,13 @@ def _told(found: re.Match[bytes]) -> bytes:
     kind = _TYPE.search(attributes)
     if value and kind and kind[1] in {b"str", b"b"}:
         return found[0]
+    return _with_text(prefix, attributes, UNCALCULATED.encode())
+
+
+def _with_text(prefix: bytes, attributes: bytes, text: bytes) -> bytes:
+    """Return a cell with another value."""
     attributes = _TYPE.sub(b"", attributes)
-    return b'<%bc%b t="str"><%bv>%b</%bv></%bc>' % (
-        prefix, attributes, prefix, UNCALCULATED.encode(), prefix, prefix
-    )  # fmt: skip
+    return b'<%bc%b t="str"><%bv>%b</%bv></%bc>' % (prefix, attributes, prefix, text, prefix, prefix)
 
 
 def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
@@ -260,8 +293,8 @@ def _attributes(part: bytes, tag: str) -> list[Mapping[str, str]]:
     ]
 
 
-def _number_formats(part: bytes) -> Mapping[int, str]:
-    """Return the codes of the styles that have a format of numbers, by their places."""
+def _formats_of_styles(part: bytes) -> Sequence[tuple[int, str]]:
+    """Return the number and the code of each style's format; no code of those that need none and are not known."""
     from xml.etree import ElementTree as ET
 
     codes = {str(number): code for number, code in BUILT_IN.items()}
@@ -272,7 +305,7 @@ def _number_formats(part: bytes) -> Mapping[int, str]:
             codes[element.get("numFmtId", "")] = element.get("formatCode", "")
         elif name == "cellXfs":
             styles = [style.get("numFmtId", "") for style in element]
-    return {place: code for place, number in enumerate(styles) if is_of_numbers(code := codes.get(number, ""))}
+    return [(int(number) if re.fullmatch("[0-9]{1,9}", number) else -1, codes.get(number, "")) for number in styles]
 
 
 def _local(name: str) -> str:
