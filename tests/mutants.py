@@ -851,9 +851,9 @@ EVIDENCE = (
     Mutant(
         "the text may be another",
         "send/evidence.py",
-        "    elif owner.fingerprint not in numbers:\n",
-        "    elif not numbers:\n",
-        (_AGREES,),
+        "    elif owner.fingerprint not in _numbers(owner, content, fingerprints):\n",
+        "    elif not content.body:\n",
+        ("test_reconcile.py::test_a_sid_that_a_person_names_must_be_that_message",),
     ),
     Mutant(
         "the sender may be another",
@@ -865,8 +865,8 @@ EVIDENCE = (
     Mutant(
         "any time will do",
         "send/evidence.py",
-        "    if not content.is_near(owner.since, owner.until):\n        yield",
-        "    if False:\n        yield",
+        "            if content.is_near(owners[number].since, owners[number].until)\n",
+        "",
         (_AGREES,),
     ),
     Mutant(

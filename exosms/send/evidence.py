@@ -1,5 +1,6 @@
 """Which of several messages are which of several Sids: decided by counting, never by choosing."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
@@ -61,13 +62,13 @@ def differences(owner: Unsettled, content: MessageContent, fingerprints: Fingerp
         _Aspect.TEXT: "its text is another",
         _Aspect.TIME: f"Exotel got it {when}, and ours was sent {local(owner.until)}",
     }
-    for aspect in _differing(owner, content, _numbers(owner, content, fingerprints)):
+    for aspect in _differing(owner, content, fingerprints):
         yield said[aspect]
 
 
 def is_of_another_time(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
     """Whether a Sid would be a message's, had Exotel got it when it was sent."""
-    return {*_differing(owner, content, _numbers(owner, content, fingerprints))} <= {_Aspect.TIME}
+    return {*_differing(owner, content, fingerprints)} <= {_Aspect.TIME}
 
 
 def groups(
@@ -76,10 +77,23 @@ def groups(
     """Yield the groups that messages and Sids of one recipient make; a Sid that fits none is a group of its own."""
     fits: list[list[int]] = []
     of_owner: list[list[int]] = [[] for _ in owners]
-    of_sender = {owner.sender: owner for owner in owners}  # whose texts are hashed once, however many they are
+    of_sender = {owner.sender: owner for owner in owners}
+    of_text: dict[tuple[str, int | None], list[int]] = defaultdict(list)
+    for number, owner in enumerate(owners):
+        of_text[owner.sender, owner.fingerprint].append(number)
     for place, content in enumerate(contents):
-        numbers_of = {sender: _numbers(owner, content, fingerprints) for sender, owner in of_sender.items()}
-        fits.append([n for n, owner in enumerate(owners) if _may_agree(owner, content, numbers_of[owner.sender])])
+        texts = [
+            (sender, n) for sender, one in of_sender.items() for n in (None, *_numbers(one, content, fingerprints))
+        ]
+        equal = [of_text[text] for text in texts if text in of_text]  # of which one stands for all but their times
+        near = (
+            number
+            for numbers in equal
+            if _may_be(owners[numbers[0]], content, fingerprints)
+            for number in numbers
+            if content.is_near(owners[number].since, owners[number].until)
+        )
+        fits.append([*near])
         for number in fits[-1]:
             of_owner[number].append(place)
     left = dict.fromkeys(range(len(contents)))
@@ -108,22 +122,23 @@ class _Aspect(Enum):
     TIME = auto()
 
 
-def _differing(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> Iterator[_Aspect]:
-    """Yield each aspect in which they differ; ``numbers`` are the fingerprints that Exotel's text may have."""
+def _differing(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Iterator[_Aspect]:
+    """Yield each aspect in which they differ."""
     if content.to != owner.recipient:
         yield _Aspect.RECIPIENT
     if not content.is_from(owner.sender):
         yield _Aspect.SENDER
     if owner.fingerprint is None:
         yield _Aspect.FORGOTTEN_TEXT
-    elif owner.fingerprint not in numbers:
+    elif owner.fingerprint not in _numbers(owner, content, fingerprints):
         yield _Aspect.TEXT
     if not content.is_near(owner.since, owner.until):
         yield _Aspect.TIME
 
 
-def _may_agree(owner: Unsettled, content: MessageContent, numbers: Collection[int]) -> bool:
-    return {*_differing(owner, content, numbers)} <= {_Aspect.FORGOTTEN_TEXT}
+def _may_be(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> bool:
+    """Whether they agree in all that is known but their times."""
+    return {*_differing(owner, content, fingerprints)} <= {_Aspect.FORGOTTEN_TEXT, _Aspect.TIME}
 
 
 def _numbers(owner: Unsettled, content: MessageContent, fingerprints: Fingerprints) -> Collection[int]:
