@@ -5,6 +5,7 @@
   - InputError          3  a number, body, template or file was refused here; nothing was sent
   - ConfigError         4  configuration, credentials or the ledger
   - GuardError          5  a guard refused; a person decides
+  - BugError            1  nobody foresaw it; ``unforeseen`` makes one of whatever is none of ours
 - Interrupted         128 + signal; not an ``Exception``, so that nothing on the way up swallows it
 
 Errors of an attempt to send are no exceptions: they are receipts (see ``message``).
@@ -14,6 +15,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
+
+from exosms.starvation import lacking
 
 
 class ExitCode(IntEnum):
@@ -108,6 +111,51 @@ class GuardError(ExosmsError):
 
 class GuardedError(EachError, GuardError):
     """A guard refused some recipients and has nothing against the others."""
+
+
+class BugError(ExosmsError):
+    """Something that nobody foresaw."""
+
+    exit_code = ExitCode.BUG
+    kind = "bug"
+
+
+def unforeseen(error: Exception) -> ExosmsError:
+    """Return what is told of an error that is none of ours: what this process lacks, or where a bug showed.
+
+    Its message is left out, which may quote a secret. Nothing is imported for it: that may be what failed.
+    """
+    if lack := lacking(error):
+        what, limit = lack
+        return ConfigError(
+            f"this process {what}", remedy=f"Raise its limit {limit}, or let less run beside it, then run it again."
+        )
+    if part := _missing_part(error):
+        return ConfigError(
+            f"exosms cannot go on: its part {part} is gone", remedy="Run it again, or install it again."
+        )
+    place, step = "", error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if not place or "exosms" in code.co_filename:
+            place = f"{code.co_name}, {_name(code.co_filename)}:{step.tb_lineno}"
+        step = step.tb_next
+    return BugError(
+        f"a bug in exosms: {type(error).__name__} in {place}",
+        remedy="Please report it, with the command that you ran.",
+    )
+
+
+def _missing_part(error: Exception) -> str | None:
+    """Return what was to be imported and is not there any more, as while another version takes our place."""
+    if isinstance(error, ModuleNotFoundError):
+        return error.name
+    file = str(error.filename) if isinstance(error, OSError) else ""
+    return _name(file) if file.endswith((".py", ".pyc")) else None
+
+
+def _name(file: str) -> str:
+    return file.rpartition("/")[2]
 
 
 class Interrupted(BaseException):

@@ -7,12 +7,13 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Shell
-from misbehaving import Misbehaving, answers
+from misbehaving import Misbehaving, accepts, answers
 
 SANDBOX = ("--region", "sandbox")
 SEND = ("send", *SANDBOX, "--to", "9876543210", "--body", "Hi")
@@ -186,6 +187,51 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
     assert "bug" not in err
 
 
+ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
+TWO = ("send", "--from", "ACMEIN", "--to", "9876543210,9876543211", "--body", "Hi", "--rate", "off", "--json")
+NO_MEMORY = (MemoryError(), 4, "this process gets no more memory")
+NO_FILES = OSError(errno.EMFILE, "Too many open files", "x.py")
+NO_FILE = FileNotFoundError(errno.ENOENT, "gone", "/x/codes/http.pyc")
+UNFORESEEN = [
+    ("before", NO_FILES, 4, "this process may open no more files"),
+    ("before", NO_FILE, 4, "exosms cannot go on: its part http.pyc is gone"),
+    ("before", ModuleNotFoundError("CANARY", name="codes"), 4, "its part codes is gone"),
+    ("before", KeyError("CANARY"), 1, "a bug in exosms: KeyError in "),
+    *((when, *NO_MEMORY) for when in ("before", "first", "second", "waiting")),
+]
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def raises(*_: object, **__: object) -> None:
+        raise error
+
+    return raises
+
+
+@pytest.mark.parametrize(("when", "error", "exit_code", "told"), UNFORESEEN)
+def test_what_nobody_foresaw_hides_nothing_of_what_was_sent(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, when: str, error: Exception, exit_code: int, told: str
+) -> None:
+    places = {"before": "exosms.send.session.AccountSession.take_turn", "waiting": "exosms.cli.wait.follow"}
+    monkeypatch.setattr(places.get(when, "exosms.exotel.client.refused"), raising(error))
+    taken, refused = accepts, answers(400, "no")
+    with Misbehaving(*{"first": [refused], "second": [taken, refused]}.get(when, [taken])) as server:
+        wait = ("--wait", "1s") if when == "waiting" else ()
+        result = exosms(*TWO, *wait, "--base-url", server.url, env=ACCOUNT)
+        assert server.requests == {"before": 0, "first": 1, "second": 2, "waiting": 2}[when]
+    expected = {
+        "before": (exit_code, ["not_sent", "not_sent"]),
+        "first": (9, ["unknown", "not_sent"]),
+        "second": (9, ["accepted", "unknown"]),
+        "waiting": (8, ["accepted", "accepted"]),
+    }[when]
+    assert (result.exit_code, [message["outcome"] for message in result.json["messages"]]) == expected
+    assert told in result.stderr
+    assert "CANARY" not in result.stderr + result.stdout
+    kept = [entry["outcome"] for entry in exosms("log", "--json").json["messages"]]
+    assert kept == [outcome for outcome in expected[1] if outcome != "not_sent"]
+
+
 @pytest.mark.parametrize(
     ("argv", "meant"),
     [
@@ -239,7 +285,7 @@ def test_a_process_that_may_open_no_more_once_it_has_its_ledger_says_so(exosms: 
     assert exosms(*SEND).exit_code == 0
     process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6)))
     out, err = (stream.decode() for stream in process.communicate(timeout=30))
-    assert (process.returncode, out) == (4, "")
+    assert (process.returncode, out.split("\t")[0]) == (4, "not_sent")
     assert "this process may open no more files\n  Raise its limit (ulimit -n" in err
 
 

@@ -5,11 +5,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from exosms.errors import ExitCode
 from exosms.exotel.client import Batch
-from exosms.exotel.outcome import no_thread
+from exosms.exotel.outcome import lost_sight_of, no_thread
 from exosms.ledger.run_rows import ClaimedRow
-from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back
+from exosms.sms.message import Message, calling_back
 from exosms.system.signals import leave_signals_to_main_thread
 
 
@@ -81,19 +80,4 @@ class RequestThreads:
         try:
             return self._send(messages)
         except Exception as error:  # noqa: BLE001  # a bug: its messages may be on their way, and their rows must not wait for ever
-            return Batch((_broken(error),) * len(messages), whole=True)
-
-
-def _broken(error: Exception) -> Receipt:
-    return Receipt(
-        outcome=Outcome.UNKNOWN,
-        exit_code=ExitCode.UNKNOWN,
-        then=Then.STOP,
-        problem=Problem(
-            kind=Outcome.UNKNOWN,
-            message=f"a bug in exosms: {type(error).__name__}",
-            meaning="It may have been sent.",
-            remedy="Please report it, with the command that you ran.",
-            retry=Retry.DECIDE,
-        ),
-    )
+            return Batch((lost_sight_of(error),) * len(messages), whole=True)

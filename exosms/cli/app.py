@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from exosms import __version__
-from exosms.cli import starvation
+from exosms import __version__, starvation
 
 
 def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:

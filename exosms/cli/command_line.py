@@ -3,12 +3,11 @@
 import errno
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from exosms.cli import starvation
+from exosms import starvation
 from exosms.cli.commands import perform
 from exosms.cli.output.out import Out, lose
-from exosms.errors import ExitCode, ExosmsError, Interrupted
+from exosms.errors import ExitCode, ExosmsError, Interrupted, unforeseen
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
@@ -51,16 +50,12 @@ def _unforeseen(error: Exception) -> int:
 
 
 def tell_unforeseen(out: Out, error: Exception) -> int:
-    """Tell what the process ran out of, or where a bug showed, without its message, which may quote a secret."""
+    """Tell what this process lacks, or where a bug showed, and return the exit code of that."""
     if (exit_code := starvation.told(error)) is not None:
         return exit_code
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    last = next((frame for frame in reversed(frames) if "exosms" in frame.filename), frames[-1])
-    place = f"{type(error).__name__} in {last.name}, {Path(last.filename).name}:{last.lineno}"
-    out.fail(f"a bug in exosms: {place}", remedy="Please report it, with the command that you ran.")
-    return ExitCode.BUG
+    told = unforeseen(error)
+    out.fail(told.message, remedy=told.remedy)
+    return told.exit_code
 
 
 def _errors() -> Out:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
-from exosms.errors import ExosmsError, Interrupted, UsageError
+from exosms.errors import ExosmsError, Interrupted, UsageError, unforeseen
 from exosms.send.request import SendRequest
 from exosms.sms.message import Message, Outcome, Receipt
 
@@ -55,6 +55,8 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
             report.fail(error)
         except Interrupted as interrupted:
             report.interrupt(interrupted)
+        except Exception as error:  # noqa: BLE001  # what was sent is to be told all the same
+            report.fail(unforeseen(error))
         exit_code = report.conclude()
         return out.unless_lost(exit_code) if request.dry_run else exit_code
 

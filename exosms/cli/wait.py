@@ -10,7 +10,7 @@ from exosms.cli.output.out import Out
 from exosms.cli.output.progress import WaitProgress
 from exosms.cli.output.refusals import tell_refusals
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExosmsError, Interrupted
+from exosms.errors import ExosmsError, Interrupted, unforeseen
 from exosms.send.session import AccountSession
 from exosms.send.track import Watch, is_followed, later, watch_over
 from exosms.sms.message import Message, Receipt
@@ -51,20 +51,20 @@ def awaited(
             sent.append(receipt)
             if is_followed(receipt):
                 out.tell(f"{receipt.outcome}: {receipt.sid}; waiting for its delivery")
-    except (Interrupted, ExosmsError):
+    except (Interrupted, Exception):
         yield from sent
         raise
     watch = watch_over(sent, messages, session, templates)
     stopped: Interrupted | None = None
     try:
         follow(watch, watch.wait(seconds), out)
+        _tell_what_is_left(watch, options, seconds, out)
     except Interrupted as interrupted:
         remedy = f"Continue with: {how_to_go_on(watch.open, options, seconds)}"
         stopped = Interrupted(interrupted.signum, remedy=remedy)
-    except ExosmsError as error:
-        out.warn(f"{error.message}; the wait for delivery ends here")
-    else:
-        _tell_what_is_left(watch, options, seconds, out)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the messages were sent
+        told = error if isinstance(error, ExosmsError) else unforeseen(error)
+        out.warn(f"{told.message}; the wait for delivery ends here")
     for receipt in sent:
         yield later(receipt, watch.reports.get(receipt.sid or ""))
     if stopped is not None:

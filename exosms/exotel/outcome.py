@@ -3,7 +3,7 @@
 What a status or Exotel's code means, and what follows from it, is written in ``exosms.codes`` and nowhere else.
 """
 
-from exosms.errors import ExitCode
+from exosms.errors import ExitCode, unforeseen
 from exosms.exotel.exchange import Answer, Fault, NoAnswer
 from exosms.exotel.wire import Doubt, Refusal, Reply
 from exosms.sms.message import Outcome, Problem, Receipt, Retry, Then
@@ -97,6 +97,23 @@ def unanswered(silence: NoAnswer) -> Receipt:
 def no_thread() -> Receipt:
     """Return the receipt of a message for whose request this machine had no thread, so that nothing began."""
     return unanswered(NoAnswer(written=False, fault=Fault.THREAD))
+
+
+def lost_sight_of(error: Exception) -> Receipt:
+    """Return the receipt of a message that may have been on its way when we stumbled; it stops the command."""
+    stumbled = unforeseen(error)
+    return Receipt(
+        outcome=Outcome.UNKNOWN,
+        exit_code=ExitCode.UNKNOWN,
+        then=Then.STOP,
+        problem=Problem(
+            kind=Outcome.UNKNOWN,
+            message=stumbled.message,
+            meaning=f"The message may have been sent. {stumbled.remedy}",
+            remedy="Do not send again yet. Look for the message in Exotel's dashboard first.",
+            retry=Retry.DECIDE,
+        ),
+    )
 
 
 def _unknown(said: str, meaning: str, *, http_status: int | None = None) -> Receipt:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exosms.errors import ExitCode, ExosmsError, GuardError, InputError, Interrupted
-from exosms.exotel.outcome import doubted_sid
+from exosms.exotel.outcome import doubted_sid, lost_sight_of
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import LedgerEntry, OnceKey, Place, State
 from exosms.ledger.interface import MessageLedger
@@ -85,9 +85,12 @@ class Dispatcher(NamedTuple):
         if receipt.outcome is not Outcome.UNKNOWN or receipt.problem is None or session.ledger.is_in_memory:
             return receipt  # what only this process knows nobody could compare
         which = ["--once", once.key] if once else []
-        advice = how_to_find_out(
-            which, account=session.account, profile=session.profile, flags=session.flags, window=window
-        )
+        try:
+            advice = how_to_find_out(
+                which, account=session.account, profile=session.profile, flags=session.flags, window=window
+            )
+        except (OSError, ImportError, MemoryError):  # what it needs cannot be loaded any more
+            return receipt
         remedy = f"Do not send again yet. {advice}{_or_decide(once.key) if once else ''}"
         return receipt._replace(problem=receipt.problem._replace(remedy=remedy))
 
@@ -119,7 +122,7 @@ class Dispatcher(NamedTuple):
 
     def _attempt(self, entry_id: int, message: Message) -> Receipt:
         session = self.session
-        receipt = session.client.send(message)
+        receipt = self._sent(message)
         try:
             for retry in range(MOST_RETRIES):
                 delay = self._delay(receipt, retry)
@@ -131,13 +134,19 @@ class Dispatcher(NamedTuple):
                     break
                 self.guards.check_hour(message, now=time.time())
                 session.ledger.claim_again(entry_id)
-                receipt = session.client.send(message)
+                receipt = self._sent(message)
         except (GuardError, LedgerError) as error:  # of which others may think already that nothing was sent
             self.warn(f"{message.to} is not tried again: {error.message}")
         except Interrupted:
             self._settle(entry_id, receipt)
             raise
         return self._settle(entry_id, receipt)
+
+    def _sent(self, message: Message) -> Receipt:
+        try:
+            return self.session.client.send(message)
+        except Exception as error:  # noqa: BLE001  # a bug, or a part of us is gone: it may be on its way
+            return lost_sight_of(error)
 
     def _delay(self, receipt: Receipt, retry: int) -> float | None:
         """Return the seconds to wait before a retry, or None if there is to be none."""
@@ -255,6 +264,8 @@ def refused_here(error: ExosmsError) -> Receipt:
 
 def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
     """Return the receipt of a message that the command did not get to, since it stopped before."""
+    if because and because.outcome is Outcome.UNKNOWN:  # which says nothing of this one
+        because = None
     return Receipt(
         outcome=Outcome.NOT_SENT,
         exit_code=because.exit_code if because else ExitCode.UNAVAILABLE,

@@ -247,6 +247,7 @@ class Receipt(NamedTuple):
 
 
 _MOST_TELLING = (
+    ExitCode.BUG,
     ExitCode.CONFIG,
     ExitCode.REFUSED,
     ExitCode.RATE_LIMITED,

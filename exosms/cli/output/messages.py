@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exosms.cli.output.out import Document, Format, Out, error_document, problem_document
 from exosms.cli.output.refusals import Shortfall, draw_refusals, tell_refusals
 from exosms.cli.output.tables import Cell, explanation, facts
-from exosms.errors import EachError, ExitCode, ExosmsError, InputError, Interrupted
+from exosms.errors import BugError, EachError, ExitCode, ExosmsError, InputError, Interrupted
 from exosms.send.one import not_attempted, refused_here
 from exosms.sms.message import Delivery, Message, Outcome, Problem, Receipt, decisive, exit_code_of
 from exosms.system.times import for_people
@@ -74,7 +74,8 @@ class SendReport:
     def fail(self, error: ExosmsError) -> None:
         """Take the error that ended the command: whoever has no result yet gets it as theirs."""
         self._error = error
-        self._exit_code = error.exit_code
+        is_partial = any(result.receipt.outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN} for result in self._results)
+        self._exit_code = None if is_partial and not isinstance(error, BugError) else error.exit_code
         is_drawn = self._is_drawn_last and isinstance(error, EachError)
         if not is_drawn:
             self._out.fail(error.message, remedy=error.remedy)

@@ -26,10 +26,10 @@ def told(error: Exception) -> int | None:
 
     It is written as it is: what would break it at words may need a file to be imported.
     """
-    lacking = next(filter(None, map(_lacking, _chain(error))), None)
-    if lacking is None:
+    lack = lacking(error)
+    if lack is None:
         return None
-    what, limit = lacking
+    what, limit = lack
     exchange = sys.modules.get("exosms.exotel.exchange")
     has_sent = exchange is not None and exchange.RequestProgress.has_sent
     again = (
@@ -40,6 +40,11 @@ def told(error: Exception) -> int | None:
             f"exosms: error: this process {what}\n  Raise its limit {limit}, or let less run beside it{again}.\n"
         )
     return _UNKNOWN if has_sent else _CONFIG
+
+
+def lacking(error: BaseException) -> tuple[str, str] | None:
+    """Return what a process ran out of, and the limit of that, where this is why something failed."""
+    return next(filter(None, map(_lacking, _chain(error))), None)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -57,5 +62,5 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0)
     if isinstance(error, ImportError | RuntimeError):
-        return next((lacking for text, lacking in _BY_TEXT.items() if text in str(error)), None)
+        return next((lack for text, lack in _BY_TEXT.items() if text in str(error)), None)
     return None
