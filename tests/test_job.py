@@ -355,6 +355,40 @@ def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell) -> None:
     assert (done.returncode, done.stdout, done.stderr.count("a bug in exosms")) == (3, "out\n", 2)
 
 
+REPLACED = """
+import pathlib, sys
+from exosms.cli import job
+from exosms.job import child
+child._BRIEF, load = 0, job._load_what_sends
+def is_gone(event, args):
+    if event == "open" and str(args[0]).endswith((".py", ".pyc")):
+        raise FileNotFoundError(2, "gone", args[0])
+def replaced():
+    load()
+    sys.addaudithook(is_gone)
+    pathlib.Path(sys.argv[1]).touch()
+job._load_what_sends = replaced
+from exosms.cli.app import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("to", "why"), [(TO, ""), ("+919000000401", "HTTP 401"), ("+919000000500", "it may have been sent: HTTP 500")]
+)
+def test_a_long_command_outlives_this_version_of_us(exosms: Shell, served: Sandbox, to: str, why: str) -> None:
+    """What an upgrade removes in the meantime is loaded by then."""
+    there = str(exosms.home / "there")
+    waits = f"until [ -e {there} ]; do sleep 0.02; done; exit 3"
+    argv = [sys.executable, "-c", REPLACED, there, "job", "--to", to, "--rate", "off", "--retry-for", "0"]
+    command = [*argv, "--once", "k", "--", "sh", "-c", waits]
+    done = subprocess.run(
+        command, env=exosms.full_env(), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, served.requests, bool(done.stderr)) == (3, 1, bool(why))
+    assert why in done.stderr
+
+
 # Files of recipients and tokens that are pipes.
 
 

@@ -6,6 +6,7 @@ Its exit code is ours, whatever becomes of the text: nothing that fails here may
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -14,7 +15,7 @@ from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.command_line import tell_unforeseen
 from exosms.cli.output.out import Out
-from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError
+from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError, unforeseen
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
 from exosms.job.request import JobRequest
 from exosms.sms.message import Outcome
@@ -30,6 +31,26 @@ if TYPE_CHECKING:
 
 PARSING = {"allow_interspersed_args": False}
 """As of `env` and `nice`: what stands behind the command is the command's."""
+
+_NEEDED = (
+    "exosms.cli.send",
+    "exosms.cli.ledgers",
+    "exosms.cli.context",
+    "exosms.cli.output.messages",
+    "exosms.send.one",
+    "exosms.codes.lookup",
+    "exosms.codes.http",
+    "exosms.codes.exotel",
+    "exosms.sandbox.emulator",
+    "exosms.ledger.postgres.messages",
+    "encodings.idna",
+    "httpx",
+    "httpcore",
+    "shlex",
+    "stringprep",
+    "subprocess",
+)
+"""What a text needs besides what has planned it, and what it needs where it goes wrong."""
 
 _AGAIN = re.compile(
     r"(?:^|[,;:] (?:then |or )?|[.] (?:Then )?)(?:run (?:it|this)|send|send the message) again\b[^.]*[.]$",
@@ -104,7 +125,7 @@ def command(
     plan = _planner(request, account, job, out.warn)
     told = _tell_what_is_wrong(plan, sample(request.on), out)
     with child.signals_held() as mask:
-        ending = child.run(argv, mask)
+        ending = child.run(argv, mask, meanwhile=_load_what_sends)
         if not ending.has_started:
             out.fail(f"{argv[0]} {ending.status}", remedy=_meant(argv, out))
         if ending.is_wanted(request.on, longer_than=request.longer_than):
@@ -189,6 +210,15 @@ def _tell_what_is_wrong(plan: "_Planner", ending: Ending, out: Out) -> AbstractS
     return told
 
 
+def _load_what_sends() -> None:
+    """Load what sending needs: before a long command ends, this program may have been replaced by another version."""
+    import importlib
+
+    for name in _NEEDED:
+        with suppress(Exception):  # it is tried again when it is needed
+            importlib.import_module(name)
+
+
 def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[str], out: Out) -> None:
     """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
@@ -234,8 +264,9 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, _Miss]:
                     out.tell(" ".join(filter(None, (receipt.outcome, to, receipt.sid, receipt.note))))
                 else:
                     missed[to] = _Miss(_why_not(receipt), is_certain=receipt.outcome is not Outcome.UNKNOWN)
-        except ExosmsError as error:
-            missed |= {to: _Miss(_why(error.about(to))) for to in left}
+        except Exception as error:  # noqa: BLE001  # whom it keeps from being texted is to be told
+            told = error if isinstance(error, ExosmsError) else unforeseen(error)
+            missed |= {to: _Miss(_why(told.about(to))) for to in left}
         except Interrupted as interrupted:
             missed |= dict.fromkeys(left, _Miss(interrupted.message))
     return missed

@@ -8,7 +8,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +18,8 @@ from exosms.system.signals import Interrupts
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+_BRIEF = 1.0
+"""Seconds that a command may take which leaves no time for anything else."""
 _FROM_KERNEL = 0x80
 """``SI_KERNEL`` (Linux, asm-generic/siginfo.h): nobody sent the signal but a terminal."""
 
@@ -61,8 +63,11 @@ def signals_released() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def run(argv: Sequence[str], mask: SignalSet) -> Ending:
-    """Run a command to its end; the signals must be held, and ``mask`` is the one that the command starts with."""
+def run(argv: Sequence[str], mask: SignalSet, *, meanwhile: Callable[[], object]) -> Ending:
+    """Run a command to its end; the signals must be held, and ``mask`` is the one that the command starts with.
+
+    Of one that takes its time ``meanwhile`` makes use.
+    """
     began = time.monotonic()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     try:
@@ -71,7 +76,7 @@ def run(argv: Sequence[str], mask: SignalSet) -> Ending:
         code = 127 if error.errno == errno.ENOENT else 126
         return Ending(code, f"could not be started: {error.strerror}", has_started=False)
     else:
-        return ended(_wait(pid), time.monotonic() - began)
+        return ended(_wait(pid, meanwhile), time.monotonic() - began)
     finally:
         while pending := signal.sigpending() & {*_STOPS}:  # it was the command's, which has ended meanwhile
             signal.sigwait(pending)
@@ -111,7 +116,7 @@ def _environment() -> Mapping[bytes, bytes]:
     return environ
 
 
-def _wait(pid: int) -> int:
+def _wait(pid: int, meanwhile: Callable[[], object]) -> int:
     """Return the wait status of the command, having passed on what only we heard.
 
     Where the terminal stops both, we stop once it has: who is told that we did may type, and it would read that.
@@ -119,9 +124,13 @@ def _wait(pid: int) -> int:
     held = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     heard = held & {*_PASSED_ON, *_STOPS, signal.SIGCHLD}
     asked, has_stopped = 0, False
+    patience: float | None = _BRIEF
     while True:
-        signum, is_the_terminals = _next_signal(heard)
-        if signum == signal.SIGCHLD:
+        signum, is_the_terminals = _next_signal(heard, patience)
+        if not signum:
+            patience = None
+            meanwhile()
+        elif signum == signal.SIGCHLD:
             status = _changed(pid)
             if status is not None and not (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
                 return status
@@ -143,12 +152,19 @@ def _stop(signum: int) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signum})
 
 
-def _next_signal(heard: SignalSet) -> tuple[int, bool]:
-    """Wait for a signal; return its number and whether the terminal has sent it to all of our process group."""
-    if not hasattr(signal, "sigwaitinfo"):  # macOS, which does not say who sent it
+def _next_signal(heard: SignalSet, within: float | None) -> tuple[int, bool]:
+    """Wait for a signal; return its number and whether the terminal has sent it to all of our process group.
+
+    The number is 0 once so many seconds have passed.
+    """
+    if not hasattr(signal, "sigwaitinfo"):  # macOS, which neither says who sent it nor stops waiting
+        if within is not None:
+            return 0, False
         signum = signal.sigwait(heard)
         return signum, signum in {signal.SIGINT, signal.SIGQUIT, *_STOPS} and _is_in_foreground()
-    info = signal.sigwaitinfo(heard)
+    info = signal.sigwaitinfo(heard) if within is None else signal.sigtimedwait(heard, within)
+    if info is None:
+        return 0, False
     is_the_terminals = info.si_code == _FROM_KERNEL
     # One that is closed tells only the leader of its session.
     leads = info.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
