@@ -303,6 +303,8 @@ def test_what_is_wrong_on_this_side(exosms: Shell, environ: dict[str, str], subj
         (f"user:{PROXY_PASSWORD}@127.0.0.1:1/?x", "http://127.0.0.1:1"),
         (f"http://user:p/{PROXY_PASSWORD}@127.0.0.1:1", "set, but not a valid address"),
         (f"http://{PROXY_PASSWORD}:12/34@127.0.0.1:1", "set, but not a valid address"),
+        (f"http://:{PROXY_PASSWORD}@", "set, but not a valid address"),
+        (f"http://u:{PROXY_PASSWORD}@[::1]:1", "http://[::1]:1"),
     ],
 )
 def test_a_proxy_is_named_without_its_password(exosms: Shell, proxy: str, said: str) -> None:

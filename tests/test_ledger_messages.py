@@ -205,6 +205,14 @@ def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, 
     ledger.close()
 
 
+def test_a_directory_whose_name_reads_as_a_uri_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = Path("file:ledger?mode=memory&x=")
+    with closing(Ledger.open(place)) as ledger:
+        claim(ledger, once=KEY)
+    assert (place / "ledger.db").stat().st_size > 0
+
+
 def test_a_person_resolves_what_is_unknown(ledger: Ledger) -> None:
     unknown = Receipt(outcome=Outcome.UNKNOWN, exit_code=ExitCode.UNKNOWN)
     ledger.settle(claim(ledger, once=KEY), unknown)

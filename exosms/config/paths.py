@@ -43,8 +43,10 @@ def flag_for(path: Path | None, environ: Mapping[str, str]) -> str:
 
 def state_directory(environ: Mapping[str, str]) -> Path | None:
     """Return where the ledger lives: EXOSMS_STATE_DIR or the user's directory; None if nothing tells where."""
-    if environ.get("EXOSMS_STATE_DIR"):
-        return Path(environ["EXOSMS_STATE_DIR"])
+    if named := environ.get("EXOSMS_STATE_DIR"):
+        home = environ.get("HOME", "")
+        # What cron and systemd set is expanded by no shell; each working directory would have once keys of its own.
+        return Path(home, named[2:]) if named.startswith("~/") and home else Path(named)
     return _user_directory(environ, "XDG_STATE_HOME")
 
 

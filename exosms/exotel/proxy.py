@@ -17,6 +17,7 @@ def proxy_of(host: str) -> str | None:
         port = f":{address.port}" if address.port else ""
     except ValueError:
         return invalid
-    if "@" in address.path + address.query + address.fragment:
+    host = address.hostname or ""
+    if not host or "@" in address.path + address.query + address.fragment:
         return invalid
-    return f"{address.scheme}://{address.hostname}{port}"
+    return f"{address.scheme}://{f'[{host}]' if ':' in host else host}{port}"

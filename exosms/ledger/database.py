@@ -107,7 +107,7 @@ class Database:
             ) from error
         owners = directory / "owners"
         with translated(path), ExitStack() as undo:
-            connection = undo.enter_context(closing(sqlite3.connect(path, **_OPTIONS)))
+            connection = undo.enter_context(closing(sqlite3.connect(path.absolute(), **_OPTIONS)))
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             if _version(connection) != len(MIGRATIONS):
