@@ -184,8 +184,8 @@ CLASSIFIER = (
     _lookup("Exotel's 503 is a gateway's", "status == 503 and from_exotel and", "status == 0 and from_exotel and"),
     _outcome(
         "silence may be tried again",
-        "        exit_code=ExitCode.UNKNOWN,\n",
-        "        exit_code=ExitCode.UNKNOWN,\n        then=Then.RETRY,\n",
+        "        exit_code=ExitCode.UNKNOWN,\n        http_status=http_status,\n",
+        "        exit_code=ExitCode.UNKNOWN,\n        then=Then.RETRY,\n        http_status=http_status,\n",
         _SILENCE,
     ),
     _outcome("silence was not sent", "if silence.written:", "if False:", _SILENCE),
