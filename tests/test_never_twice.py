@@ -262,9 +262,11 @@ def test_a_command_that_was_taken_for_dead_does_not_try_again(exosms: Shell) -> 
         process = start(exosms, server, *ONE, "--retry-for", "5m", "--once", "k")
         until(lambda: server.requests == 1)
         until(lambda: exosms("log", "--json").json["messages"][0]["outcome"] == "waiting")
+        process.send_signal(signal.SIGSTOP)  # so that the other one is the first, however long it takes to start
         shutil.rmtree(exosms.home / "state" / "owners")
         other = start(exosms, server, *ONE, "--retry-for", "5m", "--once", "k")
         other.communicate(timeout=20)
+        process.send_signal(signal.SIGCONT)
         _, err = process.communicate(timeout=20)
         assert server.requests == 2
     assert (other.returncode, process.returncode) == (0, 11)
