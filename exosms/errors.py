@@ -5,7 +5,7 @@
   - InputError          3  a number, body, template or file was refused here; nothing was sent
   - ConfigError         4  configuration, credentials or the ledger
   - GuardError          5  a guard refused; a person decides
-  - BugError            1  nobody foresaw it; ``unforeseen`` makes one of whatever is none of ours
+  - BugError            1  nobody foresaw it; ``in_our_words`` makes one of whatever is none of ours
 - Interrupted         128 + signal; not an ``Exception``, so that nothing on the way up swallows it
 
 Errors of an attempt to send are no exceptions: they are receipts (see ``message``).
@@ -120,19 +120,21 @@ class BugError(ExosmsError):
     kind = "bug"
 
 
-def unforeseen(error: Exception) -> ExosmsError:
-    """Return what is told of an error that is none of ours: what this process lacks, or where a bug showed.
+def in_our_words(error: Exception) -> ExosmsError:
+    """Return an error of ours as it is; of any other what this process lacks, or where a bug showed.
 
-    Its message is left out, which may quote a secret. Nothing is imported for it: that may be what failed.
+    Its message is left out, which may quote a secret. Nothing is imported for it: that may be what failed. No remedy
+    says to run the command again: a message may have been sent by then.
     """
+    if isinstance(error, ExosmsError):
+        return error
     if lack := lacking(error):
-        what, limit = lack
-        return ConfigError(
-            f"this process {what}", remedy=f"Raise its limit {limit}, or let less run beside it, then run it again."
-        )
+        said, remedy = lack
+        return ConfigError(said, remedy=remedy)
     if part := _missing_part(error):
         return ConfigError(
-            f"exosms cannot go on: its part {part} is gone", remedy="Run it again, or install it again."
+            f"exosms cannot go on: its part {part} is gone",
+            remedy="Wait if another version is just being installed; else install exosms again.",
         )
     place, step = "", error.__traceback__
     while step is not None:

@@ -29,25 +29,24 @@ def told(error: Exception) -> int | None:
     lack = lacking(error)
     if lack is None:
         return None
-    what, limit = lack
+    said, remedy = lack
     exchange = sys.modules.get("exosms.exotel.exchange")
     has_sent = exchange is not None and exchange.RequestProgress.has_sent
-    again = (
-        ". Messages may have been sent: see `exosms log` before you send again" if has_sent else ", then run it again"
-    )
+    first = " Messages may have been sent: see `exosms log` before you send again." if has_sent else ""
     with suppress(OSError, ValueError):  # standard error is closed
-        sys.stderr.write(
-            f"exosms: error: this process {what}\n  Raise its limit {limit}, or let less run beside it{again}.\n"
-        )
+        sys.stderr.write(f"exosms: error: {said}\n  {remedy}{first}\n")
     return _UNKNOWN if has_sent else _CONFIG
 
 
 def lacking(error: BaseException) -> tuple[str, str] | None:
-    """Return what a process ran out of, and the limit of that, where this is why something failed."""
-    return next(filter(None, map(_lacking, _chain(error))), None)
+    """Return what a process ran out of, and what to do about that, where this is why something failed."""
+    for what, limit in filter(None, map(_lacking, causes(error))):
+        return f"this process {what}", f"Raise its limit {limit}, or let less run beside it."
+    return None
 
 
-def _chain(error: BaseException | None) -> list[BaseException]:
+def causes(error: BaseException | None) -> list[BaseException]:
+    """Return an error, what caused it, and so on."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)

@@ -227,6 +227,7 @@ def test_what_nobody_foresaw_hides_nothing_of_what_was_sent(
     }[when]
     assert (result.exit_code, [message["outcome"] for message in result.json["messages"]]) == expected
     assert told in result.stderr
+    assert "run it again" not in result.stderr.lower()  # which would send to both once more
     assert "CANARY" not in result.stderr + result.stdout
     kept = [entry["outcome"] for entry in exosms("log", "--json").json["messages"]]
     assert kept == [outcome for outcome in expected[1] if outcome != "not_sent"]

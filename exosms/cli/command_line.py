@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from exosms import starvation
 from exosms.cli.commands import perform
 from exosms.cli.output.out import Out, lose
-from exosms.errors import ExitCode, ExosmsError, Interrupted, unforeseen
+from exosms.errors import ExitCode, ExosmsError, Interrupted, in_our_words
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
@@ -53,7 +53,7 @@ def tell_unforeseen(out: Out, error: Exception) -> int:
     """Tell what this process lacks, or where a bug showed, and return the exit code of that."""
     if (exit_code := starvation.told(error)) is not None:
         return exit_code
-    told = unforeseen(error)
+    told = in_our_words(error)
     out.fail(told.message, remedy=told.remedy)
     return told.exit_code
 

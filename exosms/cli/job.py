@@ -15,7 +15,7 @@ from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.command_line import tell_unforeseen
 from exosms.cli.output.out import Out
-from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError, unforeseen
+from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError, in_our_words
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
 from exosms.job.request import JobRequest
 from exosms.sms.message import Outcome
@@ -265,8 +265,7 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, _Miss]:
                 else:
                     missed[to] = _Miss(_why_not(receipt), is_certain=receipt.outcome is not Outcome.UNKNOWN)
         except Exception as error:  # noqa: BLE001  # whom it keeps from being texted is to be told
-            told = error if isinstance(error, ExosmsError) else unforeseen(error)
-            missed |= {to: _Miss(_why(told.about(to))) for to in left}
+            missed |= {to: _Miss(_why(in_our_words(error).about(to))) for to in left}
         except Interrupted as interrupted:
             missed |= dict.fromkeys(left, _Miss(interrupted.message))
     return missed

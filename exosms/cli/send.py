@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
-from exosms.errors import ExosmsError, Interrupted, UsageError, unforeseen
+from exosms.errors import ExosmsError, Interrupted, UsageError, in_our_words
 from exosms.send.request import SendRequest
 from exosms.sms.message import Message, Outcome, Receipt
 
@@ -51,12 +51,10 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
             _send(request, account, report, out, interrupts)
         except UsageError:
             raise  # standard output stays empty
-        except ExosmsError as error:
-            report.fail(error)
         except Interrupted as interrupted:
             report.interrupt(interrupted)
-        except Exception as error:  # noqa: BLE001  # what was sent is to be told all the same
-            report.fail(unforeseen(error))
+        except Exception as error:  # noqa: BLE001  # whatever it is, what was sent is to be told
+            report.fail(in_our_words(error))
         exit_code = report.conclude()
         return out.unless_lost(exit_code) if request.dry_run else exit_code
 

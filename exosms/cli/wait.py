@@ -10,7 +10,7 @@ from exosms.cli.output.out import Out
 from exosms.cli.output.progress import WaitProgress
 from exosms.cli.output.refusals import tell_refusals
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExosmsError, Interrupted, unforeseen
+from exosms.errors import Interrupted, in_our_words
 from exosms.send.session import AccountSession
 from exosms.send.track import Watch, is_followed, later, watch_over
 from exosms.sms.message import Message, Receipt
@@ -63,8 +63,7 @@ def awaited(
         remedy = f"Continue with: {how_to_go_on(watch.open, options, seconds)}"
         stopped = Interrupted(interrupted.signum, remedy=remedy)
     except Exception as error:  # noqa: BLE001  # whatever it is, the messages were sent
-        told = error if isinstance(error, ExosmsError) else unforeseen(error)
-        out.warn(f"{told.message}; the wait for delivery ends here")
+        out.warn(f"{in_our_words(error).message}; the wait for delivery ends here")
     for receipt in sent:
         yield later(receipt, watch.reports.get(receipt.sid or ""))
     if stopped is not None:

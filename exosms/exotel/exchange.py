@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+from exosms.starvation import causes
 from exosms.system.signals import LOOK, leave_signals_to_main_thread, never
 
 if TYPE_CHECKING:
@@ -243,22 +244,13 @@ def _fault_of(error: "httpx.TransportError", progress: RequestProgress) -> Fault
         return Fault.READ
     if isinstance(error, httpx.ProxyError):
         return Fault.PROXY_AUTHENTICATION if progress.tunnel_status == 407 else Fault.PROXY
-    causes = _causes(error)
     import ssl
 
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    chain = causes(error)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return Fault.CERTIFICATE
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if any(isinstance(cause, ssl.SSLError) for cause in chain):
         return Fault.TLS
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Fault.RESOLVE_OR_CONNECT
     return Fault.WRITE
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    causes = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return causes

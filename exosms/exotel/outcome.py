@@ -3,7 +3,7 @@
 What a status or Exotel's code means, and what follows from it, is written in ``exosms.codes`` and nowhere else.
 """
 
-from exosms.errors import ExitCode, unforeseen
+from exosms.errors import ExitCode, in_our_words
 from exosms.exotel.exchange import Answer, Fault, NoAnswer
 from exosms.exotel.wire import Doubt, Refusal, Reply
 from exosms.sms.message import Outcome, Problem, Receipt, Retry, Then
@@ -101,7 +101,7 @@ def no_thread() -> Receipt:
 
 def lost_sight_of(error: Exception) -> Receipt:
     """Return the receipt of a message that may have been on its way when we stumbled; it stops the command."""
-    stumbled = unforeseen(error)
+    stumbled = in_our_words(error)
     return Receipt(
         outcome=Outcome.UNKNOWN,
         exit_code=ExitCode.UNKNOWN,
