@@ -216,7 +216,7 @@ def test_what_nobody_foresaw_hides_nothing_of_what_was_sent(
     monkeypatch.setattr(places.get(when, "exosms.exotel.client.refused"), raising(error))
     taken, refused = accepts, answers(400, "no")
     with Misbehaving(*{"first": [refused], "second": [taken, refused]}.get(when, [taken])) as server:
-        wait = ("--wait", "1s") if when == "waiting" else ()
+        wait = ("--wait", "1s", "-q") if when == "waiting" else ()
         result = exosms(*TWO, *wait, "--base-url", server.url, env=ACCOUNT)
         assert server.requests == {"before": 0, "first": 1, "second": 2, "waiting": 2}[when]
     expected = {
@@ -227,6 +227,7 @@ def test_what_nobody_foresaw_hides_nothing_of_what_was_sent(
     }[when]
     assert (result.exit_code, [message["outcome"] for message in result.json["messages"]]) == expected
     assert told in result.stderr
+    assert ("Continue with: exosms status" in result.stderr) == (when == "waiting")
     assert "run it again" not in result.stderr.lower()  # which would send to both once more
     assert "CANARY" not in result.stderr + result.stdout
     kept = [entry["outcome"] for entry in exosms("log", "--json").json["messages"]]

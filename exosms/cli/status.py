@@ -140,7 +140,7 @@ class _Inquiry:
     def _stop(self, interrupted: Interrupted) -> int:
         """Print how to go on with what is open."""
         left = self._watch.open if self._watch else self._sids
-        remedy = f"Continue with: {how_to_go_on(left, self._options, self._wait, run=self._run)}"
+        remedy = how_to_go_on(left, self._options, self._wait, run=self._run)
         self._out.fail(f"interrupted by {interrupted.name}", remedy=remedy if self._sids else "")
         return self._conclude(interrupted.exit_code)
 

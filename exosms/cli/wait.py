@@ -60,10 +60,10 @@ def awaited(
         follow(watch, watch.wait(seconds), out)
         _tell_what_is_left(watch, options, seconds, out)
     except Interrupted as interrupted:
-        remedy = f"Continue with: {how_to_go_on(watch.open, options, seconds)}"
-        stopped = Interrupted(interrupted.signum, remedy=remedy)
+        stopped = Interrupted(interrupted.signum, remedy=how_to_go_on(watch.open, options, seconds))
     except Exception as error:  # noqa: BLE001  # whatever it is, the messages were sent
-        out.warn(f"{in_our_words(error).message}; the wait for delivery ends here")
+        said = f"{in_our_words(error).message}; the wait for delivery ends here"
+        out.fail(said, remedy=how_to_go_on(watch.open, options, seconds))
     for receipt in sent:
         yield later(receipt, watch.reports.get(receipt.sid or ""))
     if stopped is not None:
@@ -85,19 +85,21 @@ def not_final(
     """Say that a wait ended too soon, and how to ask on."""
     out.fail(
         f"{counted(len(sids), 'message')} not final yet",
-        remedy=f"Continue with: {how_to_go_on(sids, options, seconds, run=run)}",
+        remedy=how_to_go_on(sids, options, seconds, run=run),
     )
 
 
 def how_to_go_on(
     sids: Sequence[str], options: AccountOptions, seconds: float | None, *, run: str | None = None
 ) -> str:
-    """Return the command that asks on about these messages, or a run's, with the same account."""
+    """Return how to ask on about these messages, or a run's, with the same account; nothing where there are none."""
+    if not (sids or run):
+        return ""
     given = [word for flag in options.flags.items() for word in flag]
     wait = [] if seconds is None else ["--wait", _duration(seconds)]
     asked = ["--run", run] if run else sids if len(sids) <= _MANY else ["-"]
     command = shlex.join(["exosms", "status", *given, *asked, *wait])
-    return f"{command}, with the same Sids on its standard input" if asked == ["-"] else command
+    return f"Continue with: {command}{', with the same Sids on its standard input' if asked == ['-'] else ''}"
 
 
 def _duration(seconds: float) -> str:
