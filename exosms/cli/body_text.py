@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exosms.errors import InputError
-from exosms.system.files import open_promptly, read_promptly, steady
+from exosms.system.files import open_promptly, read_promptly, steady, unreadable
 
 _MOST = 1_000_000
 """Bytes that are read; a hundred times of what fits into any message."""
@@ -46,8 +46,7 @@ def _read(name: str, what: str, *, promptly: bool = False) -> str:
         with _opened(name, promptly=promptly) as file, steady(file):
             raw = read_promptly(file, _MOST + 1) if promptly else file.read(_MOST + 1)
     except OSError as error:
-        message = f"The {what} {name} cannot be read: {error.strerror}"
-        raise InputError(message, remedy="Check the path and its permissions.") from error
+        raise unreadable(f"The {what} {name}", error) from error
     if len(raw) > _MOST:
         raise InputError(f"The {what} {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
     try:

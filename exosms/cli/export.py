@@ -15,7 +15,7 @@ from exosms.errors import InputError
 from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
 from exosms.ledger.runs import Journal, Run
-from exosms.system.files import why_unwritten
+from exosms.system.files import unreadable
 
 _LARGEST_COPY = 256 * 1024 * 1024
 """Bytes of standard input or of a pipe, which may have no end."""
@@ -118,7 +118,5 @@ def _kept(source: Path) -> Iterator[IO[bytes]]:
                         )
             copy.seek(0)  # which flushes it
         except OSError as error:
-            raise InputError(
-                f"{source} cannot be read: {why_unwritten(error)}", remedy="Check the path and its permissions."
-            ) from error
+            raise unreadable(str(source), error) from error
         yield copy

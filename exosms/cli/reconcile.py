@@ -40,6 +40,7 @@ from exosms.send.reconcile import Found, Reconciliation
 from exosms.sms.message import Outcome
 from exosms.sms.rate import Rate
 from exosms.system.escaping import shown
+from exosms.system.files import unreadable
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
@@ -336,8 +337,8 @@ def _next_step(found: Sequence[Found], flags: Mapping[str, str]) -> str:
 def _require_there(report: Path | None) -> None:
     """Find out about a report that is not there before anything else."""
     if report is not None and not os.access(report, os.R_OK):
-        why = os.strerror(errno.EACCES if report.exists() else errno.ENOENT)
-        raise InputError(f"{report} cannot be read: {why}", remedy="Check the path and its permissions.")
+        code = errno.EACCES if report.exists() else errno.ENOENT
+        raise unreadable(str(report), OSError(code, os.strerror(code)))
 
 
 def _of_report(report: Path | None, left_out: Callable[[int], None]) -> Iterator[Listed]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exosms.errors import InputError
+from exosms.system.files import unreadable
 
 _MOST = 10_000_000
 """Bytes: 300,000 Sids, about which Exotel could be asked in a day."""
@@ -23,9 +24,7 @@ def words_of(source: str, *, remedy: str) -> Sequence[str]:
             with Path(source).open("rb") as file:
                 raw = file.read(_MOST + 1)
     except OSError as error:
-        raise InputError(
-            f"{name} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
-        ) from error
+        raise unreadable(name, error) from error
     if len(raw) > _MOST:
         raise InputError(f"{name} is over {_MOST // 1_000_000} MB, so it is no list of Sids", remedy=remedy)
     return [word.strip("'\",;") for word in raw.decode("utf-8-sig", "replace").split()]

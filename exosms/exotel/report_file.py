@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from exosms.errors import InputError
 from exosms.exotel.listed import Listed, days_of, tail_of
-from exosms.system.files import steady
+from exosms.system.files import steady, unreadable
 from exosms.tables.csv_file import mark_of
 from exosms.tables.records import DELIMITERS, CsvRecords, Record
 from exosms.tables.workbook import LARGEST, is_workbook, open_sheet
@@ -111,9 +111,7 @@ def _records(path: Path) -> Iterator[Iterable[Record]]:
                 records = chain((head,), texts)
                 yield CsvRecords(name, records, delimiter=_delimiter(head), strict_quotes=False)
     except OSError as error:
-        raise InputError(
-            f"{name} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
-        ) from error
+        raise unreadable(name, error) from error
 
 
 def _delimiter(head: str) -> str | None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from exosms.errors import InputError
+
 _LOOK = 0.01
 """Seconds between looks at a lock that another process holds."""
 
@@ -104,6 +106,11 @@ def why_unwritten(error: OSError) -> str:
     if error.errno == errno.EDQUOT:
         return f"{FULL}: the quota is used up"
     return FULL if error.errno == errno.ENOSPC else str(error.strerror)
+
+
+def unreadable(what: str, error: OSError) -> InputError:
+    """Return the error for a file that somebody named, which begins the sentence as ``what``."""
+    return InputError(f"{what} cannot be read: {why_unwritten(error)}", remedy="Check the path and its permissions.")
 
 
 def is_full(directory: Path) -> bool:

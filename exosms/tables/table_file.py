@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exosms.errors import InputError
-from exosms.system.files import steady
+from exosms.system.files import steady, unreadable
 from exosms.tables.csv_file import csv_records
 from exosms.tables.foreign_file import check_is_table
 from exosms.tables.records import CsvRecords
@@ -58,13 +58,9 @@ def _opened(source: Path | None, name: str) -> Iterator[BinaryIO]:
     try:
         stream = source.open("rb")
     except OSError as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     with stream:
         yield stream
-
-
-def _unreadable(name: str, error: OSError) -> InputError:
-    return InputError(f"{name} cannot be read: {error.strerror}", remedy="Check the path and its permissions.")
 
 
 def _blocks(stream: BinaryIO, name: str) -> Iterator[bytes]:
@@ -83,7 +79,7 @@ def _read(stream: BinaryIO, name: str) -> bytes:
     try:
         return stream.read(_BLOCK)
     except OSError as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
 
 
 def _content(blocks: Iterator[bytes]) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exosms.errors import InputError
-from exosms.system.files import steady
+from exosms.system.files import steady, unreadable
 from exosms.tables.csv_file import mark_of
 from exosms.tables.foreign_file import check_is_table
 from exosms.tables.records import DELIMITERS, CsvRecords, Record
@@ -76,9 +76,7 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file, steady(file):
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(
-            f"The file {path} cannot be read: {error.strerror}", remedy="Check the path and its permissions."
-        ) from error
+        raise unreadable(f"The file {path}", error) from error
     if len(content) > LARGEST:
         raise InputError(f"{path} is larger than {LARGEST >> 20} MiB", remedy="Export fewer templates at once.")
     if not content.strip(b"\0 \r\n\t"):
