@@ -1,6 +1,8 @@
 """Who is to get a text: numbers and groups as they were given, to E.164, each once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from exosms.config.groups import Groups
@@ -48,7 +50,7 @@ def find_recipients(given: Sequence[str], settings: Settings) -> Recipients:
             number = read()
         except InputError as error:
             is_new = text not in refused
-            refused[text] = _or_a_group(error, text, settings)
+            refused[text] = error
         else:
             is_new = number not in numbers
             numbers[number] = None
@@ -56,6 +58,7 @@ def find_recipients(given: Sequence[str], settings: Settings) -> Recipients:
                 repeated.append(number)
         if is_new:
             as_given.append(text)
+    _name_groups(refused, settings.config)
     return Recipients(as_given, list(numbers), repeated, refused)
 
 
@@ -77,19 +80,15 @@ def _each(given: Sequence[str], groups: Groups, country: str) -> Iterator[tuple[
             yield member, partial(groups.number, name, member, country=country)
 
 
-def _or_a_group(error: InputError, text: str, settings: Settings) -> InputError:
-    """Return what is wrong with a number; of a word that a group is called, with how that is named."""
-    if text.startswith(GROUP) or any(map(str.isdigit, text)):
-        return error
-    try:
-        names = read_groups(settings.config).names
-    except ExosmsError:
-        return error
-    return (
-        InputError(error.message, remedy=f"For the group of that name write {GROUP}{text}.")
-        if text in names
-        else error
-    )
+def _name_groups(refused: dict[str, InputError], config: Path | None) -> None:
+    """Say how a group is named where its name was given as a number; the configuration is read once for all."""
+    words = [text for text in refused if not (text.startswith(GROUP) or any(map(str.isdigit, text)))]
+    if not words:
+        return
+    with suppress(ExosmsError):
+        for text in {*words} & {*read_groups(config).names}:
+            remedy = f"For the group of that name write {GROUP}{text}."
+            refused[text] = InputError(refused[text].message, remedy=remedy)
 
 
 def _fail(error: InputError) -> str:
