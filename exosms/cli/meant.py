@@ -14,6 +14,7 @@ from exosms.cli.option_values import recipients
 from exosms.cli.output.refusals import command_again
 from exosms.errors import UsageError
 from exosms.sms.phone import is_number
+from exosms.system.suggest import begun
 
 _TO, _BODY, _VARIABLE = "--to", "--body", "--var"
 _RECIPIENTS = {_TO, "--to-file"}
@@ -34,10 +35,6 @@ _RECIPIENT = re.compile(r"@[^\s@]+|\+[0-9 ().-]{8,}|[0-9](?:[ ().-]*[0-9]){9,}")
 """A group or what was to be a number, be it a wrong one; a date has fewer digits."""
 _PIECE = re.compile(r"[+(]?[0-9][0-9()-]*")
 """What a number falls into that nobody quoted: ``+91 98765 43210``."""
-
-
-_LEAST = 3
-"""Letters from which a word may be the beginning of a command's name."""
 
 
 class _Word(NamedTuple):
@@ -122,7 +119,7 @@ def _of_commands(arguments: Sequence[str]) -> str:
     word, *rest = arguments or ["-"]
     if word.startswith("-") or word in commands:
         return ""
-    found = [[name] for name in commands if name.startswith(word)] if len(word) >= _LEAST else []
+    found = [[name] for name in begun(word, commands)]
     found = found or [[name, word] for name in commands if word in below((name,))]
     meant = [command_again([*words, *rest], ()) for words in found]
     return f"Did you mean one of: {', '.join(meant)}" if meant[1:] else _meant(meant[0]) if meant else ""

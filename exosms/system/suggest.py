@@ -1,6 +1,6 @@
 """The word that somebody may have meant."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 _LEAST = 3
 """Letters of a word that may be the beginning of another."""
@@ -11,8 +11,13 @@ def nearest(word: str, words: Iterable[str], *, fold: Callable[[str], str] = str
     from difflib import get_close_matches
 
     folded = {fold(each): each for each in words}
-    begun = (each for each in folded if len(word) >= _LEAST and each.startswith(fold(word)))
-    return next((folded[near] for near in (*get_close_matches(fold(word), list(folded), n=1), *begun)), None)
+    near = *get_close_matches(fold(word), list(folded), n=1), *begun(fold(word), folded)
+    return next((folded[each] for each in near), None)
+
+
+def begun(word: str, words: Iterable[str]) -> Sequence[str]:
+    """Return those that begin so; with one or two letters any might."""
+    return [each for each in words if each.startswith(word)] if len(word) >= _LEAST else []
 
 
 def did_you_mean(word: str, words: Iterable[str], *, fold: Callable[[str], str] = str.casefold) -> str:
