@@ -37,7 +37,7 @@ from exosms.send.message_fields import fields_for, find_template, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
 from exosms.system.signals import Interrupts
-from exosms.system.wording import counted
+from exosms.system.wording import counted, some
 
 _RETRY_FOR = 120.0
 """Seconds for which a sample that was not sent is tried again."""
@@ -149,8 +149,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
     where = " of fewer rows, which are left out"
     tell_some(out.warn, left_out, most=_MOST_WARNINGS, noun="problem", where=where)
     if unused := inspection.mapper.unused:
-        more = f" and {len(unused) - _MOST_COLUMNS} more" if len(unused) > _MOST_COLUMNS else ""
-        out.tell(f"columns that are not used: {', '.join(unused[:_MOST_COLUMNS])}{more}")
+        out.tell(f"columns that are not used: {some(unused, _MOST_COLUMNS)}")
     for column, name, rows in inspection.mapper.own_fields:
         rows_set = f"in {counted(rows, 'row')}"
         if name == "from" and inspection.mapper.usual_sender:

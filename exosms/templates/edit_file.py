@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exosms.errors import GuardError, InputError
 from exosms.system import toml_edit
+from exosms.system.wording import some
 from exosms.templates import registry
 from exosms.templates.syntax import fold_line_ends
 
@@ -178,9 +179,8 @@ def _updated(before: Mapping[str, Any], exported: "Exported") -> dict[str, str |
 
 def _would_change(tables: Mapping[str, Any], wanted: Mapping[str, Table], names: Sequence[str]) -> GuardError:
     described = [f"{name} ({', '.join(_changed(_table_of(tables, name), wanted[name]))})" for name in names]
-    few = ", ".join(described[:_NAMED]) + (f" and {len(described) - _NAMED} more" if len(described) > _NAMED else "")
     return GuardError(
-        f"{len(names)} template{'s'[: len(names) > 1]} would change: {few}",
+        f"{len(names)} template{'s'[: len(names) > 1]} would change: {some(described, _NAMED)}",
         remedy="Nothing was changed. Add --yes to update them.",
     )
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from exosms.cli.output.out import Out
 from exosms.cli.output.tables import Cell, draw_table
 from exosms.sms.message import Problem
+from exosms.system.wording import some
 
 _FEW = 3
 """Messages that are named where many have the same problem."""
@@ -94,8 +95,7 @@ def tell_refusals(out: Out, refusals: Sequence[Shortfall]) -> None:
     for refusal in refusals:
         alike.setdefault((refusal.said, _next_step(refusal)), []).append(refusal.who)
     for (said, remedy), names in alike.items():
-        more = f" and {len(names) - _FEW} more" * (len(names) > _FEW)
-        out.fail(f"{', '.join(names[:_FEW])}{more}: {said}", remedy=remedy)
+        out.fail(f"{some(names, _FEW)}: {said}", remedy=remedy)
 
 
 def _next_step(refusal: Shortfall) -> str:
