@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from exosms.cli import option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
 from exosms.config.account import is_loopback
@@ -24,16 +23,7 @@ def command(
     host: Annotated[
         str, o.option("--host", metavar="ADDRESS", help="The address to listen on.", show_default=True)
     ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        o.option(
-            "--port",
-            metavar="N",
-            parser=option_values.whole(0, 65535),
-            help="The port; 0 is any free one.",
-            show_default=True,
-        ),
-    ] = 8377,
+    port: Annotated[int, o.PORT] = 8377,
     config: Path | None = None,
     out: Annotated[Out, "quiet"],
 ) -> int:
@@ -42,7 +32,7 @@ def command(
     The address is the first line printed. Put a proxy with TLS before it, and its public address as callback_url into
     a profile; then send, job and bulk ask Exotel to call back there. A callback is known by the secret last part of
     its path and by its recipient; anything else is answered 404. It needs
-    `pipx install './exosms[callbacks]'`, beside the clone.
+    `pipx install --force './exosms[callbacks]'`, beside the clone.
 
     exosms callbacks
 

@@ -350,3 +350,12 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
 HEADINGS = tuple(_BY_GROUP)
 OPTIONS = {name: declaration for declared in _BY_GROUP.values() for name, declaration in declared.items()}
 GROUP_OF = {name: group for group, declared in _BY_GROUP.items() for name in declared}
+
+PORT = option(
+    "--port",
+    metavar="N",
+    parser=option_values.whole(0, 65535),
+    help="The port; 0 is any free one.",
+    show_default=True,
+)
+"""Of whatever listens."""

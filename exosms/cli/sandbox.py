@@ -40,16 +40,7 @@ def _until_interrupted() -> None:
 
 def command(
     *,
-    port: Annotated[
-        int,
-        o.option(
-            "--port",
-            metavar="N",
-            parser=option_values.whole(0, 65535),
-            help="The port; 0 is any free one.",
-            show_default=True,
-        ),
-    ] = 0,
+    port: Annotated[int, o.PORT] = 0,
     latency: Annotated[
         float,
         o.option(
