@@ -510,6 +510,7 @@ def test_where_the_configuration_and_the_state_are(monkeypatch: pytest.MonkeyPat
     assert config_path(None, {"EXOSMS_CONFIG": "", **xdg}) == Path("/xdg/c/exosms/config.toml")
     assert state_directory({"EXOSMS_STATE_DIR": "variable", **xdg}) == Path("variable")
     assert state_directory({"EXOSMS_STATE_DIR": "~/s", "HOME": "/home/me"}) == Path("/home/me/s")
+    assert state_directory({"EXOSMS_STATE_DIR": "~", "HOME": "/home/me"}) == Path("/home/me")
     assert state_directory(xdg) == Path("/xdg/s/exosms")
     me, you = tmp_path / "me", tmp_path / "you"
     monkeypatch.setenv("HOME", str(me))

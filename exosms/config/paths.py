@@ -44,10 +44,14 @@ def flag_for(path: Path | None, environ: Mapping[str, str]) -> str:
 def state_directory(environ: Mapping[str, str]) -> Path | None:
     """Return where the ledger lives: EXOSMS_STATE_DIR or the user's directory; None if nothing tells where."""
     if named := environ.get("EXOSMS_STATE_DIR"):
-        home = environ.get("HOME", "")
         # What cron and systemd set is expanded by no shell; each working directory would have once keys of its own.
-        return Path(home, named[2:]) if named.startswith("~/") and home else Path(named)
+        return expanded(named, environ.get("HOME"))
     return _user_directory(environ, "XDG_STATE_HOME")
+
+
+def expanded(path: str, home: str | None) -> Path:
+    """Return a path in which ``~`` at the beginning stands for the home, if there is one."""
+    return Path(home, path[2:]) if home and (path == "~" or path.startswith("~/")) else Path(path)
 
 
 def is_there(path: Path) -> bool:

@@ -18,6 +18,7 @@ from exosms.config.credentials import (
     token_problem,
 )
 from exosms.config.ledger_address import LedgerAddress, parse_ledger_address
+from exosms.config.paths import expanded
 from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, InputError
 from exosms.sms.rate import Rate
@@ -246,10 +247,7 @@ def _parsed(parse: Callable[[str], object]) -> "Reader":
 
 def _path(value: object, source: Source) -> Path:
     """A path: ``~/`` is the home; a relative one in a file lies beside it."""
-    path = _text(value, source)
-    if source.home and (path == "~" or path.startswith("~/")):
-        return Path(source.home, path[2:])
-    return (source.path.parent if source.path else Path()) / path
+    return (source.path.parent if source.path else Path()) / expanded(_text(value, source), source.home)
 
 
 def _then(read: "Reader", make: Callable[[Any], object]) -> "Reader":
