@@ -429,8 +429,8 @@ LEDGER = (
     Mutant(
         "a bug in what comes next loses what is on its way",
         "bulk/run.py",
-        "            self._bug = error\n",
-        "            raise error\n",
+        "        self.stop = stop_for(in_our_words(error))\n",
+        "        raise error\n",
         ("test_bulk.py::test_a_bug_in_what_comes_next_loses_nothing_of_what_is_on_its_way",),
     ),
     Mutant(

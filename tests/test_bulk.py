@@ -1618,9 +1618,21 @@ def test_a_bug_in_what_comes_next_loses_nothing_of_what_is_on_its_way(
         assert len(texts(slow)) == 8
     assert result.exit_code == 1
     assert "a bug in exosms: TypeError" in result.stderr
+    assert "Continue with: exosms runs resume june" in result.stderr
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["accepted"] * 8
     shown = exosms("runs", "show", "june", "--json").json["counts"]
     assert (shown["accepted"], shown["remaining"]) == (8, 22)
+
+
+def test_a_bug_that_keeps_nothing_from_being_sent_is_told(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beyond(answers: Sequence[Any], *_: object) -> Any:
+        return answers and answers[len(answers)]  # the bug
+
+    monkeypatch.setattr("exosms.bulk.run.with_sids_of_their_own", beyond)
+    (exosms.home / "people.csv").write_text("to,body\n9876543210,Hi\n")
+    result = exosms("bulk", str(exosms.home / "people.csv"), *SANDBOX, "--yes", "--json")
+    assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 1)
+    assert "a bug in exosms: IndexError" in result.stderr
 
 
 def test_a_pause_that_cannot_be_recorded_loses_no_answer(exosms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

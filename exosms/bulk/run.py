@@ -15,7 +15,7 @@ from exosms.bulk.own_sids import Result, doubt_sids_of_others, with_sids_of_thei
 from exosms.bulk.relay import Relay
 from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.bulk.stop import Stop, Streak, stop_after, stop_for, too_many_failed
-from exosms.errors import ExitCode, ExosmsError, GuardError
+from exosms.errors import ExitCode, GuardError, in_our_words
 from exosms.exotel.client import Batch, Client
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.database import LedgerError
@@ -106,7 +106,6 @@ class RunDispatcher:
         self._streak = Streak()
         self._busy: list[ClaimedRow] = []
         self._looks = 0
-        self._bug: Exception | None = None
 
     def send(self) -> Iterator[Sequence[Settled]]:
         """Yield rows as they are settled, those of one commit together; then ``stop`` says why some may be left.
@@ -128,19 +127,14 @@ class RunDispatcher:
                 self._setup.journal.give_up(self._run)
             except LedgerError as error:
                 self._halt(error)
-        if self._bug:
-            raise self._bug
 
     def _halt(self, error: Exception) -> None:
-        """Let nothing more begin; what is in flight still gets its answer, and a bug is raised after that."""
-        if isinstance(error, ExosmsError):
-            self.stop = stop_for(error)
-        else:
-            self._bug = error
+        """Let nothing more begin, for whatever reason; what is in flight still gets its answer."""
+        self.stop = stop_for(in_our_words(error))
 
     @property
     def _is_stopping(self) -> bool:
-        return self.stop is not None or self._bug is not None or self._setup.asked_to_stop()
+        return self.stop is not None or self._setup.asked_to_stop()
 
     def _until(self, when: float | None) -> float:
         """Return the seconds for which answers are waited for before looking around again."""

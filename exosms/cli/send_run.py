@@ -115,6 +115,8 @@ def carry_out(
     except LedgerError as error:
         exit_code = stop.exit_code if stop else error.exit_code
         report.conclude_blindly(run, error, exit_code=exit_code)
+    if run.is_finished and stop and stop.exit_code == ExitCode.BUG:  # it kept nothing back, and is told all the same
+        out.fail(stop.problem.message, remedy=stop.problem.remedy)
     if handling.results:
         hand_out_results(run, context, handling.results, out)
     if exit_code == ExitCode.OK and out.is_human and run.is_finished and context.journal.counts(run).get("accepted"):
