@@ -7,16 +7,25 @@ from contextlib import suppress
 _CONFIG, _UNKNOWN = 4, 9
 """Of ExitCode, whose module may be what cannot be imported."""
 
-_MEMORY = "gets no more memory", "(ulimit -v, or that of its container or service)"
-_FILES = "may open no more files", "(ulimit -n, or LimitNOFILE= of its service)"
-_THREADS = "may start no more threads", "(ulimit -u, or TasksMax= of its service)"
+has_sent = False
+"""Whether this process has begun to write a request that may be a message; whoever writes it says so."""
+
+
+def _lack(what: str, limit: str) -> tuple[str, str]:
+    return f"this process {what}", f"Raise its limit ({limit}), or let less run beside it."
+
+
+_MEMORY = _lack("gets no more memory", "ulimit -v, or that of its container or service")
+_FILES = _lack("may open no more files", "ulimit -n, or LimitNOFILE= of its service")
+THREADS = _lack("may start no more threads", "ulimit -u, or TasksMax= of its service")
+"""What is said, and what to do."""
 
 _BY_ERRNO = {errno.EMFILE: _FILES, errno.ENFILE: _FILES, errno.ENOMEM: _MEMORY}
 _BY_TEXT = {
     "failed to map segment": _MEMORY,
     "annot allocate memory": _MEMORY,
     f"Error {errno.EMFILE}": _FILES,
-    "can't start new thread": _THREADS,
+    "can't start new thread": THREADS,
 }
 """What glibc's loader says of a library that an import needs, and Python of a thread."""
 
@@ -30,8 +39,6 @@ def told(error: Exception) -> int | None:
     if lack is None:
         return None
     said, remedy = lack
-    exchange = sys.modules.get("exosms.exotel.exchange")
-    has_sent = exchange is not None and exchange.RequestProgress.has_sent
     first = " Messages may have been sent: see `exosms log` before you send again." if has_sent else ""
     with suppress(OSError, ValueError):  # standard error is closed
         sys.stderr.write(f"exosms: error: {said}\n  {remedy}{first}\n")
@@ -40,9 +47,7 @@ def told(error: Exception) -> int | None:
 
 def lacking(error: BaseException) -> tuple[str, str] | None:
     """Return what a process ran out of, and what to do about that, where this is why something failed."""
-    for what, limit in filter(None, map(_lacking, causes(error))):
-        return f"this process {what}", f"Raise its limit {limit}, or let less run beside it."
-    return None
+    return next(filter(None, map(_lacking, causes(error))), None)
 
 
 def causes(error: BaseException | None) -> list[BaseException]:

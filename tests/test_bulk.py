@@ -1169,7 +1169,7 @@ def test_a_machine_with_few_threads_makes_fewer_requests_at_a_time(
         result = through(exosms, server, text, "--json")
     if threads < 2:
         assert (result.exit_code, server.requests) == (7, 0)
-        assert "this machine can start no more threads" in result.json["error"]["message"]
+        assert "this process may start no more threads" in result.json["error"]["message"]
         assert (result.json["counts"]["accepted"], result.json["counts"]["unknown"]) == (0, 0)
     else:
         assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 12)

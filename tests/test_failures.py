@@ -270,13 +270,12 @@ def test_what_the_system_refuses_is_named_and_no_bug(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, *, has_sent: bool
 ) -> None:
     from exosms.cli import command_line
-    from exosms.exotel.exchange import RequestProgress
 
     def refused(_: object) -> None:
         raise ValueError from error
 
     monkeypatch.setattr(command_line, "perform", refused)
-    monkeypatch.setattr(RequestProgress, "has_sent", has_sent)
+    monkeypatch.setattr("exosms.starvation.has_sent", has_sent)
     result = exosms("log")
     assert said in result.stderr
     assert result.exit_code == (1 if "bug" in said else 9 if has_sent else 4)

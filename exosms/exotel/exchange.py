@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from exosms.starvation import causes
+from exosms import starvation
 from exosms.system.signals import LOOK, leave_signals_to_main_thread, never
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Fault(StrEnum):
     READ = "no usable answer came", "Run it again."
     DEADLINE = "the time limit was reached", "Run it again, with a longer --timeout where the network is slow."
     INTERRUPTED = "interrupted", "Run it again."
-    THREAD = "this machine can start no more threads", "Raise the limit on processes, or run it again later."
+    THREAD = starvation.THREADS
 
 
 class Answer(NamedTuple):
@@ -92,9 +92,6 @@ class AbandonedError(Exception):
 
 class RequestProgress:
     """Follows one request through httpcore's trace events."""
-
-    has_sent: ClassVar[bool] = False
-    """Whether this process has begun to write a request that may be a message."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -143,7 +140,7 @@ class RequestProgress:
             if self.abandoned:
                 raise AbandonedError
             self.begun = not self._tunnelling
-            RequestProgress.has_sent |= request.method == b"POST"
+            starvation.has_sent |= request.method == b"POST"
 
     def _answered(self, head: tuple[bytes, int, bytes, object]) -> None:
         _version, status, _reason, _headers = head
@@ -246,10 +243,10 @@ def _fault_of(error: "httpx.TransportError", progress: RequestProgress) -> Fault
         return Fault.PROXY_AUTHENTICATION if progress.tunnel_status == 407 else Fault.PROXY
     import ssl
 
-    chain = causes(error)
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
+    causes = starvation.causes(error)
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return Fault.CERTIFICATE
-    if any(isinstance(cause, ssl.SSLError) for cause in chain):
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return Fault.TLS
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return Fault.RESOLVE_OR_CONNECT
