@@ -18,6 +18,7 @@ from test_ledger_runs import begun
 
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.errors import GuardError
+from exosms.ledger.batons import Batons
 from exosms.ledger.callback_rows import LocalCallbacks
 from exosms.ledger.callback_tokens import CallbackAddress
 from exosms.ledger.callbacks import Callbacks, CallbackStore, Taken
@@ -36,6 +37,7 @@ from exosms.ledger.postgres.callbacks import SharedCallbacks  # noqa: E402
 from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
 from exosms.ledger.postgres.history import SharedHistory  # noqa: E402
 from exosms.ledger.postgres.messages import SharedLedger, Terms  # noqa: E402
+from exosms.ledger.postgres.runs import Begun, SharedRuns  # noqa: E402
 from exosms.ledger.postgres.unknown import Common  # noqa: E402
 
 ACCOUNT = "api.exotel.com/acme1"
@@ -443,6 +445,47 @@ def test_what_was_waited_for_in_vain_is_tried_once_more_at_each_step(monkeypatch
         waited.append(now[0] - before)
     assert waited[0] >= 8, waited
     assert waited[1:] == [0, 0]
+
+
+JUNE = Begun("june", b"content", ())
+CLAIMED = Batons(latest=b"next", before=b"first")
+
+
+def begun_on(ledger: SharedLedger, baton: bytes) -> SharedRuns:
+    runs = SharedRuns.of(ledger, b"key")
+    runs.begin(JUNE, ACCOUNT, baton, within=0.0, resend=True)
+    return runs
+
+
+def test_a_run_of_which_a_copy_claims_rows_meanwhile_is_not_begun(
+    shared: SharedLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the names and its entry, which took the run away and let the same rows be sent again."""
+    check = SharedRuns._check
+    with closing(again(shared)) as another:
+        assert isinstance(another, SharedLedger)
+        copy = begun_on(another, b"first")
+
+        def check_and_wait(*given: Any, resend: bool) -> None:
+            check(*given, resend=resend)
+            copy.pass_on("june", ACCOUNT, CLAIMED)
+
+        monkeypatch.setattr(SharedRuns, "_check", check_and_wait)
+        with pytest.raises(GuardError, match="The name is taken by the run june"):
+            begun_on(shared, b"second")
+        assert copy.held("june", CLAIMED) == b"next"
+
+
+def test_whose_a_run_is_nobody_says_before_an_earlier_claim_is_certain(shared: SharedLedger) -> None:
+    """As where a COMMIT waits for a standby: the next claim forgot its baton, and then nobody had the right one."""
+    runs = begun_on(shared, b"first")
+    with psycopg.connect(shared.database.address.url) as late, closing(again(shared)) as ledger:
+        late.execute("UPDATE exosms.runs SET baton = 'next'")
+        assert isinstance(ledger, SharedLedger)
+        ledger.database._patience = 0.2
+        with pytest.raises(LedgerAwayError):
+            SharedRuns.of(ledger, b"key").held("june", CLAIMED)
+    assert runs.held("june", CLAIMED) == b"next"
 
 
 def expire(ledger: SharedLedger, *ids: int) -> None:

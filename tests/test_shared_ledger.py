@@ -386,9 +386,8 @@ def test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there(pair: Pair, s
 def test_rows_that_nobody_may_be_told_of_stay_to_be_sent(pair: Pair) -> None:
     assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", "--limit", "1", *BULK).exit_code == 0
     for owner, exit_code, remaining in (("postgres", 4, 2), ("exosms", 0, 0)):
-        pair.cluster.ask(
-            f"ALTER TABLE exosms.runs OWNER TO {owner}; GRANT SELECT ON exosms.runs TO exosms", pair.database
-        )
+        rights = "GRANT SELECT, UPDATE (machine) ON exosms.runs TO exosms"
+        pair.cluster.ask(f"ALTER TABLE exosms.runs OWNER TO {owner}; {rights}", pair.database)
         result = pair.first(*RESUME)
         assert (result.exit_code, result.json["counts"]["remaining"]) == (exit_code, remaining)
         assert (result.json["counts"]["unknown"], pair.exotel.requests) == (0, 3 - remaining)

@@ -20,6 +20,12 @@ _ENTER = (
     "INSERT INTO exosms.runs (name, account, content, installation, machine, baton, has_claimed, started_at,"
     f" updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, {NOW}, {NOW})"
 )
+_TAKE = (
+    f"{_ENTER} ON CONFLICT (name) DO UPDATE SET account = excluded.account, content = excluded.content,"
+    " machine = excluded.machine, is_finished = false, started_at = excluded.started_at,"
+    " updated_at = excluded.updated_at, baton = excluded.baton"
+    " WHERE NOT runs.has_claimed AND runs.installation = excluded.installation"
+)
 _OURS = "name = %(name)s AND installation = %(installation)s"
 _HELD = "(baton IS NOT DISTINCT FROM %(latest)s::bytea OR baton IS NOT DISTINCT FROM %(before)s::bytea)"
 """Whether it has one of two batons."""
@@ -60,17 +66,13 @@ class SharedRuns(NamedTuple):
 
     def begin(self, begun: Begun, account: str, baton: bytes, *, within: float, resend: bool) -> None:
         """Take a name and a content for this machine, unless ``check`` refuses; committed once this returns."""
+        entry = self._entry(begun.name, account, begun.content, baton, has_claimed=False)
 
         def work(transaction: Transaction) -> None:
             transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._check(transaction, begun, within, resend=resend)
-            transaction.execute(
-                f"{_ENTER} ON CONFLICT (name) DO UPDATE SET"
-                " account = excluded.account, content = excluded.content, machine = excluded.machine,"
-                " is_finished = false, started_at = excluded.started_at, updated_at = excluded.updated_at,"
-                " baton = excluded.baton, has_claimed = false",
-                self._entry(begun.name, account, begun.content, baton, has_claimed=False),
-            )
+            if not transaction.execute(_TAKE, entry).rowcount:  # a row of it was claimed meanwhile
+                self._check(transaction, begun, within, resend=resend)
 
         self.ledger.database.run(work)
 
@@ -88,10 +90,11 @@ class SharedRuns(NamedTuple):
     def held(self, name: str, batons: Batons) -> bytes | None:
         """Return which of these batons a run of this machine has; raises GuardError if a copy of it went on.
 
-        Of a run that is not known, since it began without this ledger or was purged, it is the latest.
+        Of a run that is not known, since it began without this ledger or was purged, it is the latest. A change whose
+        commit is not certain yet is waited for: the next claim would forget the baton that it may still put here.
         """
         values = {"name": name, "installation": self.installation, **batons._asdict()}
-        sql = f"SELECT baton, {_HELD}, machine, updated_at FROM exosms.runs WHERE {_OURS}"
+        sql = f"SELECT baton, {_HELD}, machine, updated_at FROM exosms.runs WHERE {_OURS} FOR SHARE"
         found = self.ledger.database.execute(sql, values).fetchone()
         if found is None:
             return batons.latest
