@@ -18,20 +18,18 @@ class Relay:
         self._elsewhere = elsewhere
         self._batons: Batons | None = None
 
-    def check(self) -> None:
+    def check(self) -> Batons:
         """See whether it is ours, once; raises GuardError if a copy went on with the run, LedgerError as a ledger."""
         if self._batons is None:
             latest = self._elsewhere.held(self._run.name, batons_of(self._database, self._run.id))
             self._batons = Batons(latest, latest)
+        return self._batons
 
     def draw(self) -> None:
         """Have a new baton for rows that are being claimed, in the commit of their claim."""
-        self.check()
-        assert self._batons is not None  # noqa: S101  # for the type
-        self._batons = Batons(new_baton(), self._batons.latest)
+        self._batons = Batons(new_baton(), self.check().latest)
         keep_batons(self._database, self._run.id, self._batons)
 
     def pass_on(self) -> None:
         """Have everybody know of the new one, before rows leave; raises as ``check``."""
-        assert self._batons is not None  # noqa: S101  # for the type
-        self._elsewhere.pass_on(self._run.name, self._run.account, self._batons)
+        self._elsewhere.pass_on(self._run.name, self._run.account, self.check())
