@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Shell
+from conftest import ACCOUNT, Shell
 from misbehaving import Misbehaving, accepts, answers
 
 SANDBOX = ("--region", "sandbox")
@@ -187,8 +187,7 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
     assert "bug" not in err
 
 
-ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
-TWO = ("send", "--from", "ACMEIN", "--to", "9876543210,9876543211", "--body", "Hi", "--rate", "off", "--json")
+TWO = ("send", "--to", "9876543210,9876543211", "--body", "Hi", "--rate", "off", "--json")
 NO_MEMORY = (MemoryError(), 4, "this process gets no more memory")
 NO_FILES = OSError(errno.EMFILE, "Too many open files", "x.py")
 NO_FILE = FileNotFoundError(errno.ENOENT, "gone", "/x/codes/http.pyc")
