@@ -264,6 +264,11 @@ TIMES = tuple(
     typed("time", time, "36:05:00").replace("office:value=", "office:time-value=")
     for time in ("PT36H05M00S", "PT09H05M00S")
 )
+BLANKS_AROUND = (
+    typed("string", "", "a").replace("<text:p>", " <text:p>"),
+    '<table:table-cell office:value-type="string"> </table:table-cell>',
+    typed("string", "", "b"),
+)
 OFFICE_ROWS = [
     ((typed("string", "", "to"), typed("string", "", "due")), ["to", "due"]),
     ((typed("float", "9876543210", "9.9E9"), typed("percentage", "0.155", "15.5%")), ["9876543210", "15.5%"]),
@@ -276,6 +281,7 @@ OFFICE_ROWS = [
     ((QUOTED_OTHERWISE,), ["1 %"]),
     ((ODS_ERROR, typed("string", "", "B")), ["#N/A", "B"]),
     ((typed("string", "", SAYS_SO),), [SAYS_SO]),
+    (BLANKS_AROUND, ["a", "", "b"]),
     (TIMES, ["36:05:00", "09:05:00"]),
 ]
 

@@ -31,7 +31,7 @@ _PLAINLY = (
     rb'|(?:float|boolean)" office:(?:boolean-)?value="[^"<>]*+"'
     rb'|date" office:date-value="%b"|time" office:time-value="%b")' % (_DAY, _TIME_OF_DAY)
 )
-_CONTENT = rb"(?:/>|>[^<]*+(?:<(?!/?table:)[^<]*+)*+</table:table-cell>)"
+_CONTENT = rb"(?:/>|>(?:<(?!/?table:)[^<]*+)*+(?<=>)</table:table-cell>)"
 _PLAIN_ROW = re.compile(
     rb'(?P<cells><table:table-row(?: table:style-name="[^"<>]*+")?+>'
     rb"(?:%b/>|"
