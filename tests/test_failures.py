@@ -281,6 +281,25 @@ def test_what_the_system_refuses_is_named_and_no_bug(
     assert ("may have been sent" in result.stderr) == (result.exit_code == 9)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ImportError("libssl.so: failed to map segment"), "this process gets no more memory"),
+        (OSError(errno.EMFILE, "Too many open files"), "this process may open no more files"),
+        (OSError(errno.EACCES, "Permission denied"), "No connection can be prepared: Permission denied"),
+        (ImportError("socksio"), "The proxy in HTTPS_PROXY or ALL_PROXY cannot be used"),
+    ],
+    ids=str,
+)
+def test_what_keeps_a_connection_from_being_prepared_is_named(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    monkeypatch.setattr("exosms.exotel.transport._certificates", raising(error))
+    result = exosms(*TWO, "--base-url", "https://127.0.0.1:1", env=ACCOUNT)
+    assert result.exit_code == 4
+    assert f"exosms: error: {said}\n" in result.stderr
+
+
 def test_a_process_that_may_open_no_more_once_it_has_its_ledger_says_so(exosms: Shell) -> None:
     assert exosms(*SEND).exit_code == 0
     process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6)))

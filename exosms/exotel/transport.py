@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from exosms import __version__
-from exosms.errors import ConfigError
+from exosms.errors import ConfigError, ExosmsError, in_our_words
 from exosms.exotel.exchange import (
     ANSWER_LIMIT,
     CONNECT_TIMEOUT,
@@ -23,6 +23,7 @@ from exosms.exotel.exchange import (
 )
 from exosms.exotel.proxy import proxy_of
 from exosms.exotel.redaction import Redactor, of_user
+from exosms.starvation import lacking
 from exosms.system.signals import never
 
 if TYPE_CHECKING:
@@ -120,16 +121,8 @@ class HttpsTransport:
                 headers={"Accept-Encoding": "identity", "User-Agent": f"exosms/{__version__}"},
                 cookies=_no_cookies(),
             )
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
-            raise ConfigError(
-                "The proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
-                remedy="Set it to http://HOST:PORT, or name the host in NO_PROXY.",
-            ) from error
-        except OSError as error:  # no descriptor left, an unreadable SSL_CERT_FILE
-            raise ConfigError(
-                f"No connection can be prepared: {error.strerror or 'SSL_CERT_FILE contains no certificates'}",
-                remedy="See what SSL_CERT_FILE names, and how many files this process may open (ulimit -n).",
-            ) from error
+        except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+            raise _unprepared(error) from error
 
     def exchange(self, method: str, path: str, body: bytes, *, limit: int = ANSWER_LIMIT) -> Answer | NoAnswer:
         """Exchange one request within the timeout, following how far it gets."""
@@ -172,6 +165,21 @@ class HttpsTransport:
     def hide(self, text: str, *, is_name: bool = False) -> str:
         """Take key, token and what is secret of proxies out of a text, however they are spelled in it."""
         return self._redactor.redact(text, is_name=is_name)
+
+
+def _unprepared(error: Exception) -> ExosmsError:
+    """Return what keeps us from any request."""
+    if lacking(error):
+        return in_our_words(error)
+    if isinstance(error, OSError):
+        return ConfigError(
+            f"No connection can be prepared: {error.strerror or 'SSL_CERT_FILE contains no certificates'}",
+            remedy="See what SSL_CERT_FILE names.",
+        )
+    return ConfigError(
+        "The proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
+        remedy="Set it to http://HOST:PORT, or name the host in NO_PROXY.",
+    )
 
 
 def _secrets_of_proxies() -> Iterator[str]:
