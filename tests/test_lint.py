@@ -154,6 +154,12 @@ def test_a_person_sees_the_rules_in_a_table(exosms: Shell, tmp_path: Path) -> No
     ]
 
 
+def test_no_name_is_proposed_that_another_variable_has(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text('[templates.otp]\ntext = "{#var#} is your {#var#}. - Acme"\nvariables = ["A"]\n')
+    assert "--variables A,B`" in exosms("template", "lint", "--templates", str(path)).stdout
+
+
 def test_what_is_wrong_comes_first_and_is_told_on_standard_error(exosms: Shell, tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
     tables = changed("type", None), changed("type", '"x"')

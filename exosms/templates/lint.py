@@ -151,7 +151,8 @@ def _names(registered: Registered) -> Found:
     if unnamed:
         what = f"variable{'s'[: len(unnamed) > 1]} {', '.join(unnamed)}"
         has, them = ("have no names", "them") if len(unnamed) > 1 else ("has no name", "it")
-        named = (*registered.variables, *ascii_uppercase)[: len(registered.names)]
+        letters = (letter for letter in ascii_uppercase if letter not in registered.variables)
+        named = (*registered.variables, *letters)[: len(registered.names)]
         command = f"`exosms template add {registered.name} --yes --variables {','.join(named)}`"
         yield LintKind.UNNAMED, f"{what} {has}, so --var takes the number; {command} names {them}"
 
