@@ -23,6 +23,9 @@ MAY_BE_FORGOTTEN = (
 )
 """Whether a message is settled, and its once key holds no more, which one without an end always does."""
 
+LAST_DIGITS = 4
+"""Of a recipient's number that a shared ledger is not to keep whole, how many it keeps."""
+
 
 class Turns(NamedTuple):
     """When an account may send next; moments are seconds since the epoch."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from exosms.exotel.listed import Listed, tail_of
 from exosms.exotel.message_content import NEAR, MessageContent
 from exosms.ledger.candidates import KnownSid, ListedSids, known_sids
+from exosms.ledger.rules import LAST_DIGITS
 from exosms.ledger.unknown import UnknownMessages
 from exosms.ledger.unsettled import Unsettled
 from exosms.send.asking import Asking, GaveUpError
@@ -27,9 +28,6 @@ _ENOUGH = 3
 
 _ANYBODY = ""
 """Stands for the last digits of a recipient who is not known."""
-
-_FEWEST = 4
-"""Digits of a recipient that a shared ledger keeps."""
 
 _UNLIKELY = "?"
 """Stands for the last digits of a recipient who is another one, if what is listed beside the Sid is true."""
@@ -316,7 +314,7 @@ class Reconciliation:
 
 def _among(messages: Mapping[str, Sequence[Unsettled]], tail: str) -> Iterable[Unsettled]:
     """Return those to numbers with these last digits, of which a shared ledger may know still fewer."""
-    return chain(messages.get(tail, ()), messages.get(tail[-_FEWEST:], ()))
+    return chain(messages.get(tail, ()), messages.get(tail[-LAST_DIGITS:], ()))
 
 
 def _by_tail(messages: Iterable[Unsettled]) -> Mapping[str, Sequence[Unsettled]]:
@@ -324,6 +322,6 @@ def _by_tail(messages: Iterable[Unsettled]) -> Mapping[str, Sequence[Unsettled]]
     found: dict[str, list[Unsettled]] = defaultdict(list)
     for message in messages:
         tail = tail_of(message.recipient)
-        for place in (tail,) if tail else (_ANYBODY, message.recipient[-_FEWEST:]):
+        for place in (tail,) if tail else (_ANYBODY, message.recipient[-LAST_DIGITS:]):
             found[place].append(message)
     return found

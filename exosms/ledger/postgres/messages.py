@@ -47,7 +47,7 @@ from exosms.ledger.postgres.statements import (
     storable,
     turns_of,
 )
-from exosms.ledger.rules import MAY_HOLD, KeyRule, Turns, of_another
+from exosms.ledger.rules import LAST_DIGITS, MAY_HOLD, KeyRule, Turns, of_another
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
 
@@ -218,7 +218,7 @@ class SharedLedger:
             "account": account,
             "profile": profile,
             "once_key": once.key if once else None,
-            "recipient": message.to if self._terms.keeps_numbers else f"…{message.to[-4:]}",
+            "recipient": message.to if self._terms.keeps_numbers else f"…{message.to[-LAST_DIGITS:]}",
             "recipient_hash": self.hash_of(message.to),
             "sender": message.fields.sender,
             "template": message.fields.template,
@@ -371,7 +371,7 @@ class SharedLedger:
         """Return what may be kept of what Exotel says, without its number unless numbers are kept."""
         if self._terms.keeps_numbers or not delivery.to:
             return delivery
-        return delivery._replace(to=f"…{delivery.to[-4:]}")
+        return delivery._replace(to=f"…{delivery.to[-LAST_DIGITS:]}")
 
     @_or_in_memory
     def delivery(self, account: str, sid: str) -> Delivery | None:
