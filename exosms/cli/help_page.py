@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from exosms.cli import topics
 from exosms.cli.options import HEADINGS
-from exosms.cli.output import pages, sentences
+from exosms.cli.output import pages
 
 _FEW = 14
 """Options that need no headings."""
@@ -82,7 +82,9 @@ def _broken_at_words() -> Iterator[None]:
         say = getattr(error, "format_message", None)
         is_said = "format_message" in vars(error)  # by a group within this one
         if say and not is_said and sys.stderr.isatty():
-            said = sentences.broken(f"{_ERROR}{say()}", sys.stderr, indent="  ").removeprefix(_ERROR)
+            from exosms.cli.output.sentences import broken
+
+            said = broken(f"{_ERROR}{say()}", sys.stderr, indent="  ").removeprefix(_ERROR)
             vars(error)["format_message"] = lambda: said
         raise
 
