@@ -239,7 +239,10 @@ def test_nothing_to_retry_is_no_failure(mixed: Shell, options: tuple[str, ...]) 
     assert states(mixed) == ["accepted", "rejected", "unknown"]
 
 
-def test_a_dry_retry_shows_what_would_be_sent_and_sends_nothing(exosms: Shell, exotel: FaultyExotel) -> None:
+def test_a_dry_retry_shows_what_would_be_sent_and_sends_nothing(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.bulk.run.back_off", lambda *_args, **_more: 0.0)
     file = exosms.home / "people.csv"
     file.write_text("to,body\n9876543210,Hello\n9876543211,Namaste\n9876543212,Hi\n")
     account = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
