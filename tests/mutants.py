@@ -462,6 +462,20 @@ LEDGER = (
         ("test_shared_ledger.py::test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there",),
     ),
     Mutant(
+        "a run is begun anew of which rows were claimed",
+        "ledger/postgres/runs.py",
+        '    " WHERE NOT runs.has_claimed AND runs.installation = excluded.installation"\n',
+        "",
+        ("test_ledger_engines.py::test_a_run_of_which_a_copy_claims_rows_meanwhile_is_not_begun",),
+    ),
+    Mutant(
+        "whose a run is is said while that changes",
+        "ledger/postgres/runs.py",
+        " FOR SHARE",
+        "",
+        ("test_ledger_engines.py::test_whose_a_run_is_nobody_says_before_an_earlier_claim_is_certain",),
+    ),
+    Mutant(
         "rows of which nobody could be told are lost",
         "bulk/run.py",
         "            self._record([(item, _PUT_BACK, State.WAITING) for item in claim.ours], None)\n",
