@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exosms.errors import ExitCode, GuardError
-from exosms.ledger.database import LedgerError, LedgerUnavailableError
+from exosms.ledger.database import LedgerError, LedgerUnavailableError, translated
 from exosms.ledger.day_parts import count_parts
 from exosms.ledger.entry import LedgerEntry, OnceKey, State
 from exosms.ledger.history import History, HistoryFilter
@@ -342,6 +342,15 @@ def test_a_ledger_that_is_corrupt_or_from_the_future_is_refused_and_left_as_it_i
     connection.close()
     with pytest.raises(LedgerError, match="newer"):
         Ledger.open(tmp_path)
+
+
+def test_a_ledger_for_which_there_is_no_memory_advises_a_limit_not_the_disk(tmp_path: Path) -> None:
+    with (
+        pytest.raises(LedgerError, match="cannot be used: out of memory") as told,
+        translated(tmp_path / "ledger.db"),
+    ):
+        raise MemoryError
+    assert told.value.remedy.startswith("Raise its limit (ulimit -v")
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))

@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from exosms import starvation
 from exosms.errors import ConfigError, ExitCode
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
@@ -321,7 +322,8 @@ def translated(path: Path | None = None) -> Iterator[None]:
     except (sqlite3.Error, MemoryError) as error:  # MemoryError is how SQLITE_NOMEM comes
         others = _foreign_file(path) if path else None
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        remedy = _REMEDIES.get(code, MEND)
+        lack = starvation.lacking(error)
+        remedy = lack[1] if lack else _REMEDIES.get(code, MEND)
         said = others.said if others else FULL if _is_full(code, path) else str(error) or "out of memory"
         raise LedgerError(
             f"The ledger {f'{path} ' if path else ''}cannot be used: {said}",
