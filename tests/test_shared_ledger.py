@@ -366,6 +366,25 @@ def test_of_two_copies_of_an_unfinished_run_one_goes_on(pair: Pair, begins_witho
     assert (taken.exit_code, pair.exotel.requests) == (5, 3)
 
 
+def test_what_a_copy_finished_stays_where_it_is_after_a_purge(pair: Pair) -> None:
+    mine = bulk_file(pair.first, *ROWS)
+    assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK).exit_code == 0
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    assert (pair.second(*RESUME).exit_code, pair.exotel.requests) == (0, 3)
+    assert pair.second("runs", "purge", "--older-than", "0s", "--yes").exit_code == 0
+    refused = pair.first(*RESUME)
+    assert (refused.exit_code, pair.exotel.requests) == (5, 3)
+    assert "purged" in refused.stderr
+
+
+def test_a_run_that_began_alone_goes_on_although_another_machine_has_its_name(pair: Pair) -> None:
+    mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}
+    assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK, env=alone).exit_code == 0
+    assert pair.second("bulk", bulk_file(pair.second, TO), "--run", "june", *BULK).exit_code == 0
+    for requests in (3, 4):
+        assert (pair.first(*RESUME, "--limit", "1").exit_code, pair.exotel.requests) == (0, requests)
+
+
 def test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there(pair: Pair, served: Sandbox) -> None:
     served.may_answer.clear()
     sending = pair.first.start("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK)

@@ -16,20 +16,23 @@ class Relay:
         self._run = run
         self._database = journal.ledger.database
         self._elsewhere = elsewhere
-        self._batons: Batons | None = None
+        self._batons = Batons(None, None)
+        self._known: bytes | None = None
+        """Which baton the others know it to have."""
+        self._is_checked = False
 
-    def check(self) -> Batons:
+    def check(self) -> None:
         """See whether it is ours, once; raises GuardError if a copy went on with the run, LedgerError as a ledger."""
-        if self._batons is None:
-            latest = self._elsewhere.held(self._run.name, batons_of(self._database, self._run.id))
-            self._batons = Batons(latest, latest)
-        return self._batons
+        if not self._is_checked:
+            self._known = self._elsewhere.held(self._run.name, batons_of(self._database, self._run.id))
+            self._is_checked = True
 
     def draw(self) -> None:
         """Have a new baton for rows that are being claimed, in the commit of their claim."""
-        self._batons = Batons(new_baton(), self.check().latest)
+        self.check()
+        self._batons = Batons(new_baton(), self._known)
         keep_batons(self._database, self._run.id, self._batons)
 
     def pass_on(self) -> None:
         """Have everybody know of the new one, before rows leave; raises as ``check``."""
-        self._elsewhere.pass_on(self._run.name, self._run.account, self.check())
+        self._known = self._elsewhere.pass_on(self._run.name, self._run.account, self._batons)

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from exosms.errors import GuardError
 from exosms.ledger.database import Database
 
+UNHEARD_OF = b""
+"""In the place of the baton before: there was none that the shared ledger knew."""
+
 
 class ContinuedElsewhereError(GuardError):
     """A run cannot be gone on with here any more: a copy was."""

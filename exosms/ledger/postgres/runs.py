@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
-from exosms.ledger.batons import Batons, ContinuedElsewhereError
+from exosms.ledger.batons import UNHEARD_OF, Batons, ContinuedElsewhereError
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, now_of
@@ -90,38 +90,42 @@ class SharedRuns(NamedTuple):
     def held(self, name: str, batons: Batons) -> bytes | None:
         """Return which of these batons a run of this machine has; raises GuardError if a copy of it went on.
 
-        Of a run that is not known, since it began without this ledger or was purged, it is the latest. A change whose
-        commit is not certain yet is waited for: the next claim would forget the baton that it may still put here.
+        So does a run that was known and is not any more: a copy may have finished it, and then it was purged.
+        A change whose commit is not certain yet is waited for: the next claim would forget the baton that it may
+        still put here.
         """
         values = {"name": name, "installation": self.installation, **batons._asdict()}
         sql = f"SELECT baton, {_HELD}, machine, updated_at FROM exosms.runs WHERE {_OURS} FOR SHARE"
         found = self.ledger.database.execute(sql, values).fetchone()
         if found is None:
-            return batons.latest
+            if batons.latest is None or batons.before == UNHEARD_OF:  # it began without this ledger
+                return UNHEARD_OF
+            raise _forgotten(name)
         baton, is_held, machine, updated_at = found
         if not is_held:
             raise _continued(name, f"on the machine {machine}, last at {local(updated_at)},")
         return None if baton is None else bytes(baton)
 
-    def pass_on(self, name: str, account: str, batons: Batons) -> None:
-        """Have a run's baton be the latest, durably; raises GuardError if it is not the one before.
+    def pass_on(self, name: str, account: str, batons: Batons) -> bytes | None:
+        """Have a run's baton be the latest, durably, and return what is known; raises GuardError for one of a copy.
 
-        A run that is not known is from now on, unless the name is another machine's: then nobody can tell.
+        A run that was never known is from now on, unless the name is another machine's: then nobody can tell.
         """
         values = {"name": name, "installation": self.installation, **batons._asdict()}
         passed = f"UPDATE exosms.runs SET baton = %(latest)s, has_claimed = true, updated_at = {NOW}"
         entry = self._entry(name, account, b"", batons.latest, has_claimed=True)
 
-        def work(transaction: Transaction) -> bool:
+        def work(transaction: Transaction) -> bytes | None:
             if transaction.execute(f"{passed} WHERE {_OURS} AND {_HELD}", values).rowcount:
-                return True
-            transaction.execute(f"{_ENTER} ON CONFLICT (name) DO NOTHING", entry)
-            sql = f"SELECT baton IS NOT DISTINCT FROM %(latest)s FROM exosms.runs WHERE {_OURS}"
-            found = transaction.execute(sql, values).fetchone()
-            return found is None or bool(found[0])
-
-        if not self.ledger.database.run(work):
+                return batons.latest
+            if batons.before == UNHEARD_OF:
+                if transaction.execute(f"{_ENTER} ON CONFLICT (name) DO NOTHING", entry).rowcount:
+                    return batons.latest
+                if not transaction.execute(f"SELECT FROM exosms.runs WHERE {_OURS}", values).rowcount:
+                    return UNHEARD_OF
             raise _continued(name, "meanwhile")
+
+        return self.ledger.database.run(work)
 
     def _entry(
         self, name: str | None, account: str, content: bytes, baton: bytes | None, *, has_claimed: bool
@@ -163,6 +167,17 @@ def _continued(name: str, where: str) -> ContinuedElsewhereError:
     return ContinuedElsewhereError(
         f"The run {name} was continued {where} from another copy of this state directory, so what is left here may"
         " have been sent",
-        remedy="Go on with it there. Where that copy is gone, compare what is left with Exotel's report:"
-        f" `exosms runs export {quote(name)} --outcome waiting`",
+        remedy=f"Go on with it there. Where that copy is gone, or the database was set back, {_compare(name)}",
     )
+
+
+def _forgotten(name: str) -> ContinuedElsewhereError:
+    return ContinuedElsewhereError(
+        f"The run {name} began with a shared ledger, and this one does not know it: it is another, or the run was"
+        " finished from another copy of this state directory and purged, so what is left here may have been sent",
+        remedy=f"Name the ledger that it began with. Where there is none, {_compare(name)}",
+    )
+
+
+def _compare(name: str) -> str:
+    return f"compare what is left with Exotel's report: `exosms runs export {quote(name)} --outcome waiting`"
