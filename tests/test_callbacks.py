@@ -141,7 +141,7 @@ def test_the_sandbox_in_this_process_calls_nobody(hooks: Hooks) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("http://hooks.acme.in/sms", "would have callbacks come unencrypted"),
+        ("http://hooks.acme.in/sms", "would have callbacks come unencrypted\n  Fix it in {path}. Write https://HOST"),
         ("https://user:pw@hooks.acme.in", "The callback URL contains an @"),
         ("https://hooks.acme.in/sms?a=1", "The callback URL contains a query or a fragment"),
         ("hooks.acme.in", "'hooks.acme.in' is not a valid callback URL"),
@@ -152,7 +152,7 @@ def test_a_callback_url_that_is_none_is_refused(hooks: Hooks, url: str, sentence
     hooks.configure(url)
     done = hooks.send()
     assert (done.exit_code, hooks.taken) == (4, [])
-    assert sentence in done.stderr
+    assert sentence.format(path=hooks.path) in done.stderr
     assert "pw" not in done.stderr
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -84,11 +85,12 @@ def _texts(pairs: Sequence[str]) -> dict[str, str]:
             remedy="Pipe it in: pass show exotel | exosms profile set NAME api_token=-, or name its place with"
             " token_file= or token_command=.",
         )
-    if "@" in texts.get("ledger", "") and parse_ledger_address(texts["ledger"]).holds_password:
-        raise UsageError(
-            "A password is not taken from the command line, where others can see it",
-            remedy="Leave it out of ledger=, and put it into PGPASSWORD or ~/.pgpass; or edit config.toml.",
-        )
+    with suppress(ConfigError):  # which is told with the other keys
+        if parse_ledger_address(texts.get("ledger", "")).holds_password:
+            raise UsageError(
+                "A password is not taken from the command line, where others can see it",
+                remedy="Leave it out of ledger=, and put it into PGPASSWORD or ~/.pgpass; or edit config.toml.",
+            )
     return texts
 
 

@@ -18,7 +18,6 @@ from exosms.config.profile import (
     Source,
     WrongValueError,
     read_profile,
-    read_value,
     table_of,
     wrong,
 )
@@ -206,18 +205,19 @@ def _values(
 
 
 def _value_of(key: Key, text: str, source: Source) -> object:
-    problem: ExosmsError
+    refusal: type[ExosmsError] = UsageError
     try:
         value = key.from_text(text)
-        read_value(key, value, source)
+        key.read(value, source)
     except WrongValueError as error:
-        problem = UsageError(f"{key.name} {error}", remedy="Nothing was changed.")
+        if isinstance(error.__cause__, InputError):  # about a number
+            refusal = InputError
+        said, remedy = f"profile {source.profile!r}: {key.name} {error}", error.remedy
     except ConfigError as error:
-        refusal = InputError if key.name == "allow" else UsageError
-        problem = refusal(error.message.removeprefix(f"{source.path}: "), remedy="Nothing was changed.")
+        said, remedy = error.message, error.remedy
     else:
         return value
-    raise problem
+    raise refusal(said, remedy=f"Nothing was changed. {remedy}".rstrip())
 
 
 def already_there(name: str) -> GuardError:

@@ -212,7 +212,7 @@ def split_command(text: str) -> tuple[str, ...]:
         return words
     raise ConfigError(
         "The token command is empty or has an unclosed quote",
-        remedy='Write the program and its arguments, such as --token-command "pass show exotel".',
+        remedy='Write the program and its arguments in quotes, such as "pass show exotel".',
     )
 
 

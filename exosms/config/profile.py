@@ -82,22 +82,22 @@ class Source(NamedTuple):
     def wrong(self, key: "Key", error: "WrongValueError") -> ConfigError:
         """Return the error about a key, which says what its value must be and never what it is."""
         if self.path:
-            return wrong(self.path, f"profile {self.profile!r}: {key.name}", str(error))
-        return ConfigError(f"{key.variable} {error}", remedy=error.remedy)
+            return wrong(self.path, f"profile {self.profile!r}: {key.name}", str(error), how=error.remedy)
+        return ConfigError(f"{key.variable} {error}", remedy=error.remedy or "Correct it, or unset it.")
 
 
 class WrongValueError(Exception):
     """What a key's value must be, in words that fit behind its name; the value itself may be secret."""
 
-    def __init__(self, problem: str, *, remedy: str = "Correct it, or unset it.") -> None:
+    def __init__(self, problem: str, *, remedy: str = "") -> None:
         super().__init__(problem)
         self.remedy = remedy
-        """What to do with a variable."""
+        """How it is written instead, wherever it stands."""
 
 
-def wrong(path: Path, what: str, must: str) -> ConfigError:
+def wrong(path: Path, what: str, must: str, *, how: str = "") -> ConfigError:
     """The error about one part of the file, which says what it must be and never what it is."""
-    return ConfigError(f"{path}: {what} {must}", remedy=f"Fix it in {path}.")
+    return ConfigError(f"{path}: {what} {must}", remedy=f"Fix it in {path}. {how}".rstrip())
 
 
 # Reading values.
@@ -205,7 +205,7 @@ def _allow(value: object, source: Source) -> frozenset[str]:
         return frozenset(parse(number, country=source.country) for number in _texts(value, source))
     except InputError as error:
         raise WrongValueError(
-            f"contains something that is not a phone number: {error.message}", remedy=_COMMAS
+            f"contains something that is not a phone number: {error.message}", remedy=error.remedy
         ) from error
 
 
@@ -213,7 +213,7 @@ def _split(text: str) -> list[str]:
     """Return the items of a variable; one that has none is a mistake, not a permission to text everybody."""
     items = [item for item in text.split(",") if item.strip()]
     if not items:
-        raise WrongValueError("contains no number", remedy=_COMMAS)
+        raise WrongValueError("contains no number", remedy="Write numbers separated by commas, or unset it.")
     return items
 
 
@@ -226,9 +226,6 @@ def _decimal(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-_COMMAS = "Write numbers separated by commas, or unset it."
 
 
 def _parsed(parse: Callable[[str], object]) -> "Reader":
