@@ -334,6 +334,30 @@ def test_another_content_may_begin_anywhere_and_rows_stay_on_their_machine(pair:
     assert [[run["counts"]["rows"] for run in own] for own in runs] == [[1], [3]]
 
 
+def test_a_run_that_lies_elsewhere_is_told_of_by_every_command_that_names_it(pair: Pair) -> None:
+    assert pair.first("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK).exit_code == 0
+    sids = ("--sids", bulk_file(pair.second))
+    for argv in (
+        ("runs", "show", "june"),
+        ("runs", "export", "june"),
+        ("runs", "resume", "june", "--yes"),
+        ("runs", "retry", "june", "--dry-run"),
+        ("runs", "resolve", "june", "--as", "accepted"),
+        ("runs", "reconcile", "june", *sids),
+        ("status", "--run", "june"),
+        ("log", "--run", "june"),
+    ):
+        unknown = pair.second(*argv)
+        assert (unknown.exit_code, unknown.stdout) == (3, ""), argv
+        assert "error: There is no run 'june' in this state directory. The name is taken by the run" in unknown.stderr
+        assert "or name the state directory that has the run with EXOSMS_STATE_DIR.\n" in unknown.stderr
+        names_machine_and_time(unknown.stderr)
+    away = {"EXOSMS_LEDGER": "postgresql://nobody@127.0.0.1/x?sslmode=canary"}
+    for name, env in (("juni", None), ("june", away)):  # no machine has it, or nobody can be asked
+        unknown = pair.second("runs", "show", name, env=env)
+        assert (unknown.exit_code, f"There is no run {name!r}\n" in unknown.stderr) == (3, True), unknown
+
+
 def test_of_two_copies_of_a_state_directory_one_begins(pair: Pair) -> None:
     """As a CI's cache hands them out."""
     assert pair.first("bulk", bulk_file(pair.first, ROWS[2]), *BULK).exit_code == 0

@@ -3,9 +3,11 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exosms.cli.ledgers import begun_elsewhere
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
@@ -132,13 +134,20 @@ def _emulator(out: Out) -> "Emulator":
     return Emulator(MessageStore())
 
 
-def run_of(journal: "Journal", name: str) -> "Run":
-    """Return the run of that name; raises InputError, with the nearest name, for one that is unknown."""
-    try:
+def run_of(journal: "Journal", name: str, options: AccountOptions | None = None) -> "Run":
+    """Return the run of that name; raises InputError for one that is unknown, with the nearest name.
+
+    If the ledger that ``options`` share with other machines knows it, it is told where its rows are.
+    """
+    with suppress(KeyError):
         return journal.run(name)
-    except KeyError:
-        hint = did_you_mean(name, [run.name for run in journal.runs()])
-        raise InputError(f"There is no run {name!r}{hint}", remedy="`exosms runs list` shows them.") from None
+    if there := begun_elsewhere(name, options or AccountOptions()):
+        raise InputError(
+            f"There is no run {name!r} in this state directory. {there}",
+            remedy="Run the command there, or name the state directory that has the run with EXOSMS_STATE_DIR.",
+        )
+    hint = did_you_mean(name, [run.name for run in journal.runs()])
+    raise InputError(f"There is no run {name!r}{hint}", remedy="`exosms runs list` shows them.")
 
 
 def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_needed: bool = True) -> Settings:

@@ -27,7 +27,7 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
     try:
         with ledger_if_there() as ledger:
             journal = Journal(ledger)
-            run = run_of(journal, name)
+            run = run_of(journal, name, options)
             file, counts = run.file, counts_document(journal.counts(run))
             settings = settings_of_run(out, run, options, account_needed=False)
             if not journal.may_go_again(run, states):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.settings import AccountOptions, Settings, ledger_of
-from exosms.errors import ConfigError
+from exosms.errors import ConfigError, GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
@@ -142,6 +142,26 @@ def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedg
     from exosms.ledger.postgres.messages import SharedLedger, Terms
 
     return closing(SharedLedger.open(address, Terms(), is_hasty=True))
+
+
+def begun_elsewhere(name: str, options: AccountOptions) -> str:
+    """Return the sentence about a run of that name that another state directory has; empty where none is known of."""
+    try:
+        address = ledger_of(options, os.environ)
+        if address is None:
+            return ""
+        from exosms.ledger.postgres.messages import SharedLedger
+        from exosms.ledger.postgres.runs import Begun, SharedRuns
+
+        shared = SharedLedger.open_dry(address)
+        if shared is not None:
+            with closing(shared):
+                SharedRuns.of(shared, b"").check(Begun(name, b"", ()), within=0, resend=True)
+    except GuardError as taken:
+        return taken.message
+    except ConfigError:  # nobody can be asked
+        pass
+    return ""
 
 
 def join(ledger: Ledger, shared: "SharedLedger | None") -> None:

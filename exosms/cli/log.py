@@ -74,10 +74,11 @@ def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.QuietPrinter) 
 
     exosms log --to 9876543210 --json
     """
-    shared = shared_ledger(AccountOptions(profile=wanted.profile)) if wanted.run is None else None
+    options = AccountOptions(profile=wanted.profile)
+    shared = shared_ledger(options) if wanted.run is None else None
     with open_ledger() as ledger, shared or nullcontext() as elsewhere:
         if wanted.run is not None:
-            wanted = wanted._replace(run=run_of(Journal(ledger), wanted.run).name)
+            wanted = wanted._replace(run=run_of(Journal(ledger), wanted.run, options).name)
         wanted = wanted._replace(to=_number(wanted.to, wanted.profile, out) if wanted.to else None)
         entries = _history(ledger, elsewhere).log(wanted)
         if out.format is Format.JSON:

@@ -196,7 +196,8 @@ class _Command:
             join(ledger, shared)
             self._incomplete = self._incomplete or (_MANY_MACHINES if shared else "")
             with self._interrupts.at_once():
-                run = run_of(Journal(ledger), self._wanted.name) if self._wanted.name is not None else None
+                name = self._wanted.name
+                run = run_of(Journal(ledger), name, self._options) if name is not None else None
                 settings = self._settings(ledger, run)
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
             if self._wanted.name is None and self._wanted.once is None:

@@ -91,12 +91,13 @@ def resolve(
     if sid is not None and decision is not _Decision.ACCEPTED:
         raise UsageError("--sid is of a message that Exotel has", remedy="Use it with --as accepted.")
     what = f"once key {once!r}" if once is not None else f"run {name}"
-    shared = shared_ledger(AccountOptions(*account)) if once is not None else None
+    options = AccountOptions(*account)
+    shared = shared_ledger(options) if once is not None else None
     with open_ledger(out) as ledger, shared or nullcontext() as elsewhere:
         join(ledger, elsewhere)
         if sid is not None:
             try:
-                resolved = _Identification(out, ledger, AccountOptions(*account)).settle(name, once, row or (), sid)
+                resolved = _Identification(out, ledger, options).settle(name, once, row or (), sid)
             except GaveUpError as gave_up:
                 error = tell_unasked(out, gave_up.report)
                 if out.is_json:
@@ -105,7 +106,7 @@ def resolve(
         elif once is not None:
             resolved = _resolve_key(elsewhere or ledger, once, Outcome(decision))
         else:
-            resolved = _resolve_rows(ledger, name or "", Outcome(decision), row or ())
+            resolved = _resolve_rows(ledger, name or "", options, Outcome(decision), row or ())
     about = {"once": once} if once else {"run": name}
     return _tell(out, resolved, what, {**about, "as": decision, **({} if sid is None else {"sid": sid})})
 
@@ -129,7 +130,7 @@ class _Identification:
 
     def settle(self, name: str | None, once: str | None, rows: Sequence[Rows], sid: str) -> int:
         """Give the one message that is meant that Sid; raises InputError if it is another's, or nobody's."""
-        run = run_of(Journal(self._ledger), name) if name is not None else None
+        run = run_of(Journal(self._ledger), name, self._options) if name is not None else None
         numbers: Sequence[int] = ()
         if run is not None:
             settings = settings_of_run(self._out, run, self._options)
@@ -202,8 +203,8 @@ def _resolve_key(ledger: MessageLedger, once: str, outcome: Outcome) -> int:
     return resolved
 
 
-def _resolve_rows(ledger: Ledger, name: str, outcome: Outcome, rows: Sequence[Rows]) -> int:
-    run = run_of(Journal(ledger), name)
+def _resolve_rows(ledger: Ledger, name: str, options: AccountOptions, outcome: Outcome, rows: Sequence[Rows]) -> int:
+    run = run_of(Journal(ledger), name, options)
     with _named(run):
         resolved = resolve_rows(ledger, run, outcome=outcome, rows=rows)
     if not resolved and run.owner is not None:

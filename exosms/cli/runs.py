@@ -247,10 +247,11 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
     try:
         with interrupts.installed(), _journal(out, interrupts) as (journal, ledger):
             with interrupts.at_once():
-                run = run_of(journal, name)
+                chosen = AccountOptions(*account, rate=options.rate)
+                run = run_of(journal, name, chosen)
                 file, counts = run.file, counts_document(journal.counts(run))
                 results_csv.check_file(options.handling.results, source=Path(file))
-                settings = settings_of_run(out, run, AccountOptions(*account, rate=options.rate))
+                settings = settings_of_run(out, run, chosen)
             ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
             with run_context(settings, ledger, out, interrupts) as context:
                 return go_on(run, options.handling, context, out, batch=options.batch, ask=ask, again=again)

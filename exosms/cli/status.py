@@ -212,7 +212,7 @@ def _of_run(name: str, options: AccountOptions, out: Out) -> tuple[Sequence[str]
     """Return the Sids that Exotel gave to the rows of a run, and the settings with its account."""
     with open_ledger() as ledger:
         journal = Journal(ledger)
-        run = run_of(journal, name)
+        run = run_of(journal, name, options)
         sids = [row.sid for row in History(ledger).rows(run) if row.sid]
     if not sids:
         raise InputError(f"No message of the run {name} was accepted yet", remedy=f"exosms runs show {name}")
