@@ -25,6 +25,7 @@ from exosms.ledger.database import DATABASE, MEND
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
+from exosms.system.escaping import for_shell
 from exosms.system.files import FULL, is_full, why_unwritten
 from exosms.system.mounts import shared_file_system
 from exosms.system.times import in_india
@@ -139,12 +140,10 @@ def of_configuration(path: Path | None, environ: Mapping[str, str]) -> Iterator[
 
 
 def _of_directory(subject: str, directory: Path, *, writable_by_others: int) -> Iterator[Check]:
-    from shlex import quote
-
     status = directory.stat()
     if status.st_uid == os.geteuid() and status.st_mode & writable_by_others:
         said = f"others can use the directory {directory} (mode {status.st_mode & 0o777:04o})"
-        yield warning(subject, said, f"Run: chmod 700 {quote(str(directory))}")
+        yield warning(subject, said, f"Run: chmod 700 {for_shell(str(directory))}")
 
 
 def of_settings(settings: Settings) -> Iterator[Check]:
@@ -281,12 +280,12 @@ def _of_messages(subject: str, unknown: int, paused: float) -> Iterator[Check]:
 
 def _of_link(path: Path) -> Iterator[Check]:
     """Warn of a ledger elsewhere that others can read: the mode of what a link points to is never changed."""
-    from shlex import quote
-
     target = path.resolve()
     mode = target.stat().st_mode & 0o777
     if path.is_symlink() and mode & 0o077:
-        yield warning("ledger", f"others can read {target} (mode {mode:04o})", f"Run: chmod 600 {quote(str(target))}")
+        yield warning(
+            "ledger", f"others can read {target} (mode {mode:04o})", f"Run: chmod 600 {for_shell(str(target))}"
+        )
 
 
 def _of_place(directory: Path) -> Check:

@@ -135,6 +135,16 @@ def test_the_command_can_be_copied(
     assert document["error"]["remedy"].endswith(shlex.join(added)) or exit_code != 3
 
 
+def test_a_file_of_any_name_can_be_copied(exosms: Shell) -> None:
+    """Also in the hints that are no whole command line of somebody's."""
+    file = exosms.home / "it's\n\t\\ मई\u200d.csv"
+    file.write_text("to,body\n12,x\n9876543210,y\n")
+    done = exosms("bulk", str(file), *SANDBOX, "--yes", "--skip-invalid", "--run", "june")
+    assert done.exit_code == 10
+    copied = command_in(done.stderr)
+    assert copied == ["runs", "export", "june", "rejected.csv", "--outcome", "rejected", "--with", str(file)]
+
+
 def test_without_a_terminal_the_missing_yes_is_a_command_too(exosms: Shell) -> None:
     file = written(exosms, "to,body\n9876543210,x\n")
     refused = exosms("bulk", file, *SANDBOX)

@@ -134,6 +134,7 @@ def test_a_file_that_is_called_like_a_number_is_a_file(exosms: Shell) -> None:
         (f"-v {NUMBER} '{{job}} failed' -- ./lost", f"exosms job --to {NUMBER} --body '{{job}} failed' -v -- ./lost"),
         (f"--to {NUMBER} -b It is -- ./lost -x", f"exosms job --to {NUMBER} -b 'It is' -- ./lost -x"),
         (f"--to {NUMBER} -- 'cd /x && ./y'", f"exosms job --to {NUMBER} -- sh -c 'cd /x && ./y'"),
+        (f"{NUMBER} ./lost 'it\udcffs\n'", rf"exosms job --to {NUMBER} -- ./lost $'it\xffs\x0a'"),
         (f"--to {NUMBER} -- ./lost -- x", ""),
         (f"--to {NUMBER} ./lost x", ""),
     ],

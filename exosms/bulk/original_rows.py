@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from shlex import quote
 from typing import TextIO
 
 from exosms.bulk.results_csv import error_cell, outcome_of, sid_cell
@@ -15,6 +14,7 @@ from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import seal
+from exosms.system.escaping import for_shell
 from exosms.tables.records import DELIMITERS, BrokenRecordError
 
 _ADDED = ("outcome", "error", "sid")
@@ -39,7 +39,7 @@ def _check_rest(run: Run, journal: Journal, path: Path, table: Table) -> None:
         if path.exists() and os.path.realpath(path) == os.path.realpath(run.file):
             raise InputError(
                 f"{path} has changed since it was sent",
-                remedy=f"Send what is new in it with: exosms bulk {quote(str(path))} … --sent-before skip",
+                remedy=f"Send what is new in it with: exosms bulk {for_shell(str(path))} … --sent-before skip",
             )
         raise InputError(
             f"{path} is not the file of the run {run.name}: its cells are others",

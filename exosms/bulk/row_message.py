@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from shlex import quote
 from typing import Any
 
 from exosms.bulk.row_text import (
@@ -20,7 +19,7 @@ from exosms.errors import InputError, UsageError
 from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
-from exosms.system.escaping import shown
+from exosms.system.escaping import for_shell, shown
 from exosms.tables.damaged_cells import UNCALCULATED
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
@@ -225,7 +224,7 @@ class RowMapper:
                 own[name], warnings = field.read(cell)
             except InputError as error:
                 self._check_agreement(row, column, name)
-                ignoring = f"--ignore-column {quote(self._written[column])}"
+                ignoring = f"--ignore-column {for_shell(self._written[column])}"
                 remedy = f"{ignoring} passes over a column that is about something else. {error.remedy}".strip()
                 self.misread.setdefault(ignoring, None)
                 row_errors.append(self._row_error(row, column, error.message, remedy))
@@ -246,7 +245,7 @@ class RowMapper:
         raise InputError(
             f"The column {header!r} says {shown(row.cells[column])!r} in line {row.line}, and {option} says"
             f" {str(self._asked[name])!r}",
-            remedy=f"Nothing was sent. Leave {option} out, or add --ignore-column {quote(header)}.",
+            remedy=f"Nothing was sent. Leave {option} out, or add --ignore-column {for_shell(header)}.",
         )
 
     def _uncalculated(self, row: Row, column: str) -> RowError | None:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from shlex import quote
 from typing import Any
 
 from exosms.bulk import results_csv
@@ -36,6 +35,7 @@ from exosms.ledger.staging import Staging
 from exosms.send.message_fields import fields_for, find_template, guards_for
 from exosms.sms.message import Message, Outcome, Receipt
 from exosms.sms.phone import parse
+from exosms.system.escaping import for_shell
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted, some
 
@@ -154,7 +154,7 @@ def _inspect(setup: BulkSetup, staging: Staging, out: Out) -> Inspection:
         rows_set = f"in {counted(rows, 'row')}"
         if name == "from" and inspection.mapper.usual_sender:
             instead = f"{inspection.mapper.named_senders}, instead of {inspection.mapper.usual_sender}"
-            passing = f"--ignore-column {quote(column)} passes over it"
+            passing = f"--ignore-column {for_shell(column)} passes over it"
             out.warn(f"the column {column!r} sets the sender {rows_set}: {instead}; {passing}")
         else:
             field = "the sender" if name == "from" else repr(name)

@@ -11,6 +11,7 @@ from exosms.errors import ConfigError, InputError, UsageError
 from exosms.sms.field import is_url
 from exosms.sms.message import Encoding
 from exosms.sms.rate import Rate
+from exosms.system.escaping import for_shell
 from exosms.system.suggest import did_you_mean
 
 ENCODINGS = ("auto", *Encoding)
@@ -95,12 +96,10 @@ def variables(items: list[str]) -> dict[str, str]:
     for item in items:
         name, equals, value = item.partition("=")
         if not equals and item:
-            from shlex import quote
-
             raise UsageError(
                 f"--var {item!r} does not say which variable has that value",
                 remedy=f"Write --var NAME=VALUE; where the template gives no names they are 1, 2, …: --var"
-                f" {quote(f'1={item}')}. `exosms template show NAME` lists them.",
+                f" {for_shell(f'1={item}')}. `exosms template show NAME` lists them.",
             )
         if not equals or not name or name in values:
             raise UsageError(

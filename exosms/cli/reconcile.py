@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -39,7 +38,7 @@ from exosms.send.asking import Asking, GaveUpError
 from exosms.send.reconcile import Found, Reconciliation
 from exosms.sms.message import Outcome
 from exosms.sms.rate import Rate
-from exosms.system.escaping import shown
+from exosms.system.escaping import for_shell, shown
 from exosms.system.files import unreadable
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
@@ -329,9 +328,9 @@ def _next_step(found: Sequence[Found], flags: Mapping[str, str]) -> str:
     )
     one = next(one.message for one in found if one.outcome is Outcome.UNKNOWN)
     if not one.run and one.once_key is None:  # then only a Sid names it to a command
-        command = shlex.join(["exosms", "runs", "reconcile", *(word for flag in flags.items() for word in flag)])
+        command = for_shell("exosms", "runs", "reconcile", *(word for flag in flags.items() for word in flag))
         return f"{look} If the dashboard shows it, its Sid settles it: {command} --sids FILE"
-    which = f"{shlex.quote(one.run)} --row {one.row}" if one.run else f"--once {shlex.quote(one.once_key or '')}"
+    which = f"{for_shell(one.run)} --row {one.row}" if one.run else f"--once {for_shell(one.once_key or '')}"
     return f"{look} Or decide with `exosms runs resolve {which} --as accepted`, or with --as not_sent."
 
 

@@ -1,7 +1,6 @@
 """A run sent from the command line: `bulk` begins one, `runs resume` and `runs retry` go on with one."""
 
 import gc
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import State
 from exosms.ledger.runs import Run
 from exosms.sms.message import problem_of
+from exosms.system.escaping import for_shell
 from exosms.system.wording import counted
 
 _SELDOM = 10_000
@@ -120,7 +120,7 @@ def carry_out(
     if handling.results:
         hand_out_results(run, context, handling.results, out)
     if exit_code == ExitCode.OK and out.is_human and run.is_finished and context.journal.counts(run).get("accepted"):
-        out.tell(f"whether they were delivered: exosms status --run {shlex.quote(run.name)} --wait 5m")
+        out.tell(f"whether they were delivered: exosms status --run {for_shell(run.name)} --wait 5m")
     return exit_code
 
 

@@ -1,7 +1,6 @@
 """``exosms status``: what became of messages that Exotel accepted."""
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from exosms.ledger.runs import Journal
 from exosms.send.track import Poller, Watch
 from exosms.sms.message import Problem, Retry
 from exosms.sms.rate import Rate
+from exosms.system.escaping import for_shell
 from exosms.system.signals import Interrupts
 
 _LIKELY = re.compile(r"[0-9a-f]{32}")
@@ -179,7 +179,7 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
             )
         if not _LIKELY.fullmatch(sid) and _is_run(sid):
             raise InputError(
-                f"{sid!r} is a run, not a Sid", remedy=f"To ask about it: exosms status --run {shlex.quote(sid)}"
+                f"{sid!r} is a run, not a Sid", remedy=f"To ask about it: exosms status --run {for_shell(sid)}"
             )
         if not SID.fullmatch(sid):
             raise InputError(f"{sid!r} is not a valid Sid", remedy="Copy it from `exosms log`; it has 32 characters.")

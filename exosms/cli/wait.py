@@ -1,7 +1,6 @@
 """Waiting for delivery, and how to go on when it is interrupted."""
 
 import gc
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from exosms.errors import Interrupted, in_our_words
 from exosms.send.session import AccountSession
 from exosms.send.track import Watch, is_followed, later, watch_over
 from exosms.sms.message import Message, Receipt
+from exosms.system.escaping import for_shell
 from exosms.system.wording import counted
 
 _MANY = 20
@@ -98,7 +98,7 @@ def how_to_go_on(
     given = [word for flag in options.flags.items() for word in flag]
     wait = [] if seconds is None else ["--wait", _duration(seconds)]
     asked = ["--run", run] if run else sids if len(sids) <= _MANY else ["-"]
-    command = shlex.join(["exosms", "status", *given, *asked, *wait])
+    command = for_shell("exosms", "status", *given, *asked, *wait)
     return f"Continue with: {command}{', with the same Sids on its standard input' if asked == ['-'] else ''}"
 
 

@@ -23,6 +23,7 @@ from exosms.config.profile import (
 )
 from exosms.errors import ConfigError, ExosmsError, GuardError, InputError, UsageError
 from exosms.system import toml
+from exosms.system.escaping import for_shell
 from exosms.system.files import SmallFile
 from exosms.system.suggest import did_you_mean, nearest
 
@@ -296,18 +297,16 @@ def _check_access(path: Path, file: SmallFile) -> None:
 
     Whoever can change the file chooses the address that key and token go to, and a program that we run.
     """
-    from shlex import quote
-
     is_ours = file.owner == os.geteuid()
     if is_ours and file.mode & 0o066:
         raise ConfigError(
             f"The configuration {path} contains secrets, and others can read or change it (mode {file.mode:04o})",
-            remedy=f"Run: chmod 600 {quote(str(path))}",
+            remedy=f"Run: chmod 600 {for_shell(str(path))}",
         )
     if not is_ours and file.mode & 0o022:
         raise ConfigError(
             f"The configuration {path} can be changed by others (mode {file.mode:04o})",
-            remedy=f"As its owner, run: chmod go-w {quote(str(path))}",
+            remedy=f"As its owner, run: chmod go-w {for_shell(str(path))}",
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
+from exosms.system.escaping import for_shell
 from exosms.system.files import SmallFile, read_small
 from exosms.system.signals import LOOK, noting
 
@@ -120,8 +121,6 @@ class TokenFile(NamedTuple):
 
     def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
         """Read the token; a file that others can read is worth a warning."""
-        from shlex import quote
-
         try:
             file = _FROM_PIPES.get(self.path) or read_small(self.path, limit=LONGEST_TOKEN)
         except OSError as error:
@@ -132,7 +131,7 @@ class TokenFile(NamedTuple):
         if file.is_pipe and file.content:
             _FROM_PIPES[self.path] = file
         if file.mode & (0o044 if file.owner == os.geteuid() else 0o004):  # a group's, or an ACL, of somebody else
-            warn(f"the {self.label} can be read by others; to make it private: chmod 600 {quote(str(self.path))}")
+            warn(f"the {self.label} can be read by others; to make it private: chmod 600 {for_shell(str(self.path))}")
         text = file.content.decode("latin-1").removesuffix("\n").removesuffix("\r")
         return _checked(text, place=self.label)
 

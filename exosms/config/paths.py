@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exosms.errors import ConfigError
+from exosms.system.escaping import for_shell
 
 _LINUX = {"XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
 """The defaults of the XDG Base Directory Specification."""
@@ -36,9 +37,7 @@ def config_path_to_write(flag: Path | None, environ: Mapping[str, str]) -> Path:
 
 def flag_for(path: Path | None, environ: Mapping[str, str]) -> str:
     """Return what a command says to use this configuration, with a blank before it; nothing for the usual one."""
-    from shlex import quote
-
-    return "" if path in {None, config_path(None, environ)} else f" --config {quote(str(path))}"
+    return "" if path in {None, config_path(None, environ)} else f" --config {for_shell(str(path))}"
 
 
 def state_directory(environ: Mapping[str, str]) -> Path | None:

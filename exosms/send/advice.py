@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from exosms.config.account import is_of_sandbox
+from exosms.system.escaping import for_shell
 from exosms.system.times import in_india
 
 _AROUND = 15 * 60
@@ -22,15 +23,13 @@ def how_to_find_out(
 
     ``flags``: what the command line says about the account, and a run does not remember.
     """
-    import shlex
-
     place = dict(flags or {})
     if is_of_sandbox(account) and "-p" not in place:
         place["--region"] = "sandbox"
     elif profile:
         place.setdefault("-p", profile)
     words = [word for flag in place.items() for word in flag]
-    command = shlex.join(["exosms", "runs", "reconcile", *which, *words])
+    command = for_shell("exosms", "runs", "reconcile", *which, *words)
     when = f", for {_shown(*window)}" if window else ""
     report = f"Export the SMS Detailed Report (Type: All) from Exotel's dashboard{when}"
     return f"{report}, then run `{command} --report FILE`."

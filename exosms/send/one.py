@@ -20,6 +20,7 @@ from exosms.send.session import AccountSession
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then, calling_back, problem_of
 from exosms.sms.rate import MOST_RETRIES, pause_of
+from exosms.system.escaping import for_shell
 from exosms.system.times import local
 
 _SHORT_PAUSE = 5.0
@@ -309,9 +310,7 @@ def _of_key(entry: LedgerEntry, flags: Mapping[str, str]) -> str:
 
 
 def _or_decide(once_key: str) -> str:
-    import shlex
-
-    command = f"exosms runs resolve --once {shlex.quote(once_key)} --as accepted"
+    command = f"exosms runs resolve --once {for_shell(once_key)} --as accepted"
     return f" Or decide with `{command}`, or with --as not_sent."
 
 

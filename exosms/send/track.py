@@ -13,6 +13,7 @@ from exosms.exotel.delivery_report import ASK_AGAIN, DeliveryReport, found, is_a
 from exosms.send.session import AccountSession
 from exosms.sms.message import Message, Outcome, Problem, Receipt, Retry, Then
 from exosms.sms.rate import MOST_RETRIES, back_off, pause_of
+from exosms.system.escaping import for_shell
 
 FIRST_INTERVAL = 2.0
 LONGEST_INTERVAL = 30.0
@@ -237,12 +238,10 @@ def _compared(message: Message | None, templates: Path | None) -> str | None:
 
 def _checked_when_sent(template: str) -> str:
     """Return what is known of a message that went out with a template, and so matched it, though its text is gone."""
-    import shlex
-
     return (
         f"It matched the template {template!r} as stored here then, so compare that template's text and id with the"
         f" DLT portal. The message's text is not stored; to check it again, give it: exosms check-template -t"
-        f" {shlex.quote(template)} --body TEXT"
+        f" {for_shell(template)} --body TEXT"
     )
 
 

@@ -21,6 +21,25 @@ def shown(value: str) -> str:
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
 
 
+def for_shell(*words: str) -> str:
+    """Return words as a POSIX shell reads them; what ``printable`` escapes is for those that know ``$'…'``."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    if _UNSAFE.search(word) is None:
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{_UNSAFE.sub(_escape_bytes, escaped)}'"
+
+
+def _escape_bytes(match: re.Match[str]) -> str:
+    """Return the bytes of a character, or the one that was no text in a command line or a file's name."""
+    return "".join(f"\\x{byte:02x}" for byte in match[0].encode(errors="surrogateescape"))
+
+
 def _escape(match: re.Match[str]) -> str:
     number = ord(match[0])
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

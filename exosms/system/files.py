@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from exosms.errors import InputError
+from exosms.system.escaping import for_shell
 
 _LOOK = 0.01
 """Seconds between looks at a lock that another process holds."""
@@ -184,7 +185,6 @@ def foreign(path: Path, *, variable: str = "EXOSMS_STATE_DIR") -> Foreign | None
 def _belongs(place: Path, owner: int, above: int, variable: str, *, is_directory: bool) -> Foreign:
     """Return what to do about a file or a directory that keeps us out: what is beside our own files can be ours."""
     import pwd
-    from shlex import quote
 
     def name_of(user: int) -> str:
         with suppress(KeyError):
@@ -193,7 +193,7 @@ def _belongs(place: Path, owner: int, above: int, variable: str, *, is_directory
 
     us = os.geteuid()
     said = f"{place} belongs to {name_of(owner)}"
-    chown = f"chown {'-R ' * is_directory}{quote(name_of(us))} {quote(str(place))}"
+    chown = f"chown {'-R ' * is_directory}{for_shell(name_of(us))} {for_shell(str(place))}"
     if above == us:
         return Foreign(said, f"Run: sudo {chown}")
     another = f"name {'a directory' if variable == 'EXOSMS_STATE_DIR' else 'a file'} of your own in {variable}."

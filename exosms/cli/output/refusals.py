@@ -10,6 +10,7 @@ from typing import NamedTuple
 from exosms.cli.output.out import Out
 from exosms.cli.output.tables import Cell, draw_table
 from exosms.sms.message import Problem
+from exosms.system.escaping import for_shell
 from exosms.system.wording import some
 
 _FEW = 3
@@ -111,18 +112,4 @@ def command_again(arguments: Sequence[str], options: Sequence[str]) -> str:
     """Return a command line with more options, as it can be copied into a shell."""
     words = [*arguments]
     end = words.index("--") if "--" in words else len(words)
-    return " ".join(["exosms", *map(_quoted, [*words[:end], *options, *words[end:]])])
-
-
-def _quoted(word: str) -> str:
-    """Return a word for a POSIX shell; with a line break or a control in it for those that know ``$'…'``."""
-    import shlex
-
-    if word.isprintable():
-        return shlex.quote(word)
-    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    return "$'" + "".join(each if each.isprintable() else _escape(each) for each in escaped) + "'"
-
-
-def _escape(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="replace"))
+    return for_shell("exosms", *words[:end], *options, *words[end:])

@@ -20,6 +20,7 @@ from exosms.ledger.unknown import UnknownRow, unknown_rows_of
 from exosms.send.advice import how_to_find_out
 from exosms.send.one import refused_here
 from exosms.sms.message import Outcome, Problem, Receipt, Retry
+from exosms.system.escaping import for_shell
 from exosms.system.times import for_people, local
 from exosms.system.wording import counted
 
@@ -307,18 +308,16 @@ def next_steps(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | N
 
     Of what the command line said about the account a run remembers all but where the configuration is.
     """
-    import shlex
-
     flags = {name: value for name, value in (flags or {}).items() if name == "--config"}
-    name = shlex.quote(run.name)
+    name = for_shell(run.name)
     document = counts_document(counts)
-    rest = shlex.join(word for flag in flags.items() for word in flag)
+    rest = for_shell(*(word for flag in flags.items() for word in flag))
     command = f"{name} {rest}".rstrip()
     if document["remaining"]:
         yield f"Continue with: exosms runs resume {command}"
         return
     if document["rejected"] and run.file != "-" and run.terms.content is not None:
-        export = f"exosms runs export {name} rejected.csv --outcome rejected --with {shlex.quote(run.file)}"
+        export = f"exosms runs export {name} rejected.csv --outcome rejected --with {for_shell(run.file)}"
         yield f"Get the rejected rows, to be corrected and sent, with: {export}"
     if document["not_sent"]:
         yield f"Send what was not sent with: exosms runs retry {command}"
