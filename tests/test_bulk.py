@@ -23,6 +23,7 @@ from conftest import ACCOUNT, Result, Shell
 from faulty import REFUSALS, FaultyExotel
 from misbehaving import Misbehaving, answers
 
+from exosms.bulk import results_csv
 from exosms.bulk import run as bulk_module
 from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.errors import ExosmsError, GuardError
@@ -850,6 +851,28 @@ def test_results_are_never_written_over_the_ledger(exosms: Shell, name: str) -> 
     result = bulk(exosms, TWO, "--yes", "--results", path)
     assert (result.exit_code, "over the ledger" in result.stderr) == (3, True)
     assert exosms("runs", "list").stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("other", ["people.csv", "state/ledger.db", "config.toml"])
+def test_a_link_that_is_put_in_the_place_of_results_is_not_followed(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    path, other_path = exosms.home / "results.csv", exosms.home / other
+    (exosms.home / "config.toml").write_text("version = 1\n")
+    inodes = []
+    write_file = results_csv.write_file
+
+    def swapped(run: Run, journal: Journal, target: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.symlink_to(other_path)
+        inodes.append(other_path.stat().st_ino)
+        write_file(run, journal, target)
+
+    monkeypatch.setattr("exosms.bulk.results_csv.write_file", swapped)
+    for _ in range(2):  # one that was not there, and one that was
+        assert bulk(exosms, TWO, "--yes", "--sent-before", "send", "--results", str(path)).exit_code == 0
+        assert (path.is_symlink(), path.read_text().count("\n")) == (False, 3)
+        assert other_path.stat().st_ino == inodes[-1]
 
 
 def test_a_result_file_that_cannot_be_written_is_found_before_the_first_message(exosms: Shell) -> None:

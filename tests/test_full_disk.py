@@ -73,7 +73,7 @@ def test_results_that_do_not_fit_are_told_and_can_be_had_elsewhere(exosms: Shell
     exported = on_the_full_disk(exosms, "runs", "export", "june", "disk/june.csv", elsewhere=True)
     assert (sent.exit_code, exported.exit_code, sent.stdout[:8]) == (0, 4, "accepted")  # 0 is of its messages
     for result in (sent, exported):
-        told = f"{exosms.home}/disk/june.csv cannot be written: {FULL}\n  Write it elsewhere with: exosms runs export"
+        told = f"file disk/june.csv cannot be written: {FULL}\n  Write it elsewhere with: exosms runs export"
         assert told in result.stderr
 
 

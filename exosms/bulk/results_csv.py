@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
+from exosms.bulk.request import Handling
 from exosms.config.paths import state_directory
 from exosms.errors import ConfigError, InputError
 from exosms.ledger.database import DATABASE
@@ -39,16 +40,19 @@ Where a spreadsheet takes a semicolon for the delimiter, as it does in many coun
 """
 
 
-def check_file(path: Path | None, *, source: Path | None) -> None:
-    """Raise, before anything is sent, for a result file that is not to be written, or that cannot be.
+def checked(handling: Handling, source: Path | None) -> Handling:
+    """Return how a run is handled, with the file that its results go into."""
+    return handling._replace(results=check_file(handling.results, source)) if handling.results else handling
 
-    That is InputError for what would be lost by it, the messages themselves or the ledger, and ConfigError for the
-    rest.
+
+def check_file(path: Path, *sources: Path | None) -> Path:
+    """Return the file that results go into: what a link leads to now, for none is followed once this was checked.
+
+    Raises, before anything is sent, for one that is not to be written or cannot be: InputError for what would be lost
+    by it, the messages themselves or the ledger, and ConfigError for the rest.
     """
-    if path is None:
-        return
     try:
-        if source is not None and _are_one(path, source):
+        if any(source is not None and _are_one(path, source) for source in sources):
             raise InputError(
                 f"The results would be written over the messages themselves, {path}", remedy="Name another file."
             )
@@ -65,6 +69,7 @@ def check_file(path: Path | None, *, source: Path | None) -> None:
             with beside(_target(path)) as (descriptor, name):
                 os.close(descriptor)
                 name.unlink()
+        return _target(path) if path.is_symlink() and path.is_file() else path
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -98,13 +103,15 @@ def write_file(run: Run, journal: Journal, path: Path) -> None:
 
 
 def replace_file(path: Path, write_into: Callable[[TextIO], object], *, run: Run) -> None:
-    """Let a file be written as a whole, or not at all; raises ConfigError where it cannot be."""
+    """Let a file be written as a whole, or not at all; raises ConfigError where it cannot be.
+
+    A link in its place is replaced: what it leads to by now is not what ``check_file`` found.
+    """
     try:
         if path.exists() and not path.is_file():  # a pipe or a device has no content to be spared
             with path.open("w", encoding="utf-8", newline="") as file:
                 write_into(file)
             return
-        path = _target(path)  # a link stays one
         with beside(path) as (descriptor, name):
             with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor, not a path
                 if path.exists():

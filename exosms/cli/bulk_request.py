@@ -56,7 +56,8 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     interrupts = Interrupts()
     try:
         with interrupts.installed():
-            results_csv.check_file(None if request.dry_run else request.handling.results, source=request.path)
+            if not request.dry_run:
+                request = request._replace(handling=results_csv.checked(request.handling, request.path))
             if request.body_file is not None:
                 request = request._replace(body=read_text(request.body_file))
             options = account.options_of(request)

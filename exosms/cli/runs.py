@@ -175,13 +175,12 @@ def export(
             if file.suffix.lower() in {".xlsx", ".ods", ".xls"}:
                 remedy = f"Name {file.with_suffix('.csv')} instead, which every spreadsheet opens."
                 raise InputError(f"{file} would be a CSV with the name of a sheet", remedy=remedy)
-            for source in (Path(run.file), original):
-                results_csv.check_file(file, source=source)
+            target = results_csv.check_file(file, Path(run.file), original)
             if not yes and write.may_lose(file):
                 question = f"{file} has rows that may have been corrected since they were exported. Write over them?"
                 remedy = "Name another file, or add --yes."
                 agree(out, question, yes=yes, no_input=no_input, remedy=remedy)
-            results_csv.replace_file(file, write, run=run)
+            results_csv.replace_file(target, write, run=run)
             if out.is_json:
                 out.result(exit_code=0, run=run.name, file=str(file), written=write.rows, error=None)
             elif write.rows:
@@ -250,11 +249,11 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
                 chosen = AccountOptions(*account, rate=options.rate)
                 run = run_of(journal, name, chosen)
                 file, counts = run.file, counts_document(journal.counts(run))
-                results_csv.check_file(options.handling.results, source=Path(file))
+                handling = results_csv.checked(options.handling, Path(file))
                 settings = settings_of_run(out, run, chosen)
             ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
             with run_context(settings, ledger, out, interrupts) as context:
-                return go_on(run, options.handling, context, out, batch=options.batch, ask=ask, again=again)
+                return go_on(run, handling, context, out, batch=options.batch, ask=ask, again=again)
     except UsageError:
         raise
     except (ExosmsError, Interrupted) as error:
