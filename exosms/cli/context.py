@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.account import is_of_sandbox
 from exosms.config.settings import Account, AccountOptions, Settings, resolve
-from exosms.errors import ConfigError, InputError
+from exosms.errors import ConfigError, InputError, UsageError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
 from exosms.ledger.interface import MessageLedger
@@ -168,14 +168,8 @@ def settings_of_run(out: Out, run: "Run", options: AccountOptions, *, account_ne
     if options.rate is None and run.terms.rate is not None:
         options = options._replace(rate=Rate.parse(run.terms.rate))
     settings = find_settings(out, options, account_needed=account_needed)
-    if settings.account is None and not account_needed:
-        return settings
-    if settings.account is None or settings.account.identity != run.account:
-        other = settings.account.identity if settings.account else "none"
-        raise ConfigError(
-            f"The run {run.name} belongs to the account {run.account}, not to {other}",
-            remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
-        )
+    if settings.account is not None or account_needed:
+        _check_account(f"run {run.name}", [run.account], settings)
     return settings
 
 
@@ -195,19 +189,30 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
         is_sandbox = is_of_sandbox(account)
         options = options._replace(region="sandbox") if is_sandbox else options._replace(profile=profile)
     settings = find_settings(out, options)
-    if accounts and settings.own_account.identity not in accounts:
+    if accounts:
+        _check_account(f"once key {once_key!r}", accounts, settings)
+    return settings
+
+
+def _check_account(what: str, accounts: Collection[str], settings: Settings) -> None:
+    """Raise ConfigError for what belongs to other accounts than that of the settings."""
+    ours = settings.own_account.identity
+    if ours not in accounts:
         raise ConfigError(
-            f"The once key {once_key!r} belongs to the account {' and '.join(accounts)}, not to"
-            f" {settings.own_account.identity}",
+            f"The {what} belongs to the account {' and '.join(accounts)}, not to {ours}",
             remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
         )
-    return settings
 
 
 def _note_flags(out: Out, options: AccountOptions) -> None:
     """Keep what the command line says about the account, before a run or a key says more."""
     if out.account_flags is None:
         out.account_flags = options.flags
+
+
+def run_or_key() -> UsageError:
+    """Return what is wrong with a command line that does not name one of the two."""
+    return UsageError("Give either a RUN or --once KEY", remedy="`exosms runs list` shows the runs.")
 
 
 def no_such_key(once_key: str) -> InputError:

@@ -155,8 +155,7 @@ def _check(request: JobRequest) -> None:
             "--var is for the template of -t, when no text is given",
             remedy="Name a template with -t and leave --body out, or leave --var out.",
         )
-    if request.within is not None and request.once is None:
-        raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
+    o.refuse_within_alone(request)
 
 
 def _planner(request: JobRequest, account: o.AccountFlags, job: str, warn: Callable[[str], None]) -> "_Planner":

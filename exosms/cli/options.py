@@ -83,6 +83,12 @@ def refuse_empty_of(request: "SendRequest | BulkRequest | JobRequest") -> None:
     )
 
 
+def refuse_within_alone(request: "SendRequest | JobRequest") -> None:
+    """Raise UsageError for how long a once key is valid where none is given."""
+    if request.within is not None and request.once is None:
+        raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
+
+
 class Repeated(NamedTuple):
     """An option that can be given several times, and what reads all that was given."""
 
@@ -350,6 +356,14 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
 HEADINGS = tuple(_BY_GROUP)
 OPTIONS = {name: declaration for declared in _BY_GROUP.values() for name, declaration in declared.items()}
 GROUP_OF = {name: group for group, declared in _BY_GROUP.items() for name in declared}
+
+SINCE = option(
+    "--since",
+    metavar="DURATION",
+    parser=option_values.duration,
+    help="Only messages sent within this time, such as 24h.",
+)
+"""Of whatever looks at messages that were sent."""
 
 PORT = option(
     "--port",

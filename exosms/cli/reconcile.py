@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from exosms.cli import completion_values, option_values
+from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import find_settings, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.context import find_settings, run_of, run_or_key, session_for, settings_of_key, settings_of_run
 from exosms.cli.ledgers import join, open_ledger, shared_ledger
 from exosms.cli.output.out import Document, Out, error_document
 from exosms.cli.output.reconcile import (
@@ -90,12 +90,7 @@ _WANTED = {
         help="Only the rows of this run; else all messages.",
     ),
     "once": o.option("--once", metavar="KEY", group="Options", help="Only the messages with this once key."),
-    "since": o.option(
-        "--since",
-        metavar="DURATION",
-        parser=option_values.duration,
-        help="Only messages sent within this time, such as 24h.",
-    ),
+    "since": o.SINCE,
 }
 _SOURCES = {
     "report": o.option(
@@ -141,7 +136,7 @@ def reconcile(
             remedy="Exotel's dashboard exports the report: SMS Detailed Report, Type All.",
         )
     if wanted.name is not None and wanted.once is not None:
-        raise UsageError("Give either a RUN or --once KEY", remedy="`exosms runs list` shows the runs.")
+        raise run_or_key()
     options = AccountOptions(*account, rate=rate)
     return _Command(out, options, wanted, sources, says_absent=absent is not None, timeout=timeout).run()
 

@@ -10,7 +10,7 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import no_such_key, run_of, session_for, settings_of_key, settings_of_run
+from exosms.cli.context import no_such_key, run_of, run_or_key, session_for, settings_of_key, settings_of_run
 from exosms.cli.ledgers import join, open_ledger, shared_ledger
 from exosms.cli.output.out import Out
 from exosms.cli.output.reconcile import tell_unasked
@@ -85,7 +85,7 @@ def resolve(
     exosms runs resolve j --as accepted --sid 0f477d60517e6e6a0f6d9a7e9af8630e
     """
     if (name is None) == (once is None):
-        raise UsageError("Give either a RUN or --once KEY", remedy="`exosms runs list` shows the runs.")
+        raise run_or_key()
     if row is not None and name is None:
         raise UsageError("--row needs a RUN")
     if sid is not None and decision is not _Decision.ACCEPTED:

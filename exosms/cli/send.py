@@ -38,8 +38,7 @@ def command(*, request: SendRequest, account: o.AccountFlags, out: o.FullPrinter
             "--var and --fit are for the template of -t, when no text is given",
             remedy="Name a template with -t and leave --body out, or leave --var and --fit out.",
         )
-    if request.within is not None and request.once is None:
-        raise UsageError("--within says how long a once key is valid, so it needs --once KEY")
+    o.refuse_within_alone(request)
     from exosms.cli.output.messages import SendReport
     from exosms.system.signals import Interrupts
 
