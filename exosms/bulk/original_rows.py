@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TextIO
 
-from exosms.bulk.results_csv import error_cell, outcome_of, sid_cell
+from exosms.bulk.results_csv import error_cell, sid_cell
 from exosms.bulk.table import Table, fold, open_table
 from exosms.errors import InputError
 from exosms.ledger.entry import LedgerEntry
@@ -66,7 +66,7 @@ def write_originals(
         for row, cells in _beside(History(journal.ledger).rows(run), table):
             if is_wanted(row):
                 missing = [""] * (len(table.header) - len(cells))
-                writer.writerow([*cells, *missing, outcome_of(row), error_cell(row), sid_cell(row)])
+                writer.writerow([*cells, *missing, row.outcome, error_cell(row), sid_cell(row)])
                 written += 1
         _check_rest(run, journal, path, table)
     return written

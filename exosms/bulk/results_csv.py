@@ -136,16 +136,11 @@ def write(rows: Iterable[LedgerEntry], file: TextIO) -> int:
         written += 1
         writer.writerow(
             (
-                row.row, row.line, _number(row.recipient), outcome_of(row), sid_cell(row), row.http_status,
+                row.row, row.line, _number(row.recipient), row.outcome, sid_cell(row), row.http_status,
                 _code(row), error_cell(row), row.segments, row.attempts, local(row.updated_at),
             )
         )  # fmt: skip
     return written
-
-
-def outcome_of(row: LedgerEntry) -> str:
-    """Return the later truth about an accepted row, where Exotel was asked."""
-    return row.delivery.outcome if row.delivery else row.state
 
 
 def error_cell(row: LedgerEntry) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exosms.errors import ExitCode, ExosmsError
+from exosms.errors import ExitCode, ExosmsError, Interrupted
 from exosms.ledger.batons import ContinuedElsewhereError
 from exosms.sms.message import Outcome, Problem, Receipt, Retry, problem_of
 
@@ -50,8 +50,8 @@ def _kind(receipt: Receipt) -> object:
     return receipt.outcome
 
 
-def stop_for(error: ExosmsError) -> Stop:
-    """Return the stop that one of our own errors makes."""
+def stop_for(error: ExosmsError | Interrupted) -> Stop:
+    """Return the stop that one of our own errors makes, or a signal."""
     problem = problem_of(error)._replace(meaning=_REMAIN)
     return Stop(error.exit_code, problem, is_for_good=isinstance(error, ContinuedElsewhereError))
 

@@ -70,7 +70,7 @@ class RowsWriter:
                 yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
 
     def _is_wanted(self, row: LedgerEntry) -> bool:
-        return not self._outcomes or results_csv.outcome_of(row) in self._outcomes
+        return not self._outcomes or row.outcome in self._outcomes
 
 
 def _typed(name: str, cell: str) -> str | int | None:

@@ -36,12 +36,7 @@ def _host(text: str) -> str:
 
 _FILTERS = {
     "to": o.option("--to", metavar="NUMBER", help="Only this recipient."),
-    "since": o.option(
-        "--since",
-        metavar="DURATION",
-        parser=option_values.duration,
-        help="Only messages sent within this time, such as 24h.",
-    ),
+    "since": o.SINCE,
     "once_key": o.option("--once", metavar="KEY", help="Only this once key."),
     "outcome": o.choice(
         Outcome, "--outcome", metavar="WORD", about="Only this outcome; `exosms help outcomes` has the words."
@@ -152,7 +147,7 @@ def _document(entry: LedgerEntry) -> Document:
         "row": entry.row,
         "to": entry.recipient,
         "from": entry.sender,
-        "outcome": _outcome(entry),
+        "outcome": entry.outcome,
         "sid": entry.sid,
         "status": (delivery.status if delivery else None) or entry.status,
         "detailed_status_code": delivery.detailed_status_code if delivery else None,
@@ -181,12 +176,7 @@ def _draw(out: Out, entries: Iterable[LedgerEntry]) -> None:
 
 
 def _cells(entry: LedgerEntry) -> tuple[str, ...]:
-    return _outcome(entry), entry.recipient, entry.sid or "", _about(entry)
-
-
-def _outcome(entry: LedgerEntry) -> str:
-    """Return the later truth about an accepted message, where `status` or `--wait` learned it."""
-    return entry.delivery.outcome if entry.delivery else entry.state
+    return entry.outcome, entry.recipient, entry.sid or "", _about(entry)
 
 
 def _about(entry: LedgerEntry) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from exosms.bulk import results_csv
 from exosms.bulk.lifecycle import RunContext, leave_elsewhere, relay_of, release, run_dispatcher
 from exosms.bulk.request import Handling
-from exosms.bulk.stop import Stop
+from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
 from exosms.cli.output.runs import RunReport, counts_document, nothing_to_retry
@@ -17,7 +17,6 @@ from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import State
 from exosms.ledger.runs import Run
-from exosms.sms.message import problem_of
 from exosms.system.escaping import for_shell
 from exosms.system.wording import counted
 
@@ -106,8 +105,7 @@ def carry_out(
             report.show(settled)
     stop = dispatcher.stop
     if interrupted := context.interrupts.interruption:
-        problem = problem_of(interrupted)._replace(meaning="The remaining rows were not sent.")
-        stop = Stop(exit_code=interrupted.exit_code, problem=problem)
+        stop = stop_for(interrupted)
     run, exit_code, stop = end = release(run, context.journal, stop)
     leave_elsewhere(end, context, out.warn)
     try:

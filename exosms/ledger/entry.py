@@ -52,6 +52,11 @@ class LedgerEntry(NamedTuple):
     checked_at: float | None = None
 
     @property
+    def outcome(self) -> str:
+        """Its state, or the later truth about an accepted one, where Exotel was asked."""
+        return self.delivery.outcome if self.delivery else self.state
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether the emulator took it, so that nothing was sent."""
         return is_of_sandbox(self.account)

@@ -57,6 +57,11 @@ class Run(NamedTuple):
         """Whether no row is left to be sent."""
         return self.exit_code is not None
 
+    @property
+    def state(self) -> str:
+        """The same as a word."""
+        return "finished" if self.is_finished else "unfinished"
+
 
 class Journal:
     """The runs in a ledger: begun, claimed and settled row by row, and counted; ``History`` reads the rows."""

@@ -43,7 +43,7 @@ def run_document(run: Run, counts: Mapping[str, int], *, exit_code: int, error: 
         "exit_code": exit_code,
         "profile": run.profile,
         "account": run.account,
-        "state": "finished" if run.is_finished else "unfinished",
+        "state": run.state,
         "counts": counts_document(counts),
         "error": error,
     }
@@ -203,7 +203,7 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
     counts = journal.counts(run)
     out.line("run", run.name)
     out.line("file", run.file)
-    out.line("state", "finished" if run.is_finished else "unfinished")
+    out.line("state", run.state)
     for name, count in counts_document(counts).items():
         out.line(name, str(count))
     for outcome, count in journal.deliveries(run).items():
@@ -233,7 +233,7 @@ def run_in_list(run: Run, counts: Mapping[str, int]) -> Document:
     return {
         "run": run.name,
         "file": run.file,
-        "state": "finished" if run.is_finished else "unfinished",
+        "state": run.state,
         "started_at": local(run.started_at),
         "counts": counts_document(counts),
     }
@@ -251,8 +251,8 @@ def draw_list(out: Out, runs: Iterable[tuple[Run, Mapping[str, int]]]) -> None:
 
 def listed(run: Run, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Return a run as one line: name, state, when it began, rows, accepted ones, file."""
-    state = "finished" if run.is_finished else "unfinished"
-    return run.name, state, local(run.started_at), str(sum(counts.values())), str(counts.get("accepted", 0)), run.file
+    accepted = str(counts.get("accepted", 0))
+    return run.name, run.state, local(run.started_at), str(sum(counts.values())), accepted, run.file
 
 
 def _result(settled: Settled) -> MessageResult:
