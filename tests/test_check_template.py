@@ -115,7 +115,7 @@ def test_the_text_may_be_given(exosms: Shell) -> None:
         (("--body", "a", "-t", "nosuch"), 3, "nosuch"),
         (("--body", "a", "--templates", "/nonexistent/t.toml"), 3, "/nonexistent/t.toml"),
         (("--body", "a" * 2001, "--text", "{#var#}"), 3, "2001"),
-        (("--body", "a", "--text", ""), 3, "empty"),
+        (("--body", "a", "--text", ""), 3, "empty\n  Copy it from the DLT portal."),
         (("--body", "a", "--text", "a" * 2001), 3, "2001"),
         (("--body-file", "/nonexistent", "--text", "a"), 3, "/nonexistent"),
         (("--text", "a"), 2, "--body"),

@@ -95,8 +95,6 @@ def command(
 def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFile) -> Registered | Registry:
     """Return what to compare with: one template, or all that are known."""
     if text is not None:
-        if not text:
-            raise InputError("The registered text is empty")
         if len(text) > LONGEST_TEXT:
             raise InputError(
                 f"The registered text has {len(text)} characters, more than the maximum of {LONGEST_TEXT}"
