@@ -10,6 +10,8 @@ _CONFIG, _UNKNOWN = 4, 9
 has_sent = False
 """Whether this process has begun to write a request that may be a message; whoever writes it says so."""
 
+LOOK_FIRST = "Messages may have been sent: see `exosms log` before you send again."
+
 
 def _lack(what: str, limit: str) -> tuple[str, str]:
     return f"this process {what}", f"Raise its limit ({limit}), or let less run beside it."
@@ -39,7 +41,7 @@ def told(error: Exception) -> int | None:
     if lack is None:
         return None
     said, remedy = lack
-    first = " Messages may have been sent: see `exosms log` before you send again." if has_sent else ""
+    first = f" {LOOK_FIRST}" if has_sent else ""
     with suppress(OSError, ValueError):  # standard error is closed
         sys.stderr.write(f"exosms: error: {said}\n  {remedy}{first}\n")
     return _UNKNOWN if has_sent else _CONFIG

@@ -233,6 +233,38 @@ def test_what_nobody_foresaw_hides_nothing_of_what_was_sent(
     assert kept == [outcome for outcome in expected[1] if outcome != "not_sent"]
 
 
+@pytest.mark.parametrize("has_sent", [False, True])
+@pytest.mark.parametrize(
+    ("error", "exit_code", "kind", "said"),
+    [
+        (KeyError("CANARY"), 1, "bug", "a bug in exosms: KeyError in "),
+        (MemoryError(), 4, "config", "this process gets no more memory"),
+    ],
+)
+def test_what_nobody_foresaw_ends_with_the_document_of_any_command(
+    exosms: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    exit_code: int,
+    kind: str,
+    said: str,
+    *,
+    has_sent: bool,
+) -> None:
+    monkeypatch.setattr("exosms.ledger.runs.Journal.runs", raising(error))
+    monkeypatch.setattr("exosms.starvation.has_sent", has_sent)
+    for argv in (("runs", "list"), ("runs", "show", "june")):
+        failed = exosms(*argv, "--json")
+        document = failed.json
+        told = document["error"]
+        assert failed.exit_code == document["exit_code"] == (9 if has_sent and exit_code == 4 else exit_code)
+        assert (document["command"], told["kind"], told["message"].startswith(said)) == ("runs", kind, True)
+        assert (told["retry"] == "decide", "may have been sent" in told["meaning"]) == (has_sent, has_sent)
+        assert failed.stderr.startswith(f"exosms: error: {said}")
+        assert "CANARY" not in failed.stdout + failed.stderr
+        assert exosms(*argv).stdout == ""
+
+
 @pytest.mark.parametrize(
     ("argv", "meant"),
     [

@@ -1,5 +1,6 @@
 """The commands by name, each imported only when it is asked for."""
 
+import errno
 import functools
 import importlib
 import inspect
@@ -13,14 +14,15 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from exosms import __version__
+from exosms import __version__, starvation
 from exosms.cli import completion
 from exosms.cli import options as o
 from exosms.cli.help_page import CommandPage, GroupPage
-from exosms.cli.output.out import Out
+from exosms.cli.output.out import Out, lose, problem_document
 from exosms.cli.output.pages import WIDEST
 from exosms.cli.parameters import unfolded
-from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
+from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError, in_our_words
+from exosms.sms.message import Retry, problem_of
 
 _HELP = {
     "send": "Send one text to one or several recipients.",
@@ -51,6 +53,8 @@ on a fresh machine, as in CI, keep EXOSMS_STATE_DIR between them."""
 
 _arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
 """The words of the command line that is run."""
+
+_UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
 
@@ -102,10 +106,36 @@ def command(
             exit_code = interrupted.exit_code
         except BrokenPipeError:  # not of our output, which `Out` takes care of: what was done is not known
             exit_code = ExitCode.BUG
+        except Exception as error:  # noqa: BLE001  # in its own format, too
+            out.goes_on = True
+            exit_code = tell_unforeseen(error, out)
         raise typer.Exit(exit_code)
 
     vars(exiting)["__signature__"] = inspect.Signature(options)  # which is what typer reads
     return exiting
+
+
+def tell_unforeseen(error: Exception, out: Out | None = None) -> int:
+    """Tell that typer could not print what it had to, what this process lacks, or where a bug showed.
+
+    Return the exit code of that. Without ``out`` no command is known that would have a document.
+    """
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        lose(error, sys.stdout, sys.stderr)
+        is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
+        return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
+    out = out or Out(sys.stdout, sys.stderr, goes_on=True)  # only now, as it flushes what it is given
+    told = in_our_words(error)
+    exit_code = starvation.told(error)
+    if exit_code is None:
+        exit_code = told.exit_code
+        out.fail(told.message, remedy=told.remedy)
+    if out.is_json and not out.has_document:
+        problem = problem_of(told)
+        if starvation.has_sent:
+            problem = problem._replace(meaning=starvation.LOOK_FIRST, retry=Retry.DECIDE)
+        out.result(exit_code=exit_code, error=problem_document(problem))
+    return exit_code
 
 
 def _refuse_what_is_no_text(options: Sequence[inspect.Parameter], values: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from exosms.cli import option_values
 from exosms.cli import options as o
-from exosms.cli.command_line import tell_unforeseen
+from exosms.cli.commands import tell_unforeseen
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted, KeptBackError, UsageError, in_our_words
 from exosms.job.ending import DEFAULT_TEXT, Ending, On, name_of, sample
@@ -140,7 +140,7 @@ def _meant(argv: Sequence[str], out: Out) -> str:
 
         return no_command(out.arguments, argv)
     except Exception as error:  # noqa: BLE001  # the text is still due
-        tell_unforeseen(out, error)
+        tell_unforeseen(error, out)
         return ""
 
 
@@ -205,7 +205,7 @@ def _tell_what_is_wrong(plan: "_Planner", ending: Ending, out: Out) -> AbstractS
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # the command has to run
-        tell_unforeseen(out, error)
+        tell_unforeseen(error, out)
     return told
 
 
@@ -228,7 +228,7 @@ def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[st
         elif found.messages and found.settings:
             missed |= _send(found, found.settings, out)
     except Exception as error:  # noqa: BLE001  # the exit code is the command's
-        tell_unforeseen(out, error)
+        tell_unforeseen(error, out)
         return
     if missed:
         out.fail(f"the text about {job} {_told(missed)}")

@@ -50,8 +50,8 @@ class Out:
     """What the command line says about the account, as the next command needs it; None before that is asked for."""
     goes_on: bool = False
     """Whether a result that cannot be printed stops nothing and changes no exit code, since messages went out."""
-    is_within_document: bool = False
-    """Whether a JSON document was begun that is printed piece by piece."""
+    has_document: bool = False
+    """Whether the one JSON document was printed, or was begun and is printed piece by piece."""
     is_sandbox: bool = False
     """Whether the sandbox answers, which documents say."""
     has_lost: bool = False
@@ -131,6 +131,7 @@ class Out:
     def result(self, **said: Any) -> None:
         """Print the one JSON document of the command; that of a run says itself which command it is of."""
         self.document({**self._head, **said})
+        self.has_document = True
 
     def done(self, *cells: str, **said: Any) -> None:
         """Print what a command did: in JSON what is said, else a line."""
@@ -153,7 +154,7 @@ class Out:
         """Print one JSON document whose list ``name`` has more items than belong into memory; ``rest`` follows it."""
         opening = f"{_json(self._head)[:-1]}, {_json(name)}: ["
 
-        self.is_within_document = True
+        self.has_document = True
 
         def write(stream: TextIO) -> None:
             stream.write(opening)
@@ -201,7 +202,7 @@ class Out:
     def failure(self, error: ExosmsError | Interrupted, **more: Any) -> None:
         """Print what ended a whole command early: a sentence, and with JSON the document as well."""
         self.fail(error.message, remedy=error.remedy)
-        if self.is_json and not self.is_within_document:
+        if self.is_json and not self.has_document:
             self.result(exit_code=int(error.exit_code), **more, error=error_document(error))
 
     def unless_lost(self, exit_code: int) -> int:
