@@ -339,7 +339,7 @@ def test_endless_standard_input_is_refused_in_one_sentence(exosms: Shell) -> Non
         process = exosms.start(*argv, stdin=endless, preexec_fn=bounded)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert err.decode().splitlines()[0] == "exosms: error: Standard input is over 10 MB, so it is no list of Sids"
+    assert err.decode().splitlines()[0] == "exosms: error: Standard input is over 10 MB"
     assert json.loads(out)["error"]["kind"] == "rejected"
 
 

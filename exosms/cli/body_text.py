@@ -1,4 +1,4 @@
-"""What a command is given in a file or through standard input: its text, or its recipients."""
+"""What a command is given in a file or through standard input: its text, its recipients, or Sids."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -41,14 +41,20 @@ def _opened(name: str, *, promptly: bool) -> AbstractContextManager[BinaryIO]:
     return open_promptly(Path(name)) if promptly else Path(name).open("rb")
 
 
-def _read(name: str, what: str, *, promptly: bool = False) -> str:
+def read_bytes(name: str, called: str, *, most: int, remedy: str, promptly: bool = False) -> bytes:
+    """Read a file, or standard input for ``-``; raises InputError for what cannot be read, or is too long."""
     try:
         with _opened(name, promptly=promptly) as file, steady(file):
-            raw = read_promptly(file, _MOST + 1) if promptly else file.read(_MOST + 1)
+            raw = read_promptly(file, most + 1) if promptly else file.read(most + 1)
     except OSError as error:
-        raise unreadable(f"The {what} {name}", error) from error
-    if len(raw) > _MOST:
-        raise InputError(f"The {what} {name} is over {_MOST // 1_000_000} MB", remedy="Is it the right file?")
+        raise unreadable(called, error) from error
+    if len(raw) > most:
+        raise InputError(f"{called} is over {most // 1_000_000} MB", remedy=remedy)
+    return raw
+
+
+def _read(name: str, what: str, *, promptly: bool = False) -> str:
+    raw = read_bytes(name, f"The {what} {name}", most=_MOST, remedy="Is it the right file?", promptly=promptly)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
