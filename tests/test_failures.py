@@ -265,6 +265,17 @@ def test_what_nobody_foresaw_ends_with_the_document_of_any_command(
         assert exosms(*argv).stdout == ""
 
 
+def test_results_that_cannot_be_written_change_nothing_about_what_was_sent(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,x\n")
+    monkeypatch.setattr("exosms.bulk.results_csv.write", raising(MemoryError()))
+    done = exosms("bulk", str(file), *SANDBOX, "--yes", "--json", "--results", str(exosms.home / "r.csv"))
+    assert (done.exit_code, done.json["exit_code"]) == (0, 0)
+    assert "exosms: error: this process gets no more memory\n" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("argv", "meant"),
     [

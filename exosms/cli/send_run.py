@@ -12,7 +12,7 @@ from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
 from exosms.cli.output.runs import RunReport, counts_document, nothing_to_retry
-from exosms.errors import ConfigError, ExitCode, ExosmsError, GuardError, Interrupted
+from exosms.errors import ConfigError, ExitCode, GuardError, Interrupted, in_our_words
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import State
@@ -130,5 +130,6 @@ def hand_out_results(run: Run, context: RunContext, path: Path, out: Out) -> Non
     except Interrupted as interrupted:
         remedy = results_csv.elsewhere(run)
         out.fail(f"The result file {path} was not written: {interrupted.message}", remedy=remedy)
-    except ExosmsError as error:
-        out.fail(error.message, remedy=error.remedy)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the messages were sent
+        told = in_our_words(error)
+        out.fail(told.message, remedy=told.remedy)
