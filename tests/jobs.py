@@ -21,6 +21,9 @@ from exosms.sandbox.server import Behaviour, Server
 TO = "+919876543210"
 PATIENCE = 60
 
+SPIN = "while :; do :; done"
+"""What a shell does that hears of a signal at once: one that comes just before it reads waits for a line with it."""
+
 
 class Sandbox(Server):
     """Exotel, emulated: what was asked of it, and what it accepted."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import Result, Shell, until
-from jobs import PATIENCE, TO, Sandbox, Step, on_terminal, sandbox
+from jobs import PATIENCE, SPIN, TO, Sandbox, Step, on_terminal, sandbox
 
 from exosms.cli.job import _without_again
 from exosms.job.ending import Ending, On, ended, filled, name_of
@@ -718,7 +718,7 @@ def test_where_signals_do_not_tell_who_sent_them_each_comes_at_least_once(exosms
 
 
 def test_where_they_do_not_tell_ctrl_c_still_comes_once(exosms: Shell, served: Sandbox) -> None:
-    script = "trap 'trap \"exit 9\" INT; echo again' INT; echo ready; while :; do read it; done"
+    script = f"trap 'trap \"exit 9\" INT; echo again' INT; echo ready; {SPIN}"
     argv = [sys.executable, "-c", WITHOUT_SENDERS, "job", "--to", TO, "--rate", "off", "--", "sh", "-c", script]
     told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03"), (b"again", b"\x03")])
     assert (told.code, told.out.count(b"again"), len(served.texts)) == (9, 1, 1)

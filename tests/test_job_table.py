@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import pytest
 from conftest import Shell, until
-from jobs import PATIENCE, TO, Ended, Sandbox, as_shell, on_terminal, sandbox
+from jobs import PATIENCE, SPIN, TO, Ended, Sandbox, as_shell, on_terminal, sandbox
 
 SAY = "echo out; echo err >&2; "
 READY = "echo out; echo err >&2; echo ready; "
 SLEEP = "while :; do sleep 0.02; done"
+BARE = "stty -echo noflsh; "
+"""Or the terminal writes a key beside what the job says, in no certain order, and loses what of that was not read."""
 TEMPLATES = '[templates.done]\ntext = "Backup {#var#} is done. - Acme"\nvariables = ["name"]\n'
 CONFIG = '[groups]\nbad = ["+919876543210", "12"]\n'
 
@@ -194,12 +196,12 @@ def compared(
 @pytest.mark.parametrize(
     ("script", "steps", "code"),
     [
-        ("echo ready; exec sleep 1000", [(b"ready", b"\x03")], 130),
-        ("echo ready; exec sleep 1000", [(b"ready", b"\x1c")], 131),
-        ("trap 'echo once; exit 7' INT; echo ready; read it", [(b"ready", b"\x03")], 7),
-        ("trap 'echo once; exit 7' QUIT; echo ready; read it", [(b"ready", b"\x1c")], 7),
+        (f"{BARE}echo ready; exec sleep 1000", [(b"ready", b"\x03")], 130),
+        (f"{BARE}echo ready; exec sleep 1000", [(b"ready", b"\x1c")], 131),
+        (f"{BARE}trap 'echo once; exit 7' INT; echo ready; {SPIN}", [(b"ready", b"\x03")], 7),
+        (f"{BARE}trap 'echo once; exit 7' QUIT; echo ready; {SPIN}", [(b"ready", b"\x1c")], 7),
         (
-            "trap 'trap \"exit 9\" INT; echo again' INT; echo ready; while :; do read it; done",
+            f"{BARE}trap 'trap \"exit 9\" INT; echo again' INT; echo ready; {SPIN}",
             [(b"ready", b"\x03"), (b"again", b"\x03")],
             9,
         ),
