@@ -518,15 +518,20 @@ def test_a_caller_who_ignores_its_children_loses_no_exit_code(exosms: Shell, ser
     assert (done.returncode, done.stderr, len(served.texts)) == (3, b"", 1)
 
 
+ALWAYS_BRIEF = (
+    "from exosms.job import child; child._BRIEF = 1000; from exosms.cli.app import entry_point; entry_point()"
+)
+
+
 def test_little_memory_is_taken_while_it_runs(exosms: Shell, served: Sandbox, tmp_path: Path) -> None:
-    """Nothing that only a text needs is there yet."""
+    """Nothing that only a text needs is there yet; a command that takes a second would make use of that for it."""
     (tmp_path / "templates.toml").write_text('[templates.ops]\ntext = "Failed with {#var#}."\nvariables = ["why"]\n')
     (tmp_path / "config.toml").write_text(f'[groups]\nteam = ["{TO}"]\n')
     (tmp_path / "config.toml").chmod(0o600)
     files = ("--templates", str(tmp_path / "templates.toml"), "--config", str(tmp_path / "config.toml"))
     options = ("--to", "@team", *files, "-t", "ops", "--var", "why={status}")
     env = {name: value for name, value in exosms.full_env().items() if not name.startswith("COVERAGE_")}
-    argv = exosms.command("job", *options, "--", "sh", "-c", "echo ready; read it; exit 3")
+    argv = [sys.executable, "-c", ALWAYS_BRIEF, "job", *options, "--", "sh", "-c", "echo ready; read it; exit 3"]
     with subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
@@ -570,7 +575,7 @@ def test_an_impatient_second_ctrl_c_does_not_take_the_text_away(exosms: Shell, s
         served.may_answer.set()
 
     argv = exosms.command("job", "--to", TO, "--rate", "off", "--", "sh", "-c", "echo ready; exec sleep 1000")
-    told = on_terminal(argv, exosms.full_env(), [(b"ready", b"\x03"), (b"^C", press_again)])
+    told = on_terminal(argv, exosms.full_env(), [(b"ready\r\n", b"\x03"), (b"^C", press_again)])
     assert (told.code, told.out, len(served.texts)) == (130, b"ready\r\n^C", 1)
 
 
