@@ -194,6 +194,22 @@ def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.001)
 
 
+def own_port() -> int:
+    """Return a port on which nobody listens but who is told of it, also after a restart, while this process lives.
+
+    On Linux: a socket that has it and never listens keeps it from whoever asks for any, and from nobody who names it.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port: int = holder.getsockname()[1]
+    if sys.platform == "linux":
+        holder.detach()
+    else:
+        holder.close()
+    return port
+
+
 def can_mount() -> bool:
     """Whether a command can be given file systems of its own, that are gone with it."""
     tried = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]

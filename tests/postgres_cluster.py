@@ -10,7 +10,6 @@ may be killed and started again with everything that it has confirmed.
 import itertools
 import os
 import pwd
-import random
 import shutil
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-from conftest import in_memory, until
+from conftest import in_memory, own_port, until
 from psycopg import sql
 
 PASSWORD = "canary-of-the-database"  # it is searched for
@@ -109,7 +108,7 @@ class Cluster:
         self._programs = found
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.directory = Path(tempfile.mkdtemp(prefix="exosms-postgres-", dir=in_memory()))
-        self.port = free_port()
+        self.port = own_port()
         self._databases = itertools.count(1)
         self._kept: Kept | None = None
 
@@ -234,7 +233,7 @@ class Pooler:
         self._cluster = cluster
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self._directory = Path(tempfile.mkdtemp(prefix="exosms-pooler-", dir=in_memory()))
-        self.port = free_port()
+        self.port = own_port()
 
     def __enter__(self) -> Self:
         settings = {
@@ -264,13 +263,3 @@ class Pooler:
     def _listens(self) -> bool:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, and that is given to no client: it is still free after a restart."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port

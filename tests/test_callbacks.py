@@ -19,7 +19,7 @@ from typing import IO, Any
 from urllib.parse import urlencode
 
 import pytest
-from conftest import Result, Shell, until
+from conftest import Result, Shell, own_port, until
 from test_sandbox import serving
 
 from exosms.sandbox.server import Server
@@ -168,14 +168,15 @@ class Receiver:
 
     def __init__(self, hooks: Hooks) -> None:
         self._hooks = hooks
+        self.port = own_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.start()
 
-    def start(self, port: int = 0) -> None:
-        argv = ("callbacks", "--port", str(port), "--config", str(self._hooks.path))
+    def start(self) -> None:
+        argv = ("callbacks", "--port", str(self.port), "--config", str(self._hooks.path))
         self.process = self._hooks.exosms.start(*argv)
         assert self.process.stdout
-        self.url = self.process.stdout.readline().decode().strip()
-        self.port = int(self.url.rpartition(":")[2])
+        assert self.process.stdout.readline() == f"{self.url}\n".encode()  # it listens
         self.said: list[str] = []
         self._listener = threading.Thread(target=self._listen, args=(self.process.stderr,))
         self._listener.start()
@@ -682,7 +683,7 @@ def test_what_was_acknowledged_survives_kills(hooks: Hooks, receiver: Receiver) 
         kept = {sid for (sid,) in hooks.select("SELECT sid FROM deliveries")}
         with lock:
             assert acknowledged <= kept
-        receiver.start(receiver.port)
+        receiver.start()
     for thread in threads:
         thread.join(60)
     assert len(acknowledged) == 60

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from conftest import Result, Shell, until
+from conftest import Result, Shell, own_port, until
 from jobs import Sandbox, sandbox
 from machines import Finished, Nursery
 from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
-from postgres_cluster import OVER_TLS, PASSWORD, ROLE, STRANGER, free_port
+from postgres_cluster import OVER_TLS, PASSWORD, ROLE, STRANGER
 from postgres_proxy import Manner, Proxy, Strike
 
 
@@ -120,7 +120,7 @@ def test_two_machines_that_begin_together_make_the_tables_once(pair: Pair) -> No
 
 def refusing(pair: Pair) -> str:
     """Nobody listens there."""
-    return pair.cluster.address(pair.database, port=free_port())
+    return pair.cluster.address(pair.database, port=own_port())
 
 
 @contextmanager

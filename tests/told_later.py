@@ -27,6 +27,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from campaign import Tally
+from conftest import own_port
 from faulty import FaultyExotel, Key, Taken
 from lost_answers import LostAnswers, both_ways
 
@@ -42,7 +43,7 @@ class Receiver:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = dict(env)
-        self.port = 0
+        self.port = own_port()
         self.start()
 
     def start(self) -> None:
@@ -50,7 +51,7 @@ class Receiver:
         argv = [sys.executable, "-m", "exosms", "callbacks", "--port", str(self.port), "-q"]
         self._process = subprocess.Popen(argv, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert self._process.stdout
-        self.port = int(self._process.stdout.readline().decode().rpartition(":")[2])
+        assert self._process.stdout.readline() == f"http://127.0.0.1:{self.port}\n".encode()  # it listens
 
     def kill(self) -> str:
         """End it at once, and return what it had to say."""
