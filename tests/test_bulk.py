@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from conftest import ACCOUNT, Result, Shell
 from faulty import REFUSALS, FaultyExotel
-from misbehaving import Misbehaving, answers
+from misbehaving import Connection, Misbehaving, accepts, answers
 
 from exosms.bulk import results_csv
 from exosms.bulk import run as bulk_module
@@ -773,12 +773,28 @@ def test_where_every_row_is_refused_few_requests_find_out(exosms: Shell, exotel:
 
 
 def test_messages_that_go_alone_do_not_wait_for_each_other(exosms: Shell) -> None:
-    text = "to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(24))
-    with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
-        began = time.monotonic()
-        assert through(exosms, slow, text, "--priority", "high", "--batch", "100").exit_code == 0
-        assert time.monotonic() - began < 24 * 0.5 * 3 / 4
-        assert slow.requests == 24
+    """Every one but the first is answered only beside another."""
+    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(25)))
+    two = threading.Barrier(2)
+
+    def beside_another(connection: Connection) -> None:
+        two.wait(60)
+        accepts(connection)
+
+    with Misbehaving(accepts, beside_another) as server:
+        argv = (
+            "bulk",
+            str(exosms.home / "people.csv"),
+            "--yes",
+            "--rate",
+            "off",
+            "--priority",
+            "high",
+            "--batch",
+            "100",
+        )
+        assert exosms(*argv, env={**ACCOUNT, "EXOSMS_BASE_URL": server.url}).exit_code == 0
+        assert server.complete_requests == 25
 
 
 def test_the_result_file_has_every_row(exosms: Shell) -> None:
@@ -1083,9 +1099,13 @@ def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
 # --- other processes, and streams that close ---
 
 
-def begin_slowly(exosms: Shell, exotel: FaultyExotel, rows: int = 40) -> "subprocess.Popen[bytes]":
-    """Begin a run whose rate makes it last, and return once its first request is answered."""
-    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(rows)))
+SLOW = 400
+"""Rows that take more than a minute and a half at the rate of ``begin_slowly``, which no test waits for."""
+
+
+def begin_slowly(exosms: Shell, exotel: FaultyExotel) -> "subprocess.Popen[bytes]":
+    """Begin a run whose rate makes it last, and return once its first request has come."""
+    (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(SLOW)))
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
     argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "240/min")
     process = exosms.start(*argv, env=env)
@@ -1113,7 +1133,7 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
     process.communicate(timeout=30)
     assert process.returncode == 143
     assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
-    assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+    assert len(texts(exotel)) == len(set(texts(exotel))) == SLOW
 
 
 def remove_ledger(state: Path) -> None:
@@ -1130,11 +1150,12 @@ def test_a_run_whose_ledger_goes_away_sends_nothing_more(exosms: Shell, exotel: 
     """No other command would find its claims, so the same file could be sent a second time meanwhile."""
     process = begin_slowly(exosms, exotel)
     happens(exosms.home / "state")
-    _, err = (stream.decode() for stream in process.communicate(timeout=30))
+    before = len(texts(exotel))
+    _, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 4
     assert "was removed or replaced while this command used it" in err
     assert "bug" not in err
-    assert len(texts(exotel)) < 5
+    assert len(texts(exotel)) <= before + bulk_module.WORKERS  # that were on their way
 
 
 def test_a_run_that_was_taken_for_dead_is_left_to_whoever_took_it(exosms: Shell, exotel: FaultyExotel) -> None:
@@ -1146,7 +1167,7 @@ def test_a_run_that_was_taken_for_dead_is_left_to_whoever_took_it(exosms: Shell,
     assert process.returncode == 4 or exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
     assert "bug" not in err
     assert taker.exit_code in {0, 10}  # 10: a request of the other one was in flight, so that it is unknown at first
-    assert len(texts(exotel)) == len(set(texts(exotel))) == 40
+    assert len(texts(exotel)) == len(set(texts(exotel))) == SLOW
     assert exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
 
 
@@ -1244,27 +1265,26 @@ def test_the_first_signal_waits_for_what_is_in_flight(exosms: Shell, signum: int
     assert "stopping after the requests in flight; press Ctrl-C again to leave at once" in err
     assert err.rstrip().endswith("Continue with: exosms runs resume june")
     counts = exosms("runs", "show", "june", "--json").json["counts"]
-    assert counts == {**NONE_SENT, "rows": 40, "accepted": len(texts(slow)), "remaining": 40 - len(texts(slow))}
+    sent = len(texts(slow))
+    assert counts == {**NONE_SENT, "rows": SLOW, "accepted": sent, "remaining": SLOW - sent}
 
 
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_second_signal_leaves_with_everything_in_a_known_state(
     exosms: Shell, signum: int, exit_code: int
 ) -> None:
-    with FaultyExotel(faults=0, seed=1, latency=20) as slow:
+    with FaultyExotel(faults=0, seed=1, latency=600) as slow:  # nobody waits for it
         process = begin_slowly(exosms, slow)
-        began = time.monotonic()
         process.send_signal(signum)
         assert process.stderr
         while b"stopping" not in process.stderr.readline():
             pass
         process.send_signal(signum)
-        out, err = (stream.decode() for stream in process.communicate(timeout=30))
-        assert time.monotonic() - began < 15
+        out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert (process.returncode, out) == (exit_code, "")
     assert err.rstrip().endswith("Continue with: exosms runs resume june")
     counts = exosms("runs", "show", "june", "--json").json["counts"]
-    assert counts == {**NONE_SENT, "rows": 40, "unknown": 1, "remaining": 39}
+    assert counts == {**NONE_SENT, "rows": SLOW, "unknown": 1, "remaining": SLOW - 1}
 
 
 @pytest.mark.parametrize("jump", [86400.0, -86400.0, 3600.0 * 24 * 400])
@@ -1283,7 +1303,7 @@ def test_a_wall_clock_that_jumps_neither_repeats_nor_delays_a_message(
     first = through(exosms, exotel, text, "--rate", "1200/min", "--limit", "6", "--run", "june")
     second = through(exosms, exotel, text, "--rate", "1200/min", "--run", "june")
     assert (first.exit_code, second.exit_code) == (0, 0)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert len(texts(exotel)) == len(set(texts(exotel))) == 10
 
 
@@ -1336,7 +1356,10 @@ def test_a_closed_standard_output_does_not_stop_a_run(exosms: Shell, exotel: Fau
     assert "accepted\t300\n" in exosms("runs", "show", "june").stdout
 
 
-def test_progress_is_told_where_nothing_can_be_painted(exosms: Shell, exotel: FaultyExotel) -> None:
+def test_progress_is_told_where_nothing_can_be_painted(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exosms.cli.output.progress._QUIET_SECONDS", 3600)  # which count as well
     rows = "".join(f"98{n:08d},Hello {n}\n" for n in range(70_000_000, 70_003_000))
     result = through(exosms, exotel, "to,body\n" + rows)
     assert result.exit_code == 0
@@ -1348,12 +1371,12 @@ def test_progress_is_told_where_nothing_can_be_painted(exosms: Shell, exotel: Fa
 def test_progress_is_told_of_few_rows_and_of_none(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("exosms.cli.output.progress._QUIET_SECONDS", 3600)
     rows = "".join(f"98765{n:05d},Hello {n}\n" for n in range(40))
     told = [line for line in through(exosms, exotel, "to,body\n" + rows).stderr.splitlines() if " of 40 (" in line]
     assert 1 <= len(told) <= 4
-    monkeypatch.setattr("exosms.cli.output.progress._QUIET_SECONDS", 0.1)
-    with FaultyExotel(faults=0, seed=1, latency=0.5) as slow:
-        result = through(exosms, slow, TWO, "--sent-before", "send")
+    monkeypatch.setattr("exosms.cli.output.progress._QUIET_SECONDS", 0)  # so that none is settled by then
+    result = through(exosms, exotel, TWO, "--sent-before", "send")
     assert "exosms: 0 of 2 (0 %), 0 accepted, 0/min, unknown time left\n" in result.stderr
 
 
@@ -1362,10 +1385,12 @@ def test_progress_is_painted_on_a_terminal(exosms: Shell, exotel: FaultyExotel) 
     (exosms.home / "people.csv").write_text("to,body\n" + rows)
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
     argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--rate", "600/min", "--run", "june")
+    began = time.monotonic()
     result = exosms.on_terminal(*argv, env=env, columns=100)
+    seconds = time.monotonic() - began
     assert result.exit_code == 0
     paintings = re.findall(r"\d+ of 12 \(\d+ %\)", result.stdout)
-    assert 1 <= len(paintings) <= 6  # at most four a second
+    assert 1 <= len(paintings) <= 4 * seconds  # at most four a second
 
 
 def test_hostile_cells_never_reach_the_terminal_as_they_are(exosms: Shell) -> None:
