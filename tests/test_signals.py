@@ -234,6 +234,30 @@ def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shel
     )
 
 
+HEARD_BY_ANOTHER = """
+import signal, sys, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+from exosms.cli.app import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("command", ["sandbox", "callbacks"])
+def test_what_serves_ends_also_if_a_signal_wakes_nobody(exosms: Shell, command: str) -> None:
+    """As one that comes just before a wait begins; here another thread gets it."""
+    argv = [sys.executable, "-c", HEARD_BY_ANOTHER, command, "--port", "0"]
+    with subprocess.Popen(argv, env=exosms.full_env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline().startswith(b"http://")
+            wait_until_it_sleeps(process)
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
 def _is_full(descriptor: int) -> bool:
     """Whether a pipe takes no more."""
     return not select.select([], [descriptor], [], 0)[1]

@@ -1,7 +1,6 @@
 """``exosms callbacks``: receives what Exotel posts about messages."""
 
 import gc
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +50,7 @@ def command(
             for opened in stores(config, warn=out.warn):  # or every callback would be refused
                 _try(opened, out)
             application = Application(config=config, tell=out.tell, warn=out.warn)
-            serve(application, host=host, port=port, announce=out.line, until=threading.Event().wait)
+            serve(application, host=host, port=port, announce=out.line, until=interrupts.wait)
     except OSError as error:
         raise ConfigError(
             f"`exosms callbacks` cannot listen on {host}, port {port}: {error.strerror}",

@@ -2,7 +2,6 @@
 
 import gc
 import re
-import threading
 from functools import partial
 from typing import Annotated
 
@@ -32,10 +31,6 @@ def _announce(out: Out, address: str) -> None:
         form = "-d From=ACMEIN -d To=9876543210 -d Body=Hello"
         out.tell(f"try: curl -u key:token {form} {address}/v1/Accounts/acme1/Sms/send.json")
         out.tell("Ctrl-C stops it")
-
-
-def _until_interrupted() -> None:
-    threading.Event().wait()
 
 
 def command(
@@ -113,7 +108,7 @@ def command(
     interrupts = Interrupts()
     try:
         with interrupts.installed(), interrupts.at_once():
-            serve(port=port, behaviour=behaviour, announce=partial(_announce, out), until=_until_interrupted)
+            serve(port=port, behaviour=behaviour, announce=partial(_announce, out), until=interrupts.wait)
     except OSError as error:
         raise ConfigError(
             f"The sandbox cannot listen on port {port}: {error.strerror}", remedy="Choose another with --port, or 0."

@@ -152,6 +152,10 @@ class Interrupts:
             time.sleep(min(left, LOOK))
             self.check()
 
+    def wait(self) -> None:
+        """Sleep until a signal asks us to stop, by Interrupted: also by one that came just before a sleep began."""
+        self.pause(float("inf"))
+
     def must_leave(self) -> bool:
         """Return whether what is in flight is to be given up; for the main thread, while it waits."""
         if self._announce is None:
