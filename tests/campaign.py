@@ -248,13 +248,13 @@ class Campaign:
 
 
 def listens(process: subprocess.Popen[bytes]) -> bool:
-    """Say whether it has a handler for SIGTERM: until Python has come to exosms, a Ctrl-C is the interpreter's."""
+    """Say whether it has taken over the signals, SIGHUP being the last: until then a Ctrl-C is the interpreter's."""
     caught = next(
         line.split()[1]
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
         if line.startswith("SigCgt")
     )
-    return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
+    return bool(int(caught, 16) & 1 << signal.SIGHUP - 1)
 
 
 def _rows(number: int, chance: random.Random) -> Sequence[Key]:

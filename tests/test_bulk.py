@@ -19,7 +19,8 @@ from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import ACCOUNT, Result, Shell
+from campaign import listens
+from conftest import ACCOUNT, Result, Shell, until
 from faulty import REFUSALS, FaultyExotel
 from misbehaving import Connection, Misbehaving, accepts, answers
 
@@ -1310,10 +1311,7 @@ def test_a_wall_clock_that_jumps_neither_repeats_nor_delays_a_message(
 @pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_before_the_first_request_is_a_document_too(exosms: Shell, signum: int, exit_code: int) -> None:
     process = exosms.start("bulk", *SANDBOX, "-", "--yes", "--json", stdin=subprocess.PIPE)
-    status = Path(f"/proc/{process.pid}/status")
-    caught = 0
-    while not caught & 1 << signal.SIGHUP - 1:  # until it has taken the signals over
-        (caught,) = (int(line[7:], 16) for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+    until(lambda: listens(process))
     process.send_signal(signum)
     out, _ = process.communicate(timeout=30)
     document = json.loads(out)
