@@ -163,7 +163,7 @@ class Shell:
         os.close(ours)
         if process.poll() is None and waiting:
             process.kill()
-        return Result(process.wait(30), seen.decode().replace("\r\n", "\n"), "")
+        return Result(process.wait(60), seen.decode().replace("\r\n", "\n"), "")
 
 
 def until(holds: Callable[[], object], *, within: float = 60) -> None:
@@ -214,14 +214,14 @@ def can_mount() -> bool:
     """Whether a command can be given file systems of its own, that are gone with it."""
     tried = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
     try:
-        return subprocess.run(tried, capture_output=True, timeout=30, check=False).returncode == 0
+        return subprocess.run(tried, capture_output=True, timeout=60, check=False).returncode == 0
     except OSError:
         return False
 
 
 def _read(terminal: int) -> bytes:
     """Read what is there to read; nothing once the other side is closed, or has been silent for too long."""
-    if not select.select([terminal], [], [], 20)[0]:
+    if not select.select([terminal], [], [], 60)[0]:
         return b""
     try:
         return os.read(terminal, 65536)

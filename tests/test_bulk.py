@@ -924,7 +924,7 @@ def test_results_go_to_a_pipe_as_well(exosms: Shell) -> None:
     (exosms.home / "people.csv").write_text(TWO)
     argv = ("bulk", *SANDBOX, str(exosms.home / "people.csv"), "--yes", "-q", "--results", "/dev/stderr")
     process = exosms.start(*argv)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert err.startswith(b"row,line,to,")
     assert err.count(b"\n") == 3
 
@@ -1131,7 +1131,7 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
         assert (loser.exit_code, loser.stdout) == (5, "")
         assert f"process {process.pid}" in loser.stderr
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 143
     assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
     assert len(texts(exotel)) == len(set(texts(exotel))) == SLOW
@@ -1164,7 +1164,7 @@ def test_a_run_that_was_taken_for_dead_is_left_to_whoever_took_it(exosms: Shell,
     shutil.rmtree(exosms.home / "state" / "owners")
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
     taker = exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env)
-    _, err = (stream.decode() for stream in process.communicate(timeout=30))
+    _, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 4 or exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
     assert "bug" not in err
     assert taker.exit_code in {0, 10}  # 10: a request of the other one was in flight, so that it is unknown at first
@@ -1260,7 +1260,7 @@ def test_the_first_signal_waits_for_what_is_in_flight(exosms: Shell, signum: int
     with FaultyExotel(faults=0, seed=1, latency=1) as slow:
         process = begin_slowly(exosms, slow)
         process.send_signal(signum)
-        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        out, err = (stream.decode() for stream in process.communicate(timeout=60))
         assert process.returncode == exit_code
         assert [line.split("\t")[0] for line in out.splitlines()] == ["accepted"] * len(texts(slow))
     assert "stopping after the requests in flight; press Ctrl-C again to leave at once" in err
@@ -1313,7 +1313,7 @@ def test_a_signal_before_the_first_request_is_a_document_too(exosms: Shell, sign
     process = exosms.start("bulk", *SANDBOX, "-", "--yes", "--json", stdin=subprocess.PIPE)
     until(lambda: listens(process))
     process.send_signal(signum)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     document = json.loads(out)
     assert (process.returncode, document["exit_code"], document["error"]["kind"]) == (
         exit_code,

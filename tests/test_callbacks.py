@@ -191,8 +191,8 @@ class Receiver:
         self._wait()
 
     def _wait(self) -> None:
-        self.process.wait(timeout=20)
-        self._listener.join(20)
+        self.process.wait(timeout=60)
+        self._listener.join(60)
         if self.process.stdout:
             self.process.stdout.close()
 

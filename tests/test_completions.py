@@ -81,7 +81,7 @@ def asking(exosms: Shell, line: str, env: Mapping[str, str] | None = None) -> su
 
 def offered(exosms: Shell, line: str, env: Mapping[str, str] | None = None) -> list[str]:
     """What is offered for the last word of a line; nothing else may be printed."""
-    out, err = asking(exosms, line, env).communicate(timeout=20)
+    out, err = asking(exosms, line, env).communicate(timeout=60)
     assert err == b""
     return [candidate.split("\t")[0] for candidate in out.decode().splitlines() if candidate]
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_read_offers_nothing_and_says_nothing(exosms: Shell, brok
                 path.write_text(broken)
                 path.chmod(0o644 if broken == "open" else 0o600)
     asked = [asking(exosms, line, {"EXOSMS_CONFIG": str(config)}) for line in NAMES]
-    answers = [process.communicate(timeout=20) for process in asked]
+    answers = [process.communicate(timeout=60) for process in asked]
     assert {word for out, _ in answers for word in out.decode().split()} <= {"sandbox"}
     assert {err for _, err in answers} == {b""}
 

@@ -71,7 +71,7 @@ def test_a_request_whose_body_could_not_be_written_was_not_sent() -> None:
 
     def never_read(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        release.wait(10)
+        release.wait(60)
 
     line = HttpsTransport(serve(never_read), key="k", token="t", timeout=0.5, observe=lambda _: None)
     try:
@@ -91,7 +91,7 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
     resolve = socket.getaddrinfo
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        is_late.append(late.wait(10))
+        is_late.append(late.wait(60))
         return resolve(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
@@ -121,7 +121,7 @@ def test_a_status_stands_though_its_exchange_never_ends(monkeypatch: pytest.Monk
 
     def stuck(progress: RequestProgress) -> Answer:
         progress.written, progress.status = True, 401
-        enough.wait(10)
+        enough.wait(60)
         raise AssertionError("nobody waited for it")
 
     monkeypatch.setattr(exchange, "_LEAVING", 0.05)

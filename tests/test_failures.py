@@ -181,7 +181,7 @@ def test_a_process_without_file_descriptors_says_so(exosms: Shell, files: int) -
             env=env,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files)),
         )
-        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode in {0, 4, 7}
     assert out.startswith("accepted" if process.returncode == 0 else "not_sent")
     assert "bug" not in err
@@ -346,7 +346,7 @@ def test_what_keeps_a_connection_from_being_prepared_is_named(
 def test_a_process_that_may_open_no_more_once_it_has_its_ledger_says_so(exosms: Shell) -> None:
     assert exosms(*SEND).exit_code == 0
     process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6)))
-    out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert (process.returncode, out.split("\t")[0]) == (4, "not_sent")
     assert "this process may open no more files\n  Raise its limit (ulimit -n" in err
 
@@ -357,7 +357,7 @@ def test_a_process_without_memory_says_so(exosms: Shell) -> None:
     peak = int(subprocess.run([sys.executable, "-c", measure], capture_output=True, text=True, check=True).stdout)
     most = peak * 1024 + 2 * 2**20
     process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
-    out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert (process.returncode, out) == (4, "")
     assert "this process gets no more memory\n  Raise its limit (ulimit -v" in err
 
@@ -403,7 +403,7 @@ def test_a_full_disk_behind_standard_output_is_told(exosms: Shell, argv: tuple[s
     argv = tuple(str(file) if word == "people.csv" else word for word in argv)
     with Path("/dev/full").open("wb") as full:
         process = exosms.start(*argv, stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == exit_code
     assert err.count(b"could not be written: the disk is full") == 1
     assert b"bug" not in err
@@ -435,7 +435,7 @@ def test_a_reader_that_has_read_enough_ends_a_command_quietly(
     os.close(reader)
     with os.fdopen(writer, "wb") as gone:
         process = exosms.start(*argv, stdout=gone, stderr=gone if is_deaf else subprocess.PIPE)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err or b"") == (0, b"")
 
 
@@ -444,7 +444,7 @@ def test_lost_lines_of_many_rows_are_told_once(exosms: Shell) -> None:
     file.write_text("to,body\n" + "".join(f"987654321{row},x\n" for row in range(5)))
     with Path("/dev/full").open("wb") as full:
         process = exosms.start("bulk", *SANDBOX, str(file), "--yes", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert err.count(b"could not be written: the disk is full") == 1
     assert b"5 rows: 5 accepted" in err
@@ -452,7 +452,7 @@ def test_lost_lines_of_many_rows_are_told_once(exosms: Shell) -> None:
 
 def test_an_error_of_usage_stays_one_without_standard_error(exosms: Shell) -> None:
     with Path("/dev/full").open("wb") as full:
-        assert exosms.start("send", "--nothing", stdout=full, stderr=full).wait(30) == 2
+        assert exosms.start("send", "--nothing", stdout=full, stderr=full).wait(60) == 2
 
 
 def grow_when_read(monkeypatch: pytest.MonkeyPatch, path: Path, more: bytes) -> None:

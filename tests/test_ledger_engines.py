@@ -275,7 +275,7 @@ def test_two_who_are_given_one_sid_at_once_do_not_both_get_it(ledger: MessageLed
             ledger.settle(first, ACCEPTED._replace(sid="Ab"))
 
         ledger.in_one_step(settle)
-        racing.join(20)
+        racing.join(60)
     assert found == [{Place(0, second)}]
 
 
@@ -419,7 +419,7 @@ def test_a_name_that_nobody_looks_up_keeps_nobody_for_longer_either(monkeypatch:
     is_over, closed, waited = threading.Event(), threading.Event(), []
 
     def connect(*_: object, **__: object) -> object:
-        waited.append(is_over.wait(20))
+        waited.append(is_over.wait(60))
         return SimpleNamespace(close=closed.set)
 
     monkeypatch.setattr(connection._Connection, "connect", connect)
@@ -427,7 +427,7 @@ def test_a_name_that_nobody_looks_up_keeps_nobody_for_longer_either(monkeypatch:
     with pytest.raises(LedgerAwayError, match="neither found by its name nor connected to in time"):
         database.run(lambda transaction: transaction.execute("SELECT 1"))
     is_over.set()
-    assert closed.wait(20)
+    assert closed.wait(60)
     assert waited == [True]
 
 

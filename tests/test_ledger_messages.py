@@ -195,7 +195,7 @@ def test_what_a_dead_process_had_in_flight_is_unknown(tmp_path: Path, how: str, 
     queue = fork.Queue()
     process = fork.Process(target=_claim_and_die, args=(tmp_path, how, queue))
     process.start()
-    queue.get(timeout=10)
+    queue.get(timeout=60)
     process.join()
     ledger = Ledger.open(tmp_path)
     used = ledger.used(KEY, recipient=MESSAGE.to, account=ACCOUNT)

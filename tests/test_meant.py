@@ -82,7 +82,7 @@ def test_it_stands_below_what_is_wrong(exosms: Shell) -> None:
 )
 def test_what_is_missing_is_told_where_it_belongs(exosms: Shell, words: str, told: str) -> None:
     process = exosms.start("send", *shlex.split(words))
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout) == (2, b"")
     assert stderr.decode().endswith(f"\nexosms: {told}\n")
 
@@ -90,7 +90,7 @@ def test_what_is_missing_is_told_where_it_belongs(exosms: Shell, words: str, tol
 @pytest.mark.parametrize("words", [NUMBER, f"{NUMBER} -", f"- --to {NUMBER}", f"--phone {NUMBER}"])
 def test_what_is_piped_in_is_the_text(exosms: Shell, words: str) -> None:
     process = exosms.start("send", *shlex.split(words), stdin=subprocess.PIPE)
-    stdout, stderr = process.communicate(b"Hello", timeout=30)
+    stdout, stderr = process.communicate(b"Hello", timeout=60)
     assert (process.returncode, stdout) == (2, b"")
     assert stderr.decode().endswith(f"Did you mean: {TO} -F -\n")
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_called_like_a_number_is_a_file(exosms: Shell) -> None:
     file = exosms.home / NUMBER
     file.write_text("to,body\n9876543210,Hello\n")
     process = exosms.start("bulk", NUMBER, "-n", cwd=exosms.home)
-    assert process.communicate(timeout=30)
+    assert process.communicate(timeout=60)
     assert process.returncode == 0
 
 
@@ -148,7 +148,7 @@ def test_a_job_that_cannot_be_started_may_have_been_meant_otherwise(exosms: Shel
 
 def test_a_text_on_standard_input_is_read_only_where_that_is_said(exosms: Shell) -> None:
     process = exosms.start("send", "--to", NUMBER, stdin=subprocess.PIPE)
-    stdout, stderr = process.communicate(b"Hello", timeout=30)
+    stdout, stderr = process.communicate(b"Hello", timeout=60)
     assert (process.returncode, stdout) == (2, b"")
     assert stderr.decode().endswith(f"  Did you mean: exosms send --to {NUMBER} -F -\n")
     sent = exosms("send", "--to", NUMBER, "-F", "-", "--region", "sandbox", "--from", "ACMEIN", stdin="Hello")
@@ -157,7 +157,7 @@ def test_a_text_on_standard_input_is_read_only_where_that_is_said(exosms: Shell)
 
 def test_nothing_on_standard_input_is_no_hint(exosms: Shell) -> None:
     process = exosms.start("send", "--to", NUMBER)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
     assert b"Did you mean" not in stderr
 

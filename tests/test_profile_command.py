@@ -248,7 +248,7 @@ def test_questions_leave_no_trace_on_standard_output(exosms: Shell) -> None:
     ours, theirs = pty.openpty()
     os.write(ours, b"y\nsandbox\n")
     with exosms.start("profile", "add", "prod", stdin=theirs) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert (process.returncode, out.decode()) == (0, f"prod\tstored in {stored(exosms)}, the default\n")

@@ -1125,7 +1125,7 @@ def test_a_token_command_that_fails_is_named_by_its_program_alone(command: Token
 
 def test_a_token_command_that_takes_too_long_leaves_nothing_running() -> None:
     """What it waits for would hold our standard error, and whoever reads that would wait on."""
-    script = "import subprocess; subprocess.run(['sleep', '60'])"
+    script = "import subprocess; subprocess.run(['sleep', '1000'])"
     source = f"""
 from exosms.config.credentials import TokenCommand
 from exosms.errors import ConfigError
@@ -1135,7 +1135,7 @@ except ConfigError as error:
     print(error.message)
 """
     result = subprocess.run(
-        [sys.executable, "-c", source], capture_output=True, text=True, timeout=20, check=True, start_new_session=True
+        [sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=True, start_new_session=True
     )
     assert (result.stdout, result.stderr) == (f"The token_command {sys.executable} took longer than 2 s\n", "")
 
@@ -1143,12 +1143,12 @@ except ConfigError as error:
 def test_a_child_that_holds_the_output_of_a_token_command_is_not_waited_for(tmp_path: Path) -> None:
     """An agent that the command leaves behind lives on."""
     agents = tmp_path / "agents"
-    script = f"sleep 60 & echo $! >> {agents}; echo {TOKEN}"
+    script = f"sleep 1000 & echo $! >> {agents}; echo {TOKEN}"
     try:
-        assert shell(script, timeout=5).fetch(environ=dict(os.environ), warn=pytest.fail).reveal() == TOKEN
+        assert shell(script).fetch(environ=dict(os.environ), warn=pytest.fail).reveal() == TOKEN
         os.kill(int(agents.read_text()), 0)  # raises if it is gone
         with pytest.raises(ConfigError, match="ended with exit code 3"):
-            shell(f"{script}; exit 3", timeout=5).fetch(environ=dict(os.environ), warn=pytest.fail)
+            shell(f"{script}; exit 3").fetch(environ=dict(os.environ), warn=pytest.fail)
     finally:
         for agent in agents.read_text().split():
             os.kill(int(agent), signal.SIGKILL)

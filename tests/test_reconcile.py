@@ -1042,7 +1042,7 @@ def test_an_interruption_keeps_what_was_found(exosms: Shell) -> None:
         process = exosms.start(*argv)
         until(lambda: "accepted" in [state for state, _ in home.rows()])
         process.terminate()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         document = json.loads(out)
         assert (process.returncode, document["exit_code"], document["error"]["kind"]) == (143, 143, "interrupted")
         assert document["resolved"] == sum(state == "accepted" for state, _ in home.rows()) > 0

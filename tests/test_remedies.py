@@ -126,7 +126,7 @@ def test_an_interrupted_test_of_the_credentials_prints_its_document(exosms: Shel
         process = exosms.start("profile", "test", "--base-url", server.url, "--json", env=ACCOUNT)
         until(lambda: server.requests == 1)
         process.send_signal(signum)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
     assert b'"kind": "interrupted"' in stdout
     assert stderr == f"exosms: error: interrupted by {signum.name}\n".encode()

@@ -262,7 +262,7 @@ def serving(**behaviour: Any) -> Iterator[Server]:
 
 
 def ask(server: Server, form: dict[str, str], path: str = SEND + ".json") -> int | None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     try:
         connection.request("POST", path, urlencode(form), basic())
         answer = connection.getresponse()
@@ -320,7 +320,7 @@ def test_garbage_does_not_end_it(raw: bytes) -> None:
 
 def raw(server: Server, head: str, body: bytes = b"") -> tuple[int, str]:
     """Send exactly this and return the first answer's status and Exotel's message in it."""
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as sock:
         sock.sendall(head.replace("\n", "\r\n").encode() + body)
         sock.shutdown(socket.SHUT_WR)
         answer = http.client.HTTPResponse(sock)
@@ -373,7 +373,7 @@ def test_it_answers_to_its_own_names(host: str, path: str) -> None:
     with serving() as server:
         named = host.format(port=server.server_port)
         request = f"GET {path} HTTP/1.1\nHost: {named}\n\n"
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as sock:
             sock.sendall(request.replace("\n", "\r\n").encode())
             assert sock.recv(13) == (b"HTTP/1.1 200 " if path.startswith("/s") else b"HTTP/1.1 404 ")
 
@@ -416,7 +416,7 @@ def test_the_answer_comes_before_the_callback() -> None:
         server.RequestHandlerClass = Recording
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert ask(server, {**GOOD, "StatusCallback": "http://127.0.0.1:1/"}) == 200
-        assert done.wait(10)
+        assert done.wait(60)
         server.shutdown()
     assert order == ["answer 200", "callback for +919876543210"]
 
@@ -439,7 +439,7 @@ def test_the_final_state_is_posted_to_a_callback_on_this_machine_only() -> None:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         callback = f"http://127.0.0.1:{receiver.server_port}/dlr"
         ask(server, {**GOOD, "To": "+919000023185", "StatusCallback": callback, "CustomField": "o-1"})
-        assert done.wait(10)
+        assert done.wait(60)
         receiver.shutdown()
         assert ask(server, {**GOOD, "StatusCallback": "http://192.0.2.1/"}) == 200
     [form] = received
@@ -467,7 +467,7 @@ def test_the_command_prints_its_address_first_and_how_to_use_it_and_ends_quietly
     busy = exosms("sandbox", "--port", url.rpartition(":")[2])
     assert (busy.exit_code, "port" in busy.stderr) == (4, True)
     process.terminate()
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, b"", b"")
 
 

@@ -49,14 +49,14 @@ def test_a_request_carries_them_and_nothing_else_does(exosms: Shell) -> None:
     go = threading.Event()
 
     def wait(_connection: Connection) -> None:
-        go.wait(20)
+        go.wait(60)
 
     with Misbehaving(does(awaits_all, wait, says(answer(200, GOOD)))) as server:
         process = exosms.start(*send(server.url, "-v"), env=ACCOUNT)
         until(lambda: server.complete_requests or process.poll() is not None)
         assert_unseen(Path(f"/proc/{process.pid}/cmdline").read_text())
         go.set()
-        out, err = (stream.decode() for stream in process.communicate(timeout=20))
+        out, err = (stream.decode() for stream in process.communicate(timeout=60))
         head, _, body = server.connections[0].arrived.partition(b"\r\n\r\n")
     assert process.returncode == 0
     assert f"Authorization: Basic {BASIC}".encode() in head

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from campaign import listens
 from conftest import Shell, until, wait_until_it_sleeps
-from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, says
+from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, hangs, says
 
 from exosms.config.credentials import TOKEN_COMMAND_TIMEOUT, TokenCommand
 from exosms.errors import Interrupted
@@ -50,7 +50,7 @@ def test_a_storm_of_signals_changes_nothing_about_what_is_known(exosms: Shell, s
     with Misbehaving(*[does(awaits_all, slowly, says(GOOD))] * 3) as server:
         process = exosms.start(*argv, "--base-url", server.url, env=ACCOUNT)
         storm(process, chance)
-        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        out, err = (stream.decode() for stream in process.communicate(timeout=60))
         requested = [connection.form["To"] for connection in server.connections if connection.complete]
     assert len(requested) == len(set(requested)), "requested twice"
     outcomes = {to: outcome for outcome, to, *_ in (line.split("\t") for line in out.splitlines())}
@@ -84,11 +84,6 @@ def test_a_handler_raises_only_where_nothing_is_on_its_way() -> None:
             raise AssertionError
 
 
-def hangs_after_all(connection: Connection) -> None:
-    awaits_all(connection)
-    connection.stopping.wait(20)
-
-
 def test_a_signal_within_a_finalizer_is_heard_and_paints_no_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +108,7 @@ def test_a_signal_within_a_finalizer_is_heard_and_paints_no_traceback(
 
 
 def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
-    with Misbehaving(answers(429, "", "Retry-After: 0"), hangs_after_all) as server:
+    with Misbehaving(answers(429, "", "Retry-After: 0"), does(awaits_all, hangs)) as server:
         argv = ("send", "--from", "ACMEIN", "--body", "Hello", "--rate", "off", "--to", NUMBERS[0])
         process = exosms.start(*argv, "--base-url", server.url, env=ACCOUNT)
         while server.complete_requests < 2 and process.poll() is None:
@@ -121,7 +116,7 @@ def test_signals_in_a_retried_request_leave_it_unknown(exosms: Shell) -> None:
         for signum in SIGNALS:
             process.send_signal(signum)
             wait_until_it_sleeps(process)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out.split(b"\t")[0]) == (9, b"unknown"), err
     assert exosms("log").stdout.split("\t")[1] == "unknown"
 

@@ -134,7 +134,7 @@ def test_no_home_no_terminal_type_and_an_ascii_locale(exosms: Shell) -> None:
     with Misbehaving(answers(400, body), answers(400, body)) as server:
         for form in ("plain", "human"):
             process = exosms.start(*send(server.url, "-o", form), env=env)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
             assert process.returncode == 6, err
             assert out.isascii()
 
@@ -143,7 +143,7 @@ def test_a_full_disk_behind_standard_output_is_told_and_changes_nothing(exosms: 
     with Misbehaving(does(awaits_all, says(answer(200, '{"SMSMessage": {"Sid": "5"}}')))) as server:
         with Path("/dev/full").open("wb") as full:
             process = exosms.start(*send(server.url), env=ACCOUNT, stdout=full)
-            _, err = process.communicate(timeout=20)
+            _, err = process.communicate(timeout=60)
         assert server.requests == 1
     assert process.returncode == 0
     assert b"could not be written" in err

@@ -343,7 +343,7 @@ def test_an_interrupted_wait_says_how_to_go_on(exosms: Shell, signum: signal.Sig
         assert process.stderr
         assert b"waiting for its delivery" in process.stderr.readline() + process.stderr.readline()
         process.send_signal(signum)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signum
     assert out.split(b"\t")[2] == SID.encode()
     assert f"exosms status --base-url {server.url} {SID} --wait 15m" in err.decode()
@@ -357,7 +357,7 @@ def test_an_interrupted_status_lists_what_it_knows(exosms: Shell) -> None:
         assert process.stderr
         process.stderr.readline()  # the first answer
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     document = json.loads(out)
     assert (process.returncode, document["exit_code"]) == (130, 130)
     assert [message["sid"] for message in document["messages"]] == [SID]
@@ -374,7 +374,7 @@ def test_progress_is_one_line_on_a_terminal_and_nothing_in_a_pipe(exosms: Shell)
         while b"asking again in 2 s" not in seen:
             seen += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
         os.close(ours)
         assert seen.startswith(b"\r\x1b[2Kexosms: 0 of 1 final")
         assert out.startswith(b"pending\t")
@@ -438,7 +438,7 @@ def test_after_many_sids_an_interruption_does_not_repeat_them_all(exosms: Shell)
         assert process.stderr
         process.stderr.readline()  # the first question went unanswered
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert [line.split(b"\t")[2].decode() for line in out.splitlines()] == sids
     assert (

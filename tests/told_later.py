@@ -56,7 +56,7 @@ class Receiver:
     def kill(self) -> str:
         """End it at once, and return what it had to say."""
         self._process.kill()
-        return self._process.communicate(timeout=20)[1].decode()
+        return self._process.communicate(timeout=60)[1].decode()
 
 
 class Call(NamedTuple):
