@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,13 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, answers
 
+from exosms.ledger.entry import OnceKey
+from exosms.ledger.messages import Ledger
+from exosms.sms.message import Encoding, Message, MessageFields
+
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 SID = re.compile(r"[0-9a-f]{32}")
+HELLO = Message("+919876543210", "Hello", Encoding.PLAIN, 1, MessageFields(sender="ACMEIN"))
 
 
 def send(exosms: Shell, *argv: str, to: str = "9876543210", **options: Any) -> Any:
@@ -218,6 +224,51 @@ def test_a_path_that_cannot_be_looked_at_is_no_bug(exosms: Shell, file: str, sta
     path = str(tmp_path / file)
     assert send(exosms, "--body", "x", "-t", "otp", "--templates", path).exit_code == 3
     assert send(exosms, "--body", "x", "-n", "--once", "k", env={"EXOSMS_STATE_DIR": path}).exit_code == state
+
+
+GOOD, OTHER, LOST = "9876543210", "9876543211", "+919000000500"
+DAY_OF_TWO = 'version = 1\n[profiles.p]\nregion = "sandbox"\nfrom = "ACMEIN"\nmax_parts_per_day = 2\n'
+
+
+@pytest.mark.parametrize(
+    ("to", "argv", "allow", "exit_code", "outcomes"),
+    [
+        ([GOOD], (), "", 0, "skipped"),
+        ([GOOD], ("-n",), "", 0, "skipped"),
+        ([GOOD], ("--body", "x" * 161, "--max-segments", "1"), "", 0, "skipped"),
+        ([GOOD], (), OTHER, 0, "skipped"),
+        ([GOOD, LOST], (), "", 9, "skipped unknown"),
+        ([GOOD, LOST], ("--max-parts", "1"), "", 9, "skipped unknown"),
+        ([GOOD, OTHER], (), "", 5, "not_sent not_sent"),
+        ([GOOD, OTHER], ("-p", "wide", "--max-parts", "1"), "", 0, "skipped accepted"),
+    ],
+)
+def test_no_guard_refuses_what_a_once_key_leaves_out(
+    exosms: Shell, to: list[str], argv: tuple[str, ...], allow: str, exit_code: int, outcomes: str
+) -> None:
+    config = exosms.home / "config.toml"
+    config.touch(mode=0o600)
+    config.write_text(DAY_OF_TWO + '[profiles.wide]\nregion = "sandbox"\nfrom = "ACMEIN"\n')
+    once = ("send", "--config", str(config), "--once", "k", "--body", "Hello")
+    assert exosms(*once, "-p", "p", "--to", f"{GOOD},{LOST}").exit_code == 9  # which used up the day
+    result = exosms(*once, "-p", "p", "--to", ",".join(to), *argv, env={"EXOSMS_ALLOW": allow})
+    assert (result.exit_code, [line.partition("\t")[0] for line in result.stdout.splitlines()]) == (
+        exit_code,
+        outcomes.split(),
+    )
+
+
+def test_a_message_that_somebody_else_is_sending_counts_once_for_the_day(exosms: Shell) -> None:
+    config = exosms.home / "config.toml"
+    config.touch(mode=0o600)
+    config.write_text(DAY_OF_TWO)
+    sent = ("send", "--config", str(config), "-p", "p", "--to", GOOD, "--body", "Hello", "--once")
+    assert exosms(*sent, "k").exit_code == 0
+    with closing(Ledger.open(exosms.home / "state")) as ledger:
+        (of_first,) = ledger.with_key("k")
+        ledger.claim(HELLO, account=of_first.account, profile="p", once=OnceKey("busy", None))
+        result = exosms(*sent, "busy", "--retry-for", "0", "--timeout", "0.1")
+    assert (result.exit_code, "is in use by process" in result.stderr) == (5, True)
 
 
 def test_usage_errors_leave_standard_output_empty_even_with_json(exosms: Shell) -> None:

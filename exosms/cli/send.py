@@ -1,6 +1,5 @@
 """``exosms send``: one text to one or several recipients, one request each."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -121,7 +120,7 @@ def receipts_of(
     from exosms.cli.ledgers import message_ledger, message_ledger_if_there
     from exosms.ledger.entry import OnceKey
     from exosms.send.message_fields import guards_for
-    from exosms.send.one import foreseen
+    from exosms.send.one import check_what_leaves, foreseen
 
     guards = guards_for(request.limits, settings, any_hour=request.any_hour)
     once = OnceKey(key=request.once, within=request.within) if request.once else None
@@ -137,7 +136,7 @@ def receipts_of(
     ):
         parts_today = ledger.parts_today(account) if limited else 0
         with ledger.limiting(account) if limited and not request.dry_run else nullcontext():
-            guards.check_all(messages, now=time.time(), parts_today=parts_today)
+            check_what_leaves(messages, guards, ledger, account, once, parts_today=parts_today)
         if request.dry_run:
             flags = out.account_flags or {}
             yield from [foreseen(message, ledger, account, once, flags) for message in messages]

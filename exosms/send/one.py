@@ -229,6 +229,29 @@ class Dispatcher(NamedTuple):
         return believed
 
 
+def check_what_leaves(
+    messages: Sequence[Message],
+    guards: Guards,
+    ledger: MessageLedger,
+    account: str,
+    once: OnceKey | None,
+    *,
+    parts_today: int,
+) -> None:
+    """Raise GuardError for what keeps messages back, of those that their once key does not leave out anyway."""
+    now = time.time()
+    try:
+        guards.check_all(messages, now=now, parts_today=parts_today)
+    except GuardError:
+        if once is None:
+            raise
+        holders = [ledger.used(once, recipient=each.to, account=account, rewrite=False) for each in messages]
+        on_its_way = [holder for holder in holders if holder and holder.state in UNSETTLED]
+        left = [each for each, holder in zip(messages, holders, strict=True) if not holder or holder in on_its_way]
+        counted = sum(holder.segments for holder in on_its_way)  # for whoever sends it; a claim counts for sure
+        guards.check_all(left, now=now, parts_today=parts_today - counted)
+
+
 def foreseen(
     message: Message, ledger: MessageLedger, account: str, once: OnceKey | None, flags: Mapping[str, str]
 ) -> Receipt:
