@@ -525,6 +525,9 @@ def test_promotional_texts_stop_when_the_hours_end(
 
 def test_max_parts_counts_what_this_command_sends(exosms: Shell) -> None:
     assert bulk(exosms, TWO, "--yes", "--limit", "1", "--max-parts", "1").exit_code == 0
+    options = ("--yes", "--sent-before", "skip", "--max-parts")
+    assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "1").exit_code == 5
+    assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "2").exit_code == 0
 
 
 def test_every_row_of_the_file_has_its_line(exosms: Shell) -> None:

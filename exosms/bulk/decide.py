@@ -33,15 +33,16 @@ def decide(
     _refuse_what_is_on_its_way(setup, staging, journal)
     if inspection.refused is not None:
         raise inspection.refused
-    limit = setup.request.handling.limit
-    parts = staging.totals().parts if limit is None else staging.parts_of_first(limit)
-    setup.guards.check_total(parts, parts_today=parts_today)
     if not setup.request.dry_run and staging.earlier.correct_times(now):
         journal.ledger.warn(
             "what was sent of this file before counts as sent now, because the clock was wrong when it was sent,"
             " or is now"
         )
-    return _compare_with_earlier(setup.request.sent_before, staging, since=now - setup.request.within, now=now)
+    before = _compare_with_earlier(setup.request.sent_before, staging, since=now - setup.request.within, now=now)
+    limit = setup.request.handling.limit
+    parts = staging.totals().parts if limit is None else staging.parts_of_first(limit)
+    setup.guards.check_total(parts, parts_today=parts_today)
+    return before
 
 
 def _named(name: str | None, journal: Journal) -> Run | None:
