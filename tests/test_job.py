@@ -318,6 +318,7 @@ def test_what_follows_is_the_commands(exosms: Shell, served: Sandbox, argv: tupl
         (("--on", "failur", "--", "touch", "ran"), "failure"),
         (("--within", "1h", "--", "touch", "ran"), "--once"),
         (("--to-file", "-", "--", "touch", "ran"), "Standard input is the command's"),
+        (("--to", "9876543210", "-b", "-", "--", "touch", "ran"), "standard input is the command's"),
         (("--var", "a=b", "--", "touch", "ran"), "-t"),
         (("-t", "x", "-b", "y", "--var", "a=b", "--", "touch", "ran"), "-t"),
         (("--name", "", "--", "touch", "ran"), "--name is empty"),

@@ -300,8 +300,9 @@ def test_a_text_file_that_cannot_be_used_sends_nothing(
     assert said in result.stderr
 
 
-def test_standard_input_is_not_both_rows_and_text(exosms: Shell, exotel: FaultyExotel) -> None:
-    result = exosms("bulk", "-", "-F", "-", "--yes", stdin="to,name\n9876543210,Asha\n")
+@pytest.mark.parametrize("option", ["-F", "-b"])
+def test_standard_input_is_not_both_rows_and_text(exosms: Shell, exotel: FaultyExotel, option: str) -> None:
+    result = exosms("bulk", "-", option, "-", "--yes", stdin="to,name\n9876543210,Asha\n")
     assert (result.exit_code, texts(exotel)) == (2, [])
     assert "Standard input cannot be both the rows and the text" in result.stderr
 

@@ -104,6 +104,8 @@ def test_what_is_piped_in_is_the_text(exosms: Shell, words: str) -> None:
         (("bulk", NUMBER, "It", "is"), f"{TO} --body 'It is'"),
         (("bulk", "p.csv", "Dear {name}", "-y"), "exosms bulk p.csv --body 'Dear {name}' -y"),
         (("bulk", "p.csv", "--body", "Dear", "{name}"), "exosms bulk p.csv --body 'Dear {name}'"),
+        (("bulk", "p.csv", "--body", "-", "-n"), "exosms bulk p.csv -F - -n"),
+        (("check-template", "-b", "-", "--text", "Hi"), "exosms check-template -F - --text Hi"),
     ],
 )
 def test_a_number_needs_send_and_a_file_needs_bulk(exosms: Shell, argv: tuple[str, ...], meant: str) -> None:

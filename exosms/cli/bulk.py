@@ -101,8 +101,12 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
     _refuse_a_number(request, out)
     if [request.template, request.body, request.body_file].count(None) < 2:
         raise UsageError("Give either --template, --body or --body-file")
-    if request.body_file == "-" and request.path is None:
+    if "-" in {request.body, request.body_file} and request.path is None:
         raise UsageError("Standard input cannot be both the rows and the text")
+    if request.body == "-":
+        from exosms.cli.meant import text_is_a_dash
+
+        raise text_is_a_dash(out.arguments)
     if request.template is None and (request.variables or request.fit):
         raise UsageError("--var and --fit need a template", remedy="Name one with -t, or leave them out.")
     o.refuse_empty_of(request)

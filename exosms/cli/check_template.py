@@ -11,6 +11,7 @@ from exosms.bulk.table import Row, RowError, Table, dates_in, fold, open_table
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
 from exosms.cli.context import find_settings
+from exosms.cli.meant import text_is_a_dash
 from exosms.cli.output import template_check
 from exosms.cli.output.out import Document, Out
 from exosms.config.settings import AccountOptions, templates_path
@@ -70,6 +71,8 @@ def command(
     """
     if [body, body_file, csv].count(None) != 2:
         raise UsageError("Give one of --body, --body-file and --csv")
+    if body == "-":
+        raise text_is_a_dash(out.arguments)
     if template is not None and text is not None:
         raise UsageError("Give either -t or --text")
     if variables and (csv is None or (template is None and text is None)):

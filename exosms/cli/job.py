@@ -150,6 +150,11 @@ def _check(request: JobRequest) -> None:
     o.refuse_empty(("--name", request.name))
     if "-" in request.to_file:
         raise UsageError("Standard input is the command's", remedy="Name a file that holds the recipients.")
+    if request.body == "-":
+        raise UsageError(
+            "--body takes the text itself, and standard input is the command's",
+            remedy="Write the text behind --body.",
+        )
     if request.variables and (request.template is None or request.body is not None):
         raise UsageError(
             "--var is for the template of -t, when no text is given",

@@ -47,9 +47,9 @@ class _Word(NamedTuple):
 
 
 def text_is_a_dash(arguments: Sequence[str]) -> UsageError:
-    """Return the error for ``--body -``, which would send a dash."""
+    """Return the error for ``--body -``, which would send a dash, or to everybody in a list."""
     message = "--body takes the text itself, not - for standard input"
-    return UsageError(message, remedy=_sorted_out("send", arguments[1:]))
+    return UsageError(message, remedy=_sorted_out(arguments[0], arguments[1:]))
 
 
 def no_text(arguments: Sequence[str]) -> UsageError:
