@@ -67,6 +67,20 @@ def test_quiet_prints_only_the_sid(exosms: Shell) -> None:
     assert result.stderr == ""
 
 
+def test_verbose_shows_each_request_with_its_time(exosms: Shell) -> None:
+    said = send(exosms, "--body", "Hello", "-v").stderr
+    with Misbehaving(answers(200, '{"SMSMessage": {"Sid": "a"}}')) as server:
+        account = {f"EXOTEL_{name}": "ACMEIN" for name in ("ACCOUNT_SID", "API_KEY", "API_TOKEN", "FROM")}
+        argv = ("send", "--to", "9876543210", "--body", "Hello", "-v")
+        said += exosms(*argv, env={**account, "EXOSMS_BASE_URL": server.url}).stderr
+    host = server.url.removeprefix("http://")
+    traced = [re.sub(r"in [0-9]+\.[0-9]{3} s$", "in …", line) for line in said.splitlines() if " POST " in line]
+    assert traced == [
+        "exosms: POST sandbox /v1/Accounts/sandbox/Sms/send.json 200 in …",
+        f"exosms: POST {host} /v1/Accounts/ACMEIN/Sms/send.json 200 in …",
+    ]
+
+
 def test_jsonl_prints_one_object_for_each_message(exosms: Shell) -> None:
     import json
 

@@ -73,8 +73,9 @@ class InProcessTransport:
         """Ask the emulator, as anybody who has a key and a token."""
         basic = base64.b64encode(b"sandbox:sandbox").decode()
         headers = {"Authorization": f"Basic {basic}", "Content-Type": _FORM}
+        started = time.monotonic()
         answer = self._answer(method, path, headers, body)
-        self._observe(f"{method} sandbox {path} {answer.status}")
+        self._observe(f"{method} sandbox {path} {answer.status} in {time.monotonic() - started:.3f} s")
         return Answer(status=answer.status, body=answer.body)
 
     def hide(self, text: str, *, is_name: bool = False) -> str:  # noqa: ARG002  # there is nothing to hide
