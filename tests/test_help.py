@@ -123,7 +123,7 @@ def test_every_example_is_understood(exosms: Shell, pages: Pages, monkeypatch: p
     """The real parser reads it, as far as the command's first step."""
 
     def stop(*_: object) -> None:
-        raise typer.Exit(PARSED)
+        raise SystemExit(PARSED)
 
     monkeypatch.setattr(commands, "_refuse_what_is_no_text", stop)
     for text in pages.values():
