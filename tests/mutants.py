@@ -257,7 +257,8 @@ CLASSIFIER = (
 _KILLED = "test_never_twice.py::test_a_key_whose_owner_was_killed_waits_for_a_person"
 _DEAD = "test_ledger_messages.py::test_what_a_dead_process_had_in_flight_is_unknown"
 _UNDER_FIRE = "test_campaign.py::test_nothing_is_duplicated_or_lost_under_fire"
-_HELD = "test_ledger_messages.py::test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end"
+_HELD = "test_ledger_messages.py::test_what_is_on_its_way_holds_its_once_key_without_an_end"
+_UNKNOWN = "test_ledger_messages.py::test_what_may_have_been_sent_holds_its_once_key_from_its_last_attempt_on"
 _WRONG = "test_wrong_clocks.py::test_a_once_key_holds_for_as_long_as_it_was_given"
 
 LEDGER = (
@@ -308,7 +309,21 @@ LEDGER = (
         "ledger/rules.py",
         "('unknown', 'in_flight', 'waiting')",
         "('in_flight', 'waiting')",
-        (_HELD,),
+        (_UNKNOWN,),
+    ),
+    Mutant(
+        "an unknown message holds its key without an end",
+        "ledger/rules.py",
+        'not in {"accepted", "unknown"}',
+        '!= "accepted"',
+        (_UNKNOWN,),
+    ),
+    Mutant(
+        "an unknown message holds its key from when it was found to be unknown",
+        "ledger/rules.py",
+        'if entry.state == "unknown" else None',
+        'if entry.state == "nothing" else None',
+        ("test_never_twice.py::test_a_key_whose_owner_was_killed_is_free_at_the_end_of_its_within",),
     ),
     Mutant(
         "a key that was used in the future stays used until then",

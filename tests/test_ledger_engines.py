@@ -106,14 +106,18 @@ def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Me
     assert [entry.state for entry in ledger.with_key(KEY.key)] == [State.REJECTED, State.ACCEPTED]
 
 
-def test_an_unknown_message_holds_its_key_and_an_older_one_that_was_accepted_too(ledger: MessageLedger) -> None:
+def test_an_unknown_message_holds_its_key_as_long_as_one_that_was_accepted(ledger: MessageLedger) -> None:
     ledger.settle(claim(ledger, once=KEY), ACCEPTED)
     again = KEY._replace(within=0.0)
     second = claim(ledger, once=again)
+    assert state(ledger, once=again) is State.IN_FLIGHT
     ledger.settle(second, UNKNOWN)
-    assert state(ledger, once=again) is State.UNKNOWN
-    ledger.settle(second, REJECTED)
+    assert state(ledger, once=KEY._replace(within=60.0)) is State.ACCEPTED
     assert state(ledger, once=again) is None
+    third = claim(ledger, once=again._replace(key="other"))
+    ledger.settle(third, UNKNOWN)
+    assert state(ledger, once=KEY._replace(key="other", within=60.0)) is State.UNKNOWN
+    assert state(ledger, once=KEY._replace(key="other", within=None)) is State.UNKNOWN
     assert state(ledger) is State.ACCEPTED
 
 

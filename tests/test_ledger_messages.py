@@ -138,20 +138,45 @@ def test_a_once_key_is_used_until_the_message_is_known_not_to_be_sent(ledger: Le
     assert used() is State.ACCEPTED
 
 
-@pytest.mark.parametrize("state", ["in_flight", "waiting", "unknown"])
-def test_what_is_not_known_to_be_over_holds_its_once_key_without_an_end(
-    ledger: Ledger, clock: Clock, state: str
-) -> None:
+@pytest.mark.parametrize("state", ["in_flight", "waiting"])
+def test_what_is_on_its_way_holds_its_once_key_without_an_end(ledger: Ledger, clock: Clock, state: str) -> None:
     once = KEY._replace(within=60.0)
     entry = claim(ledger, once=once)
-    if state == "unknown":
-        ledger.settle(entry, UNKNOWN)
-    elif state == "waiting":
+    if state == "waiting":
         ledger.wait_for_retry(entry)
     clock.now += 3600
     used = ledger.used(once, recipient=MESSAGE.to, account=ACCOUNT)
     assert used
     assert used.state == state
+
+
+def test_what_may_have_been_sent_holds_its_once_key_from_its_last_attempt_on(ledger: Ledger, clock: Clock) -> None:
+    once = KEY._replace(within=60.0)
+    entry = claim(ledger, once=once)
+    clock.now += 90
+    ledger.claim_again(entry)
+    ledger.settle(entry, UNKNOWN)
+    held = []
+    for key in (once, KEY._replace(within=None), once):
+        used = ledger.used(key, recipient=MESSAGE.to, account=ACCOUNT)
+        held.append(used and used.state)
+        clock.now += 50
+    assert held == [State.UNKNOWN, State.UNKNOWN, None]
+
+
+def test_what_may_have_been_sent_under_a_wrong_clock_holds_its_once_key_no_longer(
+    ledger: Ledger, clock: Clock
+) -> None:
+    once = KEY._replace(within=60.0)
+    clock.now += 86400
+    ledger.settle(claim(ledger, once=once), UNKNOWN)
+    clock.now -= 86400
+    held = []
+    for _ in range(3):
+        used = ledger.used(once, recipient=MESSAGE.to, account=ACCOUNT)
+        held.append(used and used.state)
+        clock.now += 50
+    assert held == [State.UNKNOWN, State.UNKNOWN, None]
 
 
 @pytest.mark.parametrize("left", [b"", None])

@@ -80,6 +80,16 @@ def test_a_key_whose_owner_was_killed_waits_for_a_person(exosms: Shell) -> None:
         assert server.requests == 2
 
 
+def test_a_key_whose_owner_was_killed_is_free_at_the_end_of_its_within(exosms: Shell) -> None:
+    with Misbehaving(does(awaits_all, hangs), answers(200, GOOD)) as server:
+        process = start(exosms, server, *ONE, "--once", "k")
+        until(lambda: server.complete_requests == 1)
+        process.kill()
+        process.communicate()
+        again = exosms(*argv(server, *ONE, "--once", "k", "--within", "0s"), env=ACCOUNT)
+        assert (again.exit_code, server.requests) == (0, 2)
+
+
 def test_a_key_whose_owner_is_stopped_is_not_waited_for_without_an_end(exosms: Shell) -> None:
     with Misbehaving(does(awaits_all, hangs), answers(200, GOOD)) as server:
         owner = start(exosms, server, *ONE, "--once", "k")

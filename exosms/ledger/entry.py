@@ -50,6 +50,8 @@ class LedgerEntry(NamedTuple):
     delivery: Delivery | None = None
     """What Exotel last said of it, in answers that bring this along."""
     checked_at: float | None = None
+    attempted_at: float | None = None
+    """When the last request for it began."""
 
     @property
     def outcome(self) -> str:

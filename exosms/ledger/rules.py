@@ -71,15 +71,20 @@ class KeyRule(NamedTuple):
     def holder(self, entries: Iterable["LedgerEntry"]) -> "LedgerEntry | None":
         """Return which holds it, of those that may have been sent and the last one that was accepted."""
         for entry in sorted(entries, key=lambda entry: (entry.state == "accepted", entry.id), reverse=True):
-            if entry.state != "accepted":
-                return entry
+            if entry.state not in {"accepted", "unknown"}:
+                return entry  # on its way, however long that takes
             if held := self._held(entry):
                 return held
         return None
 
     def _held(self, entry: "LedgerEntry") -> "LedgerEntry | None":
-        """Return an accepted entry if it holds its key now; a time of it that cannot be right counts as now."""
-        written, within = max(entry.created_at, entry.updated_at), self.once.within
+        """Return an entry if it holds its key now; a time of it that cannot be right counts as now.
+
+        What may have been sent holds it as long as what was, from its last attempt on: when somebody found that its
+        process had died says nothing of that.
+        """
+        last = entry.attempted_at if entry.state == "unknown" else None
+        written, within = max(entry.created_at, last or entry.updated_at), self.once.within
         if cannot_be(self.statements, "messages", entry.id, written=written, now=self.now):
             return self._corrected(entry) if self.rewrite and corrects(self.now) else entry
         since = written if within is None else self.now - within
@@ -94,8 +99,8 @@ class KeyRule(NamedTuple):
             " wrong when it was used, or is now"
         )
         self.statements.execute(
-            "UPDATE messages SET created_at = ?, updated_at = ?, expires_at = ? + expires_at - created_at"
-            " WHERE id = ?",
-            (self.now, self.now, self.now, entry.id),
+            "UPDATE messages SET created_at = ?, updated_at = ?, attempted_at = ?,"
+            " expires_at = ? + expires_at - created_at WHERE id = ?",
+            (self.now, self.now, self.now, self.now, entry.id),
         )
-        return entry._replace(created_at=self.now, updated_at=self.now)
+        return entry._replace(created_at=self.now, updated_at=self.now, attempted_at=self.now)

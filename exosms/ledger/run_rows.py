@@ -17,7 +17,7 @@ UNRECORDED = "its result could not be recorded"
 
 _SEEN = (
     "run", "number", "line", "recipient", "sender", "segments", "state", "attempts", "sid", "status", "http_status",
-    "code", "exit_code", "error", "updated_at",
+    "code", "exit_code", "error", "attempted_at", "updated_at",
 )  # fmt: skip
 _LOST = {
     "state": "'unknown'",
