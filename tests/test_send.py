@@ -240,7 +240,7 @@ def test_a_path_that_cannot_be_looked_at_is_no_bug(exosms: Shell, file: str, sta
     assert send(exosms, "--body", "x", "-n", "--once", "k", env={"EXOSMS_STATE_DIR": path}).exit_code == state
 
 
-GOOD, OTHER, LOST = "9876543210", "9876543211", "+919000000500"
+GOOD, OTHER, LOST, REFUSED = "9876543210", "9876543211", "+919000000500", "+919000000401"
 DAY_OF_TWO = 'version = 1\n[profiles.p]\nregion = "sandbox"\nfrom = "ACMEIN"\nmax_parts_per_day = 2\n'
 
 
@@ -270,6 +270,19 @@ def test_no_guard_refuses_what_a_once_key_leaves_out(
         exit_code,
         outcomes.split(),
     )
+
+
+@pytest.mark.parametrize(
+    ("to", "exit_code"), [((REFUSED, LOST, GOOD, OTHER), 9), ((LOST, GOOD, REFUSED, OTHER), 9), ((REFUSED, GOOD), 4)]
+)
+def test_what_a_once_key_says_of_a_message_is_said_though_another_stopped_the_command(
+    exosms: Shell, to: tuple[str, ...], exit_code: int
+) -> None:
+    assert send(exosms, "--body", "x", "--once", "k", to=f"{GOOD},{LOST}").exit_code == 9
+    result = send(exosms, "--body", "x", "--once", "k", to=",".join(to))
+    said = {REFUSED: "not_sent", LOST: "unknown", GOOD: "skipped", OTHER: "not_sent"}
+    outcomes = [line.partition("\t")[0] for line in result.stdout.splitlines()]
+    assert (result.exit_code, outcomes) == (exit_code, [said[number] for number in to])
 
 
 def test_a_message_that_somebody_else_is_sending_counts_once_for_the_day(exosms: Shell) -> None:

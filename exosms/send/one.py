@@ -48,7 +48,7 @@ class Dispatcher(NamedTuple):
         stopped: Receipt | None = None
         for message in messages:
             if stopped is not None:
-                yield not_attempted("not attempted", because=stopped)
+                yield self._known_before(message, once, stopped) or not_attempted("not attempted", because=stopped)
                 continue
             receipt = self.deliver(message, once=once)
             if receipt.then is Then.STOP:
@@ -79,6 +79,17 @@ class Dispatcher(NamedTuple):
         began = time.time()
         receipt = self._attempt(claim, message)
         return self._with_advice(receipt, once, (began, time.time()))
+
+    def _known_before(self, message: Message, once: OnceKey | None, stopped: Receipt) -> Receipt | None:
+        """Return what a once key says of a message that is not attempted any more: it may have been sent before."""
+        is_ours = stopped.http_status is None and stopped.exit_code in {ExitCode.CONFIG, ExitCode.UNAVAILABLE}
+        if once is None or is_ours:  # a ledger that failed is not asked for each of them
+            return None
+        try:
+            receipt = foreseen(message, self.session.ledger, self.session.account, once, self.session.flags)
+        except ExosmsError:
+            return None
+        return None if receipt.outcome is Outcome.PLANNED else receipt
 
     def _with_advice(self, receipt: Receipt, once: OnceKey | None, window: tuple[float, float]) -> Receipt:
         """Return the receipt, that of an unknown message with how to find out what became of it."""
