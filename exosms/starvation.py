@@ -1,6 +1,7 @@
-"""A process that gets no more memory, files or threads from the system: told by the limit, it is no bug."""
+"""A process that gets no more memory, files or threads, or has lost its directory: told as that, it is no bug."""
 
 import errno
+import os
 import sys
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ _MEMORY = _lack("gets no more memory", "ulimit -v, or that of its container or s
 _FILES = _lack("may open no more files", "ulimit -n, or LimitNOFILE= of its service")
 THREADS = _lack("may start no more threads", "ulimit -u, or TasksMax= of its service")
 """What is said, and what to do."""
+_DIRECTORY = "the current directory is gone", "Change to one that is there, or give paths that begin with /."
 
 _BY_ERRNO = {errno.EMFILE: _FILES, errno.ENFILE: _FILES, errno.ENOMEM: _MEMORY}
 _BY_TEXT = {
@@ -65,8 +67,19 @@ def _lacking(error: BaseException) -> tuple[str, str] | None:
     """Return what an error lacks; SystemError is what Python's own code makes of memory that it did not get."""
     if isinstance(error, MemoryError | SystemError):
         return _MEMORY
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_directory_gone():
+        return _DIRECTORY
     if isinstance(error, OSError):
         return _BY_ERRNO.get(error.errno or 0)
     if isinstance(error, ImportError | RuntimeError):
         return next((lack for text, lack in _BY_TEXT.items() if text in str(error)), None)
     return None
+
+
+def _is_directory_gone() -> bool:
+    """Whether a path that does not begin with / leads nowhere any more."""
+    try:
+        os.getcwd()  # noqa: PTH109  # nothing is imported for it
+    except OSError:
+        return True
+    return False

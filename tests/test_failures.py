@@ -343,6 +343,27 @@ def test_what_keeps_a_connection_from_being_prepared_is_named(
     assert f"exosms: error: {said}\n" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("argv", "env"),
+    [
+        (("bulk", "people.csv", *SANDBOX), {}),
+        (("profile", "add", "p", "--account-sid", "a", "--token-file", "t"), {}),
+        (("profile", "set", "p", "rate=5/min"), {"EXOSMS_CONFIG": "config.toml"}),
+        (("doctor", *SANDBOX), {"EXOSMS_STATE_DIR": "state"}),
+    ],
+)
+def test_a_directory_that_is_gone_is_no_bug(
+    exosms: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...], env: dict[str, str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr("exosms.starvation.has_sent", False)
+    result = exosms(*argv, env=env)
+    assert (result.exit_code, "error: the current directory is gone\n" in result.stderr) == (4, True)
+
+
 def test_a_process_that_may_open_no_more_once_it_has_its_ledger_says_so(exosms: Shell) -> None:
     assert exosms(*SEND).exit_code == 0
     process = exosms.start(*SEND, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6)))
