@@ -277,6 +277,17 @@ OPTIONS = [
         "says 'normal' in line 2, and --priority says 'high'",
     ),
     (
+        "to,name,priority\n9876543210,Asha,high\n",
+        ("--priority", "normal"),
+        "says 'high' in line 2, and --priority says 'normal'",
+    ),
+    (
+        "to,name,encoding\n9876543210,Asha,unicode\n",
+        ("--encoding", "auto"),
+        "says 'unicode' in line 2, and --encoding says 'auto'",
+    ),
+    ("to,name,encoding\n9876543210,Asha,utf8\n", ("--encoding", "auto"), "says 'utf8' in line 2"),
+    (
         "to,name,DLT-Template-Id\n9876543210,Asha,1107000000000000009\n",
         ("--dlt-template-id", "1107000000000000008"),
         "and --dlt-template-id says '1107000000000000008'",
@@ -309,6 +320,8 @@ def test_a_column_beside_its_option_must_agree_or_be_ignored(
         ("type", "transactional,Transactional", ("--type", "transactional")),
         ("encoding", "unicode,", ("--encoding", "unicode")),
         ("priority", "high,high", ("--priority", "high")),
+        ("priority", "Normal,", ("--priority", "normal")),
+        ("encoding", "AUTO,", ("--encoding", "auto")),
     ],
 )
 def test_a_column_that_agrees_with_its_option_is_no_contradiction(

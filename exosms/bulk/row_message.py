@@ -38,6 +38,8 @@ _FEW = 1000
 _FEW_SENDERS = 3
 """Senders of a column that are named."""
 
+_MISREAD = object()
+"""What a cell says that cannot be read, and so no option."""
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
 
@@ -223,7 +225,7 @@ class RowMapper:
             try:
                 own[name], warnings = field.read(cell)
             except InputError as error:
-                self._check_agreement(row, column, name)
+                self._check_agreement(row, column, name, _MISREAD)
                 ignoring = f"--ignore-column {for_shell(self._written[column])}"
                 remedy = f"{ignoring} passes over a column that is about something else. {error.remedy}".strip()
                 self.misread.setdefault(ignoring, None)
@@ -236,15 +238,18 @@ class RowMapper:
                 self._wording.warnings.add(warning)
         return self._message_fields._replace(**own) if own else self._message_fields
 
-    def _check_agreement(self, row: Row, column: str, name: str, value: Any = None) -> None:
+    def _check_agreement(self, row: Row, column: str, name: str, value: Any) -> None:
         """Raise InputError for a cell that says something else than the option of its name."""
-        if name not in self._asked or self._asked[name] == value:
+        if name not in self._asked:
+            return
+        asked, words = self._asked[name], FIELDS[name].words or {}
+        if words.get(asked, asked) == value:
             return
         header = self._written[column]
         option = f"--{FIELDS[name].column.replace('_', '-')}"
         raise InputError(
             f"The column {header!r} says {shown(row.cells[column])!r} in line {row.line}, and {option} says"
-            f" {str(self._asked[name])!r}",
+            f" {str(asked)!r}",
             remedy=f"Nothing was sent. Leave {option} out, or add --ignore-column {for_shell(header)}.",
         )
 

@@ -118,15 +118,12 @@ def recipients(items: list[str]) -> list[str]:
     return [number for item in items for number in re.split(r"[ \t]*(?:[,;]\s*|[\r\n]\s*)", item.strip())]
 
 
-def encoding(text: str) -> Encoding | None:
-    """Read ``--encoding``; None is auto."""
-    if text == "auto":
-        return None
-    try:
-        return Encoding(text)
-    except ValueError:
+def encoding(text: str) -> str:
+    """Read ``--encoding``."""
+    if text not in ENCODINGS:
         near = did_you_mean(text, ENCODINGS)
-        raise typer.BadParameter(f"{text!r} is not a valid encoding: write auto, plain or unicode{near}") from None
+        raise typer.BadParameter(f"{text!r} is not a valid encoding: write auto, plain or unicode{near}")
+    return text
 
 
 def batch(text: str) -> int:

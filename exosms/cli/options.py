@@ -313,7 +313,7 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             parser=option_values.duration,
             help="Wait until each message is delivered or failed, at most this long, such as 90s or 15m.",
         ),
-        "priority": choice(Priority, "--priority", about="high is only for one-time passwords."),
+        "priority": choice(Priority, "--priority", about="high is only for one-time passwords.  [default: normal]"),
         "status_callback": option(
             "--status-callback",
             metavar="URL",

@@ -11,7 +11,7 @@ from exosms.errors import ConfigError
 from exosms.send.request import MessageOptions, PartLimits
 from exosms.sms import dlt
 from exosms.sms.guards import Guards
-from exosms.sms.message import MessageFields
+from exosms.sms.message import Encoding, MessageFields, Priority
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -63,6 +63,8 @@ def fields_for(
         "dlt_entity_id": asked.dlt_entity_id or entity or settings.dlt_entity_id,
         "dlt_template_id": asked.dlt_template_id or template_id,
         "type": asked.type or sms_type,
+        "priority": asked.priority or Priority.NORMAL,
+        "encoding": None if asked.encoding in {None, "auto"} else Encoding(asked.encoding),
         "template": registered.name if registered else None,
     }
     message_fields = MessageFields(**{**asked._asdict(), **decided})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exosms.sms.message import Encoding, MessageType, Priority
+from exosms.sms.message import MessageType, Priority
 from exosms.sms.rate import Rate
 
 
@@ -15,15 +15,16 @@ class MessageOptions(NamedTuple):
     dlt_entity_id: str | None = None
     dlt_template_id: str | None = None
     type: MessageType | None = None
-    priority: Priority = Priority.NORMAL
-    encoding: Encoding | None = None
+    priority: Priority | None = None
+    encoding: str | None = None
+    """``auto``, or an ``Encoding``."""
     status_callback: str | None = None
     custom_field: str | None = None
 
     @property
     def given(self) -> Mapping[str, Any]:
-        """Those of which something else is said than the default."""
-        return {name: value for name, value in self._asdict().items() if value != type(self)._field_defaults[name]}
+        """Those of which something is said, be it the default."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class PartLimits(NamedTuple):
