@@ -203,6 +203,12 @@ MISMATCHES = [
     (LINES, "Hi Ravi,¦<br>your order has shipped.<br/>- Acme", "html_entity", ("<br>", "line break")),
     (
         OTP,
+        "Dear Ravi, your OTP is 1234.¦<br>Do not share it with anyone. - Acme",
+        "html_entity",
+        ("HTML", "<br>", "where a space is registered"),
+    ),
+    (
+        OTP,
         "Dear¦+Ravi,+your+OTP+is+1234.+Do+not+share+it+with+anyone.+-+Acme",
         "double_encoding",
         ("URL-encoded", "+", "space"),

@@ -140,8 +140,14 @@ def cause_of(wanted: str, seen: str) -> Cause:
 
 def _joint_cause(wanted: str, seen: str) -> Cause:
     lettered = any(map(str.isalnum, wanted + seen))
+    decoded: Cause | None = None
     for fold in folds():
-        wanted, seen = fold.text(wanted), fold.text(seen)
+        plain = fold.text(seen)
+        if plain != seen and fold.cause in {Cause.HTML_ENTITY, Cause.DOUBLE_ENCODING}:
+            decoded = fold.cause
+        wanted, seen = fold.text(wanted), plain
         if wanted == seen:
+            if decoded and fold.cause in {Cause.SPACE, Cause.NEWLINE}:  # <br> in the place of a space
+                return decoded
             return Cause.WORDING if lettered and fold.cause is Cause.PUNCTUATION else fold.cause
     return Cause.WORDING
