@@ -229,20 +229,21 @@ def test_names_cost_little(stocked: Shell) -> None:
 
 FISH_PROMPT = "function fish_prompt; echo -n '> '; end; set -g fish_autosuggestion_enabled 0"
 START = {
-    "bash": ("bash --norc --noprofile -i", f"source {shlex.quote(str(COMPLETIONS / 'exosms.bash'))}\n"),
+    "bash": ("bash --norc --noprofile -i", f"source {shlex.quote(str(COMPLETIONS / 'exosms.bash'))}"),
     "zsh": (
-        "zsh -f -i",
-        f"fpath=({shlex.quote(str(COMPLETIONS))} $fpath); autoload -Uz compinit; compinit -D -u\n",
+        "zsh -d -i",
+        f"fpath=({shlex.quote(str(COMPLETIONS))} $fpath); autoload -Uz compinit; compinit -D -u",
     ),
     "zsh, sourced": (
-        "zsh -f -i",
-        f"autoload -Uz compinit; compinit -D -u; source {shlex.quote(str(COMPLETIONS / '_exosms'))}\n",
+        "zsh -d -i",
+        f"autoload -Uz compinit; compinit -D -u; source {shlex.quote(str(COMPLETIONS / '_exosms'))}",
     ),
     "fish": (
-        "fish --no-config -i",
-        f"source {shlex.quote(str(COMPLETIONS / 'exosms.fish'))}\n{FISH_PROMPT}\n",
+        "fish --no-config -i -C 'source {rc}'",
+        f"source {shlex.quote(str(COMPLETIONS / 'exosms.fish'))}\n{FISH_PROMPT}",
     ),
 }
+"""How each is started, and what it reads before it first asks: who types before that may not be heard."""
 
 
 class Terminal:
@@ -299,7 +300,9 @@ class Terminal:
 def terminal(request: pytest.FixtureRequest, stocked: Shell) -> Iterator[Terminal]:
     """A shell that has loaded the completions, in a home with an exosms on its PATH."""
     command, load = START[request.param]
-    argv = shlex.split(command)
+    rc = stocked.home / ".zshrc"
+    rc.write_text(f"{load}\n")
+    argv = shlex.split(command.format(rc=rc))
     if shutil.which(argv[0]) is None and not os.environ.get("CI"):
         pytest.skip(f"{argv[0]} is not installed")
     directory = stocked.home / "bin"
@@ -307,10 +310,16 @@ def terminal(request: pytest.FixtureRequest, stocked: Shell) -> Iterator[Termina
     (directory / "exosms").write_text(f'#!/bin/sh\nexec {shlex.join(stocked.command())} "$@"\n')
     (directory / "exosms").chmod(0o700)
     path = f"{directory}:{os.environ['PATH']}"
-    env = {**stocked.full_env(), "PATH": path, "TERM": "xterm", "PS1": "> ", "LC_ALL": "C.UTF-8"}
+    env = {
+        **stocked.full_env(),
+        "PATH": path,
+        "TERM": "xterm",
+        "PS1": "> ",
+        "LC_ALL": "C.UTF-8",
+        "ZDOTDIR": str(stocked.home),
+        "PROMPT_COMMAND": f"source {rc}; unset PROMPT_COMMAND",
+    }
     shell = Terminal(argv, env, stocked.home)
-    shell.type(f"{load}clear; echo ready\n")
-    assert shell.shows("ready"), shell.lines()
     assert shell.asks(), shell.lines()
     yield shell
     shell.close()
