@@ -3,7 +3,9 @@
 import inspect
 import socket
 import threading
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpcore
@@ -66,14 +68,21 @@ def test_httpcore_still_tells_how_far_a_request_got() -> None:
     assert "return_value" in details["http11.receive_response_headers.complete"]
 
 
-def test_a_request_whose_body_could_not_be_written_was_not_sent() -> None:
-    release = threading.Event()
+def test_a_request_whose_body_could_not_be_written_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, release = threading.Event(), threading.Event()
 
-    def never_read(connection: socket.socket) -> None:
+    def hardly_read(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        connection.recv(1)
+        begun.set()  # and with that the time limit is reached
         release.wait(60)
 
-    line = HttpsTransport(serve(never_read), key="k", token="t", timeout=0.5, observe=lambda _: None)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * begun.is_set())
+    monkeypatch.setattr(exchange, "time", clock)
+    monkeypatch.setattr(exchange, "_LEAVING", 60)  # which is not waited for
+    must_leave = lambda: False  # noqa: E731  # so that the clock is looked at
+    url = serve(hardly_read)
+    line = HttpsTransport(url, key="k", token="t", timeout=60, observe=lambda _: None, must_leave=must_leave)
     try:
         reply = line.exchange("POST", "/", b"x" * 64_000_000)
     finally:
@@ -84,14 +93,13 @@ def test_a_request_whose_body_could_not_be_written_was_not_sent() -> None:
 
 def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Name resolution has no time limit of its own; the request must not go out when it comes back late."""
-    arrived = threading.Event()
-    late = threading.Event()
-    is_late: list[bool] = []
+    arrived, late, resolved = threading.Event(), threading.Event(), threading.Event()
     url = serve(lambda connection: arrived.set() if connection.recv(1) else None)
     resolve = socket.getaddrinfo
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        is_late.append(late.wait(60))
+        late.wait(60)
+        resolved.set()
         return resolve(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
@@ -104,8 +112,8 @@ def test_a_request_that_was_given_up_before_it_began_never_leaves(monkeypatch: p
     assert (reply.written, reply.fault) == (False, Fault.RESOLVE_OR_CONNECT)
     assert reply.detail.endswith(": the time limit was reached")
     assert unanswered(reply).outcome is Outcome.NOT_SENT
+    assert resolved.wait(60)
     assert not arrived.wait(0.5)
-    assert is_late == [True]
 
 
 def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None:
@@ -117,16 +125,17 @@ def test_a_request_that_was_given_up_during_the_handshake_never_leaves() -> None
 
 
 def test_a_status_stands_though_its_exchange_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    enough = threading.Event()
+    told, enough = threading.Event(), threading.Event()
 
     def stuck(progress: RequestProgress) -> Answer:
         progress.written, progress.status = True, 401
+        told.set()
         enough.wait(60)
         raise AssertionError("nobody waited for it")
 
     monkeypatch.setattr(exchange, "_LEAVING", 0.05)
     try:
-        assert Exchange(stuck).result(timeout=0.05, must_leave=lambda: False) == Answer(status=401, body=None)
+        assert Exchange(stuck).result(timeout=60, must_leave=told.is_set) == Answer(status=401, body=None)
     finally:
         enough.set()
 
