@@ -190,7 +190,7 @@ def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:
     taken together only one is seen.
     """
     stat = Path(f"/proc/{process.pid}/stat")
-    while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] == "R":
+    while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] in "RD":  # D: it waits for a disk
         time.sleep(0.001)
 
 

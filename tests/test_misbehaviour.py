@@ -953,9 +953,9 @@ def test_cookies_are_neither_read_nor_kept(exosms: Shell) -> None:
 
 def test_an_answer_of_many_equal_elements_is_read_in_time() -> None:
     """A batch's reply may have two megabytes; lists that are copied for each element took it minutes."""
-    began = time.monotonic()
+    began = time.thread_time()  # whatever else runs
     assert read(b"<r>" + b"<a/>" * 300_000 + b"</r>") == []
-    assert time.monotonic() - began < 20
+    assert time.thread_time() - began < 20
 
 
 def test_a_sid_that_is_no_text_is_survived(exosms: Shell) -> None:
