@@ -226,6 +226,22 @@ def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shel
     )
 
 
+TWICE = """
+import gc, signal
+from exosms.cli import app
+def main(**_):
+    raise KeyboardInterrupt
+app.main, gc.freeze = main, lambda: signal.raise_signal(signal.SIGINT)
+app.entry_point()
+"""
+
+
+def test_a_second_ctrl_c_before_anything_began_paints_no_traceback(exosms: Shell) -> None:
+    argv = [sys.executable, "-c", TWICE]
+    done = subprocess.run(argv, env=exosms.full_env(), capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 HEARD_BY_ANOTHER = """
 import signal, sys, threading
 threading.Thread(target=threading.Event().wait, daemon=True).start()

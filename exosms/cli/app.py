@@ -55,6 +55,9 @@ def entry_point() -> None:
     try:
         exit_code = main(is_program=True)
     except KeyboardInterrupt:  # while still importing: a command that sends takes its signals over
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one has nothing left to end
         exit_code = 130
     gc.freeze()
     sys.exit(exit_code)
