@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,8 +18,10 @@ from campaign import listens
 from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, answer, answers, awaits_all, does, hangs, says
 
+from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.config.credentials import TOKEN_COMMAND_TIMEOUT, TokenCommand
 from exosms.errors import Interrupted
+from exosms.exotel.client import Batch
 from exosms.system.signals import Interrupts
 
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
@@ -224,6 +227,21 @@ def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shel
         f"exosms: error: The result file {pipe} was not written: interrupted by SIGTERM\n"
         "  Write it elsewhere with: exosms runs export june FILE\n"
     )
+
+
+def test_a_signal_that_takes_what_is_left_of_a_wait_for_answers_ends_it() -> None:
+    """As one that comes at its very end, or on a machine that has other things to do."""
+    carriers = RequestThreads(lambda messages: Batch((), whole=not messages), most=1)
+    rescue = threading.Timer(30, carriers.carry, [Request(due=0, place=0, items=())])
+    rescue.start()
+    before = signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.3))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        assert carriers.arrived(timeout=0.2) == []
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        rescue.cancel()
 
 
 TWICE = """

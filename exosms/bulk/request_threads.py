@@ -31,7 +31,8 @@ class RequestThreads:
         self.flying = 0
         self.most = most
         """Requests at a time: fewer than asked for once this machine has no more threads."""
-        self._answers: queue.SimpleQueue[tuple[Request, Batch]] = queue.SimpleQueue()
+        # A SimpleQueue waits for ever, up to Python 3.12, where a signal takes longer than what is left of its wait.
+        self._answers: queue.Queue[tuple[Request, Batch]] = queue.Queue()
         self._send = send
         self._jobs: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         """None: a carrier that has nothing to do ends."""
