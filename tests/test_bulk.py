@@ -1104,15 +1104,16 @@ def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
 
 
 SLOW = 400
-"""Rows that take more than a minute and a half at the rate of ``begin_slowly``, which no test waits for."""
+"""Rows that take more than a minute and a half at the pace of ``begin_slowly``, which no test waits for."""
+GO_ON = ("runs", "resume", "june", "--yes", "--rate", "off", "--batch", "100", "-q")
 
 
 def begin_slowly(exosms: Shell, exotel: FaultyExotel) -> "subprocess.Popen[bytes]":
     """Begin a run whose rate makes it last, and return once its first request has come."""
     (exosms.home / "people.csv").write_text("to,body\n" + "".join(f"98765{n:05d},Hello {n}\n" for n in range(SLOW)))
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
-    argv = ("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", "--rate", "240/min")
-    process = exosms.start(*argv, env=env)
+    how = ("--batch", "1", "--rate", "240/min")
+    process = exosms.start("bulk", str(exosms.home / "people.csv"), "--yes", "--run", "june", *how, env=env)
     while not exotel.requests and process.poll() is None:
         time.sleep(0.01)
     return process
@@ -1136,7 +1137,7 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 143
-    assert exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env).exit_code == 0
+    assert exosms(*GO_ON, env=env).exit_code == 0
     assert len(texts(exotel)) == len(set(texts(exotel))) == SLOW
 
 
@@ -1166,7 +1167,7 @@ def test_a_run_that_was_taken_for_dead_is_left_to_whoever_took_it(exosms: Shell,
     process = begin_slowly(exosms, exotel)
     shutil.rmtree(exosms.home / "state" / "owners")
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}
-    taker = exosms("runs", "resume", "june", "--yes", "--rate", "off", "-q", env=env)
+    taker = exosms(*GO_ON, env=env)
     _, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 4 or exosms("runs", "list", "--json").json["runs"][0]["state"] == "finished"
     assert "bug" not in err
