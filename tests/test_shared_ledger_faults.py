@@ -183,9 +183,10 @@ def test_what_looks_into_it_says_so(pair: Pair, how: str) -> None:
 def test_away_after_the_request_the_outcome_stands_and_the_claim_stays(
     pair: Pair, served: Sandbox, manner: Manner
 ) -> None:
+    assert pair.second("log").exit_code == 0  # there are tables
     with Proxy(pair.cluster.port) as proxy:
         served.may_answer.clear()
-        sending = pair.first.start(*ONCE, *SHORT, env=pair.through(proxy.port))
+        sending = pair.first.start(*ONCE, "--retry-for", "3s", env=pair.through(proxy.port))
         assert served.asked.wait(60)
         proxy.fail(manner)
         served.may_answer.set()
@@ -229,8 +230,9 @@ def test_nobody_waits_for_a_lock_that_another_holds(pair: Pair) -> None:
 
 
 def alert(manner: Manner, number: int) -> tuple[str, ...]:
+    """The first one is struck by nothing, and only counted: it may take its time."""
     key, to = f"{manner} {number}", f"+9198765{number:05d}"
-    return ("send", "--to", to, "-b", key, "--retry-for", "1s", "--rate", "off", "--once", key)
+    return ("send", "--to", to, "-b", key, "--retry-for", "1s" if number else "60s", "--rate", "off", "--once", key)
 
 
 def requested(pair: Pair, argv: Sequence[str]) -> int:
