@@ -738,7 +738,7 @@ def test_a_person_names_the_sid_of_what_another_machine_sent(exosms: Shell, addr
             state = {"EXOSMS_STATE_DIR": str(exosms.home / name), "EXOSMS_LEDGER": address}
             return exosms(*argv, "--base-url", server.url, env={**env, **state})
 
-        send = ("send", "--to", "9876543210", "--from", "ACMEIN", "-b", "Hello", "--once", "k", "--timeout", "2")
+        send = ("send", "--to", "9876543210", "--from", "ACMEIN", "-b", "Hello", "--once", "k", "--timeout", "60")
         assert on_machine("a", *send).exit_code == 9
         resolve = ("runs", "resolve", "--as", "accepted", "--sid", "5" * 32, "--once")
         strange = on_machine("b", *resolve, "other")

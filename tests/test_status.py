@@ -43,7 +43,7 @@ def send(exosms: Shell, code: str, *options: str) -> str:
 
 
 def status(exosms: Shell, server: Misbehaving, *argv: str) -> Any:
-    return exosms("status", "--base-url", server.url, "--rate", "off", "--timeout", "2", *argv, env=ACCOUNT)
+    return exosms("status", "--base-url", server.url, "--rate", "off", "--timeout", "60", *argv, env=ACCOUNT)
 
 
 def test_a_message_of_the_sandbox_is_not_asked_about_elsewhere(exosms: Shell) -> None:
