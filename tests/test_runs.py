@@ -81,7 +81,7 @@ def test_runs_are_listed_in_the_order_in_which_they_began(mixed: Shell) -> None:
     listed = mixed("runs", "list")
     path = mixed.home / "people.csv"
     assert masked(listed.stdout) == f"june\tfinished\tTIME\t3\t1\t{path}\nb\tfinished\tTIME\t3\t0\t{path}\n"
-    drawn = mixed.on_terminal("runs", "list").stdout
+    drawn = mixed.on_terminal("runs", "list", columns=200).stdout
     assert all(word in drawn for word in ("Accepted", "june", "finished", path.name))
     first, _ = mixed("runs", "list", "--json").json["runs"]
     assert {**first, "started_at": ""} == {
