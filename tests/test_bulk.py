@@ -511,6 +511,24 @@ def test_promotional_texts_wait_for_the_hours_that_are_allowed(
     assert bulk(exosms, TWO, "--yes", "--type", "promotional", "--any-hour").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("limits", "env"),
+    [
+        (("--max-segments", "1"), {}),
+        ((), {"EXOSMS_ALLOW": "+919876543211"}),
+        (("--type", "promotional"), {}),
+    ],
+)
+def test_guards_look_past_rows_that_are_skipped(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, limits: tuple[str, ...], env: dict[str, str]
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_763_922_600.0)  # 2025-11-24 00:00 in India
+    sent, skip = f"to,body\n9876543210,{'x' * 200}\n", ("--yes", "--sent-before", "skip", *limits)
+    assert bulk(exosms, sent, "--yes").exit_code == 0
+    assert bulk(exosms, sent, *skip, env=env).exit_code == 0
+    assert bulk(exosms, sent + f"9876543212,{'y' * 200}\n", *skip, env=env).exit_code == 5
+
+
 def test_promotional_texts_stop_when_the_hours_end(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

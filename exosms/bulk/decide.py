@@ -5,7 +5,8 @@ from exosms.bulk.request import Duplicates, SentBefore
 from exosms.errors import GuardError
 from exosms.ledger.earlier_runs import EarlierMessages
 from exosms.ledger.runs import Journal, Run, already_on_its_way
-from exosms.ledger.staging import Staging
+from exosms.ledger.staging import RowMessage, Staging
+from exosms.sms.guards import Guards
 from exosms.system.wording import counted
 
 
@@ -31,7 +32,7 @@ def decide(
     """
     _refuse_duplicates(staging, setup.request.duplicates)
     _refuse_what_is_on_its_way(setup, staging, journal)
-    if inspection.refused is not None:
+    if inspection.refused is not None and setup.request.sent_before is not SentBefore.SKIP:
         raise inspection.refused
     if not setup.request.dry_run and staging.earlier.correct_times(now):
         journal.ledger.warn(
@@ -39,10 +40,20 @@ def decide(
             " or is now"
         )
     before = _compare_with_earlier(setup.request.sent_before, staging, since=now - setup.request.within, now=now)
+    if inspection.refused is not None:
+        _guard_what_is_left(setup.guards, staging, now=now)
     limit = setup.request.handling.limit
     parts = staging.totals().parts if limit is None else staging.parts_of_first(limit)
     setup.guards.check_total(parts, parts_today=parts_today)
     return before
+
+
+def _guard_what_is_left(guards: Guards, staging: Staging, *, now: float) -> None:
+    """Raise GuardError for the first row that would still be sent and may not be: others may have been skipped."""
+    for row in staging.planned():
+        if isinstance(row, RowMessage):
+            guards.check_message(row.message)
+            guards.check_hour(row.message, now=now)
 
 
 def _named(name: str | None, journal: Journal) -> Run | None:
