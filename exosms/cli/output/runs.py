@@ -177,14 +177,15 @@ def row_document(number: int, line: int, result: MessageResult, *, with_text: bo
     return {"row": number, "line": line, **message_document(result, with_text=with_text)}
 
 
-def nothing_to_retry(run: Run, journal: Journal, out: Out) -> None:
-    """Say that no row of a run can be sent again, and what else can be done."""
+def nothing_to_retry(run: Run, journal: Journal, out: Out, *, exit_code: int = ExitCode.OK) -> int:
+    """Say that no row of a run can be sent again, and what else can be done, and return the exit code."""
     counts = journal.counts(run)
     out.is_sandbox = is_of_sandbox(run.account)
     if out.is_json:
-        out.result(**run_document(run, counts, exit_code=ExitCode.OK, error=None), **out.sandbox_mark)
-    out.tell(f"nothing to retry; {sentence(run, counts)}")
-    _tell_next_steps(run, counts, out)
+        out.result(**run_document(run, counts, exit_code=exit_code, error=None), **out.sandbox_mark)
+    out.tell(f"nothing to retry; {sentence(run, counts)}", is_needed=bool(exit_code))
+    _tell_next_steps(run, counts, out, are_needed=bool(exit_code))
+    return exit_code
 
 
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
@@ -215,9 +216,9 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
     _tell_next_steps(run, counts, out)
 
 
-def _tell_next_steps(run: Run, counts: Mapping[str, int], out: Out) -> None:
+def _tell_next_steps(run: Run, counts: Mapping[str, int], out: Out, *, are_needed: bool = False) -> None:
     for step in next_steps(run, counts, out.account_flags):
-        out.tell(step)
+        out.tell(step, is_needed=are_needed)
 
 
 def _unknown_document(rows: Sequence[UnknownRow]) -> Document:
