@@ -832,6 +832,10 @@ def test_the_result_file_has_every_row(exosms: Shell) -> None:
         ["3", "4", "+919000000400", "rejected"],
     ]
     assert path.stat().st_mode & 0o777 == 0o600
+    (run,) = exosms("runs", "list", "--json").json["runs"]
+    for more in ((), ("--with", str(exosms.home / "people.csv"))):  # no spreadsheet reads JSON
+        rows = exosms("runs", "export", run["run"], "--outcome", "rejected", "--json", *more).json["rows"]
+        assert (rows[0]["to"], rows[0]["error"].partition(" is ")[0]) == ("=cmd()", "to: '=cmd()'"), rows
 
 
 @pytest.mark.parametrize("first", [*"=+-@", *"＝＋－＠"])
@@ -970,7 +974,7 @@ def test_results_that_cannot_be_written_leave_nothing_half_written(
     bulk(exosms, TWO, "--yes", "--run", "june")
     before = sorted(exosms.home.iterdir())
 
-    def fill_up(_rows: object, file: Any) -> None:
+    def fill_up(_rows: object, file: Any, **_how: object) -> None:
         file.write("row,line")
         raise OSError(errno.ENOSPC, "No space left on device")
 

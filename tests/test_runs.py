@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from contextlib import closing
@@ -492,6 +493,17 @@ def test_an_export_goes_through_a_link_and_into_a_pipe(mixed: Shell) -> None:
     assert fifo.read_text().count("\n") == 4
     process.communicate()
     assert process.returncode == 0
+
+
+def test_an_export_whose_reader_has_left_says_nothing(mixed: Shell) -> None:
+    with closing(sqlite3.connect(mixed.home / "state" / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE rows SET error = printf('%*s', 200000, 'x')")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        process = mixed.start("runs", "export", "june", stdout=gone, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
 
 
 def test_purge_keeps_what_is_unknown_or_unfinished(mixed: Shell) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TextIO
 
-from exosms.bulk.results_csv import error_cell, sid_cell
+from exosms.bulk.results_csv import Cell, error_of, harmless
 from exosms.bulk.table import Table, fold, open_table
 from exosms.errors import InputError
 from exosms.ledger.entry import LedgerEntry
@@ -48,9 +48,15 @@ def _check_rest(run: Run, journal: Journal, path: Path, table: Table) -> None:
 
 
 def write_originals(
-    run: Run, journal: Journal, path: Path, file: TextIO, *, is_wanted: Callable[[LedgerEntry], bool]
-) -> int:
-    """Write the wanted rows with all their cells, exactly as they stand, and return how many there are.
+    run: Run,
+    journal: Journal,
+    path: Path,
+    file: TextIO,
+    *,
+    is_wanted: Callable[[LedgerEntry], bool],
+    cell: Cell = harmless,
+) -> None:
+    """Write the wanted rows with all their cells, exactly as they stand.
 
     Nothing of them is made harmless, since they are to be sent; what is added is. A sheet's rows become CSV.
     Raises InputError at the end if the file is not the run's any more: somebody may have changed it since the check.
@@ -62,14 +68,11 @@ def write_originals(
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         quoted = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
         (quoted if is_misleading else writer).writerow(header)  # whoever reads it looks for the delimiter
-        written = 0
         for row, cells in _beside(History(journal.ledger).rows(run), table):
             if is_wanted(row):
                 missing = [""] * (len(table.header) - len(cells))
-                writer.writerow([*cells, *missing, row.outcome, error_cell(row), sid_cell(row)])
-                written += 1
+                writer.writerow([*cells, *missing, row.outcome, cell(error_of(row)), cell(row.sid)])
         _check_rest(run, journal, path, table)
-    return written
 
 
 def may_be_corrected(path: Path, run: Run, original: Path | None) -> bool:

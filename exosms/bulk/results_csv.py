@@ -39,6 +39,9 @@ _FORMULA = re.compile(r"""(^\s*|[;|][\s"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""
 Where a spreadsheet takes a semicolon for the delimiter, as it does in many countries, a cell begins after each.
 """
 
+Cell = Callable[[str | None], str]
+"""Makes a cell of words that others chose."""
+
 
 def checked(handling: Handling, source: Path | None) -> Handling:
     """Return how a run is handled, with the file that its results go into."""
@@ -127,50 +130,38 @@ def elsewhere(run: Run) -> str:
     return f"Write it elsewhere with: exosms runs export {run.name} FILE"
 
 
-def write(rows: Iterable[LedgerEntry], file: TextIO) -> int:
-    """Write the rows with their header, and return how many there are."""
+def harmless(text: str | None) -> str:
+    """Return a cell that no spreadsheet runs and no terminal obeys: an apostrophe makes a formula text.
+
+    A tab, a carriage return and their kin are escapes then.
+    """
+    return _FORMULA.sub(r"\1'", printable(text or ""))
+
+
+def write(rows: Iterable[LedgerEntry], file: TextIO, *, cell: Cell = harmless) -> None:
+    """Write the rows with their header."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    written = 0
     for row in rows:
-        written += 1
         writer.writerow(
             (
-                row.row, row.line, _number(row.recipient), row.outcome, sid_cell(row), row.http_status,
-                _code(row), error_cell(row), row.segments, row.attempts, local(row.updated_at),
+                row.row, row.line, _number(row.recipient, cell), row.outcome, cell(row.sid), row.http_status,
+                _code(row), cell(error_of(row)), row.segments, row.attempts, local(row.updated_at),
             )
         )  # fmt: skip
-    return written
-
-
-def error_cell(row: LedgerEntry) -> str:
-    """Return why a row was not accepted, or failed later, as a harmless cell."""
-    return _harmless(_error(row))
-
-
-def sid_cell(row: LedgerEntry) -> str:
-    """Return a row's Sid as a harmless cell."""
-    return _harmless(row.sid)
 
 
 def _code(row: LedgerEntry) -> int | None:
     return row.delivery.detailed_status_code if row.delivery else row.code
 
 
-def _error(row: LedgerEntry) -> str | None:
+def error_of(row: LedgerEntry) -> str | None:
+    """Return why a row was not accepted, or failed later."""
     if row.delivery is None:
         return row.error
     return row.delivery.said if row.delivery.outcome is Outcome.FAILED else None
 
 
-def _number(text: str) -> str:
+def _number(text: str, cell: Cell) -> str:
     """Return a recipient so that it reads as a number; what is in the file instead of one may be anything."""
-    return text if text[:1] == "+" and text[1:].isdigit() and text.isascii() else _harmless(text)
-
-
-def _harmless(text: str | None) -> str:
-    """Return a cell that no spreadsheet runs and no terminal obeys: an apostrophe makes a formula text.
-
-    A tab, a carriage return and their kin are escapes then.
-    """
-    return _FORMULA.sub(r"\1'", printable(text or ""))
+    return text if text[:1] == "+" and text[1:].isdigit() and text.isascii() else cell(text)

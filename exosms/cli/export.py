@@ -15,6 +15,7 @@ from exosms.errors import InputError
 from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
 from exosms.ledger.runs import Journal, Run
+from exosms.system.escaping import printable
 from exosms.system.files import unreadable
 
 _LARGEST_COPY = 256 * 1024 * 1024
@@ -25,7 +26,7 @@ _NUMBERS = frozenset({"row", "line", "http_status", "code", "segments", "attempt
 
 
 class RowsWriter:
-    """Writes the rows of a run that are asked for; ``rows`` counts them."""
+    """Writes the rows of a run that are asked for; ``rows`` counts them, as far as somebody reads them."""
 
     def __init__(
         self,
@@ -53,24 +54,29 @@ class RowsWriter:
 
     def __call__(self, file: TextIO) -> None:
         """Write them into a file."""
-        if self._original is None:
-            rows = filter(self._is_wanted, History(self._journal.ledger).rows(self._run))
-            self.rows = results_csv.write(rows, file)
-        else:
-            self.rows = write_originals(self._run, self._journal, self._original, file, is_wanted=self._is_wanted)
+        self._write(file, cell=results_csv.harmless)
 
     def documents(self) -> Iterator[Document]:
         """Yield them as objects, by the names of the columns."""
         import csv
 
         with TemporaryFile("w+", newline="", encoding="utf-8") as file:
-            self(file)
+            self._write(file, cell=lambda text: printable(text or ""))  # no spreadsheet reads it
             file.seek(0)
             for row in csv.DictReader(file):
                 yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
 
+    def _write(self, file: TextIO, *, cell: results_csv.Cell) -> None:
+        if self._original is None:
+            rows = filter(self._is_wanted, History(self._journal.ledger).rows(self._run))
+            results_csv.write(rows, file, cell=cell)
+        else:
+            write_originals(self._run, self._journal, self._original, file, is_wanted=self._is_wanted, cell=cell)
+
     def _is_wanted(self, row: LedgerEntry) -> bool:
-        return not self._outcomes or row.outcome in self._outcomes
+        is_wanted = not self._outcomes or row.outcome in self._outcomes
+        self.rows += is_wanted
+        return is_wanted
 
 
 def _typed(name: str, cell: str) -> str | int | None:
