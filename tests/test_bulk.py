@@ -1156,6 +1156,10 @@ def test_one_process_at_a_time_sends_a_run(exosms: Shell, exotel: FaultyExotel) 
         loser = exosms(*argv, env=env)
         assert (loser.exit_code, loser.stdout) == (5, "")
         assert f"process {process.pid}" in loser.stderr
+    for options in ((), ("--json",)):
+        told = exosms("runs", "show", "june", *options).stderr
+        assert f"It is being sent by process {process.pid}: wait for it, or stop it first.\n" in told
+        assert "runs resume" not in told
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 143

@@ -13,6 +13,7 @@ from exosms.cli.output.tables import draw_table
 from exosms.config.account import is_of_sandbox
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted
 from exosms.ledger.database import LedgerError
+from exosms.ledger.process_locks import process_of
 from exosms.ledger.run_rows import Reason
 from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import LeftOut
@@ -78,13 +79,21 @@ class RunReport:
         self._out.tell(text)
 
     def conclude(
-        self, run: Run, journal: Journal, *, exit_code: int, stop: Stop | None, unknown: Sequence[UnknownRow] = ()
+        self,
+        run: Run,
+        journal: Journal,
+        *,
+        exit_code: int,
+        stop: Stop | None,
+        unknown: Sequence[UnknownRow] = (),
+        holder: str | None = None,
     ) -> None:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
         counts = journal.counts(run)
         is_over = stop is not None and stop.is_for_good
-        *steps, remedy = ([] if is_over else [*next_steps(run, counts, self._out.account_flags)]) or [""]
+        flags = self._out.account_flags
+        *steps, remedy = ([] if is_over else [*next_steps(run, counts, flags, holder=holder)]) or [""]
         if stop and not self._is_stop_drawn(stop):
             remedy = f"{stop.problem.remedy} {remedy}".strip()
         if self._out.is_json:
@@ -184,7 +193,8 @@ def nothing_to_retry(run: Run, journal: Journal, out: Out, *, exit_code: int = E
     if out.is_json:
         out.result(**run_document(run, counts, exit_code=exit_code, error=None), **out.sandbox_mark)
     out.tell(f"nothing to retry; {sentence(run, counts)}", is_needed=bool(exit_code))
-    _tell_next_steps(run, counts, out, are_needed=bool(exit_code))
+    for step in next_steps(run, counts, out.account_flags):
+        out.tell(step, is_needed=bool(exit_code))
     return exit_code
 
 
@@ -199,7 +209,7 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
     unknown = unknown_rows_of(journal.ledger, run, most=None if out.is_json else _MOST_UNKNOWN)
     if out.format is not Format.PLAIN:
         out.is_sandbox = is_of_sandbox(run.account)
-        RunReport(out, rows=0).conclude(run, journal, exit_code=0, stop=None, unknown=unknown)
+        RunReport(out, rows=0).conclude(run, journal, exit_code=0, stop=None, unknown=unknown, holder=run.owner)
         return
     counts = journal.counts(run)
     out.line("run", run.name)
@@ -213,12 +223,8 @@ def show_run(run: Run, journal: Journal, out: Out) -> None:
         out.line("unknown_row", str(one.number), local(one.attempted_at), one.recipient, one.ending)
     for row in journal.reasons(run)[:_MOST_REASONS]:
         out.line("reason", _reason_line(row))
-    _tell_next_steps(run, counts, out)
-
-
-def _tell_next_steps(run: Run, counts: Mapping[str, int], out: Out, *, are_needed: bool = False) -> None:
-    for step in next_steps(run, counts, out.account_flags):
-        out.tell(step, is_needed=are_needed)
+    for step in next_steps(run, counts, out.account_flags, holder=run.owner):
+        out.tell(step)
 
 
 def _unknown_document(rows: Sequence[UnknownRow]) -> Document:
@@ -304,8 +310,12 @@ def sentence(run: Run, counts: Mapping[str, int]) -> str:
     return f"run {run.name}: {counted(sum(counts.values()), 'row')}: {ended or 'nothing to do'}"
 
 
-def next_steps(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | None = None) -> Iterator[str]:
+def next_steps(
+    run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | None = None, *, holder: str | None = None
+) -> Iterator[str]:
     """Yield what a person would do now, what matters most last; while rows are left nothing but to go on.
+
+    ``holder`` is the owner of a run that is being sent.
 
     Of what the command line said about the account a run remembers all but where the configuration is.
     """
@@ -314,6 +324,9 @@ def next_steps(run: Run, counts: Mapping[str, int], flags: Mapping[str, str] | N
     document = counts_document(counts)
     rest = for_shell(*(word for flag in flags.items() for word in flag))
     command = f"{name} {rest}".rstrip()
+    if document["remaining"] and holder:
+        yield f"It is being sent by process {process_of(holder)}: wait for it, or stop it first."
+        return
     if document["remaining"]:
         yield f"Continue with: exosms runs resume {command}"
         return
