@@ -78,6 +78,7 @@ def test_a_key_is_set_and_the_rest_of_the_file_stays(
     [
         (("region=delhi",), 2, "'delhi' is not a valid region"),
         (("regoin=mumbai",), 2, "Unknown key 'regoin'; did you mean 'region'?"),
+        (("Rate=1/min",), 2, "Unknown key 'Rate'; did you mean 'rate'?"),
         (("xyz=red",), 2, "the keys are region, base_url"),
         (("rate",), 2, "Argument 1 behind the name is not KEY=VALUE"),
         (("rate=off", "rate=1/min"), 2, "rate is given twice"),

@@ -182,7 +182,8 @@ def change_profile(path: Path, name: str, texts: Mapping[str, str], *, home: str
             raise wrong(path, f"profile {name!r}", f"must be a table: [profiles.{name}]")
         if unknown := [key for key in texts if key not in KEYS and (texts[key] or key not in table)]:
             keys = "" if nearest(unknown[0], KEYS) else f"; the keys are {', '.join(KEYS)}"
-            raise UsageError(f"{_about_unknown(unknown[0], KEYS)}{keys}".capitalize(), remedy="Nothing was changed.")
+            told = _about_unknown(unknown[0], KEYS).replace("unknown", "Unknown", 1)
+            raise UsageError(told + keys, remedy="Nothing was changed.")
         values = _values(path, name, {key: text for key, text in texts.items() if text}, table=table, home=home)
         tokens = [key for key in values if key in TOKEN_KEYS]
         replaced = tuple(key for key in TOKEN_KEYS if tokens and key in table and key not in texts)
