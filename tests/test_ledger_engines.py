@@ -475,7 +475,7 @@ def test_a_run_of_which_a_copy_claims_rows_meanwhile_is_not_begun(
             copy.pass_on("june", ACCOUNT, CLAIMED)
 
         monkeypatch.setattr(SharedRuns, "_check", check_and_wait)
-        with pytest.raises(GuardError, match="The name is taken by the run june"):
+        with pytest.raises(GuardError, match="began a run june at "):
             begun_on(shared, b"second")
         assert copy.held("june", CLAIMED) == b"next"
 

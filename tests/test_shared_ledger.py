@@ -349,7 +349,7 @@ def test_a_run_that_lies_elsewhere_is_told_of_by_every_command_that_names_it(pai
     ):
         unknown = pair.second(*argv)
         assert (unknown.exit_code, unknown.stdout) == (3, ""), argv
-        assert "error: There is no run 'june' in this state directory. The name is taken by the run" in unknown.stderr
+        assert "error: There is no run 'june' in this state directory. The machine " in unknown.stderr
         assert "or name the state directory that has the run with EXOSMS_STATE_DIR.\n" in unknown.stderr
         names_machine_and_time(unknown.stderr)
     away = {"EXOSMS_LEDGER": "postgresql://nobody@127.0.0.1/x?sslmode=canary"}

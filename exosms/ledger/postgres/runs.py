@@ -147,14 +147,14 @@ class SharedRuns(NamedTuple):
         ).fetchall()
         now = now_of(transaction)
         for theirs, machine, is_finished, started_at, updated_at, has_name in found:
-            began = f"the run {theirs}, which the machine {machine} began at {local(started_at)}"
             if has_name:
                 raise GuardError(
-                    f"The name is taken by {began}",
+                    f"The machine {machine} began a run {theirs} at {local(started_at)}",
                     remedy="Nothing was sent. Give this run another name; or go on with that one on that machine.",
                 )
             if resend or (is_finished and updated_at < now - within):
                 continue
+            began = f"the run {theirs}, which the machine {machine} began at {local(started_at)}"
             done = f"sent by {began}, and which ended at {local(updated_at)}" if is_finished else f"in {began}"
             raise GuardError(
                 f"The same messages are {done}" if not is_finished else f"The same messages were {done}",
