@@ -282,6 +282,8 @@ def test_results_that_cannot_be_written_change_nothing_about_what_was_sent(
         (("bulk", "people.csv", "--limit", "many"), "of at least 1"),
         ((*SEND, "--max-segments", "0"), "of at least 1"),
         ((*SEND, "--max-parts", "1.5"), "of at least 1"),
+        ((*SEND, "--max-parts", "٣"), "of at least 1"),
+        ((*SEND, "--max-parts", "1_000"), "of at least 1"),
         (("sandbox", "--port", "65536"), "from 0 to 65535"),
         (("callbacks", "--port", "-1"), "from 0 to 65535"),
     ],

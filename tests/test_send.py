@@ -182,6 +182,8 @@ def test_one_bad_recipient_stops_all(exosms: Shell) -> None:
         (("--body", "a", "--rate", "fast"), 2, "fast"),
         (("--body", "a", "--retry-for", "soon"), 2, "soon"),
         (("--body", "a", "--timeout", "0"), 2, "0"),
+        (("--body", "a", "--timeout", "٣"), 2, "'٣' is not a valid time limit"),
+        (("--body", "a", "--timeout", "1_000"), 2, "'1_000' is not a valid time limit"),
         (("--body", "a", "--type", "spam"), 2, "spam"),
         (("--body", "a", "--priority", "urgent"), 2, "urgent"),
         (("--body", "a", "--encoding", "utf8"), 2, "utf8"),

@@ -36,7 +36,7 @@ def short_duration(text: str) -> float:
 def seconds(text: str) -> float:
     """Read a positive number of seconds."""
     try:
-        value = float(text)
+        value = float(_in_digits(text))
     except ValueError:
         value = 0.0
     if not 0 < value <= 3600:
@@ -49,7 +49,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            value = int(text)
+            value = int(_in_digits(text))
         except ValueError:
             value = least - 1
         if value < least or (most is not None and value > most):
@@ -58,6 +58,13 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def _in_digits(text: str) -> str:
+    """Return a number as it is written; raises ValueError for digits of other scripts, blanks and underscores."""
+    if not re.fullmatch(r"[\d.+-]+", text, re.ASCII):
+        raise ValueError(text)
+    return text
 
 
 def rate(text: str) -> Rate:
