@@ -219,6 +219,7 @@ def test_a_recipients_column_is_no_field_of_the_message() -> None:
         ("encoding", "gsm", "unicode"),
         ("status_callback", "acme.example", "http"),
         ("status_callback", "https://acme.example/a b", "http"),
+        ("status_callback", "https://acme.example:x/", "http"),
         ("status_callback", "https://acme.example/\x01", "http"),
         ("status_callback", "https://acme\x9b.example/", "http"),
         ("body", "", "empty"),

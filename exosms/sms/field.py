@@ -55,8 +55,16 @@ def words_of(kind: type[StrEnum]) -> Mapping[str, StrEnum]:
 
 
 def is_url(text: str) -> bool:
-    """Whether Exotel can post to it: no blanks, and nothing that cannot be seen, either."""
-    return printable(text) == text and re.fullmatch(r"https?://[^\s/]\S*", text) is not None
+    """Whether Exotel can post to it: a host and a port that can be read, no blanks, and nothing that is not seen."""
+    from urllib.parse import urlsplit
+
+    if printable(text) != text or not re.fullmatch(r"https?://\S+", text):
+        return False
+    try:
+        address = urlsplit(text)
+        return bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
 
 
 def check_url(text: str) -> tuple[str, ...]:
