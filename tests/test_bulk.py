@@ -542,7 +542,13 @@ def test_promotional_texts_stop_when_the_hours_end(
 
 
 def test_max_parts_counts_what_this_command_sends(exosms: Shell) -> None:
-    assert bulk(exosms, TWO, "--yes", "--limit", "1", "--max-parts", "1").exit_code == 0
+    limited = ("--limit", "1", "--max-parts", "1")
+    foreseen = bulk(exosms, TWO, "-n", *limited)
+    assert "messages\t2\nparts\t2\nrequests\t2\nmessages now\t1\nparts now\t1\n" in foreseen.stdout
+    assert bulk(exosms, TWO, "-n", "--json", *limited).json["plan"]["now"] == {"messages": 1, "parts": 1, "left": 1}
+    refused = bulk(exosms, TWO, *limited).stderr
+    assert "now: 1 message, 1 part; 1 left for `runs resume`\n" in refused
+    assert bulk(exosms, TWO, "--yes", *limited).exit_code == 0
     options = ("--yes", "--sent-before", "skip", "--max-parts")
     assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "1").exit_code == 5
     assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "2").exit_code == 0

@@ -15,6 +15,15 @@ from exosms.sms.rate import Rate
 from exosms.sms.segments import FEW_FORCING
 
 
+class Part(NamedTuple):
+    """As much of a plan as ``--limit`` lets one command send."""
+
+    messages: int
+    parts: int
+    left: int
+    """Messages for another one."""
+
+
 class Plan(NamedTuple):
     """What would be sent."""
 
@@ -42,6 +51,8 @@ class Plan(NamedTuple):
     """People who lately got, or may have got, another text from an earlier run."""
     within: float
     """Seconds: how long ago that was at most."""
+    now: Part | None
+    """None: all of it."""
 
 
 def plan_for(
@@ -68,7 +79,14 @@ def plan_for(
         samples=staging.samples(),
         texted_otherwise=staging.earlier.texted_otherwise(now - setup.request.within, now, account=setup.account),
         within=setup.request.within,
+        now=_part_of(setup.request.handling.limit, staging, messages=totals.messages),
     )
+
+
+def _part_of(limit: int | None, staging: Staging, *, messages: int) -> Part | None:
+    if limit is None or limit >= messages:
+        return None
+    return Part(limit, staging.parts_of_first(limit), messages - limit)
 
 
 def requests_for(envelopes: Envelopes, *, size: int) -> int:

@@ -95,6 +95,7 @@ def plan_document(plan: Plan) -> Mapping[str, Any]:
         "duplicates": plan.duplicates,
         "sent_before": plan.before.rows,
         "texted_otherwise": plan.texted_otherwise,
+        "now": None if plan.now is None else plan.now._asdict(),
         "cost": None if plan.cost is None else round(plan.cost, 2),
         "columns": {field: {"column": column, "rows": count} for column, field, count in plan.own_fields},
         "senders": samples.senders if samples else 0,
@@ -112,6 +113,8 @@ def plan_rows(plan: Plan) -> list[tuple[str, ...]]:
         ("parts", str(totals.parts)),
         ("requests", str(plan.requests)),
     ]
+    if plan.now is not None:
+        rows += [("messages now", str(plan.now.messages)), ("parts now", str(plan.now.parts))]
     if plan.seconds is not None:
         rows.append(("time at the allowed rate", duration(plan.seconds)))
     if totals.unicode:
@@ -174,6 +177,7 @@ def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]
         ("sender", _sender(samples, plan.named_senders) if samples else ""),
         ("columns", columns),
         ("messages", f"{totals.messages} of {counted(totals.rows, 'row')}{f' ({apart})' if apart else ''}"),
+        ("now", _now(plan)),
         ("parts", f"{totals.parts}{unicode}"),
         ("requests", f"{plan.requests}{pace}"),
         ("cost", "" if plan.cost is None else f"{plan.cost:.2f}"),
@@ -183,6 +187,13 @@ def screen_rows(plan: Plan, *, with_texts: bool = True) -> list[tuple[str, str]]
         is_one = samples.first == samples.longest
         rows += [(name, f"{message.to}: {message.body}") for name, message in _texts(samples)[: 2 - is_one]]
     return [(name, value) for name, value in rows if value]
+
+
+def _now(plan: Plan) -> str:
+    if plan.now is None:
+        return ""
+    sent = f"{counted(plan.now.messages, 'message')}, {counted(plan.now.parts, 'part')}"
+    return f"{sent}; {plan.now.left} left for `runs resume`"
 
 
 def _sender(samples: Samples, named: str) -> str:
