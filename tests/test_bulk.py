@@ -1123,7 +1123,9 @@ def test_a_file_without_a_sound_row_has_no_samples(exosms: Shell) -> None:
 
 
 def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:
-    result = bulk(exosms, TWO, "--sample-to", "9876543219", "--dry-run")
+    without_effect = ("--run", "june", "--limit", "1")
+    result = bulk(exosms, TWO, "--sample-to", "9876543219", "--dry-run", *without_effect)
+    assert "warning: samples are no run, so --run, --limit change nothing\n" in result.stderr
     lines = [f"planned\t+919876543219\t\t1 part, plain: {text}\n" for text in ("Hello", "Namaste")]
     assert (result.exit_code, result.stdout) == (0, "".join(lines))
 

@@ -224,6 +224,10 @@ def _send_samples(
     number: str, setup: BulkSetup, staging: Staging, context: RunContext, out: Out, ask: Callable[[str], None]
 ) -> int:
     """Send the first and the longest text to one number, and nothing else."""
+    handling = setup.request.handling
+    given = {"--run": setup.request.run, "--results": handling.results, "--limit": handling.limit}
+    if passed_over := [name for name, value in given.items() if value is not None]:
+        out.warn(f"samples are no run, so {', '.join(passed_over)} change{'s' * (len(passed_over) == 1)} nothing")
     with context.interrupts.at_once():
         to = parse(number, country=setup.settings.country)
         with _limiting(setup, context):
