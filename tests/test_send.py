@@ -10,6 +10,8 @@ import pytest
 from conftest import Shell
 from misbehaving import Misbehaving, answers
 
+from exosms.exotel.exchange import Fault, NoAnswer
+from exosms.exotel.transport import InProcessTransport
 from exosms.ledger.entry import OnceKey
 from exosms.ledger.messages import Ledger
 from exosms.sms.message import Encoding, Message, MessageFields
@@ -288,6 +290,17 @@ def test_what_a_once_key_says_of_a_message_is_said_though_another_stopped_the_co
     said = {REFUSED: "not_sent", LOST: "unknown", GOOD: "skipped", OTHER: "not_sent"}
     outcomes = [line.partition("\t")[0] for line in result.stdout.splitlines()]
     assert (result.exit_code, outcomes) == (exit_code, [said[number] for number in to])
+
+
+def test_what_a_once_key_says_is_said_also_where_no_answer_but_a_wrong_certificate_stopped_the_command(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert send(exosms, "--body", "x", "--once", "k", to=f"{GOOD},{LOST}").exit_code == 9
+    silence = NoAnswer(written=False, fault=Fault.CERTIFICATE)
+    monkeypatch.setattr(InProcessTransport, "exchange", lambda *_, **__: silence)
+    result = send(exosms, "--body", "x", "--once", "k", to=f"{OTHER},{LOST},{GOOD}")
+    outcomes = [line.partition("\t")[0] for line in result.stdout.splitlines()]
+    assert (result.exit_code, outcomes) == (9, ["not_sent", "unknown", "skipped"])
 
 
 def test_a_message_that_somebody_else_is_sending_counts_once_for_the_day(exosms: Shell) -> None:

@@ -46,13 +46,19 @@ class Dispatcher(NamedTuple):
     def deliver_all(self, messages: Sequence[Message], *, once: OnceKey | None = None) -> Iterator[Receipt]:
         """Yield a receipt for every message, in order; after one that stops, the others were not attempted."""
         stopped: Receipt | None = None
+        asked = once
         for message in messages:
             if stopped is not None:
-                yield self._known_before(message, once, stopped) or not_attempted("not attempted", because=stopped)
+                try:
+                    known = self._known_before(message, asked)
+                except ExosmsError:  # a ledger that failed is not asked for each of them
+                    known = asked = None
+                yield known or not_attempted("not attempted", because=stopped)
                 continue
             receipt = self.deliver(message, once=once)
             if receipt.then is Then.STOP:
                 stopped = receipt
+                asked = None if _is_ledger_away(receipt) else once
             yield receipt
 
     def deliver(self, message: Message, *, once: OnceKey | None = None, key_until: float | None = None) -> Receipt:
@@ -80,15 +86,11 @@ class Dispatcher(NamedTuple):
         receipt = self._attempt(claim, message)
         return self._with_advice(receipt, once, (began, time.time()))
 
-    def _known_before(self, message: Message, once: OnceKey | None, stopped: Receipt) -> Receipt | None:
+    def _known_before(self, message: Message, once: OnceKey | None) -> Receipt | None:
         """Return what a once key says of a message that is not attempted any more: it may have been sent before."""
-        is_ours = stopped.http_status is None and stopped.exit_code in {ExitCode.CONFIG, ExitCode.UNAVAILABLE}
-        if once is None or is_ours:  # a ledger that failed is not asked for each of them
+        if once is None:
             return None
-        try:
-            receipt = foreseen(message, self.session.ledger, self.session.account, once, self.session.flags)
-        except ExosmsError:
-            return None
+        receipt = foreseen(message, self.session.ledger, self.session.account, once, self.session.flags)
         return None if receipt.outcome is Outcome.PLANNED else receipt
 
     def _with_advice(self, receipt: Receipt, once: OnceKey | None, window: tuple[float, float]) -> Receipt:
@@ -313,6 +315,11 @@ def not_attempted(reason: str, *, because: Receipt | None = None) -> Receipt:
             is_kept_back=True,
         ),
     )
+
+
+def _is_ledger_away(stopped: Receipt) -> bool:
+    """Whether a command stopped since its ledger does not answer, for which nothing waits twice."""
+    return stopped.http_status is None and stopped.exit_code is ExitCode.UNAVAILABLE
 
 
 def used_before(entry: LedgerEntry, flags: Mapping[str, str]) -> Receipt:
