@@ -259,6 +259,7 @@ _DEAD = "test_ledger_messages.py::test_what_a_dead_process_had_in_flight_is_unkn
 _UNDER_FIRE = "test_campaign.py::test_nothing_is_duplicated_or_lost_under_fire"
 _HELD = "test_ledger_messages.py::test_what_is_on_its_way_holds_its_once_key_without_an_end"
 _UNKNOWN = "test_ledger_messages.py::test_what_may_have_been_sent_holds_its_once_key_from_its_last_attempt_on"
+_ANSWERED = "test_ledger_messages.py::test_an_answer_that_took_longer_than_the_within_of_its_key_holds_it"
 _WRONG = "test_wrong_clocks.py::test_a_once_key_holds_for_as_long_as_it_was_given"
 
 LEDGER = (
@@ -320,10 +321,24 @@ LEDGER = (
     ),
     Mutant(
         "an unknown message holds its key from when it was found to be unknown",
-        "ledger/rules.py",
-        'if entry.state == "unknown" else None',
-        'if entry.state == "nothing" else None',
+        "ledger/entry.py",
+        "is_answered = self.sid is not None and self.http_status is not None",
+        "is_answered = True",
         ("test_never_twice.py::test_a_key_whose_owner_was_killed_is_free_at_the_end_of_its_within",),
+    ),
+    Mutant(
+        "a message holds its key from when somebody found its Sid",
+        "ledger/entry.py",
+        "self.sid is not None and self.http_status is not None",
+        "self.sid is not None",
+        ("test_ledger_messages.py::test_what_is_found_to_be_accepted_holds_its_once_key_from_its_last_attempt_on",),
+    ),
+    Mutant(
+        "a message that was accepted holds its key from its attempt on",
+        "ledger/entry.py",
+        "self.sid is not None and self.http_status is not None",
+        "False",
+        (_ANSWERED,),
     ),
     Mutant(
         "a key that was used in the future stays used until then",

@@ -164,6 +164,31 @@ def test_what_may_have_been_sent_holds_its_once_key_from_its_last_attempt_on(led
     assert held == [State.UNKNOWN, State.UNKNOWN, None]
 
 
+@pytest.mark.parametrize("is_decided", [True, False])
+def test_what_is_found_to_be_accepted_holds_its_once_key_from_its_last_attempt_on(
+    ledger: Ledger, clock: Clock, is_decided: bool
+) -> None:
+    began = clock.now
+    ledger.settle(claim(ledger, once=KEY), UNKNOWN)
+    clock.now += 90
+    unknown = UnknownMessages(ledger, ACCOUNT)
+    if is_decided:
+        ledger.resolve_key(KEY.key, outcome=Outcome.ACCEPTED)
+    else:
+        unknown.accept(unknown.all()[0], "5" * 32, "sent")
+    used = [
+        ledger.used(KEY._replace(within=within), recipient=MESSAGE.to, account=ACCOUNT) for within in (100.0, 60.0)
+    ]
+    assert [one and (one.state, one.used_at) for one in used] == [(State.ACCEPTED, began), None]
+
+
+def test_an_answer_that_took_longer_than_the_within_of_its_key_holds_it(ledger: Ledger, clock: Clock) -> None:
+    entry = claim(ledger, once=KEY)
+    clock.now += 90
+    ledger.settle(entry, ACCEPTED)
+    assert ledger.used(KEY._replace(within=60.0), recipient=MESSAGE.to, account=ACCOUNT) is not None
+
+
 def test_what_may_have_been_sent_under_a_wrong_clock_holds_its_once_key_no_longer(
     ledger: Ledger, clock: Clock
 ) -> None:

@@ -59,6 +59,15 @@ class LedgerEntry(NamedTuple):
         return self.delivery.outcome if self.delivery else self.state
 
     @property
+    def used_at(self) -> float:
+        """When its once key was used: when Exotel's answer came, or where none did, when its last attempt began.
+
+        What was found out later, that its process had died or that Exotel has it, does not change that.
+        """
+        is_answered = self.sid is not None and self.http_status is not None
+        return self.updated_at if is_answered or self.attempted_at is None else self.attempted_at
+
+    @property
     def is_sandbox(self) -> bool:
         """Whether the emulator took it, so that nothing was sent."""
         return is_of_sandbox(self.account)

@@ -78,13 +78,8 @@ class KeyRule(NamedTuple):
         return None
 
     def _held(self, entry: "LedgerEntry") -> "LedgerEntry | None":
-        """Return an entry if it holds its key now; a time of it that cannot be right counts as now.
-
-        What may have been sent holds it as long as what was, from its last attempt on: when somebody found that its
-        process had died says nothing of that.
-        """
-        last = entry.attempted_at if entry.state == "unknown" else None
-        written, within = max(entry.created_at, last or entry.updated_at), self.once.within
+        """Return an entry if it holds its key now; a time of it that cannot be right counts as now."""
+        written, within = max(entry.created_at, entry.used_at), self.once.within
         if cannot_be(self.statements, "messages", entry.id, written=written, now=self.now):
             return self._corrected(entry) if self.rewrite and corrects(self.now) else entry
         since = written if within is None else self.now - within
@@ -95,7 +90,7 @@ class KeyRule(NamedTuple):
     def _corrected(self, entry: "LedgerEntry") -> "LedgerEntry":
         """Have what a wrong clock wrote count as written now."""
         self.warn(
-            f"once key {entry.once_key!r} counts as used now, not at {local(entry.updated_at)}, because the clock was"
+            f"once key {entry.once_key!r} counts as used now, not at {local(entry.used_at)}, because the clock was"
             " wrong when it was used, or is now"
         )
         self.statements.execute(

@@ -324,7 +324,7 @@ def _is_ledger_away(stopped: Receipt) -> bool:
 
 def used_before(entry: LedgerEntry, flags: Mapping[str, str]) -> Receipt:
     """Return what a message comes to whose once key another one used, which is known to be settled."""
-    moment = local(entry.updated_at)
+    moment = local(entry.used_at)
     if entry.state is State.ACCEPTED:
         return Receipt(
             outcome=Outcome.SKIPPED,
