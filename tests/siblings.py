@@ -511,7 +511,7 @@ class Siblings:
         nothing_to_retry = ended.argv[:2] == ("runs", "retry") and not took
         nobody = left > 0 or not (counts["accepted"] or counts["unknown"])
         is_true = {
-            0: not failed and (nothing_to_retry or not left),
+            0: nothing_to_retry or not (failed or left),
             5: left > 0 or not took,
             **dict.fromkeys((6, 7, 11), nobody),
             9: counts["unknown"] > 0 and left > 0,

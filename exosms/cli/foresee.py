@@ -31,7 +31,8 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
             file, counts = run.file, counts_document(journal.counts(run))
             settings = settings_of_run(out, run, options, account_needed=False)
             if not journal.may_go_again(run, states):
-                return nothing_to_retry(run, journal, out)
+                nothing_to_retry(run, journal, out)
+                return ExitCode.OK
             return show_rows(run, journal, states, guards_of_run(run, settings), out)
     except ExosmsError as error:
         return failure(out, error, file=file, run=name, counts=counts)

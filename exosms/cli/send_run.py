@@ -8,7 +8,6 @@ from pathlib import Path
 from exosms.bulk import results_csv
 from exosms.bulk.lifecycle import RunContext, leave_elsewhere, relay_of, release, run_dispatcher
 from exosms.bulk.request import Handling
-from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
 from exosms.cli.output.out import Out
@@ -54,7 +53,8 @@ def go_on(
         rows = journal.may_go_again(run, again) if again else left
         if again and not rows:
             journal.let_go(run)
-            return nothing_to_retry(run, journal, out, exit_code=exit_code_of_rows(journal.outcomes(run)))
+            nothing_to_retry(run, journal, out)
+            return ExitCode.OK
         if question is None:
             what = (
                 f"{counted(rows, 'row')} of {run.name} again"

@@ -186,16 +186,15 @@ def row_document(number: int, line: int, result: MessageResult, *, with_text: bo
     return {"row": number, "line": line, **message_document(result, with_text=with_text)}
 
 
-def nothing_to_retry(run: Run, journal: Journal, out: Out, *, exit_code: int = ExitCode.OK) -> int:
-    """Say that no row of a run can be sent again, and what else can be done, and return the exit code."""
+def nothing_to_retry(run: Run, journal: Journal, out: Out) -> None:
+    """Say that no row of a run can be sent again, and what else can be done."""
     counts = journal.counts(run)
     out.is_sandbox = is_of_sandbox(run.account)
     if out.is_json:
-        out.result(**run_document(run, counts, exit_code=exit_code, error=None), **out.sandbox_mark)
-    out.tell(f"nothing to retry; {sentence(run, counts)}", is_needed=bool(exit_code))
+        out.result(**run_document(run, counts, exit_code=ExitCode.OK, error=None), **out.sandbox_mark)
+    out.tell(f"nothing to retry; {sentence(run, counts)}")
     for step in next_steps(run, counts, out.account_flags):
-        out.tell(step, is_needed=bool(exit_code))
-    return exit_code
+        out.tell(step)
 
 
 def show_end(run: Run, journal: Journal, out: Out, *, exit_code: int) -> None:
