@@ -349,9 +349,19 @@ def test_what_is_no_text_is_told_before_and_after(exosms: Shell, served: Sandbox
     assert (process.returncode, served.requests) == (3, 0)
 
 
-def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell) -> None:
-    broken = "import exosms.cli.job_plan as p, sys; p.plan = None; from exosms.cli.app import main; sys.exit(main())"
-    argv = [sys.executable, "-c", broken, "job", "--to", TO, "--", "sh", "-c", "echo out; exit 3"]
+BROKEN = """
+import sys
+from exosms.cli import app, job_plan
+def plan(*_, **__):
+    raise {error}
+job_plan.plan = plan
+sys.exit(app.main())
+"""
+
+
+@pytest.mark.parametrize("error", ["KeyError", "BrokenPipeError(32, '')"])  # nobody has read enough of a text
+def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell, error: str) -> None:
+    argv = [sys.executable, "-c", BROKEN.format(error=error), "job", "--to", TO, "--", "sh", "-c", "echo out; exit 3"]
     done = subprocess.run(argv, env=exosms.full_env(), capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("a bug in exosms")) == (3, "out\n", 2)
 

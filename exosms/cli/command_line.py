@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from exosms.cli.commands import perform, tell_unforeseen
+from exosms.cli.commands import end_unforeseen, perform
 from exosms.cli.output.out import Out
 from exosms.errors import ExitCode, ExosmsError, Interrupted
 
@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
         _errors().fail(f"interrupted by {interrupted.name}", remedy=interrupted.remedy)
         return interrupted.exit_code
     except Exception as error:  # noqa: BLE001  # the last resort
-        return tell_unforeseen(error)
+        return end_unforeseen(error)
     return ExitCode.OK
 
 

@@ -108,23 +108,27 @@ def command(
             exit_code = ExitCode.BUG
         except Exception as error:  # noqa: BLE001  # in its own format, too
             out.goes_on = True
-            exit_code = tell_unforeseen(error, out)
+            exit_code = end_unforeseen(error, out)
         raise typer.Exit(exit_code)
 
     vars(exiting)["__signature__"] = inspect.Signature(options)  # which is what typer reads
     return exiting
 
 
-def tell_unforeseen(error: Exception, out: Out | None = None) -> int:
-    """Tell that typer could not print what it had to, what this process lacks, or where a bug showed.
+def end_unforeseen(error: Exception, out: Out | None = None) -> int:
+    """Tell that typer could not print what it had to, or else what ``tell_unforeseen`` does; return the exit code.
 
-    Return the exit code of that. Without ``out`` no command is known that would have a document.
+    Without ``out`` no command is known that would have a document.
     """
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         lose(error, sys.stdout, sys.stderr)
         is_closed = isinstance(error, BrokenPipeError)  # by its reader, who has read enough
         return getattr(error.__context__, "exit_code", ExitCode.OK if is_closed else ExitCode.CONFIG)  # usage stays 2
-    out = out or Out(sys.stdout, sys.stderr, goes_on=True)  # only now, as it flushes what it is given
+    return tell_unforeseen(error, out or Out(sys.stdout, sys.stderr, goes_on=True))  # which flushes what it is given
+
+
+def tell_unforeseen(error: Exception, out: Out) -> int:
+    """Tell what this process lacks, or where a bug showed, and return the exit code of that."""
     told = in_our_words(error)
     exit_code = starvation.told(error)
     if exit_code is None:
