@@ -39,7 +39,7 @@ def slowly(connection: Connection) -> None:
 
 def storm(process: subprocess.Popen[bytes], chance: random.Random) -> None:
     """Send a handful of signals, at once or in a row, somewhere in the life of the process that is its own."""
-    until(lambda: listens(process))
+    until(lambda: listens(process) or process.poll() is not None)
     time.sleep(chance.uniform(0, 0.7))
     for _ in range(chance.randint(1, 6)):
         process.send_signal(chance.choice(SIGNALS))
