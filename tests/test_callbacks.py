@@ -764,6 +764,13 @@ def test_a_port_that_is_taken_is_told(hooks: Hooks) -> None:
     assert f"cannot listen on 127.0.0.1, port {hooks.server.server_port}" in done.stderr
 
 
+def test_a_configuration_that_was_named_and_is_not_there_is_told(hooks: Hooks) -> None:
+    missing = hooks.exosms.home / "none.toml"
+    done = hooks("callbacks", "--port", "0", "--config", str(missing))
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert f"The configuration {missing} cannot be read: No such file or directory" in done.stderr
+
+
 def test_it_is_a_wsgi_application_too(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     assert hooks.send().exit_code == 0
     (message,) = hooks.taken

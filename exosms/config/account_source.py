@@ -114,7 +114,7 @@ def choose(options: AccountOptions, env: Mapping[str, str]) -> AccountChoice:
     """
     path = config_path(options.config, env)
     if options.config is not None:
-        _check_exists(options.config)
+        check_exists(options.config)
     missing = _missing_variables(options, env)
     name, named_by = options.profile, "--profile"
     if name is None and "EXOSMS_PROFILE" in env:
@@ -139,7 +139,8 @@ def choose(options: AccountOptions, env: Mapping[str, str]) -> AccountChoice:
     )
 
 
-def _check_exists(path: Path) -> None:
+def check_exists(path: Path) -> None:
+    """Raise ConfigError for a file of ``--config`` that is not there: it was not named for nothing."""
     try:
         path.stat()
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from exosms.config import config_file
 from exosms.config.account import Account
-from exosms.config.account_source import AccountChoice, AccountOptions, account_of, choose
+from exosms.config.account_source import AccountChoice, AccountOptions, account_of, check_exists, choose
 from exosms.config.ledger_address import LedgerAddress
 from exosms.config.paths import config_path, is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
@@ -110,8 +110,10 @@ def shared_ledgers(
     """Return every shared ledger that the environment or a profile names, each with what is kept of numbers.
 
     Of several profiles with the same one the last says that. ``warn`` is told of profiles that are flawed. Raises
-    ConfigError for a malformed variable, and for a file that cannot be read.
+    ConfigError for a malformed variable, and for a file that cannot be read or was named and is not there.
     """
+    if config is not None:
+        check_exists(config)
     path = config_path(config, environ)
     stored = config_file.read(path, home=environ.get("HOME")) if path else None
     flawed = stored.flawed if stored else {}
