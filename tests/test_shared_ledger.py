@@ -104,6 +104,27 @@ def test_what_became_of_an_unknown_one_is_found_out_on_any_machine(pair: Pair) -
     assert (then.exit_code, words(then), sid in then.stdout, pair.exotel.requests) == (0, ["skipped"], True, 1)
 
 
+@pytest.mark.parametrize(
+    ("argv", "exit_code"),
+    [
+        (("reconcile", "june", "--sids", "-"), 9),
+        (("reconcile", "--sids", "-"), 9),
+        (("resolve", "june", "--as", "accepted", "--sid"), 3),
+    ],
+)
+def test_the_sid_of_a_single_message_is_no_row_s(pair: Pair, argv: tuple[str, ...], exit_code: int) -> None:
+    """Though the one is in the ledger of all machines and the other in that of its own."""
+    assert pair.second(*SEND).exit_code == 0
+    [sid] = pair.exotel.taken
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", bulk_file(pair.first, TO, text=TEXT), "--run", "june", *BULK).exit_code == 10
+    pair.exotel.suffer(0, "500")
+    pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the other one
+    found = pair.first("runs", *argv, *([sid] if argv[-1] == "--sid" else []), stdin=f"{sid}\n")
+    assert found.exit_code == exit_code, found
+    assert pair.first("log", "--run", "june", "--json").json["messages"][0]["outcome"] == "unknown"
+
+
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
     path, ledger, line = crontab.strip().splitlines()
@@ -282,9 +303,9 @@ def test_a_dry_run_writes_nothing(pair: Pair) -> None:
 # Runs.
 
 
-def bulk_file(shell: Shell, *numbers: str) -> str:
+def bulk_file(shell: Shell, *numbers: str, text: str = "") -> str:
     file = shell.home / "june.csv"
-    file.write_text("to,body\n" + "".join(f"{to},Hello {to[-2:]}\n" for to in numbers))
+    file.write_text("to,body\n" + "".join(f"{to},{text or f'Hello {to[-2:]}'}\n" for to in numbers))
     return str(file)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exosms.bulk.lifecycle import RunContext
     from exosms.config.ledger_address import LedgerAddress
     from exosms.ledger.postgres.messages import SharedLedger
+    from exosms.ledger.runs import Run
 
 
 def open_ledger(out: Out | None = None, interrupts: Interrupts | None = None) -> "closing[Ledger]":
@@ -142,6 +143,11 @@ def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedg
     from exosms.ledger.postgres.messages import SharedLedger, Terms
 
     return closing(SharedLedger.open(address, Terms(), is_hasty=True))
+
+
+def shared_ledger_of_run(run: "Run", options: AccountOptions) -> "AbstractContextManager[SharedLedger] | None":
+    """Hand out the ledger that the account of a run shares with other machines: Sids of its messages are taken."""
+    return shared_ledger(options if options.profile is not None else options._replace(profile=run.profile))
 
 
 def begun_elsewhere(name: str, options: AccountOptions) -> str:

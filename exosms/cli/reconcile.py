@@ -4,10 +4,10 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -15,7 +15,7 @@ import typer
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, run_of, run_or_key, session_for, settings_of_key, settings_of_run
-from exosms.cli.ledgers import join, open_ledger, shared_ledger
+from exosms.cli.ledgers import join, open_ledger, shared_ledger, shared_ledger_of_run
 from exosms.cli.output.out import Document, Out, error_document
 from exosms.cli.output.reconcile import (
     ReconcileProgress,
@@ -42,9 +42,6 @@ from exosms.system.escaping import for_shell, shown
 from exosms.system.files import unreadable
 from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
-
-if TYPE_CHECKING:
-    from exosms.ledger.postgres.messages import SharedLedger
 
 _NO_LIST = (
     "Exotel has no list of this account's messages: export the SMS Detailed Report from its dashboard, with Type set"
@@ -186,13 +183,16 @@ class _Command:
         with self._interrupts.at_once():
             _require_there(self._sources.report)
             sids = [*_sids_of(self._sources.sids)] if self._sources.sids is not None else []
-        with open_ledger(self._out, self._interrupts) as ledger, self._shared() as shared:
-            join(ledger, shared)
-            self._incomplete = self._incomplete or (_MANY_MACHINES if shared else "")
+        with open_ledger(self._out, self._interrupts) as ledger, ExitStack() as opened:
             with self._interrupts.at_once():
                 name = self._wanted.name
                 run = run_of(Journal(ledger), name, self._options) if name is not None else None
+                shared = shared_ledger_of_run(run, self._options) if run else shared_ledger(self._options)
+                if shared:
+                    join(ledger, opened.enter_context(shared))
                 settings = self._settings(ledger, run)
+            if shared and run is None:  # of a run all is here
+                self._incomplete = self._incomplete or _MANY_MACHINES
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
             if self._wanted.name is None and self._wanted.once is None:
                 self._elsewhere = [*unknown_elsewhere(ledger, session.account, since=self._since)]
@@ -215,12 +215,6 @@ class _Command:
                 progress.clear()
             if self._says_absent and (why := work.call_absent(incomplete=self._incomplete)):
                 self._out.tell(f"what was not found stays unknown: {why}")
-
-    def _shared(self) -> "AbstractContextManager[SharedLedger | None]":
-        """Hand out the ledger that other machines share, if there is one and no run is meant, whose rows are here."""
-        with self._interrupts.at_once():
-            found = shared_ledger(self._options) if self._wanted.name is None else None
-        return found or nullcontext()
 
     def _settings(self, ledger: Ledger, run: Run | None) -> Settings:
         """Return the settings with the account whose messages are looked at."""

@@ -11,7 +11,7 @@ import typer
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import no_such_key, run_of, run_or_key, session_for, settings_of_key, settings_of_run
-from exosms.cli.ledgers import join, open_ledger, shared_ledger
+from exosms.cli.ledgers import join, open_ledger, shared_ledger, shared_ledger_of_run
 from exosms.cli.output.out import Out
 from exosms.cli.output.reconcile import tell_unasked
 from exosms.config.settings import AccountOptions
@@ -131,6 +131,13 @@ class _Identification:
     def settle(self, name: str | None, once: str | None, rows: Sequence[Rows], sid: str) -> int:
         """Give the one message that is meant that Sid; raises InputError if it is another's, or nobody's."""
         run = run_of(Journal(self._ledger), name, self._options) if name is not None else None
+        if run is None:
+            return self._settle(None, once, rows, sid)
+        with shared_ledger_of_run(run, self._options) or nullcontext() as elsewhere:
+            join(self._ledger, elsewhere)
+            return self._settle(run, None, rows, sid)
+
+    def _settle(self, run: Run | None, once: str | None, rows: Sequence[Rows], sid: str) -> int:
         numbers: Sequence[int] = ()
         if run is not None:
             settings = settings_of_run(self._out, run, self._options)
