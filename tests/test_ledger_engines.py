@@ -617,8 +617,9 @@ def test_what_is_old_and_settled_is_purged_with_its_key(ledger: MessageLedger) -
     assert isinstance(ledger, Ledger | SharedLedger)
     ledger.settle(claim(ledger, once=KEY._replace(within=0.0)), ACCEPTED)
     ledger.settle(claim(ledger, once=KEY._replace(key="lasting")), ACCEPTED)
-    ledger.settle(claim(ledger), UNKNOWN)
-    claim(ledger)
+    other = MESSAGE._replace(body="other")  # or it could be mistaken for one that is purged
+    ledger.settle(claim(ledger, other), UNKNOWN)
+    claim(ledger, other)
     assert ledger.purge(60) == 0
     assert ledger.purge(-60) == 1
     assert (state(ledger), state(ledger, once=OnceKey("lasting"))) == (None, State.ACCEPTED)

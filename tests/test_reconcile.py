@@ -406,6 +406,25 @@ def test_the_sid_of_a_message_that_was_purged_is_no_other_messages(home: Home, *
     assert (result.exit_code, counts(result), asked(result)) == (9, {"remaining": 1}, [])
 
 
+@pytest.mark.parametrize("word", ["accepted", "not_sent"])
+@pytest.mark.parametrize("is_single", [False, True])
+def test_what_a_person_said_of_an_equal_message_that_was_purged_does_not_take_it_out(
+    home: Home, word: str, *, is_single: bool
+) -> None:
+    if is_single:
+        home.send("same", "--once", "june", "--within", "0s")
+        home.send("same", "--once", "july")
+    else:
+        home.bulk(f"{TO},same")
+        home.bulk(f"{TO},same", run="july")
+    home.never_taken(home.lose(singly=is_single)[1])
+    once = ["--once"] if is_single else []
+    assert home.exosms("runs", "resolve", *once, "june", "--as", word).exit_code == 0
+    assert home.exosms("runs", "purge", "--older-than", "0s").stdout == "1 message deleted\n"
+    found = home.reconcile(*once, "july", *SANDBOX, "--report", str(home.write_report()), "--json")
+    assert (found.exit_code, counts(found)) == (9, {"ambiguous": 1, "remaining": 1})
+
+
 def test_nothing_is_remembered_of_a_purged_message_once_nothing_is_unknown(home: Home) -> None:
     def remembered() -> int:
         with home._ledger() as connection:

@@ -125,6 +125,22 @@ def test_the_sid_of_a_single_message_is_no_row_s(pair: Pair, argv: tuple[str, ..
     assert pair.first("log", "--run", "june", "--json").json["messages"][0]["outcome"] == "unknown"
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["with its Sid", "by a person's word"])
+def test_a_purge_forgets_nothing_that_an_unknown_one_could_be_mistaken_for(pair: Pair, *, is_known: bool) -> None:
+    pair.exotel.suffer(0 if is_known else 1, "500")
+    assert pair.first(*ONCE, "--within", "0s").exit_code == (0 if is_known else 9)
+    [sid] = pair.exotel.taken
+    pair.exotel.suffer(1, "500")
+    assert pair.first(*SEND, "--once", "later").exit_code == 9
+    pair.exotel.suffer(0, "500")
+    pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the last one
+    if not is_known:
+        assert pair.first("runs", "resolve", "--once", "k", "--as", "not_sent").exit_code == 0
+    pair.second("runs", "purge", "--older-than", "0s", "--yes")
+    found = pair.second("runs", "reconcile", "--once", "later", "--sids", "-", stdin=f"{sid}\n")
+    assert (found.exit_code, words(found)) == (9, ["unknown"])
+
+
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
     path, ledger, line = crontab.strip().splitlines()

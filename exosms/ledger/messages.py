@@ -22,7 +22,7 @@ from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, quoted, read_delivery, read_entry
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, MAY_HOLD, KeyRule, Turns, of_another
-from exosms.ledger.traces import BY_HAND, keep_sids
+from exosms.ledger.traces import BY_HAND, keep_what_is_purged
 from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Delivery, Message, Outcome, Receipt
 from exosms.sms.rate import Rate
@@ -276,10 +276,10 @@ class Ledger:
         now = self._clock()
         with reclaimed(self.database):
             may_go = MAY_BE_FORGOTTEN.format(now="?")
-            old_ones = f"FROM messages AS m WHERE updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
+            old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now))
-            keep_sids(self.database, old_ones, values)
-            purged = self._connection.execute(f"DELETE {old_ones}", values).rowcount
+            keep_what_is_purged(self.database, "messages", old_ones, values)
+            purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
             for table, key in (

@@ -24,7 +24,7 @@ from exosms.ledger.run_parts import RunParts
 from exosms.ledger.run_rows import SENT_ELSEWHERE, UNRECORDED, Claim, ClaimedRow, Reason, rows_as_seen, settling
 from exosms.ledger.run_terms import RunTerms
 from exosms.ledger.staging import reader_of_messages
-from exosms.ledger.traces import forget, keep_attempts_to_rows, keep_sids
+from exosms.ledger.traces import forget, keep_attempts, keep_what_is_purged
 from exosms.ledger.twins import sent_elsewhere
 from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Receipt
@@ -161,9 +161,9 @@ class Journal:
         old = f"exit_code IS NOT NULL AND owner IS NULL AND NOT {is_since}"
         with reclaimed(self._database) as connection:
             kept = window(connection, "runs", since=now - seconds, now=now)
-            rows = f"FROM rows AS m WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
-            keep_sids(self._database, rows, kept)
-            purged = connection.execute(f"DELETE {rows}", kept).rowcount
+            rows = f"run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
+            keep_what_is_purged(self._database, "rows", rows, kept)
+            purged = connection.execute(f"DELETE FROM rows WHERE {rows}", kept).rowcount
             connection.execute(
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
@@ -338,7 +338,8 @@ class Journal:
             connection.execute("DELETE FROM temp.again")
             rows, values = _again(run, states)
             connection.execute(f"INSERT INTO temp.again {rows}", values)
-            keep_attempts_to_rows(connection, run.id, "SELECT number FROM temp.again")
+            again = "m.run = ? AND m.number IN (SELECT number FROM temp.again)"
+            keep_attempts(connection, "rows", again, (run.id,))
             changed = connection.execute(
                 "UPDATE rows SET state = 'waiting', error = NULL, updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",

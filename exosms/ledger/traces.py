@@ -26,23 +26,33 @@ _IS_ANY_UNKNOWN = (
 
 _MAY_BE_MISTAKEN = f"m.sid IS NULL AND m.error IN ('{BY_HAND}', '{ABSENT}')"
 _KEEP = "INSERT INTO former_attempts (account, recipient, sender, fingerprint, since, until)"
+_BEGAN = {
+    "messages": ("m.account", "m.created_at"),
+    "rows": tuple(f"(SELECT u.{name} FROM runs u WHERE u.id = m.run)" for name in ("account", "started_at")),
+}
+"""Of both kinds of messages the account, and what they were attempted after."""
 
 
-def keep_attempts_to_rows(connection: sqlite3.Connection, run: int, numbers: str) -> None:
-    """Remember when rows were attempted that are tried again; ``numbers`` selects theirs. Within a transaction."""
-    which = f"m.run = ? AND m.number IN ({numbers}) AND {_MAY_BE_MISTAKEN}"
+def keep_attempts(connection: sqlite3.Connection, table: str, which: str, values: Sequence[object]) -> None:
+    """Remember when messages or rows were attempted that are tried again, or purged; within a transaction.
+
+    Of those alone of which Exotel may have one after all. In ``which`` they are called m.
+    """
+    account, began = _BEGAN[table]
     connection.execute(
-        f"{_KEEP} SELECT u.account, m.recipient, m.sender, m.fingerprint, coalesce(m.attempted_at, u.started_at),"
-        f" coalesce(m.attempted_at, m.updated_at) FROM rows m JOIN runs u ON u.id = m.run WHERE {which}",
-        (run,),
+        f"{_KEEP} SELECT {account}, m.recipient, m.sender, m.fingerprint, coalesce(m.attempted_at, {began}),"
+        f" coalesce(m.attempted_at, m.updated_at) FROM {table} AS m WHERE {which} AND {_MAY_BE_MISTAKEN}",
+        values,
     )
 
 
-def keep_sids(database: Database, source: str, values: Sequence[object]) -> None:
-    """Remember the Sids of messages that are about to be purged; within a transaction.
+def keep_what_is_purged(database: Database, table: str, which: str, values: Sequence[object]) -> None:
+    """Remember of messages or rows that are about to be purged what no other may have; within a transaction."""
+    keep_attempts(database.connection, table, which, values)
+    _keep_sids(database, f"FROM {table} AS m WHERE {which}", values)
 
-    ``source`` begins with FROM; its messages are called m there.
-    """
+
+def _keep_sids(database: Database, source: str, values: Sequence[object]) -> None:
     key = lasting_key(database.connection)
     database.connection.create_function("hash_of_sid", 1, lambda sid: _hash(key, sid), deterministic=True)
     database.connection.execute(

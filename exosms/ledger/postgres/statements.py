@@ -233,14 +233,21 @@ def set_turns(transaction: Transaction, account: str, turns: Turns, now: float) 
     )
 
 
+_MAY_BE_MISTAKEN = (
+    "EXISTS (SELECT FROM exosms.messages u WHERE u.state IN ('unknown', 'in_flight', 'waiting')"
+    " AND u.account = m.account AND u.recipient_hash = m.recipient_hash AND u.fingerprint = m.fingerprint)"
+)
+"""Whether there is an equal message that may be unknown: it must not get this one's Sid."""
+
+
 def purged(transaction: Transaction, seconds: float) -> int:
     """Delete what was settled so many seconds ago, and return how many messages that were."""
     values = {"seconds": seconds}
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     messages = transaction.execute(
-        f"DELETE FROM exosms.messages WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)}",
+        f"DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN}",
         values,
     ).rowcount
     transaction.execute(
