@@ -343,6 +343,29 @@ def test_the_name_of_a_run_is_taken_on_all_machines_until_it_is_purged(pair: Pai
     assert (free.exit_code, pair.exotel.requests) == (0, 5)
 
 
+PURGE = ("runs", "purge", "--older-than", "0s", "--yes")
+
+
+def test_a_purge_on_another_machine_gives_no_run_back(pair: Pair) -> None:
+    mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS)
+    pair.exotel.suffer(1, "429")
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 11
+    pair.exotel.suffer(0, "429")
+    assert pair.second(*PURGE).exit_code == 0
+    assert pair.second("bulk", theirs, *BULK).exit_code == 5
+    retried = pair.first("runs", "retry", "june", *BULK)
+    assert (retried.exit_code, retried.json["counts"]["accepted"]) == (0, 3)
+
+
+def test_a_purge_gives_no_run_back_of_which_rows_are_left(pair: Pair) -> None:
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK).exit_code == 10
+    pair.exotel.suffer(0, "500")
+    assert pair.first(*PURGE).exit_code == 0
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    assert pair.first("runs", "retry", "june", *BULK).exit_code == 0
+
+
 @pytest.mark.parametrize("limit", [("--limit", "1"), ()], ids=["unfinished", "finished"])
 def test_the_content_of_a_run_begins_on_one_machine_only(pair: Pair, limit: tuple[str, ...]) -> None:
     mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS)

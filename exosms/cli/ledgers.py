@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exosms.bulk.lifecycle import RunContext
     from exosms.config.ledger_address import LedgerAddress
     from exosms.ledger.postgres.messages import SharedLedger
+    from exosms.ledger.postgres.runs import SharedRuns
     from exosms.ledger.runs import Run
 
 
@@ -117,9 +118,7 @@ def run_context(
     if settings.ledger is None:
         yield context
         return
-    from exosms.ledger.fingerprints import key_of
     from exosms.ledger.postgres.messages import SharedLedger, Terms
-    from exosms.ledger.postgres.runs import SharedRuns
 
     with ExitStack() as opened, interrupts.at_once():
         if not is_dry:
@@ -129,10 +128,18 @@ def run_context(
             opened.enter_context(closing(shared))
             shared.warn = out.warn
             join(ledger, shared)
-            context = context._replace(elsewhere=SharedRuns.of(shared, key_of(ledger.database.connection)))
+            context = context._replace(elsewhere=runs_of(ledger, shared))
         rest = opened.pop_all()
     with rest:
         yield context
+
+
+def runs_of(ledger: Ledger, shared: "SharedLedger") -> "SharedRuns":
+    """Return the runs of all machines as this one sees them."""
+    from exosms.ledger.fingerprints import key_of
+    from exosms.ledger.postgres.runs import SharedRuns
+
+    return SharedRuns.of(shared, key_of(ledger.database.connection))
 
 
 def shared_ledger(options: AccountOptions) -> "AbstractContextManager[SharedLedger] | None":

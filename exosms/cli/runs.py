@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import run_of, settings_of_run
-from exosms.cli.ledgers import open_ledger, run_context, shared_ledger
+from exosms.cli.ledgers import open_ledger, run_context, runs_of, shared_ledger
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -224,11 +224,11 @@ def purge(
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
             before = times.for_people(time.time() - older_than)
             agree(out, f"Delete the records of what was sent before {before}?", yes=yes, no_input=no_input)
-        messages = 0
-        if shared := shared_ledger(AccountOptions()):
-            with shared as elsewhere:
-                messages = elsewhere.purge(older_than)
-        messages += ledger.purge(older_than) + journal.purge(older_than)
+        with shared_ledger(AccountOptions()) or nullcontext() as elsewhere:
+            messages = ledger.purge(older_than) + journal.purge(older_than)
+            if elsewhere is not None:
+                messages += elsewhere.purge(older_than)
+                runs_of(ledger, elsewhere).purge(older_than, [run.name for run in journal.runs()])
     out.done(f"{counted(messages, 'message')} deleted", purged=messages)
     return ExitCode.OK
 

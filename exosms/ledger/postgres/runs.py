@@ -87,6 +87,17 @@ class SharedRuns(NamedTuple):
             f"DELETE FROM exosms.runs WHERE {_OURS} AND baton = %(baton)s AND NOT has_claimed", name, baton=baton
         )
 
+    def purge(self, seconds: float, ours: Collection[str]) -> None:
+        """Give the names back of finished runs of this machine that are so old, but not those that it still has.
+
+        Those of other machines stay: they keep their rows, may retry them, and count as sent within the window.
+        """
+        self.ledger.database.execute(
+            "DELETE FROM exosms.runs WHERE installation = %(installation)s AND is_finished"
+            f" AND updated_at < {NOW} - %(seconds)s AND NOT name = ANY(%(ours)s)",
+            {"installation": self.installation, "seconds": seconds, "ours": [*ours]},
+        )
+
     def held(self, name: str, batons: Batons) -> bytes | None:
         """Return which of these batons a run of this machine has; raises GuardError if a copy of it went on.
 

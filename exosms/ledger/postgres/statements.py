@@ -254,7 +254,6 @@ def purged(transaction: Transaction, seconds: float) -> int:
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
     )
-    transaction.execute(f"DELETE FROM exosms.runs WHERE is_finished AND updated_at < {NOW} - %(seconds)s", values)
     transaction.execute(
         f"WITH gone AS (DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"
         " RETURNING account, sid) UPDATE exosms.messages m SET has_delivery = false FROM gone"
