@@ -343,6 +343,22 @@ def test_the_name_of_a_run_is_taken_on_all_machines_until_it_is_purged(pair: Pai
     assert (free.exit_code, pair.exotel.requests) == (0, 5)
 
 
+def test_what_status_finds_out_is_kept_where_a_message_is(pair: Pair) -> None:
+    """Of a row in the ledger of its machine, of a single one in that of all machines."""
+    assert pair.first("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK).exit_code == 0
+    assert pair.second(*SEND).exit_code == 0
+    _, single = pair.exotel.taken
+    found = pair.first("status", "--run", "june", "--json").json["messages"]
+    assert [(one["outcome"], one["segments"]) for one in found] == [("delivered", 1)]
+    assert words(pair.first("status", single)) == ["delivered"]
+    exported = pair.first("runs", "export", "june", "--outcome", "delivered").stdout
+    assert len(exported.splitlines()) == 2
+    assert [one["outcome"] for one in log(pair.first)] == ["delivered"] * 2
+    assert [one["outcome"] for one in log(pair.second)] == ["delivered"]
+    pair.exotel.taken.clear()  # what is final is known without another question, on any machine
+    assert words(pair.second("status", single)) == ["delivered"]
+
+
 PURGE = ("runs", "purge", "--older-than", "0s", "--yes")
 
 

@@ -84,7 +84,7 @@ def _open_shared(
     needed_for: str | None,
     attempt: float,
     retry_for: float,
-) -> AbstractContextManager[MessageLedger]:
+) -> "closing[SharedLedger]":
     from exosms.ledger.postgres.connection import PATIENCE
     from exosms.ledger.postgres.messages import SharedLedger, Terms
 
@@ -94,6 +94,25 @@ def _open_shared(
         ledger = SharedLedger.open(address, terms, patience=patience, is_hasty=needed_for is None)
     ledger.warn = out.warn
     return closing(ledger)
+
+
+@contextmanager
+def joined_ledger(settings: Settings, out: Out, interrupts: Interrupts) -> Iterator[MessageLedger]:
+    """Hand out this machine's ledger, which has the rows of runs, and beside it the one that machines share.
+
+    Without either goes on a command that finds out about messages which were sent.
+    """
+    from exosms.send.one import going_on_without
+
+    with message_ledger(settings._replace(ledger=None), out, interrupts) as ledger, ExitStack() as opened:
+        if settings.ledger is not None and isinstance(ledger, Ledger):
+            try:
+                shared = _open_shared(settings, settings.ledger, out, interrupts, None, 0.0, 0.0)
+            except LedgerError as error:
+                out.warn(going_on_without(error))
+            else:
+                join(ledger, opened.enter_context(shared))
+        yield ledger
 
 
 def message_ledger_if_there(settings: Settings, *, needed: bool) -> AbstractContextManager[MessageLedger]:

@@ -9,7 +9,7 @@ import typer
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.context import find_settings, run_of, session_for, settings_of_run
-from exosms.cli.ledgers import ledger_if_there, message_ledger, open_ledger
+from exosms.cli.ledgers import joined_ledger, ledger_if_there, open_ledger
 from exosms.cli.output.delivery_reports import INTERRUPTED, document, refusals, show
 from exosms.cli.output.out import Format, Out, error_document
 from exosms.cli.output.refusals import draw_refusals, tell_refusals
@@ -111,7 +111,7 @@ class _Inquiry:
             else:
                 self._sids, settings = _of_run(self._run, self._options, self._out)
             self._settings = settings
-        with message_ledger(settings, self._out, self._interrupts) as ledger:
+        with joined_ledger(settings, self._out, self._interrupts) as ledger:
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
             _refuse_of_sandbox(self._sids, session.account, ledger)
             entries = {sid: ledger.sent_as(session.account, sid) for sid in self._sids}

@@ -87,10 +87,11 @@ class Ledger:
             return work()
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
-        """Return the message, or row, that Exotel gave this Sid when it was sent from here."""
+        """Return the message, or row, that Exotel gave this Sid when it was sent."""
         from exosms.ledger.reading import sent_as
 
-        return sent_as(self.database, account, sid)
+        found = sent_as(self.database, account, sid)
+        return found if found or self.shared is None else self.shared.messages.sent_as(account, sid)
 
     def close(self) -> None:
         """Let go of the ledger and of the lock that marks us as alive."""
@@ -241,7 +242,10 @@ class Ledger:
         """Return what Exotel last said of a message."""
         sql = f"SELECT {quoted(DELIVERY)} FROM deliveries WHERE account = ? AND sid = ?"
         row = self.database.read_one(sql, (account, sid))
-        return read_delivery(row) if row else None
+        found = read_delivery(row) if row else None
+        if self.shared is None or (found and found.is_final):
+            return found
+        return self.shared.messages.delivery(account, sid) or found
 
     def with_sid_of_another(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
         """Return those of the places whose Sid another message or row of the account has, or one before them."""
