@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from conftest import Result, Shell, until
@@ -679,6 +679,29 @@ def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) 
     assert on(exosms, "b", address, *send).exit_code == 0  # the third part: what was refused uses none
     refused = on(exosms, "a", address, *send[:-5], "other", *send[-4:])
     assert (refused.exit_code, "max_parts_per_day" in refused.stderr) == (5, True)
+
+
+@pytest.mark.parametrize("days", [3, -10_000])
+def test_parts_that_a_wrong_clock_dated_are_a_reason_to_refuse_for_one_day_alone(
+    ledger: MessageLedger, days: int
+) -> None:
+    execute = (
+        ledger.database.execute if isinstance(ledger, SharedLedger) else cast("Ledger", ledger)._connection.execute
+    )
+    parts = "exosms.parts" if isinstance(ledger, SharedLedger) else "parts"
+    ledger.take_parts(ACCOUNT, 5)
+    (today,) = execute(f"SELECT day FROM {parts}").fetchone() or ()
+    execute(f"UPDATE {parts} SET day = day + {days}")
+    ledger.take_parts(ACCOUNT, 2)
+    warnings: list[str] = []
+    ledger.warn = warnings.append
+    for told in (1, 1):
+        with pytest.raises(GuardError), ledger.limiting(ACCOUNT):
+            raise GuardError("enough")
+        assert len(warnings) == told
+    found = execute(f"SELECT day, parts FROM {parts}").fetchall()
+    assert {day for day, _ in found} <= {today, today + 1}  # it may be midnight
+    assert sum(counted for _, counted in found) == 7
 
 
 @pytest.fixture

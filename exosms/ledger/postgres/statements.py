@@ -166,11 +166,20 @@ def count_parts(transaction: Transaction, account: str, parts: int) -> None:
 def settle_day(transaction: Transaction, account: str) -> bool:
     """Have what counts as of today, although it is of the future, count for no other day; tell if anything does."""
     now = now_of(transaction)
-    sql = (
+    if not corrects(now):
+        return False
+    messages = transaction.execute(
         "UPDATE exosms.messages SET created_at = %s, updated_at = greatest(updated_at, %s)"
-        " WHERE account = %s AND created_at > %s"
-    )
-    return corrects(now) and transaction.execute(sql, (now, now, account, now + SET_BACK)).rowcount > 0
+        " WHERE account = %s AND created_at > %s",
+        (now, now, account, now + SET_BACK),
+    ).rowcount
+    days = transaction.execute(
+        "DELETE FROM exosms.parts WHERE account = %s AND (day > %s OR day < %s) RETURNING parts",
+        (account, day_in_india(now), IMPOSSIBLE_DAY),
+    ).fetchall()
+    if days:
+        count_parts(transaction, account, sum(int(parts) for (parts,) in days))
+    return bool(messages or days)
 
 
 def lock_sids(transaction: Transaction, account: str, sids: Sequence[str]) -> None:
