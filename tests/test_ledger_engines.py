@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from conftest import Result, Shell, until
@@ -74,6 +74,14 @@ def again(ledger: MessageLedger) -> Ledger | SharedLedger:
     assert isinstance(ledger, Ledger)
     assert ledger.database._path is not None
     return Ledger.open(ledger.database._path.parent)
+
+
+def execute(ledger: MessageLedger, sql: str) -> Any:
+    """Run a statement beside the ledger; {} stands for the schema of its tables."""
+    if isinstance(ledger, SharedLedger):
+        return ledger.database.execute(sql.format("exosms."))
+    assert isinstance(ledger, Ledger)
+    return ledger.database.connection.execute(sql.format(""))
 
 
 def claim(ledger: MessageLedger, message: Message = MESSAGE, once: OnceKey | None = None) -> int:
@@ -626,6 +634,15 @@ def test_what_is_old_and_settled_is_purged_with_its_key(ledger: MessageLedger) -
     claim(ledger, once=KEY)
 
 
+def test_a_purge_keeps_a_key_for_as_long_as_it_holds(ledger: MessageLedger) -> None:
+    """Which is from the answer on, and here that came an hour after the claim."""
+    assert isinstance(ledger, Ledger | SharedLedger)
+    key = KEY._replace(within=1800.0)
+    ledger.settle(claim(ledger, once=key), ACCEPTED)
+    execute(ledger, "UPDATE {}messages SET created_at = created_at - 3600, expires_at = expires_at - 3600")
+    assert (ledger.purge(-60), state(ledger, once=key)) == (0, State.ACCEPTED)
+
+
 # Through the program: two state directories are two machines.
 
 
@@ -685,13 +702,9 @@ def test_the_parts_of_a_run_count_on_every_machine(exosms: Shell, address: str) 
 def test_parts_that_a_wrong_clock_dated_are_a_reason_to_refuse_for_one_day_alone(
     ledger: MessageLedger, days: int
 ) -> None:
-    execute = (
-        ledger.database.execute if isinstance(ledger, SharedLedger) else cast("Ledger", ledger)._connection.execute
-    )
-    parts = "exosms.parts" if isinstance(ledger, SharedLedger) else "parts"
     ledger.take_parts(ACCOUNT, 5)
-    (today,) = execute(f"SELECT day FROM {parts}").fetchone() or ()
-    execute(f"UPDATE {parts} SET day = day + {days}")
+    (today,) = execute(ledger, "SELECT day FROM {}parts").fetchone()
+    execute(ledger, f"UPDATE {{}}parts SET day = day + {days}")
     ledger.take_parts(ACCOUNT, 2)
     warnings: list[str] = []
     ledger.warn = warnings.append
@@ -699,7 +712,7 @@ def test_parts_that_a_wrong_clock_dated_are_a_reason_to_refuse_for_one_day_alone
         with pytest.raises(GuardError), ledger.limiting(ACCOUNT):
             raise GuardError("enough")
         assert len(warnings) == told
-    found = execute(f"SELECT day, parts FROM {parts}").fetchall()
+    found = execute(ledger, "SELECT day, parts FROM {}parts").fetchall()
     assert {day for day, _ in found} <= {today, today + 1}  # it may be midnight
     assert sum(counted for _, counted in found) == 7
 

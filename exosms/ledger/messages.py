@@ -281,7 +281,7 @@ class Ledger:
         with reclaimed(self.database):
             may_go = MAY_BE_FORGOTTEN.format(now="?")
             old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
-            values = (now - seconds, now, *window(self._connection, "messages", since=now - seconds, now=now))
+            values = (now - seconds, now, now, *window(self._connection, "messages", since=now - seconds, now=now))
             keep_what_is_purged(self.database, "messages", old_ones, values)
             purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))

@@ -19,9 +19,13 @@ MAY_HOLD = (
 
 MAY_BE_FORGOTTEN = (
     "state IN ('accepted', 'rejected', 'not_sent')"
-    " AND (once_key IS NULL OR expires_at < {now} OR state <> 'accepted')"
+    " AND (once_key IS NULL OR state <> 'accepted'"
+    " OR expires_at < {now} AND expires_at - created_at + updated_at < {now})"
 )
-"""Whether a message is settled, and its once key holds no more, which one without an end always does."""
+"""Whether a message is settled, and its once key holds no more, which one without an end always does.
+
+It holds from when the answer came, which may be long after the claim.
+"""
 
 LAST_DIGITS = 4
 """Of a recipient's number that a shared ledger is not to keep whole, how many it keeps."""
