@@ -31,6 +31,7 @@ from exosms.sms.message import (
     Receipt,
     Retry,
 )
+from exosms.system.times import midnight_in_india
 
 HEADED = MessageFields(
     sender="ACMEIN",
@@ -173,6 +174,19 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize("claimed", [-60, 60])
+def test_parts_that_were_used_yesterday_are_not_given_back_today(claimed: int) -> None:
+    """Else so many more than the limit would go out after midnight in India."""
+    clock = Clock()
+    clock.now = midnight_in_india(clock.now) + claimed
+    with closing(Ledger.in_memory(clock=clock)) as ledger:
+        journal, run, items = begun(ledger, 3)
+        clock.now += 120
+        ledger.take_parts("acme1", 5)
+        journal.settle(run, [(item, ACCEPTED._replace(sid=None), State.NOT_SENT) for item in items])
+        assert ledger.parts_today("acme1") == 5
 
 
 def parted(claim: Claim) -> tuple[list[ClaimedRow], list[ClaimedRow], list[ClaimedRow]]:

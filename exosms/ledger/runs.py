@@ -28,6 +28,7 @@ from exosms.ledger.traces import forget, keep_attempts, keep_what_is_purged
 from exosms.ledger.twins import sent_elsewhere
 from exosms.ledger.wrong_clocks import IS_SINCE, window
 from exosms.sms.message import Receipt
+from exosms.system.times import midnight_in_india
 from exosms.system.wording import alike
 
 _CHUNK = 1000
@@ -294,10 +295,8 @@ class Journal:
         if len({item.number for item, _, _ in results}) != len(results):
             raise _strange_rows()
         alike: dict[tuple[object, ...], list[int | str | None]] = {}
-        unused = 0
+        unused = [item.number for item, _, state in results if state not in {State.ACCEPTED, State.UNKNOWN}]
         for item, receipt, state in results:
-            if state not in {State.ACCEPTED, State.UNKNOWN}:
-                unused += item.message.segments
             code, error = receipt.cause
             said = (str(state), receipt.status, receipt.http_status, code, int(receipt.exit_code), error)
             alike.setdefault(said, []).extend((item.number, receipt.sid))
@@ -309,7 +308,16 @@ class Journal:
                     values = (*found, found[0], now, *some, run.id)  # the state is needed twice
                     if self._connection.execute(settling(len(some) // 2), values).rowcount != len(some) // 2:
                         raise _strange_rows()
-            self._parts.give_back(run.account, unused)
+            self._parts.give_back(run.account, self._parts_claimed_today(run, unused) if unused else 0)
+
+    def _parts_claimed_today(self, run: Run, numbers: Sequence[int]) -> int:
+        """Return the parts of those of the rows that count as used today: what was claimed before does not."""
+        sql = (
+            "SELECT total(segments) FROM rows WHERE run = ? AND number IN (SELECT value FROM json_each(?))"
+            " AND attempted_at >= ?"
+        )
+        values = (run.id, json.dumps(numbers), midnight_in_india(self._clock()))
+        return int(self._database.read_one(sql, values)[0])
 
     def abandon(self, run: Run) -> None:
         """From now on nobody waits for what is in flight: it counts as unknown even where that cannot be written."""
