@@ -400,6 +400,11 @@ def test_whatever_others_say_is_kept(shared: SharedLedger) -> None:
     entry = claim(shared)
     shared.settle(entry, ACCEPTED._replace(status=said, http_status=10**12))
     shared.keep_delivery(ACCOUNT, "5", Delivery(Outcome.PENDING, status=said, detailed_status_code=10**12))
+    shared.settle(claim(shared, once=KEY), UNKNOWN)
+    messages = Common(shared).unknown(ACCOUNT)
+    [unknown] = messages.all()
+    messages.accept(unknown, "6", said)
+    assert messages.now(unknown) == (Outcome.ACCEPTED, "6")
     kept = shared.delivery(ACCOUNT, "5")
     assert kept is not None
     assert (kept.status, kept.detailed_status_code) == (

@@ -7,7 +7,7 @@ from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, SEEN, lock_sids, settle_leases
+from exosms.ledger.postgres.statements import NOW, SEEN, lock_sids, settle_leases, storable
 from exosms.ledger.unsettled import MAY_HAVE_A_SID, SHARED, Unsettled, by_now
 from exosms.sms.message import Outcome
 
@@ -66,8 +66,8 @@ class SharedUnknown(NamedTuple):
     ) -> None:
         """Record what became of an unknown message, unless another machine did, or gave its Sid to another one."""
         values = {
-            "id": one.id, "account": self.account, "state": str(outcome), "sid": sid, "status": status,
-            "error": error,
+            "id": one.id, "account": self.account, "state": str(outcome), "sid": sid,
+            "status": storable(status), "error": error,
         }  # fmt: skip
         sql = (
             "UPDATE exosms.messages SET state = %(state)s, sid = %(sid)s, status = %(status)s, error = %(error)s,"
