@@ -611,6 +611,13 @@ LEDGER = (
         ("test_preview.py::test_the_same_text_from_another_sender_was_sent_before",),
     ),
     Mutant(
+        "a row goes out again that another run sent from another sender",
+        "ledger/twins.py",
+        "r.sender <> s.sender AND",
+        "r.sender < '' AND",
+        ("test_runs.py::test_what_another_run_sent_meanwhile_or_may_have_sent_is_left_out",),
+    ),
+    Mutant(
         "people of other accounts got another text",
         "ledger/earlier_runs.py",
         "u.account = ? AND",

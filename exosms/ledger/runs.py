@@ -373,7 +373,8 @@ class Journal:
     def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, str]:
         if run.terms.resend:
             return {}
-        return sent_elsewhere(self._database, run.id, [item.number for item in items], within=run.terms.within)
+        numbers = [item.number for item in items]
+        return sent_elsewhere(self._database, run.id, numbers, account=run.account, within=run.terms.within)
 
     def _unfinished(self, condition: str, *values: object) -> Run | None:
         runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)

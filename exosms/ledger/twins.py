@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from exosms.ledger.database import Database
 from exosms.ledger.dead_processes import reclaim_runs
 from exosms.ledger.entry import State
+from exosms.ledger.fingerprints import Fingerprints, key_of
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 
 
-def sent_elsewhere(database: Database, run: int, numbers: Sequence[int], *, within: float) -> dict[int, str]:
+def sent_elsewhere(
+    database: Database, run: int, numbers: Sequence[int], *, account: str, within: float
+) -> dict[int, str]:
     """Return those of a run's rows that another run has, with the state there: sent, perhaps sent, or not over yet.
 
-    ``within``: seconds before the run's beginning in which others count. Within a transaction.
+    The same text counts whoever it is from, as it does when a file is compared with what was sent before.
+    ``account`` is the run's; ``within``: seconds before its beginning in which others count. Within a transaction.
     """
     now = database.clock()
     since = window(database.connection, "runs", since=_began(database, run, now) - within, now=now)
@@ -23,6 +27,8 @@ def sent_elsewhere(database: Database, run: int, numbers: Sequence[int], *, with
     ).fetchone()
     if not others:  # no other run was touched since: their rows need not be looked at
         return {}
+    fingerprints = Fingerprints.of(account, key_of(database.connection))
+    database.connection.create_function("fingerprint_of", 3, fingerprints.number, deterministic=True)
     found = _twins(database, run, numbers, since)
     if State.IN_FLIGHT in found.values():
         reclaim_runs(database)  # what they had in flight is over, too
@@ -45,7 +51,8 @@ def _twins(database: Database, run: int, numbers: Sequence[int], since: Window) 
     cursor = database.connection.execute(
         "SELECT s.number, CASE WHEN max(r.state = 'accepted') THEN 'accepted' WHEN max(r.state = 'unknown')"
         " THEN 'unknown' ELSE 'in_flight' END FROM rows s JOIN rows r ON r.recipient = s.recipient"
-        " AND r.fingerprint = s.fingerprint AND r.occurrence = s.occurrence AND r.run <> s.run"
+        " AND r.occurrence = s.occurrence AND r.run <> s.run AND (r.fingerprint = s.fingerprint OR"
+        " r.sender <> s.sender AND r.fingerprint = fingerprint_of(s.recipient, r.sender, s.text))"
         f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
         " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
         (run, json.dumps(numbers), *since),
