@@ -258,6 +258,13 @@ def typed(kind: str, value: str, text: str, before: str = "") -> str:
     )
 
 
+def with_drawing(cell: str) -> str:
+    """Return a cell with a picture and a box of text that are anchored to it."""
+    box = "<draw:custom-shape><text:p>BOX</text:p><draw:line/></draw:custom-shape>"
+    picture = "<draw:frame draw:name='/>'><draw:image><text:p/></draw:image></draw:frame>"
+    return cell.replace("<text:p>", f"{picture}<text:p>").replace("</table:", f"<draw:g>{box}</draw:g></table:")
+
+
 SAYS_SO = 'office:value-type="percentage" office:value="1"'
 QUOTED_OTHERWISE = typed("percentage", "1", "1 %").replace('"', "'")
 TIMES = tuple(
@@ -283,6 +290,7 @@ OFFICE_ROWS = [
     ((typed("string", "", SAYS_SO),), [SAYS_SO]),
     (BLANKS_AROUND, ["a", "", "b"]),
     (TIMES, ["36:05:00", "09:05:00"]),
+    ((with_drawing(typed("string", "", "a")), with_drawing(typed("percentage", "0.07", "7%"))), ["a", "7%"]),
 ]
 
 
@@ -299,6 +307,12 @@ def test_a_row_of_open_document_is_read_alike_however_it_is_written(
     read_rows = [*sheets.read_sheet(ods(rows + hidden, rows), 0)[1]]
     assert [row.cells for row in read_rows] == [*(cells for _, cells in OFFICE_ROWS), ["H"]]
     assert [row.number for row in read_rows if row.is_hidden] == [len(OFFICE_ROWS) + 1]
+
+
+@pytest.mark.parametrize("drawing", ["<draw:g>", "</draw:g>", "</draw:g><draw:g>"])
+def test_a_drawing_without_end_or_beginning_takes_no_rows_with_it(drawing: str) -> None:
+    with pytest.raises(workbook_archive.WorkbookError, match=r"drawing .* no (end|beginning)"):
+        in_process(ods(ods_row(ods_text("a") + drawing)))
 
 
 def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_layout() -> None:

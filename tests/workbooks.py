@@ -60,7 +60,7 @@ def ods(*tables: str, manifest: str = "", hidden: Sequence[int] = ()) -> bytes:
     """Return a workbook with these tables, T1 and so on, each the XML of its rows; those numbers are not shown."""
     spaces = "".join(
         f" xmlns:{name}={quoteattr(f'urn:oasis:names:tc:opendocument:xmlns:{name}:1.0')}"
-        for name in ("office", "style", "table", "text", "calcext")
+        for name in ("office", "style", "table", "text", "draw", "calcext")
     )
     content = "".join(
         f'<table:table table:name="T{number}" table:style-name="{str(number not in hidden).lower()}">'

@@ -59,6 +59,7 @@ _NO_TIME_OF_DAY = re.compile(rb"""\soffice:(?:date|time)-value\s*=\s*["'](?!(?:%
 _TYPE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])\w+(?=["'])""")
 _VALUE = re.compile(rb"""\soffice:(?:(?:date|time)-)?value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
+_DRAWING = re.compile(rb"<(/?)draw:[\w-]+(?=[\s/>])" + ATTRIBUTES + rb"(/?)>")
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
 _SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
@@ -92,7 +93,7 @@ class Ods:
         manifest = "META-INF/manifest.xml"
         if manifest in archive.parts and b"encryption-data" in archive.part(manifest):
             raise PasswordNeededError
-        self._tables = _read_tables(archive.pieces(CONTENT))
+        self._tables = _read_tables(self._pieces())
 
     def sheets(self) -> Sequence[str]:
         """Return the names of its sheets, in the order of the tabs."""
@@ -107,8 +108,34 @@ class Ods:
         used = self._tables[sheet]
         check_places(len(used.rows), len(used.columns))
         drawing = _Drawing(sheet, used)
-        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in self._archive.pieces(CONTENT))
+        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in self._pieces())
         return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows), hidden=used.hidden)
+
+    def _pieces(self) -> Iterator[bytes]:
+        return _without_drawings(self._archive.pieces(CONTENT))
+
+
+def _without_drawings(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces without the pictures, shapes and controls that stand in cells, whose texts are not the cells'."""
+    depth = 0
+    for piece in pieces:
+        if not depth and b"draw:" not in piece:
+            yield piece
+            continue
+        left: list[bytes] = []
+        end = 0
+        for found in _DRAWING.finditer(piece):
+            if not depth:
+                left.append(piece[end : found.start()])
+            end = found.end()
+            depth += -1 if found[1] else not found[3]
+            if depth < 0:
+                raise WorkbookError("a drawing in it has no beginning")
+        if not depth:
+            left.append(piece[end:])
+        yield b"".join(left)
+    if depth:
+        raise WorkbookError("a drawing in it has no end")
 
 
 class _OdsWalk:
