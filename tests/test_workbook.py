@@ -119,7 +119,8 @@ ODS_CELLS = [
 
 @pytest.mark.parametrize(("attributes", "text", "kind"), ODS_CELLS)
 def test_so_is_a_cell_of_open_document(attributes: str, text: str, kind: str) -> None:
-    content = ods(ods_row(f"<table:table-cell {attributes}><text:p>#N/A</text:p></table:table-cell>"))
+    shown = text if kind == "n" else "#N/A"
+    content = ods(ods_row(f"<table:table-cell {attributes}><text:p>{shown}</text:p></table:table-cell>"))
     assert in_process(content) == [(1, [text], kind)]
 
 
@@ -290,7 +291,9 @@ OFFICE_ROWS = [
     ((typed("string", "", SAYS_SO),), [SAYS_SO]),
     (BLANKS_AROUND, ["a", "", "b"]),
     (TIMES, ["36:05:00", "09:05:00"]),
-    ((with_drawing(typed("string", "", "a")), with_drawing(typed("percentage", "0.07", "7%"))), ["a", "7%"]),
+    ((typed("float", "42", "0042"), ods_gap(), typed("float", "17.456", "17.46")), ["0042", "", "17.46"]),
+    ((typed("float", "42", "0042").replace('"', "'"),), ["0042"]),
+    ((with_drawing(typed("string", "", "a")), with_drawing(typed("float", "7", "007"))), ["a", "007"]),
 ]
 
 
@@ -307,6 +310,40 @@ def test_a_row_of_open_document_is_read_alike_however_it_is_written(
     read_rows = [*sheets.read_sheet(ods(rows + hidden, rows), 0)[1]]
     assert [row.cells for row in read_rows] == [*(cells for _, cells in OFFICE_ROWS), ["H"]]
     assert [row.number for row in read_rows if row.is_hidden] == [len(OFFICE_ROWS) + 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "text"),
+    [
+        ("42", "0042", "0042"),
+        ("42", "42 kg", "42 kg"),
+        ("42", "<text:span>Rs</text:span><text:s/>42", "Rs 42"),
+        ("1", "&lt;M&gt;", "<M>"),
+        ("1234567", "1.2M", "1.2M"),
+        ("1234567", "1,235", "1,235"),
+        ("17.456789", "17,46", "17,46"),
+        ("12.5", "12.50", "12.50"),
+        ("0.5", "1/2", "1/2"),
+        # The plain number, which may be a phone's:
+        ("9876543210", "98765 43210", "9876543210"),
+        ("9876543210", "9876543210.0", "9876543210"),
+        ("9876543210", "9.9E9", "9876543210"),
+        ("1200", "1,200.00", "1200"),
+        ("-42", "(42)", "-42"),
+        ("0", "-", "0"),
+        # What nobody chose to see:
+        ("0.30000000000000004", "0.30000000000000004", "0.3"),
+        ("0.000012", "1.2E-05", "0.000012"),
+        ("5.25", "###", "5.25"),
+        ("5.25", "", "5.25"),
+        ("1.10716E+18", "1107160000000000000", "1.10716E+18"),
+    ],
+)
+def test_a_number_of_open_document_goes_out_as_people_see_it(value: str, shown: str, text: str) -> None:
+    note = "<office:annotation><text:p>note</text:p></office:annotation>"
+    cell = typed("float", value, shown)
+    commented = cell.replace("<text:p>", f"{note}<text:p>", 1)
+    assert in_process(ods(ods_row(cell, commented)))[0][1] == [text, text]
 
 
 @pytest.mark.parametrize("drawing", ["<draw:g>", "</draw:g>", "</draw:g><draw:g>"])

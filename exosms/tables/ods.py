@@ -60,6 +60,30 @@ _TYPE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])\w+(?=["'])""")
 _VALUE = re.compile(rb"""\soffice:(?:(?:date|time)-)?value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _DRAWING = re.compile(rb"<(/?)draw:[\w-]+(?=[\s/>])" + ATTRIBUTES + rb"(/?)>")
+_NOTE = rb"<office:annotation[\s>][^<]*+(?:<(?!/office:annotation>)[^<]*+)*+</office:annotation>"
+_PARAGRAPH = (
+    rb"(?P<rest>(?:\s*%b)?\s*<text:p(?:\s[^<>]*)?>"
+    rb"(?!(?P=value)</text:p>)(?P<shown>[^<]*+(?:<(?!/?text:p[\s/>])[^<]*+)*+)</text:p>)" % _NOTE
+)
+_NUMBER = re.compile(
+    rb"""(?P<head><table:table-cell(?=[^<>]*?\soffice:value-type\s*=\s*["']float["'])"""
+    rb"""(?=[^<>]*?\soffice:value\s*=\s*["'](?P<value>[^"'<>]*)["'])""" + ATTRIBUTES + rb">)" + _PARAGRAPH
+)
+"""A number with a text that is not its value."""
+_USUAL_NUMBER = re.compile(
+    rb'(?P<head> office:value-type="float" office:value="(?P<value>[^"<>]*+)"[^<>]*+>)' + _PARAGRAPH
+)
+_UNUSUAL = re.compile(
+    rb"""office:value-type\s*=\s*(?!"(?:string|percentage|currency|date|time|boolean|float" office:value=)")"""
+)
+_ANY_TAG = re.compile(rb"<[^<>]*>")
+_TOO_WIDE = re.compile(r"[-\u2212]?[\d.,]+E[+-]?\d+|#+", re.IGNORECASE)
+"""What is shown of a number for want of room."""
+_SEPARATED = re.compile(r"[-\u2212(]?[\d.,'\u2019\s]*[)-]?")
+"""What is shown of a whole number that stays the plain one: it may be a phone number."""
+_LEADING_ZERO = re.compile(r"0\d")
+_MOST = 10.0**15
+"""Beyond it the last digits are made up."""
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
 _SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
@@ -108,7 +132,7 @@ class Ods:
         used = self._tables[sheet]
         check_places(len(used.rows), len(used.columns))
         drawing = _Drawing(sheet, used)
-        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in self._pieces())
+        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in _in_whole_cells(self._pieces()))
         return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows), hidden=used.hidden)
 
     def _pieces(self) -> Iterator[bytes]:
@@ -136,6 +160,17 @@ def _without_drawings(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(left)
     if depth:
         raise WorkbookError("a drawing in it has no end")
+
+
+def _in_whole_cells(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces that cut no cell in two."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        end = max(rest.rfind(b"<table:table-cell"), 0)
+        yield rest[:end]
+        rest = rest[end:]
+    yield rest
 
 
 class _OdsWalk:
@@ -335,4 +370,36 @@ def _as_calamine_reads_it(piece: bytes) -> bytes:
         raise WorkbookError("it has CDATA sections, which are not read")
     piece = _BREAK.sub(lambda found: b"&#10;" if found[1] == b"line-break" else b"&#9;", piece)
     piece = _USUALLY.sub(rb'\1 office:value-type="string"', piece)
+    piece = (_NUMBER if _UNUSUAL.search(piece) else _USUAL_NUMBER).sub(_as_shown, piece)
     return _PARAGRAPH_END.sub(rb"\1", piece)
+
+
+def _as_shown(found: re.Match[bytes]) -> bytes:
+    """Return a cell with a number as one with its text, where people see more, or less, than the number."""
+    text = unescape(_ANY_TAG.sub(b" ", found["shown"]).decode(errors="replace")).strip()
+    if not _says_more(text, found["value"].decode(errors="replace")):
+        return found[0]
+    return _TYPE.sub(rb"\1string", _VALUE.sub(b"", found["head"])) + found["rest"]
+
+
+def _says_more(text: str, value: str) -> bool:
+    """Whether people see something else than a number's digits, as ``number_format`` has it of XLSX."""
+    number = _finite(value)
+    if number is None or not text or _TOO_WIDE.fullmatch(text):
+        return False
+    if _LEADING_ZERO.match(text):
+        return True
+    if number != int(number):
+        return text != str(number)  # which some programs write, with digits that nobody typed
+    digits = "".join(filter(str.isdecimal, text))
+    is_plain = not digits or digits.startswith(str(abs(int(number))))
+    return not (is_plain and _SEPARATED.fullmatch(text))
+
+
+def _finite(text: str) -> float | None:
+    """Return a number of which all digits can be trusted; None for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if abs(number) < _MOST else None
