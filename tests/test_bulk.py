@@ -554,6 +554,45 @@ def test_max_parts_counts_what_this_command_sends(exosms: Shell) -> None:
     assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "2").exit_code == 0
 
 
+@pytest.mark.parametrize("dry", [("--yes",), ("-n",)])
+@pytest.mark.parametrize(
+    ("began_with", "guard"),
+    [
+        ((), ("--max-segments", "1")),
+        ((), ("--max-parts", "2")),
+        (("--type", "promotional", "--any-hour"), ("--type", "promotional")),
+    ],
+)
+def test_a_run_that_is_gone_on_with_by_its_name_keeps_within_the_guards_of_that_command(
+    exosms: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+    began_with: tuple[str, ...],
+    guard: tuple[str, ...],
+    dry: tuple[str],
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_763_922_600.0)  # 2025-11-24 00:00 in India
+    text = f"to,body\n9876543210,Hello\n9876543211,Hello\n9876543212,{'x' * 161}\n"
+    first = bulk(exosms, text, "--yes", "--run", "june", "--limit", "1", *began_with)
+    assert first.exit_code == 0, first
+    again = bulk(exosms, text, "--run", "june", "--json", *guard, *dry)
+    assert (again.exit_code, again.json["error"]["kind"]) == (5, "guard")
+    assert exosms("runs", "show", "june", "--json").json["counts"]["accepted"] == 1
+    limited = bulk(exosms, text, "--yes", "--run", "june", "--limit", "1", *guard, *began_with)
+    assert limited.exit_code == (5 if "--max-segments" in guard else 0)
+
+
+def test_any_hour_is_heard_of_a_command_that_goes_on_with_a_run(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = 1_763_965_800.0  # 2025-11-24 12:00 in India
+    monkeypatch.setattr(time, "time", lambda: noon)
+    promotional = ("--yes", "--run", "june", "--type", "promotional")
+    assert bulk(exosms, TWO, *promotional, "--limit", "1").exit_code == 0
+    monkeypatch.setattr(time, "time", lambda: noon + 12 * 3600)
+    assert bulk(exosms, TWO, *promotional).exit_code == 5
+    assert bulk(exosms, TWO, *promotional, "--any-hour").exit_code == 0
+
+
 def test_every_row_of_the_file_has_its_line(exosms: Shell) -> None:
     text = "to,body\n9876543210,a\n12,b\n9876543210,a\n"
     result = bulk(exosms, text, "--yes", "--skip-invalid", "--duplicates", "first", "-o", "jsonl")

@@ -134,6 +134,17 @@ def check_each(guards: Guards, messages: Iterable[Message]) -> None:
         guards.check_hour(message, now=now)
 
 
+def check_rest(run: Run, journal: Journal, guards: Guards, *, limit: int | None) -> None:
+    """Raise GuardError for what the limits of a command keep back that goes on with a run, to its last row."""
+    if guards.max_segments is None and guards.max_parts is None:  # all else is checked before each request
+        return
+    parts = 0
+    for place, row in enumerate(journal.waiting(run)):
+        guards.check_message(row.message)
+        parts += row.message.segments if limit is None or place < limit else 0
+    guards._replace(max_parts_per_day=None).check_total(parts, parts_today=0)
+
+
 def relay_of(run: Run, context: RunContext) -> Relay | None:
     """Return what keeps copies of a run from being sent as well, where there is a ledger that can tell."""
     return Relay(run, context.journal, context.elsewhere) if context.elsewhere else None

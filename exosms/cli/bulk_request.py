@@ -8,7 +8,7 @@ from typing import Any
 
 from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
-from exosms.bulk.lifecycle import RunContext, begin, check_elsewhere, guards_of_run
+from exosms.bulk.lifecycle import RunContext, begin, check_elsewhere
 from exosms.bulk.plan import Plan, plan_for
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
@@ -132,7 +132,7 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
         return _send_samples(request.sample_to, setup, staging, context, out, ask)
     named = run_to_go_on_with(request.run, staging, context.journal)
     if named is not None:
-        return _go_on(named, request, context, out, ask)
+        return _go_on(named, setup, context, out, ask)
     with context.interrupts.at_once():
         plan = _plan(setup, inspection, staging, context, out)
         if not request.dry_run:
@@ -205,13 +205,23 @@ def _begin(plan: Plan, setup: BulkSetup, staging: Staging, context: RunContext, 
     return carry_out(run, request.handling, context, client, out, failed=plan.totals.rejected)
 
 
-def _go_on(run: Run, request: BulkRequest, context: RunContext, out: Out, ask: Callable[[str], None]) -> int:
-    """Continue the run that was named, or say again how it ended."""
+def _go_on(run: Run, setup: BulkSetup, context: RunContext, out: Out, ask: Callable[[str], None]) -> int:
+    """Continue the run that was named, within the limits of this command, or say again how it ended."""
+    request = setup.request
     if request.dry_run:
         out.tell(f"the run {run.name} already exists; --run would continue it")
-        return show_rows(run, context.journal, [State.WAITING], guards_of_run(run, context.settings), out)
+        return show_rows(run, context.journal, [State.WAITING], setup.guards, out, limit=request.handling.limit)
     if not run.is_finished:
-        return go_on(run, request.handling, context, out, batch=request.batch, ask=ask, question=_CONTINUE)
+        return go_on(
+            run,
+            request.handling,
+            context,
+            out,
+            batch=request.batch,
+            ask=ask,
+            question=_CONTINUE,
+            guards=setup.guards,
+        )
     exit_code = exit_code_of_rows(context.journal.outcomes(run))  # a person may have resolved rows since
     out.tell(f"the run {run.name} is finished; nothing was sent")
     show_end(run, context.journal, out, exit_code=exit_code)

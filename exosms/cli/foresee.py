@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from exosms.bulk.lifecycle import check_each, guards_of_run
+from exosms.bulk.lifecycle import check_each, check_rest, guards_of_run
 from exosms.cli.context import run_of, settings_of_run
 from exosms.cli.ledgers import ledger_if_there
 from exosms.cli.output.messages import MessageResult, detail
@@ -38,11 +38,14 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
         return failure(out, error, file=file, run=name, counts=counts)
 
 
-def show_rows(run: Run, journal: Journal, states: Sequence[State], guards: Guards, out: Out) -> int:
+def show_rows(
+    run: Run, journal: Journal, states: Sequence[State], guards: Guards, out: Out, *, limit: int | None = None
+) -> int:
     """Show the rows of a run in these states as they would be sent; raises GuardError for what a guard says."""
     out.is_sandbox = is_of_sandbox(run.account)
     foreseen = _Foreseen()
     check_each(guards, foreseen.messages(journal.would_go(run, states)))
+    check_rest(run, journal, guards, limit=limit)
     if guards.max_parts_per_day is not None:
         guards.check_day(journal.ledger.parts_today(run.account) + foreseen.parts)
     if out.format in {Format.PLAIN, Format.JSONL} and not out.quiet:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from exosms.bulk import results_csv
-from exosms.bulk.lifecycle import RunContext, leave_elsewhere, relay_of, release, run_dispatcher
+from exosms.bulk.lifecycle import RunContext, check_rest, leave_elsewhere, relay_of, release, run_dispatcher
 from exosms.bulk.request import Handling
 from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
@@ -17,6 +17,7 @@ from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import State
 from exosms.ledger.runs import Run
+from exosms.sms.guards import Guards
 from exosms.system.escaping import for_shell
 from exosms.system.wording import counted
 
@@ -42,14 +43,20 @@ def go_on(
     ask: Callable[[str], None],
     question: str | None = None,
     again: Sequence[State] = (),
+    guards: Guards | None = None,
 ) -> int:
-    """Take a run, ask a person, and send what is left of it; with ``again`` only the rows that ended so."""
+    """Take a run, ask a person, and send what is left of it; with ``again`` only the rows that ended so.
+
+    ``guards`` are those of a command line that has some.
+    """
     journal = context.journal
     with context.interrupts.at_once():
         left = counts_document(journal.counts(run))["remaining"]
         run = journal.take(run)
         if batch:
             run = run._replace(terms=run.terms._replace(batch=batch))
+        if guards is not None:
+            run = run._replace(terms=run.terms._replace(any_hour=guards.any_hour))
         rows = journal.may_go_again(run, again) if again else left
         if again and not rows:
             journal.let_go(run)
@@ -64,6 +71,8 @@ def go_on(
             question = f"Send {what}?"
         try:
             if rows:  # else there is nothing to ask about: it only answers again
+                if guards is not None:
+                    check_rest(run, journal, guards, limit=handling.limit)
                 if relay := relay_of(run, context):
                     relay.check()
                 ask(question)
