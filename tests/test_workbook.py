@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -628,6 +629,23 @@ def test_what_a_reader_asks_for_beyond_its_memory_is_refused() -> None:
     content = xlsx(sheet_of(f"<row>{cell * 1000}</row>" * 100), f"<sst><si><t>{'x' * 32000}</t></si></sst>".encode())
     with pytest.raises(InputError, match="it needs too much memory"):
         read(content)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [("kill -9 $$", "it needs too much memory or time"), ("yes", "its reader failed")]
+)
+def test_a_reader_that_ends_within_a_line_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str, said: str
+) -> None:
+    """As one does that the system kills; and one that says something else, without an end, is not waited for."""
+    reader = tmp_path / "reader"
+    reader.write_text(
+        f"""#!/bin/sh\ncat > {os.devnull}\nprintf '%s\\n' '["sheets", ["S"]]' '["rows", [[1, '\n{end}\n"""
+    )
+    reader.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(reader))
+    with pytest.raises(InputError, match=said):
+        read(written(["a"]))
 
 
 def test_a_reader_that_cannot_start_or_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

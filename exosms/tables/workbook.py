@@ -100,7 +100,10 @@ def _no_sheet(name: str, sheet: int | str, sheets: Sequence[str]) -> InputError:
 
 def _said(child: Any, name: str, sheet: int | str) -> Iterator[Any]:
     for line in child.stdout:
-        word, what = json.loads(line)
+        try:
+            word, what = json.loads(line)
+        except ValueError:  # it was killed within the line
+            break
         if word == "end":
             return
         if word == "password":
@@ -110,6 +113,7 @@ def _said(child: Any, name: str, sheet: int | str) -> Iterator[Any]:
         if word == "flaw":
             raise InputError(f"{name} cannot be read as a workbook: {what}", remedy=_REMEDY)
         yield what
+    child.stdout.close()  # or it may wait for us to read on
     # Rust aborts where memory does not suffice; the others are the limit of time, and the system's own killer.
     raise InputError(
         f"{name} cannot be read as a workbook: it needs too much memory or time"
