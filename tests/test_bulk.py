@@ -940,6 +940,32 @@ def test_results_are_never_written_over_the_ledger(exosms: Shell, name: str) -> 
     assert exosms("runs", "list").stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("bulk", "{}", *SANDBOX, "--yes"),
+        ("bulk", "{}", *SANDBOX, "-n"),
+        ("runs", "export", "june", "--with", "{}"),
+        ("runs", "reconcile", "june", "--region", "sandbox", "--report", "{}"),
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_the_system_does_not_even_look_at_is_refused_as_any_other(
+    exosms: Shell, argv: tuple[str, ...]
+) -> None:
+    """Such as one below a directory that is somebody else's, which a test that root runs does not have."""
+    bulk(exosms, TWO, "--yes", "--run", "june")
+    result = exosms(*(word.format("x" * 300) for word in argv))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "cannot be read: File name too long" in result.stderr
+
+
+def test_a_result_file_is_no_source_that_nobody_can_look_at(exosms: Shell) -> None:
+    path = exosms.home / "results.csv"
+    path.touch()
+    assert results_csv.check_file(path, Path("x" * 300)) == path
+
+
 @pytest.mark.parametrize("other", ["people.csv", "state/ledger.db", "config.toml"])
 def test_a_link_that_is_put_in_the_place_of_results_is_not_followed(
     exosms: Shell, monkeypatch: pytest.MonkeyPatch, other: str

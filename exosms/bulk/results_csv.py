@@ -78,7 +78,12 @@ def check_file(path: Path, *sources: Path | None) -> Path:
 
 
 def _are_one(path: Path, other: Path) -> bool:
-    return path.exists() and other.exists() and path.samefile(other)
+    """Whether both are there and the same; the other may stand where we may not look, and then it is another."""
+    try:
+        status = other.stat()
+    except OSError:
+        return False
+    return path.exists() and os.path.samestat(path.stat(), status)
 
 
 def _target(path: Path) -> Path:

@@ -9,6 +9,7 @@ from exosms.bulk.request import BulkRequest, Duplicates, SentBefore
 from exosms.cli import completion_values, option_values
 from exosms.cli import options as o
 from exosms.cli.output.out import Out
+from exosms.config.paths import is_there
 from exosms.errors import UsageError
 
 
@@ -119,7 +120,7 @@ def command(*, request: Annotated[BulkRequest, _OPTIONS], account: o.AccountFlag
 
 def _refuse_a_number(request: BulkRequest, out: Out) -> None:
     """Raise UsageError for a recipient in the place of a file, with the command that was meant."""
-    if request.path is not None and not request.path.exists():
+    if request.path is not None and not is_there(request.path):
         from exosms.cli.meant import no_file
 
         if error := no_file(request.path, out.arguments):

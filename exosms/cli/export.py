@@ -11,6 +11,7 @@ from exosms.bulk import results_csv
 from exosms.bulk.original_rows import check_original, may_be_corrected, write_originals
 from exosms.cli.context import run_of
 from exosms.cli.output.out import Document
+from exosms.config.paths import is_file
 from exosms.errors import InputError
 from exosms.ledger.entry import LedgerEntry
 from exosms.ledger.history import History
@@ -91,7 +92,7 @@ def rows_writer(
     run = run_of(journal, name)
     copy = None
     with ExitStack() as stack:
-        if original is not None and original.is_file():
+        if original is not None and is_file(original):
             check_original(run, journal, original)
         elif original is not None:
             copy = stack.enter_context(_kept(original))

@@ -326,7 +326,11 @@ def _next_step(found: Sequence[Found], flags: Mapping[str, str]) -> str:
 def _require_there(report: Path | None) -> None:
     """Find out about a report that is not there before anything else."""
     if report is not None and not os.access(report, os.R_OK):
-        code = errno.EACCES if report.exists() else errno.ENOENT
+        try:
+            report.stat()
+            code = errno.EACCES
+        except OSError as error:
+            code = error.errno or errno.ENOENT
         raise unreadable(str(report), OSError(code, os.strerror(code)))
 
 
