@@ -4,6 +4,7 @@ import _thread
 import csv
 import errno
 import json
+import os
 import re
 import shutil
 import signal
@@ -964,6 +965,21 @@ def test_a_result_file_is_no_source_that_nobody_can_look_at(exosms: Shell) -> No
     path = exosms.home / "results.csv"
     path.touch()
     assert results_csv.check_file(path, Path("x" * 300)) == path
+
+
+def test_a_directory_may_be_called_by_bytes_that_are_no_text(exosms: Shell) -> None:
+    directory = os.fsencode(exosms.home) + b"/caf\xe9"
+    try:
+        os.mkdir(directory)  # noqa: PTH102  # by its bytes
+    except OSError:
+        pytest.skip("this system calls nothing so")
+    with open(directory + b"/people.csv", "w") as file:  # noqa: PTH123
+        file.write(TWO)
+    for argv, exit_code in ((("-n",), 0), (("--yes", "--run", "june"), 0), (("--yes",), 5)):
+        process = exosms.start("bulk", "people.csv", *SANDBOX, *argv, cwd=directory)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == exit_code, err
+    assert exosms("runs", "list", "--json").json["runs"][0]["file"] == f"{exosms.home}/caf\\xe9/people.csv"
 
 
 @pytest.mark.parametrize("other", ["people.csv", "state/ledger.db", "config.toml"])

@@ -1,5 +1,6 @@
 """What is asked for by whoever sends a file, or goes on with a run; each field is an option of the command line."""
 
+import os
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -88,8 +89,11 @@ class BulkRequest(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """The file as it is kept with the run: by its whole path, so that the same file is known again."""
-        return "-" if self.path is None else str(self.path.absolute())
+        """The file as it is kept with the run: by its whole path, so that the same file is known again.
+
+        The ledger takes no bytes that are no text, which directories above it may be called.
+        """
+        return "-" if self.path is None else os.fsencode(self.path.absolute()).decode(errors="backslashreplace")
 
 
 class RunOptions(NamedTuple):
