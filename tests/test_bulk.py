@@ -967,6 +967,25 @@ def test_a_result_file_is_no_source_that_nobody_can_look_at(exosms: Shell) -> No
     assert results_csv.check_file(path, Path("x" * 300)) == path
 
 
+@pytest.mark.parametrize(
+    ("argv", "file"),
+    [
+        (("-", "--body", "Hello"), "people.csv"),
+        (("people.csv", "-F", "-"), "text.txt"),
+        (("people.csv", "-F", "text.txt"), "text.txt"),
+    ],
+)
+def test_results_are_never_written_over_what_is_read(exosms: Shell, argv: tuple[str, ...], file: str) -> None:
+    for name, content in (("people.csv", TWO), ("text.txt", "Hello")):
+        (exosms.home / name).write_text(content)
+    before = (exosms.home / file).read_text()
+    with (exosms.home / file).open() as stdin:
+        process = exosms.start("bulk", *argv, *SANDBOX, "--yes", "--results", file, stdin=stdin, cwd=exosms.home)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, b"over the messages themselves" in err) == (3, True)
+    assert (exosms.home / file).read_text() == before
+
+
 def test_a_directory_may_be_called_by_bytes_that_are_no_text(exosms: Shell) -> None:
     directory = os.fsencode(exosms.home) + b"/caf\xe9"
     try:

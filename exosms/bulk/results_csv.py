@@ -43,9 +43,9 @@ Cell = Callable[[str | None], str]
 """Makes a cell of words that others chose."""
 
 
-def checked(handling: Handling, source: Path | None) -> Handling:
-    """Return how a run is handled, with the file that its results go into."""
-    return handling._replace(results=check_file(handling.results, source)) if handling.results else handling
+def checked(handling: Handling, *sources: Path) -> Handling:
+    """Return how a run is handled, with the file that its results go into, which is none of the sources."""
+    return handling._replace(results=check_file(handling.results, *sources)) if handling.results else handling
 
 
 def check_file(path: Path, *sources: Path | None) -> Path:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from exosms.bulk import results_csv
@@ -49,6 +50,7 @@ _MOST_COLUMNS = 50
 """Names of columns that are told."""
 
 _CONTINUE = "Send what is left of the run?"
+_STANDARD_INPUT = Path("/dev/stdin")
 
 
 def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
@@ -57,7 +59,7 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     try:
         with interrupts.installed():
             if not request.dry_run:
-                request = request._replace(handling=results_csv.checked(request.handling, request.path))
+                request = request._replace(handling=results_csv.checked(request.handling, *_sources(request)))
             if request.body_file is not None:
                 request = request._replace(body=read_text(request.body_file))
             options = account.options_of(request)
@@ -79,6 +81,12 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
         return _refused(out, error, request, counts_document({}))
     except Interrupted as interrupted:
         return failure(out, interrupted, file=request.file_name, run=request.run)
+
+
+def _sources(request: BulkRequest) -> Sequence[Path]:
+    """Return the files that rows and text come from, also where a shell has opened them."""
+    names = [request.file, *filter(None, [request.body_file])]
+    return [_STANDARD_INPUT if name == "-" else Path(name) for name in names]
 
 
 def _refused(out: Out, error: ExosmsError, request: BulkRequest, counts: Document) -> int:
