@@ -229,6 +229,18 @@ def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shel
     )
 
 
+def test_a_text_that_does_not_come_keeps_no_signal_from_ending_a_run(exosms: Shell, rows: Path) -> None:
+    options = ("--region", "sandbox", "--from", "ACMEIN", "--yes")
+    process = exosms.start("bulk", str(rows), *options, "-F", "-", stdin=subprocess.PIPE)
+    until(lambda: listens(process))
+    wait_until_it_sleeps(process)
+    process.send_signal(signal.SIGTERM)
+    exit_code = process.wait(timeout=60)
+    process.communicate()
+    assert exit_code == 143
+    assert exosms("runs", "list").stdout == ""
+
+
 def test_a_signal_that_takes_what_is_left_of_a_wait_for_answers_ends_it() -> None:
     """As one that comes at its very end, or on a machine that has other things to do."""
     carriers = RequestThreads(lambda messages: Batch((), whole=not messages), most=1)

@@ -61,7 +61,8 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
             if not request.dry_run:
                 request = request._replace(handling=results_csv.checked(request.handling, *_sources(request)))
             if request.body_file is not None:
-                request = request._replace(body=read_text(request.body_file))
+                with interrupts.at_once():  # a pipe may stay silent
+                    request = request._replace(body=read_text(request.body_file))
             options = account.options_of(request)
             settings = find_settings(out, options, account_needed=not request.dry_run)
             with ExitStack() as files:
