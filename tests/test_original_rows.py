@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import sqlite3
 import subprocess
@@ -207,6 +208,27 @@ def test_a_file_is_read_as_it_was_sent(exosms: Shell, content: bytes, options: S
     corrected = rejected.stdout.replace("12", "9876543219").replace("+919000000400", "9876543218")
     again = exosms("bulk", written(exosms, corrected, "b.csv"), *SANDBOX, "--yes", "--body", "Again")
     assert again.exit_code == 0, again
+
+
+def test_objects_have_the_columns_of_the_file_whatever_its_delimiter(exosms: Shell) -> None:
+    file = written(exosms, "to;name;note\n12;a,b;x\n9876543210;c;y\n")
+    sent(exosms, file)
+    rejected = ("--outcome", "rejected", "--with", file)
+    error = NO_NUMBER.replace("Mobile No", "to")
+    row = {"to": "12", "name": "a,b", "note": "x", "outcome": "rejected", "error": error, "sid": ""}
+    assert exosms("runs", "export", "june", *rejected, "--json").json["rows"] == [row]
+    assert json.loads(exosms("runs", "export", "june", *rejected, "-o", "jsonl").stdout) == row
+
+
+def test_texts_come_back_verbatim_whatever_the_locale_is(exosms: Shell) -> None:
+    """What goes into a file or a pipe is sent from there: an escape would be sent as it stands."""
+    file = written(exosms, "to,name\n12,नमस्ते\n")
+    sent(exosms, file)
+    said = ("check-template", "--fix", "--text", "नमस्ते {#var#}", "--body", "नमस्ते x")
+    for argv in (("runs", "export", "june", "--with", file), said):
+        process = exosms.start(*argv, env={"PYTHONIOENCODING": "latin-1"})
+        out, err = process.communicate(timeout=60)
+        assert "नमस्ते" in out.decode(), err
 
 
 def test_standard_input_and_a_pipe_are_files_too(exosms: Shell) -> None:

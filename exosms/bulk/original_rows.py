@@ -55,14 +55,15 @@ def write_originals(
     *,
     is_wanted: Callable[[LedgerEntry], bool],
     cell: Cell = harmless,
+    delimiter: str | None = None,
 ) -> None:
-    """Write the wanted rows with all their cells, exactly as they stand.
+    """Write the wanted rows with all their cells, exactly as they stand, by default with the delimiter of the file.
 
     Nothing of them is made harmless, since they are to be sent; what is added is. A sheet's rows become CSV.
     Raises InputError at the end if the file is not the run's any more: somebody may have changed it since the check.
     """
     with _opened(run, path) as table:
-        delimiter = table.delimiter if table.delimiter in DELIMITERS and not table.sheets else ","
+        delimiter = delimiter or (table.delimiter if table.delimiter in DELIMITERS and not table.sheets else ",")
         header = [*table.header, *_free_names(table.header)]
         is_misleading = any(other in name for name in header for other in DELIMITERS)
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")

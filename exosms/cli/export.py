@@ -62,17 +62,25 @@ class RowsWriter:
         import csv
 
         with TemporaryFile("w+", newline="", encoding="utf-8") as file:
-            self._write(file, cell=lambda text: printable(text or ""))  # no spreadsheet reads it
+            self._write(file, cell=lambda text: printable(text or ""), delimiter=",")  # no spreadsheet reads it
             file.seek(0)
             for row in csv.DictReader(file):
                 yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
 
-    def _write(self, file: TextIO, *, cell: results_csv.Cell) -> None:
+    def _write(self, file: TextIO, *, cell: results_csv.Cell, delimiter: str | None = None) -> None:
         if self._original is None:
             rows = filter(self._is_wanted, History(self._journal.ledger).rows(self._run))
             results_csv.write(rows, file, cell=cell)
         else:
-            write_originals(self._run, self._journal, self._original, file, is_wanted=self._is_wanted, cell=cell)
+            write_originals(
+                self._run,
+                self._journal,
+                self._original,
+                file,
+                is_wanted=self._is_wanted,
+                cell=cell,
+                delimiter=delimiter,
+            )
 
     def _is_wanted(self, row: LedgerEntry) -> bool:
         is_wanted = not self._outcomes or row.outcome in self._outcomes

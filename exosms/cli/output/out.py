@@ -98,10 +98,12 @@ class Out:
 
     def text(self, text: str) -> None:
         """Print a text: as it is for the next program of a pipe, without anything that steers it on a terminal."""
+        self._carry_every_character()
         self._write(self.stdout, "\n".join(map(printable, text.split("\n"))) if self.stdout.isatty() else text)
 
     def copy(self, write: Callable[[TextIO], None]) -> None:
         """Let a whole file be written to standard output."""
+        self._carry_every_character()
         try:
             write(self.stdout)
             self.stdout.flush()
@@ -109,6 +111,12 @@ class Out:
             _detach(self.stdout)
         except OSError as error:
             self._lose(error)
+
+    def _carry_every_character(self) -> None:
+        """Have UTF-8 go to a file or a program, whatever the locale: an escape would be taken for text, and sent."""
+        reconfigure = getattr(self.stdout, "reconfigure", None)
+        if reconfigure is not None and not self.stdout.isatty():
+            reconfigure(encoding="utf-8", errors="backslashreplace")
 
     def document(self, document: Document) -> None:
         """Print a JSON document; ASCII only, which no encoding and no terminal can misread."""
