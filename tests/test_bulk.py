@@ -413,6 +413,13 @@ def test_texts_of_many_parts_are_pointed_out(exosms: Shell) -> None:
         (TWO, ("--run", "a b"), 2, "'a b' is not a valid run name"),
         (TWO, ("--delimiter", "ab"), 2, "'ab' is not a valid delimiter for a CSV file"),
         (TWO, ("--csv-encoding", "utf-9"), 2, "'utf-9' is not a known text encoding"),
+        (TWO, ("--csv-encoding", "punycode"), 2, "'punycode' is not a known text encoding"),
+        (
+            "to,body,custom_field\n9876543210,Hello,x+2AA-\n",
+            ("--csv-encoding", "utf-7"),
+            3,
+            "contains U+D800, which is not a valid character",
+        ),
         (TWO, ("--results", "/dev/null/x.csv"), 4, "The result file /dev/null/x.csv cannot be written"),
         (TWO, ("--max-parts", "1"), 5, "2"),
         ("to,body\n9876543210," + "x" * 161 + "\n", ("--max-segments", "1"), 5, "2"),

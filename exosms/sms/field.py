@@ -40,6 +40,7 @@ class Field(NamedTuple):
                 raise InputError(f"{shown(cell)!r} is not a valid {self.column}", remedy=f"Write one of: {words}.")
             return self.words[word], ()
         if self.check is None:
+            check_text(cell)
             return cell, ()
         text = cell.strip()
         return text, self.check(text)
@@ -65,6 +66,17 @@ def is_url(text: str) -> bool:
         return bool(address.hostname) and address.port != 0
     except ValueError:
         return False
+
+
+def check_text(text: str) -> None:
+    """Raise InputError for what no request can carry: some encodings of files hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{shown(text)!r} contains U+{ord(text[error.start]):04X}, which is not a valid character",
+            remedy="Save it as UTF-8 text.",
+        ) from error
 
 
 def check_url(text: str) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ def check_encoding(encoding: str | None) -> None:
     probe = "to,body\r\n"
     try:
         is_usable = probe.encode(encoding).decode(encoding) == probe
+        b"\xff".decode(encoding, "ignore")  # which those of host names cannot
     except (LookupError, ValueError):
         is_usable = False
     if not is_usable:
