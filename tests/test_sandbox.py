@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import Shell
+from misbehaving import Misbehaving, does, reads_all, says
 
 from exosms.sandbox.emulator import Emulator, SandboxAnswer
 from exosms.sandbox.server import Behaviour, Handler, Server
@@ -444,6 +445,18 @@ def test_the_final_state_is_posted_to_a_callback_on_this_machine_only() -> None:
         assert ask(server, {**GOOD, "StatusCallback": "http://192.0.2.1/"}) == 200
     [form] = received
     assert (form["Status"], form["DetailedStatusCode"], form["CustomField"]) == ("failed", "23185", "o-1")
+
+
+@pytest.mark.parametrize("path", ["/dlr", "/a path"])
+def test_a_callback_that_nobody_understands_is_let_go_of(path: str) -> None:
+    """Such as one to a port that speaks TLS, whose alert is no HTTP."""
+    with (
+        Misbehaving(does(reads_all, says(b"\x15\x03\x01\x00\x02\x02\x46\r\n"))) as receiver,
+        Server(0, Behaviour()) as server,
+    ):
+        url = receiver.url + path
+        message = StoredMessage("5" * 32, "a", "ACMEIN", "+919876543210", "x", 20005, 0.0, url, "")
+        server.call_back(message, "early")
 
 
 def test_the_command_prints_its_address_first_and_how_to_use_it_and_ends_quietly(exosms: Shell) -> None:

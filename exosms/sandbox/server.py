@@ -4,6 +4,7 @@
 that the dashboard exports of them (``?account=SID``: of one account); these addresses are the sandbox's own.
 """
 
+import http.client
 import http.server
 import json
 import random
@@ -100,7 +101,7 @@ class Server(http.server.ThreadingHTTPServer):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             opener.open(message.callback, form, timeout=10).close()
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):  # the last: it is no server of HTTP, or no path
             return
 
 
