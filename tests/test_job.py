@@ -433,6 +433,28 @@ def test_a_token_from_a_pipe_is_read_once(exosms: Shell, served: Sandbox) -> Non
     assert len(served.texts) == 1
 
 
+def test_groups_and_templates_from_pipes_are_read_once(exosms: Shell, served: Sandbox) -> None:
+    """They are looked at before the command, by the account and by each group, and at its end."""
+    config = piped(f'version = 1\n[groups]\noncall = ["{TO}"]\n')
+    templates = piped('version = 1\n[templates.ended]\ntext = "It ended: {#var#}"\n')
+    argv = ["--to", "@oncall", "-t", "ended", "--var", "1={code}", "--rate", "off", "--", "sh", "-c", "exit 3"]
+    pipes = ["--config", f"/dev/fd/{config}", "--templates", f"/dev/fd/{templates}"]
+    with exosms.start("job", *pipes, *argv, pass_fds=[config, templates]) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    os.close(config)
+    os.close(templates)
+    assert (process.returncode, out, err, served.texts) == (3, b"", b"", ["It ended: 3"])
+
+
+def test_an_account_from_a_pipe_is_read_once(exosms: Shell, served: Sandbox) -> None:
+    account = 'account_sid = "acme1"\napi_key = "key"\napi_token = "token"\nfrom = "ACMEIN"\n'
+    config = f'version = 1\n[profiles.prod]\nbase_url = "{exosms.env["EXOSMS_BASE_URL"]}"\n{account}'
+    pipe = piped(f'{config}[groups]\noncall = ["{TO}"]\n')
+    argv = ["-p", "prod", "--config", f"/dev/fd/{pipe}", "--to", "@oncall"]
+    assert job_with_pipe(exosms, *argv, pipe=pipe, env={"EXOSMS_BASE_URL": ""}) == Result(3, "", "")
+    assert len(served.texts) == 1
+
+
 def test_recipients_from_a_named_pipe_that_is_written_are_read_once(exosms: Shell, served: Sandbox) -> None:
     pipe = exosms.home / "pipe"
     os.mkfifo(pipe)

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exosms.errors import ConfigError
 from exosms.system.escaping import for_shell
-from exosms.system.files import SmallFile, read_small
+from exosms.system.files import read_small
 from exosms.system.signals import LOOK, noting
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ TOKEN_COMMAND_GRACE = 0.2
 
 LONGEST_TOKEN = 64 * 1024
 """Bytes of a token file or of a token command's output; a real token has a few dozen."""
-
-_FROM_PIPES: dict[Path, SmallFile] = {}
-"""What came out of pipes, which are empty then: a token is asked for more than once."""
 
 Warn = Callable[[str], None]
 """Takes one sentence for the user that stops nothing."""
@@ -122,14 +119,12 @@ class TokenFile(NamedTuple):
     def fetch(self, *, environ: Mapping[str, str], warn: Warn) -> Secret:  # noqa: ARG002 - a source among others
         """Read the token; a file that others can read is worth a warning."""
         try:
-            file = _FROM_PIPES.get(self.path) or read_small(self.path, limit=LONGEST_TOKEN)
+            file = read_small(self.path, limit=LONGEST_TOKEN)
         except OSError as error:
             raise ConfigError(
                 f"The {self.label} cannot be read: {error.strerror}",
                 remedy="Write the API token into that file, or give another file.",
             ) from error
-        if file.is_pipe and file.content:
-            _FROM_PIPES[self.path] = file
         if file.mode & (0o044 if file.owner == os.geteuid() else 0o004):  # a group's, or an ACL, of somebody else
             warn(f"the {self.label} can be read by others; to make it private: chmod 600 {for_shell(str(self.path))}")
         text = file.content.decode("latin-1").removesuffix("\n").removesuffix("\r")

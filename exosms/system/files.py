@@ -34,22 +34,29 @@ class SmallFile(NamedTuple):
     content: bytes
     owner: int
     mode: int
-    is_pipe: bool = False
-    """Then it is gone, once it was read."""
 
     def __repr__(self) -> str:
         """Leave the content out: it may be a token."""
         return f"SmallFile(owner={self.owner}, mode={self.mode:04o})"
 
 
+_FROM_PIPES: dict[Path, SmallFile] = {}
+"""What came out of pipes, which are empty then: token, configuration and templates are asked for more than once."""
+
+
 def read_small(path: Path, *, limit: int) -> SmallFile:
     """Read a file of at most ``limit`` bytes; raises OSError. Owner and mode are those of what was read."""
+    if path in _FROM_PIPES:
+        return _FROM_PIPES[path]
     with open_promptly(path) as file:
         status = os.fstat(file.fileno())
         content = read_promptly(file, limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
-    return SmallFile(content, status.st_uid, status.st_mode & 0o777, is_pipe=stat.S_ISFIFO(status.st_mode))
+    small = SmallFile(content, status.st_uid, status.st_mode & 0o777)
+    if content and stat.S_ISFIFO(status.st_mode):
+        _FROM_PIPES[path] = small
+    return small
 
 
 def open_promptly(path: Path) -> BinaryIO:
