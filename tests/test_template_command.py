@@ -1,5 +1,6 @@
 """``exosms template``: what each command prints, changes and answers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -337,3 +338,15 @@ def test_why_a_text_does_not_match_is_a_sentence_of_its_own(exosms: Shell, body:
     assert (refused.exit_code, f"match the template 'otp' at offset {said}" in refused.stderr) == (3, True), (
         refused.stderr
     )
+
+
+def test_what_is_no_file_is_not_replaced_by_one(exosms: Shell) -> None:
+    """As root, with --templates /dev/null, that broke the whole system."""
+    pipe = exosms.home / "pipe"
+    os.mkfifo(pipe)
+    holding = os.open(pipe, os.O_RDWR)
+    os.write(holding, b"version = 1\n")
+    done = exosms("template", "add", "otp", "--text", "Hi {#var#}", "--templates", str(pipe))
+    os.close(holding)
+    assert (done.exit_code, done.stdout, pipe.is_fifo()) == (4, "", True)
+    assert "cannot be written: it is a device or a pipe" in done.stderr

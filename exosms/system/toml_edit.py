@@ -4,6 +4,7 @@ What a person wrote around the change (comments, order, blank lines, line ends) 
 before it takes the old one's place: it must say exactly what was meant.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
 
     target = Path(os.path.realpath(path))
     try:
+        _check_replaceable(target)
         files.make_private(target.parent)
         with files.alone(target, within=_LONGEST_EDIT):
             file = read_file(path, target, form, check)
@@ -49,6 +51,12 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
     except OSError as error:
         wrong = form.kept_out(form.unwritable, path, target, error)
         raise ConfigError(wrong.message, remedy=wrong.remedy) from error
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise OSError for a device, a pipe or the like: a file in the place of /dev/null breaks a whole system."""
+    if target.exists() and not (target.is_file() or target.is_dir()):  # of a directory reading tells
+        raise OSError(errno.EINVAL, "it is a device or a pipe")
 
 
 def _new(document: Mapping[str, Any]) -> bytes:
