@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from conftest import Result, Shell, until
 from jobs import PATIENCE, SPIN, TO, Sandbox, Step, on_terminal, sandbox
 
 from exosms.cli.job import _without_again
+from exosms.job import child
 from exosms.job.ending import Ending, On, ended, filled, name_of
 from exosms.sms.message import Outcome
 
@@ -366,6 +368,26 @@ def test_a_bug_of_ours_does_not_stand_in_its_way(exosms: Shell, error: str) -> N
     assert (done.returncode, done.stdout, done.stderr.count("a bug in exosms")) == (3, "out\n", 2)
 
 
+WORDLESS = """
+import sys
+from exosms.job import child
+child._BRIEF, sys.modules["exosms.cli.output.messages"] = 1000, None
+from exosms.cli.app import main
+sys.exit(main())
+"""
+
+
+def test_who_was_not_reached_is_named_also_where_no_file_of_ours_can_be_opened(
+    exosms: Shell, served: Sandbox
+) -> None:
+    refused = "+919000000400"
+    to = f"{refused},{TO}"
+    argv = [sys.executable, "-c", WORDLESS, "job", "--to", to, "--rate", "off", "--", "sh", "-c", "exit 3"]
+    done = subprocess.run(argv, env=exosms.full_env(), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, len(served.texts)) == (3, 1)
+    assert done.stderr == f"exosms: error: the text about sh did not reach {refused}\n"
+
+
 REPLACED = """
 import pathlib, sys
 from exosms.cli import job
@@ -573,6 +595,16 @@ def test_little_memory_is_taken_while_it_runs(exosms: Shell, served: Sandbox, tm
     assert taken
     assert int(taken[1]) < 25_000
     assert (process.returncode, served.texts) == (3, ["Failed with exit code 3."])
+
+
+def test_one_that_is_stopped_while_its_command_is_new_makes_up_no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11 hands out whatever the stack holds when a wait was stopped and goes on after its time."""
+
+    def wait(_heard: object, seconds: float) -> object | None:
+        return SimpleNamespace(si_signo=-1, si_code=0) if seconds > 0 else None
+
+    monkeypatch.setattr(signal, "sigtimedwait", wait)
+    assert child._next_signal({signal.SIGCHLD}, 0.001) == (0, False)
 
 
 def test_nothing_of_the_job_is_left_while_the_text_is_on_its_way(exosms: Shell, served: Sandbox) -> None:

@@ -276,7 +276,10 @@ def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, _Miss]:
 
 
 def _why_not(receipt: "Receipt") -> str:
-    from exosms.cli.output.messages import reason
+    try:
+        from exosms.cli.output.messages import reason
+    except (ImportError, OSError, MemoryError):  # no more files or memory: the words are lost, but not who it is
+        return ""
 
     problem = receipt.problem
     if problem is None:

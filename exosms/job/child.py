@@ -20,6 +20,8 @@ _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _BRIEF = 1.0
 """Seconds that a command may take which leaves no time for anything else."""
+_FIRST_LOOK, _RAREST_LOOK = 0.0005, 0.05
+"""Seconds between looks for a signal within them: each time twice as many."""
 _FROM_KERNEL = 0x80
 """``SI_KERNEL`` (Linux, asm-generic/siginfo.h): nobody sent the signal but a terminal."""
 
@@ -162,13 +164,26 @@ def _next_signal(heard: SignalSet, within: float | None) -> tuple[int, bool]:
             return 0, False
         signum = signal.sigwait(heard)
         return signum, signum in {signal.SIGINT, signal.SIGQUIT, *_STOPS} and _is_in_foreground()
-    info = signal.sigwaitinfo(heard) if within is None else signal.sigtimedwait(heard, within)
+    info = signal.sigwaitinfo(heard) if within is None else _signal_within(heard, within)
     if info is None:
         return 0, False
     is_the_terminals = info.si_code == _FROM_KERNEL
     # One that is closed tells only the leader of its session.
     leads = info.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
     return info.si_signo, is_the_terminals and not leads
+
+
+def _signal_within(heard: SignalSet, seconds: float) -> signal.struct_siginfo | None:
+    """Return the next signal, if one comes in time; it is looked for, not waited for.
+
+    A wait that is stopped, and goes on after its time, ends in CPython 3.11 (``signal_sigtimedwait_impl``) with a
+    signal that was never filled in.
+    """
+    until, pause = time.monotonic() + seconds, _FIRST_LOOK
+    while (info := signal.sigtimedwait(heard, 0)) is None and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, pause))
+        pause = min(pause * 2, _RAREST_LOOK)
+    return info
 
 
 def _is_in_foreground() -> bool:
