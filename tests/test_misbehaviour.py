@@ -1060,10 +1060,15 @@ def test_a_name_that_takes_for_ever_to_resolve_was_not_sent(exosms: Shell, monke
     assert told(result) == truth(Case("takes for ever", does(), UNAVAILABLE))
 
 
-def test_a_refusing_proxy_was_not_sent(exosms: Shell) -> None:
+UNUSABLE = "socks5://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("others", [{}, {"ALL_PROXY": UNUSABLE}, {"HTTP_PROXY": UNUSABLE}, {"NO_PROXY": "::1/128"}])
+def test_a_refusing_proxy_was_not_sent(exosms: Shell, others: Mapping[str, str]) -> None:
     proxy = Misbehaving(does())  # it never listens
     try:
-        result = send(exosms, "https://sms.example.test", "--retry-for", "0", env={"HTTPS_PROXY": proxy.url})
+        env = {"HTTPS_PROXY": proxy.url, **others}
+        result = send(exosms, "https://sms.example.test", "--retry-for", "0", env=env)
     finally:
         proxy.__exit__()
     assert told(result) == truth(Case("refuses", does(), UNAVAILABLE))
@@ -1088,10 +1093,13 @@ def test_plain_http_never_goes_through_a_proxy(variable: str, exosms: Shell) -> 
     assert (len(proxy.connections), server.complete_requests) == (0, 1)
 
 
-def test_no_proxy_names_hosts_that_are_reached_directly(exosms: Shell, authority_file: Path) -> None:
+@pytest.mark.parametrize("unusable", [{}, {"HTTPS_PROXY": UNUSABLE}])
+def test_no_proxy_names_hosts_that_are_reached_directly(
+    exosms: Shell, authority_file: Path, unusable: Mapping[str, str]
+) -> None:
     way = does(handshakes(genuine), answers(200, GOOD))
     with Misbehaving(does()) as proxy, Misbehaving(way) as server:
-        env = {"HTTPS_PROXY": proxy.url, "NO_PROXY": "127.0.0.1", "SSL_CERT_FILE": str(authority_file)}
+        env = {"HTTPS_PROXY": proxy.url, "NO_PROXY": "127.0.0.1", "SSL_CERT_FILE": str(authority_file), **unusable}
         result = send(exosms, f"https://127.0.0.1:{server.port}", env=env)
     assert told(result) == truth(Case("direct", does(), ACCEPTED, 200, sid=SID))
     assert (len(proxy.connections), server.complete_requests) == (0, 1)

@@ -4,7 +4,7 @@ import base64
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from exosms.exotel.exchange import (
     NoAnswer,
     RequestProgress,
 )
-from exosms.exotel.proxy import proxy_of
+from exosms.exotel.proxy import proxy_address, proxy_of
 from exosms.exotel.redaction import Redactor, of_user
 from exosms.starvation import lacking
 from exosms.system.signals import never
@@ -112,16 +112,22 @@ class HttpsTransport:
         self._must_leave = must_leave
         loopback = host.scheme == "http"
         try:
-            self._client = httpx.Client(
+            connect = partial(
+                httpx.Client,
                 auth=(key, token),
                 verify=_no_certificates() if loopback else _certificates(),
-                trust_env=not loopback,
                 limits=httpx.Limits(max_keepalive_connections=0),
                 # Not cut to a shorter timeout: that is the deadline's to tell, and the two would race.
                 timeout=httpx.Timeout(max(READ_TIMEOUT, timeout - 30), connect=min(timeout, CONNECT_TIMEOUT)),
                 headers={"Accept-Encoding": "identity", "User-Agent": f"exosms/{__version__}"},
                 cookies=_no_cookies(),
             )
+            try:
+                self._client = connect(trust_env=not loopback)
+            except (ImportError, ValueError, httpx.InvalidURL):  # it may be a proxy that we do not need
+                self._client = connect(
+                    trust_env=False, proxy=None if loopback else proxy_address(host.hostname or "")
+                )
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _unprepared(error) from error
 
