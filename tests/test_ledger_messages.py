@@ -78,8 +78,9 @@ def test_every_commit_is_synchronous_and_deleted_text_is_overwritten(ledger: Led
     assert [ledger._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names] == [2, "wal", 1]
 
 
-def test_files_are_for_their_owner_only_whatever_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_files_are_for_their_owner_only_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
     try:
         ledger = Ledger.open(tmp_path / "deep" / "state")
         claim(ledger)

@@ -138,7 +138,11 @@ def make_private(directory: Path) -> None:
         return
     make_private(directory.parent)
     with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
+        before = os.umask(0o077)
+        try:
+            directory.mkdir(mode=0o700)
+        finally:
+            os.umask(before)
         descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             os.fchmod(descriptor, 0o700)
@@ -148,8 +152,12 @@ def make_private(directory: Path) -> None:
 
 
 def create_private(path: Path) -> int:
-    """Create a file for the owner of its directory alone and return its descriptor; raises FileExistsError."""
+    """Create a file for the owner of its directory alone, whatever the umask, and return its descriptor.
+
+    Raises FileExistsError.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
     hand_over(descriptor, to_owner_of=path.parent)
     return descriptor
 
