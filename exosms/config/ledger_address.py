@@ -14,7 +14,39 @@ _SCHEMES = ("postgresql://", "postgres://")
 _STRICT = ("require", "verify-ca", "verify-full")
 """The values of ``sslmode`` with which nothing goes out unencrypted, weakest first (PostgreSQL's manual, 34.19)."""
 _MODES = ("disable", "allow", "prefer", *_STRICT)
-_SECRET = frozenset({"password", "sslpassword"})
+HARMLESS = frozenset(
+    [
+        "application_name",
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "dbname",
+        "gssencmode",
+        "host",
+        "hostaddr",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "load_balance_hosts",
+        "options",
+        "passfile",
+        "port",
+        "require_auth",
+        "sslcert",
+        "sslcertmode",
+        "sslcrl",
+        "sslkey",
+        "sslmode",
+        "sslnegotiation",
+        "sslrootcert",
+        "sslsni",
+        "target_session_attrs",
+        "tcp_user_timeout",
+        "user",
+    ]
+)
+"""Parameters of libpq without a secret (PostgreSQL's manual, 34.1.2); another may be a misspelled password."""
 _REMEDY = "Write postgresql://USER@HOST/DATABASE; a password may stand in PGPASSWORD or ~/.pgpass."
 
 
@@ -76,7 +108,8 @@ def parse_ledger_address(text: str) -> LedgerAddress:
     except ValueError:
         raise ConfigError("It is not a valid address", remedy=_REMEDY) from None
     user, _, hosts = parts.netloc.rpartition("@")
-    if "#" in text or "%00" in text or "@" in user + parts.path or not all(map(_is_host, hosts.split(","))):
+    is_odd = "#" in text or "%00" in text or any(mark in parts.path for mark in "@=&;")  # a password behind no ?
+    if is_odd or "@" in user or not all(map(_is_host, hosts.split(","))):
         raise ConfigError(
             "It is not a valid address", remedy=f"{_REMEDY} Write %40 for an @ in it, %2F for a / and %23 for a #."
         )
@@ -108,7 +141,7 @@ def _without_password(user: str) -> str:
 
 def _shown_query(query: str) -> str:
     pairs = [pair.partition("=") for pair in query.split("&")] if query else []
-    shown = [f"{name}={'********' if name in _SECRET else value}" for name, _, value in pairs]
+    shown = [f"{name}={value if name in HARMLESS else '********'}" for name, _, value in pairs]
     return f"?{'&'.join(shown)}" if shown else ""
 
 

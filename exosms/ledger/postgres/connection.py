@@ -27,7 +27,7 @@ except ImportError as error:
     ) from error
 from psycopg import errors as e
 
-from exosms.config.ledger_address import LedgerAddress
+from exosms.config.ledger_address import HARMLESS, LedgerAddress
 from exosms.errors import ConfigError
 from exosms.ledger.database import LedgerAwayError, LedgerError
 
@@ -305,5 +305,5 @@ def _passwords(address: LedgerAddress) -> list[str]:
     parts = urlsplit(address.url)
     user = parts.netloc.rpartition("@")[0]
     given = [user.partition(":")[2], os.environ.get("PGPASSWORD", "")]
-    given += [value for name, value in parse_qsl(parts.query) if name in {"password", "sslpassword"}]
+    given += [value for name, value in parse_qsl(parts.query) if name not in HARMLESS]
     return sorted({text for secret in given for text in (secret, unquote(secret)) if text}, key=len, reverse=True)
