@@ -766,7 +766,7 @@ def test_a_port_that_is_taken_is_told(hooks: Hooks) -> None:
 
 def test_a_configuration_that_was_named_and_is_not_there_is_told(hooks: Hooks) -> None:
     missing = hooks.exosms.home / "none.toml"
-    done = hooks("callbacks", "--port", "0", "--config", str(missing))
+    done = hooks.exosms("callbacks", "--port", "0", "--config", str(missing))
     assert (done.exit_code, done.stdout) == (4, "")
     assert f"The configuration {missing} cannot be read: No such file or directory" in done.stderr
 
