@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -337,6 +338,14 @@ def test_a_body_is_sent_as_given(exosms: Shell, tmp_path: Path) -> None:
         assert dry.exit_code == 0
         assert dry.json["messages"][0]["segments"] == 1
         assert len(expected) == len(raw.decode("utf-8-sig")) - (raw.endswith(b"\n") + raw.endswith(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(["-b=Hi"], "Hi"), (["-b=a=b"], "a=b"), (["-bHi"], "Hi"), (["-b", "=Hi"], "=Hi"), (["--body=-b=Hi"], "-b=Hi")],
+)
+def test_an_equals_sign_ends_the_name_of_an_option(exosms: Shell, given: Sequence[str], text: str) -> None:
+    assert send(exosms, *given, "-n", "--json").json["messages"][0]["text"] == text
 
 
 def test_standard_input_is_read_only_for_a_dash(exosms: Shell) -> None:

@@ -58,6 +58,15 @@ class _Laid:
 class CommandPage(_Laid, TyperCommand):
     """A command with such a help."""
 
+    def make_parser(self, ctx: Any) -> Any:
+        """Return what reads its options; ``-b=Hello`` is the text Hello, as people know it from ``gh`` and Python.
+
+        Typer's own would send ``=Hello``.
+        """
+        parser = super().make_parser(ctx)
+        parser._long_opt.update(parser._short_opt)  # noqa: SLF001  # there an equals sign ends the name
+        return parser
+
 
 class GroupPage(_Laid, TyperGroup):
     """A command that has commands, with such a help."""
