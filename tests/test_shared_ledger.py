@@ -104,6 +104,21 @@ def test_what_became_of_an_unknown_one_is_found_out_on_any_machine(pair: Pair) -
     assert (then.exit_code, words(then), sid in then.stdout, pair.exotel.requests) == (0, ["skipped"], True, 1)
 
 
+@pytest.mark.parametrize("argv", [("reconcile", "--sids", "-"), ("resolve", "--as", "accepted", "--sid")])
+def test_an_unknown_one_is_of_its_account_whatever_its_profile_is_called_there(
+    pair: Pair, argv: tuple[str, ...]
+) -> None:
+    pair.exotel.suffer(1, "500")
+    assert with_profile(pair.first, pair.exotel.url, "")(*ONCE, "-p", "prod").exit_code == 9
+    pair.exotel.suffer(0, "500")
+    [sid] = pair.exotel.taken
+    command = ("runs", *argv, *([sid] if argv[-1] == "--sid" else []), "--once", "k")
+    strange = pair.second(*command, stdin=f"{sid}\n", env={"EXOTEL_ACCOUNT_SID": "acme9"})
+    assert strange.exit_code == 4, strange
+    found = pair.second(*command, stdin=f"{sid}\n")
+    assert (found.exit_code, log(pair.first, "--once", "k")[0]["sid"]) == (0, sid), found
+
+
 @pytest.mark.parametrize(
     ("argv", "exit_code"),
     [

@@ -186,12 +186,22 @@ def settings_of_key(out: Out, ledger: Ledger, once_key: str, options: AccountOpt
     accounts = unknown_elsewhere(ledger, "", once_key)
     if len(accounts) == 1 and (options.profile, options.region, options.base_url) == (None, None, None):
         ((account, profile),) = accounts.items()
-        is_sandbox = is_of_sandbox(account)
-        options = options._replace(region="sandbox") if is_sandbox else options._replace(profile=profile)
+        if is_of_sandbox(account):
+            options = options._replace(region="sandbox")
+        elif not _is_of_account(options, account):
+            options = options._replace(profile=profile)
     settings = find_settings(out, options)
     if accounts:
         _check_account(f"once key {once_key!r}", accounts, settings)
     return settings
+
+
+def _is_of_account(options: AccountOptions, account: str) -> bool:
+    """Whether options lead to an account without a profile's name, which another machine may not have."""
+    try:
+        return resolve(options, os.environ).own_account.identity == account
+    except ConfigError:
+        return False
 
 
 def _check_account(what: str, accounts: Collection[str], settings: Settings) -> None:

@@ -220,7 +220,7 @@ class _Command:
         """Return the settings with the account whose messages are looked at."""
         if run is not None:
             return settings_of_run(self._out, run, self._options)
-        if self._wanted.once is None or (ledger.shared and ledger.shared.messages.with_key(self._wanted.once)):
+        if self._wanted.once is None:
             return find_settings(self._out, self._options)
         return settings_of_key(self._out, ledger, self._wanted.once, self._options)
 
