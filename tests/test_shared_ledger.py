@@ -156,6 +156,28 @@ def test_a_purge_forgets_nothing_that_an_unknown_one_could_be_mistaken_for(pair:
     assert (found.exit_code, words(found)) == (9, ["unknown"])
 
 
+@pytest.mark.parametrize("is_row", [True, False], ids=["a row", "a single message"])
+def test_a_purge_keeps_the_sids_that_an_unknown_one_of_the_other_ledger_could_be_given(
+    pair: Pair, *, is_row: bool
+) -> None:
+    """Rows are in the ledger of their machine, and single messages in that of all machines."""
+    bulk = ("bulk", bulk_file(pair.first, TO, text=TEXT), "--run", "june", *BULK)
+    earlier, later = ((*SEND, "--once", "k", "--within", "0s"), bulk) if is_row else (bulk, ONCE)
+    assert pair.first(*earlier).exit_code == 0
+    [sid] = pair.exotel.taken
+    pair.exotel.suffer(1, "500")
+    assert pair.first(*later).exit_code in {9, 10}
+    pair.exotel.suffer(0, "500")
+    pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the later one
+    with closing(sqlite3.connect(next(pair.first.home.rglob("ledger.db")))) as ledger, ledger:
+        ledger.execute("UPDATE rows SET attempted_at = attempted_at - 7200 WHERE state = 'accepted'")
+    purged = pair.first("runs", "purge", "--older-than", "0s", "--yes", "--json")
+    assert (purged.exit_code, purged.json["purged"]) == (0, 1)
+    which = ("june",) if is_row else ("--once", "k")
+    found = pair.first("runs", "reconcile", *which, "--sids", "-", stdin=f"{sid}\n")
+    assert (found.exit_code, words(found)) == (9, ["unknown"]), found
+
+
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
     path, ledger, line = crontab.strip().splitlines()

@@ -16,7 +16,7 @@ from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import run_of, settings_of_run
-from exosms.cli.ledgers import open_ledger, run_context, runs_of, shared_ledger
+from exosms.cli.ledgers import join, open_ledger, run_context, runs_of, shared_ledger
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -24,6 +24,7 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 from exosms.ledger.entry import State
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal
+from exosms.ledger.unknown import keep_sids_elsewhere
 from exosms.sms.message import Outcome
 from exosms.system import times
 from exosms.system.suggest import did_you_mean
@@ -225,6 +226,8 @@ def purge(
             before = times.for_people(time.time() - older_than)
             agree(out, f"Delete the records of what was sent before {before}?", yes=yes, no_input=no_input)
         with shared_ledger(AccountOptions()) or nullcontext() as elsewhere:
+            join(ledger, elsewhere)
+            keep_sids_elsewhere(ledger)
             messages = ledger.purge(older_than) + journal.purge(older_than)
             if elsewhere is not None:
                 messages += elsewhere.purge(older_than)

@@ -168,3 +168,9 @@ class CommonLedger(Protocol):
 
     def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
         """Return the other accounts that have unknown messages, or those with a once key, each with a profile."""
+
+    def is_any_unknown(self) -> bool:
+        """Whether any of its messages may have been sent, or is being sent."""
+
+    def sids_to(self, account: str, recipients: Iterable[str]) -> Mapping[str, float]:
+        """Return the Sids of its messages to these recipients, and when they were attempted."""

@@ -282,7 +282,7 @@ class Ledger:
             may_go = MAY_BE_FORGOTTEN.format(now="?")
             old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, now, *window(self._connection, "messages", since=now - seconds, now=now))
-            keep_what_is_purged(self.database, "messages", old_ones, values)
+            keep_what_is_purged(self.database, "messages", old_ones, values, always=self.is_any_unknown_elsewhere())
             purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
@@ -294,6 +294,10 @@ class Ledger:
                 self._connection.execute(f"DELETE FROM {table} WHERE {key} IN ({old})", (now - max(seconds, _WEEK),))
             self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
         return purged
+
+    def is_any_unknown_elsewhere(self) -> bool:
+        """Whether a message in the ledger that machines share may get a Sid yet, which is none that is known here."""
+        return self.shared is not None and self.shared.is_any_unknown()
 
     def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
         """Take the next slot of the account's pace and return the seconds to wait for it.

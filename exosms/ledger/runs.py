@@ -163,12 +163,14 @@ class Journal:
         with reclaimed(self._database) as connection:
             kept = window(connection, "runs", since=now - seconds, now=now)
             rows = f"run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
-            keep_what_is_purged(self._database, "rows", rows, kept)
+            is_any_unknown = self.ledger.is_any_unknown_elsewhere()
+            keep_what_is_purged(self._database, "rows", rows, kept, always=is_any_unknown)
             purged = connection.execute(f"DELETE FROM rows WHERE {rows}", kept).rowcount
             connection.execute(
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
-            forget(self._database)
+            if not is_any_unknown:
+                forget(self._database)
         self._database.erase_log()
         return purged
 

@@ -46,21 +46,35 @@ def keep_attempts(connection: sqlite3.Connection, table: str, which: str, values
     )
 
 
-def keep_what_is_purged(database: Database, table: str, which: str, values: Sequence[object]) -> None:
-    """Remember of messages or rows that are about to be purged what no other may have; within a transaction."""
+def keep_what_is_purged(
+    database: Database, table: str, which: str, values: Sequence[object], *, always: bool
+) -> None:
+    """Remember of messages or rows that are about to be purged what no other may have; within a transaction.
+
+    ``always``: also where nothing is unknown here, because something is elsewhere.
+    """
     keep_attempts(database.connection, table, which, values)
-    _keep_sids(database, f"FROM {table} AS m WHERE {which}", values)
+    _keep_sids(database, f"FROM {table} AS m WHERE {which}", values, always=always)
 
 
-def _keep_sids(database: Database, source: str, values: Sequence[object]) -> None:
+def _keep_sids(database: Database, source: str, values: Sequence[object], *, always: bool) -> None:
     key = lasting_key(database.connection)
     database.connection.create_function("hash_of_sid", 1, lambda sid: _hash(key, sid), deterministic=True)
     database.connection.execute(
         "INSERT OR REPLACE INTO purged_sids SELECT hash_of_sid(m.sid), coalesce(m.attempted_at, m.updated_at)"
         f" {source} AND m.sid IS NOT NULL"
-        f" AND ({_IS_ANY_UNKNOWN} OR coalesce(m.attempted_at, m.updated_at) >= ?)",
-        (*values, database.clock() - _A_WHILE),
+        f" AND (? OR {_IS_ANY_UNKNOWN} OR coalesce(m.attempted_at, m.updated_at) >= ?)",
+        (*values, always, database.clock() - _A_WHILE),
     )
+
+
+def keep_sids(database: Database, sids: Mapping[str, float]) -> None:
+    """Remember Sids that others may purge, and when their messages were attempted."""
+    with database.transaction() as connection:
+        key = lasting_key(connection)
+        connection.executemany(
+            "INSERT OR REPLACE INTO purged_sids VALUES (?, ?)", [(_hash(key, sid), at) for sid, at in sids.items()]
+        )
 
 
 def forget(database: Database) -> None:

@@ -117,3 +117,18 @@ class Common(NamedTuple):
         )
         values = {"account": account, "once_key": once_key, "since": since}
         return dict(self.messages.database.execute(sql, values).fetchall())
+
+    def is_any_unknown(self) -> bool:
+        """Whether any of its messages may have been sent, or is being sent."""
+        which = "state <> 'accepted' AND state IN ('unknown', 'in_flight')"
+        sql = f"SELECT EXISTS (SELECT FROM exosms.messages WHERE {which})"
+        return self.messages.database.execute(sql).fetchone() == (True,)
+
+    def sids_to(self, account: str, recipients: Iterable[str]) -> Mapping[str, float]:
+        """Return the Sids of messages to these recipients, from any machine, and when they were attempted."""
+        sql = (
+            "SELECT sid, attempted_at FROM exosms.messages"
+            " WHERE account = %s AND recipient_hash = ANY(%s) AND sid IS NOT NULL"
+        )
+        hashes = [*map(self.messages.hash_of, recipients)]
+        return dict(self.messages.database.execute(sql, (account, hashes)).fetchall())
