@@ -1,5 +1,6 @@
 """The shared ledger is away, mute, locked or wrong: what goes out, what does not, and what is said of it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -201,6 +202,30 @@ def test_away_after_the_request_the_outcome_stands_and_the_claim_stays(
     pair.lapse()
     then = pair.second(*ONCE)
     assert (then.exit_code, words(then), served.requests) == (9, ["unknown"], 1)
+
+
+@pytest.mark.parametrize(("is_bulk", "code"), [(False, 0), (True, 4)])
+def test_one_that_is_refused_from_now_on_takes_nothing_from_what_was_accepted(
+    pair: Pair, served: Sandbox, *, is_bulk: bool, code: int
+) -> None:
+    """As after a new password, or where the database has another name, and the connection is cut."""
+    file = pair.first.home / "june.csv"
+    file.write_text(f"to,body\n{TO},one\n{TO},two\n")
+    argv = ("bulk", str(file), "--yes", "--rate", "off", "--batch", "1") if is_bulk else ONCE
+    served.may_answer.clear()
+    sending = pair.first.start(*argv, "--json")
+    assert served.asked.wait(60)
+    for statement in (
+        "ALTER DATABASE {0} ALLOW_CONNECTIONS false",
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{0}'",
+        "ALTER DATABASE {0} RENAME TO {0}_of_another_name",
+    ):
+        pair.cluster.ask(statement.format(pair.database))
+    served.may_answer.set()
+    out, err = sending.communicate(timeout=60)
+    told = json.loads(out)
+    found = told["counts"]["accepted"] if is_bulk else told["outcome"]
+    assert (sending.returncode, found, served.requests) == (code, 1 if is_bulk else "accepted", 1), err
 
 
 def test_a_server_that_comes_back_was_waited_for(pair: Pair) -> None:

@@ -148,6 +148,8 @@ class SharedDatabase:
         """Whether the last one may have been committed."""
         self._was_away = False
         """Whether the last one was waited for in vain."""
+        self._was_there = False
+        """Whether there ever was a connection."""
 
     def close(self) -> None:
         """Let go of the connection; what was not committed never happened."""
@@ -245,12 +247,13 @@ class SharedDatabase:
         except psycopg.Error as error:
             said = str(error)
             if error.sqlstate is None and _is_wrong(said):
-                raise ConfigError(
+                # What was used may be needed for the result of a request, which never turns on it.
+                raise (LedgerError if self._was_there else ConfigError)(
                     f"The ledger {self.address} cannot be opened: {self.said(error)}",
                     remedy="Correct the address in EXOSMS_LEDGER or in the profile's ledger, or its password.",
                 ) from None
             raise
-        self._connection = connection
+        self._connection, self._was_there = connection, True
         return connection
 
     def _away(self, error: psycopg.Error) -> LedgerAwayError:
