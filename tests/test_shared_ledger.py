@@ -140,6 +140,15 @@ def test_the_sid_of_a_single_message_is_no_row_s(pair: Pair, argv: tuple[str, ..
     assert pair.first("log", "--run", "june", "--json").json["messages"][0]["outcome"] == "unknown"
 
 
+def test_an_answer_with_the_sid_of_a_single_message_is_no_row_s(pair: Pair) -> None:
+    said = '{"SMSMessage": {"Sid": "%s", "To": "%s", "From": "ACMEIN", "Body": "Hello", "Status": "queued"}}'
+    with Misbehaving(answers(200, said % ("5" * 32, TO.lstrip("+")))) as server:
+        account = {"EXOSMS_BASE_URL": server.url}
+        assert pair.second(*SEND, env=account).exit_code == 0
+        result = pair.first("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK, env=account)
+    assert (result.exit_code, result.json["counts"]["unknown"]) == (10, 1), result
+
+
 @pytest.mark.parametrize("is_known", [True, False], ids=["with its Sid", "by a person's word"])
 def test_a_purge_forgets_nothing_that_an_unknown_one_could_be_mistaken_for(pair: Pair, *, is_known: bool) -> None:
     pair.exotel.suffer(0 if is_known else 1, "500")

@@ -258,7 +258,12 @@ class Ledger:
             " WHERE u.account = :account",
             {"account": account, "given": given},
         )
-        return of_another(sids, {sid: Place(*place) for sid, *place in found})
+        taken = of_another(sids, {sid: Place(*place) for sid, *place in found})
+        if self.shared is not None:
+            with suppress(LedgerError):  # what was answered stands, though nobody can tell of the others
+                known = {sid.lower() for sid in self.shared.known_sids(account, sids.values())}
+                taken |= {place for place, sid in sids.items() if sid.lower() in known}
+        return taken
 
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""

@@ -105,7 +105,7 @@ class Common(NamedTuple):
         """Return those of the Sids that messages of any machine have, and when these were attempted."""
         wanted = {sid.lower(): sid for sid in sids}
         sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
-        rows = self.messages.database.execute(sql, (account, [*wanted]))
+        rows = self.messages.database.execute(sql, (account, [*wanted]), begins=False)
         return {wanted[sid]: attempted_at for sid, attempted_at in rows}
 
     def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
