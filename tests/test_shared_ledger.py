@@ -341,6 +341,19 @@ def test_a_profile_names_the_ledger_and_the_environment_another(pair: Pair) -> N
     assert words(profile(*ONCE, env=elsewhere)) == ["accepted"]
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [("log",), ("runs", "purge", "--older-than", "0s"), ("runs", "resolve", "--once", "k", "--as", "not_sent")],
+)
+def test_a_configuration_that_is_refused_may_name_one(pair: Pair, argv: tuple[str, ...]) -> None:
+    """What is in it cannot be left out in silence."""
+    shell = with_profile(pair.first, pair.exotel.url, f'ledger = "{pair.address}"')
+    del shell.env["EXOSMS_LEDGER"]
+    (shell.home / "config.toml").chmod(0o644)
+    result = shell(*argv)
+    assert (result.exit_code, result.stdout, "chmod" in result.stderr) == (4, "", True), result
+
+
 @pytest.mark.parametrize("where", ["PGPASSWORD", "~/.pgpass"])
 def test_a_password_may_come_as_every_client_of_postgresql_takes_it(pair: Pair, where: str) -> None:
     env = {"EXOSMS_LEDGER": pair.cluster.address(pair.database, password=None)}

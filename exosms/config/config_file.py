@@ -59,6 +59,10 @@ _FORMAT = toml.TomlFormat(
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
+class NoSuchProfileError(ConfigError):
+    """There is no profile of that name."""
+
+
 class Config(NamedTuple):
     """What ``config.toml`` says; a profile is checked when it is taken."""
 
@@ -311,12 +315,12 @@ def _check_access(path: Path, file: SmallFile) -> None:
         )
 
 
-def _no_such_profile(name: str, config: Config, *, removing: bool = False) -> ConfigError:
+def _no_such_profile(name: str, config: Config, *, removing: bool = False) -> NoSuchProfileError:
     there_are = f"the profiles are {', '.join(config.names)}" if config.names else "no profile is stored there"
     near = nearest(name, config.names if removing else (*config.names, BUILT_IN.name))
     add = f"Add it: exosms profile add {name if is_name(name) else 'NAME'}{flag_for(config.path, os.environ)}"
     remedy = f"Did you mean {near!r}?" if near else "" if removing else add
-    return ConfigError(
+    return NoSuchProfileError(
         f"There is no profile {name!r} in {config.path}; {there_are}",
         remedy=f"Nothing was removed. {remedy}".strip() if removing else remedy,
     )

@@ -90,9 +90,9 @@ def resolve(options: AccountOptions, environ: Mapping[str, str], *, account_need
 
 
 def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddress | None:
-    """Return the address of the shared ledger, for whoever needs no account; a flawed profile names none.
+    """Return the address of the shared ledger, for whoever needs no account; a profile that is gone names none.
 
-    Raises ConfigError for a malformed variable.
+    Raises ConfigError for a malformed variable, and for what cannot be read, which may name one.
     """
     key, address = KEYS["ledger"], environ.get(KEYS["ledger"].variable)
     if address:
@@ -100,7 +100,7 @@ def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddr
         return found
     try:
         return resolve(options, environ, account_needed=False).ledger
-    except ConfigError:
+    except config_file.NoSuchProfileError:
         return None
 
 
