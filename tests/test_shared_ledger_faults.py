@@ -204,6 +204,14 @@ def test_away_after_the_request_the_outcome_stands_and_the_claim_stays(
     assert (then.exit_code, words(then), served.requests) == (9, ["unknown"], 1)
 
 
+def test_a_database_that_is_closed_for_a_while_is_away(pair: Pair) -> None:
+    assert pair.first("log").exit_code == 0  # there are tables
+    pair.cluster.ask(f"ALTER DATABASE {pair.database} ALLOW_CONNECTIONS false")
+    send = ("send", "--to", TO, "-b", TEXT, *SHORT)
+    assert (pair.first(*send, "--once", "k").exit_code, pair.exotel.requests) == (7, 0)
+    assert (pair.first(*send).exit_code, pair.exotel.requests) == (0, 1)
+
+
 @pytest.mark.parametrize(("is_bulk", "code"), [(False, 0), (True, 4)])
 def test_one_that_is_refused_from_now_on_takes_nothing_from_what_was_accepted(
     pair: Pair, served: Sandbox, *, is_bulk: bool, code: int

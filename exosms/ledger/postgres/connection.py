@@ -56,7 +56,7 @@ _AWAY = ("08", "53", "57", "58", "25006", "25P03", "F0")
 
 _NO_SERVER = (
     r"starting up|shutting down|shut down|recovery|too many|slots|terminat|crash|time.?out|cannot connect"
-    r"|no more connections|not accepting|login failed|server conn|paused|maintenance|query_wait"
+    r"|no more connections|not (currently |yet )?accepting|login failed|server conn|paused|maintenance|query_wait"
 )
 """What a server, or a pooler before it, says that would serve us at another time."""
 
