@@ -258,12 +258,19 @@ class Ledger:
             " WHERE u.account = :account",
             {"account": account, "given": given},
         )
-        taken = of_another(sids, {sid: Place(*place) for sid, *place in found})
-        if self.shared is not None:
-            with suppress(LedgerError):  # what was answered stands, though nobody can tell of the others
-                known = {sid.lower() for sid in self.shared.known_sids(account, sids.values())}
-                taken |= {place for place, sid in sids.items() if sid.lower() in known}
-        return taken
+        return of_another(sids, {sid: Place(*place) for sid, *place in found})
+
+    def with_sid_elsewhere(self, account: str, sids: Mapping[Place, str]) -> set[Place]:
+        """Return those of the places whose Sid a message in the ledger has that machines share.
+
+        Never within a transaction: it may take its time, and others would wait for it.
+        """
+        if self.shared is None:
+            return set()
+        with suppress(LedgerError):  # what was answered stands, though nobody can tell of the others
+            known = {sid.lower() for sid in self.shared.known_sids(account, sids.values())}
+            return {place for place, sid in sids.items() if sid.lower() in known}
+        return set()
 
     def with_key(self, once_key: str) -> Sequence[LedgerEntry]:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
