@@ -163,11 +163,13 @@ def _without_drawings(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _in_whole_cells(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield pieces that cut no cell in two."""
+    """Yield pieces that cut no cell in two; what is read cuts no tag."""
     rest = b""
     for piece in pieces:
         rest += piece
-        end = max(rest.rfind(b"<table:table-cell"), 0)
+        end = rest.rfind(b"<table:table-cell")
+        if end < 0 or b"</table:table-cell>" in rest[end:] or rest[: rest.find(b">", end)].endswith(b"/"):
+            end = len(rest)
         yield rest[:end]
         rest = rest[end:]
     yield rest
