@@ -650,6 +650,7 @@ def test_a_directory_in_the_place_of_the_configuration(tmp_path: Path) -> None:
         'price_per_part = "0.18"',
         "price_per_part = nan",
         "price_per_part = inf",
+        "price_per_part = 1e308",
         "price_per_part = 1979-05-27",
         "templates = []",
     ],

@@ -192,8 +192,8 @@ def _count(value: object, _source: Source) -> int:
 
 
 def _price(value: object, _source: Source) -> float:
-    if type(value) not in {int, float} or not 0 <= float(str(value)) < float("inf"):
-        raise WrongValueError("must be a number, 0 or more")
+    if type(value) not in {int, float} or not 0 <= float(str(value)) < 1e9:  # what a run costs stays finite
+        raise WrongValueError("must be a number, 0 or more, and less than 1e9")
     return float(str(value))
 
 
