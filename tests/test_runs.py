@@ -283,7 +283,20 @@ def test_a_dry_run_of_a_run_that_is_left_shows_its_rows(exosms: Shell) -> None:
     assert left.stdout == (
         "planned\t+919876543211\t\t1 part, plain: Namaste\nplanned\t+919876543212\t\t1 part, plain: Hi\n"
     )
+    first = exosms(*argv, "--dry-run", "--limit", "1", "--max-parts", "1")
+    assert (first.exit_code, first.stdout) == (0, "planned\t+919876543211\t\t1 part, plain: Namaste\n")
+    asked = exosms("runs", "resume", "june", "--limit", "1")
+    assert "Send 1 of the 2 rows left of june? This needs the answer yes" in asked.stderr
     assert states(exosms) == ["accepted", "waiting", "waiting"]
+
+
+def test_a_dry_retry_goes_no_further_than_its_limit(exosms: Shell) -> None:
+    assert bulk(exosms, "to,body\n9876543211,x\n9876543212,y\n").exit_code == 0
+    set_back(exosms)
+    retried = ("runs", "retry", "june", "--limit", "1")
+    dry = exosms(*retried, "--dry-run", env={"EXOSMS_ALLOW": "+919876543211"})
+    assert (dry.exit_code, dry.stdout) == (0, "planned\t+919876543211\t\t1 part, plain: Hello\n")
+    assert "Send 1 row of june again?" in exosms(*retried).stderr
 
 
 def test_a_dry_retry_says_what_another_run_has_sent_meanwhile(exosms: Shell) -> None:

@@ -1,6 +1,7 @@
 """What sending the rest of a run would do: a dry run of ``runs retry``, and of ``bulk --run``."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from exosms.bulk.lifecycle import check_each, check_rest, guards_of_run
 from exosms.cli.context import run_of, settings_of_run
@@ -21,7 +22,7 @@ from exosms.sms.message import Message, Outcome, Receipt
 from exosms.system.wording import counted
 
 
-def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Out) -> int:
+def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Out, *, limit: int | None) -> int:
     """Show which rows of a run would be sent again; needs no credentials and writes nothing."""
     file, counts = "", counts_document({})
     try:
@@ -33,23 +34,26 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
             if not journal.may_go_again(run, states):
                 nothing_to_retry(run, journal, out)
                 return ExitCode.OK
-            return show_rows(run, journal, states, guards_of_run(run, settings), out)
+            return show_rows(run, journal, states, guards_of_run(run, settings), out, limit=limit)
     except ExosmsError as error:
         return failure(out, error, file=file, run=name, counts=counts)
 
 
 def show_rows(
-    run: Run, journal: Journal, states: Sequence[State], guards: Guards, out: Out, *, limit: int | None = None
+    run: Run, journal: Journal, states: Sequence[State], guards: Guards, out: Out, *, limit: int | None
 ) -> int:
-    """Show the rows of a run in these states as they would be sent; raises GuardError for what a guard says."""
+    """Show the first ``limit`` rows of a run in these states as they would be sent, or all.
+
+    Raises GuardError for what a guard says.
+    """
     out.is_sandbox = is_of_sandbox(run.account)
     foreseen = _Foreseen()
-    check_each(guards, foreseen.messages(journal.would_go(run, states)))
+    check_each(guards, foreseen.messages(islice(journal.would_go(run, states), limit)))
     check_rest(run, journal, guards, limit=limit)
     if guards.max_parts_per_day is not None:
         guards.check_day(journal.ledger.parts_today(run.account) + foreseen.parts)
     if out.format in {Format.PLAIN, Format.JSONL} and not out.quiet:
-        for row, held in journal.would_go(run, states):
+        for row, held in islice(journal.would_go(run, states), limit):
             _show(row, held, out)
     if out.is_json:
         document = run_document(run, journal.counts(run), exit_code=ExitCode.OK, error=None)

@@ -135,7 +135,8 @@ def retry(
     if dry_run:
         from exosms.cli.foresee import foresee
 
-        return foresee(name, states, AccountOptions(*account, rate=options.rate), out)
+        chosen = AccountOptions(*account, rate=options.rate)
+        return foresee(name, states, chosen, out, limit=options.handling.limit)
     return _send(name, options, account, out, again=states)
 
 

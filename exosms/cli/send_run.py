@@ -63,12 +63,12 @@ def go_on(
             nothing_to_retry(run, journal, out)
             return ExitCode.OK
         if question is None:
-            what = (
-                f"{counted(rows, 'row')} of {run.name} again"
+            now = min(rows, handling.limit or rows)
+            question = (
+                f"Send {counted(now, 'row')} of {run.name} again?"
                 if again
-                else f"the {counted(rows, 'row')} left of {run.name}"
+                else f"Send {f'{now} of ' if now < rows else ''}the {counted(rows, 'row')} left of {run.name}?"
             )
-            question = f"Send {what}?"
         try:
             if rows:  # else there is nothing to ask about: it only answers again
                 if guards is not None:
