@@ -53,7 +53,7 @@ def go_on(
     with context.interrupts.at_once():
         left = counts_document(journal.counts(run))["remaining"]
         run = journal.take(run)
-        if batch:
+        if batch is not None:
             run = run._replace(terms=run.terms._replace(batch=batch))
         if guards is not None:
             run = run._replace(terms=run.terms._replace(any_hour=guards.any_hour))

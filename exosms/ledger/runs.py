@@ -351,7 +351,8 @@ class Journal:
             again = "m.run = ? AND m.number IN (SELECT number FROM temp.again)"
             keep_attempts(connection, "rows", again, (run.id,))
             changed = connection.execute(
-                "UPDATE rows SET state = 'waiting', error = NULL, updated_at = ?"
+                "UPDATE rows SET state = 'waiting', status = NULL, http_status = NULL, code = NULL, error = NULL,"
+                " updated_at = ?"
                 " WHERE run = ? AND number IN (SELECT number FROM temp.again)",
                 (touch(self._database, run.id), run.id),
             ).rowcount
