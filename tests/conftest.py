@@ -15,6 +15,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -192,6 +193,24 @@ def wait_until_it_sleeps(process: subprocess.Popen[bytes]) -> None:
     stat = Path(f"/proc/{process.pid}/stat")
     while process.poll() is None and stat.read_text().rpartition(")")[2].split()[0] in "RD":  # D: it waits for a disk
         time.sleep(0.001)
+
+
+def has_open(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Say whether a process has that file open; others it may close while we look."""
+    opened = []
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            opened.append(descriptor.readlink())
+    return path in opened
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the children of all threads of a process; threads may end while we look."""
+    found: list[int] = []
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def own_port() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import Shell, until
+from conftest import Shell, children_of, until
 from jobs import PATIENCE, SPIN, TO, Ended, Sandbox, as_shell, on_terminal, sandbox
 
 SAY = "echo out; echo err >&2; "
@@ -50,15 +50,11 @@ def sends(signum: int) -> Callable[[Process], object]:
 def stops_and_goes_on(process: Process) -> None:
     """Stop the job itself, as a person would, and let it go on."""
     is_job = Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"sh\0")
-    job = process.pid if is_job else children_of(process.pid)[0]
+    job = process.pid if is_job else children_of(process)[0]
     os.kill(job, signal.SIGSTOP)
     until(lambda: "T (stopped)" in Path(f"/proc/{job}/status").read_text())
     os.kill(job, signal.SIGCONT)
     os.kill(job, signal.SIGTERM)
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 OWN_SIGNALS = ["HUP", "INT", "QUIT", "ABRT", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1", "RTMIN"]

@@ -7,10 +7,9 @@ import sqlite3
 import subprocess
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from conftest import Shell, until, wait_until_it_sleeps
+from conftest import Shell, has_open, until, wait_until_it_sleeps
 from misbehaving import Connection, Misbehaving, Step, accepts, answer, answers, awaits_all, does, hangs, says
 
 from exosms.system.files import alone
@@ -322,9 +321,8 @@ def test_a_signal_ends_the_wait_for_another_process_that_changes_the_ledger(
     (exosms.home / "one.csv").write_text("to,body\n9876543210,x\n")
     with alone(state / "ledger.db", within=0):
         process = exosms.start(*argv, "--region", "sandbox", "--json", cwd=exosms.home)
-        opened = Path(f"/proc/{process.pid}/fd")
         try:
-            until(lambda: any(fd.resolve().name == ".ledger.db.lock" for fd in opened.iterdir()))
+            until(lambda: has_open(process, state / ".ledger.db.lock"))
             process.send_signal(signum)
             out, err = process.communicate(timeout=60)
         finally:

@@ -7,12 +7,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import Result, Shell
+from conftest import Result, Shell, has_open, until
 from crash_points import Fate, forked
 from misbehaving import Connection, Misbehaving, accepts, answer, answers, does, reads_all, says
 
@@ -191,21 +191,11 @@ def test_a_ledger_that_somebody_keeps_locked_holds_nothing_back(exosms: Shell) -
     assert time.monotonic() - began < database.BUSY_TIMEOUT  # which neither waited for: it may retry for no time
 
 
-def has_open(pid: int, path: Path) -> bool:
-    opened = []
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed meanwhile
-            opened.append(str(descriptor.readlink()))
-    return str(path) in opened
-
-
 def test_a_signal_ends_the_wait_for_a_ledger_that_somebody_keeps_locked(exosms: Shell) -> None:
     ledger = begin(exosms)
     with Misbehaving() as server, locked(ledger):
         process = exosms.start(*argv(server, *ONE, "--once", "k", "--retry-for", "2m"), env=ACCOUNT)
-        while not has_open(process.pid, ledger):
-            assert process.poll() is None
-            time.sleep(0.01)
+        until(lambda: has_open(process, ledger))
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)
