@@ -461,6 +461,17 @@ def test_a_finished_content_may_be_sent_again_once_the_window_is_over(pair: Pair
     assert (again.exit_code, pair.exotel.requests) == (0, 6)
 
 
+@pytest.mark.parametrize("argv", [PURGE, ("bulk", "-", "--run", "june", *BULK)], ids=["purge", "bulk"])
+def test_a_run_is_over_for_all_machines_although_nobody_could_say_so(pair: Pair, argv: tuple[str, ...]) -> None:
+    rows = Path(bulk_file(pair.first, *ROWS)).read_text()
+    assert pair.first("bulk", "-", "--run", "june", *BULK, stdin=rows).exit_code == 0
+    pair.cluster.ask("UPDATE exosms.runs SET is_finished = false", pair.database)  # its process was killed
+    again = ("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
+    assert pair.second(*again).exit_code == 5
+    assert pair.first(*argv, stdin=rows).exit_code == 0
+    assert (pair.second(*again).exit_code, pair.exotel.requests) == (0, 6)
+
+
 def test_another_content_may_begin_anywhere_and_rows_stay_on_their_machine(pair: Pair) -> None:
     assert pair.first("bulk", bulk_file(pair.first, *ROWS[:1]), *BULK).exit_code == 0
     assert pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK).exit_code == 0

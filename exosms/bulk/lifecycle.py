@@ -88,10 +88,21 @@ def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None
     """Say on behalf of all machines how a run was left; one of which that cannot be said keeps its content."""
     if context.elsewhere is not None:
         try:
-            batons = batons_of(context.ledger.database, end.run.id)
-            context.elsewhere.leave(end.run.name, batons, is_finished=end.run.is_finished)
+            _leave(end.run, context.journal, context.elsewhere)
         except LedgerError as error:
             warn(f"other machines go on to take this run for unfinished: {error.message}")
+
+
+def leave_what_is_over(journal: Journal, elsewhere: "SharedRuns") -> None:
+    """Say of runs of this machine that they are over, where who finished them died before, or could not."""
+    if unfinished := elsewhere.unfinished():
+        for run in journal.runs():
+            if run.is_finished and run.name in unfinished:
+                _leave(run, journal, elsewhere)
+
+
+def _leave(run: Run, journal: Journal, elsewhere: "SharedRuns") -> None:
+    elsewhere.leave(run.name, batons_of(journal.ledger.database, run.id), is_finished=run.is_finished)
 
 
 def _begin(name: str, setup: BulkSetup, staging: Staging, journal: Journal, baton: bytes | None = None) -> Run:

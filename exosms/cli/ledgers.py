@@ -130,7 +130,7 @@ def run_context(
     settings: Settings, ledger: Ledger, out: Out, interrupts: Interrupts, *, is_dry: bool = False
 ) -> "Iterator[RunContext]":
     """Hand out what a run needs; where other machines share a ledger it is needed, or they would not be heard of."""
-    from exosms.bulk.lifecycle import RunContext
+    from exosms.bulk.lifecycle import RunContext, leave_what_is_over
     from exosms.ledger.runs import Journal
 
     context = RunContext(settings, Journal(ledger), ledger, interrupts)
@@ -147,7 +147,10 @@ def run_context(
             opened.enter_context(closing(shared))
             shared.warn = out.warn
             join(ledger, shared)
-            context = context._replace(elsewhere=runs_of(ledger, shared))
+            elsewhere = runs_of(ledger, shared)
+            context = context._replace(elsewhere=elsewhere)
+            if not is_dry:
+                leave_what_is_over(context.journal, elsewhere)
         rest = opened.pop_all()
     with rest:
         yield context

@@ -222,6 +222,8 @@ def purge(
 
     exosms runs purge --older-than 365d --yes
     """
+    from exosms.bulk.lifecycle import leave_what_is_over
+
     with _journal() as (journal, ledger):
         if can_ask(out, no_input=no_input):  # a cron job has said how old by --older-than
             before = times.for_people(time.time() - older_than)
@@ -229,6 +231,8 @@ def purge(
         with shared_ledger(AccountOptions()) or nullcontext() as elsewhere:
             join(ledger, elsewhere)
             keep_sids_elsewhere(ledger)
+            if elsewhere is not None:
+                leave_what_is_over(journal, runs_of(ledger, elsewhere))
             messages = ledger.purge(older_than) + journal.purge(older_than)
             if elsewhere is not None:
                 messages += elsewhere.purge(older_than)

@@ -81,6 +81,11 @@ class SharedRuns(NamedTuple):
         sql = f"UPDATE exosms.runs SET is_finished = %(is_finished)s, updated_at = {NOW} WHERE {_OURS} AND {_HELD}"
         self._change(sql, name, is_finished=is_finished, **batons._asdict())
 
+    def unfinished(self) -> Collection[str]:
+        """Return the runs of this machine that others take for unfinished."""
+        sql = "SELECT name FROM exosms.runs WHERE installation = %s AND NOT is_finished"
+        return {name for (name,) in self.ledger.database.execute(sql, (self.installation,), begins=False)}
+
     def forget(self, name: str, baton: bytes) -> None:
         """Give a name back under which nothing was begun after all."""
         self._change(
