@@ -13,6 +13,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_OF_HOST_NAMES = {"idna", "punycode"}
+"""Encodings of the standard library that take a text whole, and of which only Python before 3.13 says so."""
 _AS_UTF8 = "Save it as CSV UTF-8 and use that file."
 
 
@@ -44,7 +46,7 @@ def check_encoding(encoding: str | None) -> None:
     probe = "to,body\r\n"
     try:
         is_usable = probe.encode(encoding).decode(encoding) == probe
-        b"\xff".decode(encoding, "ignore")  # which those of host names cannot
+        is_usable &= codecs.lookup(encoding).name not in _OF_HOST_NAMES
     except (LookupError, ValueError):
         is_usable = False
     if not is_usable:
