@@ -613,7 +613,8 @@ def test_a_log_of_many_pages_is_whole(shared: SharedLedger, monkeypatch: pytest.
 def test_a_person_decides_about_a_key_of_every_machine(ledger: MessageLedger) -> None:
     ledger.settle(claim(ledger, once=KEY), UNKNOWN)
     assert ledger.resolve_key("other", outcome=Outcome.NOT_SENT) == 0
-    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT) == 1
+    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT, account="another") == 0
+    assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT, account=ACCOUNT) == 1
     assert state(ledger) is None
     claim(ledger, once=KEY)
     assert ledger.resolve_key(KEY.key, outcome=Outcome.NOT_SENT) == 0

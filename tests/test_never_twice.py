@@ -169,6 +169,23 @@ def test_a_person_may_say_that_it_arrived(exosms: Shell) -> None:
     assert exosms("runs", "resolve", "--once", "nosuch", "--as", "accepted").exit_code == 3
 
 
+def test_what_a_person_says_of_a_key_is_about_one_account(exosms: Shell) -> None:
+    other = {**ACCOUNT, "EXOTEL_ACCOUNT_SID": "acme2"}
+    with Misbehaving(does(awaits_all), does(awaits_all), answers(200, GOOD)) as server:
+        send = argv(server, *ONE, "--once", "k")
+        assert [exosms(*send, env=account).exit_code for account in (ACCOUNT, other)] == [9, 9]
+        resolve = ("runs", "resolve", "--once", "k", "--as", "not_sent")
+        refused = exosms(*resolve, env=other)
+        assert refused.exit_code == 4
+        assert "acme1" in refused.stderr
+        assert "acme2" in refused.stderr
+        assert exosms(*resolve, "--base-url", server.url, env=other).stdout.startswith("1 message")
+        assert exosms(*resolve, "--base-url", server.url, env=other).exit_code == 4  # what is left is the other's
+        assert [exosms(*send, env=account).exit_code for account in (ACCOUNT, other)] == [9, 0]
+        assert server.requests == 3
+    assert exosms(*resolve).stdout.startswith("1 message")  # nobody else's can be meant now
+
+
 @pytest.mark.parametrize(("status", "exit_code"), [(400, 6), (429, 11)])
 def test_a_key_is_free_again_when_nothing_was_sent(exosms: Shell, status: int, exit_code: int) -> None:
     with Misbehaving(answers(status), answers(200, GOOD)) as server:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from exosms.sms.guards import Guards
 
 
+NAME_ACCOUNT = "Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url."
+"""What to do where a command is about another account than that of the settings, or about one of several."""
+
+
 def find_settings(out: Out, options: AccountOptions, *, account_needed: bool = True) -> Settings:
     """Return the settings, telling what is odd about them."""
     _note_flags(out, options)
@@ -210,7 +214,7 @@ def _check_account(what: str, accounts: Collection[str], settings: Settings) -> 
     if ours not in accounts:
         raise ConfigError(
             f"The {what} belongs to the account {' and '.join(accounts)}, not to {ours}",
-            remedy="Name its profile with -p, or set its EXOTEL_* variables, and its --region or --base-url.",
+            remedy=NAME_ACCOUNT,
         )
 
 

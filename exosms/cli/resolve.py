@@ -1,5 +1,6 @@
 """``exosms runs resolve``: what a person found out about unknown messages."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -10,17 +11,32 @@ import typer
 
 from exosms.cli import completion_values
 from exosms.cli import options as o
-from exosms.cli.context import no_such_key, run_of, run_or_key, session_for, settings_of_key, settings_of_run
+from exosms.cli.context import (
+    NAME_ACCOUNT,
+    no_such_key,
+    run_of,
+    run_or_key,
+    session_for,
+    settings_of_key,
+    settings_of_run,
+)
 from exosms.cli.ledgers import join, open_ledger, shared_ledger, shared_ledger_of_run
 from exosms.cli.output.out import Out
 from exosms.cli.output.reconcile import tell_unasked
 from exosms.config.settings import AccountOptions
-from exosms.errors import ExitCode, InputError, UsageError
+from exosms.errors import ConfigError, ExitCode, InputError, UsageError
 from exosms.ledger.candidates import known_sids
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal, Run, being_sent
-from exosms.ledger.unknown import NotUnknownError, Rows, UnknownMessages, resolve_rows, unknown_rows
+from exosms.ledger.unknown import (
+    NotUnknownError,
+    Rows,
+    UnknownMessages,
+    resolve_rows,
+    unknown_elsewhere,
+    unknown_rows,
+)
 from exosms.ledger.unsettled import Unsettled
 from exosms.send.asking import Asking, GaveUpError
 from exosms.send.evidence import differences
@@ -76,7 +92,8 @@ def resolve(
 ) -> int:
     """Say what happened to messages whose outcome is unknown.
 
-    Look for them in Exotel's dashboard first: after not_sent they can be sent again.
+    Look for them in Exotel's dashboard first: after not_sent they can be sent again. If several accounts have
+    unknown messages of one key, name the one that is meant.
 
     exosms runs resolve customers-20261123-1 --as accepted --row 3-17,20
 
@@ -104,7 +121,8 @@ def resolve(
                     out.result(exit_code=int(gave_up.report.exit_code), error=error)
                 return gave_up.report.exit_code
         elif once is not None:
-            resolved = _resolve_key(elsewhere or ledger, once, Outcome(decision))
+            whose = _account_of_key(out, ledger, once, options)
+            resolved = _resolve_key(elsewhere or ledger, once, Outcome(decision), whose)
         else:
             resolved = _resolve_rows(ledger, name or "", options, Outcome(decision), row or ())
     about = {"once": once} if once else {"run": name}
@@ -198,13 +216,32 @@ def _settled_meanwhile() -> InputError:
     )
 
 
-def _resolve_key(ledger: MessageLedger, once: str, outcome: Outcome) -> int:
+def _account_of_key(out: Out, ledger: Ledger, once: str, options: AccountOptions) -> str | None:
+    """Return the account whose messages of a key are meant; None where no other one has any.
+
+    A key is one account's. Raises ConfigError where several have unknown messages of that name and none is named: a
+    person looked at one of them only.
+    """
+    is_named = any((options.profile, options.region, options.base_url))
+    accounts = () if is_named else unknown_elsewhere(ledger, "", once)
+    if len(accounts) > 1 and not os.environ.get("EXOSMS_PROFILE"):
+        raise ConfigError(
+            f"The once key {once!r} has unknown messages of {len(accounts)} accounts: {', '.join(accounts)}",
+            remedy=f"Nothing was changed. {NAME_ACCOUNT}",
+        )
+    if is_named or len(accounts) > 1:
+        return settings_of_key(out, ledger, once, options).own_account.identity
+    return None
+
+
+def _resolve_key(ledger: MessageLedger, once: str, outcome: Outcome, account: str | None) -> int:
     from exosms.send.one import UNSETTLED, in_use
 
     if not ledger.with_key(once):
         raise no_such_key(once)
-    resolved = ledger.resolve_key(once, outcome=outcome)
-    unsettled = [entry for entry in ledger.with_key(once) if entry.state in UNSETTLED]
+    resolved = ledger.resolve_key(once, outcome=outcome, account=account)
+    entries = [entry for entry in ledger.with_key(once) if account in {None, entry.account}]
+    unsettled = [entry for entry in entries if entry.state in UNSETTLED]
     if unsettled and not resolved:
         raise in_use(once, unsettled[0])
     return resolved

@@ -78,8 +78,11 @@ class MessageLedger(Protocol):
     def with_key(self, once_key: str) -> "Sequence[LedgerEntry]":
         """Return the messages that were ever sent with this once key, or are on their way with it."""
 
-    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
-        """Record a person's decision about the unknown messages of a once key; return how many there were."""
+    def resolve_key(self, once_key: str, *, outcome: Outcome, account: str | None = None) -> int:
+        """Record a person's decision about the unknown messages of a once key; return how many there were.
+
+        ``account``: whose; None is that of whichever account.
+        """
 
     def parts_today(self, account: str) -> int:
         """Return the parts that the account used since midnight in India, those that may have been sent included."""

@@ -276,12 +276,13 @@ class Ledger:
         """Return the messages that were ever sent with this once key, or are on their way with it."""
         return self._entries("WHERE once_key = ?", (once_key,))
 
-    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
-        """Record a person's decision about the unknown messages of a once key; return how many there were."""
+    def resolve_key(self, once_key: str, *, outcome: Outcome, account: str | None = None) -> int:
+        """Record a person's decision about the unknown messages of a once key, as ``MessageLedger`` has it."""
         with reclaimed(self.database) as connection:
             return connection.execute(
-                "UPDATE messages SET state = ?, error = ?, updated_at = ? WHERE once_key = ? AND state = 'unknown'",
-                (str(outcome), BY_HAND, self._clock(), once_key),
+                "UPDATE messages SET state = ?, error = ?, updated_at = ? WHERE once_key = ? AND state = 'unknown'"
+                " AND account = coalesce(?, account)",
+                (str(outcome), BY_HAND, self._clock(), once_key, account),
             ).rowcount
 
     def purge(self, seconds: float) -> int:

@@ -291,9 +291,9 @@ class SharedLedger:
         values = {"once_key": once_key}
         return self.database.run(lambda transaction: entries_of(transaction, where, values), begins=False)
 
-    def resolve_key(self, once_key: str, *, outcome: Outcome) -> int:
-        """Record a person's decision about the unknown messages of a once key; return how many there were."""
-        return self.database.run(lambda transaction: resolve_key(transaction, once_key, str(outcome)))
+    def resolve_key(self, once_key: str, *, outcome: Outcome, account: str | None = None) -> int:
+        """Record a person's decision about the unknown messages of a once key, as ``MessageLedger`` has it."""
+        return self.database.run(lambda transaction: resolve_key(transaction, once_key, str(outcome), account))
 
     def purge(self, seconds: float) -> int:
         """Forget messages that were settled longer ago, from whichever machine; return how many there were.

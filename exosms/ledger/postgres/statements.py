@@ -113,13 +113,16 @@ def settle_claim(transaction: Transaction, values: Mapping[str, Any]) -> None:
     )
 
 
-def resolve_key(transaction: Transaction, once_key: str, state: str) -> int:
-    """Record a person's decision about the unknown messages of a once key; return how many there were."""
-    values = {"state": state, "once_key": once_key}
+def resolve_key(transaction: Transaction, once_key: str, state: str, account: str | None) -> int:
+    """Record a person's decision about an account's unknown messages of a once key; return how many there were.
+
+    Without an account it is about those of all.
+    """
+    values = {"state": state, "once_key": once_key, "account": account}
     settle_leases(transaction, "once_key = %(once_key)s", values)
     return transaction.execute(
         f"UPDATE exosms.messages SET state = %(state)s, error = '{BY_HAND}', owner = NULL, updated_at = {NOW}"
-        " WHERE once_key = %(once_key)s AND state = 'unknown'",
+        " WHERE once_key = %(once_key)s AND state = 'unknown' AND account = coalesce(%(account)s, account)",
         values,
     ).rowcount
 
