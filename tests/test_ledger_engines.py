@@ -679,6 +679,14 @@ def test_an_address_that_is_wrong_sends_nothing_and_is_not_repeated(exosms: Shel
         assert "canary" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("url", ["postgresql:///x", "postgresql://x@127.0.0.1/x?sslmode=disable"])
+def test_a_service_that_may_name_another_host_sends_nothing(exosms: Shell, url: str) -> None:
+    done = exosms(*SEND, env={"EXOSMS_LEDGER": url, "PGSERVICE": "acme"})
+    assert (done.exit_code, "PGSERVICE names a service" in done.stderr) == (4, True), done
+    strict = {"PGSERVICE": "acme", "PGSSLMODE": "verify-full"}  # which the service itself could do without
+    assert parse_ledger_address("postgresql://db.acme.in/x").tls(strict) == {"sslmode": "verify-full"}
+
+
 def test_a_password_is_not_taken_from_the_command_line(exosms: Shell) -> None:
     config = exosms.home / "config.toml"
     config.write_text('[profiles.p]\nregion = "sandbox"\n')

@@ -81,15 +81,25 @@ class LedgerAddress(NamedTuple):
         return all(map(_is_here, hosts))
 
     def tls(self, environ: Mapping[str, str]) -> Mapping[str, str]:
-        """Return what is to be said of encryption beside the address; raises ConfigError if it asks for less."""
-        if self.is_here(environ) or self.sslmode in _STRICT:
+        """Return what is to be said of encryption beside the address; raises ConfigError if it asks for less.
+
+        A service of ``PGSERVICE`` can name a host beside this machine's, and outranks ``PGSSLMODE``.
+        """
+        service = environ.get("PGSERVICE")
+        if self.sslmode in _STRICT or (self.is_here(environ) and not service):
             return {}
+        if self.is_here(environ):
+            raise ConfigError(
+                f"PGSERVICE names a service, so host and encryption of the ledger {self.shown} cannot be seen",
+                remedy="Unset PGSERVICE, and name the host itself in the address.",
+            )
         if self.sslmode is not None:
             raise ConfigError(
                 f"The ledger {self.shown} is on another machine, and sslmode={self.sslmode} may send it unencrypted",
                 remedy="Write sslmode=require, verify-ca or verify-full, or leave sslmode out.",
             )
-        return {} if environ.get("PGSSLMODE") in _STRICT else {"sslmode": "require"}
+        mode = environ.get("PGSSLMODE", "")
+        return {"sslmode": mode if mode in _STRICT else "require"}
 
 
 def parse_ledger_address(text: str) -> LedgerAddress:
