@@ -98,6 +98,21 @@ def test_arguments_that_are_no_text_are_refused(exosms: Shell, argv: tuple[str, 
     assert "is not UTF-8: x\\udcff" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (*SEND, "--base-url", "https://key:CANARY\udcff@api.exotel.com"),
+        ("profile", "add", "p", "--token-command", "echo CANARY\udcff"),
+        ("profile", "add", "p", "--api-key", "CANARY\udcff"),
+        ("profile", "set", "p", "CANARY\udcff"),
+    ],
+)
+def test_what_may_be_a_secret_and_is_no_text_is_not_repeated(exosms: Shell, argv: tuple[str, ...]) -> None:
+    result = exosms(*argv)
+    assert (result.exit_code, "is not UTF-8\n" in result.stderr) == (3, True), result
+    assert "CANARY" not in result.stdout + result.stderr
+
+
 def test_quiet_is_silent_about_success_only(exosms: Shell) -> None:
     refused = exosms(*SEND[:3], "--to", "+919000000403", "--body", "Hi", "-q")
     assert (refused.exit_code, refused.stdout) == (6, "")

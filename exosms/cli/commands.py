@@ -56,6 +56,9 @@ _arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
 
 _UNWRITABLE = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EFBIG, errno.EDQUOT}
 
+_MAY_HOLD_SECRETS = {"--base-url", "--token-command", "--api-key"}
+"""Options whose value is not repeated: an address may have key and token in it, a command the token."""
+
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
 
 
@@ -149,13 +152,14 @@ def _refuse_what_is_no_text(options: Sequence[inspect.Parameter], values: Mappin
         for value in given if isinstance(given, list) else [given]:
             if isinstance(value, str | PurePath) and not is_text(str(value)):
                 name = _name_of(option)
-                shown = str(value).partition("=")[0] if name.endswith("KEY=VALUE") else value  # it may be a secret
-                raise no_text(name, str(shown))
+                key, equals, _ = str(value).partition("=")
+                shown = key * bool(equals) if name.endswith("KEY=VALUE") else str(value)
+                raise no_text(name, "" if name in _MAY_HOLD_SECRETS else shown)
 
 
 def no_text(name: str, shown: str) -> InputError:
-    """Return the error for an argument whose bytes were no UTF-8."""
-    return InputError(f"{name} is not UTF-8: {shown}", remedy="Write it in UTF-8.")
+    """Return the error for an argument whose bytes were no UTF-8; ``shown`` is what may be repeated of it."""
+    return InputError(f"{name} is not UTF-8{': ' * bool(shown)}{shown}", remedy="Write it in UTF-8.")
 
 
 def is_text(value: str) -> bool:
