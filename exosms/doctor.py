@@ -343,7 +343,7 @@ def _of_name(host: str) -> Check:
     def resolve() -> None:
         try:
             found.extend({str(info[4][0]) for info in socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)})
-        except OSError:  # nothing is found then
+        except (OSError, UnicodeError):  # nothing is found then; the latter for what cannot be a name
             return
 
     thread = threading.Thread(target=resolve, daemon=True)

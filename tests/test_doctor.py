@@ -76,6 +76,12 @@ def test_a_sound_account_is_ok_in_every_subject(exosms: Shell, served: str) -> N
     assert "in India" in found["clock"]["said"]
 
 
+def test_a_name_that_no_host_can_have(exosms: Shell, capfd: pytest.CaptureFixture[str]) -> None:
+    exit_code, found = checks(exosms, "--base-url", f"https://{'a' * 64}.example", env=ACCOUNT)
+    assert (exit_code, found["DNS"]["said"].endswith("cannot be resolved")) == (7, True)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_looking_writes_nothing(exosms: Shell, served: str) -> None:
     assert exosms("doctor", "--base-url", served, env=ACCOUNT).exit_code == 0
     assert [*exosms.home.iterdir()] == []
@@ -169,6 +175,10 @@ MOUNTS = {
     "a local disk within an NFS home": ("{home} - nfs4 server:/home\n{home}/a\\040b - ext4 /dev/sda1", None),
     "a share over a local disk": ("{home} - ext4 /dev/sda1\n{home} - 9p share", "9p"),
     "a share with a name that only begins alike": ("{home}/a\\040 - nfs server:/", None),
+    "a disk with other line ends in its name": (
+        "/mnt/a\r\x0c\u2028b - ext4 /dev/sdb1\n{home} - nfs4 server:/home",
+        "nfs4",
+    ),
     "another share": ("/mnt - nfs server:/", None),
     "a local disk": ("{home} - xfs /dev/sda1", None),
     "no Linux": (None, None),
@@ -184,7 +194,8 @@ def test_a_state_directory_that_other_machines_share(
     if mounted is not None:
         lines = ["/ - ext4 /dev/root", *mounted.format(home=exosms.home).split("\n")]
         mounts.write_text(
-            "".join(f"22 27 0:21 / {line} rw\n".replace(" - ", " rw,relatime shared:1 - ") for line in lines)
+            "".join(f"22 27 0:21 / {line} rw\n".replace(" - ", " rw,relatime shared:1 - ") for line in lines),
+            newline="",
         )
     monkeypatch.setattr("exosms.system.mounts.MOUNTS", mounts)
     env = {"EXOSMS_STATE_DIR": str(state)}

@@ -20,12 +20,12 @@ _SHARED = frozenset(
 def shared_file_system(path: Path) -> str | None:
     """Return the type of the file system that a path is on if other machines use it, too; None where none tells."""
     try:
-        mounts = MOUNTS.read_text(errors="surrogateescape")
+        mounts = os.fsdecode(MOUNTS.read_bytes())
     except OSError:
         return None
     there = os.path.realpath(path)
     at, kind = "", ""
-    for line in mounts.splitlines():
+    for line in filter(None, mounts.split("\n")):  # no other line end is escaped in a name
         fields, _, source = line.partition(" - ")
         point = _unescaped(fields.split(" ")[4])
         if len(point) >= len(at) and os.path.commonpath((point, there)) == point:  # of equals the last covers others
