@@ -1736,6 +1736,25 @@ def test_rows_that_another_run_is_sending_come_last_and_take_no_turn(
     assert "waiting for what comes of rows that another run is sending: 3" in result.stderr
 
 
+def test_rows_that_another_run_was_sending_share_only_the_requests_that_they_may_share(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from several requests: one to the same person must not be beside the first, nor one in Hindi."""
+    carry, carried = RequestThreads.carry, list[list[int]]()
+
+    def carrying(self: RequestThreads, request: Request) -> None:
+        carried.append([item.number for item in request.items])
+        carry(self, request)
+
+    monkeypatch.setattr(RequestThreads, "carry", carrying)
+    _busy(monkeypatch, looks=2)
+    first, *others = THIRTEEN.splitlines(keepends=True)[1:]
+    rows = [first, first.replace("Hello", "Again"), others[0].replace("Hello", "नमस्ते"), *others[2:]]
+    result = through(exosms, exotel, "to,body\n" + "".join(rows), "--batch", "10", "--run", "june", "--json")
+    assert (result.exit_code, result.json["counts"]["accepted"]) == (0, 13)
+    assert carried[-3:] == [[1], [2], [3]]
+
+
 def test_rows_that_another_run_is_sending_for_too_long_are_left(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

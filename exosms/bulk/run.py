@@ -167,7 +167,9 @@ class RunDispatcher:
         if not self._looks:
             self._setup.tell(f"waiting for what comes of rows that another run is sending: {len(self._busy)}")
         self._looks += 1
-        self._queue(self._busy, due=self._setup.now() + _BUSY)
+        due, rows = self._setup.now() + _BUSY, FreshRows(iter(self._busy), most=None)
+        while rows:  # they come from several requests, and not all of them may share one
+            self._queue(rows.take(self._size), due=due)
         self._busy = []
 
     @property
