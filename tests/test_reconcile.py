@@ -23,6 +23,7 @@ from workbooks import inline, sheet_of, xlsx
 
 from exosms.exotel.listed import days_of, tail_of
 from exosms.exotel.message_list import read_page, spans
+from exosms.ledger.unknown import UnknownMessages
 from exosms.sandbox import listing
 from exosms.sandbox.emulator import Emulator, SandboxAnswer
 from exosms.sandbox.server import Server
@@ -850,6 +851,26 @@ def test_what_another_command_tries_again_meanwhile_is_not_absent(
     result = home.reconcile("june", "--report", str(home.report), "--absent", "not_sent")
     assert (result.exit_code, home.rows()[2]) == (9, ("unknown", None)), result.stderr
     assert result.stdout == f"unknown\t{wanted.to}\t\trun june row 3; another command tried it again\n"
+
+
+@pytest.mark.parametrize("step", ["accept", "call_absent"])
+def test_what_another_machine_found_out_first_is_what_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Of a ledger that machines share, no transaction here keeps others out until a message is settled."""
+    wanted = Absent(home)
+    if step == "call_absent":
+        home.never_taken(wanted.sid)
+    first, settle = ("not_sent", None) if step == "accept" else ("accepted", "f" * 32), getattr(UnknownMessages, step)
+
+    def settling(self: UnknownMessages, *args: Any) -> None:
+        self._connection.execute("UPDATE rows SET state = ?, sid = ? WHERE state = 'unknown'", first)
+        settle(self, *args)
+
+    monkeypatch.setattr(UnknownMessages, step, settling)
+    result = home.reconcile("june", "--report", str(home.write_report()), "--absent", "not_sent", "--json")
+    (told,) = result.json["messages"]
+    assert ((told["outcome"], told["sid"]), home.rows()[2]) == (first, first)
 
 
 def test_what_is_ambiguous_is_not_absent(home: Home) -> None:

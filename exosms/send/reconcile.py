@@ -37,6 +37,7 @@ _MOST_UNLIKELY = 2000
 
 _UNASKED = "Exotel could not be asked about every message that it may be"
 _NOT_FOUND = "not found"
+_FOUND_OUT, _TRIED_AGAIN = "another command found out", "another command tried it again"
 
 
 class Found(NamedTuple):
@@ -155,7 +156,7 @@ class Reconciliation:
             for one in absent:
                 if self.found[one.key].detail == _NOT_FOUND:
                     self._messages.call_absent(one)
-                    self.found[one.key] = Found(one, Outcome.NOT_SENT, detail="Exotel does not have it")
+                    self._note(Found(one, Outcome.NOT_SENT, detail="Exotel does not have it"))
         others = f"{counted(len(doubted), 'message')} may be among those that this ledger does not know"
         return "; ".join(filter(None, (why, others if doubted else "")))
 
@@ -286,7 +287,14 @@ class Reconciliation:
             if owner.key in self.found and owner.is_unknown:
                 status = self._statuses[content.sid]
                 self._messages.accept(owner, content.sid, status)
-                self.found[owner.key] = Found(owner, Outcome.ACCEPTED, content.sid, status or "")
+                self._note(Found(owner, Outcome.ACCEPTED, content.sid, status or ""))
+
+    def _note(self, settled: Found) -> None:
+        """Note what a message was settled as, unless another machine, which no step here keeps out, was quicker."""
+        outcome, sid = self._messages.now(settled.message)
+        if (outcome, sid) != (settled.outcome, settled.sid):
+            settled = Found(settled.message, outcome, sid, _FOUND_OUT)
+        self.found[settled.message.key] = settled
 
     def _say_who_was_not_asked_about(self) -> None:
         for key, one in self.found.items():
@@ -299,8 +307,8 @@ class Reconciliation:
         for key, one in self.found.items():
             if one.outcome is Outcome.UNKNOWN and one.message not in unknown:
                 outcome, sid = self._messages.now(one.message)
-                what = "tried it again" if outcome is Outcome.UNKNOWN else "found out"
-                self.found[key] = Found(one.message, outcome, sid, f"another command {what}")
+                what = _TRIED_AGAIN if outcome is Outcome.UNKNOWN else _FOUND_OUT
+                self.found[key] = Found(one.message, outcome, sid, what)
 
     def _proven_time(self) -> tuple[float, float]:
         """Return between which moments Exotel's messages of this account are listed; asks at most twice."""
