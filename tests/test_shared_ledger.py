@@ -536,6 +536,19 @@ def test_of_two_copies_of_an_unfinished_run_one_goes_on(pair: Pair, begins_witho
     assert (taken.exit_code, pair.exotel.requests) == (5, 3)
 
 
+def test_a_run_that_began_with_a_shared_ledger_does_not_go_on_without_it(pair: Pair) -> None:
+    """As where the variable is not set in the shell in which somebody resumes: a copy would not hear of it."""
+    mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}
+    assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK).exit_code == 0
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    for argv in (RESUME, ("bulk", mine, "--run", "june", *BULK)):
+        refused = pair.second(*argv, env=alone)
+        assert (refused.exit_code, pair.exotel.requests) == (5, 1), argv
+        assert "EXOSMS_LEDGER" in refused.stderr
+    assert (pair.first(*RESUME).exit_code, pair.exotel.requests) == (0, 3)
+    assert (pair.first(*RESUME, env=alone).exit_code, pair.exotel.requests) == (0, 3)
+
+
 def test_what_a_copy_finished_stays_where_it_is_after_a_purge(pair: Pair) -> None:
     mine = bulk_file(pair.first, *ROWS)
     assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK).exit_code == 0

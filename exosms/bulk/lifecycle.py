@@ -18,7 +18,7 @@ from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings
 from exosms.errors import ExosmsError, Interrupted
 from exosms.exotel.client import Client
-from exosms.ledger.batons import batons_of, new_baton
+from exosms.ledger.batons import batons_of, new_baton, unnamed
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_terms import RunTerms
@@ -159,6 +159,14 @@ def check_rest(run: Run, journal: Journal, guards: Guards, *, limit: int | None)
 def relay_of(run: Run, context: RunContext) -> Relay | None:
     """Return what keeps copies of a run from being sent as well, where there is a ledger that can tell."""
     return Relay(run, context.journal, context.elsewhere) if context.elsewhere else None
+
+
+def check_copies(run: Run, context: RunContext) -> None:
+    """Raise GuardError for a run that was continued from a copy, or may have been and no ledger is named to tell."""
+    if relay := relay_of(run, context):
+        relay.check()
+    elif batons_of(context.ledger.database, run.id).latest is not None:
+        raise unnamed(run.name)
 
 
 def run_dispatcher(

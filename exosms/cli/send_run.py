@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from exosms.bulk import results_csv
-from exosms.bulk.lifecycle import RunContext, check_rest, leave_elsewhere, relay_of, release, run_dispatcher
+from exosms.bulk.lifecycle import RunContext, check_copies, check_rest, leave_elsewhere, release, run_dispatcher
 from exosms.bulk.request import Handling
 from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
@@ -73,8 +73,7 @@ def go_on(
             if rows:  # else there is nothing to ask about: it only answers again
                 if guards is not None:
                     check_rest(run, journal, guards, limit=handling.limit)
-                if relay := relay_of(run, context):
-                    relay.check()
+                check_copies(run, context)
                 ask(question)
             client = client_for(context, out, timeout=run.terms.timeout)
         except (GuardError, ConfigError, Interrupted):

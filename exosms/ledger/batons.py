@@ -8,6 +8,7 @@ one or the other.
 """
 
 import os
+from shlex import quote
 from typing import NamedTuple
 
 from exosms.errors import GuardError
@@ -26,6 +27,20 @@ class Batons(NamedTuple):
 
     latest: bytes | None
     before: bytes | None
+
+
+def unnamed(name: str) -> GuardError:
+    """Return what keeps a run back that has a baton where no ledger is named that could tell who holds the latest."""
+    return GuardError(
+        f"The run {name} was begun or continued with a shared ledger, and none is named now, so what is left here may"
+        " have been sent from another copy of this state directory",
+        remedy=f"Name that ledger in EXOSMS_LEDGER or in the profile. Where there is none any more, {compare(name)}",
+    )
+
+
+def compare(name: str) -> str:
+    """Return what is left to do where no ledger can tell any more whether what is left of a run was sent."""
+    return f"compare what is left with Exotel's report: `exosms runs export {quote(name)} --outcome waiting`"
 
 
 def new_baton() -> bytes:

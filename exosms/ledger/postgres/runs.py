@@ -3,11 +3,10 @@
 import hashlib
 import socket
 from collections.abc import Collection, Sequence
-from shlex import quote
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
-from exosms.ledger.batons import UNHEARD_OF, Batons, ContinuedElsewhereError
+from exosms.ledger.batons import UNHEARD_OF, Batons, ContinuedElsewhereError, compare
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, now_of
@@ -183,7 +182,7 @@ def _continued(name: str, where: str) -> ContinuedElsewhereError:
     return ContinuedElsewhereError(
         f"The run {name} was continued {where} from another copy of this state directory, so what is left here may"
         " have been sent",
-        remedy=f"Go on with it there. Where that copy is gone, or the database was set back, {_compare(name)}",
+        remedy=f"Go on with it there. Where that copy is gone, or the database was set back, {compare(name)}",
     )
 
 
@@ -191,9 +190,5 @@ def _forgotten(name: str) -> ContinuedElsewhereError:
     return ContinuedElsewhereError(
         f"The run {name} began with a shared ledger, and this one does not know it: it is another, or the run was"
         " finished from another copy of this state directory and purged, so what is left here may have been sent",
-        remedy=f"Name the ledger that it began with. Where there is none, {_compare(name)}",
+        remedy=f"Name the ledger that it began with. Where there is none, {compare(name)}",
     )
-
-
-def _compare(name: str) -> str:
-    return f"compare what is left with Exotel's report: `exosms runs export {quote(name)} --outcome waiting`"
