@@ -23,8 +23,8 @@ from exosms.templates.syntax import fold_line_ends
 _APPROVED = ("approved", "registered", "active", "whitelisted")
 """How the folded status of a template begins that operators know: ``REGISTERED VIA AIRTEL``."""
 _TAKEN_BACK = re.compile(
-    r"expired|suspended|blocked|black\W?list|inactive|rejected|revoked|cancell?ed|deactivated|disabled|deleted|withdrawn"
-    r"|disapproved|unapproved|unregistered|pending|awaited|\bnot\b"
+    r"expired|suspended|blocked|black\W?list|in-?active|rejected|revoked|cancell?ed|de-?(activated|registered)|disabled"
+    r"|deleted|withdrawn|dis-?approved|un-?(approved|registered)|pending|awaited|\bnot\b"
 )
 """What such a status may go on with and then does not mean: ``REGISTERED VIA JIO - BLOCKED``."""
 
