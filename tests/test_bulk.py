@@ -1001,10 +1001,19 @@ def test_a_directory_may_be_called_by_bytes_that_are_no_text(exosms: Shell) -> N
         pytest.skip("this system calls nothing so")
     with open(directory + b"/people.csv", "w") as file:  # noqa: PTH123
         file.write(TWO)
-    for argv, exit_code in ((("-n",), 0), (("--yes", "--run", "june"), 0), (("--yes",), 5)):
-        process = exosms.start("bulk", "people.csv", *SANDBOX, *argv, cwd=directory)
+    sending = ("bulk", "people.csv", *SANDBOX)
+    for argv, exit_code in (
+        ((*sending, "-n"), 0),
+        ((*sending, "--yes", "--run", "june", "--limit", "1"), 0),
+        ((*sending, "--yes"), 5),
+        (("runs", "resume", "june", "--yes", "--results", "people.csv"), 3),
+        (("runs", "export", "june", "people.csv"), 3),
+    ):
+        process = exosms.start(*argv, cwd=directory)
         _, err = process.communicate(timeout=60)
         assert process.returncode == exit_code, err
+    with open(directory + b"/people.csv") as file:  # noqa: PTH123
+        assert file.read() == TWO
     assert exosms("runs", "list", "--json").json["runs"][0]["file"] == f"{exosms.home}/caf\\xe9/people.csv"
 
 

@@ -1,6 +1,7 @@
 """What is asked for by whoever sends a file, or goes on with a run; each field is an option of the command line."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -105,3 +106,9 @@ class RunOptions(NamedTuple):
     handling: Handling = Handling()
     yes: bool = False
     no_input: bool = False
+
+
+def paths_of(file_name: str) -> Sequence[Path]:
+    """Return where a file may be that is kept so: bytes that are no text were written with a backslash."""
+    as_bytes = re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), file_name.encode())
+    return Path(file_name), Path(os.fsdecode(as_bytes))
