@@ -102,7 +102,7 @@ class RunOptions(NamedTuple):
 
     rate: Rate | None = None
     batch: int | None = None
-    """Texts a request; 0 and None: what the run began with."""
+    """Texts a request; None: what the run began with, 0: as many as the number of rows suggests."""
     handling: Handling = Handling()
     yes: bool = False
     no_input: bool = False

@@ -291,11 +291,12 @@ class Ledger:
         Unknown ones stay, and those whose once key still holds, which one without an end always does.
         """
         now = self._clock()
+        is_any_unknown = self.is_any_unknown_elsewhere()
         with reclaimed(self.database):
             may_go = MAY_BE_FORGOTTEN.format(now="?")
             old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, now, *window(self._connection, "messages", since=now - seconds, now=now))
-            keep_what_is_purged(self.database, "messages", old_ones, values, always=self.is_any_unknown_elsewhere())
+            keep_what_is_purged(self.database, "messages", old_ones, values, always=is_any_unknown)
             purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
@@ -309,7 +310,10 @@ class Ledger:
         return purged
 
     def is_any_unknown_elsewhere(self) -> bool:
-        """Whether a message in the ledger that machines share may get a Sid yet, which is none that is known here."""
+        """Whether a message in the ledger that machines share may get a Sid yet, which is none that is known here.
+
+        Never within a transaction, as ``with_sid_elsewhere``.
+        """
         return self.shared is not None and self.shared.is_any_unknown()
 
     def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:

@@ -160,10 +160,10 @@ class Journal:
         now = self._clock()
         is_since = IS_SINCE.format(time="updated_at", number="id")
         old = f"exit_code IS NOT NULL AND owner IS NULL AND NOT {is_since}"
+        is_any_unknown = self.ledger.is_any_unknown_elsewhere()
         with reclaimed(self._database) as connection:
             kept = window(connection, "runs", since=now - seconds, now=now)
             rows = f"run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
-            is_any_unknown = self.ledger.is_any_unknown_elsewhere()
             keep_what_is_purged(self._database, "rows", rows, kept, always=is_any_unknown)
             purged = connection.execute(f"DELETE FROM rows WHERE {rows}", kept).rowcount
             connection.execute(

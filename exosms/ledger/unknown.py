@@ -202,12 +202,12 @@ def keep_sids_elsewhere(ledger: Ledger) -> None:
             "SELECT account, recipient FROM messages WHERE state <> 'accepted' AND state IN ('unknown', 'in_flight')"
             " UNION SELECT u.account, r.recipient FROM rows r JOIN runs u ON u.id = r.run"
             " WHERE r.state IN ('unknown', 'in_flight')"
-        )
-        recipients: dict[str, list[str]] = defaultdict(list)
-        for account, recipient in found:
-            recipients[account].append(recipient)
-        for account, theirs in recipients.items():
-            keep_sids(ledger.database, ledger.shared.sids_to(account, theirs))
+        ).fetchall()
+    recipients: dict[str, list[str]] = defaultdict(list)
+    for account, recipient in found:
+        recipients[account].append(recipient)
+    for account, theirs in recipients.items():
+        keep_sids(ledger.database, ledger.shared.sids_to(account, theirs))
 
 
 def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[Rows] = ()) -> int:
