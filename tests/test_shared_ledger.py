@@ -165,9 +165,13 @@ def test_a_purge_forgets_nothing_that_an_unknown_one_could_be_mistaken_for(pair:
     assert (found.exit_code, words(found)) == (9, ["unknown"])
 
 
-@pytest.mark.parametrize("is_row", [True, False], ids=["a row", "a single message"])
+@pytest.mark.parametrize(
+    ("is_row", "is_far"),
+    [(True, False), (True, True), (False, False)],
+    ids=["a row", "a row of another machine", "a single message"],
+)
 def test_a_purge_keeps_the_sids_that_an_unknown_one_of_the_other_ledger_could_be_given(
-    pair: Pair, *, is_row: bool
+    pair: Pair, *, is_row: bool, is_far: bool
 ) -> None:
     """Rows are in the ledger of their machine, and single messages in that of all machines."""
     bulk = ("bulk", bulk_file(pair.first, TO, text=TEXT), "--run", "june", *BULK)
@@ -180,7 +184,8 @@ def test_a_purge_keeps_the_sids_that_an_unknown_one_of_the_other_ledger_could_be
     pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the later one
     with closing(sqlite3.connect(next(pair.first.home.rglob("ledger.db")))) as ledger, ledger:
         ledger.execute("UPDATE rows SET attempted_at = attempted_at - 7200 WHERE state = 'accepted'")
-    purged = pair.first("runs", "purge", "--older-than", "0s", "--yes", "--json")
+    purger = pair.second if is_far else pair.first
+    purged = purger("runs", "purge", "--older-than", "0s", "--yes", "--json")
     assert (purged.exit_code, purged.json["purged"]) == (0, 1)
     which = ("june",) if is_row else ("--once", "k")
     found = pair.first("runs", "reconcile", *which, "--sids", "-", stdin=f"{sid}\n")

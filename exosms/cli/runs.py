@@ -24,7 +24,6 @@ from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageE
 from exosms.ledger.entry import State
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Journal
-from exosms.ledger.unknown import keep_sids_elsewhere
 from exosms.sms.message import Outcome
 from exosms.system import times
 from exosms.system.suggest import did_you_mean
@@ -230,7 +229,6 @@ def purge(
             agree(out, f"Delete the records of what was sent before {before}?", yes=yes, no_input=no_input)
         with shared_ledger(AccountOptions()) or nullcontext() as elsewhere:
             join(ledger, elsewhere)
-            keep_sids_elsewhere(ledger)
             if elsewhere is not None:
                 leave_what_is_over(journal, runs_of(ledger, elsewhere))
             messages = ledger.purge(older_than) + journal.purge(older_than)

@@ -174,6 +174,3 @@ class CommonLedger(Protocol):
 
     def is_any_unknown(self) -> bool:
         """Whether any of its messages may have been sent, or is being sent."""
-
-    def sids_to(self, account: str, recipients: Iterable[str]) -> Mapping[str, float]:
-        """Return the Sids of its messages to these recipients, and when they were attempted."""

@@ -68,15 +68,6 @@ def _keep_sids(database: Database, source: str, values: Sequence[object], *, alw
     )
 
 
-def keep_sids(database: Database, sids: Mapping[str, float]) -> None:
-    """Remember Sids that others may purge, and when their messages were attempted."""
-    with database.transaction() as connection:
-        key = lasting_key(connection)
-        connection.executemany(
-            "INSERT OR REPLACE INTO purged_sids VALUES (?, ?)", [(_hash(key, sid), at) for sid, at in sids.items()]
-        )
-
-
 def forget(database: Database) -> None:
     """Let go of what no unknown message can be mistaken for any more; within a transaction."""
     database.connection.execute(

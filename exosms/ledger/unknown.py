@@ -4,7 +4,6 @@ A person's word settles them, or a Sid under which Exotel has just that message.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints, key_of
 from exosms.ledger.messages import Ledger
 from exosms.ledger.runs import Run
-from exosms.ledger.traces import ABSENT, BY_HAND, keep_sids
+from exosms.ledger.traces import ABSENT, BY_HAND
 from exosms.ledger.unsettled import MAY_HAVE_A_SID, SHARED, Unsettled, by_now
 from exosms.sms.message import Outcome
 
@@ -191,23 +190,6 @@ def unknown_elsewhere(
     if ledger.shared is not None:
         found |= ledger.shared.unknown_elsewhere(account, once_key, since=since)
     return found
-
-
-def keep_sids_elsewhere(ledger: Ledger) -> None:
-    """Remember the Sids that a purge of the shared ledger forgets, and that nothing unknown here can have."""
-    if ledger.shared is None:
-        return
-    with reclaimed(ledger.database) as connection:
-        found = connection.execute(
-            "SELECT account, recipient FROM messages WHERE state <> 'accepted' AND state IN ('unknown', 'in_flight')"
-            " UNION SELECT u.account, r.recipient FROM rows r JOIN runs u ON u.id = r.run"
-            " WHERE r.state IN ('unknown', 'in_flight')"
-        ).fetchall()
-    recipients: dict[str, list[str]] = defaultdict(list)
-    for account, recipient in found:
-        recipients[account].append(recipient)
-    for account, theirs in recipients.items():
-        keep_sids(ledger.database, ledger.shared.sids_to(account, theirs))
 
 
 def resolve_rows(ledger: Ledger, run: Run, *, outcome: Outcome, rows: Sequence[Rows] = ()) -> int:

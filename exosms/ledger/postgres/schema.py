@@ -128,6 +128,15 @@ MIGRATIONS = (
     """
     ALTER TABLE exosms.runs ADD COLUMN baton bytea, ADD COLUMN has_claimed boolean NOT NULL DEFAULT true;
     """,
+    # Keyed hashes of the Sids of purged messages, which no message that is unknown on any machine can have.
+    """
+    CREATE TABLE exosms.purged_sids (
+      account text NOT NULL,
+      hash bytea NOT NULL,
+      attempted_at double precision NOT NULL,
+      PRIMARY KEY (account, hash)
+    );
+    """,
 )
 """``version`` counts how many of them a database has seen; never change one that was committed."""
 

@@ -252,16 +252,29 @@ _MAY_BE_MISTAKEN = (
 """Whether there is an equal message that may be unknown: it must not get this one's Sid."""
 
 
+HASH_OF_SID = "sha256((SELECT key FROM exosms.installation) || convert_to(lower({sid}), 'UTF8'))"
+"""What is kept of the Sid of a purged message."""
+
+_LONGEST_UNKNOWN = 366 * 86400.0
+"""Seconds after which nobody finds out any more what became of a message."""
+
+
 def purged(transaction: Transaction, seconds: float) -> int:
-    """Delete what was settled so many seconds ago, and return how many messages that were."""
-    values = {"seconds": seconds}
+    """Delete what was settled so many seconds ago, and return how many messages that were.
+
+    A hash of their Sids stays: only the machine that has a run knows which of its rows are unknown.
+    """
+    values = {"seconds": seconds, "longest": _LONGEST_UNKNOWN}
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
-    messages = transaction.execute(
-        f"DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN}",
+    [(messages,)] = transaction.execute(
+        f"WITH gone AS (DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN} RETURNING account, sid, attempted_at),"
+        f" kept AS (INSERT INTO exosms.purged_sids SELECT account, {HASH_OF_SID.format(sid='sid')}, attempted_at"
+        " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING) SELECT count(*) FROM gone",
         values,
-    ).rowcount
+    ).fetchall()
+    transaction.execute(f"DELETE FROM exosms.purged_sids WHERE attempted_at < {NOW} - %(longest)s", values)
     transaction.execute(
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
@@ -273,4 +286,4 @@ def purged(transaction: Transaction, seconds: float) -> int:
         values,
     )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
-    return messages
+    return int(messages)

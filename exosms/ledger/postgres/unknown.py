@@ -7,7 +7,7 @@ from exosms.ledger.entry import Place
 from exosms.ledger.fingerprints import Fingerprints
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.postgres.messages import SharedLedger
-from exosms.ledger.postgres.statements import NOW, SEEN, lock_sids, settle_leases, storable
+from exosms.ledger.postgres.statements import HASH_OF_SID, NOW, SEEN, lock_sids, settle_leases, storable
 from exosms.ledger.unsettled import MAY_HAVE_A_SID, SHARED, Unsettled, by_now
 from exosms.sms.message import Outcome
 
@@ -102,10 +102,16 @@ class Common(NamedTuple):
         return SharedUnknown(self.messages, account)
 
     def known_sids(self, account: str, sids: Iterable[str]) -> Mapping[str, float]:
-        """Return those of the Sids that messages of any machine have, and when these were attempted."""
+        """Return those of the Sids that messages of any machine have or had, and when these were attempted."""
         wanted = {sid.lower(): sid for sid in sids}
-        sql = "SELECT lower(sid), attempted_at FROM exosms.messages WHERE account = %s AND lower(sid) = ANY(%s)"
-        rows = self.messages.database.execute(sql, (account, [*wanted]), begins=False)
+        sql = (
+            "SELECT w.sid, p.attempted_at FROM unnest(%(sids)s::text[]) AS w(sid) JOIN exosms.purged_sids p"
+            f" ON p.account = %(account)s AND p.hash = {HASH_OF_SID.format(sid='w.sid')}"
+            " UNION ALL SELECT lower(sid), attempted_at FROM exosms.messages"
+            " WHERE account = %(account)s AND lower(sid) = ANY(%(sids)s)"
+        )
+        values = {"account": account, "sids": [*wanted]}
+        rows = self.messages.database.execute(sql, values, begins=False)
         return {wanted[sid]: attempted_at for sid, attempted_at in rows}
 
     def unknown_elsewhere(self, account: str, once_key: str | None, *, since: float) -> Mapping[str, str | None]:
@@ -123,12 +129,3 @@ class Common(NamedTuple):
         which = "state <> 'accepted' AND state IN ('unknown', 'in_flight')"
         sql = f"SELECT EXISTS (SELECT FROM exosms.messages WHERE {which})"
         return self.messages.database.execute(sql).fetchone() == (True,)
-
-    def sids_to(self, account: str, recipients: Iterable[str]) -> Mapping[str, float]:
-        """Return the Sids of messages to these recipients, from any machine, and when they were attempted."""
-        sql = (
-            "SELECT sid, attempted_at FROM exosms.messages"
-            " WHERE account = %s AND recipient_hash = ANY(%s) AND sid IS NOT NULL"
-        )
-        hashes = [*map(self.messages.hash_of, recipients)]
-        return dict(self.messages.database.execute(sql, (account, hashes)).fetchall())
