@@ -43,6 +43,29 @@ def test_it_learns_what_status_and_wait_learned(exosms: Shell) -> None:
     assert (third["outcome"], third["status"], third["checked_at"]) == ("accepted", "queued", None)
 
 
+@pytest.mark.parametrize(
+    ("config", "allow", "exit_code"),
+    [
+        ('[profiles.p]\nregion = "nowhere"\n', "", 0),
+        ("", "nobody", 0),  # which log has no use for
+        ('[profiles.p]\nregion = "nowhere"\nledger = "x"\n', "", 4),  # it may be the one that is meant
+        ("[profiles.p\n", "", 4),
+    ],
+)
+def test_what_is_flawed_and_names_no_ledger_is_no_concern_of_it(
+    exosms: Shell, config: str, allow: str, exit_code: int
+) -> None:
+    send(exosms, "20005")
+    path = exosms.home / "config.toml"
+    path.touch(mode=0o600)
+    path.write_text(config)
+    env = {"EXOSMS_CONFIG": str(path), "EXOSMS_ALLOW": allow}
+    for argv in (("log",), ("runs", "purge", "--older-than", "1d", "--yes")):
+        result = exosms(*argv, env=env)
+        assert result.exit_code == exit_code, result
+        assert len(result.stdout.splitlines()) == (exit_code == 0)
+
+
 def test_a_document_has_these_keys_and_no_text(exosms: Shell) -> None:
     send(exosms, "20005", "--once", "k", "--wait", "0")
     (message,) = logged(exosms)

@@ -106,6 +106,11 @@ class Config(NamedTuple):
                 found[name] = error
         return found
 
+    @property
+    def is_ledger_named(self) -> bool:
+        """Whether any profile names a ledger, be it flawed or not."""
+        return any(isinstance(table, dict) and "ledger" in table for table in self.tables.values())
+
     def holds_token(self, name: str) -> bool:
         """Whether a token stands in that profile itself, so that it goes with it."""
         table = self.tables.get(name)

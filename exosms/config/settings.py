@@ -92,7 +92,7 @@ def resolve(options: AccountOptions, environ: Mapping[str, str], *, account_need
 def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddress | None:
     """Return the address of the shared ledger, for whoever needs no account; a profile that is gone names none.
 
-    Raises ConfigError for a malformed variable, and for what cannot be read, which may name one.
+    Raises ConfigError for what cannot be read, and for any flaw where a profile names a ledger: it may be this one.
     """
     key, address = KEYS["ledger"], environ.get(KEYS["ledger"].variable)
     if address:
@@ -102,6 +102,18 @@ def ledger_of(options: AccountOptions, environ: Mapping[str, str]) -> LedgerAddr
         return resolve(options, environ, account_needed=False).ledger
     except config_file.NoSuchProfileError:
         return None
+    except ConfigError:
+        if _is_ledger_named(options.config, environ):
+            raise
+        return None
+
+
+def _is_ledger_named(config: Path | None, environ: Mapping[str, str]) -> bool:
+    """Whether a stored profile names a ledger, however flawed it is; raises ConfigError for what cannot be read."""
+    if config is not None:
+        check_exists(config)
+    path = config_path(config, environ)
+    return path is not None and config_file.read(path).is_ledger_named
 
 
 def shared_ledgers(
