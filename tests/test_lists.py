@@ -167,6 +167,17 @@ def test_of_two_columns_it_is_the_one_that_holds_numbers(
     assert bulk(exosms, exotel, text, *DEAR, "--to-column", one, "-n").exit_code in {0, 3}
 
 
+@pytest.mark.parametrize(("flawed", "code"), [(1, 10), (2, 3), (3, 3)])
+def test_a_column_is_not_taken_where_nothing_told_which_one(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, flawed: int, code: int
+) -> None:
+    monkeypatch.setattr("exosms.bulk.row_message._FEW", 2)
+    text = "phone,mobile,name\n" + "too,few\n" * flawed + ",9876543210,Asha\n"
+    result = bulk(exosms, exotel, text, *DEAR, "--skip-invalid")
+    assert (result.exit_code, len(texts(exotel))) == (code, code == 10)
+    assert ("The recipients may be in the column 'phone' or in 'mobile'\n" in result.stderr) == (code == 3)
+
+
 def test_columns_that_are_far_apart_are_told_from_a_pipe_too(exosms: Shell, exotel: FaultyExotel) -> None:
     rows = "".join(f"Shop {n},98765{n:05d}\n" for n in range(3000))
     env = {**ACCOUNT, "EXOSMS_BASE_URL": exotel.url}

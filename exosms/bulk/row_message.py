@@ -92,7 +92,7 @@ class RowMapper:
         sender_needed: bool = False,
         asked: Mapping[str, Any] = {},
         ignored: Sequence[str] = (),
-        first_rows: Callable[[int], Sequence[Row]] = lambda _: (),
+        first_rows: Callable[[int], Sequence[Row | RowError]] = lambda _: (),
     ) -> "RowMapper":
         """Return the mapper for a file with these columns; raises InputError for a column that is missing.
 
@@ -280,7 +280,7 @@ def wording_for(columns: Columns, options: TextOptions) -> RowText:
 
 
 def _recipient_column(
-    columns: Columns, name: str | None, first_rows: Callable[[int], Sequence[Row]], country: str
+    columns: Columns, name: str | None, first_rows: Callable[[int], Sequence[Row | RowError]], country: str
 ) -> str:
     """Return the column of numbers: the one that is named, or the only one that is called so and holds some."""
     if name is not None:
@@ -297,9 +297,11 @@ def _recipient_column(
         )
     if len(called) == 1:
         return called[0]
-    rows = first_rows(_FEW)
+    first_ones = first_rows(_FEW)
+    rows = [row for row in first_ones if isinstance(row, Row)]
     holding = [column for column in called if _holds_numbers([row.cells[column] for row in rows], country)]
-    if len(holding) == 1 or not rows:
+    nothing_to_send = not rows and len(first_ones) < _FEW
+    if len(holding) == 1 or nothing_to_send:
         return (holding or called)[0]
     first, *others = [repr(columns.written[column]) for column in holding or called]
     raise InputError(

@@ -142,10 +142,10 @@ class Table:
             yield self._ahead.pop(0)
         yield from self._rest
 
-    def first_rows(self, count: int) -> Sequence[Row]:
-        """Return the sound ones of the first rows, before they are read; raises InputError as ``rows`` does."""
+    def first_rows(self, count: int) -> Sequence[Row | RowError]:
+        """Return the first of what ``rows`` yields, before it is read; raises InputError as ``rows`` does."""
         self._ahead += islice(self._rest, count - len(self._ahead))
-        return [row for row in self._ahead if isinstance(row, Row)]
+        return tuple(self._ahead)
 
     def _read(self) -> Iterator[Row | RowError]:
         number = 0
