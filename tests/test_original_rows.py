@@ -197,6 +197,7 @@ def test_later_truth_is_an_outcome_too(exosms: Shell) -> None:
         (b"sep=;\nto;name\n12;a,b\n9876543210;x\n", ()),
         (b"to~name,a\n12~a,b\n9876543210~x\n", ("--delimiter", "~", "--to-column", "to")),
         (b"to;a,b,c,d,e,f,g,h,i;name\n12;x;y\n9876543210;x;y\n", ("--delimiter", ";")),
+        (b'to,"a\rb",name\n12,x,"y\rz"\n9876543210,x,y\n', ()),
     ],
 )
 def test_a_file_is_read_as_it_was_sent(exosms: Shell, content: bytes, options: Sequence[str]) -> None:
@@ -211,11 +212,11 @@ def test_a_file_is_read_as_it_was_sent(exosms: Shell, content: bytes, options: S
 
 
 def test_objects_have_the_columns_of_the_file_whatever_its_delimiter(exosms: Shell) -> None:
-    file = written(exosms, "to;name;note\n12;a,b;x\n9876543210;c;y\n")
+    file = written(exosms, 'to;name;note\n12;a,b;"x\rz"\n9876543210;c;y\n')
     sent(exosms, file)
     rejected = ("--outcome", "rejected", "--with", file)
     error = NO_NUMBER.replace("Mobile No", "to")
-    row = {"to": "12", "name": "a,b", "note": "x", "outcome": "rejected", "error": error, "sid": ""}
+    row = {"to": "12", "name": "a,b", "note": "x\rz", "outcome": "rejected", "error": error, "sid": ""}
     assert exosms("runs", "export", "june", *rejected, "--json").json["rows"] == [row]
     assert json.loads(exosms("runs", "export", "june", *rejected, "-o", "jsonl").stdout) == row
 

@@ -65,14 +65,16 @@ def write_originals(
     with _opened(run, path) as table:
         delimiter = delimiter or (table.delimiter if table.delimiter in DELIMITERS and not table.sheets else ",")
         header = [*table.header, *_free_names(table.header)]
-        is_misleading = any(other in name for name in header for other in DELIMITERS)
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         quoted = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        is_misleading = any(other in "".join(header) for other in f"{DELIMITERS}\r")
         (quoted if is_misleading else writer).writerow(header)  # whoever reads it looks for the delimiter
         for row, cells in _beside(History(journal.ledger).rows(run), table):
             if is_wanted(row):
                 missing = [""] * (len(table.header) - len(cells))
-                writer.writerow([*cells, *missing, row.outcome, cell(error_of(row)), cell(row.sid)])
+                # Before Python 3.13 a carriage return, which may end a line as well, is not quoted by itself.
+                fitting = quoted if "\r" in "".join(cells) else writer
+                fitting.writerow([*cells, *missing, row.outcome, cell(error_of(row)), cell(row.sid)])
         _check_rest(run, journal, path, table)
 
 
