@@ -232,6 +232,15 @@ def test_texts_come_back_verbatim_whatever_the_locale_is(exosms: Shell) -> None:
         assert "नमस्ते" in out.decode(), err
 
 
+def test_no_cell_steers_the_terminal_that_it_is_shown_on(exosms: Shell) -> None:
+    cell = "\x1b]0;owned\x07\u202eab\r\ncd"
+    file = written(exosms, f'to,name\n12,"{cell}"\n')
+    sent(exosms, file)
+    shown = exosms.on_terminal("runs", "export", "june", "--with", file).stdout
+    assert shown.split("\n")[1] == r'"12","\x1b]0;owned\x07\u202eab\x0d'
+    assert cell in exosms("runs", "export", "june", "--with", file).stdout
+
+
 def test_standard_input_and_a_pipe_are_files_too(exosms: Shell) -> None:
     sent(exosms, "-", stdin=CONTENT.encode())
     assert exported(exosms, "--outcome", "rejected", "--with", "-", stdin=CONTENT.encode()) == REJECTED

@@ -4,11 +4,12 @@ Standard output carries results, standard error everything else. Foreign text is
 neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, never as markup.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from exosms.errors import ConfigError, ExosmsError, Interrupted
 from exosms.sms.message import Problem, problem_of
@@ -99,13 +100,13 @@ class Out:
     def text(self, text: str) -> None:
         """Print a text: as it is for the next program of a pipe, without anything that steers it on a terminal."""
         self._carry_every_character()
-        self._write(self.stdout, "\n".join(map(printable, text.split("\n"))) if self.stdout.isatty() else text)
+        self._write(self.stdout, _printable_lines(text) if self.stdout.isatty() else text)
 
     def copy(self, write: Callable[[TextIO], None]) -> None:
-        """Let a whole file be written to standard output."""
+        """Let a whole file be written to standard output, as ``text`` is printed."""
         self._carry_every_character()
         try:
-            write(self.stdout)
+            write(cast("TextIO", _Screen(self.stdout)) if self.stdout.isatty() else self.stdout)
             self.stdout.flush()
         except BrokenPipeError:
             _detach(self.stdout)
@@ -279,6 +280,21 @@ class Out:
             return
         _detach(self.stdout)
         raise OutputLostError(error) from error
+
+
+class _Screen(io.TextIOBase):
+    """A terminal, for what is written as into a file."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        """Write whole characters, of which none steers the terminal."""
+        return self._terminal.write(_printable_lines(text))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 class OutputLostError(ConfigError):
