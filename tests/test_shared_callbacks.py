@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import until
 from test_callbacks import Hooks, Receiver, hooks  # noqa: F401  # fixtures
+from test_sandbox import serving
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -25,9 +26,9 @@ def receiver(shared_hooks: Hooks) -> Iterator[Receiver]:
     running.kill()
 
 
-def sent_elsewhere(hooks: Hooks) -> None:  # noqa: F811
+def sent_elsewhere(hooks: Hooks, *more: str) -> None:  # noqa: F811
     """Send from a machine that is not the receiver's."""
-    argv = ("send", "--to", "+919876543210", "-b", "Hello", "--config", str(hooks.path))
+    argv = ("send", "--to", "+919876543210", "-b", "Hello", "--config", str(hooks.path), *more)
     assert hooks.exosms(*argv, env={"EXOSMS_STATE_DIR": str(hooks.exosms.home / "elsewhere")}).exit_code == 0
 
 
@@ -84,3 +85,19 @@ def test_what_may_be_of_a_ledger_that_is_away_is_to_come_again(hooks: Hooks) -> 
     assert exit_code == 0
     assert "until it is back, callbacks of its messages are to come again" in said
     assert "canary" not in said
+
+
+def test_credentials_go_to_no_address_that_only_another_machine_named(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,
+) -> None:
+    """A machine of the same account sent to a server of its own; here somebody else may have that address."""
+    with serving() as other:
+        sent_elsewhere(shared_hooks, "--base-url", other.url)
+        (message,) = other.store.received()
+        ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
+        assert receiver.call_back(message) == 200
+        until(lambda: ask(address, "SELECT questions > 0 FROM exosms.callbacks") != [(False,)])
+    assert ask(address, "SELECT state FROM exosms.messages") == [("unknown",)]  # the server would have confirmed it
+    assert "the profile prod is not of the account any more" in receiver.end()[1]

@@ -50,7 +50,8 @@ class Waiting(NamedTuple):
     delivery: Delivery
     account: str
     profile: str | None
-    base_url: str
+    base_url: str | None
+    """Where it was sent to, if a question may go there though the profile has another address."""
     place: Place
     questions: int
     """How often Exotel was asked about it."""

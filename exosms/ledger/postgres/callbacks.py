@@ -5,6 +5,7 @@ A request has one message, by whose number it is known here; of recipients there
 
 from collections.abc import Collection, Sequence
 
+from exosms.config.region import Region
 from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
 from exosms.ledger.entry import Place
 from exosms.ledger.postgres.messages import SharedLedger
@@ -18,8 +19,12 @@ _DUE = f"""
       (SELECT message, sid FROM exosms.callbacks c WHERE {_IS_DUE} ORDER BY next_at LIMIT %s
        FOR UPDATE SKIP LOCKED) d
     WHERE c.message = d.message AND c.sid = d.sid AND m.id = c.message
-    RETURNING c.message, m.recipient, c.sid, c.delivery, m.account, m.profile, m.base_url, c.questions
+    RETURNING c.message, m.recipient, c.sid, c.delivery, m.account, m.profile,
+      CASE WHEN m.base_url = ANY(%s) THEN m.base_url END, c.questions
 """
+_EXOTELS = [region.base_url for region in Region if region.host]
+"""The addresses that may be asked because the ledger has them: whoever writes there could name any other one, and
+would be sent key and token."""
 
 
 class SharedCallbacks:
@@ -66,7 +71,7 @@ class SharedCallbacks:
         is_any = f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})"
         if database.execute(is_any, begins=False).fetchone() == (False,):
             return ()
-        rows = database.execute(_DUE, (most,))
+        rows = database.execute(_DUE, (most, _EXOTELS))
         return [
             Waiting(number, recipient, sid, loaded(said), account, profile, url, Place(0, number), questions)
             for number, recipient, sid, said, account, profile, url, questions in rows
