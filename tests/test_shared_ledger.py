@@ -192,6 +192,21 @@ def test_a_purge_keeps_the_sids_that_an_unknown_one_of_the_other_ledger_could_be
     assert (found.exit_code, words(found)) == (9, ["unknown"]), found
 
 
+@pytest.mark.parametrize("word", ["accepted", "not_sent"])
+def test_a_purge_keeps_what_an_unknown_row_could_be_that_a_person_settled(pair: Pair, word: str) -> None:
+    """Of which Exotel may have the one or the other; no machine knows the rows of all."""
+    pair.exotel.suffer(1, "500")
+    assert pair.first(*ONCE, "--within", "0s").exit_code == 9
+    [sid] = pair.exotel.taken
+    assert pair.first("runs", "resolve", "--once", "k", "--as", word).exit_code == 0
+    assert pair.first("bulk", bulk_file(pair.first, TO, text=TEXT), "--run", "june", *BULK).exit_code == 10
+    pair.exotel.suffer(0, "500")
+    pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the row
+    assert pair.second("runs", "purge", "--older-than", "0s", "--yes", "--json").json["purged"] == 1
+    found = pair.first("runs", "reconcile", "june", "--sids", "-", stdin=f"{sid}\n")
+    assert (found.exit_code, words(found)) == (9, ["unknown"]), found
+
+
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
     path, ledger, line = crontab.strip().splitlines()

@@ -24,7 +24,9 @@ _IS_ANY_UNKNOWN = (
 )
 
 
-_MAY_BE_MISTAKEN = f"m.sid IS NULL AND m.error IN ('{BY_HAND}', '{ABSENT}')"
+SETTLED_BY_WORD = f"m.sid IS NULL AND m.error IN ('{BY_HAND}', '{ABSENT}')"
+"""Whether Exotel may have a message after all."""
+
 _KEEP = "INSERT INTO former_attempts (account, recipient, sender, fingerprint, since, until)"
 _BEGAN = {
     "messages": ("m.account", "m.created_at"),
@@ -41,7 +43,7 @@ def keep_attempts(connection: sqlite3.Connection, table: str, which: str, values
     account, began = _BEGAN[table]
     connection.execute(
         f"{_KEEP} SELECT {account}, m.recipient, m.sender, m.fingerprint, coalesce(m.attempted_at, {began}),"
-        f" coalesce(m.attempted_at, m.updated_at) FROM {table} AS m WHERE {which} AND {_MAY_BE_MISTAKEN}",
+        f" coalesce(m.attempted_at, m.updated_at) FROM {table} AS m WHERE {which} AND {SETTLED_BY_WORD}",
         values,
     )
 

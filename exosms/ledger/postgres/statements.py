@@ -11,7 +11,7 @@ from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_deliv
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
-from exosms.ledger.traces import BY_HAND
+from exosms.ledger.traces import BY_HAND, SETTLED_BY_WORD
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
 from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
@@ -255,6 +255,8 @@ _MAY_BE_MISTAKEN = (
 HASH_OF_SID = "sha256((SELECT key FROM exosms.installation) || convert_to(lower({sid}), 'UTF8'))"
 """What is kept of the Sid of a purged message."""
 
+_OF_ATTEMPT = "account, recipient_hash, sender, fingerprint, attempted_at"
+
 _LONGEST_UNKNOWN = 366 * 86400.0
 """Seconds after which nobody finds out any more what became of a message."""
 
@@ -262,19 +264,23 @@ _LONGEST_UNKNOWN = 366 * 86400.0
 def purged(transaction: Transaction, seconds: float) -> int:
     """Delete what was settled so many seconds ago, and return how many messages that were.
 
-    A hash of their Sids stays: only the machine that has a run knows which of its rows are unknown.
+    A hash of their Sids stays, and of those without one the attempt: only the machine that has a run knows which of
+    its rows are unknown.
     """
     values = {"seconds": seconds, "longest": _LONGEST_UNKNOWN}
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     [(messages,)] = transaction.execute(
         f"WITH gone AS (DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN} RETURNING account, sid, attempted_at),"
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN} RETURNING *),"
         f" kept AS (INSERT INTO exosms.purged_sids SELECT account, {HASH_OF_SID.format(sid='sid')}, attempted_at"
-        " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING) SELECT count(*) FROM gone",
+        " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING),"
+        f" former AS (INSERT INTO exosms.former_attempts ({_OF_ATTEMPT}) SELECT {_OF_ATTEMPT} FROM gone m"
+        f" WHERE {SETTLED_BY_WORD}) SELECT count(*) FROM gone",
         values,
     ).fetchall()
-    transaction.execute(f"DELETE FROM exosms.purged_sids WHERE attempted_at < {NOW} - %(longest)s", values)
+    for table in ("purged_sids", "former_attempts"):
+        transaction.execute(f"DELETE FROM exosms.{table} WHERE attempted_at < {NOW} - %(longest)s", values)
     transaction.execute(
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"

@@ -15,6 +15,11 @@ _FOUND = (
     "SELECT m.id, m.account, m.profile, m.recipient, m.sender, m.fingerprint, m.attempted_at,"
     f" {SEEN['state']}, m.once_key FROM exosms.messages m WHERE m.account = %(account)s AND"
 )
+_FORMERLY = (
+    "SELECT -id, account, NULL, '', sender, fingerprint, attempted_at, 'not_sent', NULL FROM exosms.former_attempts"
+    " WHERE account = %(account)s AND recipient_hash = %(hash)s"
+)
+"""Their numbers are negative, as those of a machine's own."""
 _IS_UNKNOWN = f"m.state <> 'accepted' AND m.state IN ('unknown', 'in_flight') AND {SEEN['state']} = 'unknown'"
 
 
@@ -35,7 +40,7 @@ class SharedUnknown(NamedTuple):
 
     def owners(self, recipient: str) -> Sequence[Unsettled]:
         """Return the messages to a recipient under which Exotel may have a Sid that is not known here."""
-        theirs = f"m.recipient_hash = %(hash)s AND {MAY_HAVE_A_SID} ORDER BY m.id"
+        theirs = f"m.recipient_hash = %(hash)s AND {MAY_HAVE_A_SID} UNION ALL {_FORMERLY} ORDER BY 1"
         found = self._find(theirs, {"hash": self.ledger.hash_of(recipient)})
         return [one._replace(recipient=recipient) for one in found]
 
