@@ -548,6 +548,15 @@ def test_purge_keeps_what_is_younger(mixed: Shell) -> None:
     assert states(mixed) == ["accepted", "rejected", "unknown"]
 
 
+def test_purge_needs_no_configuration_for_an_account_of_the_environment(mixed: Shell) -> None:
+    account = {"EXOTEL_ACCOUNT_SID": "a", "EXOTEL_API_KEY": "k", "EXOTEL_API_TOKEN": "t", "EXOTEL_REGION": "mumbai"}
+    config = mixed.home / "broken.toml"
+    config.touch(mode=0o600)
+    config.write_text("[profiles.p")
+    purged = mixed("runs", "purge", "--older-than", "1h", env={**account, "EXOSMS_CONFIG": str(config)})
+    assert purged.exit_code == 0, purged
+
+
 def test_log_and_status_know_a_run(mixed: Shell) -> None:
     logged = mixed("log", "--run", "june").stdout
     assert logged.count("\n") == 3

@@ -207,6 +207,29 @@ def test_a_purge_keeps_what_an_unknown_row_could_be_that_a_person_settled(pair: 
     assert (found.exit_code, words(found)) == (9, ["unknown"]), found
 
 
+def test_a_purge_keeps_the_sids_that_an_unknown_one_of_another_profile_s_ledger_could_be_given(pair: Pair) -> None:
+    """Of that ledger the command, which is about the default profile, knows no more than that it is named."""
+    prod = with_profile(pair.first, pair.exotel.url, f'ledger = "{pair.address}"')
+    config = prod.home / "config.toml"
+    config.write_text('default_profile = "sandbox"\n' + config.read_text())
+    prod.env.pop("EXOSMS_LEDGER")
+    assert prod("bulk", bulk_file(prod, TO, text=TEXT), "--run", "june", *BULK, "-p", "prod").exit_code == 0
+    [sid] = pair.exotel.taken
+    pair.exotel.suffer(1, "500")
+    assert prod(*ONCE, "-p", "prod").exit_code == 9
+    pair.exotel.suffer(0, "500")
+    pair.exotel.taken = {sid: pair.exotel.taken[sid]}  # it never got the later one
+    for change in (
+        "UPDATE rows SET attempted_at = attempted_at - 7200",
+        "UPDATE purged_sids SET attempted_at = attempted_at - 7200",
+    ):
+        with closing(sqlite3.connect(next(prod.home.rglob("ledger.db")))) as ledger, ledger:
+            ledger.execute(change)
+        assert prod("runs", "purge", "--older-than", "0s", "--yes").exit_code == 0
+    found = prod("runs", "reconcile", "--once", "k", "--sids", "-", "-p", "prod", stdin=f"{sid}\n")
+    assert (found.exit_code, words(found)) == (9, ["unknown"]), found
+
+
 def test_the_readme_s_two_hosts_text_once(pair: Pair) -> None:
     [crontab] = re.findall(r"<!-- recipe two_hosts -->\n```crontab\n(.*?)```", README.read_text(), re.DOTALL)
     path, ledger, line = crontab.strip().splitlines()

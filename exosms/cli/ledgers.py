@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exosms.cli.output.out import Out
 from exosms.config import paths
-from exosms.config.settings import AccountOptions, Settings, ledger_of
+from exosms.config.settings import AccountOptions, Settings, ledger_of, shared_ledgers
 from exosms.errors import ConfigError, GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
 from exosms.ledger.interface import MessageLedger
@@ -205,6 +205,18 @@ def join(ledger: Ledger, shared: "SharedLedger | None") -> None:
         from exosms.ledger.postgres.unknown import Common
 
         ledger.shared = Common(shared)
+
+
+def are_others_named(shared: "SharedLedger | None") -> bool:
+    """Whether profiles name further ledgers that machines share, or may do so where they are flawed."""
+    if os.environ.get("EXOSMS_LEDGER"):  # which is that of every profile
+        return False
+    flaws: list[str] = []
+    try:
+        named = {address.url for address, _ in shared_ledgers(None, os.environ, flaws.append)}
+    except ConfigError:  # for an account of the environment the file is not needed
+        return True
+    return bool(flaws or named - {shared.database.address.url if shared else ""})
 
 
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":

@@ -16,7 +16,7 @@ from exosms.cli import reconcile as reconciling
 from exosms.cli import resolve as resolving
 from exosms.cli.commands import group
 from exosms.cli.context import run_of, settings_of_run
-from exosms.cli.ledgers import join, open_ledger, run_context, runs_of, shared_ledger
+from exosms.cli.ledgers import are_others_named, join, open_ledger, run_context, runs_of, shared_ledger
 from exosms.cli.output.out import Format, Out
 from exosms.cli.prompts import agree, can_ask
 from exosms.config.settings import AccountOptions
@@ -229,6 +229,7 @@ def purge(
             agree(out, f"Delete the records of what was sent before {before}?", yes=yes, no_input=no_input)
         with shared_ledger(AccountOptions()) or nullcontext() as elsewhere:
             join(ledger, elsewhere)
+            ledger.is_one_of_several = are_others_named(elsewhere)
             if elsewhere is not None:
                 leave_what_is_over(journal, runs_of(ledger, elsewhere))
             messages = ledger.purge(older_than) + journal.purge(older_than)

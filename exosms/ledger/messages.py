@@ -58,6 +58,8 @@ class Ledger:
         """Is told of times that were corrected."""
         self.shared: CommonLedger | None = None
         """The one that other machines know, too, where they send for the same accounts."""
+        self.is_one_of_several = False
+        """Whether profiles name further ones that machines share, and that this command does not ask."""
 
     @classmethod
     def open(
@@ -310,11 +312,11 @@ class Ledger:
         return purged
 
     def is_any_unknown_elsewhere(self) -> bool:
-        """Whether a message in the ledger that machines share may get a Sid yet, which is none that is known here.
+        """Whether a message in a ledger that machines share may get a Sid yet, which is none that is known here.
 
         Never within a transaction, as ``with_sid_elsewhere``.
         """
-        return self.shared is not None and self.shared.is_any_unknown()
+        return self.is_one_of_several or (self.shared is not None and self.shared.is_any_unknown())
 
     def reserve(self, account: str, rate: Rate, *, at_most: float | None = None) -> float:
         """Take the next slot of the account's pace and return the seconds to wait for it.
