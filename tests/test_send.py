@@ -342,7 +342,16 @@ def test_a_body_is_sent_as_given(exosms: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "text"),
-    [(["-b=Hi"], "Hi"), (["-b=a=b"], "a=b"), (["-bHi"], "Hi"), (["-b", "=Hi"], "=Hi"), (["--body=-b=Hi"], "-b=Hi")],
+    [
+        (["-b=Hi"], "Hi"),
+        (["-b=a=b"], "a=b"),
+        (["-bHi"], "Hi"),
+        (["-b", "=Hi"], "=Hi"),
+        (["--body=-b=Hi"], "-b=Hi"),
+        (["-yb=a=b"], "a=b"),
+        (["-yb", "=Hi"], "=Hi"),
+        (["-ybHib=1"], "Hib=1"),
+    ],
 )
 def test_an_equals_sign_ends_the_name_of_an_option(exosms: Shell, given: Sequence[str], text: str) -> None:
     assert send(exosms, *given, "-n", "--json").json["messages"][0]["text"] == text

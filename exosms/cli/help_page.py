@@ -5,8 +5,9 @@ The heading of an option is Typer's ``rich_help_panel``; Rich itself would take 
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -65,7 +66,19 @@ class CommandPage(_Laid, TyperCommand):
         """
         parser = super().make_parser(ctx)
         parser._long_opt.update(parser._short_opt)  # noqa: SLF001  # there an equals sign ends the name
+        match = parser._match_short_opt  # noqa: SLF001
+        vars(parser)["_match_short_opt"] = partial(_match_short, match, parser._short_opt)  # noqa: SLF001
         return parser
+
+
+def _match_short(match: Callable[[str, Any], None], options: Mapping[str, Any], word: str, state: Any) -> None:
+    """Read several letters behind one dash, as in ``-yb=Hello``, where an equals sign ends the last of the names."""
+    letters, equals, value = word.partition("=")
+    takes = [name in options and options[name].takes_value for name in (f"-{letter}" for letter in letters[1:])]
+    if equals and takes.count(True) == 1 and takes[-1]:
+        state.rargs.insert(0, value)
+        word = letters
+    match(word, state)
 
 
 class GroupPage(_Laid, TyperGroup):
