@@ -610,6 +610,7 @@ UNREADABLE = {
         ods(ods_row(ods_text('<text:s text:c="4000000000"/>'))),
         "it has more than 67108864 spaces",
     ),
+    "an endless cell": (ods(ods_row(ods_text("</text:p><text:p>" * 150_000))), "a cell in it has more than 1 MiB"),
     "the last place of an old sheet": (old(["a"], b=(65535, 255)), "it needs too much memory or time"),
 }
 

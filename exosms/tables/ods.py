@@ -84,6 +84,8 @@ _SEPARATED = re.compile(r"[-\u2212(]?[\d.,'\u2019\s]*[)-]?")
 _LEADING_ZERO = re.compile(r"0\d")
 _MOST = 10.0**15
 """Beyond it the last digits are made up."""
+_LARGEST_CELL = 1 << 20
+"""Bytes of a cell, which is searched from its beginning with each piece."""
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
 _SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
@@ -172,6 +174,8 @@ def _in_whole_cells(pieces: Iterable[bytes]) -> Iterator[bytes]:
             end = len(rest)
         yield rest[:end]
         rest = rest[end:]
+        if len(rest) > _LARGEST_CELL:
+            raise WorkbookError(f"a cell in it has more than {_LARGEST_CELL >> 20} MiB")
     yield rest
 
 
