@@ -189,11 +189,15 @@ def _split(given: Sequence[str], command: str) -> Iterator[_Word]:
 
 
 def _split_letters(word: str, words: Iterator[str], known: Mapping[str, OptionName]) -> Iterator[_Word]:
-    """Yield the options of a word such as ``-qb``, the last of which may take the rest or the next word."""
+    """Yield the options of a word such as ``-qb``, the last of which may take the rest or the next word.
+
+    An equals sign before the rest is no part of it, as where the command is read.
+    """
     for at, letter in enumerate(word[1:], 2):
         option = known[f"-{letter}"]
         if option.takes_value:
-            yield _Word(word[at:] or next(words, ""), f"-{letter}", option.name)
+            value = word[at:].removeprefix("=") if word[at:] else next(words, "")
+            yield _Word(value, f"-{letter}", option.name)
             return
         yield _Word(None, f"-{letter}", option.name)
 
