@@ -140,13 +140,20 @@ def test_the_sid_of_a_single_message_is_no_row_s(pair: Pair, argv: tuple[str, ..
     assert pair.first("log", "--run", "june", "--json").json["messages"][0]["outcome"] == "unknown"
 
 
-def test_an_answer_with_the_sid_of_a_single_message_is_no_row_s(pair: Pair) -> None:
+@pytest.mark.parametrize("is_row", [True, False])
+def test_an_answer_with_the_sid_of_the_other_ledger_s_message_is_doubted(pair: Pair, *, is_row: bool) -> None:
     said = '{"SMSMessage": {"Sid": "%s", "To": "%s", "From": "ACMEIN", "Body": "Hello", "Status": "queued"}}'
     with Misbehaving(answers(200, said % ("5" * 32, TO.lstrip("+")))) as server:
         account = {"EXOSMS_BASE_URL": server.url}
-        assert pair.second(*SEND, env=account).exit_code == 0
-        result = pair.first("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK, env=account)
-    assert (result.exit_code, result.json["counts"]["unknown"]) == (10, 1), result
+        bulk = ("bulk", bulk_file(pair.first, TO), "--run", "june", *BULK)
+        if is_row:
+            assert pair.second(*SEND, env=account).exit_code == 0
+            result = pair.first(*bulk, env=account)
+            assert (result.exit_code, result.json["counts"]["unknown"]) == (10, 1), result
+        else:
+            assert pair.first(*bulk, env=account).exit_code == 0
+            result = pair.first(*SEND, env=account)
+            assert (result.exit_code, words(result)) == (9, ["unknown"]), result
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["with its Sid", "by a person's word"])

@@ -15,6 +15,7 @@ from exosms.config.settings import Account, AccountOptions, Settings, resolve
 from exosms.errors import ConfigError, InputError, UsageError
 from exosms.exotel.client import Client
 from exosms.exotel.transport import HttpsTransport, InProcessTransport, Transport
+from exosms.ledger.database import DATABASE
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.send.session import AccountSession, callback_address
@@ -89,8 +90,18 @@ def session_for(
         tell=out.tell,
         profile=settings.profile,
         callbacks=callback_address(settings),
+        is_of_row=_look_at_rows(settings, account),
         flags=out.account_flags or {},
     )
+
+
+def _look_at_rows(settings: Settings, account: Account) -> Callable[[str], bool]:
+    """Return what tells whether a row has a Sid, where single messages are in another ledger than rows are."""
+    if settings.ledger is None or settings.state_dir is None:
+        return lambda _sid: False
+    from exosms.ledger.runs import is_of_row
+
+    return partial(is_of_row, (settings.state_dir / DATABASE).absolute(), account.identity)
 
 
 def dispatcher_for(

@@ -422,9 +422,22 @@ def names_of_runs(ledger: Path) -> Sequence[str]:
 
     Raises LedgerError if it cannot be read at once.
     """
+    return [name for (name,) in _glance(ledger, "SELECT name FROM runs ORDER BY started_at DESC, id DESC")]
+
+
+def is_of_row(ledger: Path, account: str, sid: str) -> bool:
+    """Whether a row of an account has a Sid, as far as that can be read without waiting for it or changing it."""
+    sql = "SELECT 1 FROM rows r JOIN runs u ON u.id = r.run WHERE u.account = ? AND r.sid = ? COLLATE NOCASE LIMIT 1"
+    try:
+        return bool(_glance(ledger, sql, account, sid))
+    except LedgerError:  # what was answered stands
+        return False
+
+
+def _glance(ledger: Path, sql: str, *values: object) -> Sequence[tuple[Any, ...]]:
     from urllib.parse import quote
 
     # Since Python 3.14 Path.as_uri imports an HTTP client.
     uri = f"file://{quote(bytes(ledger.absolute()))}?mode=ro"
     with translated(ledger), closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
-        return [name for (name,) in connection.execute("SELECT name FROM runs ORDER BY started_at DESC, id DESC")]
+        return connection.execute(sql, values).fetchall()

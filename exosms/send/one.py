@@ -226,7 +226,8 @@ class Dispatcher(NamedTuple):
     def _settle(self, entry_id: int, receipt: Receipt) -> Receipt:
         """Record the receipt and return it, doubted if another message has its Sid: in one step, or both had it."""
         ledger, place = self.session.ledger, Place(0, entry_id)
-
+        if receipt.sid and self.session.is_of_row(receipt.sid):
+            receipt = doubted_sid(receipt)
         believed = receipt
 
         def settle() -> None:

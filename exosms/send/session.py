@@ -32,6 +32,8 @@ class AccountSession(NamedTuple):
     chance: Callable[[], float] = random.random
     callbacks: CallbackAddress | None = None
     """Where messages have their delivery posted to that name no address themselves."""
+    is_of_row: Callable[[str], bool] = lambda _sid: False
+    """Whether a row that was sent from here has a Sid, which a ledger that machines share does not know."""
     flags: Mapping[str, str] = {}
     """What the command line says about the account, for the commands that are advised."""
 
