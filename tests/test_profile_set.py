@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import Shell
 
+TLS_1_3 = "postgresql://a@b/d?ssl_min_protocol_version=TLSv1.3"
 BEFORE = """\
 # written by hand
 version = 1
@@ -58,6 +59,7 @@ def profiles(path: Path) -> dict[str, dict[str, object]]:
         ("price_per_part=0.18", "price_per_part", 0.18),
         ("callback_url=https://hooks.acme.in/sms", "callback_url", "https://hooks.acme.in/sms"),
         ("templates=templates.toml", "templates", "templates.toml"),
+        (f"ledger={TLS_1_3}", "ledger", TLS_1_3),
     ],
 )
 def test_a_key_is_set_and_the_rest_of_the_file_stays(
