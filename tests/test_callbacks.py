@@ -22,6 +22,7 @@ import pytest
 from conftest import Result, Shell, own_port, until
 from test_sandbox import serving
 
+from exosms.sandbox.emulator import Emulator
 from exosms.sandbox.server import Server
 from exosms.sandbox.store import StoredMessage
 
@@ -316,16 +317,22 @@ def test_it_is_asked_again_until_it_is_answered_also_after_a_restart(hooks: Hook
     until(lambda: outcomes(hooks) == [("accepted", message.sid)])
 
 
-def test_a_callback_may_come_before_the_answer_to_the_send(hooks: Hooks, receiver: Receiver) -> None:
+def test_a_callback_may_come_before_the_answer_to_the_send(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert hooks.send().exit_code == 0
     (message,) = hooks.taken
     hooks.select("UPDATE messages SET state = 'waiting', sid = NULL, owner = NULL")
-    assert receiver.call_back(message) == 200
+    form = hooks.server.emulator().callback_form(message)
+    questions: list[object] = []
+    monkeypatch.setattr(Server, "emulator", lambda *_, **more: questions.append(more))
+    assert receiver.post(f"/{message.callback.rpartition('/')[2]}", form) == 200
     until(lambda: hooks.select("SELECT next_at > received_at FROM callbacks") == [(1,)])  # it was looked into
     assert (outcomes(hooks), hooks.select("SELECT * FROM deliveries")) == ([("waiting", None)], [])
     hooks.select("UPDATE messages SET state = 'accepted', sid = ?", message.sid)
     until(lambda: hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")])
     until(lambda: hooks.select("SELECT * FROM callbacks") == [])
+    assert questions == []  # nobody has to say what the answer will
 
 
 def test_it_says_what_is_proven_and_what_is_yet_to_be_confirmed(hooks: Hooks, receiver: Receiver) -> None:
@@ -347,6 +354,50 @@ def test_it_says_what_is_proven_and_what_is_yet_to_be_confirmed(hooks: Hooks, re
         f"exosms: not confirmed: {TO} {'f' * 32}",
         *sorted(f"exosms: to be confirmed: {TO} {sid}" for sid in ("f" * 32, first.sid)),
     ]
+
+
+def test_what_is_called_back_while_exotel_is_asked_is_kept(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def slow(server: Server, **_: Any) -> Emulator:
+        is_asked.set()
+        assert may_answer.wait(60)
+        return Emulator(server.store, delivery_after=3600)  # not final yet
+
+    form = hooks.server.emulator().callback_form(message)
+    path = f"/{message.callback.rpartition('/')[2]}"
+    monkeypatch.setattr(Server, "emulator", slow)
+    submitted = {"Status": "submitted", "DetailedStatus": "", "DetailedStatusCode": "21015"}
+    assert receiver.post(path, {**form, **submitted}) == 200
+    assert is_asked.wait(60)
+    assert receiver.post(path, {**form, "Status": "failed", "DetailedStatusCode": "23005"}) == 200
+    may_answer.set()
+    until(lambda: outcomes(hooks) == [("accepted", message.sid)])
+    assert hooks.select("SELECT outcome, detailed_status_code FROM deliveries") == [("failed", 23005)]
+
+
+def test_what_was_called_back_of_a_message_that_got_its_sid_otherwise_meanwhile_is_kept(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    lose(hooks)
+    emulator = Server.emulator
+
+    def meanwhile(server: Server, **_: Any) -> Emulator:
+        hooks.select("UPDATE messages SET state = 'accepted', sid = ?", message.sid)
+        return emulator(server)
+
+    form = hooks.server.emulator().callback_form(message)
+    monkeypatch.setattr(Server, "emulator", meanwhile)
+    assert receiver.post(f"/{message.callback.rpartition('/')[2]}", form) == 200
+    until(lambda: hooks.select("SELECT * FROM callbacks") == [])
+    assert hooks.select("SELECT sid, outcome FROM deliveries") == [(message.sid, "delivered")]
 
 
 @pytest.mark.parametrize("lie", ["text", "sender", "time", "another message's"])

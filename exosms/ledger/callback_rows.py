@@ -64,15 +64,15 @@ class LocalCallbacks:
             return ()
         with reclaimed(self._database) as connection:
             rows = connection.execute(
-                "SELECT c.request, c.recipient, c.sid, c.delivery, r.account, r.profile, r.base_url, m.run, m.number,"
-                " c.questions FROM callbacks c JOIN callback_requests r ON r.id = c.request JOIN callback_messages m"
+                "SELECT c.request, c.recipient, c.sid, r.account, r.profile, r.base_url, m.run, m.number, c.questions"
+                " FROM callbacks c JOIN callback_requests r ON r.id = c.request JOIN callback_messages m"
                 " ON m.request = c.request AND m.recipient = c.recipient"
                 " WHERE c.next_at <= ? OR c.next_at > ? ORDER BY c.next_at LIMIT ?",
                 (*times, most),
             ).fetchall()
             found = [
-                Waiting(request, recipient, sid, loaded(said), account, profile, url, Place(run, number), questions)
-                for request, recipient, sid, said, account, profile, url, run, number, questions in rows
+                Waiting(request, recipient, sid, account, profile, url, Place(run, number), questions)
+                for request, recipient, sid, account, profile, url, run, number, questions in rows
             ]
             self._put_off([one.key for one in found], now + LEASE)
         return found
@@ -86,10 +86,12 @@ class LocalCallbacks:
                 (asked, *one.key),
             )
 
-    def forget(self, one: Waiting) -> None:
-        """Let go of it: its message is settled."""
+    def forget(self, one: Waiting) -> Delivery | None:
+        """Let go of it: its message is settled. Return what was said of it by now; None if others let go of it."""
+        sql = "DELETE FROM callbacks WHERE request = ? AND recipient = ? AND sid = ? RETURNING delivery"
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM callbacks WHERE request = ? AND recipient = ? AND sid = ?", one.key)
+            found = connection.execute(sql, one.key).fetchall()
+        return loaded(found[0][0]) if found else None
 
     def _put_off(self, keys: Sequence[tuple[int, str, str]], until: float) -> None:
         self._connection.executemany(

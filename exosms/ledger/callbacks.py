@@ -47,7 +47,6 @@ class Waiting(NamedTuple):
     request: int
     recipient: str
     sid: str
-    delivery: Delivery
     account: str
     profile: str | None
     base_url: str | None
@@ -90,8 +89,8 @@ class CallbackStore(Protocol):
     def look_again(self, one: Waiting, *, seconds: float, asked: bool) -> None:
         """Look into it again after so many seconds."""
 
-    def forget(self, one: Waiting) -> None:
-        """Let go of it: its message is settled."""
+    def forget(self, one: Waiting) -> Delivery | None:
+        """Let go of it: its message is settled. Return what was said of it by now; None if others let go of it."""
 
 
 class Callbacks:

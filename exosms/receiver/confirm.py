@@ -178,9 +178,9 @@ def _without_sid(one: Waiting, store: CallbackStore) -> Unsettled | None:
     _, sid = messages.now(message) if message else (None, None)
     if message and not sid and message.state in {State.WAITING, State.IN_FLIGHT, State.UNKNOWN}:
         return message
-    if sid == one.sid:
-        store.ledger.keep_delivery(one.account, one.sid, one.delivery)
-    store.forget(one)
+    delivery = store.forget(one)
+    if delivery and sid == one.sid:
+        store.ledger.keep_delivery(one.account, one.sid, delivery)
     return None
 
 
@@ -189,15 +189,17 @@ def _is_confirmed(one: Waiting, report: DeliveryReport, content: MessageContent,
 
     None if it is too late for either.
     """
+    message = _without_sid(one, store)  # others may have settled it meanwhile
+    if message is None or not message.is_unknown:
+        return None
     messages = store.messages(one.account)
-    store.forget(one)
-    message = messages.at(one.place)
-    if message is None or not message.is_unknown or store.are_known(one.account, {one.sid, content.sid}):
+    called_back = store.forget(one)
+    if store.are_known(one.account, {one.sid, content.sid}):
         return None
     message = messages.named(message, content.to)
     if any(differences(message, content, messages.fingerprints)):
         return False
     messages.accept(message, content.sid, report.delivery.status if report.delivery else None)
-    for delivery in filter(None, (report.delivery, one.delivery)):
+    for delivery in filter(None, (report.delivery, called_back)):
         store.ledger.keep_delivery(one.account, content.sid, delivery)
     return True

@@ -19,7 +19,7 @@ _DUE = f"""
       (SELECT message, sid FROM exosms.callbacks c WHERE {_IS_DUE} ORDER BY next_at LIMIT %s
        FOR UPDATE SKIP LOCKED) d
     WHERE c.message = d.message AND c.sid = d.sid AND m.id = c.message
-    RETURNING c.message, m.recipient, c.sid, c.delivery, m.account, m.profile,
+    RETURNING c.message, m.recipient, c.sid, m.account, m.profile,
       CASE WHEN m.base_url = ANY(%s) THEN m.base_url END, c.questions
 """
 _EXOTELS = [region.base_url for region in Region if region.host]
@@ -73,8 +73,8 @@ class SharedCallbacks:
             return ()
         rows = database.execute(_DUE, (most, _EXOTELS))
         return [
-            Waiting(number, recipient, sid, loaded(said), account, profile, url, Place(0, number), questions)
-            for number, recipient, sid, said, account, profile, url, questions in rows
+            Waiting(number, recipient, sid, account, profile, url, Place(0, number), questions)
+            for number, recipient, sid, account, profile, url, questions in rows
         ]
 
     def look_again(self, one: Waiting, *, seconds: float, asked: bool) -> None:
@@ -85,7 +85,8 @@ class SharedCallbacks:
             (seconds, int(asked), one.request, one.sid),
         )
 
-    def forget(self, one: Waiting) -> None:
-        """Let go of it: its message is settled."""
-        sql = "DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s"
-        self.ledger.database.execute(sql, (one.request, one.sid))
+    def forget(self, one: Waiting) -> Delivery | None:
+        """Let go of it: its message is settled. Return what was said of it by now; None if others let go of it."""
+        sql = "DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s RETURNING delivery"
+        row = self.ledger.database.execute(sql, (one.request, one.sid)).fetchone()
+        return loaded(row[0]) if row else None
