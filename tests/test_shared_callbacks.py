@@ -101,3 +101,18 @@ def test_credentials_go_to_no_address_that_only_another_machine_named(
         until(lambda: ask(address, "SELECT questions > 0 FROM exosms.callbacks") != [(False,)])
     assert ask(address, "SELECT state FROM exosms.messages") == [("unknown",)]  # the server would have confirmed it
     assert "the profile prod is not of the account any more" in receiver.end()[1]
+
+
+def test_a_callback_keeps_no_number_that_the_profile_of_its_message_does_not_keep(
+    hooks: Hooks,  # noqa: F811
+    address: str,
+) -> None:
+    hooks.configure(more=f'ledger = "{address}"\n[profiles.other]\nledger = "{address}"\nledger_numbers = "full"\n')
+    sent_elsewhere(hooks, "-p", "prod")
+    (message,) = hooks.taken
+    receiver = Receiver(hooks)
+    try:
+        assert receiver.call_back(message) == 200
+    finally:
+        receiver.kill()
+    assert ask(address, 'SELECT sid, "to" FROM exosms.deliveries') == [(message.sid, "…3210")]

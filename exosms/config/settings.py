@@ -19,7 +19,6 @@ __all__ = ["Account", "AccountOptions", "Region", "SettingRow", "Settings", "des
 DEFAULT_COUNTRY = "IN"
 DEFAULT_RATE = Rate(200)
 """Exotel's limit for an account, unless another was arranged (Exotel's API documentation)."""
-HASHED = "hashed"
 SANDBOX_SENDER = "EXOTEL"
 
 
@@ -118,11 +117,11 @@ def _is_ledger_named(config: Path | None, environ: Mapping[str, str]) -> bool:
 
 def shared_ledgers(
     config: Path | None, environ: Mapping[str, str], warn: Callable[[str], None]
-) -> Sequence[tuple[LedgerAddress, str]]:
-    """Return every shared ledger that the environment or a profile names, each with what is kept of numbers.
+) -> Sequence[LedgerAddress]:
+    """Return every shared ledger that the environment or a profile names.
 
-    Of several profiles with the same one the last says that. ``warn`` is told of profiles that are flawed. Raises
-    ConfigError for a malformed variable, and for a file that cannot be read or was named and is not there.
+    ``warn`` is told of profiles that are flawed. Raises ConfigError for a malformed variable, and for a file that
+    cannot be read or was named and is not there.
     """
     if config is not None:
         check_exists(config)
@@ -131,11 +130,10 @@ def shared_ledgers(
     flawed = stored.flawed if stored else {}
     for name, error in flawed.items():
         warn(f"the profile {name} is left out: {error.message}")
-    profiles = [stored.profile(name) for name in stored.names if name not in flawed] if stored else []
-    given = [(profile.ledger, profile.ledger_numbers or HASHED) for profile in profiles]
+    given = [stored.profile(name).ledger for name in stored.names if name not in flawed] if stored else []
     if environ.get("EXOSMS_LEDGER"):
-        given.append((ledger_of(AccountOptions(), environ), HASHED))
-    return [*{address.url: (address, numbers) for address, numbers in given if address is not None}.values()]
+        given.append(ledger_of(AccountOptions(), environ))
+    return [*{address.url: address for address in given if address is not None}.values()]
 
 
 def describe(settings: Settings) -> tuple[SettingRow, ...]:
@@ -200,7 +198,7 @@ def _settings(
         "from": SANDBOX_SENDER if sandbox else None,
         "country": DEFAULT_COUNTRY,
         "rate": DEFAULT_RATE,
-        "ledger_numbers": HASHED,
+        "ledger_numbers": "hashed",
         "templates": None if choice.config is None else choice.config.parent / "templates.toml",
         "state_dir": state_directory(env),
         "config": choice.config,

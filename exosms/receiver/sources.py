@@ -29,19 +29,16 @@ def stores(config: Path | None, *, warn: Callable[[str], None]) -> Sequence[Call
     if directory is None:
         raise ConfigError("There is no home directory for the ledger", remedy="Set EXOSMS_STATE_DIR.")
     shared = shared_ledgers(config, os.environ, warn)
-    return [
-        partial(_local, directory),
-        *(partial(_shared, address, numbers == "full") for address, numbers in shared),
-    ]
+    return [partial(_local, directory), *(partial(_shared, address) for address in shared)]
 
 
 def _local(directory: Path) -> CallbackStore:
     return LocalCallbacks(Ledger.open(directory))
 
 
-def _shared(address: "LedgerAddress", keeps_numbers: bool) -> CallbackStore:  # noqa: FBT001  # of the partial
+def _shared(address: "LedgerAddress") -> CallbackStore:
     from exosms.ledger.postgres.callbacks import SharedCallbacks
     from exosms.ledger.postgres.messages import SharedLedger, Terms
 
-    terms = Terms(keeps_numbers=keeps_numbers)
+    terms = Terms()  # numbers are left out: a profile may have promised that, and the message has its own
     return SharedCallbacks(SharedLedger.open(address, terms, patience=_PATIENCE, is_hasty=True))
