@@ -697,6 +697,24 @@ def test_a_ledger_that_cannot_be_written_is_told_to_exotel(hooks: Hooks, receive
     assert receiver.call_back(message) == 200
 
 
+def test_a_ledger_that_was_restored_meanwhile_is_the_one_that_counts(hooks: Hooks, receiver: Receiver) -> None:
+    """SQLite goes on with the file that was there before, in which what is sent from now on never comes to be."""
+    assert hooks.send().exit_code == 0
+    assert receiver.call_back(hooks.taken[0]) == 200
+    ledger = hooks.exosms.home / "state" / "ledger.db"
+    backup = ledger.with_name("backup.db")
+    backup.touch(mode=0o600)
+    backup.write_bytes(ledger.read_bytes())
+    for file in ledger.parent.glob("ledger.db-*"):
+        file.unlink()
+    backup.rename(ledger)
+    assert hooks.send().exit_code == 0
+    lose(hooks)
+    message = hooks.taken[1]
+    until(lambda: receiver.call_back(message) == 200)
+    until(lambda: outcomes(hooks)[1] == ("accepted", message.sid))
+
+
 def test_what_was_acknowledged_survives_kills(hooks: Hooks, receiver: Receiver) -> None:
     rows = ["to,body", *(f"{number},Text {number}" for number in numbers(60))]
     assert hooks.bulk(rows, "--batch", "20").exit_code == 0

@@ -29,6 +29,7 @@ class LocalCallbacks:
 
     def whose(self, token_hash: bytes, recipient: str) -> Whose | None:
         """Return the message to a recipient of the request with that token."""
+        self._database.require_in_place()  # in a file that was replaced no token of today is
         row = self._database.read_one(
             "SELECT r.id, r.account, m.run, m.number FROM callback_requests r JOIN callback_messages m"
             " ON m.request = r.id WHERE r.token_hash = ? AND m.recipient = ?",
@@ -56,6 +57,7 @@ class LocalCallbacks:
 
     def due(self, most: int) -> Sequence[Waiting]:
         """Return some that are to be looked into now, and leave them to nobody else for a while."""
+        self._database.require_in_place()
         now = self._database.clock()
         times = now, now + LATEST
         sql = "SELECT EXISTS (SELECT 1 FROM callbacks WHERE next_at <= ? OR next_at > ?)"

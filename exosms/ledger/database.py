@@ -162,7 +162,7 @@ class Database:
         with translated(), _all_or_nothing(self.connection, lambda: self._begin(of_result=of_result)):
             self._in_transaction = True
             try:
-                self._require_in_place()
+                self.require_in_place()
                 yield self.connection
             finally:
                 self._in_transaction = False
@@ -208,7 +208,7 @@ class Database:
             finally:
                 self._set_busy_timeout(BUSY_TIMEOUT)
 
-    def _require_in_place(self) -> None:
+    def require_in_place(self) -> None:
         """Refuse to go on with a file that no other command would find: SQLite writes into a deleted one as well."""
         if self._path is not None and _identity(self._path) != self._file:
             raise LedgerError(
