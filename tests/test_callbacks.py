@@ -1,8 +1,10 @@
 """Callbacks: the address that a request names, what a receiver takes, and what that settles."""
 
+import fcntl
 import hashlib
 import http.client
 import json
+import os
 import random
 import re
 import resource
@@ -633,6 +635,46 @@ def test_a_full_disk_is_told_to_exotel_until_there_is_room_again(hooks: Hooks, r
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     assert receiver.call_back(message) == 200
     assert len(hooks.select("SELECT * FROM deliveries")) == 1
+
+
+class Unread(Receiver):
+    """One to whose standard error, which holds few lines, nobody listens."""
+
+    def start(self) -> None:
+        super().start()
+        assert self.process.stderr
+        fcntl.fcntl(self.process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        pass
+
+    def read(self) -> bytes:
+        """Read what there is, once."""
+        assert self.process.stderr
+        return os.read(self.process.stderr.fileno(), 65536)
+
+
+@pytest.fixture
+def unread(hooks: Hooks) -> Iterator[Unread]:
+    running = Unread(hooks)
+    yield running
+    running.kill()
+    if running.process.stderr:
+        running.process.stderr.close()
+
+
+def test_a_receiver_to_which_nobody_listens_answers_and_ends_all_the_same(hooks: Hooks, unread: Unread) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    assert {unread.call_back(message) for _ in range(200)} == {200}
+    line = f"exosms: delivered: {TO} {message.sid}".encode()
+    read = unread.read().splitlines()
+    assert read == [line] * len(read)
+    assert {unread.call_back(message) for _ in range(200)} == {200}
+    assert unread.end() == (0, "")
+    left = f"exosms: warning: nobody read standard error: {200 - len(read)} lines left out".encode()
+    first, *others = unread.read().splitlines()
+    assert (first, {*others}) == (left, {line})
 
 
 def test_two_receivers_beside_one_ledger_settle_a_message_once(hooks: Hooks, receiver: Receiver) -> None:

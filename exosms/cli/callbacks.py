@@ -1,6 +1,8 @@
 """``exosms callbacks``: receives what Exotel posts about messages."""
 
 import gc
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +11,10 @@ from exosms.cli.output.out import Out
 from exosms.config.account import is_loopback
 from exosms.errors import ConfigError, ExitCode, Interrupted
 from exosms.ledger.database import LedgerAwayError
-from exosms.system.signals import Interrupts
+from exosms.system.signals import Interrupts, takes_more
+from exosms.system.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exosms.ledger.callbacks import CallbackStore
 
 
@@ -49,7 +50,8 @@ def command(
         with interrupts.installed(), interrupts.at_once():
             for opened in stores(config, warn=out.warn):  # or every callback would be refused
                 _try(opened, out)
-            application = Application(config=config, tell=out.tell, warn=out.warn)
+            lines = _Lines(out)
+            application = Application(config=config, tell=lines.tell, warn=lines.warn)
             serve(application, host=host, port=port, announce=out.line, until=interrupts.wait)
     except OSError as error:
         raise ConfigError(
@@ -59,6 +61,39 @@ def command(
     except Interrupted:
         pass  # as it is meant to end
     return ExitCode.OK
+
+
+class _Lines:
+    """What threads tell: a line that would wait for its reader is left out, or callbacks would wait as well."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._left_out = 0
+        self._lock = threading.Lock()
+
+    def tell(self, text: str) -> None:
+        """Print progress."""
+        self._print(self._out.tell, text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        self._print(self._out.warn, text)
+
+    def _print(self, say: Callable[[str], None], text: str) -> None:
+        with self._lock:
+            if not self._is_read():
+                self._left_out += 1
+                return
+            if self._left_out:
+                self._out.warn(f"nobody read standard error: {counted(self._left_out, 'line')} left out")
+                self._left_out = 0
+            say(text)
+
+    def _is_read(self) -> bool:
+        try:
+            return takes_more(self._out.stderr.fileno())
+        except (OSError, ValueError):  # what a caller put in its place
+            return True
 
 
 def _try(opened: "Callable[[], CallbackStore]", out: Out) -> None:

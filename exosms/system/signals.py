@@ -126,7 +126,7 @@ class Interrupts:
         except (OSError, ValueError):  # what a caller put in its place
             yield
             return
-        if self._signals and not _takes_more(descriptor, within=_READERS_PATIENCE):
+        if self._signals and not takes_more(descriptor, within=_READERS_PATIENCE):
             raise NobodyReadsError
         self._writes_to = descriptor
         try:
@@ -173,7 +173,7 @@ class Interrupts:
         self._signals += 1
         if self._at_once:
             raise Interrupted(signum)
-        if self._writes_to is not None and not _takes_more(self._writes_to):
+        if self._writes_to is not None and not takes_more(self._writes_to):
             raise NobodyReadsError
 
 
@@ -190,7 +190,7 @@ def _silent_of_signals(hook: _Hook) -> _Hook:
     return silent
 
 
-def _takes_more(descriptor: int, *, within: float = 0.0) -> bool:
+def takes_more(descriptor: int, *, within: float = 0.0) -> bool:
     """Whether something can be written without waiting; a file that nobody can ask takes it."""
     import select
 
