@@ -319,6 +319,28 @@ def test_it_is_asked_again_until_it_is_answered_also_after_a_restart(hooks: Hook
     until(lambda: outcomes(hooks) == [("accepted", message.sid)])
 
 
+def test_a_message_that_was_called_back_is_not_called_absent(hooks: Hooks, receiver: Receiver) -> None:
+    """Nobody could ask Exotel about it yet; and a report that lacks it may lack others as well."""
+    rows = ["to,body", *(f"{number},Text" for number in numbers(4))]
+    assert hooks.bulk(rows, "--batch", "1").exit_code == 0
+    first, called_back, _, last = taken = hooks.taken
+    hooks.select("UPDATE rows SET state = 'unknown', sid = NULL WHERE number IN (2, 3)")
+    hooks.configure(more='api_key = "key"\n')  # TOML allows no key twice: there are no credentials
+    assert receiver.call_back(called_back) == 200
+    until(lambda: hooks.select("SELECT questions > 0 FROM callbacks") == [(1,)])
+    receiver.kill()
+    hooks.configure()
+    report = hooks.exosms.home / "report.csv"
+    report.write_text("".join(f"{line}\n" for line in ("Id", first.sid, last.sid)))
+    done = hooks("runs", "reconcile", "june", "--report", str(report), "--absent", "not_sent", "-v")
+    assert done.exit_code == 9
+    assert "1 accepted, 1 still unknown, of 2 messages" in done.stderr
+    assert "the list is not complete: 1 accepted message of that time are not on it" in done.stderr
+    assert outcomes(hooks, "rows")[1:3] == [("accepted", called_back.sid), ("unknown", None)]
+    report.write_text("".join(f"{line}\n" for line in ("Id", *(message.sid for message in taken))))
+    assert hooks("runs", "reconcile", "june", "--report", str(report)).exit_code == 0
+
+
 def test_a_callback_may_come_before_the_answer_to_the_send(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

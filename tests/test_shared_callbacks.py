@@ -71,6 +71,25 @@ def test_another_machines_unknown_message_is_accepted_once_exotel_confirms_its_s
     assert "9876543210" not in str(ask(address, "SELECT m::text FROM exosms.messages m"))
 
 
+def test_what_was_called_back_of_another_machines_message_is_compared_by_reconcile(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,
+) -> None:
+    sent_elsewhere(shared_hooks)
+    (message,) = shared_hooks.taken
+    ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
+    shared_hooks.configure(more=f'api_key = "key"\nledger = "{address}"\n')  # TOML allows no key twice
+    assert receiver.call_back(message) == 200
+    until(lambda: ask(address, "SELECT questions > 0 FROM exosms.callbacks") == [(True,)])
+    receiver.kill()
+    shared_hooks.configure(more=f'ledger = "{address}"\n')
+    report = shared_hooks.exosms.home / "report.csv"
+    report.write_text("Id\n")
+    assert shared_hooks("runs", "reconcile", "--report", str(report)).exit_code == 0
+    assert ask(address, "SELECT state, sid FROM exosms.messages") == [("accepted", message.sid)]
+
+
 def test_what_may_be_of_a_ledger_that_is_away_is_to_come_again(hooks: Hooks) -> None:  # noqa: F811
     """A message of this machine alone is answered for all the same."""
     assert hooks.send().exit_code == 0

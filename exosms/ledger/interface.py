@@ -150,6 +150,9 @@ class UnknownElsewhere(AccountMessages, Protocol):
     def owners(self, recipient: str) -> "Sequence[Unsettled]":
         """Return the messages to a recipient under which Exotel may have a Sid that is not known there."""
 
+    def called_back(self) -> "Sequence[tuple[tuple[int | None, int], str]]":
+        """Return the Sids that callbacks named of which Exotel is yet to be asked, each after its message's key."""
+
     def settle(
         self, one: "Unsettled", outcome: Outcome, sid: str | None, status: str | None, error: str | None
     ) -> None:

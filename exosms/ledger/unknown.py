@@ -103,6 +103,16 @@ class UnknownMessages:
             *self._find(_FORMERLY, theirs, values),
         ]
 
+    def called_back(self) -> Sequence[tuple[tuple[int | None, int], str]]:
+        """Return the Sids that callbacks named of which Exotel is yet to be asked, each after its message's key."""
+        found = self._database.read(
+            "SELECT nullif(m.run, 0), m.number, c.sid FROM callbacks c JOIN callback_requests r ON r.id = c.request"
+            " JOIN callback_messages m ON m.request = c.request AND m.recipient = c.recipient WHERE r.account = ?",
+            (self.account,),
+        )
+        ours = [((run, number), sid) for run, number, sid in found]
+        return [*(self._shared.called_back() if self._shared else ()), *ours]
+
     def at(self, place: Place) -> Unsettled | None:
         """Return the message that the ledger keeps there, whatever became of it."""
         if place.run:

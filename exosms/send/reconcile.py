@@ -76,7 +76,9 @@ class Reconciliation:
         self._fingerprints = self._messages.fingerprints
         self._listed = ListedSids(session.own_ledger, session.account)
         self._targets, self._others = _by_tail(targets), _by_tail(others)
-        self._candidates: dict[str, list[str]] = defaultdict(list)
+        self._called_back = dict.fromkeys(sid for key, sid in self._messages.called_back() if key in self.found)
+        """Sids that callbacks named: they are candidates too, and a list without them is not complete."""
+        self._candidates: dict[str, list[str]] = defaultdict(list, {_ANYBODY: [*self._called_back]})
         """Sids to be asked about by the last digits of their recipient, or ``_ANYBODY``."""
         self._contents: dict[str, list[MessageContent]] = defaultdict(list)
         self._asks_all = asks_all
@@ -111,7 +113,7 @@ class Reconciliation:
             known = self._known(new)
             self._witness(known.values())
             numbers = self._listed.numbers(new - known.keys())
-            for sid in (sid for sid in chunk if sid in new and sid not in known):
+            for sid in (sid for sid in chunk if sid in new and sid not in known and sid not in self._called_back):
                 self._sort_in(chunk[sid], tail_of(numbers[sid]) if sid in numbers else chunk[sid].tail)
 
     def resolve(self) -> None:

@@ -49,6 +49,15 @@ class SharedUnknown(NamedTuple):
         sql = f"SELECT {SEEN['state']}, m.sid FROM exosms.messages m WHERE m.id = %s"
         return by_now(self.ledger.database.execute(sql, (one.id,)).fetchone())
 
+    def called_back(self) -> Sequence[tuple[tuple[int | None, int], str]]:
+        """Return the Sids that callbacks named of which Exotel is yet to be asked, each after its message's key."""
+        sql = (
+            "SELECT m.id, c.sid FROM exosms.callbacks c JOIN exosms.messages m ON m.id = c.message"
+            " WHERE m.account = %s ORDER BY c.received_at"
+        )
+        rows = self.ledger.database.execute(sql, (self.account,), begins=False)
+        return [((SHARED, number), sid) for number, sid in rows]
+
     def at(self, place: Place) -> Unsettled | None:
         """Return the message of that number, whatever became of it."""
         return next(iter(self._find("m.id = %(number)s", {"number": place.number})), None)
