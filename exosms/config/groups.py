@@ -38,11 +38,12 @@ class Groups(NamedTuple):
             message = f"There is no group {name!r} in {self.path or 'any configuration'}{near or there_are}"
             raise InputError(message, remedy=_SEE) if near else self._wrong(name, message)
         members = self.table[name]
-        if not isinstance(members, list):
-            raise self._wrong(name, f"The group {name!r} must be a list of numbers")
+        if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            # TOML takes +6581234567 for the number 6581234567, which is somebody else's in India.
+            raise self._wrong(name, f"The group {name!r} must be a list of numbers in quotes")
         if not members:
             raise self._wrong(name, f"The group {name!r} is empty")
-        return tuple(map(str, members))  # digits without quotes, a number to TOML, are what their writer meant
+        return tuple(members)
 
     def number(self, name: str, member: str, *, country: str) -> str:
         """Return a member's number as E.164; raises InputError, naming it and the group."""
