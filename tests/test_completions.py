@@ -191,6 +191,11 @@ def test_what_cannot_be_read_offers_nothing_and_says_nothing(exosms: Shell, brok
     assert {err for _, err in answers} == {b""}
 
 
+def test_the_home_of_a_user_who_is_not_there_offers_nothing_and_says_nothing(exosms: Shell) -> None:
+    assert offered(exosms, "exosms send --config ~nobody-of-that-name/config.toml -p ") == ["sandbox"]
+    assert offered(exosms, "exosms send --templates ~nobody-of-that-name/templates.toml -t ") == []
+
+
 def test_asking_needs_no_network_no_token_and_leaves_nothing_behind(exosms: Shell) -> None:
     env = dict.fromkeys(("HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     for line in [*NAMES, "exosms log --run "]:

@@ -434,6 +434,15 @@ def test_a_token_file_that_will_not_do_is_told_when_it_is_named(exosms: Shell) -
     assert warned() == ""
 
 
+def test_the_home_of_a_user_who_is_not_there_is_a_path_like_any_other(exosms: Shell) -> None:
+    result = exosms(*ADD, "--token-file", "~nobody-of-that-name/token")
+    assert (result.exit_code, "cannot be read: No such file or directory" in result.stderr) == (0, True)
+    assert profiles(exosms)["prod"]["token_file"] == str(Path("~nobody-of-that-name/token").absolute())
+    exosms.env["HOME"] = str(exosms.home)
+    assert exosms(*ADD, "--token-file", "~/token", "--yes").exit_code == 0
+    assert profiles(exosms)["prod"]["token_file"] == str(exosms.home / "token")
+
+
 SEND = ("send", "--to", "9876543210", "--from", "ACMEIN", "--body", "x")
 
 

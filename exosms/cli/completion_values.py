@@ -95,7 +95,9 @@ def _config(ctx: typer.Context) -> Path | None:
 
 def _path(named: object) -> Path | None:
     """Return a path as it stands on a line that no shell has read yet."""
-    return Path(str(named)).expanduser() if named else None
+    from exosms.config import paths
+
+    return paths.expanded_for_user(str(named)) if named else None
 
 
 def _regular(path: Path | None) -> Path | None:

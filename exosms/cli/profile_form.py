@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import typer
@@ -22,6 +21,7 @@ from exosms.config.credentials import (
     split_command,
     token_problem,
 )
+from exosms.config.paths import expanded_for_user
 from exosms.config.profile import Profile
 from exosms.config.region import Region, parse_region
 from exosms.errors import ConfigError, ExosmsError
@@ -158,7 +158,7 @@ class ProfileForm:
         given = self._given
         source: TokenSource | None = None
         if given.token_file is not None:
-            source = TokenFile(Path(given.token_file).expanduser().absolute())
+            source = TokenFile(expanded_for_user(given.token_file).absolute())
             self._warn(source.problems())
         elif given.token_command is not None:
             source = TokenCommand(split_command(given.token_command))

@@ -1,5 +1,6 @@
 """Where the program keeps what is the user's: the configuration and the state."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,6 +52,11 @@ def state_directory(environ: Mapping[str, str]) -> Path | None:
 def expanded(path: str, home: str | None) -> Path:
     """Return a path in which ``~`` at the beginning stands for the home, if there is one."""
     return Path(home, path[2:]) if home and (path == "~" or path.startswith("~/")) else Path(path)
+
+
+def expanded_for_user(path: str) -> Path:
+    """Return a path with the home that a shell would read in its ``~`` or ``~NAME``; as it is where there is none."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of Path raises RuntimeError for a user who is not there
 
 
 def is_there(path: Path) -> bool:
