@@ -97,6 +97,32 @@ def test_a_base_url_with_a_user_is_refused_without_being_repeated(exosms: Shell)
     assert_unseen(result.stdout + result.stderr)
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("send --base-url {} --to 9876543210 Hello", "send --base-url … --to 9876543210 --body Hello"),
+        ("send --base-url={} --to 9876543210 Hello", "send --base-url … --to 9876543210 --body Hello"),
+        ("send --base-url {} --to 9876543210 --body -", "send --base-url … --to 9876543210 -F -"),
+        ("bulk 9876543210 Hello --base-url {}", "send --to 9876543210 --body Hello --base-url …"),
+        ("lookup --base-url {} x", ""),
+        (
+            "send --base-url={}/?a=b --to 9876543210 api_token=4711",
+            "send --base-url … --to 9876543210 --body api_token=4711",
+        ),
+        ("send --base-url http://127.0.0.1:9 --to 9 Hi", "send --base-url http://127.0.0.1:9 --to 9 --body Hi"),
+        ("prof set prod api_token={} from=ACMEIN", "profile set prod api_token=… from=ACMEIN"),
+        ("prof add prod --token-command={}", "profile add prod --token-command=…"),
+        ("prof add prod --api-key {} --region mumbai", "profile add prod --api-key … --region mumbai"),
+    ],
+)
+def test_what_was_meant_does_not_repeat_them(exosms: Shell, words: str, meant: str) -> None:
+    result = exosms(*(word.format(f"https://{KEY}:{TOKEN}@api.exotel.com") for word in words.split()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert_unseen(result.stderr)
+    if meant:
+        assert result.stderr.replace("'", "").endswith(f"Did you mean: exosms {meant}\n")
+
+
 def in_json(text: str) -> str:
     """Return every character as an escape of JSON's."""
     return "".join(f"\\u{ord(character):04x}" for character in text)

@@ -9,12 +9,20 @@ from typing import NamedTuple
 
 from exosms.cli.output.out import Out
 from exosms.cli.output.tables import Cell, draw_table
+from exosms.config.account import parse_base_url
+from exosms.errors import ConfigError
 from exosms.sms.message import Problem
 from exosms.system.escaping import for_shell
 from exosms.system.wording import some
 
 _FEW = 3
 """Messages that are named where many have the same problem."""
+
+
+_SECRETIVE = {"--api-key", "--base-url", "--token-command"}
+"""Options whose value may hold a secret: an address may have key and token in it, a command the token."""
+_SECRETIVE_KEYS = {"api_key", "api_token", "base_url", "ledger", "token_command"}
+"""Keys of a profile of that kind."""
 
 
 class Shortfall(NamedTuple):
@@ -112,4 +120,24 @@ def command_again(arguments: Sequence[str], options: Sequence[str]) -> str:
     """Return a command line with more options, as it can be copied into a shell."""
     words = [*arguments]
     end = words.index("--") if "--" in words else len(words)
-    return for_shell("exosms", *words[:end], *options, *words[end:])
+    ours = [_shown(word, behind, words[0]) for behind, word in zip(["", *words], words[:end], strict=False)]
+    return for_shell("exosms", *ours, *options, *words[end:])
+
+
+def _shown(word: str, behind: str, command: str) -> str:
+    """Return a word of a command line as it may be repeated: not what may hold a secret."""
+    name, equals, value = word.partition("=")
+    is_key = command == "profile" and name in _SECRETIVE_KEYS
+    if behind in _SECRETIVE:
+        return word if behind == "--base-url" and _is_usable(word) else "…"
+    if equals and (is_key or name in _SECRETIVE):
+        return word if name == "--base-url" and _is_usable(value) else f"{name}=…"
+    return word
+
+
+def _is_usable(base_url: str) -> bool:
+    try:
+        parse_base_url(base_url)
+    except ConfigError:
+        return False
+    return True
