@@ -27,6 +27,19 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
         yield mumbai
 
 
+def test_a_name_of_a_stranger_is_no_command_in_the_next_step(exosms: Shell) -> None:
+    name = "x; touch owned"
+    file = exosms.home / "strangers.toml"
+    file.write_text(f'[templates."{name}"]\ntext = "{{#var#}} is here. - Acme"\ndlt_template_id = "{"1" * 19}"\n')
+    templates = ("--templates", str(file))
+    lint = exosms("template", "lint", *templates)
+    assert f"`exosms template add '{name}' --yes --variables A`" in lint.stdout
+    sent = exosms(*SEND, "-n", "--dlt-template-id", "1" * 19, "--dlt-entity-id", "1" * 19, *templates)
+    assert f"`exosms check-template -t '{name}'` shows where" in sent.stderr
+    asked = exosms("status", "-", "--region", "sandbox", stdin=b"+91;reboot")
+    assert asked.stderr.endswith("To see its Sids: exosms log --to '+91;reboot'\n")
+
+
 @pytest.mark.parametrize("command", [SEND, ("profile", "test"), ("status", "a" * 32), ("doctor",)])
 @pytest.mark.parametrize("by_address", [False, True])
 def test_a_401_names_the_other_region_and_how_to_find_out(

@@ -175,7 +175,7 @@ def _checked(given: Sequence[str]) -> Sequence[str]:
     for sid in sids:
         if sid.startswith("+"):
             raise InputError(
-                f"{sid!r} is a phone number, not a Sid", remedy=f"To see its Sids: exosms log --to {sid}"
+                f"{sid!r} is a phone number, not a Sid", remedy=f"To see its Sids: exosms log --to {for_shell(sid)}"
             )
         if not _LIKELY.fullmatch(sid) and _is_run(sid):
             raise InputError(

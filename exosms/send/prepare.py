@@ -14,6 +14,7 @@ from exosms.send.request import SendRequest
 from exosms.sms import dlt, phone, segments
 from exosms.sms.compose import compose
 from exosms.sms.message import Message, MessageType
+from exosms.system.escaping import for_shell
 from exosms.system.wording import counted
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _compare_with_its_own(called: str, body: str, template_id: str, templates: P
         name = registered.name
         warn(
             f"{called} differs from the template {name!r}, whose id it goes out with: operators may drop it;"
-            f" `exosms check-template -t {name}` shows where"
+            f" `exosms check-template -t {for_shell(name)}` shows where"
         )
 
 
