@@ -115,6 +115,9 @@ ODS_CELLS = [
     ('table:formula="of:=A1" office:value-type="string"', "#N/A", "t"),
     ('table:formula="of:=A1"', "#UNCALCULATED!", "t"),
     ('table:formula="of:=A1" office:value-type="float"', "#UNCALCULATED!", "t"),
+    # As LibreOffice writes what it calculated, and shows as the whole second:
+    ('office:value-type="time" office:time-value="PT09H59M59.999999999S"', "10:00:00", "d"),
+    ('office:value-type="date" office:date-value="2026-11-26T23:59:59.999999999"', "2026-11-27 00:00:00", "d"),
 ]
 
 

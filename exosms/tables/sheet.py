@@ -172,7 +172,10 @@ def _is_exact(number: float) -> bool:
 
 
 def _of_time(moment: datetime | time) -> str:
-    return str(moment.replace(microsecond=0))
+    """Return it in whole seconds, as people see it: what lacks hardly anything of one was calculated."""
+    if isinstance(moment, time):
+        return _of_time(datetime.combine(date.min, moment)).partition(" ")[2]
+    return str((moment + _LACKING).replace(microsecond=0))
 
 
 def _of_duration(duration: timedelta) -> str:
@@ -185,6 +188,8 @@ _MOST_DIGITS = 10**15 - 1
 """Spreadsheets keep 15 digits of a number, whatever was typed, and write zeros for the others."""
 _LEAST = 1e-15
 """Below it nobody reads the zeros."""
+_LACKING = timedelta(microseconds=10)
+"""Of a second; the places of a moment's number do not tell more."""
 _FILEPASS = re.compile(rb"\x09\x08..\x00\x06.{14}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record of a password, behind the beginning of a workbook of Excel 97 and later ([MS-XLS] 2.4.117)."""
 _TEXTS: Mapping[type, Callable[[Any], str]] = {
