@@ -276,6 +276,14 @@ TIMES = tuple(
     typed("time", time, "36:05:00").replace("office:value=", "office:time-value=")
     for time in ("PT36H05M00S", "PT09H05M00S")
 )
+TYPELESS = tuple(
+    f"<table:table-cell{attributes}>{note}<text:p>{text}</text:p></table:table-cell>"
+    for attributes, note, text in (
+        ("", "", "a"),
+        (' table:style-name="c"', "<office:annotation> <text:p>N</text:p></office:annotation>", "b"),
+        ("\n table:style-name='c' ", "\n", "17"),
+    )
+)
 BLANKS_AROUND = (
     typed("string", "", "a").replace("<text:p>", " <text:p>"),
     '<table:table-cell office:value-type="string"> </table:table-cell>',
@@ -295,6 +303,8 @@ OFFICE_ROWS = [
     ((typed("string", "", SAYS_SO),), [SAYS_SO]),
     (BLANKS_AROUND, ["a", "", "b"]),
     (TIMES, ["36:05:00", "09:05:00"]),
+    (TYPELESS, ["a", "b", "17"]),
+    ((*TYPELESS[:1], "<table:table-cell></table:table-cell>", typed("float", "7", "7")), ["a", "", "7"]),
     ((typed("float", "42", "0042"), ods_gap(), typed("float", "17.456", "17.46")), ["0042", "", "17.46"]),
     ((typed("float", "42", "0042").replace('"', "'"),), ["0042"]),
     ((with_drawing(typed("string", "", "a")), with_drawing(typed("float", "7", "007"))), ["a", "007"]),

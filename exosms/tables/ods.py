@@ -52,6 +52,12 @@ _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _STORED = re.compile(rb"""\soffice:(?:(?:(?:date|time|boolean|string)-)?value\s*=|value-type\s*=\s*["']string["'])""")
 _UNCALCULATED = f' office:value-type="string" office:string-value="{UNCALCULATED}"'.encode()
+_NOTE = rb"<office:annotation[\s>][^<]*+(?:<(?!/office:annotation>)[^<]*+)*+</office:annotation>"
+_TYPELESS = re.compile(
+    rb"""<table:table-cell(?:\s++(?!office:|table:formula)[\w:-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'))*+\s*+"""
+    rb"(?=>(?:\s*%b)?\s*<text:)" % _NOTE
+)
+"""The tag of a cell with a text that is not said to be one: LibreOffice shows it, calamine takes it for empty."""
 _SHOWN_OTHERWISE = re.compile(rb"""\soffice:value-type\s*=\s*["'](?:percentage|currency)["']""")
 """Of a number whose text has more than its value: it becomes that text."""
 _NO_TIME_OF_DAY = re.compile(rb"""\soffice:(?:date|time)-value\s*=\s*["'](?!(?:%b|%b)["'])""" % (_DAY, _TIME_OF_DAY))
@@ -60,7 +66,6 @@ _TYPE = re.compile(rb"""(\soffice:value-type\s*=\s*["'])\w+(?=["'])""")
 _VALUE = re.compile(rb"""\soffice:(?:(?:date|time)-)?value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STRING_VALUE = re.compile(rb"""\soffice:string-value\s*=\s*(?:"[^"]*"|'[^']*')""")
 _DRAWING = re.compile(rb"<(/?)draw:[\w-]+(?=[\s/>])" + ATTRIBUTES + rb"(/?)>")
-_NOTE = rb"<office:annotation[\s>][^<]*+(?:<(?!/office:annotation>)[^<]*+)*+</office:annotation>"
 _PARAGRAPH = (
     rb"(?P<rest>(?:\s*%b)?\s*<text:p(?:\s[^<>]*)?>"
     rb"(?!(?P=value)</text:p>)(?P<shown>[^<]*+(?:<(?!/?text:p[\s/>])[^<]*+)*+)</text:p>)" % _NOTE
@@ -134,11 +139,12 @@ class Ods:
         used = self._tables[sheet]
         check_places(len(used.rows), len(used.columns))
         drawing = _Drawing(sheet, used)
-        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in _in_whole_cells(self._pieces()))
+        content = (drawing.drawn(_as_calamine_reads_it(piece)) for piece in self._pieces())
         return Prepared(self._archive.rewritten({CONTENT: content}), sorted(used.rows), hidden=used.hidden)
 
     def _pieces(self) -> Iterator[bytes]:
-        return _without_drawings(self._archive.pieces(CONTENT))
+        pieces = _in_whole_cells(_without_drawings(self._archive.pieces(CONTENT)))
+        return (_TYPELESS.sub(rb'\g<0> office:value-type="string"', piece) for piece in pieces)
 
 
 def _without_drawings(pieces: Iterable[bytes]) -> Iterator[bytes]:
