@@ -41,6 +41,7 @@ from exosms.tables import sheet as sheets
 from exosms.tables import workbook, workbook_archive
 from exosms.tables.damaged_numbers import Damage, damage
 from exosms.tables.workbook import is_workbook, open_sheet
+from exosms.tables.workbook_archive import WorkbookError
 from exosms.tables.xlsx import Xlsx
 
 Cells = list[tuple[int, list[str]]]
@@ -225,6 +226,47 @@ def test_a_cell_that_does_not_name_its_place_has_its_format() -> None:
     sheet = "xl/worksheets/sheet1.xml"
     parts[sheet] = re.sub(rb' r="[A-Z]*[0-9]+"', b"", parts[sheet])
     assert read(packed(**parts)) == [(1, ["to", "x"]), (2, ["9876543210", "15%"])]
+
+
+def renamed(old_name: str, in_archive: str, in_relation: str) -> bytes:
+    """Return a workbook of which a part has another name in the archive, in its relation or in both."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["to", "share", "day"], [9876543210, 0.15, NOW.date()]):
+        sheet.append(row)
+    sheet["B2"].number_format = "0%"
+    sheet.row_dimensions[2].hidden = True
+    with zipfile.ZipFile(io.BytesIO(saved(book))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[in_archive] = parts.pop(old_name)
+    relations = "xl/_rels/workbook.xml.rels"
+    target = rb'"[^"]*%b"' % Path(old_name).name.encode()
+    parts[relations] = re.sub(target, f'"{in_relation}"'.encode(), parts[relations])
+    return packed(**parts)
+
+
+SHEET_PART, STYLES_PART = "xl/worksheets/sheet1.xml", "xl/styles.xml"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (SHEET_PART, "xl/worksheets/Sheet1.xml", "/xl/worksheets/sheet1.xml"),
+        (SHEET_PART, SHEET_PART, "worksheets/SHEET1.xml"),
+        (SHEET_PART, "xl\\worksheets\\sheet1.xml", "/xl/worksheets/sheet1.xml"),
+        (STYLES_PART, "xl/Styles.xml", "styles.xml"),
+        (STYLES_PART, STYLES_PART, "/XL/Styles.XML"),
+    ],
+)
+def test_a_part_is_found_however_its_name_is_written(names: tuple[str, str, str]) -> None:
+    [_, row] = sheets.read_sheet(renamed(*names), 0)[1]
+    assert (row.cells, row.is_hidden) == (["9876543210", "15%", "2026-11-26"], True)
+
+
+def test_a_part_that_calamine_does_not_find_makes_no_number_of_a_date() -> None:
+    with pytest.raises(WorkbookError, match=r"its part 'xl/styles1.xml' is not where programs have it"):
+        sheets.read_sheet(renamed(STYLES_PART, "xl/styles1.xml", "styles1.xml"), 0)
 
 
 def test_a_format_stands_where_its_cell_does() -> None:
@@ -596,6 +638,10 @@ UNREADABLE = {
     "a broken old workbook": (OLE, "what is in it makes no sense"),
     "half an old workbook": (old(["a"])[:2000], ""),
     "broken XML": (xlsx(b"<worksheet><sheetData><row>"), ""),
+    "two parts of one name": (
+        packed(**{"_rels/.rels": b"<Relationships/>", "xl/a.xml": b"", "xl/A.xml": b""}),
+        "it has two parts of one name",
+    ),
     "relations of nothing": (packed(**{"_rels/.rels": b"<Relationships/>"}), "it is an archive of something else"),
     "a string that is not there": (xlsx(GOOD), ""),
     "a cell beyond the last column": (xlsx(sheet_of('<row><c r="ZZZ1"><v>1</v></c></row>')), "'ZZZ' is not a column"),

@@ -17,6 +17,7 @@ MOST_PLACES = 5_000_000
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 """Of a sheet (ECMA-376; ODF programs keep to it)."""
 NO_WORKBOOK = "it is an archive of something else"
+TWO_PARTS = "it has two parts of one name"
 _PIECE = 1 << 18
 _LONGEST = 1 << 20
 """Bytes of a tag with the text or the blanks behind it; a cell has no more than 32,767 characters."""
@@ -67,7 +68,7 @@ class Archive:
             raise WorkbookError("it is damaged, or its end is missing") from error
         self.parts = self._zip.namelist()
         if len(set(self.parts)) < len(self.parts):
-            raise WorkbookError("it has two parts of one name")
+            raise WorkbookError(TWO_PARTS)
         if any(part.flag_bits & 1 for part in self._zip.infolist()):
             raise PasswordNeededError
         self._sizes: dict[str, int] = {}

@@ -13,6 +13,7 @@ from exosms.tables.workbook_archive import (
     MOST_COLUMNS,
     MOST_ROWS,
     NO_WORKBOOK,
+    TWO_PARTS,
     Archive,
     Prepared,
     WorkbookError,
@@ -22,6 +23,9 @@ from exosms.tables.workbook_archive import (
 )
 
 RELATIONS = "_rels/.rels"
+_STYLES = "xl/styles.xml"
+_READ = (("/styles", _STYLES), ("/sharedStrings", "xl/sharedStrings.xml"))
+"""Where calamine reads what the relations of these types are about, whatever these say."""
 _TAG = re.compile(rb"<(?:/(?:\w+:)?row\s*>|(?:\w+:)?(row|c)(?=[\s/>])" + ATTRIBUTES + rb"(/?)>)")
 _ROW = re.compile(rb"<(?:\w+:)?row(?=[\s/>])" + ATTRIBUTES + rb"/?>")
 _REFERENCES = re.compile(
@@ -76,7 +80,10 @@ class Xlsx:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._styles = ""
+        self._names = {_folded(part): part for part in archive.parts}
+        if len(self._names) < len(archive.parts):
+            raise WorkbookError(TWO_PARTS)
+        self._styles = self._found(_STYLES)
         self._uncalculated = _WITHOUT_VALUE
         self._times: Collection[int] = ()
         self._shown: Sequence[int] = ()
@@ -140,8 +147,10 @@ class Xlsx:
         charts = {each.get("Id") for each in relations if not each.get("Type", "").endswith("/worksheet")}
         targets = {each.get("Id"): posixpath.join(folder, each.get("Target", "")) for each in relations}
         for each in relations:
-            if each.get("Type", "").endswith("/styles"):
-                self._styles = posixpath.normpath(targets[each.get("Id")])[1:]
+            part = self._found(targets[each.get("Id")])
+            for kind, usual in _READ:
+                if each.get("Type", "").endswith(kind) and part and part != self._found(usual):
+                    raise WorkbookError(f"its part {part[:200]!r} is not where programs have it, in {usual}")
         content = self._archive.part(posixpath.join(folder, name)[1:])
         if any(each.get("fullCalcOnLoad") in {"1", "true"} for each in _attributes(content, "calcPr")):
             self._uncalculated = _WITHOUT_VALUE_OR_ZERO
@@ -151,7 +160,11 @@ class Xlsx:
             for place, tab in enumerate(tabs)
             if tab.get("state", "visible") == "visible" and tab.get("id") not in charts
         ]
-        return [(tab.get("name", ""), posixpath.normpath(targets.get(tab.get("id"), "/"))[1:]) for tab in tabs]
+        return [(tab.get("name", ""), self._found(targets.get(tab.get("id"), ""))) for tab in tabs]
+
+    def _found(self, target: str) -> str:
+        """Return the name that a part has in the archive; nothing if it is missing."""
+        return self._names.get(_folded(posixpath.normpath(target)), "")
 
     def _survey(self, part: str, codes: Mapping[int, str] | None = None) -> _Survey:
         """Say what the tags of a part name; of the sheet that is read ``codes`` are the formats of its styles."""
@@ -234,6 +247,11 @@ class Xlsx:
             pass
         check_places(len(rows), len(columns))
         return sorted(rows), sorted(columns)
+
+
+def _folded(part: str) -> str:
+    """Return the name of a part as names are compared (ECMA-376 Part 2, 6.2.2.3), and as calamine does."""
+    return part.replace("\\", "/").lower().removeprefix("/")
 
 
 def _hidden_rows(pieces: Iterable[bytes]) -> Container[int]:
