@@ -117,6 +117,8 @@ REFUSED = {
     "a blank text": (f"{ID},OTP,&nbsp; ", 2, "TEMPLATE_CONTENT", "missing"),
     "a text too long": (f"{ID},OTP,{'a' * 2001}", 2, "TEMPLATE_CONTENT", "too_long"),
     "a text that was damaged before": (f"{ID},OTP,Dear \ufffd", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text that is a formula's error": (f"{ID},OTP,#NAME?", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text of lost letters": (f"{ID},OTP,???? ???", 2, "TEMPLATE_CONTENT", "damaged"),
     "an id with two texts": (f'{ID},OTP,"A\nB"\n{ID},OTP,C', 4, "TEMPLATE_CONTENT", "conflict"),
 }
 
@@ -128,6 +130,16 @@ def test_a_bad_row_is_refused_with_its_place(
     export = portal_export.read(file(tmp_path, f"{HEAD}{OTHER},OTP,good\n{rows}\n"))
     assert [(each.row, each.column, each.kind) for each in export.problems] == [(line + 1, column, kind)]
     assert [each.text for each in export.templates] == ["good"]
+
+
+def test_a_formula_that_nobody_calculated_is_no_registered_text(tmp_path: Path) -> None:
+    book = workbook(["TEMPLATE_ID", "BODY"], [ID, "A"], [OTHER, '="Dear "&C1'])
+    export = portal_export.read(file(tmp_path, book))
+    assert [each.text for each in export.templates] == ["A"]
+    said = "the text '#UNCALCULATED!' is damaged: it has a formula that was never calculated; open the file in Excel"
+    assert [(each.row, each.kind, each.message) for each in export.problems] == [
+        (3, "damaged", f"{said} or LibreOffice and save it")
+    ]
 
 
 @pytest.mark.parametrize("number", [1107160000000000000, 1.10716e18, 1107160000000012288, float(ID)])

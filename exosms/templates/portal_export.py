@@ -12,6 +12,8 @@ from typing import NamedTuple
 from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
+from exosms.system.escaping import shown
+from exosms.tables.damaged_cells import damage_of
 from exosms.tables.damaged_numbers import damage
 from exosms.tables.records import Record
 from exosms.templates import marker_flaws
@@ -212,6 +214,8 @@ class _Rows:
         if damaged:
             message = f"the text was already damaged: it contains U+{ord(damaged):04X}"
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
+        elif done := damage_of(text):
+            self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is damaged: {done}")
         try:
             marker_flaws.check(text)
         except MarkerError as error:
