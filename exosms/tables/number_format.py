@@ -27,7 +27,7 @@ _TOKEN = re.compile(
     | \[\$(?P<currency>[^\]-]*)(?:-[^\]]*)?\] | \[(?P<compared><=|>=|<>|<|>|=)(?P<limit>-?\d+(?:\.\d+)?)\]
     | (?P<colour>\[[^\]]*\])
     | (?P<end>;) | (?P<digit>[0#?]) | (?P<point>\.) | (?P<comma>,) | (?P<percent>%)
-    | (?P<unknown>General|[A-Za-z/@]) | (?P<literal>.)
+    | (?P<general>General) | (?P<unknown>[A-Za-z/@]) | (?P<literal>.)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
@@ -36,7 +36,7 @@ _ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _OF_TIMES = re.compile("[dmyhs]", re.IGNORECASE)
 _TIMES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 """Formats of dates and times that need no code."""
-_PLAIN = re.compile(r"(?P<before>L*)#*0(?:\.(?P<decimals>0+))?L*")
+_PLAIN = re.compile(r"(?P<before>L*)(?:(?P<general>G)|#*0(?:\.(?P<decimals>0+))?)L*")
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 _LONGEST = 255
 """Characters of a format; spreadsheets take no more."""
@@ -64,8 +64,8 @@ class _Section(NamedTuple):
     limit: Decimal = Decimal(0)
     shift: int = 0
     """By how many places the point moves: two to the right for a percent sign, three to the left for a comma."""
-    unit: Decimal = Decimal(1)
-    """Of the last digit behind the point."""
+    unit: Decimal | None = Decimal(1)
+    """Of the last digit behind the point; None where the number has those of its own."""
     is_grouped: bool = False
     plainly: str | None = None
     """As ``str.format`` has it, where the digits stand together and none is left out or added, as is usual."""
@@ -90,7 +90,9 @@ def as_shown(number: float, code: str) -> str | None:
     if section is None:
         return None
     has_sign = value < 0 and (len(sections) == 1 or bool(section.compared) or section is not sections[1])
-    value = abs(value).scaleb(section.shift, _WIDE).quantize(section.unit, ROUND_HALF_UP, _WIDE)
+    value = abs(value).scaleb(section.shift, _WIDE)
+    if section.unit:
+        value = value.quantize(section.unit, ROUND_HALF_UP, _WIDE)
     if section.plainly is not None:
         text = section.plainly.format(value)
     else:
@@ -146,29 +148,33 @@ def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
             compared, limit = token["compared"], Decimal(token["limit"])
         elif kind == "comma":
             commas += 1
-        elif kind in _LITERALS or kind in {"digit", "point", "percent"}:
+        elif kind in _LITERALS or kind in {"digit", "point", "percent", "general"}:
             if kind == "digit":
                 is_grouped = is_grouped or (commas > 0 and not has_point)
                 commas = 0
             has_point = has_point or kind == "point"
             percents += kind == "percent"
             (decimals if has_point else whole).append(
-                (kind, token[kind]) if kind in {"digit", "point"} else ("literal", token[kind])
+                (kind, token[kind]) if kind in {"digit", "point", "general"} else ("literal", token[kind])
             )
-    unit = Decimal(1).scaleb(-sum(kind == "digit" for kind, _ in decimals))
+    is_general = any(kind == "general" for kind, _ in (*whole, *decimals))
+    unit = None if is_general else Decimal(1).scaleb(-sum(kind == "digit" for kind, _ in decimals))
     plainly = _plainly(whole, decimals, is_grouped=is_grouped)
+    if is_general and plainly in {None, "{:f}"}:  # which adds nothing
+        return None
     return _Section(whole, decimals, compared, limit, 2 * percents - 3 * commas, unit, is_grouped, plainly)
 
 
 def _plainly(
     whole: Sequence[tuple[str, str]], decimals: Sequence[tuple[str, str]], *, is_grouped: bool
 ) -> str | None:
-    found = _PLAIN.fullmatch("".join("L" if kind == "literal" else text for kind, text in (*whole, *decimals)))
+    letters = {"literal": "L", "general": "G"}
+    found = _PLAIN.fullmatch("".join(letters.get(kind, text) for kind, text in (*whole, *decimals)))
     if not found:
         return None
     literals = [text.replace("{", "{{").replace("}", "}}") for kind, text in (*whole, *decimals) if kind == "literal"]
     before = len(found["before"])
-    spec = f"{{:{',' * is_grouped}.{len(found['decimals'] or '')}f}}"
+    spec = "{:f}" if found["general"] else f"{{:{',' * is_grouped}.{len(found['decimals'] or '')}f}}"
     return "".join((*literals[:before], spec, *literals[before:]))
 
 
