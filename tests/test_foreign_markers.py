@@ -190,6 +190,25 @@ def test_the_name_inside_is_given_whatever_it_is(text: str, name: str) -> None:
     assert [marker.name for marker in shaped(text)] == [name]
 
 
+@pytest.mark.parametrize(
+    ("marked", "others"),
+    [
+        ("Hi [Order ¦{order}¦ of ¦$total¦] of [Acme]", ["[Order {order} of $total]", "[Acme]"]),
+        ("Hi <Mr. ¦[name]¦>", ["<Mr. [name]>"]),
+        ("((No. ¦#ID#¦?))", ["((No. #ID#?))"]),
+        ("[¦{name}¦]", ["[{name}]"]),
+        ("<[(¦{name}¦)]>", ["<[({name})]>"]),
+        ("##a ¦%name%¦##", ["##a %name%##"]),
+    ],
+)
+def test_what_only_looks_like_a_marker_may_hold_one(marked: str, others: list[str]) -> None:
+    pieces = marked.split("¦")
+    text = "".join(pieces)
+    assert [marker.text for marker in find(text)] == pieces[1::2]
+    assert [text[marker.start : marker.end] for marker in find(text)] == pieces[1::2]
+    assert [marker.text for marker in shaped(text)] == others
+
+
 UNFILLED = ["{#var#}", "{##}", "#numeric#", "#url#", *("##name##", "##1##"), "{{name}}", "{{ x.y }}"]
 
 

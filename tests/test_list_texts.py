@@ -244,6 +244,28 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
 @pytest.mark.parametrize(
     "text",
     [
+        "Hi [Order {name}]",
+        "<Dear {name}>",
+        "((No {name}))",
+        "«{name}»",
+        "[{name}]",
+        "[$name]",
+        "##a [name] b##",
+        "<[name]>",
+    ],
+)
+def test_a_marker_within_what_only_looks_like_one_refuses_the_file(
+    exosms: Shell, exotel: FaultyExotel, text: str
+) -> None:
+    result = bulk(exosms, exotel, f"to,name,body\n9876543210,Asha,{text}\n")
+    marker = next(marker for marker in ("{name}", "[name]", "$name") if marker in text)
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "{other}",
         "[sic]",
         "$5",

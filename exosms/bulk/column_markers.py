@@ -20,4 +20,4 @@ class ColumnMarkers:
         """Return the first of them."""
         if self._may_be_in(text) is None:
             return None
-        return next((marker for marker in shaped(text) if fold(marker.name) in self._names), None)
+        return next(shaped(text, lambda marker: fold(marker.name) in self._names), None)

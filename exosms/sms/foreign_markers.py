@@ -8,6 +8,8 @@ that goes out as it stands. Three functions, for three degrees of certainty:
 - ``shaped(text)``: whatever has the shape of one, with any name: ``[Acme]`` too. For whoever knows the names, such as
   those of a file's columns, and compares them with ``Marker.name``.
 
+What only has the shape of one may hold one: ``[Order {order}]``.
+
 DLT's own markers, ``{#var#}`` and ``#numeric#``, are never among what ``find`` and ``shaped`` give. Time is linear.
 """
 
@@ -99,7 +101,7 @@ def find(text: str) -> Sequence[Marker]:
 
     ``$5``, ``#1``, ``50%``, ``[1]``, ``[PROD]`` and masked numbers (``XXXX1234``) are none.
     """
-    return [marker for marker in shaped(text) if _READS_AS_ONE[marker.notation](marker, text)]
+    return [*shaped(text, lambda marker: _READS_AS_ONE[marker.notation](marker, text))]
 
 
 def is_one(text: str) -> bool:
@@ -108,12 +110,23 @@ def is_one(text: str) -> bool:
     return first is not None and first.text == text and _READS_AS_ONE[first.notation](first, text)
 
 
-def shaped(text: str) -> Iterator[Marker]:
-    """Yield, in order, what has the shape of a marker, whatever it is named after."""
-    for found in _any_notation().finditer(text) if may_hold_one(text) else ():
+def shaped(text: str, is_meant: Callable[[Marker], bool] = lambda _: True) -> Iterator[Marker]:
+    """Yield, in order, what has the shape of a marker, whatever it is named after.
+
+    In the place of one that is not meant come those inside it.
+    """
+    return _shaped(text, 0, len(text), is_meant) if may_hold_one(text) else iter(())
+
+
+def _shaped(text: str, start: int, end: int, is_meant: Callable[[Marker], bool]) -> Iterator[Marker]:
+    for found in _any_notation().finditer(text, start, end):
         if found.lastgroup and found.lastgroup != "dlt":
             notation = Notation[found.lastgroup]
-            yield Marker(notation, found[0], _inner(found[0], notation), *found.span())
+            marker = Marker(notation, found[0], _inner(found[0], notation), *found.span())
+            if is_meant(marker):
+                yield marker
+            else:
+                yield from _shaped(text, marker.start + 1, marker.end, is_meant)
 
 
 def may_hold_one(text: str) -> bool:
