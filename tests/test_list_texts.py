@@ -233,6 +233,15 @@ def test_a_marker_around_the_name_of_a_column_refuses_the_file(
     assert f"To insert the column write {{{column}}}" in body.stderr
 
 
+@pytest.mark.parametrize("marker", ["[Straße]", "[STRASSE]", "$straße"])
+def test_a_column_is_known_in_a_marker_whatever_its_letters_fold_to(
+    exosms: Shell, exotel: FaultyExotel, marker: str
+) -> None:
+    result = bulk(exosms, exotel, "to,Straße\n9876543210,Ring 1\n", "--body", f"To {marker}")
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"The text has {marker!r} in it" in result.stderr
+
+
 def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, exotel: FaultyExotel) -> None:
     result = bulk(exosms, exotel, "to,name,body\n9876543210,Asha,Dear {name}\n9876543211,Ravi,Dear Ravi\n")
     assert (result.exit_code, texts(exotel)) == (3, [])

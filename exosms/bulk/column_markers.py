@@ -14,10 +14,10 @@ class ColumnMarkers:
         self._names = frozenset(names)
         # A quick no for most texts: none of the names follows a sign that a marker may begin with.
         spelled = "|".join(r"[\s_-]*".join(map(re.escape, name)) for name in sorted(self._names))
-        self._may_be_in = re.compile(rf"[#{{%\[$(<«|~&^@][\s_-]{{0,9}}(?i:{spelled})").search
+        self._may_be_in = re.compile(rf"[#{{%\[$(<«|~&^@][\s_-]{{0,9}}(?:{spelled})").search
 
     def first_in(self, text: str) -> Marker | None:
         """Return the first of them."""
-        if self._may_be_in(text) is None:
+        if self._may_be_in(text.casefold()) is None:
             return None
         return next(shaped(text, lambda marker: fold(marker.name) in self._names), None)
