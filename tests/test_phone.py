@@ -95,6 +95,21 @@ def test_what_is_no_number_is_named(text: str, words: str) -> None:
     assert caught.value.message.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "either"),
+    [
+        ("4915123456789", "DE", "+4915123456789 or +494915123456789"),
+        ("62812345678", "ID", "+62812345678 or +6262812345678"),
+    ],
+)
+def test_a_number_that_may_begin_with_the_code_of_its_country_is_not_guessed(
+    text: str, country: str, either: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(f'{text!r} may be {either}')}$"):
+        parse(text, country=country)
+    assert parse(f"+{text}", country=country) == f"+{text}"
+
+
 def test_an_unknown_country_is_a_matter_of_configuration() -> None:
     with pytest.raises(ConfigError, match="XX"):
         parse("12345678", country="XX")

@@ -1,8 +1,12 @@
 """From what people type, paste and export to E.164 (ITU-T E.164)."""
 
 import re
+from typing import TYPE_CHECKING
 
 from exosms.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 _DECORATION = re.compile(
     "[\\s()\\-\u00a0\u00ad\u2000-\u200f\u2010-\u2015\u202a-\u202f\u205f-\u2069\u3000\ufeff"
@@ -107,10 +111,7 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
             remedy='Write two capital letters in the profile, such as country = "IN".',
         )
     international = "+" + digits[2:] if digits.startswith("00") else digits
-    try:
-        number = phonenumbers.parse(international, None if international.startswith("+") else country)
-    except phonenumbers.NumberParseException:
-        number = None
+    number = _read(international, country)
     e164 = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)) if number else ""
     # Possible is enough: metadata is always older than the newest ranges, and a typo changes the length more often.
     reason = phonenumbers.is_possible_number_with_reason(number) if number else None
@@ -125,4 +126,17 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
             f"{text!r} is not a phone number of {country if not international.startswith('+') else 'any country'}",
             remedy="Write it with + and its country code.",
         )
+    # People leave out the plus sign, too, where the metadata reads the country's code as a part of the number.
+    whole = _read(f"+{digits}", country) if digits.startswith(str(number.country_code)) else None
+    if whole is not None and whole != number and phonenumbers.is_valid_number(whole):
+        raise InputError(f"{text!r} may be +{digits} or {e164}", remedy="Write it with + and its country code.")
     return e164
+
+
+def _read(international: str, country: str) -> "PhoneNumber | None":
+    import phonenumbers
+
+    try:
+        return phonenumbers.parse(international, None if international.startswith("+") else country)
+    except phonenumbers.NumberParseException:
+        return None
