@@ -230,8 +230,8 @@ def test_adding_changes_nothing_else(tmp_path: Path) -> None:
 
 def test_replacing_changes_the_lines_that_differ(tmp_path: Path) -> None:
     path = written(tmp_path, HAND_MADE)
-    table = {"text": "{#num#} is your OTP. - Acme", "variables": ["code"], "from": "ACMEIN"}
-    edit_file.add(path, "otp", table, replace=True)
+    said = {"text": "{#num#} is your OTP. - Acme", "variables": ["code"], "dlt_template_id": ""}
+    edit_file.add(path, "otp", said, replace=True)
     expected = HAND_MADE.replace("{#var#}", "{#num#}").replace(f'dlt_template_id = "{ID}"\n', "")
     assert path.read_text() == expected
 
@@ -389,7 +389,7 @@ def test_what_the_editor_of_toml_loses_its_way_in_stays(tmp_path: Path) -> None:
     dotted = 'a.text = "x"\n[templates]\na.variables = ["name"]\na.text = "Hi {#name#}"\n'
     path = written(tmp_path, dotted)
     with pytest.raises(InputError, match="has a layout that exosms cannot change safely"):
-        edit_file.add(path, "a", {"text": "Hi {#var#}", "from": "ACMEIN"}, replace=True)
+        edit_file.add(path, "a", {"text": "Hi {#var#}", "variables": [], "from": "ACMEIN"}, replace=True)
     assert path.read_text() == dotted
 
 

@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Result, Shell
+
+from exosms.templates import edit_file
 
 ID = "1107160000000012345"
 FILE = f"""\
@@ -219,6 +222,21 @@ def test_replacing_keeps_what_is_not_given(exosms: Shell, tmp_path: Path) -> Non
     assert template(exosms, path, *add, "None. - Acme", "--variables", "", "--from", "").exit_code == 0
     kept = template(exosms, path, "show", "otp", "--json").json["template"]
     assert (kept["variables"], kept["from"], kept["dlt_template_id"]) == ([], None, ID)
+
+
+def test_replacing_keeps_what_another_process_says_meanwhile(
+    exosms: Shell, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = edit_file.add
+
+    def after_another(*args: Any, **options: Any) -> edit_file.Saved:
+        add(path, "otp", {"text": "{#var#} is your code for {#var#}. - Acme", "from": ""}, replace=True)
+        return add(*args, **options)
+
+    monkeypatch.setattr(edit_file, "add", after_another)
+    assert template(exosms, path, "add", "otp", "-y", "--variables", "code,app").stdout == "updated\totp\n"
+    said = FILE.replace("OTP", "code").replace('from = "ACMEIN"\n', "")
+    assert path.read_text() == said.replace('["code"]', '["code", "app"]')
 
 
 REFUSED = {

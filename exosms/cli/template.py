@@ -161,10 +161,9 @@ def add(
         raise UsageError("Give one of --text and --text-file")
 
     said = given.table()
-    table = {key: value for key, value in {**kept, **said}.items() if value}
-    for warning in _checked(path, name, table):
+    for warning in _checked(path, name, edit_file.merged(kept, said)):
         out.warn(warning)
-    tell_saved(out, path, edit_file.add(path, name, table, replace=yes))
+    tell_saved(out, path, edit_file.add(path, name, said, replace=yes))
     return ExitCode.OK
 
 

@@ -31,14 +31,15 @@ class Saved:
     warnings: list[str] = field(default_factory=list)
 
 
-def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
+def add(path: Path, name: str, said: Table, *, replace: bool = False) -> Saved:
     """Store one template. Raises InputError for what cannot be stored, and GuardError for a name that is in use.
 
-    Replacing forgets what the old one said and the new one does not.
+    Replacing keeps what is not said, as the file has it by then: another process may have changed it meanwhile.
     """
     check_name(name)
     with _edited(path) as tables:
         before, is_there = _table_of(tables, name), name in tables
+        table = merged(_known(before) if replace else {}, said)
         forgotten = {key for key in registry.KEYS if key in before} - table.keys()
         saved = Saved()
         if is_there and not forgotten and _is_same(before, table):
@@ -57,8 +58,16 @@ def add(path: Path, name: str, table: Table, *, replace: bool = False) -> Saved:
 
 def stored(path: Path, name: str) -> Table:
     """Return what the file says of one template; nothing if it has none of that name."""
-    table = _table_of(registry.load(path).get("templates", {}), name)
+    return _known(_table_of(registry.load(path).get("templates", {}), name))
+
+
+def _known(table: Mapping[str, Any]) -> Table:
     return {key: value for key, value in table.items() if key in registry.KEYS}
+
+
+def merged(before: Table, said: Table) -> Table:
+    """Return a template with what is said of it now; an empty value removes one."""
+    return {key: value for key, value in {**before, **said}.items() if value}
 
 
 def remove(path: Path, name: str) -> None:
