@@ -407,6 +407,19 @@ for number in range(15):
     assert set(registry.read(path).templates) == {f"{letter}{number}" for letter in "ab" for number in range(15)}
 
 
+@pytest.mark.parametrize("others", [HAND_MADE.replace("OTP", "code"), HAND_MADE[:200], ""])
+def test_what_another_program_writes_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: str
+) -> None:
+    path = written(tmp_path, HAND_MADE)
+    check = registry.check
+    monkeypatch.setattr(registry, "check", lambda *args: (path.write_text(others), check(*args))[1])
+    with pytest.raises(ConfigError, match="cannot be written: another program has changed it meanwhile"):
+        edit_file.add(path, "offer", {"text": "Sale! - Acme"})
+    assert path.read_text() == others
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_half_a_character_is_refused(exosms: Shell) -> None:
     result = exosms("template", "add", "otp", "--text", "a\udce9b")
     assert (result.exit_code, result.stdout) == (3, "")

@@ -14,6 +14,7 @@ from typing import Any
 
 from exosms.errors import ConfigError
 from exosms.system import files
+from exosms.system.files import SmallFile
 from exosms.system.toml import AccessCheck, TomlFormat, loads, parse, read_file
 
 _BOM = "\ufeff"
@@ -47,6 +48,7 @@ def edited(path: Path, form: TomlFormat, *, check: AccessCheck | None = None) ->
                 mode = 0o600 if form.is_private else file.mode if file else 0o644
                 is_new = file is None and not form.shows_invisible
                 changed = _new(after) if is_new else _changed(path, content.decode(), before, after, form)
+                _check_unchanged(file, read_file(path, target, form, check))
                 files.replace(target, changed, mode=mode)
     except OSError as error:
         wrong = form.kept_out(form.unwritable, path, target, error)
@@ -57,6 +59,12 @@ def _check_replaceable(target: Path) -> None:
     """Raise OSError for a device, a pipe or the like: a file in the place of /dev/null breaks a whole system."""
     if target.exists() and not (target.is_file() or target.is_dir()):  # of a directory reading tells
         raise OSError(errno.EINVAL, "it is a device or a pipe")
+
+
+def _check_unchanged(file: SmallFile | None, now: SmallFile | None) -> None:
+    """Raise OSError for a file that is no longer what was read: an editor and git do not know the lock."""
+    if now != file:
+        raise OSError(errno.EBUSY, "another program has changed it meanwhile")
 
 
 def _new(document: Mapping[str, Any]) -> bytes:
