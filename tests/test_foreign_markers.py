@@ -16,6 +16,7 @@ MARKERS = {
         "Pay Rs.¦##AMT##¦ by ¦##due_date##¦",
         "नमस्ते ¦##नाम##¦",
         "¦##1##¦ is your code",
+        "[Order ¦##order_id##¦] is here",
     ],
     Notation.BRACES: [
         "Hi ¦{{name}}¦,",
@@ -57,6 +58,8 @@ MARKERS = {
         "Rs.¦$AMOUNT¦ is due",
         "Dear ¦$first_name¦",
         "Hi ¦${user.name}¦",
+        "[Order ¦$order_id¦ of ¦$date¦] is here",
+        "Hi <<¦$name¦>>, ##¦$otp¦##",
     ],
     Notation.PERCENT: [
         "Hi ¦%name%¦,",
@@ -65,6 +68,7 @@ MARKERS = {
         "Hi ¦%first-name%¦",
         "Hi ¦%user.name%¦!",
         "Hi ¦%(name)s¦, you are ¦%(number)d¦",
+        "((Order ¦%order_id%¦)) is here",
     ],
     Notation.ANGLES: [
         "Dear ¦<name>¦, your otp is ¦<otp>¦",
@@ -81,6 +85,7 @@ MARKERS = {
         "Dear ¦#Customer Name#¦,",
         "¦#var#¦ is your code",
         "Dear ¦#NUMERIC#¦",
+        "Dear <¦#var#¦>",
     ],
     Notation.BRACE: [
         "Hi ¦{name}¦,",
@@ -89,6 +94,8 @@ MARKERS = {
         "Hi ¦{ first name }¦",
         "Hi ¦{user.name}¦",
         "Hi ¦{नाम}¦",
+        "[Order ¦{order_id}¦] is here, [¦{date}¦]",
+        "<< <Order ¦{order_id}¦> >> is here",
     ],
     Notation.CROSSES: [
         "Dear ¦XXXX¦,",
@@ -159,7 +166,7 @@ def test_a_marker_is_found_where_it_stands(marked: str) -> None:
     assert [marker.text for marker in found] == pieces[1::2]
     assert [marker.notation for marker in found] == [notation] * len(found)
     assert [text[marker.start : marker.end] for marker in found] == pieces[1::2]
-    assert all(marker in list(shaped(text)) for marker in found)
+    assert [*shaped(text, found.__contains__)] == list(found)
 
 
 @pytest.mark.parametrize("text", NO_MARKERS)

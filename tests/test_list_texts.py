@@ -251,6 +251,19 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
 
 
 @pytest.mark.parametrize(
+    "words", ["[Order {}] has shipped", "<Dear {}>, hello", "((Dear {}, hello))", "##Order {}##"]
+)
+@pytest.mark.parametrize("marker", ["{name}", "$name", "%name%"])
+def test_a_marker_among_words_in_brackets_refuses_the_file(
+    exosms: Shell, exotel: FaultyExotel, words: str, marker: str
+) -> None:
+    text = words.format(marker)
+    result = bulk(exosms, exotel, f'to,name,body\n9876543210,Asha,"{text}"\n9876543211,Ravi,Hello\n')
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Hi [Order {name}]",

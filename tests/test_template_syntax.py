@@ -217,6 +217,7 @@ FLAWED = {
     "two": ("{#var#} {#var} {#num#", "{#var} at offset 8 and {#num# at offset 15 are not spelled as markers"),
     "of MSG91": ("##a## ##b##", f"##a## at offset 0 and ##b## at offset 6 are markers{FOREIGN}"),
     "of exosms": ("Hi {name}", f"{{name}} at offset 3 is a marker{FOREIGN}"),
+    "in brackets": ("[Order {id}] {#var#}", f"{{id}} at offset 7 is a marker{FOREIGN}"),
     "both": (
         "Hi {#var} [name]",
         f"{{#var}} at offset 3 is not spelled as a marker; [name] at offset 10 is a marker{FOREIGN}",
