@@ -768,7 +768,12 @@ def test_what_changes_no_message_goes_on_with_the_run(exosms: Shell, exotel: Fau
 
 
 def test_a_limit_may_be_beyond_what_any_file_holds(exosms: Shell) -> None:
-    assert bulk(exosms, TWO, "--yes", "--limit", "9" * 30).exit_code == 0
+    first = bulk(exosms, TWO, "--yes", "--run", "june", "--limit", "1")
+    beyond = ("--run", "june", "--limit", "9" * 30)
+    assert (first.exit_code, bulk(exosms, TWO, "-n", *beyond).exit_code) == (0, 0)
+    assert bulk(exosms, TWO, "--yes", *beyond).exit_code == 0
+    assert exosms("runs", "show", "june", "--json").json["counts"]["accepted"] == 2
+    assert bulk(exosms, TWO + "9876543212,Salaam\n", "--yes", "--sent-before", "skip", *beyond[2:]).exit_code == 0
 
 
 def test_a_limit_leaves_the_run_unfinished_and_the_file_on_its_way(exosms: Shell, exotel: FaultyExotel) -> None:

@@ -1,6 +1,7 @@
 """What stands behind an option, read; what cannot be read is a usage error that says how it is written."""
 
 import re
+import sys
 from collections.abc import Callable
 
 import typer
@@ -58,6 +59,11 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return read
+
+
+def messages(text: str) -> int:
+    """Read a number of messages; one that is larger than any count is as good as the largest."""
+    return min(whole(1)(text), sys.maxsize)
 
 
 def _in_digits(text: str) -> str:

@@ -298,7 +298,7 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
         "limit": option(
             "--limit",
             metavar="N",
-            parser=option_values.whole(1),
+            parser=option_values.messages,
             help="Send at most N messages now; `runs resume` continues.",
         ),
         "max_failures": option(

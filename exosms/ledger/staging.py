@@ -6,7 +6,6 @@ was sent before are found by SQL, since a set of a million texts would not fit t
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -180,7 +179,7 @@ class Staging:
         row = self._database.read_one(
             "SELECT total(segments) FROM (SELECT segments FROM temp.staged WHERE state = 'waiting'"
             " ORDER BY number LIMIT ?)",
-            (min(messages, sys.maxsize),),
+            (messages,),
         )
         return int(row[0])
 
