@@ -562,6 +562,16 @@ def test_max_parts_counts_what_this_command_sends(exosms: Shell) -> None:
     assert bulk(exosms, TWO + "9876543212,Salaam\n", *options, "2").exit_code == 0
 
 
+def test_a_limit_is_of_the_first_rows_whatever_may_share_a_request(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = f"to,body\n9876543210,one\n9876543211,न\n9876543212,two\n9876543213,{'न' * 300}\n"
+    limited = ("--run", "june", "--batch", "100", "--limit", "3", "--max-parts", "3")
+    assert through(exosms, exotel, text, *limited).exit_code == 0
+    assert [body for _, body in texts(exotel)] == ["one", "न", "two"]
+    assert through(exosms, exotel, text, *limited).exit_code == 5  # the last one has five parts
+    assert through(exosms, exotel, text, "--run", "june").exit_code == 0
+    assert [body for _, body in texts(exotel)] == ["one", "न", "two", "न" * 300]
+
+
 @pytest.mark.parametrize("dry", [("--yes",), ("-n",)])
 @pytest.mark.parametrize(
     ("began_with", "guard"),

@@ -1,6 +1,7 @@
 """How many texts a request carries, and which rows may share one."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from exosms.ledger.run_rows import ClaimedRow
 from exosms.sms.message import envelope
@@ -16,24 +17,19 @@ _LOOKAHEAD = 4
 
 
 class FreshRows:
-    """Rows that were not tried yet, put together as requests allow."""
+    """Rows that were not tried yet, the first so many of them, put together as requests allow."""
 
     def __init__(self, items: Iterator[ClaimedRow], *, most: int | None) -> None:
-        self._items = items
-        self._left = most
+        self._items = islice(items, most)
         self._buffer: list[ClaimedRow] = []
 
     def __bool__(self) -> bool:
         """Whether there is one more row to be sent."""
-        if self._left == 0:
-            return False
         self._fill(1)
         return bool(self._buffer)
 
     def take(self, size: int) -> Sequence[ClaimedRow]:
         """Return at most ``size`` rows that one request may carry, the first one among them."""
-        if self._left is not None:
-            size = min(size, self._left)
         self._fill(size * _LOOKAHEAD if size > 1 else 1)
         first = self._buffer[0].message
         shared, recipients = envelope(first), set[str]()
@@ -50,8 +46,6 @@ class FreshRows:
             if fits:
                 recipients.add(item.message.to)
         self._buffer = rest
-        if self._left is not None:
-            self._left -= len(chosen)
         return chosen
 
     def _fill(self, wanted: int) -> None:
