@@ -420,6 +420,8 @@ def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_l
         "Dear A,<text:line-break/>your<text:tab text:tab-ref='1'/>order</text:p>\n  <text:p>has <text:s/>left."
     )
     assert in_process(ods(ods_row(cell)))[0][1] == ["Dear A,\nyour\torder\nhas  left."]
+    indented = ods_text("\n\t  <text:span>Dear</text:span> \r\n   Asha,\n  <text:s/>bye \n ")
+    assert in_process(ods(ods_row(indented, ods_text("x\ny"))))[0][1] == ["Dear Asha,  bye", "x y"]
     with pytest.raises(workbook_archive.WorkbookError, match="CDATA"):
         in_process(ods(ods_row(ods_text("<![CDATA[a]]>"))))
 

@@ -92,6 +92,8 @@ _MOST = 10.0**15
 _LARGEST_CELL = 1 << 20
 """Bytes of a cell, which is searched from its beginning with each piece."""
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
+_LAYOUT = re.compile(rb"(<text:p(?:\s[^<>]*+)?>)?(?<! ) *+[\t\r\n]\s*+(?=(</text:p>)?)")
+"""A line break or tab of the file, with the blanks around it: one space of a text, and none at its ends."""
 _PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
 _SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
 
@@ -377,9 +379,11 @@ class _Drawing:
 
 
 def _as_calamine_reads_it(piece: bytes) -> bytes:
-    """Return text in which breaks and tabs are characters, and nothing stands between paragraphs."""
+    """Return text in which breaks and tabs are characters, those of the file's own layout are none of it."""
     if b"<![CDATA[" in piece:
         raise WorkbookError("it has CDATA sections, which are not read")
+    if any(each in piece for each in (b"\n", b"\r", b"\t")):  # which hardly any program writes
+        piece = _LAYOUT.sub(lambda found: found[1] or (b"" if found[2] else b" "), piece)
     piece = _BREAK.sub(lambda found: b"&#10;" if found[1] == b"line-break" else b"&#9;", piece)
     piece = _USUALLY.sub(rb'\1 office:value-type="string"', piece)
     piece = (_NUMBER if _UNUSUAL.search(piece) else _USUAL_NUMBER).sub(_as_shown, piece)
