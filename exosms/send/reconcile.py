@@ -113,8 +113,9 @@ class Reconciliation:
             known = self._known(new)
             self._witness(known.values())
             numbers = self._listed.numbers(new - known.keys())
-            for sid in (sid for sid in chunk if sid in new and sid not in known and sid not in self._called_back):
-                self._sort_in(chunk[sid], tail_of(numbers[sid]) if sid in numbers else chunk[sid].tail)
+            for sid in (sid for sid in chunk if sid in new and sid not in known):
+                if sid not in self._called_back:
+                    self._sort_in(chunk[sid], tail_of(numbers[sid]) if sid in numbers else chunk[sid].tail)
 
     def resolve(self) -> None:
         """Ask about the Sids and settle what they prove, recipient by recipient.
