@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Shell
+from conftest import Shell, until
 from faulty import MARK
 from jobs import Sandbox, sandbox
 from machines import Nursery
@@ -665,6 +666,30 @@ def test_a_name_under_which_nothing_was_begun_can_be_taken_again(pair: Pair) -> 
     taken = pair.second("bulk", bulk_file(pair.second, *ROWS), "--run", "june", *BULK)
     assert (taken.exit_code, pair.exotel.requests) == (5, 1)
     assert (pair.first("bulk", mine, "--run", "june", *BULK).exit_code, pair.exotel.requests) == (0, 3)
+
+
+def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(pair: Pair, tmp_path: Path) -> None:
+    """The second one has checked its file before the first one begins, which then waits for its turn."""
+    asked, may_go = tmp_path / "asked", tmp_path / "may_go"
+    script = f"touch {asked}; until [ -e {may_go} ]; do sleep 0.05; done; echo token"
+    slow = with_profile(pair.first, pair.exotel.url, "")
+    config = slow.home / "config.toml"
+    token = f"token_command = {json.dumps(['sh', '-c', script])}"
+    config.write_text(config.read_text().replace('api_token = "token"', token))
+    second = slow.start("bulk", bulk_file(slow, "+919876543214"), "--run", "june", *BULK)
+    until(asked.exists)
+    assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0
+    mine = bulk_file(pair.first, *ROWS)
+    first = pair.first.start("bulk", mine, "--run", "june", "--yes", "--json", "--rate", "1/min")
+    until(lambda: pair.first("runs", "list").stdout)
+    may_go.touch()
+    _, err = second.communicate(timeout=60)
+    assert (second.returncode, b"has just begun a run june" in err) == (5, True), err
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=60)
+    assert first.returncode == 130, err
+    result = pair.first(*RESUME)
+    assert (result.exit_code, pair.exotel.requests) == (0, 4), result.stderr
 
 
 def names_machine_and_time(said: str) -> None:

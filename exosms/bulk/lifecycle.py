@@ -4,7 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,10 +54,26 @@ class RunEnd(NamedTuple):
 
 def begin(setup: BulkSetup, staging: Staging, context: RunContext) -> Run:
     """Begin a run of what is laid out; raises GuardError where it was begun already, here or on another machine."""
-    request, elsewhere = setup.request, context.elsewhere
-    name = request.run or _free_name(context.journal, request.path, mark=elsewhere.mark if elsewhere else None)
+    journal, elsewhere = context.journal, context.elsewhere
     if elsewhere is None:
-        return _begin(name, setup, staging, context.journal)
+        return _begin(_name(setup, context), setup, staging, journal)
+    with ExitStack() as others:  # of this machine: they would take what we begin elsewhere for left behind
+        with context.interrupts.at_once():
+            others.enter_context(journal.ledger.database.one_at_a_time())
+        name = _name(setup, context)
+        journal.require_free(name, digest=staging.digest)
+        return _begin_everywhere(name, setup, staging, context, elsewhere)
+
+
+def _name(setup: BulkSetup, context: RunContext) -> str:
+    mark = context.elsewhere.mark if context.elsewhere else None
+    return setup.request.run or _free_name(context.journal, setup.request.path, mark=mark)
+
+
+def _begin_everywhere(
+    name: str, setup: BulkSetup, staging: Staging, context: RunContext, elsewhere: "SharedRuns"
+) -> Run:
+    request = setup.request
     resend = request.sent_before is SentBefore.SEND
     begun, baton = _as_others_see_it(name, staging, context), new_baton()
     elsewhere.begin(begun, setup.account, baton, within=request.within, resend=resend)

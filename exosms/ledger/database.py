@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +190,10 @@ class Database:
 
     def _set_busy_timeout(self, seconds: float) -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}").fetchall()
+
+    def one_at_a_time(self) -> AbstractContextManager[None]:
+        """Keep out whoever else asks for this, where steps belong together that are not all of one transaction."""
+        return nullcontext() if self._path is None else _one_at_a_time(self._path, within=self.patience)
 
     def erase_log(self) -> None:
         """Empty the write-ahead log, where texts still stand that were erased: ``secure_delete`` leaves them there.

@@ -94,12 +94,7 @@ class Journal:
         now = self._clock()
         owner = self._database.me()
         with reclaimed(self._database) as connection:
-            if same := self._unfinished("digest = ?", digest):  # another process was quicker
-                raise already_on_its_way(same)
-            if self._runs("WHERE name = ?", name):
-                raise GuardError(
-                    f"Another process has just begun a run {name}", remedy="Nothing was sent. Run it again."
-                )
+            self._require_free(name, digest)
             run = connection.execute(
                 "INSERT INTO runs"
                 " (name, account, profile, file, digest, settings, owner, started_at, updated_at, baton)"
@@ -116,6 +111,17 @@ class Journal:
                 (run, now),
             )
         return self.run(name)
+
+    def require_free(self, name: str, *, digest: bytes) -> None:
+        """Raise GuardError where ``begin`` would, since another process was quicker."""
+        with reclaimed(self._database):
+            self._require_free(name, digest)
+
+    def _require_free(self, name: str, digest: bytes) -> None:
+        if same := self._unfinished("digest = ?", digest):
+            raise already_on_its_way(same)
+        if self._runs("WHERE name = ?", name):
+            raise GuardError(f"Another process has just begun a run {name}", remedy="Nothing was sent. Run it again.")
 
     def run(self, name: str) -> Run:
         """Return the run of that name; raises KeyError for a stranger's."""
