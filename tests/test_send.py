@@ -280,6 +280,18 @@ def test_no_guard_refuses_what_a_once_key_leaves_out(
     )
 
 
+def test_what_is_purged_counts_as_sent_today_all_the_same(exosms: Shell) -> None:
+    config = exosms.home / "config.toml"
+    config.touch(mode=0o600)
+    config.write_text(DAY_OF_TWO)
+    argv = ("send", "--config", str(config), "-p", "p", "--to", GOOD, "--body", "Hello")
+    assert exosms(*argv).exit_code == 0
+    for exit_code, purged in ((0, "2 messages"), (5, "0 messages")):
+        assert exosms(*argv).exit_code == exit_code
+        assert exosms("runs", "purge", "--older-than", "0s").stdout == f"{purged} deleted\n"
+    assert exosms(*argv).exit_code == 5
+
+
 @pytest.mark.parametrize(
     ("to", "exit_code"), [((REFUSED, LOST, GOOD, OTHER), 9), ((LOST, GOOD, REFUSED, OTHER), 9), ((REFUSED, GOOD), 4)]
 )

@@ -338,6 +338,9 @@ def test_the_parts_of_a_day_are_counted_together(pair: Pair) -> None:
     limited = [with_profile(shell, pair.exotel.url, "max_parts_per_day = 3") for shell in (pair.first, pair.second)]
     codes = [limited[place % 2](*SEND, "--json").exit_code for place in range(5)]
     assert (codes, pair.exotel.requests) == ([0, 0, 0, 5, 5], 3)
+    purged = pair.second("runs", "purge", "--older-than", "0s", "--yes")
+    assert purged.stdout == "3 messages deleted\n"
+    assert (limited[0](*SEND, "--json").exit_code, pair.exotel.requests) == (5, 3)
 
 
 # What is kept, and shown.

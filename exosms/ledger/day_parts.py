@@ -3,6 +3,7 @@
 A message counts as of today that was written after the last one which certainly was not.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exosms.ledger.database import Database
@@ -39,6 +40,16 @@ def count_parts(database: Database, account: str, parts: int) -> None:
             "INSERT INTO parts VALUES (?, ?, max(0, ?)) ON CONFLICT DO UPDATE SET parts = max(0, parts + ?)",
             (account, day_in_india(_now(database)), parts, parts),
         )
+
+
+def count_what_is_purged(database: Database, which: str, values: Sequence[object]) -> None:
+    """Have today's single messages that are about to be purged count on, as rows of runs do; in a transaction."""
+    used = database.connection.execute(
+        f"SELECT account, sum(segments) FROM messages WHERE {which} AND id > ? AND {IS_COUNTED} GROUP BY account",
+        (*values, last_before_midnight(database.connection, _now(database))),
+    ).fetchall()
+    for account, parts in used:
+        count_parts(database, account, parts)
 
 
 def settle_day(database: Database, account: str) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exosms.errors import GuardError
 from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
-from exosms.ledger.day_parts import count_parts, parts_since_midnight, settle_day
+from exosms.ledger.day_parts import count_parts, count_what_is_purged, parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, quoted, read_delivery, read_entry
 from exosms.ledger.fingerprints import Fingerprints, lasting_key
@@ -299,6 +299,7 @@ class Ledger:
             old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, now, *window(self._connection, "messages", since=now - seconds, now=now))
             keep_what_is_purged(self.database, "messages", old_ones, values, always=is_any_unknown)
+            count_what_is_purged(self.database, old_ones, values)
             purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours

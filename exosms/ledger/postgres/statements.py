@@ -265,18 +265,21 @@ def purged(transaction: Transaction, seconds: float) -> int:
     """Delete what was settled so many seconds ago, and return how many messages that were.
 
     A hash of their Sids stays, and of those without one the attempt: only the machine that has a run knows which of
-    its rows are unknown.
+    its rows are unknown. The parts of today's count on, as those of bulk runs do.
     """
-    values = {"seconds": seconds, "longest": _LONGEST_UNKNOWN}
+    yesterday = last_before_midnight(Portable(transaction), now_of(transaction))
+    values = {"seconds": seconds, "longest": _LONGEST_UNKNOWN, "yesterday": yesterday}
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
-    [(messages,)] = transaction.execute(
+    gone = transaction.execute(
         f"WITH gone AS (DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN} RETURNING *),"
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN}"
+        f" RETURNING m.*, CASE WHEN id > %(yesterday)s AND {IS_COUNTED} THEN segments ELSE 0 END AS used),"
         f" kept AS (INSERT INTO exosms.purged_sids SELECT account, {HASH_OF_SID.format(sid='sid')}, attempted_at"
         " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING),"
         f" former AS (INSERT INTO exosms.former_attempts ({_OF_ATTEMPT}) SELECT {_OF_ATTEMPT} FROM gone m"
-        f" WHERE {SETTLED_BY_WORD}) SELECT count(*) FROM gone",
+        f" WHERE {SETTLED_BY_WORD})"
+        " SELECT account, count(*), sum(used)::bigint FROM gone GROUP BY account ORDER BY account",
         values,
     ).fetchall()
     for table in ("purged_sids", "former_attempts"):
@@ -292,4 +295,6 @@ def purged(transaction: Transaction, seconds: float) -> int:
         values,
     )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
-    return int(messages)
+    for account, _, used in gone:
+        count_parts(transaction, account, used)
+    return sum(messages for _, messages, _ in gone)
