@@ -253,7 +253,11 @@ def of_shared_ledger(address: "LedgerAddress | None", account: Account | None, *
         yield check._replace(statements=found.grants)
         return
     if not found.is_ready and not found.may_create:
-        remedy = f"Name it once as a user who may, or have the database's owner run: {found.grant_to_begin}"
+        remedy = (
+            f"Name it once as {found.owner}, whose they are."
+            if found.owner
+            else f"Name it once as a user who may, or have the database's owner run: {found.grant_to_begin}"
+        )
         yield _misconfigured(
             subject, f"{said}; its tables are missing or old, and {found.role} may not make them", remedy
         )

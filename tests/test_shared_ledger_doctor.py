@@ -76,6 +76,38 @@ def test_who_may_not_make_the_tables_is_told(pair: Pair) -> None:
     assert 'GRANT USAGE ON SCHEMA exosms TO "stranger";' in for_it["remedy"]
 
 
+@pytest.mark.parametrize("may_create", [False, True])
+def test_who_does_not_own_tables_that_are_old_is_told(pair: Pair, may_create: bool) -> None:
+    """As where the machine of another role than the one that made them is upgraded first."""
+    assert pair.first(*ONCE).exit_code == 0
+    stranger = {"EXOSMS_LEDGER": pair.cluster.address(pair.database, role=STRANGER)}
+    grants = examined(pair.second, "--ledger", env=stranger)[1]["remedy"].partition(": ")[2]
+    pair.cluster.ask(f"SET ROLE exosms; {grants}", pair.database)
+    if may_create:
+        pair.cluster.ask(f"GRANT CREATE ON DATABASE {pair.database} TO stranger", pair.database)
+    last = "DROP TABLE exosms.purged_sids; UPDATE exosms.installation SET version = version - 1"
+    pair.cluster.ask(last, pair.database)
+    result, check = examined(pair.second, "--ledger", env=stranger)
+    assert (result.exit_code, check["grade"]) == (4, "failure")
+    assert check["remedy"] == "Name it once as exosms, whose they are."
+    assert pair.second(*ONCE, env=stranger).exit_code == 4
+    assert examined(pair.first, "--ledger")[0].exit_code == 0
+    assert words(pair.first(*ONCE)) == ["skipped"]
+
+
+@pytest.mark.parametrize("is_its_own", [False, True])
+def test_a_schema_that_is_there_already_is_looked_at_itself(pair: Pair, is_its_own: bool) -> None:
+    owner = STRANGER if is_its_own else "exosms"
+    pair.cluster.ask(f"CREATE SCHEMA exosms AUTHORIZATION {owner}", pair.database)
+    if not is_its_own:
+        pair.cluster.ask("GRANT USAGE ON SCHEMA exosms TO stranger", pair.database)
+        pair.cluster.ask(f"GRANT CREATE ON DATABASE {pair.database} TO stranger", pair.database)
+    stranger = {"EXOSMS_LEDGER": pair.cluster.address(pair.database, role=STRANGER)}
+    exit_code = 0 if is_its_own else 4
+    assert examined(pair.second, "--ledger", env=stranger)[0].exit_code == exit_code
+    assert pair.second(*ONCE, env=stranger).exit_code == exit_code
+
+
 @pytest.mark.parametrize(
     ("argv", "env", "code", "said"),
     [

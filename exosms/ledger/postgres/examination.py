@@ -26,7 +26,9 @@ class Examined(NamedTuple):
     is_ready: bool
     """Whether its tables are there, and of this version; else the next command makes them so."""
     may_create: bool
-    """Whether the role may make them."""
+    """Whether the role may make them, or bring them up to date, which their owner alone may."""
+    owner: str | None
+    """Whose they are, or the schema that they will be in; None where there is none yet."""
     lacks: Sequence[str]
     """The privileges that the role lacks on what is there."""
     messages: int = 0
@@ -51,10 +53,14 @@ class Examined(NamedTuple):
         return f"GRANT CREATE ON DATABASE {_quoted(self.database)} TO {_quoted(self.role)};"
 
 
-_WHO = (
-    "SELECT current_setting('server_version'), current_database()::text, current_user::text,"
-    " has_database_privilege(current_database(), 'CREATE')"
-)
+_WHO = """
+    SELECT current_setting('server_version'), current_database()::text, current_user::text,
+      CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+        ELSE has_schema_privilege(n.oid, 'CREATE') AND coalesce(pg_has_role(c.relowner, 'USAGE'), true) END,
+      pg_get_userbyid(coalesce(c.relowner, n.nspowner))::text
+    FROM (SELECT) one LEFT JOIN pg_namespace n ON n.nspname = 'exosms'
+    LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'installation'
+"""
 _LACKS = """
     SELECT 'USAGE on the schema exosms' FROM pg_namespace
     WHERE nspname = 'exosms' AND NOT has_schema_privilege(oid, 'USAGE')
@@ -86,7 +92,8 @@ def examine(address: LedgerAddress, account: str | None) -> Examined:
 
 
 def _look(transaction: Transaction) -> Examined:
-    (server, name, role, may_create) = transaction.execute(_WHO).fetchone() or ("", "", "", False)
+    found = transaction.execute(_WHO).fetchone()
+    (server, name, role, may_create, owner) = found or ("", "", "", False, None)
     began = time.monotonic()
     lacks = [str(lack) for (lack,) in transaction.execute(_LACKS)]
     return Examined(
@@ -97,6 +104,7 @@ def _look(transaction: Transaction) -> Examined:
         round_trip=time.monotonic() - began,
         is_ready=False,
         may_create=bool(may_create),
+        owner=owner,
         lacks=lacks,
     )
 
