@@ -95,6 +95,21 @@ def test_every_row_is_settled_whatever_their_number(ledger: Ledger, rows: int) -
     assert stored(ledger, run, "text") == [(None,)] * rows
 
 
+def test_a_run_that_was_purged_meanwhile_is_not_taken_nor_the_one_that_has_its_place(ledger: Ledger) -> None:
+    journal, run, items = begun(ledger, 1)
+    journal.settle(run, [(items[0], ACCEPTED, State.ACCEPTED)])
+    journal.release(run, exit_code=0)
+    assert journal.purge(-60) == 1
+    with pytest.raises(GuardError, match="r1 was purged meanwhile"):
+        journal.take(run)
+    terms = RunTerms(message_fields=HEADED)
+    other = journal.begin("r2", account="acme1", profile=None, file="-", digest=b"2", terms=terms)
+    journal.release(other, exit_code=None)
+    assert other.id == run.id
+    with pytest.raises(GuardError, match="r1 was purged meanwhile"):
+        journal.take(run)
+
+
 @pytest.mark.parametrize("strange", ["twice", "of no run"])
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.UNKNOWN])
 def test_results_that_are_not_one_for_each_row_are_not_recorded(ledger: Ledger, strange: str, state: State) -> None:

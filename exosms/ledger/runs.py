@@ -147,12 +147,16 @@ class Journal:
             return self._unfinished("file = ? AND account = ?", file, account)
 
     def take(self, run: Run) -> Run:
-        """Make the run ours; raises GuardError naming the process that has it."""
+        """Make the run ours; raises GuardError naming the process that has it, or if it was purged meanwhile."""
         owner = self._database.me()
         with reclaimed(self._database) as connection:
-            holder = self._runs("WHERE id = ?", run.id)[0].owner
-            if holder not in {None, owner}:
-                raise being_sent(run._replace(owner=holder))
+            found = self._runs("WHERE id = ? AND name = ? AND started_at = ?", run.id, run.name, run.started_at)
+            if not found:  # another run may have its id by now
+                raise GuardError(
+                    f"The run {run.name} was purged meanwhile", remedy="See what is left: exosms runs list"
+                )
+            if found[0].owner not in {None, owner}:
+                raise being_sent(found[0])
             connection.execute("UPDATE runs SET owner = ? WHERE id = ?", (owner, run.id))
         return self.run(run.name)
 
