@@ -492,6 +492,13 @@ LEDGER = (
         ("test_shared_ledger.py::test_a_run_that_a_copy_takes_over_while_it_is_sent_stops_there",),
     ),
     Mutant(
+        "a run that begins on the same machine is taken for left behind",
+        "bulk/lifecycle.py",
+        "        journal.require_free(name, digest=staging.digest)\n",
+        "",
+        ("test_shared_ledger.py::test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind",),
+    ),
+    Mutant(
         "a run is begun anew of which rows were claimed",
         "ledger/postgres/runs.py",
         '    " WHERE NOT runs.has_claimed AND runs.installation = excluded.installation"\n',
@@ -634,8 +641,8 @@ LEDGER = (
     Mutant(
         "two processes have one run",
         "ledger/runs.py",
-        "if holder not in {None, owner}:",
-        "if holder is owner:",
+        "if found[0].owner not in {None, owner}:",
+        "if found[0].owner is owner:",
         ("test_bulk.py::test_one_process_at_a_time_sends_a_run",),
     ),
     Mutant(
