@@ -996,6 +996,18 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert config_file.read(tmp_path / "dotfiles" / "exosms.toml").names == ("one", "two")
 
 
+@pytest.mark.parametrize("name", ["/dev/null", "empty.toml"])
+def test_a_configuration_with_nothing_in_it_is_none_whoever_can_read_it(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "empty.toml":
+        path.touch()
+        path.chmod(0o666)
+    assert config_file.read(path).names == ()
+    if path.is_file():
+        save_profile(path, named("one"))
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_configuration_that_is_too_open_is_not_changed_either(config: Path) -> None:
     before = config.read_text()
     config.chmod(0o644)
