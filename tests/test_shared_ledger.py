@@ -603,6 +603,24 @@ def test_a_run_that_began_with_a_shared_ledger_does_not_go_on_without_it(pair: P
     assert (pair.first(*RESUME, env=alone).exit_code, pair.exotel.requests) == (0, 3)
 
 
+def test_a_dry_run_refuses_what_would_be_refused(pair: Pair) -> None:
+    machines = [with_profile(shell, pair.exotel.url, "max_parts_per_day = 2") for shell in (pair.first, pair.second)]
+    first, second = machines
+    assert first("bulk", bulk_file(first, TO, text=MARK), "--run", "july", *BULK).exit_code == 6
+    file = bulk_file(first, *ROWS)
+    assert first("bulk", file, "--run", "june", "--limit", "1", *BULK).exit_code == 0
+    resuming, retrying = ("bulk", file, "--run", "june", "--limit", "1"), ("runs", "retry", "july", "--rejected")
+    for command in (resuming, retrying):
+        dry = first(*command, "-n")
+        assert (dry.exit_code, words(dry)) == (0, ["planned"]), dry
+        unnamed = [first(*command, option, env={"EXOSMS_LEDGER": ""}) for option in ("-n", "--yes")]
+        assert [(each.exit_code, "none is named now" in each.stderr) for each in unnamed] == [(5, True)] * 2, unnamed
+    assert second(*SEND).exit_code == 0  # which takes the last part of the day
+    for command in (resuming, retrying):
+        dry = first(*command, "-n")
+        assert (dry.exit_code, "max_parts_per_day" in dry.stderr) == (5, True), dry
+
+
 def test_what_a_copy_finished_stays_where_it_is_after_a_purge(pair: Pair) -> None:
     mine = bulk_file(pair.first, *ROWS)
     assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK).exit_code == 0

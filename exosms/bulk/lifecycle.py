@@ -181,7 +181,7 @@ def check_copies(run: Run, context: RunContext) -> None:
     """Raise GuardError for a run that was continued from a copy, or may have been and no ledger is named to tell."""
     if relay := relay_of(run, context):
         relay.check()
-    elif batons_of(context.ledger.database, run.id).latest is not None:
+    elif context.settings.ledger is None and batons_of(context.ledger.database, run.id).latest is not None:
         raise unnamed(run.name)
 
 

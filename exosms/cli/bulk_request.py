@@ -9,7 +9,7 @@ from typing import Any
 
 from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
-from exosms.bulk.lifecycle import RunContext, begin, check_elsewhere
+from exosms.bulk.lifecycle import RunContext, begin, check_copies, check_elsewhere
 from exosms.bulk.plan import Plan, plan_for
 from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
@@ -219,7 +219,9 @@ def _go_on(run: Run, setup: BulkSetup, context: RunContext, out: Out, ask: Calla
     request = setup.request
     if request.dry_run:
         out.tell(f"the run {run.name} already exists; --run would continue it")
-        return show_rows(run, context.journal, [State.WAITING], setup.guards, out, limit=request.handling.limit)
+        if not run.is_finished:
+            check_copies(run, context)
+        return show_rows(run, context, [State.WAITING], setup.guards, out, limit=request.handling.limit)
     if not run.is_finished:
         return go_on(
             run,

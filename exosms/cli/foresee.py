@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from exosms.bulk.lifecycle import check_each, check_rest, guards_of_run
+from exosms.bulk.lifecycle import RunContext, check_copies, check_each, check_rest, guards_of_run
 from exosms.cli.context import run_of, settings_of_run
-from exosms.cli.ledgers import ledger_if_there
+from exosms.cli.ledgers import ledger_if_there, run_context
 from exosms.cli.output.messages import MessageResult, detail
 from exosms.cli.output.out import Document, Format, Out
 from exosms.cli.output.plan import PLANNED, draw_plan, planned_document
@@ -19,6 +19,7 @@ from exosms.ledger.runs import Journal, Run
 from exosms.ledger.staging import RowMessage
 from exosms.sms.guards import Guards
 from exosms.sms.message import Message, Outcome, Receipt
+from exosms.system.signals import Interrupts
 from exosms.system.wording import counted
 
 
@@ -34,24 +35,26 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
             if not journal.may_go_again(run, states):
                 nothing_to_retry(run, journal, out)
                 return ExitCode.OK
-            return show_rows(run, journal, states, guards_of_run(run, settings), out, limit=limit)
+            with run_context(settings, ledger, out, Interrupts(), is_dry=True) as context:
+                check_copies(run, context)
+                return show_rows(run, context, states, guards_of_run(run, settings), out, limit=limit)
     except ExosmsError as error:
         return failure(out, error, file=file, run=name, counts=counts)
 
 
 def show_rows(
-    run: Run, journal: Journal, states: Sequence[State], guards: Guards, out: Out, *, limit: int | None
+    run: Run, context: RunContext, states: Sequence[State], guards: Guards, out: Out, *, limit: int | None
 ) -> int:
     """Show the first ``limit`` rows of a run in these states as they would be sent, or all.
 
     Raises GuardError for what a guard says.
     """
     out.is_sandbox = is_of_sandbox(run.account)
-    foreseen = _Foreseen()
+    journal, foreseen = context.journal, _Foreseen()
     check_each(guards, foreseen.messages(islice(journal.would_go(run, states), limit)))
     check_rest(run, journal, guards, limit=limit)
     if guards.max_parts_per_day is not None:
-        guards.check_day(journal.ledger.parts_today(run.account) + foreseen.parts)
+        guards.check_day(context.ledger.common.parts_today(run.account) + foreseen.parts)
     if out.format in {Format.PLAIN, Format.JSONL} and not out.quiet:
         for row, held in islice(journal.would_go(run, states), limit):
             _show(row, held, out)
