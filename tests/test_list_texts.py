@@ -250,6 +250,19 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
     assert (left_out.exit_code, texts(exotel)) == (10, [("+919876543211", "Hi")])
 
 
+@pytest.mark.parametrize("column", ["Amount (Rs)", "A/c No", "Customer's Name", "राशि (₹)", "100%", "#"])
+@pytest.mark.parametrize("marker", ["{%s}", "{  %s  }", "[%s]", "#%s#", "%%%s%%", "${%s}"])
+def test_a_marker_around_a_name_with_a_sign_refuses_the_file(
+    exosms: Shell, exotel: FaultyExotel, marker: str, column: str
+) -> None:
+    if column in {"100%", "#"} and "{" not in marker:
+        return  # several signs of the same kind are none
+    text = f"Pay {marker % column} now"
+    result = bulk(exosms, exotel, f"to,{column},body\n9876543210,500,{text}\n9876543211,600,Hello\n")
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"line 2, column body: The text has {(marker % column).strip('$')!r} in it" in result.stderr
+
+
 @pytest.mark.parametrize(
     "words", ["[Order {}] has shipped", "<Dear {}>, hello", "((Dear {}, hello))", "##Order {}##"]
 )

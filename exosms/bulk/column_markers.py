@@ -1,10 +1,16 @@
 """Markers of other programs around the names of a file's columns: whoever wrote them expects them to be filled in."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from exosms.bulk.table import fold
-from exosms.sms.foreign_markers import Marker, shaped
+from exosms.sms.foreign_markers import Marker, Notation, shaped
+
+_BEGIN = r"(?:\{\s{0,9}|(?<![#&{])#|(?<![\d%])%)"
+_END = r"(?:\s{0,9}\}|#(?![\w#}])|%(?![\w%]))"
+_NOTATIONS = {"{}": Notation.BRACE, "##": Notation.HASH, "%%": Notation.PERCENT}
+"""By the signs around a name, those in which ``shaped`` takes few other signs for parts of it."""
 
 
 class ColumnMarkers:
@@ -13,11 +19,23 @@ class ColumnMarkers:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
         # A quick no for most texts: none of the names follows a sign that a marker may begin with.
-        spelled = "|".join(r"[\s_-]*".join(map(re.escape, name)) for name in sorted(self._names))
-        self._may_be_in = re.compile(rf"[#{{%\[$(<«|~&^@][\s_-]{{0,9}}(?:{spelled})").search
+        self._spelled = "|".join(r"[\s_-]*".join(map(re.escape, name)) for name in sorted(self._names))
+        self._may_be_in = re.compile(rf"[#{{%\[$(<«|~&^@][\s_-]{{0,9}}(?:{self._spelled})").search
 
     def first_in(self, text: str) -> Marker | None:
         """Return the first of them."""
         if self._may_be_in(text.casefold()) is None:
             return None
-        return next(shaped(text, lambda marker: fold(marker.name) in self._names), None)
+        found = shaped(text, lambda marker: fold(marker.name) in self._names)
+        return next(found, None) or next(self._written_out(text), None)
+
+    @cached_property
+    def _around_names(self) -> re.Pattern[str]:
+        return re.compile(rf"{_BEGIN}((?i:{self._spelled})){_END}")
+
+    def _written_out(self, text: str) -> Iterator[Marker]:
+        """Yield what only a name of these columns can be, for the signs in it: ``{A/c No}``."""
+        for found in self._around_names.finditer(text):
+            notation = _NOTATIONS.get(found[0][0] + found[0][-1])
+            if notation and fold(found[1]) in self._names:
+                yield Marker(notation, found[0], found[1], *found.span())
