@@ -213,7 +213,7 @@ def are_others_named(shared: "SharedLedger | None") -> bool:
         return False
     flaws: list[str] = []
     try:
-        named = {address.url for address, _ in shared_ledgers(None, os.environ, flaws.append)}
+        named = {address.url for address in shared_ledgers(None, os.environ, flaws.append)}
     except ConfigError:  # for an account of the environment the file is not needed
         return True
     return bool(flaws or named - {shared.database.address.url if shared else ""})
