@@ -1,11 +1,14 @@
 """``exosms doctor --ledger``: whether the shared ledger answers, and what a user needs to be let in."""
 
+import re
 from typing import Any
 
 import pytest
 from conftest import Result, Shell
 from pair import ONCE, SEND, Pair, words
 from postgres_cluster import OVER_TLS, PASSWORD, STRANGER
+
+from exosms.ledger.postgres.schema import MIGRATIONS
 
 
 def checks(result: Result, subject: str) -> list[Any]:
@@ -85,8 +88,9 @@ def test_who_does_not_own_tables_that_are_old_is_told(pair: Pair, may_create: bo
     pair.cluster.ask(f"SET ROLE exosms; {grants}", pair.database)
     if may_create:
         pair.cluster.ask(f"GRANT CREATE ON DATABASE {pair.database} TO stranger", pair.database)
-    last = "DROP TABLE exosms.purged_sids; UPDATE exosms.installation SET version = version - 1"
-    pair.cluster.ask(last, pair.database)
+    (newest,) = re.findall(r"CREATE TABLE (\S+)", MIGRATIONS[-1])
+    before = f"DROP TABLE {newest}; UPDATE exosms.installation SET version = version - 1"
+    pair.cluster.ask(before, pair.database)
     result, check = examined(pair.second, "--ledger", env=stranger)
     assert (result.exit_code, check["grade"]) == (4, "failure")
     assert check["remedy"] == "Name it once as exosms, whose they are."
