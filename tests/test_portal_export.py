@@ -132,6 +132,29 @@ def test_a_bad_row_is_refused_with_its_place(
     assert [each.text for each in export.templates] == ["good"]
 
 
+SPLIT = {
+    "an empty last column": f"TEMPLATE_ID,BODY,COUNT,REMARKS\n{ID},Dear, your otp is {{#var#}},1,\n",
+    "several empty ones": f"TEMPLATE_ID,BODY,COUNT,CIRCLE,REMARKS\n{ID},Dear, your otp is {{#var#}},,,\n",
+    "the text last, and nothing behind its comma": f"TEMPLATE_ID,BODY\n{ID},Dear customer,\n",
+    "a header as wide as the row": f"TEMPLATE_ID,BODY,COUNT,\n{ID},Dear, your otp,1\n",
+    "a blank header": f"TEMPLATE_ID,BODY,COUNT, \n{ID},Dear, your otp,1\n",
+}
+
+
+@pytest.mark.parametrize("content", SPLIT.values(), ids=SPLIT)
+def test_half_a_text_is_never_taken_for_the_registered_one(exosms: Shell, tmp_path: Path, content: str) -> None:
+    said = "it has more cells than the header; a text that contains the delimiter must be in quotes"
+    result = imported(exosms, tmp_path, content)
+    assert (result.exit_code, result.stdout) == (3, f"refused\tline 2\t\t{said}\n")
+    assert not (tmp_path / "t.toml").exists()
+
+
+def test_empty_cells_with_which_excel_fills_up_the_rows_of_a_csv_are_no_part_of_them(tmp_path: Path) -> None:
+    content = f"Templates of ACME,as of,today,,\nTEMPLATE_ID,BODY,REMARKS,,\n{ID},Dear A,,,\n,,,,\n{OTHER},B,x,,\n"
+    assert texts(tmp_path, content) == ["Dear A", "B"]
+    assert portal_export.read(file(tmp_path, content)).problems == []
+
+
 def test_a_formula_that_nobody_calculated_is_no_registered_text(tmp_path: Path) -> None:
     book = workbook(["TEMPLATE_ID", "BODY"], [ID, "A"], [OTHER, '="Dear "&C1'])
     export = portal_export.read(file(tmp_path, book))

@@ -79,11 +79,12 @@ class ExportColumns(NamedTuple):
     """What stands above each place that has a header."""
     left_aside: Mapping[ExportField, Sequence[str]]
     """Headers that would have been the field's too."""
+    width: int
+    """The cells of the row of headers, also the empty ones at its end: Excel makes all rows of a CSV as wide."""
 
-    @property
-    def last(self) -> int:
-        """The last place that has a header."""
-        return max(self.titles)
+    def exceeded_by(self, cells: Sequence[str]) -> bool:
+        """Whether a row has more cells than the header's, or something in one behind the last header."""
+        return len(cells) > self.width or any(cells[max(self.titles) + 1 :])
 
     @property
     def unread(self) -> Sequence[str]:
@@ -119,7 +120,7 @@ def _columns(
     path: Path, header: Record, wanted: Mapping[ExportField, str], below: Sequence[Record]
 ) -> ExportColumns | None:
     """Return where the fields stand if this is the header."""
-    titles = {place: plain(cell) for place, cell in enumerate(header.cells) if cell}
+    titles = {place: title for place, title in enumerate(map(plain, header.cells)) if title}
     folded = {place: fold(title) for place, title in titles.items()}
     places: dict[ExportField, int] = {}
     left_aside: dict[ExportField, list[str]] = {}
@@ -138,7 +139,7 @@ def _columns(
             f"{path} has U+0000 in its header, row {header.line}", remedy="Export it again, or save it as CSV UTF-8."
         )
     _check_columns(path, titles, list(places.values()))
-    return ExportColumns(places, titles, left_aside)
+    return ExportColumns(places, titles, left_aside, len(header.cells))
 
 
 def _with_categories(places: Sequence[int], folded: Mapping[int, str], below: Sequence[Record]) -> Sequence[int]:

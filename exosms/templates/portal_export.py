@@ -155,7 +155,7 @@ class _Rows:
             self._export.not_approved[status or "without a status"] += 1
             return
         before = len(self._export.problems)
-        if self._export.label == "line" and len(record.cells) - 1 > self._columns.last:
+        if self._export.label == "line" and self._columns.exceeded_by(record.cells):
             message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
             self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
         exported = Exported(

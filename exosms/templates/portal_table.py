@@ -22,7 +22,7 @@ class Reading(NamedTuple):
     label: str
     """``line`` or ``row``: what its records' numbers count."""
     records: Callable[[], Sequence[Record]]
-    """Return those with something in them, without the empty cells at their ends; raises InputError."""
+    """Return those with something in them; raises InputError."""
     notes: tuple[str, ...] = ()
 
 
@@ -60,14 +60,12 @@ def _filled(path: Path, records: Iterable[Record]) -> Sequence[Record]:
     filled: list[Record] = []
     count = 0
     for record in records:
-        cells = list(record.cells)
-        while cells and not cells[-1]:
-            cells.pop()
-        count += len(cells) - cells.count("")
+        full = len(record.cells) - record.cells.count("")
+        count += full
         if count > _MOST_CELLS:
             raise InputError(f"{path} has more than {_MOST_CELLS} cells", remedy="Export fewer at once.")
-        if cells:
-            filled.append(record._replace(cells=cells))
+        if full:
+            filled.append(record)
     return filled
 
 
