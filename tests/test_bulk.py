@@ -28,6 +28,7 @@ from misbehaving import Connection, Misbehaving, accepts, answers
 from exosms.bulk import results_csv
 from exosms.bulk import run as bulk_module
 from exosms.bulk.request_threads import Request, RequestThreads
+from exosms.config.settings import AccountOptions
 from exosms.errors import ExosmsError, GuardError
 from exosms.exotel import exchange
 from exosms.exotel.client import Batch
@@ -963,6 +964,62 @@ def test_results_are_never_written_over_the_ledger(exosms: Shell, name: str) -> 
     assert exosms("runs", "list").stdout.count("\n") == 1
 
 
+@pytest.mark.parametrize("link", ["", "soft", "hard"])
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("configuration", "own.toml"),
+        ("templates", "templates.toml"),
+        ("templates", "of_profile.toml"),
+        ("templates", "of_variable.toml"),
+        ("token", "of_profile.token"),
+        ("token", "of_variable.token"),
+    ],
+)
+def test_results_are_never_written_over_what_settings_are_read_from(
+    exosms: Shell, what: str, name: str, link: str
+) -> None:
+    bulk(exosms, THIRTY, "--yes", "--run", "june")
+    for file in ("templates.toml", "of_profile.toml", "of_variable.toml", "of_profile.token", "of_variable.token"):
+        (exosms.home / file).write_text("own")
+    config = exosms.home / "own.toml"
+    named = 'templates = "of_profile.toml"\ntoken_file = "of_profile.token"'
+    config.write_text(f"version = 1\n[profiles.other]\n{named}\n")
+    config.chmod(0o600)
+    env = {
+        "EXOSMS_CONFIG": str(config),
+        "EXOSMS_TEMPLATES": str(exosms.home / "of_variable.toml"),
+        "EXOTEL_API_TOKEN_FILE": "~/of_variable.token",
+    }
+    path, before = exosms.home / name, (exosms.home / name).read_text()
+    other = exosms.home / "results.csv"
+    if link == "soft":
+        other.symlink_to(path)
+    elif link == "hard":
+        other.hardlink_to(path)
+    given = str(other if link else path)
+    (exosms.home / "two.csv").write_text(TWO)
+    for argv in (
+        ("runs", "export", "june", given),
+        ("runs", "resume", "june", "--yes", "--results", given),
+        ("runs", "retry", "june", "--yes", "--results", given),
+        ("bulk", str(exosms.home / "two.csv"), *SANDBOX, "--yes", "--results", given),
+    ):
+        result = exosms(*argv, env=env)
+        assert (result.exit_code, f"would be written over the {what}" in result.stderr) == (3, True)
+        assert path.read_text() == before
+
+
+@pytest.mark.parametrize("option", ["--templates", "--config"])
+def test_results_are_never_written_over_the_file_that_an_option_names(exosms: Shell, option: str) -> None:
+    path = exosms.home / "named.toml"
+    path.write_text("version = 1\n")
+    path.chmod(0o600)
+    result = bulk(exosms, TWO, "--yes", option, str(path), "--results", str(path))
+    assert (result.exit_code, "would be written over the" in result.stderr) == (3, True)
+    assert path.read_text() == "version = 1\n"
+
+
 @pytest.mark.parametrize(
     "argv",
     [
@@ -986,7 +1043,7 @@ def test_a_path_that_the_system_does_not_even_look_at_is_refused_as_any_other(
 def test_a_result_file_is_no_source_that_nobody_can_look_at(exosms: Shell) -> None:
     path = exosms.home / "results.csv"
     path.touch()
-    assert results_csv.check_file(path, Path("x" * 300)) == path
+    assert results_csv.check_file(path, AccountOptions(), Path("x" * 300)) == path
 
 
 @pytest.mark.parametrize(

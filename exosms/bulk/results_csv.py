@@ -9,6 +9,7 @@ from typing import TextIO
 
 from exosms.bulk.request import Handling
 from exosms.config.paths import state_directory
+from exosms.config.settings import AccountOptions, own_files
 from exosms.errors import ConfigError, InputError
 from exosms.ledger.database import DATABASE
 from exosms.ledger.entry import LedgerEntry
@@ -43,22 +44,27 @@ Cell = Callable[[str | None], str]
 """Makes a cell of words that others chose."""
 
 
-def checked(handling: Handling, *sources: Path) -> Handling:
-    """Return how a run is handled, with the file that its results go into, which is none of the sources."""
-    return handling._replace(results=check_file(handling.results, *sources)) if handling.results else handling
+def checked(handling: Handling, options: AccountOptions, *sources: Path) -> Handling:
+    """Return how a run is handled, with the file that its results go into, which is none that is read."""
+    if not handling.results:
+        return handling
+    return handling._replace(results=check_file(handling.results, options, *sources))
 
 
-def check_file(path: Path, *sources: Path | None) -> Path:
+def check_file(path: Path, options: AccountOptions, *sources: Path | None) -> Path:
     """Return the file that results go into: what a link leads to now, for none is followed once this was checked.
 
     Raises, before anything is sent, for one that is not to be written or cannot be: InputError for what would be lost
-    by it, the messages themselves or the ledger, and ConfigError for the rest.
+    by it, such as the messages themselves or the ledger, and ConfigError for the rest.
     """
     try:
         if any(source is not None and _are_one(path, source) for source in sources):
             raise InputError(
                 f"The results would be written over the messages themselves, {path}", remedy="Name another file."
             )
+        for what, file in own_files(options, os.environ):
+            if _are_one(path, file):
+                raise InputError(f"The results would be written over the {what}, {path}", remedy="Name another file.")
         if _is_of_ledger(path):
             raise InputError(f"The results would be written over the ledger, {path}", remedy="Name another file.")
         if path.is_symlink() and not path.exists():

@@ -58,12 +58,13 @@ def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     interrupts = Interrupts()
     try:
         with interrupts.installed():
+            options = account.options_of(request)
             if not request.dry_run:
-                request = request._replace(handling=results_csv.checked(request.handling, *_sources(request)))
+                handling = results_csv.checked(request.handling, options, *_sources(request))
+                request = request._replace(handling=handling)
             if request.body_file is not None:
                 with interrupts.at_once():  # a pipe may stay silent
                     request = request._replace(body=read_text(request.body_file))
-            options = account.options_of(request)
             settings = find_settings(out, options, account_needed=not request.dry_run)
             with ExitStack() as files:
                 ledger = files.enter_context(ledger_if_there() if request.dry_run else open_ledger(out, interrupts))

@@ -176,7 +176,7 @@ def export(
             if file.suffix.lower() in {".xlsx", ".ods", ".xls"}:
                 remedy = f"Name {file.with_suffix('.csv')} instead, which every spreadsheet opens."
                 raise InputError(f"{file} would be a CSV with the name of a sheet", remedy=remedy)
-            target = results_csv.check_file(file, *paths_of(run.file), original)
+            target = results_csv.check_file(file, AccountOptions(), *paths_of(run.file), original)
             if not yes and write.may_lose(file):
                 question = f"{file} has rows that may have been corrected since they were exported. Write over them?"
                 remedy = "Name another file, or add --yes."
@@ -256,7 +256,7 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
                 chosen = AccountOptions(*account, rate=options.rate)
                 run = run_of(journal, name, chosen)
                 file, counts = run.file, counts_document(journal.counts(run))
-                handling = results_csv.checked(options.handling, *paths_of(file))
+                handling = results_csv.checked(options.handling, chosen, *paths_of(file))
                 settings = settings_of_run(out, run, chosen)
             ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
             with run_context(settings, ledger, out, interrupts) as context:

@@ -1,14 +1,16 @@
 """Which settings a command works with: flag, environment, profile, default; and the source of each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.config import config_file
 from exosms.config.account import Account
 from exosms.config.account_source import AccountChoice, AccountOptions, account_of, check_exists, choose
+from exosms.config.credentials import TokenFile
 from exosms.config.ledger_address import LedgerAddress
-from exosms.config.paths import config_path, is_there, state_directory
+from exosms.config.paths import config_path, expanded, is_file, is_there, state_directory
 from exosms.config.profile import ACCOUNT_KEYS, BUILT_IN, KEYS, Key, Source, read_value
 from exosms.config.region import Region
 from exosms.errors import ConfigError, InputError
@@ -134,6 +136,33 @@ def shared_ledgers(
     if environ.get("EXOSMS_LEDGER"):
         given.append(ledger_of(AccountOptions(), environ))
     return [*{address.url: address for address in given if address is not None}.values()]
+
+
+def own_files(options: AccountOptions, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """Yield what is read beside messages, whichever profile names it, with its path.
+
+    Of a configuration that cannot be read only itself is known; a pipe is not read, since that would empty it.
+    """
+    if options.templates:
+        yield "templates", options.templates
+    for what, key in (("templates", "templates"), ("token", "token_file")):
+        if named := environ.get(KEYS[key].variable):
+            yield what, expanded(named, environ.get("HOME"))
+    path = config_path(options.config, environ)
+    if path is None:
+        return
+    yield "configuration", path
+    yield "templates", path.parent / "templates.toml"
+    if not is_file(path):
+        return
+    with suppress(ConfigError):
+        stored = config_file.read(path, home=environ.get("HOME"))
+        flawed = stored.flawed
+        for profile in [stored.profile(name) for name in stored.names if name not in flawed]:
+            if profile.templates:
+                yield "templates", profile.templates
+            if isinstance(profile.token, TokenFile):
+                yield "token", profile.token.path
 
 
 def describe(settings: Settings) -> tuple[SettingRow, ...]:
