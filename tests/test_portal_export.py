@@ -119,6 +119,9 @@ REFUSED = {
     "a text that was damaged before": (f"{ID},OTP,Dear \ufffd", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that is a formula's error": (f"{ID},OTP,#NAME?", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text of lost letters": (f"{ID},OTP,???? ???", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text that a formula keeps": (f'{ID},OTP,"=""Dear A"""', 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text that was encoded twice": (f"{ID},OTP,Pay \u00e2\u201a\u00b9500", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a program's nothing for a text": (f"{ID},OTP,null", 2, "TEMPLATE_CONTENT", "damaged"),
     "an id with two texts": (f'{ID},OTP,"A\nB"\n{ID},OTP,C', 4, "TEMPLATE_CONTENT", "conflict"),
 }
 

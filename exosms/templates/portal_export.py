@@ -13,7 +13,7 @@ from exosms.errors import InputError
 from exosms.sms import dlt
 from exosms.sms.message import MessageType
 from exosms.system.escaping import shown
-from exosms.tables.damaged_cells import damage_of
+from exosms.tables.damaged_cells import CellDoubt, damage_of, doubt_about
 from exosms.tables.damaged_numbers import damage
 from exosms.tables.records import Record
 from exosms.templates import marker_flaws
@@ -216,6 +216,8 @@ class _Rows:
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
         elif done := damage_of(text):
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is damaged: {done}")
+        elif (doubt := doubt_about(text)) and doubt is not CellDoubt.BLANKS:  # which are registered
+            self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is {doubt.value}")
         try:
             marker_flaws.check(text)
         except MarkerError as error:
