@@ -82,6 +82,13 @@ def test_an_export_is_read_however_it_was_saved(tmp_path: Path, content: str | b
 TEXTS = {
     "Jio's line breaks": ("Dear A<br/>B<BR>C<br />D", "Dear A\nB\nC\nD"),
     "entities": ("A&amp;B &lt;3 &quot;x&quot; &#39;y&#39;", "A&B <3 \"x\" 'y'"),
+    "entities by their numbers": ("&#8377;500 &#x27;y&#X27; &#8217;", "\u20b9500 'y' \u2019"),
+    "entities by other names": (
+        "&rsquo;&ndash;&hellip; &NBSP;&#160;&Eacute;&eacute;",
+        "\u2019\u2013\u2026   \u00c9\u00e9",
+    ),
+    "what is no entity": ("R&D; &regards; &#; &x; ?a=1&copy2;", "R&D; &regards; &#; &x; ?a=1&copy2;"),
+    "line ends by their numbers": ("A&#13;&#10;B&#xA;C", "A\nB\nC"),
     "an entity of an entity stays one": ("A &amp;nbsp; B", "A &nbsp; B"),
     "a link is no entity": ("http://a.in/?a=1&copy=2", "http://a.in/?a=1&copy=2"),
     "a space that HTML must not break": ("A&nbsp;B", "A B"),

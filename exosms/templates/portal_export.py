@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import unescape
+from html.entities import html5
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +32,8 @@ _TAKEN_BACK = re.compile(
 )
 """What such a status may go on with and then does not mean: ``REGISTERED VIA JIO - BLOCKED``."""
 
-_ENTITIES = {
-    "&amp;": "&", "&nbsp;": " ", "&#160;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'",
-    "&apos;": "'",
-}  # fmt: skip
-_ENTITY = re.compile(r"<br\s*/?>|" + "|".join(map(re.escape, _ENTITIES)), re.IGNORECASE)
+_ENTITY = re.compile(r"<br\s*/?>|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
+"""One without its semicolon may be a part of a link."""
 _SENDERS = re.compile(r"[,;|/\s]+")
 
 
@@ -199,7 +198,7 @@ class _Rows:
         return own
 
     def _text(self, raw: str) -> str:
-        text = _ENTITY.sub(_decoded, fold_line_ends(raw))
+        text = fold_line_ends(_ENTITY.sub(_decoded, fold_line_ends(raw)))
         if "&nbsp;" in raw.lower():
             self._note(ExportKind.CLEANED, ExportField.TEXT, "&nbsp; was read as a space")
         if text.startswith("'"):
@@ -255,4 +254,9 @@ def _is_approved(status: str) -> bool:
 
 
 def _decoded(found: re.Match[str]) -> str:
-    return _ENTITIES.get(found[0].lower(), "\n")
+    word = found[0]
+    if word.startswith("<"):
+        return "\n"
+    if not word.startswith("&#"):  # unescape would also take one that only begins so
+        return html5.get(word[1:], html5.get(word[1:].lower(), word)).replace("\xa0", " ")
+    return unescape(word).replace("\xa0", " ")
