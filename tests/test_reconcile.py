@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import ACCOUNT, Result, Shell, until
+from openpyxl import Workbook
 from test_sandbox import serving
 from workbooks import inline, sheet_of, xlsx
 
@@ -800,6 +801,27 @@ def test_a_report_with_a_sid_that_cannot_be_read_proves_no_absence(
     assert home.report.read_text() != whole
     exit_code, absent, said = wanted.outcome("--report", str(home.report))
     assert (exit_code, absent, home.rows()[2]) == (9, 0, ("unknown", None)), said
+
+
+def _on_two_sheets(path: Path) -> None:
+    """Put the own message, which failed perhaps, on a sheet of its own, behind one of notes."""
+    rows = list(csv.reader(io.StringIO(path.read_text(), newline="")))
+    own = [row for row in rows if row[2].endswith(Absent.to[-10:])]
+    book = Workbook()
+    sheets = book.active, book.create_sheet("Notes"), book.create_sheet("Failed"), book.create_sheet()
+    assert sheets[0] is not None
+    for place, some in enumerate(([row for row in rows if row not in own], [["of June"]], [rows[0], *own])):
+        for row in some:
+            sheets[place].append(row)
+    book.create_chartsheet("Chart")
+    book.save(path)
+
+
+def test_a_message_on_another_sheet_of_a_report_is_listed(home: Home) -> None:
+    wanted = Absent(home)
+    _on_two_sheets(home.write_report())
+    exit_code, absent, said = wanted.outcome("--report", str(home.report))
+    assert (exit_code, absent, home.rows()[2]) == (0, 0, ("accepted", wanted.sid)), said
 
 
 def test_a_report_without_a_head_whose_first_sid_is_damaged_proves_no_absence(home: Home) -> None:

@@ -6,7 +6,7 @@ within texts. Nothing of it but ASCII is looked at, so its encoding does not mat
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -39,31 +39,46 @@ def sids_in(path: Path, left_out: Callable[[int], None]) -> Iterator[Listed]:
 
     ``left_out`` is told the line of each record in which there may be a Sid that is not listed.
     """
-    with _records(path) as records:
-        columns: Mapping[str, int] = {}
-        above: list[Record] = []
-        for number, record in enumerate(records):
-            if not columns:
-                columns, is_header = _columns(record.cells)
-                if is_header:
-                    above = [one for one in above if _SOME_SID.search(" ".join(one.cells))]  # others are titles
-                    continue
-                if not columns and number >= _TITLES:
-                    break
-            listed = _listed(record.cells, columns) if columns else None
-            if columns and _may_lack_one(record.cells, listed):
-                left_out(record.line)
-            if listed:
-                yield listed
-            elif not columns and any(map(str.strip, record.cells)):
-                above.append(record)
-        for record in above:
-            left_out(record.line)
-    if not columns:
+    is_report = False
+    with _tables(path) as tables:
+        for records in tables:
+            is_report |= yield from _sids_of(records, left_out)
+    if not is_report:
         raise InputError(
             f"{path} is no report of messages: it has no column Id with their Sids",
             remedy="Export the SMS Detailed Report from Exotel's dashboard, with Type set to All.",
         )
+
+
+def _sids_of(records: Iterable[Record], left_out: Callable[[int], None]) -> Generator[Listed, None, bool]:
+    """Yield what a table lists, and return whether it is one of messages."""
+    columns: Mapping[str, int] = {}
+    above: list[Record] = []
+    for number, record in enumerate(records):
+        if not columns:
+            columns, is_header = _columns(record.cells)
+            if is_header:
+                above = _with_sids(above)  # others are titles
+                continue
+            if not columns and number >= _TITLES:
+                above.append(record)  # what is below it is not looked at
+                break
+        listed = _listed(record.cells, columns) if columns else None
+        if columns and _may_lack_one(record.cells, listed):
+            left_out(record.line)
+        if listed:
+            yield listed
+        elif not columns and any(map(str.strip, record.cells)):
+            above.append(record)
+    else:
+        above = above if columns else _with_sids(above)
+    for record in above:
+        left_out(record.line)
+    return bool(columns)
+
+
+def _with_sids(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if _SOME_SID.search(" ".join(record.cells))]
 
 
 def _columns(cells: Sequence[str]) -> tuple[Mapping[str, int], bool]:
@@ -98,20 +113,28 @@ def _may_lack_one(cells: Sequence[str], listed: Listed | None) -> bool:
 
 
 @contextmanager
-def _records(path: Path) -> Iterator[Iterable[Record]]:
+def _tables(path: Path) -> Iterator[Iterable[Iterable[Record]]]:
+    """Open the file: a CSV is one table, and a workbook has one in each sheet, in all of which Sids may be."""
     name = str(path)
     try:
         with path.open("rb") as stream, steady(stream):
             if is_workbook(stream.peek(8)):
-                with open_sheet(stream.read(LARGEST + 1), name) as sheet:
-                    yield sheet
+                yield _sheets(stream.read(LARGEST + 1), name)
             else:
                 texts = _texts(stream)
                 head = next(texts)
                 records = chain((head,), texts)
-                yield CsvRecords(name, records, delimiter=_delimiter(head), strict_quotes=False)
+                yield [CsvRecords(name, records, delimiter=_delimiter(head), strict_quotes=False)]
     except OSError as error:
         raise unreadable(name, error) from error
+
+
+def _sheets(content: bytes, name: str) -> Iterator[Iterable[Record]]:
+    with open_sheet(content, name) as first:
+        yield first
+    for other in first.sheets[1:]:
+        with open_sheet(content, name, sheet=other) as records:
+            yield records
 
 
 def _delimiter(head: str) -> str | None:
