@@ -1028,8 +1028,8 @@ EVIDENCE = (
     Mutant(
         "a record without a Sid is passed over",
         "exotel/report_file.py",
-        "                left_out(record.line)\n",
-        "                pass\n",
+        "            left_out(record.line)\n",
+        "            pass\n",
         ("test_reconcile.py::test_a_report_with_a_sid_that_cannot_be_read_proves_no_absence",),
     ),
 )
