@@ -128,6 +128,7 @@ REFUSED = {
     "a text of lost letters": (f"{ID},OTP,???? ???", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that a formula keeps": (f'{ID},OTP,"=""Dear A"""', 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that was encoded twice": (f"{ID},OTP,Pay \u00e2\u201a\u00b9500", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a blank before its quotes": (f'{ID},OTP, "Dear A" ', 2, "TEMPLATE_CONTENT", "damaged"),
     "a program's nothing for a text": (f"{ID},OTP,null", 2, "TEMPLATE_CONTENT", "damaged"),
     "an id with two texts": (f'{ID},OTP,"A\nB"\n{ID},OTP,C', 4, "TEMPLATE_CONTENT", "conflict"),
 }

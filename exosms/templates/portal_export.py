@@ -34,6 +34,7 @@ _TAKEN_BACK = re.compile(
 
 _ENTITY = re.compile(r"<br\s*/?>|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 """One without its semicolon may be a part of a link."""
+_QUOTES_BEHIND_BLANKS = re.compile(r'[^\S\n]+".*"\s*', re.DOTALL)
 _SENDERS = re.compile(r"[,;|/\s]+")
 
 
@@ -217,6 +218,9 @@ class _Rows:
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is damaged: {done}")
         elif (doubt := doubt_about(text)) and doubt is not CellDoubt.BLANKS:  # which are registered
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is {doubt.value}")
+        if self._export.label == "line" and _QUOTES_BEHIND_BLANKS.fullmatch(text):
+            message = "a blank stands before the quote that opens the text, so its quotes count as a part of it"
+            self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
         try:
             marker_flaws.check(text)
         except MarkerError as error:
