@@ -148,6 +148,7 @@ SPLIT = {
     "several empty ones": f"TEMPLATE_ID,BODY,COUNT,CIRCLE,REMARKS\n{ID},Dear, your otp is {{#var#}},,,\n",
     "the text last, and nothing behind its comma": f"TEMPLATE_ID,BODY\n{ID},Dear customer,\n",
     "a header as wide as the row": f"TEMPLATE_ID,BODY,COUNT,\n{ID},Dear, your otp,1\n",
+    "a status behind it": f"TEMPLATE_ID,BODY,STATUS,REMARKS\n{ID},Dear, your otp is {{#var#}},Approved,\n",
     "a blank header": f"TEMPLATE_ID,BODY,COUNT, \n{ID},Dear, your otp,1\n",
 }
 

@@ -149,15 +149,16 @@ class _Rows:
         """Read one row."""
         self._export.rows += 1
         self._number = record.line
+        if self._export.label == "line" and self._columns.exceeded_by(record.cells):
+            message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
+            self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
+            return  # nothing in it, nor its status, is sure to stand in its place
         cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
         status = plain(cells.get(ExportField.STATUS, "approved"))
         if not _is_approved(status) and fold(status) not in self._approved:
             self._export.not_approved[status or "without a status"] += 1
             return
         before = len(self._export.problems)
-        if self._export.label == "line" and self._columns.exceeded_by(record.cells):
-            message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
-            self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
         exported = Exported(
             row=record.line,
             id=self._id(plain(cells[ExportField.ID]), record.kinds[self._columns.places[ExportField.ID] :][:1]),
