@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Result, Shell
+from workbooks import ods, ods_row, ods_text
 from workbooks import written as workbook
 
 from exosms.bulk import original_rows
@@ -367,3 +368,16 @@ def test_what_is_purged_is_left_out(exosms: Shell) -> None:
     exosms("runs", "purge", "--older-than", "0", "--yes")
     left = [(row[1], row[5]) for row in exported(exosms, "--with", file)]
     assert left == [("Mobile No", "outcome"), ("+919000000500", "unknown")]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_a_cell_of_a_sheet_may_be_longer_than_one_of_a_csv(exosms: Shell, form: str) -> None:
+    long, limit = "x" * (csv.field_size_limit() + 1), csv.field_size_limit()
+    rows = [("to", "name", "note"), ("+919876543210", "Asha", long)]
+    file = written(exosms, ods("".join(ods_row(*map(ods_text, row)) for row in rows)), "people.ods")
+    assert sent(exosms, file).exit_code == 0
+    result = exosms("runs", "export", "june", "--with", file, "-o", form)
+    document = json.loads(result.stdout.split("\n")[0])
+    row = document["rows"][0] if form == "json" else document
+    assert (result.exit_code, row["name"], row["note"] == long) == (0, "Asha", True)
+    assert csv.field_size_limit() == limit

@@ -64,8 +64,12 @@ class RowsWriter:
         with TemporaryFile("w+", newline="", encoding="utf-8") as file:
             self._write(file, cell=lambda text: printable(text or ""), delimiter=",")  # no spreadsheet reads it
             file.seek(0)
-            for row in csv.DictReader(file):
-                yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
+            limit = csv.field_size_limit(sys.maxsize)  # a sheet's cell may be longer than one of a CSV
+            try:
+                for row in csv.DictReader(file):
+                    yield row if self._original else {name: _typed(name, cell) for name, cell in row.items()}
+            finally:
+                csv.field_size_limit(limit)
 
     def _write(self, file: TextIO, *, cell: results_csv.Cell, delimiter: str | None = None) -> None:
         if self._original is None:
