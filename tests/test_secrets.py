@@ -319,3 +319,17 @@ def test_a_long_token_is_hidden_even_in_a_sid(exosms: Shell) -> None:
     assert result.exit_code == 0
     assert MASK in result.stdout
     assert_unseen(result.stdout + result.stderr)
+
+
+def test_the_address_of_a_next_page_that_repeats_them_is_not_repeated(exosms: Shell) -> None:
+    query = f"key={KEY}&token={quote(TOKEN)}&basic={quote(BASIC)}"
+    pages = ({"NextPageUri": f"/v1/next?{query}"}, {"NextPageUri": None})
+    listed = [answers(200, json.dumps({"Metadata": page, "SMSMessages": []})) for page in pages]
+    with Misbehaving(answers(500), *listed) as server:
+        assert exosms(*send(server.url, "--once", "a"), env=ACCOUNT).exit_code == 9
+        asking = ("runs", "reconcile", "--once", "a", "--search", "-v", "--base-url", server.url)
+        result = exosms(*asking, env=ACCOUNT)
+        assert query.encode() in server.connections[2].arrived
+    assert (result.exit_code, result.stdout) == (9, "unknown\t+919876543210\t\tonce a; not found\n")
+    assert f" /v1/next?key={MASK}&token={MASK}&basic={MASK}" in result.stderr
+    assert_unseen(result.stderr)

@@ -152,7 +152,8 @@ class HttpsTransport:
         started = time.monotonic()
         reply = Exchange(exchange).result(timeout=self._timeout, must_leave=self._must_leave)
         took = time.monotonic() - started
-        self._observe(f"{method} {self._host} {path} {_outcome(reply)} in {took:.3f} s")
+        # The path of a next page is Exotel's; in ours the account stands, which may be called like a short key.
+        self._observe(f"{method} {self._host} {self.hide(path, is_name=True)} {_outcome(reply)} in {took:.3f} s")
         if isinstance(reply, NoAnswer):
             return reply._replace(detail=self.hide(self._place_of(reply)))
         return reply
