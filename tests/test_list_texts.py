@@ -263,6 +263,13 @@ def test_a_marker_around_a_name_with_a_sign_refuses_the_file(
     assert f"line 2, column body: The text has {(marker % column).strip('$')!r} in it" in result.stderr
 
 
+@pytest.mark.parametrize("column", ["#", "%"])
+def test_several_signs_of_a_kind_are_no_marker(exosms: Shell, exotel: FaultyExotel, column: str) -> None:
+    text = f"{column * 3} SALE {column * 3}"
+    result = bulk(exosms, exotel, f"{column},to,body\n1,9876543210,{text}\n")
+    assert (result.exit_code, texts(exotel)) == (0, [("+919876543210", text)])
+
+
 @pytest.mark.parametrize(
     "words", ["[Order {}] has shipped", "<Dear {}>, hello", "((Dear {}, hello))", "##Order {}##"]
 )

@@ -119,6 +119,7 @@ ODS_CELLS = [
     # As LibreOffice writes what it calculated, and shows as the whole second:
     ('office:value-type="time" office:time-value="PT09H59M59.999999999S"', "10:00:00", "d"),
     ('office:value-type="date" office:date-value="2026-11-26T23:59:59.999999999"', "2026-11-27 00:00:00", "d"),
+    ('office:value-type="date" office:date-value="9999-12-31T23:59:59.999999999"', "9999-12-31 23:59:59", "d"),
 ]
 
 

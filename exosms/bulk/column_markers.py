@@ -37,5 +37,6 @@ class ColumnMarkers:
         """Yield what only a name of these columns can be, for the signs in it: ``{A/c No}``."""
         for found in self._around_names.finditer(text):
             notation = _NOTATIONS.get(found[0][0] + found[0][-1])
-            if notation and fold(found[1]) in self._names:
+            is_one_sign = not found[0].strip(found[0][0])  # ###, where a column is called #
+            if notation and fold(found[1]) in self._names and not is_one_sign:
                 yield Marker(notation, found[0], found[1], *found.span())

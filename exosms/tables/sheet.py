@@ -175,7 +175,7 @@ def _of_time(moment: datetime | time) -> str:
     """Return it in whole seconds, as people see it: what lacks hardly anything of one was calculated."""
     if isinstance(moment, time):
         return _of_time(datetime.combine(date.min, moment)).partition(" ")[2]
-    return str((moment + _LACKING).replace(microsecond=0))
+    return str((min(moment, _LAST) + _LACKING).replace(microsecond=0))
 
 
 def _of_duration(duration: timedelta) -> str:
@@ -190,6 +190,8 @@ _LEAST = 1e-15
 """Below it nobody reads the zeros."""
 _LACKING = timedelta(microseconds=10)
 """Of a second; the places of a moment's number do not tell more."""
+_LAST = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - a sheet's moments have no zone
+"""Beyond it there is none that could be rounded up to."""
 _FILEPASS = re.compile(rb"\x09\x08..\x00\x06.{14}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record of a password, behind the beginning of a workbook of Excel 97 and later ([MS-XLS] 2.4.117)."""
 _TEXTS: Mapping[type, Callable[[Any], str]] = {
