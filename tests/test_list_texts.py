@@ -271,36 +271,19 @@ def test_several_signs_of_a_kind_are_no_marker(exosms: Shell, exotel: FaultyExot
 
 
 @pytest.mark.parametrize(
-    "words", ["[Order {}] has shipped", "<Dear {}>, hello", "((Dear {}, hello))", "##Order {}##"]
-)
-@pytest.mark.parametrize("marker", ["{name}", "$name", "%name%"])
-def test_a_marker_among_words_in_brackets_refuses_the_file(
-    exosms: Shell, exotel: FaultyExotel, words: str, marker: str
-) -> None:
-    text = words.format(marker)
-    result = bulk(exosms, exotel, f'to,name,body\n9876543210,Asha,"{text}"\n9876543211,Ravi,Hello\n')
-    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
-    assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
-
-
-@pytest.mark.parametrize(
-    "text",
+    ("text", "marker"),
     [
-        "Hi [Order {name}]",
-        "<Dear {name}>",
-        "((No {name}))",
-        "«{name}»",
-        "[{name}]",
-        "[$name]",
-        "##a [name] b##",
-        "<[name]>",
-    ],
+        (words.format(marker), marker)
+        for words in ("[Order {}] has shipped", "<Dear {}>, hello", "((Dear {}, hello))", "##Order {}##")
+        for marker in ("{name}", "$name", "%name%")
+    ]
+    + [("«{name}»", "{name}"), ("[{name}]", "{name}"), ("[$name]", "$name")]
+    + [("##a [name] b##", "[name]"), ("<[name]>", "[name]")],
 )
 def test_a_marker_within_what_only_looks_like_one_refuses_the_file(
-    exosms: Shell, exotel: FaultyExotel, text: str
+    exosms: Shell, exotel: FaultyExotel, text: str, marker: str
 ) -> None:
-    result = bulk(exosms, exotel, f"to,name,body\n9876543210,Asha,{text}\n")
-    marker = next(marker for marker in ("{name}", "[name]", "$name") if marker in text)
+    result = bulk(exosms, exotel, f'to,name,body\n9876543210,Asha,"{text}"\n9876543211,Ravi,Hello\n')
     assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
     assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
 

@@ -691,19 +691,19 @@ def test_a_name_under_which_nothing_was_begun_can_be_taken_again(pair: Pair) -> 
 
 def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(pair: Pair, tmp_path: Path) -> None:
     """The second one has checked its file before the first one begins, which then waits for its turn."""
-    asked, may_go = tmp_path / "asked", tmp_path / "may_go"
-    script = f"touch {asked}; until [ -e {may_go} ]; do sleep 0.05; done; echo token"
+    pipe = tmp_path / "token"
+    os.mkfifo(pipe, 0o600)
     slow = with_profile(pair.first, pair.exotel.url, "")
     config = slow.home / "config.toml"
-    token = f"token_command = {json.dumps(['sh', '-c', script])}"
-    config.write_text(config.read_text().replace('api_token = "token"', token))
+    config.write_text(config.read_text().replace('api_token = "token"', f"token_file = {json.dumps(str(pipe))}"))
     second = slow.start("bulk", bulk_file(slow, "+919876543214"), "--run", "june", *BULK)
-    until(asked.exists)
+    token = pipe.open("wb")  # once it asks for it
     assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0
     mine = bulk_file(pair.first, *ROWS)
     first = pair.first.start("bulk", mine, "--run", "june", "--yes", "--json", "--rate", "1/min")
     until(lambda: pair.first("runs", "list").stdout)
-    may_go.touch()
+    with token:
+        token.write(b"token")
     _, err = second.communicate(timeout=60)
     assert (second.returncode, b"has just begun a run june" in err) == (5, True), err
     first.send_signal(signal.SIGINT)

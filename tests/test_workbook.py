@@ -614,6 +614,13 @@ def test_more_than_a_sheet_may_hold_is_refused(monkeypatch: pytest.MonkeyPatch) 
         in_process(ods(ods_row(ods_text("a", 4), repeated=26)))
 
 
+@pytest.mark.parametrize("nothing", ["<text:p/>", '<text:p text:style-name="P1"></text:p>\n<text:p />'])
+def test_cells_with_empty_paragraphs_are_empty(nothing: str) -> None:
+    cells = f'<table:table-cell table:number-columns-repeated="16383">{nothing}</table:table-cell>'
+    content = ods(ods_row(ods_text("a"), cells) + ods_row(cells, repeated=1048575))
+    assert in_process(content) == [(1, ["a"], "t")]
+
+
 def encrypted(content: bytes) -> bytes:
     """Return an archive whose parts say that they need a password."""
     marked = bytearray(content)

@@ -53,9 +53,10 @@ _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _STORED = re.compile(rb"""\soffice:(?:(?:(?:date|time|boolean|string)-)?value\s*=|value-type\s*=\s*["']string["'])""")
 _UNCALCULATED = f' office:value-type="string" office:string-value="{UNCALCULATED}"'.encode()
 _NOTE = rb"<office:annotation[\s>][^<]*+(?:<(?!/office:annotation>)[^<]*+)*+</office:annotation>"
+_EMPTY = rb"(?:<text:p(?=[\s/>])[^<>]*+>(?:(?<=/>)|\s*+</text:p>)\s*+)++</table:table-cell>"
 _TYPELESS = re.compile(
     rb"""<table:table-cell(?:\s++(?!office:|table:formula)[\w:-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'))*+\s*+"""
-    rb"(?=>(?:\s*%b)?\s*<text:)" % _NOTE
+    rb"(?=>(?:\s*%b)?\s*(?!%b)<text:)" % (_NOTE, _EMPTY)
 )
 """The tag of a cell with a text that is not said to be one: LibreOffice shows it, calamine takes it for empty."""
 _SHOWN_OTHERWISE = re.compile(rb"""\soffice:value-type\s*=\s*["'](?:percentage|currency)["']""")
