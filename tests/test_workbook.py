@@ -58,6 +58,11 @@ def in_process(content: bytes, sheet: int | str = 0) -> list[tuple[int, Sequence
     return [(row.number, row.cells, row.kinds) for row in sheets.read_sheet(content, sheet)[1]]
 
 
+def shown(content: bytes) -> Cells:
+    """Return the rows as the program reads them, without a process of their own."""
+    return [(number, [*cells]) for number, cells, _ in in_process(content)]
+
+
 NOW = dt.datetime(2026, 11, 26, 9, 5, 7)  # noqa: DTZ001  # a sheet knows no zones
 SEEN: list[tuple[Any, str, str]] = [
     ("Asha", "Asha", "t"),
@@ -184,7 +189,7 @@ FORMATTED = [
 @pytest.mark.parametrize(("number", "code", "text"), FORMATTED)
 def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, text: str) -> None:
     for content in (formatted(number, code), old_formatted(number, code)):
-        assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+        assert shown(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +207,7 @@ def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, t
 def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: float, code: str, text: str) -> None:
     """A spreadsheet shows no more than ``########`` of it; calamine, half past ten at night."""
     for content in (formatted(number, code), old_formatted(number, code)):
-        assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+        assert shown(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_a_format_without_a_code_of_its_own_is_one_that_all_programs_have(
 ) -> None:
     content = formatted(number, BUILTIN_FORMATS[identifier])
     assert f'numFmtId="{identifier}"' in zipfile.ZipFile(io.BytesIO(content)).read("xl/styles.xml").decode()
-    assert read(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+    assert shown(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
 
 
 def test_a_cell_that_does_not_name_its_place_has_its_format() -> None:
