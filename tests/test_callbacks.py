@@ -341,6 +341,35 @@ def test_a_message_that_was_called_back_is_not_called_absent(hooks: Hooks, recei
     assert hooks("runs", "reconcile", "june", "--report", str(report)).exit_code == 0
 
 
+def test_what_is_called_back_while_a_report_is_compared_is_not_called_absent(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["to,body", *(f"{number},Text" for number in numbers(3))]
+    assert hooks.bulk(rows, "--batch", "1").exit_code == 0
+    first, called_back, last = hooks.taken
+    hooks.select("UPDATE rows SET state = 'unknown', sid = NULL WHERE number = 2")
+    report = hooks.exosms.home / "report.csv"
+    report.write_text("".join(f"{line}\n" for line in ("Id", first.sid, last.sid)))
+    form = hooks.server.emulator().callback_form(called_back)
+    emulator = Server.emulator
+
+    def meanwhile(server: Server, **more: Any) -> Emulator:
+        if receiver.process.poll() is None:
+            hooks.configure(more='api_key = "key"\n')  # TOML allows no key twice: there are no credentials
+            assert receiver.post(f"/{called_back.callback.rpartition('/')[2]}", form) == 200
+            receiver.kill()
+        return emulator(server, **more)
+
+    monkeypatch.setattr(Server, "emulator", meanwhile)
+    done = hooks("runs", "reconcile", "june", "--report", str(report), "--absent", "not_sent", "-v")
+    assert done.exit_code == 9
+    said = f"run june row 2; not found; meanwhile a callback named {called_back.sid}"
+    assert done.stdout == f"unknown\t{called_back.recipient}\t\t{said}\n"
+    hooks.configure()
+    assert hooks("runs", "reconcile", "june", "--report", str(report)).exit_code == 0
+    assert outcomes(hooks, "rows")[1] == ("accepted", called_back.sid)
+
+
 def test_a_callback_may_come_before_the_answer_to_the_send(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

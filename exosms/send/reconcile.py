@@ -156,6 +156,7 @@ class Reconciliation:
         absent, why = self._absent_of([one for one in left if one not in doubted])
         with self._messages.at_once():
             self._look_again()
+            self._see_who_was_called_back()
             for one in absent:
                 if self.found[one.key].detail == _NOT_FOUND:
                     self._messages.call_absent(one)
@@ -312,6 +313,13 @@ class Reconciliation:
                 outcome, sid = self._messages.now(one.message)
                 what = _TRIED_AGAIN if outcome is Outcome.UNKNOWN else _FOUND_OUT
                 self.found[key] = Found(one.message, outcome, sid, what)
+
+    def _see_who_was_called_back(self) -> None:
+        """Say of which messages callbacks named Sids meanwhile, about which Exotel was not asked here."""
+        for key, sid in self._messages.called_back():
+            one = self.found.get(key)
+            if one and one.detail == _NOT_FOUND and sid not in self._called_back:
+                self.found[key] = one._replace(detail=f"{_NOT_FOUND}; meanwhile a callback named {sid}")
 
     def _proven_time(self) -> tuple[float, float]:
         """Return between which moments Exotel's messages of this account are listed; asks at most twice."""
