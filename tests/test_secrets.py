@@ -123,6 +123,25 @@ def test_what_was_meant_does_not_repeat_them(exosms: Shell, words: str, meant: s
         assert result.stderr.replace("'", "").endswith(f"Did you mean: exosms {meant}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("doctor --ledger postgresql://exosms:{}@db/exosms", "extra argument(s) (postgresql://…)"),
+        ("doctor --ledger postgres://db/exosms?password={} x", "extra argument(s) (postgres://… x)"),
+        ("profile add prod ledger=postgresql://exosms:{}@db/exosms", "extra argument(s) (ledger=postgresql://…)"),
+        ("postgresql://exosms:{}@db/exosms", "No such command 'postgresql://…'."),
+        ("profile test prod https://key:{}@api.exotel.com", "extra argument(s) (https://…@api.exotel.com)"),
+        ("callbacks https://hooks.acme.in/sms", "extra argument(s) (https://hooks.acme.in/sms)"),
+    ],
+)
+def test_an_address_in_the_wrong_place_is_repeated_without_them(exosms: Shell, words: str, said: str) -> None:
+    for password in (TOKEN, f"{TOKEN}@/(.)x"):
+        result = exosms(*(word.format(password) for word in words.split()))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert_unseen(result.stderr)
+        assert f"{said}\n" in result.stderr
+
+
 def in_json(text: str) -> str:
     """Return every character as an escape of JSON's."""
     return "".join(f"\\u{ord(character):04x}" for character in text)

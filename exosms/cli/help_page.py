@@ -4,6 +4,7 @@ The heading of an option is Typer's ``rich_help_panel``; Rich itself would take 
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ _MOST_USED = {
 
 _ERROR = "Error: "
 """What Typer begins such a line with."""
+
+_CREDENTIALS = re.compile(r"(\bpostgres(?:ql)?://)\S+?(?=['.)]*(?:\s|$))|(://)\S+(?=@)", re.IGNORECASE)
+"""What may have a password in it, of an address that stands where none belongs."""
 
 _Section = tuple[str, list[tuple[str, str]]]
 
@@ -97,16 +101,18 @@ class GroupPage(_Laid, TyperGroup):
 
 @contextmanager
 def _broken_at_words() -> Iterator[None]:
-    """Let an error that Typer shows break at words where a person reads it."""
+    """Let an error that Typer shows break at words where a person reads it, and repeat no credentials."""
     try:
         yield
     except Exception as error:
         say = getattr(error, "format_message", None)
         is_said = "format_message" in vars(error)  # by a group within this one
-        if say and not is_said and sys.stderr.isatty():
-            from exosms.cli.output.sentences import broken
+        if say and not is_said:
+            said = _CREDENTIALS.sub(r"\1\2…", say())
+            if sys.stderr.isatty():
+                from exosms.cli.output.sentences import broken
 
-            said = broken(f"{_ERROR}{say()}", sys.stderr, indent="  ").removeprefix(_ERROR)
+                said = broken(f"{_ERROR}{said}", sys.stderr, indent="  ").removeprefix(_ERROR)
             vars(error)["format_message"] = lambda: said
         raise
 
