@@ -557,6 +557,21 @@ def test_purge_needs_no_configuration_for_an_account_of_the_environment(mixed: S
     assert purged.exit_code == 0, purged
 
 
+@pytest.mark.parametrize(("days", "is_kept"), [(365, True), (367, False)])
+def test_purge_keeps_no_number_for_ever_where_another_ledger_may_have_unknown_messages(
+    mixed: Shell, days: int, is_kept: bool
+) -> None:
+    config = mixed.home / "config.toml"
+    config.touch(mode=0o600)
+    config.write_text('default_profile = "sandbox"\n[profiles.prod]\nledger = "postgresql://db.acme.in/exosms"\n')
+    mixed.env["EXOSMS_CONFIG"] = str(config)
+    assert mixed("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    with closing(sqlite3.connect(mixed.home / "state" / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE rows SET attempted_at = attempted_at - ?", (days * 86400,))
+    assert mixed("runs", "purge", "--older-than", "0s", "--yes").stdout == "3 messages deleted\n"
+    assert ("+919000000500" in "".join(dumped(mixed))) is is_kept
+
+
 def test_log_and_status_know_a_run(mixed: Shell) -> None:
     logged = mixed("log", "--run", "june").stdout
     assert logged.count("\n") == 3

@@ -179,8 +179,7 @@ class Journal:
             connection.execute(
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
-            if not is_any_unknown:
-                forget(self._database)
+            forget(self._database, is_any_elsewhere=is_any_unknown)
         self._database.erase_log()
         return purged
 

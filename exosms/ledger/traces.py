@@ -1,6 +1,7 @@
 """What is remembered of messages after they were purged or are tried again, lest another takes their Sids.
 
-Of a Sid that is a keyed hash. None of it is kept for longer than there are unknown messages, or for an hour.
+Of a Sid that is a keyed hash. None of it is kept for longer than there are unknown messages, or for an hour; where
+only others may have such messages, for a year at most.
 """
 
 import hashlib
@@ -17,6 +18,9 @@ ABSENT = "Exotel has no such message"
 
 _A_WHILE = 3600.0
 """Seconds: an unknown message that is sent only now cannot have a Sid from before."""
+
+LONGEST_UNKNOWN = 366 * 86400.0
+"""Seconds after which nobody finds out any more what became of a message."""
 
 _IS_ANY_UNKNOWN = (
     "(EXISTS (SELECT 1 FROM messages WHERE state <> 'accepted' AND state IN ('unknown', 'in_flight'))"
@@ -70,14 +74,14 @@ def _keep_sids(database: Database, source: str, values: Sequence[object], *, alw
     )
 
 
-def forget(database: Database) -> None:
-    """Let go of what no unknown message can be mistaken for any more; within a transaction."""
-    database.connection.execute(
-        f"DELETE FROM purged_sids WHERE attempted_at < ? AND NOT {_IS_ANY_UNKNOWN}", (database.clock() - _A_WHILE,)
-    )
-    database.connection.execute(
-        f"DELETE FROM former_attempts WHERE until < ? AND NOT {_IS_ANY_UNKNOWN}", (database.clock() - _A_WHILE,)
-    )
+def forget(database: Database, *, is_any_elsewhere: bool) -> None:
+    """Let go of what no unknown message can be mistaken for any more; within a transaction.
+
+    ``is_any_elsewhere``: where others know of them, messages are unknown or may be, however old.
+    """
+    before = database.clock() - (LONGEST_UNKNOWN if is_any_elsewhere else _A_WHILE)
+    for table, moment in (("purged_sids", "attempted_at"), ("former_attempts", "until")):
+        database.connection.execute(f"DELETE FROM {table} WHERE {moment} < ? AND NOT {_IS_ANY_UNKNOWN}", (before,))
 
 
 def purged(database: Database, sids: Iterable[str]) -> Mapping[str, float]:

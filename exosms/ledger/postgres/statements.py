@@ -11,7 +11,7 @@ from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_deliv
 from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
-from exosms.ledger.traces import BY_HAND, SETTLED_BY_WORD
+from exosms.ledger.traces import BY_HAND, LONGEST_UNKNOWN, SETTLED_BY_WORD
 from exosms.ledger.wrong_clocks import SET_BACK, corrects
 from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
@@ -257,9 +257,6 @@ HASH_OF_SID = "sha256((SELECT key FROM exosms.installation) || convert_to(lower(
 
 _OF_ATTEMPT = "account, recipient_hash, sender, fingerprint, attempted_at"
 
-_LONGEST_UNKNOWN = 366 * 86400.0
-"""Seconds after which nobody finds out any more what became of a message."""
-
 
 def purged(transaction: Transaction, seconds: float) -> int:
     """Delete what was settled so many seconds ago, and return how many messages that were.
@@ -268,7 +265,7 @@ def purged(transaction: Transaction, seconds: float) -> int:
     its rows are unknown. The parts of today's count on, as those of bulk runs do.
     """
     yesterday = last_before_midnight(Portable(transaction), now_of(transaction))
-    values = {"seconds": seconds, "longest": _LONGEST_UNKNOWN, "yesterday": yesterday}
+    values = {"seconds": seconds, "longest": LONGEST_UNKNOWN, "yesterday": yesterday}
     # Whoever claims a key meanwhile waits, and then takes it anew.
     transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     gone = transaction.execute(
