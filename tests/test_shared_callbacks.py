@@ -135,3 +135,20 @@ def test_a_callback_keeps_no_number_that_the_profile_of_its_message_does_not_kee
     finally:
         receiver.kill()
     assert ask(address, 'SELECT sid, "to" FROM exosms.deliveries') == [(message.sid, "…3210")]
+
+
+def test_a_ledger_that_was_made_anew_meanwhile_is_the_one_that_counts(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,
+) -> None:
+    """It has another key, by which it knows numbers."""
+    sent_elsewhere(shared_hooks)
+    assert receiver.call_back(shared_hooks.taken[0]) == 200
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA exosms CASCADE")
+    sent_elsewhere(shared_hooks)
+    message = shared_hooks.taken[1]
+    ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
+    until(lambda: receiver.call_back(message) == 200)
+    until(lambda: ask(address, "SELECT state, sid FROM exosms.messages") == [("accepted", message.sid)])

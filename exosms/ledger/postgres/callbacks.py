@@ -4,9 +4,11 @@ A request has one message, by whose number it is known here; of recipients there
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from exosms.config.region import Region
 from exosms.ledger.callbacks import LATEST, LEASE, Waiting, Whose, dumped, loaded
+from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import Place
 from exosms.ledger.postgres.messages import SharedLedger
 from exosms.ledger.postgres.statements import NOW, owners_of_sids
@@ -21,6 +23,10 @@ _DUE = f"""
     WHERE c.message = d.message AND c.sid = d.sid AND m.id = c.message
     RETURNING c.message, m.recipient, c.sid, m.account, m.profile,
       CASE WHEN m.base_url = ANY(%s) THEN m.base_url END, c.questions
+"""
+_WHOSE = """
+    SELECT i.key, m.id, m.account FROM exosms.installation i
+    LEFT JOIN exosms.messages m ON m.callback_token = %s AND m.recipient_hash = %s
 """
 _EXOTELS = [region.base_url for region in Region if region.host]
 """The addresses that may be asked because the ledger has them: whoever writes there could name any other one, and
@@ -44,10 +50,10 @@ class SharedCallbacks:
 
     def whose(self, token_hash: bytes, recipient: str) -> Whose | None:
         """Return the message to a recipient of the request with that token."""
-        sql = "SELECT id, account FROM exosms.messages WHERE callback_token = %s AND recipient_hash = %s"
         values = token_hash, self.ledger.hash_of(recipient)
-        row = self.ledger.database.execute(sql, values, begins=False).fetchone()
-        return Whose(row[0], recipient, row[1], Place(0, row[0])) if row else None
+        row = self.ledger.database.execute(_WHOSE, values, begins=False).fetchone()
+        self._require_in_place(row)
+        return Whose(row[1], recipient, row[2], Place(0, row[1])) if row and row[1] else None
 
     def others(self, whose: Whose, sid: str) -> int:
         """Count the other Sids that callbacks about the message named."""
@@ -71,6 +77,7 @@ class SharedCallbacks:
         is_any = f"SELECT EXISTS (SELECT FROM exosms.callbacks c WHERE {_IS_DUE})"
         if database.execute(is_any, begins=False).fetchone() == (False,):
             return ()
+        self._require_in_place(database.execute("SELECT key FROM exosms.installation", begins=False).fetchone())
         rows = database.execute(_DUE, (most, _EXOTELS))
         return [
             Waiting(number, recipient, sid, account, profile, url, Place(0, number), questions)
@@ -90,3 +97,11 @@ class SharedCallbacks:
         sql = "DELETE FROM exosms.callbacks WHERE message = %s AND sid = %s RETURNING delivery"
         row = self.ledger.database.execute(sql, (one.request, one.sid)).fetchone()
         return loaded(row[0]) if row else None
+
+    def _require_in_place(self, found: tuple[Any, ...] | None) -> None:
+        """Refuse to go on with the key of a ledger that was made anew, which would not find a number in this one."""
+        if found is None or bytes(found[0]) != self.ledger.installation.key:
+            raise LedgerError(
+                f"The ledger {self.ledger.database.address} was made anew while this command used it",
+                remedy="Run it again.",
+            )
