@@ -1246,8 +1246,8 @@ RECEIVER = (
     Mutant(
         "callbacks: any recipient will do in a shared ledger",
         "ledger/postgres/callbacks.py",
-        "callback_token = %s AND recipient_hash = %s",
-        "callback_token = %s AND recipient_hash <> %s::bytea || ''::bytea",
+        "callback_token = %s AND m.recipient_hash = %s",
+        "callback_token = %s AND m.recipient_hash <> %s::bytea || ''::bytea",
         ("test_ledger_engines.py::test_a_callback_of_a_message_with_that_sid_is_its_delivery[postgresql]",),
     ),
     Mutant(
