@@ -300,6 +300,15 @@ def test_a_status_counts_that_is_said_to(tmp_path: Path, status: str) -> None:
     assert [each.text for each in portal_export.read(file(tmp_path, content), approved=words).templates] == ["A"]
 
 
+@pytest.mark.parametrize(
+    ("said", "others"), [("✓", ["✗", "-", ""]), ("live ✓", ["Live ✗", "Live"]), ("-", ["--", ""])]
+)
+def test_a_status_of_signs_counts_for_no_other(tmp_path: Path, said: str, others: list[str]) -> None:
+    rows = [f"{int(OTHER) + number},B,{other}\n" for number, other in enumerate(others)]
+    content = f"TEMPLATE_ID,BODY,STATUS\n{ID},A,{said}\n{''.join(rows)}"
+    assert [each.text for each in portal_export.read(file(tmp_path, content), approved=[said]).templates] == ["A"]
+
+
 def test_a_status_that_takes_the_approval_back_is_told_and_counts_only_if_it_is_said_to(
     exosms: Shell, tmp_path: Path
 ) -> None:

@@ -118,7 +118,7 @@ def read(
         for part, others in found.left_aside.items()
         for other in others
     ]
-    reader = _Rows(found, default, {*map(fold, approved)}, export)
+    reader = _Rows(found, default, {*map(_as_said, approved)}, export)
     for record in records:
         reader.take(record)
     if not export.templates and not export.problems:
@@ -155,7 +155,7 @@ class _Rows:
             return  # nothing in it, nor its status, is sure to stand in its place
         cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
         status = plain(cells.get(ExportField.STATUS, "approved"))
-        if not _is_approved(status) and fold(status) not in self._approved:
+        if not _is_approved(status) and _as_said(status) not in self._approved:
             self._export.not_approved[status or "without a status"] += 1
             return
         before = len(self._export.problems)
@@ -256,6 +256,14 @@ class _Rows:
 
 def _is_approved(status: str) -> bool:
     return fold(status).startswith(_APPROVED) and not _TAKEN_BACK.search(status.lower().replace("_", " "))
+
+
+def _as_said(status: str) -> str:
+    """Return a status as it is compared with those that count: of any case and punctuation, but no ✓ for a ✗."""
+    import unicodedata
+
+    kept = "".join(each for each in status.lower() if unicodedata.category(each)[0] not in "CPZ")
+    return kept or status.strip()
 
 
 def _decoded(found: re.Match[str]) -> str:
