@@ -575,6 +575,28 @@ def test_warnings_about_rows_are_counted(exosms: Shell, file: Path, tmp_path: Pa
     assert "(2 rows)" in check(exosms, "--csv", str(rows), "-t", "otp").stderr
 
 
+def test_texts_of_a_file_are_warned_of_as_one_text_is(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    file.write_text("""
+[templates.otp]
+text = "Your OTP is {#var#}"
+[templates.code]
+text = "{#VAR#} is your code."
+""")
+    rows = tmp_path / "rows.csv"
+    rows.write_text("body\nYour OTP is 12. Thanks\nYour OTP is 34\nYour OTP is 12. Thanks\n56 is your code.\n")
+    edge = "takes in what stands at the end of the text, which operators may refuse: '12. Thanks'"
+    marker = "{#VAR#} is not a known marker; it is read as {#var#}"
+    told = [f"Variable 1 ({{#var#}}) {edge}", marker]
+    result = check(exosms, "--csv", str(rows), "--json")
+    assert (result.exit_code, result.json["warnings"]) == (0, told)
+    assert check(exosms, "--csv", str(rows)) == Result(
+        0, "", f"exosms: warning: {told[0]} (2 rows)\nexosms: warning: {marker} (1 row)\nexosms: 4 of 4 rows match\n"
+    )
+    rows.write_text("body\n" + "".join(f"Your OTP is {number}.\n" for number in range(60)))
+    result = check(exosms, "--csv", str(rows), "-t", "otp")
+    assert (len(result.stderr.splitlines()), "and 44 more warnings" in result.stderr) == (9, True)
+
+
 SEVEN = "Dear {#var#}, your order {#var#} has shipped. It will arrive today. Call us for more help. Thank you! - Acme"
 SEVEN_WRONG = "Hello Asha, the order 17 was shipped. It may arrive now. Mail us for some help. Thank you! - Acme"
 

@@ -13,6 +13,7 @@ from exosms.cli.body_text import read_text
 from exosms.cli.context import find_settings
 from exosms.cli.meant import text_is_a_dash
 from exosms.cli.output import template_check
+from exosms.cli.output.flaws import tell_some
 from exosms.cli.output.out import Document, Out
 from exosms.config.settings import AccountOptions, templates_path
 from exosms.errors import ExitCode, InputError, UsageError
@@ -23,6 +24,9 @@ from exosms.system.wording import counted
 from exosms.templates import marker_flaws, registry
 from exosms.templates.check import TemplateCheck, against, against_all
 from exosms.templates.registry import LONGEST_TEXT, Registered, Registry
+
+_MOST_WARNINGS = 7
+"""In JSON they are all there."""
 
 
 def command(
@@ -188,8 +192,8 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
         template_check.draw_rows(out, problems)
     for doubt in doubts:
         out.warn(doubt)
-    for warning, count in warnings.items():
-        out.warn(f"{warning} ({counted(count, 'row')})")
+    told = [f"{warning} ({counted(count, 'row')})" for warning, count in warnings.items()]
+    tell_some(out.warn, told, most=_MOST_WARNINGS, noun="warning")
     out.tell(f"{matched} of {checked} rows match")
     return exit_code
 
@@ -210,6 +214,8 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
     if row_errors or is_certain:
         return name, [*map(_error_document, row_errors)]
     verdict = _verdict(body, known)
+    for warning in template_check.warnings(verdict) if type(wording) is RowText else ():  # a rendered row is counted
+        wording.warnings.add(warning)
     return verdict.name, template_check.problem_documents(verdict)
 
 

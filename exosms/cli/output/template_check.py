@@ -27,7 +27,7 @@ _UNLIKE_ALL = "No registered template has a word in common with this text."
 
 def show(out: Out, verdict: TemplateCheck) -> None:
     """Print one comparison as lines, or drawn for people; JSON is the caller's."""
-    for warning in _warnings(verdict):
+    for warning in warnings(verdict):
         out.warn(warning)
     if verdict.matches:
         if verdict.ambiguous:
@@ -45,7 +45,8 @@ def show(out: Out, verdict: TemplateCheck) -> None:
         _show_problems(out, verdict)
 
 
-def _warnings(verdict: TemplateCheck) -> list[str]:
+def warnings(verdict: TemplateCheck) -> list[str]:
+    """Return what may go wrong although a text matches."""
     others = [f"equally specific, and also matching: {', '.join(verdict.others)}"] if verdict.others else []
     return [*verdict.warnings, *others]
 
@@ -218,7 +219,7 @@ def document(verdict: TemplateCheck) -> Document:
         "template": verdict.name or None,
         "values": dict(verdict.values),
         "ambiguous": verdict.ambiguous,
-        "warnings": _warnings(verdict),
+        "warnings": warnings(verdict),
         "problems": problem_documents(verdict),
         "fixed": verdict.body if verdict.matches else verdict.mended,
     }
