@@ -95,6 +95,7 @@ TEXTS = {
     "spaces at the ends are registered": (" A  B ", " A  B "),
     "CRLF": ("A\r\nB\rC", "A\nB\nC"),
     "a leading apostrophe": ("'Dear A's", "Dear A's"),
+    "an apostrophe of the portal": ("&#39;Sale&#39; at A", "'Sale' at A"),
     "markers": ("{#var#} और {#num#} 😀", "{#var#} और {#num#} 😀"),
 }
 
@@ -129,6 +130,7 @@ REFUSED = {
     "a text that a formula keeps": (f'{ID},OTP,"=""Dear A"""', 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that was encoded twice": (f"{ID},OTP,Pay \u00e2\u201a\u00b9500", 2, "TEMPLATE_CONTENT", "damaged"),
     "a blank before its quotes": (f'{ID},OTP, "Dear A" ', 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text between apostrophes": (f"{ID},OTP,'Dear A'", 2, "TEMPLATE_CONTENT", "damaged"),
     "a program's nothing for a text": (f"{ID},OTP,null", 2, "TEMPLATE_CONTENT", "damaged"),
     "an id with two texts": (f'{ID},OTP,"A\nB"\n{ID},OTP,C', 4, "TEMPLATE_CONTENT", "conflict"),
 }

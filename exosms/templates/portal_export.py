@@ -203,7 +203,7 @@ class _Rows:
         text = fold_line_ends(_ENTITY.sub(_decoded, fold_line_ends(raw)))
         if "&nbsp;" in raw.lower():
             self._note(ExportKind.CLEANED, ExportField.TEXT, "&nbsp; was read as a space")
-        if text.startswith("'"):
+        if raw.startswith("'"):  # of a spreadsheet; one written as an entity is the portal's
             text = text[1:]
             self._note(ExportKind.CLEANED, ExportField.TEXT, "the apostrophe before the text was dropped")
         if not text.strip():
@@ -219,14 +219,20 @@ class _Rows:
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is damaged: {done}")
         elif (doubt := doubt_about(text)) and doubt is not CellDoubt.BLANKS:  # which are registered
             self._problem(ExportKind.DAMAGED, ExportField.TEXT, f"the text {shown(text)!r} is {doubt.value}")
-        if self._export.label == "line" and _QUOTES_BEHIND_BLANKS.fullmatch(text):
-            message = "a blank stands before the quote that opens the text, so its quotes count as a part of it"
-            self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
+        self._check_quotes(raw, text)
         try:
             marker_flaws.check(text)
         except MarkerError as error:
             self._problem(ExportKind.MARKER, ExportField.TEXT, f"{error.message}. {error.remedy}")
         return text
+
+    def _check_quotes(self, raw: str, text: str) -> None:
+        if self._export.label == "line" and _QUOTES_BEHIND_BLANKS.fullmatch(text):
+            message = "a blank stands before the quote that opens the text, so its quotes count as a part of it"
+            self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
+        if raw.startswith("'") and text.endswith("'"):
+            message = "the text stands between apostrophes, which may be a part of it, or its quotes"
+            self._problem(ExportKind.DAMAGED, ExportField.TEXT, message)
 
     def _senders(self, cell: str) -> tuple[str, ...]:
         senders = tuple(filter(None, _SENDERS.split(cell)))
