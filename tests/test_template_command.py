@@ -224,6 +224,22 @@ def test_replacing_keeps_what_is_not_given(exosms: Shell, tmp_path: Path) -> Non
     assert (kept["variables"], kept["from"], kept["dlt_template_id"]) == ([], None, ID)
 
 
+def test_names_that_stay_in_another_text_are_told(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    add = ("add", "otp", "--yes")
+    names = ("--variables", "code,app")
+    first, other = ("--text", "{#var#} is your OTP for {#var#}"), ("--text", "Your {#var#} OTP is {#var#}")
+    told = "exosms: warning: otp: the text has changed; see that its variables still are, in this order, code, app\n"
+    assert template(exosms, path, *add, *first, *names).stderr == ""
+    assert template(exosms, path, *add, *first, "--from", "ACMEIN").stderr == ""
+    assert template(exosms, path, *add, *other) == Result(0, "updated\totp\n", told)
+    assert template(exosms, path, *add, *first, *names).stderr == ""
+    export = tmp_path / "export.csv"
+    export.write_text(f"TEMPLATE_ID,TEMPLATE_NAME,BODY\n{ID},OTP,{other[1]}\n")
+    assert template(exosms, path, "import", str(export), "--yes") == Result(0, "updated\totp\n", told)
+    assert template(exosms, path, "import", str(export), "--yes").stderr == "exosms: 1 unchanged\n"
+
+
 def test_replacing_keeps_what_another_process_says_meanwhile(
     exosms: Shell, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def add(path: Path, name: str, said: Table, *, replace: bool = False) -> Saved:
             )
         saved.warnings += _shared_id(tables, name, table)
         _put(path, tables, name, table, forgotten)
+        saved.warnings += [] if "variables" in said else _kept_names(before, name, tables[name])
         (saved.updated if is_there else saved.added).append(name)
     return saved
 
@@ -92,12 +93,14 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
         if saved.updated and not replace:
             raise _would_change(tables, wanted, saved.updated)
         for name in (*saved.updated, *saved.added):
-            obsolete = _obsolete(_table_of(tables, name), wanted[name])
+            before = _table_of(tables, name)
+            obsolete = _obsolete(before, wanted[name])
             if obsolete:
                 saved.warnings.append(f"{name}: the text now has other variables, so their names were removed")
             doubts = registry.check(path, name, wanted[name]).template.warnings
             saved.warnings += [f"{name}: {doubt}" for doubt in doubts]
             _put(path, tables, name, wanted[name], obsolete)
+            saved.warnings += _kept_names(before, name, tables[name])
     return saved
 
 
@@ -148,6 +151,14 @@ def _shared_id(tables: Mapping[str, Any], name: str, table: Table) -> list[str]:
     own = table.get("dlt_template_id")
     sharing = [other for other in tables if other != name and own and _id_of(tables[other]) == own]
     return [f"the template {other!r} has the id {own} too" for other in sharing]
+
+
+def _kept_names(before: Mapping[str, Any], name: str, table: Table) -> list[str]:
+    """Return a warning if several variables keep their names in another text, where their order may be another."""
+    names = table.get("variables", ())
+    if "text" not in before or _is_same(before, {"text": table["text"]}) or len(names) < 2:
+        return []
+    return [f"{name}: the text has changed; see that its variables still are, in this order, {', '.join(names)}"]
 
 
 def _id_of(table: object) -> str | None:
