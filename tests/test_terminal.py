@@ -149,6 +149,17 @@ def test_a_full_disk_behind_standard_output_is_told_and_changes_nothing(exosms: 
     assert b"could not be written" in err
 
 
+def test_the_name_of_a_variable_cannot_paint(exosms: Shell) -> None:
+    file = exosms.home / "templates.toml"
+    name = json.dumps(HOSTILE, ensure_ascii=False)
+    file.write_text(f'[templates.otp]\ntext = "OTP {{#var#}}"\nvariables = [{name}]\n')
+    argv = ("check-template", "--templates", str(file), "--body", "OTP 4711")
+    result = exosms.on_terminal(*argv, columns=200, env={"NO_COLOR": "1"})
+    assert result.exit_code == 0
+    assert r"[bold]\x1b[2J\x1b]0;owned\x07\x9b31m" in result.stdout
+    assert not any(_UNSAFE.match(each) for each in result.stdout if each not in "\r\n")
+
+
 @pytest.mark.parametrize("is_heard", [False, True], ids=["disowned", "heard"])
 def test_a_terminal_that_is_closed_costs_a_run_no_answer(exosms: Shell, is_heard: bool) -> None:
     """A connection by ssh that drops, with a shell that hangs up on its jobs or does not."""

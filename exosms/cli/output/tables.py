@@ -55,7 +55,7 @@ def table(
 
 def facts(rows: Iterable[tuple[str, Cell]]) -> "RenderableType":
     """Return a table of names and values that is led by the first of them; an empty value is left out."""
-    return _drawn([((name,), _lines(value)) for name, value in rows if value], fixed=1, has_names=True)
+    return _drawn([(_lines(name), _lines(value)) for name, value in rows if value], fixed=1, has_names=True)
 
 
 def _one_below_the_other(
