@@ -160,6 +160,13 @@ def test_no_name_is_proposed_that_another_variable_has(exosms: Shell, tmp_path: 
     assert "--variables A,B`" in exosms("template", "lint", "--templates", str(path)).stdout
 
 
+def test_the_names_that_are_proposed_can_be_pasted_into_a_shell(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text('[templates.otp]\ntext = "{#var#} is your {#var#}. - Acme"\nvariables = ["Order $(id)"]\n')
+    said = exosms("template", "lint", "--templates", str(path)).stdout
+    assert "`exosms template add otp --yes --variables 'Order $(id),A'` names it" in said
+
+
 def test_what_is_wrong_comes_first_and_is_told_on_standard_error(exosms: Shell, tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
     tables = changed("type", None), changed("type", '"x"')

@@ -154,7 +154,7 @@ def _names(registered: Registered) -> Found:
         has, them = ("have no names", "them") if len(unnamed) > 1 else ("has no name", "it")
         letters = (letter for letter in ascii_uppercase if letter not in registered.variables)
         named = (*registered.variables, *letters)[: len(registered.names)]
-        command = f"`exosms template add {for_shell(registered.name)} --yes --variables {','.join(named)}`"
+        command = f"`exosms template add {for_shell(registered.name)} --yes --variables {for_shell(','.join(named))}`"
         yield LintKind.UNNAMED, f"{what} {has}, so --var takes the number; {command} names {them}"
 
 
