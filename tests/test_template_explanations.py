@@ -367,6 +367,32 @@ def test_no_change_is_suggested_that_spoils_a_value(registered: str, value: str,
     assert (problem.change, problem.found, words in problem.explanation) == (change, value, True)
 
 
+OF_THE_TYPE = {
+    "12,345": "12345",
+    "1,00,000": "100000",
+    "3, 4": None,
+    "3 4": None,
+    "1,5": None,
+    "1,2,3": None,
+    "9876 5432": None,
+    "1" * 40 + "a": None,
+}
+
+
+@pytest.mark.parametrize(("value", "mended"), OF_THE_TYPE.items())
+def test_two_numbers_are_never_made_one(value: str, mended: str | None) -> None:
+    (problem,) = explain(parse("Your seats are {#num#}. - Acme"), f"Your seats are {value}. - Acme")
+    assert (problem.found, problem.replacement) == (value, mended)
+
+
+@pytest.mark.parametrize(
+    ("value", "mended"), [("acme.in/p", "https://acme.in/p"), ("acme.in", "https://acme.in"), ("12.50", None)]
+)
+def test_an_amount_is_never_made_an_address(value: str, mended: str | None) -> None:
+    (problem,) = explain(parse("Pay {#url#} now. - Acme"), f"Pay {value} now. - Acme")
+    assert (problem.found, problem.replacement) == (value, mended)
+
+
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 

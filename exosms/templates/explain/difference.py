@@ -1,5 +1,6 @@
 """The places where a body leaves its template, as a person would tell them astep."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from exosms.templates.explain.alignment import AlignedStep, Alignment
 from exosms.templates.explain.pieces import Sort, body_pieces, template_pieces
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import Match, Text, holds, is_marker, match
-from exosms.templates.syntax import Template, Variable, cut
+from exosms.templates.syntax import FITTED, Template, Variable, cut
 from exosms.templates.variables import VariableType, holds_link
 
 Span = tuple[int, int]
@@ -238,9 +239,16 @@ def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | 
     if holds(variable, value):
         return None
     if variable.room is not None and holds(variable, value[: variable.room]):
-        shorter = None if value.isdecimal() or holds_link(value) else cut(value, variable.room).rstrip()
+        is_text = variable.kind in FITTED and not value.isdecimal() and not holds_link(value)
+        shorter = cut(value, variable.room).rstrip() if is_text else None
         return difference._replace(cause=Cause.VALUE_TOO_LONG, replacement=shorter)
     return difference._replace(replacement=_of_the_type(variable, value))
+
+
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}")
+"""One number; "3, 4" and "1200 1500" may be two."""
+_HOST = re.compile(r"[^@/]+\.[A-Za-z]{2,}(?![^:/?#])")
+"""Not an amount such as 12.50."""
 
 
 def _of_the_type(variable: Variable, value: str) -> str | None:
@@ -248,13 +256,13 @@ def _of_the_type(variable: Variable, value: str) -> str | None:
     bare = value.strip()
     candidates = [bare]
     if variable.kind is VariableType.NUMERIC:
-        candidates.append(bare.replace(",", "").replace(" ", ""))
+        candidates += [bare.replace(",", "")] if _GROUPED.fullmatch(bare) else []
     if variable.kind in {VariableType.URL, VariableType.APP_LINK}:
         scheme, sign, rest = bare.partition("://")
         if sign:
             candidates.append(f"{scheme.lower()}://{rest}")
         elif bare[:4].lower() == "www.":
             candidates.append(f"www.{bare[4:]}")
-        elif "." in bare.strip(".") and "@" not in bare:
+        elif _HOST.match(bare):
             candidates.append(f"https://{bare}")
     return next((each for each in candidates if holds(variable, each) and each and not is_marker(each)), None)

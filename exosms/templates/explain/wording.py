@@ -9,7 +9,7 @@ from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.explain.pieces import Sort
 from exosms.templates.fold import Cause
 from exosms.templates.sentences import SENTENCE_END
-from exosms.templates.syntax import FITTED, Variable
+from exosms.templates.syntax import Variable
 from exosms.templates.variables import RULES, VariableType, holds_link, is_digit, is_visible
 
 TOLERATED = "Most operators compare exactly; some may tolerate a difference in spaces or punctuation only."
@@ -349,9 +349,7 @@ def change(words: Words) -> str:
     if wanted is None:
         return _change_of_a_person(words)
     if words.cause is Cause.VALUE_TOO_LONG:
-        variable = words.difference.variable
-        how = "; `--fit` of send and bulk does that" if variable and variable.kind in FITTED else ""
-        return f"Cut the value to {quoted(wanted)}{how}."
+        return f"Cut the value to {quoted(wanted)}; `--fit` of send and bulk does that."
     if words.cause is Cause.CASE and _is_in_capitals(words):
         return "Write its fixed words in the letters of the registered text."
     if not words.seen:
