@@ -393,6 +393,24 @@ def test_an_amount_is_never_made_an_address(value: str, mended: str | None) -> N
     assert (problem.found, problem.replacement) == (value, mended)
 
 
+TORN = [
+    ("Your bill is Rs {#var#}.", "Your bill is Rs 12.50", "Your bill is Rs 12.50."),
+    ("Rs {#var#}. Pay now. - A", "Rs 1,250.75 Pay now. - A", "Rs 1,250.75. Pay now. - A"),
+    ("Bal {#var#}, due {#var#}. - A", "Bal 1,250 due 5 May. - A", "Bal 1,250, due 5 May. - A"),
+    ("Meet at {#var#}: be there. - A", "Meet at 5:30 be there. - A", "Meet at 5:30: be there. - A"),
+    ("Visit {#var#}. Bye", "Visit acme.co.in Bye", "Visit acme.co.in. Bye"),
+    ("Rs {#numeric#}. Bye", "Rs 12.50 Bye", "Rs 12.50. Bye"),
+    ("Your OTP is {#var#}.", "Your OTP is 4711.Thanks", "Your OTP is 4711."),
+    ("Hi {#var#}, it is ready. - A", "Hi Asha, it is Rs. 1,250.75 ready. - A", "Hi Asha, it is ready. - A"),
+    ("Hi {#var#}, it is ready. - A", "Hi Asha, it is ready. See acme.in/x.html - A", "Hi Asha, it is ready. - A"),
+]
+
+
+@pytest.mark.parametrize(("registered", "body", "mended"), TORN)
+def test_no_part_is_torn_from_an_amount_a_time_or_an_address(registered: str, body: str, mended: str) -> None:
+    assert mend(body, explain(parse(registered), body)) == mended
+
+
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 

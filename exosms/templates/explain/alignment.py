@@ -89,6 +89,8 @@ class _Search:
         self.ahead = [0, *accumulate(least)][::-1]
         self.sentences = dict(_sentences(template))
         self.neighbours = [_neighbours(template, at) for at in range(len(template))]
+        self.whole = dict(costs.joined(body))
+        self.joined = {at for start, end in self.whole.items() for at in range(start, end, 2)}
         self.reached: dict[State, tuple[int, State | None]] = {}
         self.queue: list[tuple[int, int, State]] = []
 
@@ -127,7 +129,12 @@ class _Search:
             self._follow_value(state, cost, seen)
             return
         if seen is not None:
-            self._reach((at, seen_at + 1, _OUTSIDE), cost + costs.ONE_SIDED[seen.sort], state)
+            extra = costs.TORN if seen_at in self.joined else costs.ONE_SIDED[seen.sort]
+            self._reach((at, seen_at + 1, _OUTSIDE), cost + extra, state)
+            if seen_at in self.whole:
+                end = self.whole[seen_at]
+                extra = sum(costs.ONE_SIDED[piece.sort] for piece in self.body[seen_at:end])
+                self._reach((at, end, _OUTSIDE), cost + extra, state)
         if wanted is None:
             return
         if wanted.variable is not None:

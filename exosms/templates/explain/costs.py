@@ -5,7 +5,7 @@ one added must cost more than one exchanged, and either more than what a reader 
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,6 +19,8 @@ OVERLOOKED = 2
 """Case, quotes, dashes, kinds of space, a sign for rupees, Unicode forms: nobody sees them."""
 ONE_SIDED = {Sort.WORD: 12, Sort.SPACE: 3, Sort.SIGN: 4, Sort.VALUE: 0}
 """A piece too much or too few; a word is rarely forgotten, a comma often."""
+TORN = 24
+"""A piece too much that is torn from another one: the 50 of 12.50 belongs to the value that has the 12."""
 EXCHANGED = {Sort.WORD: 10, Sort.SPACE: 4, Sort.SIGN: 4, Sort.VALUE: 0}
 """Another piece of the same sort instead; for a word that is nothing like it."""
 ALIKE = 5
@@ -125,6 +127,28 @@ def _likeness(one: str, other: str) -> float:
     """Return from 0 to 1 how many pairs of letters two words share; the first letter counts as one."""
     pairs = [{f" {word[:1]}", *map("".join, pairwise(word))} for word in (one, other)]
     return 2 * len(pairs[0] & pairs[1]) / (len(pairs[0]) + len(pairs[1]))
+
+
+_JOINED = re.compile(r"[0-9][.,:/-][0-9]|[a-z]\.[a-z]")
+
+
+def joined(body: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Yield where pieces begin that signs join, and where they end: ``12.50``, ``5:30``, ``acme.in``."""
+    at = 0
+    while at < len(body):
+        last = at
+        while _are_joined(body[last : last + 3]):
+            last += 2
+        if last > at:
+            yield at, last + 1
+        at = last + 1
+
+
+def _are_joined(pieces: Sequence[Piece]) -> bool:
+    if len(pieces) < 3:
+        return False
+    first, sign, last = (piece.text for piece in pieces)
+    return _JOINED.fullmatch(first[-1] + sign + last[0]) is not None
 
 
 def takes(piece: Piece, value: Sequence[Piece], variable: Variable, neighbours: Container[str]) -> int:
