@@ -399,6 +399,8 @@ TORN = [
     ("Bal {#var#}, due {#var#}. - A", "Bal 1,250 due 5 May. - A", "Bal 1,250, due 5 May. - A"),
     ("Meet at {#var#}: be there. - A", "Meet at 5:30 be there. - A", "Meet at 5:30: be there. - A"),
     ("Visit {#var#}. Bye", "Visit acme.co.in Bye", "Visit acme.co.in. Bye"),
+    ("See {#var#}. Bye. - A", "See Dr. Rao Bye. - A", "See Dr. Rao. Bye. - A"),
+    ("Come to {#var#}.\nReply 1. - A", "Come to Dr. Rao.\n 1. - A", "Come to Dr. Rao.\nReply 1. - A"),
     ("Rs {#numeric#}. Bye", "Rs 12.50 Bye", "Rs 12.50. Bye"),
     ("Your OTP is {#var#}.", "Your OTP is 4711.Thanks", "Your OTP is 4711."),
     ("Hi {#var#}, it is ready. - A", "Hi Asha, it is Rs. 1,250.75 ready. - A", "Hi Asha, it is ready. - A"),
@@ -407,7 +409,7 @@ TORN = [
 
 
 @pytest.mark.parametrize(("registered", "body", "mended"), TORN)
-def test_no_part_is_torn_from_an_amount_a_time_or_an_address(registered: str, body: str, mended: str) -> None:
+def test_no_part_is_torn_from_an_amount_a_time_an_address_or_a_name(registered: str, body: str, mended: str) -> None:
     assert mend(body, explain(parse(registered), body)) == mended
 
 

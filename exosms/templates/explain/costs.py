@@ -181,6 +181,8 @@ def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
 def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str]) -> int:
     if piece.sort is Sort.SPACE:
         return SENTENCE if "\n" in piece.text or not value else 0
+    if piece.text == "." and value and value[-1].text.casefold() in ABBREVIATIONS:
+        return 0
     cost = 0 if piece.key not in neighbours else NEXT_WORD if piece.sort is Sort.WORD else NEXT_SIGN
     if cost and piece.sort is Sort.WORD and (_is_wording(piece) or (value and value[-1].sort is Sort.SPACE)):
         cost += NEXT_ALONE
