@@ -108,6 +108,13 @@ def test_the_text_may_be_given(exosms: Shell) -> None:
     assert check(exosms, "--text", "Dear {#var#}, hi", "--body", "Dear Ravi, hi ").exit_code == 3
 
 
+def test_standard_input_is_read_for_a_dash_alone(exosms: Shell) -> None:
+    """A variable of a script that is not set would have another text checked, or wait for somebody to type one."""
+    unset = check(exosms, "--text", "Dear {#var#}, hi", "--body-file", "", stdin="Dear Ravi, hi\n")
+    assert (unset.exit_code, unset.stdout) == (3, "")
+    assert "cannot be read: Is a directory" in unset.stderr
+
+
 @pytest.mark.parametrize(
     ("argv", "exit_code", "words"),
     [

@@ -88,7 +88,8 @@ def command(
     try:
         known = _known(out, template, text, place)
         if csv is None:
-            return _check_one(out, body if body is not None else read_text(body_file or "-"), known, fix=fix)
+            given = body if body_file is None else read_text(body_file)
+            return _check_one(out, given or "", known, fix=fix)
         file = None if str(csv) == "-" else csv
         with open_table(file, delimiter=delimiter, encoding=csv_encoding, sheet=sheet) as table:
             if sheet is None and table.other_sheets:
