@@ -338,6 +338,17 @@ def test_rows_that_a_person_corrected_are_not_written_over(exosms: Shell, old: s
     assert [*csv.reader(io.StringIO(target.read_text(), newline=""))] == REJECTED
 
 
+def test_the_question_about_a_file_says_its_name_harmlessly(exosms: Shell) -> None:
+    file = written(exosms, CONTENT)
+    sent(exosms, file)
+    target = exosms.home / "a\x1b]0;b\x07.csv"
+    export = (*EXPORT[:3], str(target), *EXPORT[4:], "--with", file)
+    assert exosms(*export).exit_code == 0
+    target.write_text(target.read_text().replace("Mina", "Meena"))
+    asked = exosms.on_terminal(*export, typed=[("[y/N]: ", "n\n")])
+    assert (asked.exit_code, r"a\x1b]0;b\x07.csv has rows" in asked.stdout) == (5, True)
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"old\n", b"\xff\xfe\x00", b"row,line,to\n1,2,+919876543210\n", b"a,b\n1\n"]
 )

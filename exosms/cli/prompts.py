@@ -10,6 +10,7 @@ import typer
 
 from exosms.cli.output.out import Out
 from exosms.errors import GuardError, Interrupted
+from exosms.system.escaping import printable
 
 
 def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "Add --yes.") -> None:
@@ -38,7 +39,7 @@ def confirmed(question: str) -> bool:
     """Return the answer of a person; the end of the input is a no, and Ctrl-C ends the command."""
     try:
         with beside_results():
-            return typer.confirm(question, err=True)
+            return typer.confirm(printable(question), err=True)
     except (typer.Abort, Interrupted) as end:
         typer.echo(err=True)  # what follows is not part of the question
         if isinstance(end, Interrupted):
