@@ -494,6 +494,15 @@ def test_a_run_of_which_a_copy_claims_rows_meanwhile_is_not_begun(
         assert copy.held("june", CLAIMED) == b"next"
 
 
+def test_a_run_of_which_rows_are_claimed_is_unfinished_whatever_was_said_of_it(shared: SharedLedger) -> None:
+    """As where another command of its machine says that it is over just before rows of it are sent again."""
+    runs = begun_on(shared, b"first")
+    runs.leave("june", Batons(latest=b"first", before=None), is_finished=True)
+    assert runs.unfinished() == set()
+    assert runs.pass_on("june", ACCOUNT, CLAIMED) == b"next"
+    assert runs.unfinished() == {"june"}
+
+
 def test_whose_a_run_is_nobody_says_before_an_earlier_claim_is_certain(shared: SharedLedger) -> None:
     """As where a COMMIT waits for a standby: the next claim forgot its baton, and then nobody had the right one."""
     runs = begun_on(shared, b"first")

@@ -526,6 +526,25 @@ def test_a_run_is_over_for_all_machines_although_nobody_could_say_so(pair: Pair,
     assert (pair.second(*again).exit_code, pair.exotel.requests) == (0, 6)
 
 
+def test_a_run_that_is_retried_is_unfinished_for_all_machines(pair: Pair) -> None:
+    """While it waits for its turn: what another machine sent meanwhile, it sent once more."""
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK).exit_code == 10
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    pair.exotel.suffer(0, "500")
+    assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0  # which takes the turn of a minute
+    again = ("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
+    retrying = pair.first.start("runs", "retry", "june", "--yes", "--json", "--rate", "1/min")
+    until(lambda: "\tunfinished\t" in pair.first("runs", "list").stdout)
+    refused = pair.second(*again)
+    retrying.send_signal(signal.SIGINT)
+    _, err = retrying.communicate(timeout=60)
+    assert (refused.exit_code, retrying.returncode, pair.exotel.requests) == (5, 130, 4), err
+    names_machine_and_time(refused.stderr)
+    assert (pair.first(*RESUME).exit_code, pair.exotel.requests) == (0, 7)
+    assert pair.second(*again).exit_code == 0
+
+
 def test_another_content_may_begin_anywhere_and_rows_stay_on_their_machine(pair: Pair) -> None:
     assert pair.first("bulk", bulk_file(pair.first, *ROWS[:1]), *BULK).exit_code == 0
     assert pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK).exit_code == 0

@@ -100,6 +100,12 @@ def _as_others_see_it(name: str | None, staging: Staging, context: RunContext) -
     return Begun(name, staging.shared_digest, {run.name for run in context.journal.runs()})
 
 
+def take_up_elsewhere(run: Run, context: RunContext) -> None:
+    """Say on behalf of all machines that a run is gone on with, before rows of a finished one may be sent again."""
+    if context.elsewhere is not None:
+        _leave(run._replace(exit_code=None), context.journal, context.elsewhere)
+
+
 def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None]) -> None:
     """Say on behalf of all machines how a run was left; one of which that cannot be said keeps its content."""
     if context.elsewhere is not None:

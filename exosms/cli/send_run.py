@@ -6,7 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from exosms.bulk import results_csv
-from exosms.bulk.lifecycle import RunContext, check_copies, check_rest, leave_elsewhere, release, run_dispatcher
+from exosms.bulk.lifecycle import (
+    RunContext,
+    check_copies,
+    check_rest,
+    leave_elsewhere,
+    release,
+    run_dispatcher,
+    take_up_elsewhere,
+)
 from exosms.bulk.request import Handling
 from exosms.bulk.stop import stop_for
 from exosms.cli.context import open_client
@@ -76,6 +84,8 @@ def go_on(
                 check_copies(run, context)
                 ask(question)
             client = client_for(context, out, timeout=run.terms.timeout)
+            if again:
+                take_up_elsewhere(run, context)
         except (GuardError, ConfigError, Interrupted):
             journal.let_go(run)
             raise

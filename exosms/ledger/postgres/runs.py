@@ -127,7 +127,9 @@ class SharedRuns(NamedTuple):
         A run that was never known is from now on, unless the name is another machine's: then nobody can tell.
         """
         values = {"name": name, "installation": self.installation, **batons._asdict()}
-        passed = f"UPDATE exosms.runs SET baton = %(latest)s, has_claimed = true, updated_at = {NOW}"
+        passed = (
+            f"UPDATE exosms.runs SET baton = %(latest)s, has_claimed = true, is_finished = false, updated_at = {NOW}"
+        )
         entry = self._entry(name, account, b"", batons.latest, has_claimed=True)
 
         def work(transaction: Transaction) -> bytes | None:
