@@ -465,7 +465,7 @@ def test_what_was_waited_for_in_vain_is_tried_once_more_at_each_step(monkeypatch
     assert waited[1:] == [0, 0]
 
 
-JUNE = Begun("june", b"content", ())
+JUNE = Begun("june", b"content", {})
 CLAIMED = Batons(latest=b"next", before=b"first")
 
 

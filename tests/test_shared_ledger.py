@@ -609,6 +609,24 @@ def test_of_two_copies_of_an_unfinished_run_one_goes_on(pair: Pair, begins_witho
     assert (taken.exit_code, pair.exotel.requests) == (5, 3)
 
 
+def test_what_a_copy_retried_does_not_begin_anew(pair: Pair) -> None:
+    """Its rows are in both copies; that they were sent after all is known to one of them and to the shared ledger."""
+    mine = bulk_file(pair.first, *ROWS)
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    pair.exotel.suffer(0, "500")
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    assert (pair.first("runs", "retry", "june", *BULK).exit_code, pair.exotel.requests) == (0, 6)
+    theirs = ("bulk", bulk_file(pair.second, *ROWS), *BULK)
+    refused = pair.second(*theirs)
+    assert (refused.exit_code, pair.exotel.requests) == (5, 6)
+    names_machine_and_time(refused.stderr)
+    assert (pair.second(*theirs, "--sent-before", "send").exit_code, pair.exotel.requests) == (0, 9)
+    ours = pair.first("bulk", mine, "--run", "july", "--within", "0s", *BULK)  # where its rows are known
+    assert (ours.exit_code, pair.exotel.requests) == (0, 12)
+
+
 def test_a_run_that_began_with_a_shared_ledger_does_not_go_on_without_it(pair: Pair) -> None:
     """As where the variable is not set in the shell in which somebody resumes: a copy would not hear of it."""
     mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}

@@ -18,7 +18,7 @@ from exosms.bulk.stop import Stop, stop_for
 from exosms.config.settings import Settings
 from exosms.errors import ExosmsError, Interrupted
 from exosms.exotel.client import Client
-from exosms.ledger.batons import batons_of, new_baton, unnamed
+from exosms.ledger.batons import batons_by_name, batons_of, new_baton, unnamed
 from exosms.ledger.database import LedgerError
 from exosms.ledger.messages import Ledger
 from exosms.ledger.run_terms import RunTerms
@@ -97,7 +97,7 @@ def check_elsewhere(setup: BulkSetup, staging: Staging, context: RunContext) -> 
 def _as_others_see_it(name: str | None, staging: Staging, context: RunContext) -> "Begun":
     from exosms.ledger.postgres.runs import Begun
 
-    return Begun(name, staging.shared_digest, {run.name for run in context.journal.runs()})
+    return Begun(name, staging.shared_digest, batons_by_name(context.ledger.database))
 
 
 def take_up_elsewhere(run: Run, context: RunContext) -> None:

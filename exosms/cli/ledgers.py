@@ -191,7 +191,7 @@ def begun_elsewhere(name: str, options: AccountOptions) -> str:
         shared = SharedLedger.open_dry(address)
         if shared is not None:
             with closing(shared):
-                SharedRuns.of(shared, b"").check(Begun(name, b"", ()), within=0, resend=True)
+                SharedRuns.of(shared, b"").check(Begun(name, b"", {}), within=0, resend=True)
     except GuardError as taken:
         return taken.message
     except ConfigError:  # nobody can be asked

@@ -8,6 +8,7 @@ one or the other.
 """
 
 import os
+from collections.abc import Mapping
 from shlex import quote
 from typing import NamedTuple
 
@@ -52,6 +53,12 @@ def batons_of(database: Database, run: int) -> Batons:
     """Return what a run has here."""
     found = database.read_one("SELECT baton, baton_before FROM runs WHERE id = ?", (run,))
     return Batons(*(found or (None, None)))
+
+
+def batons_by_name(database: Database) -> Mapping[str, Batons]:
+    """Return what every run has here."""
+    found = database.read("SELECT name, baton, baton_before FROM runs")
+    return {name: Batons(*batons) for name, *batons in found}
 
 
 def keep_batons(database: Database, run: int, batons: Batons) -> None:

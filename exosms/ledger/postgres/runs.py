@@ -2,7 +2,7 @@
 
 import hashlib
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
@@ -35,7 +35,7 @@ class Begun(NamedTuple):
 
     name: str | None
     content: bytes
-    ours: Collection[str]
+    ours: Mapping[str, Batons]
     """The runs that this machine's ledger has: of another that has our key it may be a copy, as a CI's cache is."""
 
 
@@ -158,9 +158,16 @@ class SharedRuns(NamedTuple):
             "SELECT name, machine, is_finished, started_at, updated_at, name = %(name)s FROM exosms.runs"
             " WHERE (name = %(name)s AND (has_claimed OR installation <> %(ours)s))"
             " OR (name IS DISTINCT FROM %(name)s::text AND content = %(content)s"
-            " AND NOT (installation = %(ours)s AND name = ANY(%(names)s)))"
+            " AND NOT (installation = %(ours)s AND name = ANY(%(names)s)"
+            " AND (baton IS NULL OR baton = ANY(%(batons)s))))"
             " ORDER BY name IS DISTINCT FROM %(name)s::text, updated_at DESC",
-            {"name": name, "content": begun.content, "ours": self.installation, "names": list(begun.ours)},
+            {
+                "name": name,
+                "content": begun.content,
+                "ours": self.installation,
+                "names": list(begun.ours),
+                "batons": [baton for batons in begun.ours.values() for baton in batons if baton is not None],
+            },
         ).fetchall()
         now = now_of(transaction)
         for theirs, machine, is_finished, started_at, updated_at, has_name in found:
