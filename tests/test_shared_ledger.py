@@ -378,6 +378,17 @@ def test_numbers_are_kept_as_hashes_and_last_digits(pair: Pair) -> None:
     assert all(message["to"].endswith(TO[-4:]) for message in log(pair.second))
 
 
+@pytest.mark.parametrize("written", [TO, TO[1:], f"0{TO[3:]}", f"{TO[3:8]} {TO[8:]}"])
+def test_a_number_that_exotel_repeats_is_kept_by_its_last_digits(pair: Pair, written: str) -> None:
+    said = json.dumps({"RestException": {"Status": 400, "Message": f"The To number {written} is invalid"}})
+    with Misbehaving(answers(400, said)) as server:
+        refused = pair.first(*SEND, env={"EXOSMS_BASE_URL": server.url})
+    assert (refused.exit_code, f"{written} is invalid" in refused.stdout) == (6, True)
+    dump = pair.cluster.dump(pair.database)
+    assert [number for number in (written, TO[3:]) if number in dump] == []
+    assert [message["message"] for message in log(pair.second)] == [f"The To number …{TO[-4:]} is invalid"]
+
+
 def test_numbers_are_kept_whole_where_the_profile_says_so(pair: Pair) -> None:
     full = [with_profile(shell, pair.exotel.url, 'ledger_numbers = "full"') for shell in (pair.first, pair.second)]
     assert full[0](*ONCE).exit_code == 0

@@ -6,6 +6,7 @@ its message unknown to everybody else, and it is never sent again. A result that
 
 import hashlib
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,6 +57,9 @@ T = TypeVar("T")
 
 SPARE = 5.0
 """Seconds that a lease outlasts what it is for."""
+
+_TELLING = 7
+"""Last digits by which a number is told from all others: before them it may have a country's code, a 0 or nothing."""
 
 
 class Terms(NamedTuple):
@@ -218,6 +222,7 @@ class SharedLedger:
             "account": account,
             "profile": profile,
             "once_key": once.key if once else None,
+            "number": message.to,
             "recipient": message.to if self._terms.keeps_numbers else f"…{message.to[-LAST_DIGITS:]}",
             "recipient_hash": self.hash_of(message.to),
             "sender": message.fields.sender,
@@ -259,11 +264,14 @@ class SharedLedger:
     def settle(self, entry_id: int, receipt: Receipt) -> None:
         """Record what became of the message, however late; also where the database lost the claim meanwhile."""
         code, error = receipt.cause
+        claim = self._claims[entry_id]
+        if error and not self._terms.keeps_numbers:  # Exotel repeats what it refuses
+            error = without_number(error, claim["number"])
         result = {
             "state": str(receipt.outcome), "sid": receipt.sid, "status": receipt.status,
             "http_status": receipt.http_status, "code": code, "error": error,
         }  # fmt: skip
-        values = self._claims[entry_id] | {"lease": 0.0} | {name: storable(said) for name, said in result.items()}
+        values = claim | {"lease": 0.0} | {name: storable(said) for name, said in result.items()}
         self.database.run(lambda transaction: settle_claim(transaction, values))
 
     def _go_on(self, entry_id: int, assignments: str, condition: str, *, lease: float, **values: Any) -> None:
@@ -391,6 +399,12 @@ class SharedLedger:
         given = sorted({sid.lower() for sid in sids.values()})
         found = self.database.run(lambda transaction: owners_of_sids(transaction, account, given))
         return of_another(sids, {sid: Place(0, number) for sid, number in found})
+
+
+def without_number(said: str, number: str) -> str:
+    """Return what was said of a message with the last digits alone of its recipient, however that is written."""
+    digits = r"[ -]?".join(number[-_TELLING:])
+    return re.sub(rf"\+?[0-9]*{digits}", f"…{number[-LAST_DIGITS:]}", said)
 
 
 def _given_up() -> LedgerError:
