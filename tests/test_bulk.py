@@ -32,7 +32,7 @@ from exosms.config.settings import AccountOptions
 from exosms.errors import ExosmsError, GuardError
 from exosms.exotel import exchange
 from exosms.exotel.client import Batch
-from exosms.ledger import runs
+from exosms.ledger import database, runs
 from exosms.ledger.database import LedgerError
 from exosms.ledger.entry import Place
 from exosms.ledger.messages import Ledger
@@ -1732,6 +1732,26 @@ def test_a_request_costs_one_commit(exosms: Shell, exotel: FaultyExotel, monkeyp
     assert len(texts(exotel)) == 401
     ramp = 2 * bulk_module.WORKERS  # requests before the first answer, and answers after the last request
     assert len(commits) <= at_least + 400 + ramp
+
+
+class _WithoutRoom(sqlite3.Connection):
+    """A ledger on a disk that is full: commits still fit into its log, which cannot be emptied into the file."""
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if "wal_checkpoint" in sql:
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *values)
+
+
+def test_a_log_that_cannot_be_emptied_changes_nothing_of_what_was_sent(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_OPTIONS", {**database._OPTIONS, "factory": _WithoutRoom})
+    (exosms.home / "people.csv").write_text("to,body\n9876543210,Hi\n")
+    argv = ("bulk", str(exosms.home / "people.csv"), "--run", "june", "--region", "sandbox", "--yes", "--json")
+    sent = exosms(*argv)
+    assert (sent.exit_code, sent.json["state"], sent.json["error"]) == (0, "finished", None), sent
+    assert exosms("runs", "purge", "--older-than", "0s", "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize(

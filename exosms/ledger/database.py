@@ -134,8 +134,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file and of the lock that marks us as alive."""
-        with suppress(LedgerError):  # what was left by others that could not: the next command tries it again
-            self.erase_log()
+        self.erase_log()  # also what was left by others that could not
         self.connection.close()
         self.owners.leave()
 
@@ -199,11 +198,11 @@ class Database:
         """Empty the write-ahead log, where texts still stand that were erased: ``secure_delete`` leaves them there.
 
         Nobody is waited for, since whoever sends would wait for us meanwhile: while others read what is in the log it
-        stays, and the next command that ends tries again.
+        stays, as on a full disk, and the next command that ends tries again. All that was committed is safe there.
         """
         if self._path is None:
             return
-        with translated(self._path):
+        with suppress(LedgerError), translated(self._path):
             self._set_busy_timeout(0)
             try:
                 # First as much as can be done without keeping others from writing, so that the rest takes no time.
