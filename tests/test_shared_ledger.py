@@ -24,6 +24,9 @@ from misbehaving import Misbehaving, accepts, answers
 from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
 from postgres_cluster import PASSWORD, Pooler, pgbouncer
 
+from exosms.ledger.database import LedgerError
+from exosms.ledger.runs import Journal, Run
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -735,6 +738,24 @@ def test_a_name_under_which_nothing_was_begun_can_be_taken_again(pair: Pair) -> 
     taken = pair.second("bulk", bulk_file(pair.second, *ROWS), "--run", "june", *BULK)
     assert (taken.exit_code, pair.exotel.requests) == (5, 1)
     assert (pair.first("bulk", mine, "--run", "june", *BULK).exit_code, pair.exotel.requests) == (0, 3)
+
+
+def test_a_run_that_is_committed_here_is_not_forgotten_there(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where another process holds the ledger for long from that moment on: nothing went on with it ever after."""
+    begin = Journal.begin
+
+    def begun(self: Journal, *given: Any, **options: Any) -> Run:
+        with monkeypatch.context() as later:
+            later.setattr(Journal, "run", _cannot_be_read)
+            return begin(self, *given, **options)
+
+    monkeypatch.setattr(Journal, "begin", begun)
+    sent = pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK)
+    assert (sent.exit_code, pair.exotel.requests) == (0, 3), sent
+
+
+def _cannot_be_read(_journal: Journal, _name: str) -> Run:
+    raise LedgerError("The ledger cannot be used: database is locked")
 
 
 def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(pair: Pair, tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ class Journal:
                 f" SELECT ?, {columns}, ? FROM temp.staged ORDER BY number",
                 (run, now),
             )
-        return self.run(name)
+            (begun,) = self._runs("WHERE id = ?", run)  # here: once it is committed nothing may fail any more
+        return begun
 
     def require_free(self, name: str, *, digest: bytes) -> None:
         """Raise GuardError where ``begin`` would, since another process was quicker."""
