@@ -13,6 +13,8 @@ import pytest
 from conftest import Result, Shell
 from faulty import FaultyExotel
 
+from exosms.ledger.database import Database
+
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 MIXED = "to,body\n+919876543210,ok\n+919000000400,refused\n+919000000500,perhaps\n"
 SID = re.compile(r"[0-9a-f]{32}")
@@ -546,6 +548,24 @@ def test_purge_keeps_what_is_unknown_or_unfinished(mixed: Shell) -> None:
 def test_purge_keeps_what_is_younger(mixed: Shell) -> None:
     assert mixed("runs", "purge", "--older-than", "1h", "--yes").stdout == "0 messages deleted\n"
     assert states(mixed) == ["accepted", "rejected", "unknown"]
+
+
+def test_a_run_that_is_purged_once_nobody_has_it_ends_as_its_messages_did(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command comes between the end of the run and what is told of it."""
+    erase_log = Database.erase_log
+    purged: list[bytes] = []
+
+    def purge(self: Database) -> None:
+        if not purged:
+            purging = exosms.start("runs", "purge", "--older-than", "0s", "--yes")
+            purged.append(purging.communicate(timeout=60)[0])
+        erase_log(self)
+
+    monkeypatch.setattr(Database, "erase_log", purge)
+    ended = bulk(exosms, "to,body\n+919876543210,ok\n")
+    assert (ended.exit_code, purged) == (0, [b"1 message deleted\n"]), ended
 
 
 def test_purge_needs_no_configuration_for_an_account_of_the_environment(mixed: Shell) -> None:

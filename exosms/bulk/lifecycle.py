@@ -236,8 +236,8 @@ def release(run: Run, journal: Journal, stop: Stop | None) -> RunEnd:
             counts = journal.counts(run)
         left = counts.get("waiting", 0) + counts.get("in_flight", 0)  # another process has the run, where in flight
         exit_code = int(exit_code_of_rows(journal.outcomes(run)))
-        journal.release(run, exit_code=None if left else exit_code)
-        return RunEnd(journal.run(run.name), stop.exit_code if left and stop else exit_code, stop)
+        run = journal.release(run, exit_code=None if left else exit_code)
+        return RunEnd(run, stop.exit_code if left and stop else exit_code, stop)
     except LedgerError as error:  # what was sent is told all the same
         stop = stop or stop_for(error)
         return RunEnd(run, stop.exit_code, stop)

@@ -184,8 +184,8 @@ class Journal:
         self._database.erase_log()
         return purged
 
-    def release(self, run: Run, *, exit_code: int | None) -> None:
-        """Let go of the run, if it is still ours; an exit code says that it is finished.
+    def release(self, run: Run, *, exit_code: int | None) -> Run:
+        """Let go of the run, if it is still ours, and return it; an exit code says that it is finished.
 
         Texts that were erased are overwritten in the log as well: ``secure_delete`` alone leaves them there.
         """
@@ -197,7 +197,9 @@ class Journal:
                 "UPDATE runs SET owner = NULL, exit_code = ? WHERE id = ? AND owner = ?",
                 (exit_code, run.id, run.owner),
             )
+            found = self._runs("WHERE id = ?", run.id)  # here: once nobody has it, it may be purged
         self._database.erase_log()
+        return found[0] if found else run
 
     def counts(self, run: Run) -> Mapping[str, int]:
         """Return how many rows are in each state."""
