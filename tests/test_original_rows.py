@@ -349,6 +349,19 @@ def test_the_question_about_a_file_says_its_name_harmlessly(exosms: Shell) -> No
     assert (asked.exit_code, r"a\x1b]0;b\x07.csv has rows" in asked.stdout) == (5, True)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_nor_where_a_spreadsheet_saved_them_in_an_encoding_of_its_own(exosms: Shell, encoding: str) -> None:
+    file = written(exosms, "to,name\n9000000400,Zo\u00eb\n")
+    assert sent(exosms, file).exit_code == 6
+    target = exosms.home / "rejected.csv"
+    export = ("runs", "export", "june", str(target), "--with", file)
+    assert [exosms(*export).exit_code for _ in range(2)] == [0, 0]
+    corrected = target.read_text().replace("9000000400", "9876543210").encode(encoding)
+    target.write_bytes(corrected)
+    refused = exosms(*export)
+    assert (refused.exit_code, target.read_bytes()) == (5, corrected), refused
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"old\n", b"\xff\xfe\x00", b"row,line,to\n1,2,+919876543210\n", b"a,b\n1\n"]
 )

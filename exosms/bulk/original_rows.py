@@ -78,14 +78,14 @@ def write_originals(
         _check_rest(run, journal, path, table)
 
 
-def may_be_corrected(path: Path, run: Run, original: Path | None) -> bool:
+def may_be_corrected(path: Path, run: Run, original: Path | None, *, encoding: str | None = None) -> bool:
     """Whether a file has rows of the run in it that a person may have worked on since they were exported.
 
     That is where it has their columns, but not every row as it stands in the file that was sent; if that is unknown,
     where it has the columns that are added to rows. Any other file, and one that is no table, has none.
     """
     try:
-        with open_table(path) as table:
+        with open_table(path, encoding=encoding) as table:
             header = [*table.header]
             if original is None:
                 return tuple(name.rstrip("0123456789") for name in header[-len(_ADDED) :]) == _ADDED
@@ -96,8 +96,8 @@ def may_be_corrected(path: Path, run: Run, original: Path | None) -> bool:
                 return header != [*sent.header, *added] or not _stand_in_order(table, sent)
     except BrokenRecordError:
         return True
-    except InputError:
-        return False
+    except InputError:  # a spreadsheet saves a CSV in the encoding of its machine, and any bytes are Latin-1
+        return encoding is None and may_be_corrected(path, run, original, encoding="latin-1")
 
 
 def _stand_in_order(table: Table, sent: Table) -> bool:
