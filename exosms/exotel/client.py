@@ -115,9 +115,9 @@ class Client:
                 continue
             page = message_list.read_page(reply.body, host=host) if reply.is_success else None
             if page is not None:
-                yield page
                 seen.add(path)
                 path = page.next_path
+                yield page._replace(is_whole=False) if path in seen else page  # a list that turns back hides its rest
             elif reply.is_success:
                 yield delivery_report.missing("", http_status=reply.status)
                 return

@@ -31,7 +31,7 @@ class Page(NamedTuple):
     is_cut: bool = False
     """Whether there is a next one that must not be asked for, since it is on another host."""
     is_whole: bool = True
-    """Whether a Sid could be read of everything that it lists."""
+    """Whether a Sid could be read of everything that it lists, and the next one is not one that was seen."""
 
 
 def spans(attempts: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
