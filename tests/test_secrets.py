@@ -340,6 +340,18 @@ def test_a_long_token_is_hidden_even_in_a_sid(exosms: Shell) -> None:
     assert_unseen(result.stdout + result.stderr)
 
 
+def test_a_sid_of_a_list_that_repeats_them_is_not_repeated(exosms: Shell) -> None:
+    message = {"Sid": f"s{TOKEN}", "To": "+919876543210", "From": "/ACMEIN", "Body": "Hi"}
+    listed = answers(200, json.dumps({"Metadata": {}, "SMSMessages": [message]}))
+    with Misbehaving(answers(500), listed, answers(200, json.dumps({"SMSMessage": message}))) as server:
+        assert exosms(*send(server.url, "--once", "a"), env=ACCOUNT).exit_code == 9
+        asking = ("runs", "reconcile", "--once", "a", "--search", "--absent", "not_sent", "--base-url", server.url)
+        result = exosms(*asking, env=ACCOUNT)
+    assert (result.exit_code, result.stdout) == (9, "unknown\t+919876543210\t\tonce a; not found\n")
+    assert f"Exotel does not say which message s{MASK} is, which is listed" in result.stderr
+    assert_unseen(result.stdout + result.stderr)
+
+
 def test_the_address_of_a_next_page_that_repeats_them_is_not_repeated(exosms: Shell) -> None:
     query = f"key={KEY}&token={quote(TOKEN)}&basic={quote(BASIC)}"
     pages = ({"NextPageUri": f"/v1/next?{query}"}, {"NextPageUri": None})

@@ -117,7 +117,9 @@ class Client:
             if page is not None:
                 seen.add(path)
                 path = page.next_path
-                yield page._replace(is_whole=False) if path in seen else page  # a list that turns back hides its rest
+                listed = [one._replace(sid=self._transport.hide(one.sid, is_name=True)) for one in page.listed]
+                is_whole = page.is_whole and path not in seen  # a list that turns back hides its rest
+                yield page._replace(listed=listed, is_whole=is_whole)
             elif reply.is_success:
                 yield delivery_report.missing("", http_status=reply.status)
                 return
