@@ -19,6 +19,8 @@ BODIES = {
     "html": "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Too Many Requests</h1></body></html>",
     "empty": "",
     "taken": json.dumps({"SMSMessage": {"Sid": "5a" * 16, "To": "+919876543210", "Status": "queued"}}),
+    "beside": json.dumps({"RestException": {"Status": 0, "Message": "Refused"}, "Sid": "5a" * 16}),
+    "within": json.dumps({"Answer": {"RestException": {"Status": 0, "Sid": "5a\ud800", "To": [1]}}}),
 }
 """What ``Status`` and ``Message`` say decides nothing, so they say something else."""
 
@@ -43,7 +45,7 @@ CASES = [(status, kind) for status in STATUSES for kind in BODIES]
 
 
 def meaning(status: int, kind: str) -> tuple[str, int, str]:
-    if (status, kind) == (429, "taken"):  # two answers in one: it is not sent again by itself
+    if status in {429, 503} and kind in {"taken", "beside", "within"}:  # two in one: it is not sent again by itself
         return OF_5XX
     if status == 503 and kind in {"json", "xml"}:
         return THROTTLED

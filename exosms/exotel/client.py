@@ -54,9 +54,9 @@ class Client:
         if reply.is_success:
             return accepted(reply, self._shown(wire.reply_to(message.to, items)))
         receipt = self._refused(reply, items)
-        taken = next((item for item in items if isinstance(item, wire.Reply)), None)
+        taken = _taken_in(reply)
         if taken and receipt.then is Then.PAUSE:  # or it would be sent again
-            return doubted(self._shown(wire.Doubt(_TAKEN, taken.sid, taken.to)), http_status=reply.status)
+            return doubted(self._shown(taken), http_status=reply.status)
         return receipt
 
     def send_batch(self, messages: Sequence[Message]) -> Batch:
@@ -77,7 +77,7 @@ class Client:
         items = wire.read(reply.body)
         if reply.is_success:
             return self._matched(messages, items, reply)
-        some_taken = any(isinstance(item, wire.Reply) for item in items)
+        some_taken = _taken_in(reply) is not None
         receipt = doubted(_SOME_TAKEN, http_status=reply.status) if some_taken else self._refused(reply, items)
         return Batch((receipt,) * len(messages), whole=not some_taken)
 
@@ -179,6 +179,14 @@ class Client:
         )
         answered = any(isinstance(said, wire.Reply | wire.Refusal) for said in matching.said)
         return Batch(receipts, whole=not answered, matched=matching.fits)
+
+
+def _taken_in(refusal: Answer) -> wire.Doubt | None:
+    """Return why a refused request may have been taken all the same: its answer has a Sid, wherever that stands."""
+    from exosms.exotel.message_content import described
+
+    taken = next(described(refusal.body), None)
+    return None if taken is None else wire.doubt_about(taken, _TAKEN)
 
 
 def _unchecked(receipt: Receipt) -> Receipt:

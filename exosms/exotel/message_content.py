@@ -75,7 +75,7 @@ def _with_sid(node: Any) -> Iterator[dict[str, Any]]:
         for inner in node:
             yield from _with_sid(inner)
     elif isinstance(node, dict):
-        if "Sid" in node:
+        if node.get("Sid"):
             yield node
         else:
             for inner in node.values():

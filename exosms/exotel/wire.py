@@ -188,6 +188,11 @@ def reply_about(sid: str, items: Sequence[Item]) -> Reply | None:
     return next((reply for reply in replies if reply.sid.casefold() == sid.casefold()), None)
 
 
+def doubt_about(node: Mapping[str, Any], why: str) -> Doubt:
+    """Return why an object of an answer, which has a Sid, is not taken for a message's answer."""
+    return Doubt(why, _text(node.get("Sid")), _text(node.get("To")))
+
+
 def moment(text: str | None) -> str | None:
     """Return one of Exotel's dates as ISO 8601 with its zone; None for no date, which may be written as 1970.
 
