@@ -240,7 +240,7 @@ class _Command:
                 for page in asking.listed(since, until, host=host):
                     work.take(page.listed)
                     if not page.is_whole:
-                        self._incomplete = "Exotel's list turns back, or has messages whose Sid cannot be read"
+                        self._incomplete = "Exotel's list does not show all messages, or not their Sids"
                     if page.is_cut:
                         self._incomplete = "the list goes on at another host"
                         self._out.warn("the list goes on at another host, which is not asked: it would get the key")

@@ -107,6 +107,7 @@ class Client:
 
         path: str | None = message_list.list_path(self._account_sid, since, until)
         seen: set[str] = set()
+        count = 0
         while path is not None and path not in seen:
             limit = ANSWER_LIMIT + _REPLY_SIZE * message_list.PAGE
             reply = self._transport.exchange("GET", path, b"", limit=limit)
@@ -118,8 +119,9 @@ class Client:
                 seen.add(path)
                 path = page.next_path
                 listed = [one._replace(sid=self._transport.hide(one.sid, is_name=True)) for one in page.listed]
-                is_whole = page.is_whole and path not in seen  # a list that turns back hides its rest
-                yield page._replace(listed=listed, is_whole=is_whole)
+                count += len(listed)
+                is_short = path in seen or (path is None and count < page.total)  # one that turns back hides its rest
+                yield page._replace(listed=listed, is_whole=page.is_whole and not is_short)
             elif reply.is_success:
                 yield delivery_report.missing("", http_status=reply.status)
                 return

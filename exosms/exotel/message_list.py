@@ -19,6 +19,7 @@ PAGE = 100
 """Messages of one page."""
 
 _PATH = re.compile(r"/[!-.0-~][!-~]{0,4000}")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _MARGIN = NEAR + 120
 
 
@@ -31,7 +32,9 @@ class Page(NamedTuple):
     is_cut: bool = False
     """Whether there is a next one that must not be asked for, since it is on another host."""
     is_whole: bool = True
-    """Whether a Sid could be read of everything that it lists, and the next one is not one that was seen."""
+    """Whether a Sid could be read of everything that it lists, and nothing is known to be left that is on no page."""
+    total: int = 0
+    """How many messages all pages together are said to have."""
 
 
 def spans(attempts: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
@@ -72,7 +75,14 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
     ]
     entries = document["SMSMessages"]
     is_whole = isinstance(entries, list) and len(entries) == len(listed) and isinstance(metadata, dict)
-    return Page(listed, path, is_cut=path is None and bool(following), is_whole=is_whole)
+    total = str(metadata.get("Total")) if isinstance(metadata, dict) else ""
+    return Page(
+        listed,
+        path,
+        is_cut=path is None and bool(following),
+        is_whole=is_whole,
+        total=int(total) if _COUNT.fullmatch(total) else 0,
+    )
 
 
 def _listed(node: dict[str, Any]) -> Listed:
