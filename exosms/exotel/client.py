@@ -210,6 +210,8 @@ def _unchecked(receipt: Receipt) -> Receipt:
 
 def _refused_in_place(answer: Answer, refusal: wire.Refusal) -> Receipt:
     """Return what a refusal among accepted messages means: its own status says so, as if it had come alone."""
+    if refusal.sid:
+        return doubted(wire.Doubt(_TAKEN, refusal.sid, refusal.to), http_status=answer.status)
     if refusal.status is None or refusal.status < 400:
         return accepted(answer, None)
     return refused(Answer(status=refusal.status, body=answer.body, date=answer.date), refusal)

@@ -52,9 +52,9 @@ def match(messages: Sequence[Message], items: Sequence[Item]) -> Matching:
 def _what_all_say(refusals: Sequence[Refusal]) -> Refusal | None:
     """Return what these refusals, in whatever order, mean for each of their messages; None if that is not the same.
 
-    Where only their texts differ, each may be anybody's.
+    Where only their texts differ, each may be anybody's; a Sid is one's alone.
     """
-    if len({(refusal.status, refusal.code) for refusal in refusals}) != 1:
+    if len({(refusal.status, refusal.code, refusal.sid) for refusal in refusals}) != 1:
         return None
     texts = list(dict.fromkeys(refusal.message for refusal in refusals))
     more = ["…"] if len(texts) > _MOST_TEXTS else []

@@ -39,6 +39,8 @@ class Refusal(NamedTuple):
     message: str = ""
     to: str | None = None
     """Of which message, should it say so beside others."""
+    sid: str | None = None
+    """Should it have one all the same, as only a message has that was taken."""
 
 
 class Unreadable(NamedTuple):
@@ -262,7 +264,8 @@ def _items(node: Any) -> list[Item]:
     if isinstance(refusal := node.get("RestException"), dict):
         status, code = _number(refusal.get("Status")), _number(refusal.get("Code"))
         to = _text(refusal.get("To")) or _text(node.get("To"))
-        return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "", to=to)]
+        sid = _text(node.get("Sid")) or _text(refusal.get("Sid"))
+        return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "", to=to, sid=sid)]
     if sid := _text(node.get("Sid")):
         said: dict[str, Any] = {}
         for name, value in node.items():
