@@ -758,6 +758,24 @@ def _cannot_be_read(_journal: Journal, _name: str) -> Run:
     raise LedgerError("The ledger cannot be used: database is locked")
 
 
+def test_what_was_begun_there_and_not_here_keeps_its_messages_from_nobody(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a process is killed in between: on another day the run has another name."""
+    with monkeypatch.context() as later:
+        later.setattr(Journal, "begin", _killed)
+        pair.first("bulk", bulk_file(pair.first, *ROWS), *BULK)
+    pair.cluster.ask("UPDATE exosms.runs SET name = 'yesterday'", pair.database)
+    assert pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK).exit_code == 5
+    sent = pair.first("bulk", bulk_file(pair.first, *ROWS), *BULK)
+    assert (sent.exit_code, pair.exotel.requests) == (0, 3), sent
+    assert [name for (name,) in pair.cluster.ask("SELECT name FROM exosms.runs", pair.database)] == [sent.json["run"]]
+
+
+def _killed(_journal: Journal, *_given: Any, **_options: Any) -> Run:
+    raise SystemExit
+
+
 def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(pair: Pair, tmp_path: Path) -> None:
     """The second one has checked its file before the first one begins, which then waits for its turn."""
     pipe = tmp_path / "token"

@@ -25,6 +25,11 @@ _TAKE = (
     " updated_at = excluded.updated_at, baton = excluded.baton"
     " WHERE NOT runs.has_claimed AND runs.installation = excluded.installation"
 )
+_FORGET_LEFT_BEHIND = (
+    "DELETE FROM exosms.runs WHERE installation = %(ours)s AND content = %(content)s AND name <> %(name)s"
+    " AND NOT has_claimed AND NOT name = ANY(%(names)s)"
+)
+"""What this machine began here and not in its own ledger, since its process died; or a copy, which then stops."""
 _OURS = "name = %(name)s AND installation = %(installation)s"
 _HELD = "(baton IS NOT DISTINCT FROM %(latest)s::bytea OR baton IS NOT DISTINCT FROM %(before)s::bytea)"
 """Whether it has one of two batons."""
@@ -69,6 +74,7 @@ class SharedRuns(NamedTuple):
 
         def work(transaction: Transaction) -> None:
             transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            transaction.execute(_FORGET_LEFT_BEHIND, self._values(begun))
             self._check(transaction, begun, within, resend=resend)
             if not transaction.execute(_TAKE, entry).rowcount:  # a row of it was claimed meanwhile
                 self._check(transaction, begun, within, resend=resend)
@@ -152,22 +158,20 @@ class SharedRuns(NamedTuple):
     def _change(self, sql: str, name: str, **values: Any) -> None:
         self.ledger.database.execute(sql, {"name": name, "installation": self.installation, **values})
 
+    def _values(self, begun: Begun) -> Mapping[str, Any]:
+        batons = [baton for each in begun.ours.values() for baton in each if baton is not None]
+        own = {"ours": self.installation, "names": [*begun.ours], "batons": batons}
+        return {"name": begun.name, "content": begun.content, **own}
+
     def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
-        name = begun.name
         found = transaction.execute(
             "SELECT name, machine, is_finished, started_at, updated_at, name = %(name)s FROM exosms.runs"
             " WHERE (name = %(name)s AND (has_claimed OR installation <> %(ours)s))"
             " OR (name IS DISTINCT FROM %(name)s::text AND content = %(content)s"
-            " AND NOT (installation = %(ours)s AND name = ANY(%(names)s)"
-            " AND (baton IS NULL OR baton = ANY(%(batons)s))))"
+            " AND NOT (installation = %(ours)s AND CASE WHEN name = ANY(%(names)s)"
+            " THEN baton IS NULL OR baton = ANY(%(batons)s) ELSE NOT has_claimed END))"
             " ORDER BY name IS DISTINCT FROM %(name)s::text, updated_at DESC",
-            {
-                "name": name,
-                "content": begun.content,
-                "ours": self.installation,
-                "names": list(begun.ours),
-                "batons": [baton for batons in begun.ours.values() for baton in batons if baton is not None],
-            },
+            self._values(begun),
         ).fetchall()
         now = now_of(transaction)
         for theirs, machine, is_finished, started_at, updated_at, has_name in found:
