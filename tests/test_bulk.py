@@ -1307,7 +1307,8 @@ def test_samples_pass_every_guard(
 
 def test_a_file_without_a_sound_row_has_no_samples(exosms: Shell) -> None:
     result = bulk(exosms, "to,body\n12,x\n", "--skip-invalid", "--sample-to", "9876543219", "--yes", "--json")
-    assert (result.exit_code, result.json["messages"]) == (0, [])
+    assert (result.exit_code, result.json["error"]["kind"]) == (3, "rejected")
+    assert "No row of" in result.stderr
 
 
 def test_a_dry_run_of_samples_sends_none(exosms: Shell) -> None:

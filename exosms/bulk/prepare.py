@@ -234,10 +234,15 @@ def _beside_templates(setup: BulkSetup, staging: Staging) -> Sequence[str]:
 
 
 def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_today: int) -> Sequence[Message]:
-    """Return the first and the longest message, for one recipient instead; raises GuardError."""
+    """Return the first and the longest message, for one recipient instead.
+
+    Raises InputError where there is none, and GuardError.
+    """
     found = staging.samples()
-    rows = dict.fromkeys((found.first, found.longest)) if found else ()
-    messages = [row.message._replace(to=to) for row in rows]
+    if found is None:
+        message = f"No row of {setup.request.file_name} can be sent, so there is no sample"
+        raise InputError(message, remedy="Correct the rows, then run it again.")
+    messages = [row.message._replace(to=to) for row in dict.fromkeys((found.first, found.longest))]
     setup.guards.check_all(messages, now=now, parts_today=parts_today)
     return messages
 
