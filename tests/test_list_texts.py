@@ -250,8 +250,10 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
     assert (left_out.exit_code, texts(exotel)) == (10, [("+919876543211", "Hi")])
 
 
-@pytest.mark.parametrize("column", ["Amount (Rs)", "A/c No", "Customer's Name", "राशि (₹)", "100%", "#"])
-@pytest.mark.parametrize("marker", ["{%s}", "{  %s  }", "[%s]", "#%s#", "%%%s%%", "${%s}"])
+@pytest.mark.parametrize("column", ["Amount (Rs)", "A/c No", "Straße/Nr", "Customer's Name", "राशि (₹)", "100%", "#"])
+@pytest.mark.parametrize(
+    "marker", ["{%s}", "{  %s  }", "{#%s#}", "{# %s #}", "[%s]", "#%s#", "%%%s%%", "%%%%%s%%%%", "${%s}"]
+)
 def test_a_marker_around_a_name_with_a_sign_refuses_the_file(
     exosms: Shell, exotel: FaultyExotel, marker: str, column: str
 ) -> None:

@@ -7,8 +7,8 @@ from functools import cached_property
 from exosms.bulk.table import fold
 from exosms.sms.foreign_markers import Marker, Notation, shaped
 
-_BEGIN = r"(?:\{\s{0,9}|(?<![#&{])#|(?<![\d%])%)"
-_END = r"(?:\s{0,9}\}|#(?![\w#}])|%(?![\w%]))"
+_BEGIN = r"(?:\{#?\s{0,9}|(?<![#&{])#|(?<![\d%])%%?)"
+_END = r"(?:\s{0,9}#?\}|#(?![\w#}])|%%?(?![\w%]))"
 _NOTATIONS = {"{}": Notation.BRACE, "##": Notation.HASH, "%%": Notation.PERCENT}
 """By the signs around a name, those in which ``shaped`` takes few other signs for parts of it."""
 
@@ -31,12 +31,14 @@ class ColumnMarkers:
 
     @cached_property
     def _around_names(self) -> re.Pattern[str]:
-        return re.compile(rf"{_BEGIN}((?i:{self._spelled})){_END}")
+        return re.compile(rf"{_BEGIN}({self._spelled}){_END}")
 
     def _written_out(self, text: str) -> Iterator[Marker]:
         """Yield what only a name of these columns can be, for the signs in it: ``{A/c No}``."""
-        for found in self._around_names.finditer(text):
+        places = [place for place, letter in enumerate(text) for _ in letter.casefold()]  # ß is two
+        for found in self._around_names.finditer(text.casefold()):
             notation = _NOTATIONS.get(found[0][0] + found[0][-1])
             is_one_sign = not found[0].strip(found[0][0])  # ###, where a column is called #
             if notation and fold(found[1]) in self._names and not is_one_sign:
-                yield Marker(notation, found[0], found[1], *found.span())
+                start, end = places[found.start()], places[found.end() - 1] + 1
+                yield Marker(notation, text[start:end], found[1], start, end)
