@@ -167,6 +167,17 @@ def test_of_two_columns_it_is_the_one_that_holds_numbers(
     assert bulk(exosms, exotel, text, *DEAR, "--to-column", one, "-n").exit_code in {0, 3}
 
 
+def test_numbers_that_may_be_one_of_two_are_numbers_of_their_column(exosms: Shell, exotel: FaultyExotel) -> None:
+    config = exosms.home / "config.toml"
+    config.write_text('version = 1\n[profiles.de]\ncountry = "DE"\n')
+    config.chmod(0o600)
+    exosms.env["EXOSMS_CONFIG"] = str(config)
+    text = "mobile,phone\n4915123456789,+493012345678\n"
+    result = bulk(exosms, exotel, text, *HELLO, "-p", "de", "-n")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "The recipients may be in the column 'mobile' or in 'phone'\n" in result.stderr
+
+
 @pytest.mark.parametrize(("flawed", "code"), [(1, 10), (2, 3), (3, 3)])
 def test_a_column_is_not_taken_where_nothing_told_which_one(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, flawed: int, code: int

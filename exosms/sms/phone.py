@@ -28,6 +28,10 @@ _LONGEST = 16
 """The plus sign and 15 digits; the metadata knows of longer numbers, which nobody reaches from abroad."""
 
 
+class TwoNumbersError(InputError):
+    """A number that may be one of two."""
+
+
 def parse(text: str, *, country: str = "IN") -> str:
     """Return a number as E.164, such as ``+919876543210``; raises InputError naming it.
 
@@ -58,9 +62,11 @@ def is_country(letters: str) -> bool:
 
 
 def is_number(text: str, *, country: str = "IN") -> bool:
-    """Whether ``parse`` takes it."""
+    """Whether it is one, also where ``parse`` has to know which."""
     try:
         return bool(parse(text, country=country))
+    except TwoNumbersError:
+        return True
     except InputError:
         return False
 
@@ -129,7 +135,7 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
     # People leave out the plus sign, too, where the metadata reads the country's code as a part of the number.
     whole = _read(f"+{digits}", country) if digits.startswith(str(number.country_code)) else None
     if whole is not None and whole != number and phonenumbers.is_valid_number(whole):
-        raise InputError(f"{text!r} may be +{digits} or {e164}", remedy="Write it with + and its country code.")
+        raise TwoNumbersError(f"{text!r} may be +{digits} or {e164}", remedy="Write it with + and its country code.")
     return e164
 
 
