@@ -428,6 +428,11 @@ def test_a_text_of_open_document_keeps_its_breaks_and_tabs_and_no_space_of_its_l
     assert in_process(ods(ods_row(cell)))[0][1] == ["Dear A,\nyour\torder\nhas  left."]
     indented = ods_text("\n\t  <text:span>Dear</text:span> \r\n   Asha,\n  <text:s/>bye \n ")
     assert in_process(ods(ods_row(indented, ods_text("x\ny"))))[0][1] == ["Dear Asha,  bye", "x y"]
+    empty_lines = ods_text("Dear A,</text:p>\n  <text:p/>\n  <text:p text:style-name='P1'/>\n  <text:p>bye")
+    noted = empty_lines.replace(
+        "<text:p>Dear", "\n<office:annotation>\n<text:p>x</text:p>\n</office:annotation>\n <text:p>Dear"
+    )
+    assert in_process(ods(ods_row(empty_lines, noted)))[0][1] == ["Dear A,\n\n\nbye"] * 2
     with pytest.raises(workbook_archive.WorkbookError, match="CDATA"):
         in_process(ods(ods_row(ods_text("<![CDATA[a]]>"))))
 

@@ -95,7 +95,7 @@ _LARGEST_CELL = 1 << 20
 _BREAK = re.compile(rb"<text:(line-break|tab)(?=[\s/>])[^>]*>")
 _LAYOUT = re.compile(rb"(<text:p(?:\s[^<>]*+)?>)?(?<! ) *+[\t\r\n]\s*+(?=(</text:p>)?)")
 """A line break or tab of the file, with the blanks around it: one space of a text, and none at its ends."""
-_PARAGRAPH_END = re.compile(rb"(</text:[ph]>)\s+")
+_BEFORE_PARAGRAPH = re.compile(rb"(</text:[ph]>|<text:[ph](?:\s[^<>]*+|/)(?<=/)>|</office:annotation>)\s+")
 _SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]+)["']""")
 
 
@@ -388,7 +388,7 @@ def _as_calamine_reads_it(piece: bytes) -> bytes:
     piece = _BREAK.sub(lambda found: b"&#10;" if found[1] == b"line-break" else b"&#9;", piece)
     piece = _USUALLY.sub(rb'\1 office:value-type="string"', piece)
     piece = (_NUMBER if _UNUSUAL.search(piece) else _USUAL_NUMBER).sub(_as_shown, piece)
-    return _PARAGRAPH_END.sub(rb"\1", piece)
+    return _BEFORE_PARAGRAPH.sub(rb"\1", piece)
 
 
 def _as_shown(found: re.Match[bytes]) -> bytes:
