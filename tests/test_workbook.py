@@ -267,6 +267,7 @@ SHEET_PART, STYLES_PART = "xl/worksheets/sheet1.xml", "xl/styles.xml"
     [
         (SHEET_PART, "xl/worksheets/Sheet1.xml", "/xl/worksheets/sheet1.xml"),
         (SHEET_PART, SHEET_PART, "worksheets/SHEET1.xml"),
+        (SHEET_PART, "xl/worksheets/SHEET1.XML", "worksheets/sheet1.xml"),
         (SHEET_PART, "xl\\worksheets\\sheet1.xml", "/xl/worksheets/sheet1.xml"),
         (STYLES_PART, "xl/Styles.xml", "styles.xml"),
         (STYLES_PART, STYLES_PART, "/XL/Styles.XML"),
@@ -275,6 +276,11 @@ SHEET_PART, STYLES_PART = "xl/worksheets/sheet1.xml", "xl/styles.xml"
 def test_a_part_is_found_however_its_name_is_written(names: tuple[str, str, str]) -> None:
     [_, row] = sheets.read_sheet(renamed(*names), 0)[1]
     assert (row.cells, row.is_hidden) == (["9876543210", "15%", "2026-11-26"], True)
+
+
+def test_a_sheet_with_a_name_that_no_program_gives_is_refused() -> None:
+    with pytest.raises(WorkbookError, match=r"its part 'xl/worksheets/sheet1.bin' is not named like one of XML"):
+        sheets.read_sheet(renamed(SHEET_PART, "xl/worksheets/sheet1.bin", "worksheets/sheet1.bin"), 0)
 
 
 def test_a_part_that_calamine_does_not_find_makes_no_number_of_a_date() -> None:

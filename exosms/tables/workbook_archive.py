@@ -120,7 +120,7 @@ def is_read(part: str) -> bool:
     """Whether calamine may look at a part."""
     if part.startswith(("customXml/", "docProps/")):  # which may be in UTF-16
         return False
-    return part.endswith((".xml", ".rels")) or part == "mimetype"
+    return part.lower().endswith((".xml", ".rels")) or part == "mimetype"
 
 
 def fits(rows: int, columns: int) -> bool:

@@ -107,6 +107,8 @@ class Xlsx:
         codes: Mapping[int, str] = {}
         formats: Mapping[int, Sequence[tuple[int, str]]] | None = {}
         if own in self._archive.parts:
+            if not is_read(own):  # so that nothing below would look at it, and calamine does
+                raise WorkbookError(f"its part {own[:200]!r} is not named like one of XML")
             hidden = _hidden_rows(self._archive.pieces(own))
             styles = (
                 _formats_of_styles(self._archive.part(self._styles)) if self._styles in self._archive.parts else []
