@@ -163,6 +163,20 @@ def test_half_a_text_is_never_taken_for_the_registered_one(exosms: Shell, tmp_pa
     assert not (tmp_path / "t.toml").exists()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'TEMPLATE_ID,BODY,REMARKS\n{ID}, "Dear A, hello"\n',
+        f'TEMPLATE_ID,BODY,STATUS\n{OTHER},Hi,Approved\n{ID}, "Dear A\nhello", Approved\n',
+    ],
+)
+def test_a_text_that_is_cut_within_its_quotes_is_refused(exosms: Shell, tmp_path: Path, content: str) -> None:
+    result = imported(exosms, tmp_path, content)
+    said = "a blank stands before a quote that opens a cell, so the cell ends within its quotes"
+    assert (result.exit_code, said in result.stdout) == (3, True)
+    assert not any("Dear A" in stored.read_text() for stored in tmp_path.glob("t.toml"))
+
+
 def test_empty_cells_with_which_excel_fills_up_the_rows_of_a_csv_are_no_part_of_them(tmp_path: Path) -> None:
     content = f"Templates of ACME,as of,today,,\nTEMPLATE_ID,BODY,REMARKS,,\n{ID},Dear A,,,\n,,,,\n{OTHER},B,x,,\n"
     assert texts(tmp_path, content) == ["Dear A", "B"]

@@ -35,6 +35,8 @@ _TAKEN_BACK = re.compile(
 _ENTITY = re.compile(r"<br\s*/?>|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 """One without its semicolon may be a part of a link."""
 _QUOTES_BEHIND_BLANKS = re.compile(r'[^\S\n]+".*"\s*', re.DOTALL)
+_CUT = re.compile(r'[^\S\n]+"[^"]*')
+"""Of a text with a blank before its quotes, what stands before a delimiter or line break in it."""
 _SENDERS = re.compile(r"[,;|/\s]+")
 
 
@@ -153,6 +155,10 @@ class _Rows:
             message = "it has more cells than the header; a text that contains the delimiter must be in quotes"
             self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
             return  # nothing in it, nor its status, is sure to stand in its place
+        if self._export.label == "line" and any(map(_CUT.fullmatch, record.cells)):
+            message = "a blank stands before a quote that opens a cell, so the cell ends within its quotes"
+            self._export.problems.append(ExportNotice(ExportKind.COLUMN, message, record.line))
+            return
         cells = {part: "".join(record.cells[place : place + 1]) for part, place in self._columns.places.items()}
         status = plain(cells.get(ExportField.STATUS, "approved"))
         if not _is_approved(status) and _as_said(status) not in self._approved:
