@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 _MONEY = "#,##0_);(#,##0)"
@@ -76,6 +77,13 @@ class _Section(NamedTuple):
         kinds = {kind for kind, _ in (*self.whole, *self.decimals)}
         return kinds <= {"digit", "point"} and not self.shift and sum(text == "0" for _, text in self.whole) < 2
 
+    @property
+    def has_sign(self) -> bool:
+        """Whether a minus sign, or a bracket that stays open, stands before the digits."""
+        literals = takewhile(lambda token: token[0] == "literal", self.whole)
+        before = "".join(text for _, text in literals).strip()
+        return before.startswith("-") or before.endswith("-") or before.count("(") > before.count(")")
+
 
 def as_shown(number: float, code: str) -> str | None:
     """Return what people see of a finite number; None where the format adds nothing, or is none that is understood.
@@ -89,7 +97,7 @@ def as_shown(number: float, code: str) -> str | None:
     section = _chosen(sections, value) if sections else None
     if section is None:
         return None
-    has_sign = value < 0 and (len(sections) == 1 or bool(section.compared) or section is not sections[1])
+    has_sign = value < 0 and not _tells_negatives(section, sections)
     value = abs(value).scaleb(section.shift, _WIDE)
     if section.unit:
         value = value.quantize(section.unit, ROUND_HALF_UP, _WIDE)
@@ -190,6 +198,18 @@ def _chosen(sections: Sequence[_Section], value: Decimal) -> _Section | None:
     if value < 0:
         return sections[min(1, len(sections) - 1)]
     return sections[2 if value == 0 and len(sections) > 2 else 0]  # positive, negative, zero
+
+
+def _tells_negatives(section: _Section, sections: Sequence[_Section]) -> bool:
+    """Whether a part is for negative numbers alone and shows that in its own way.
+
+    The second one is, unless the first has a condition: then it is for all else, with a sign where there is one.
+    """
+    if section.compared:
+        return section.compared in {"<", "<="} and section.limit <= 0 and section.has_sign
+    first, *others = sections
+    is_rest_negative = first.compared in {">", ">="} and first.limit == 0
+    return section is next(iter(others), None) and (not first.compared or is_rest_negative)
 
 
 def _whole(digits: str, section: _Section) -> str:
