@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from exosms.exotel import wire
-from exosms.exotel.delivery_report import delivery_in
+from exosms.exotel.delivery_report import delivery_in, reply_about
 from exosms.exotel.listed import SID
 from exosms.sms.message import Delivery
 
@@ -39,7 +39,7 @@ def read_callback(body: bytes, content_type: str) -> Callback | None:
     if not isinstance(sid, str) or not SID.fullmatch(sid):
         return None
     said = {name: _cut(fields.get(name)) for name in _NAMES}
-    reply = wire.reply_about(sid, wire.read(json.dumps({"Sid": sid, **said}).encode()))
+    reply = reply_about(sid, wire.read(json.dumps({"Sid": sid, **said}).encode()))
     delivery = delivery_in(reply) if reply else None
     if delivery is None or delivery.to is None:
         return None

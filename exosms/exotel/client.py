@@ -138,7 +138,7 @@ class Client:
             return delivery_report.untold(sid, unanswered(reply))
         said = reply.is_success or reply.status == 404
         if said and reply.body is not None:
-            about = wire.reply_about(sid, wire.read(reply.body))
+            about = delivery_report.reply_about(sid, wire.read(reply.body))
             if about is None:
                 return delivery_report.missing(sid, http_status=reply.status)
             outcome = delivery_report.delivery_in(about).outcome  # of the status as Exotel wrote it

@@ -17,6 +17,9 @@ _ABOUT_THE_TEMPLATE = {23082, 23182, 23185, 633, 635}
 
 _DO_NOT_DISTURB = 23005
 
+_DECISIVE = (Outcome.FAILED, Outcome.DELIVERED, Outcome.PENDING)
+"""What counts of states that differ, first: see ``lookup.outcome_of_delivery``."""
+
 
 class DeliveryReport(NamedTuple):
     """What one question brought. Asking changes nothing: without an answer the message is what it was."""
@@ -36,6 +39,15 @@ class DeliveryReport(NamedTuple):
     def outcome(self) -> Outcome | None:
         """The message's outcome, where it is known."""
         return self.delivery.outcome if self.delivery else None
+
+
+def reply_about(sid: str, items: Sequence[wire.Item]) -> wire.Reply | None:
+    """Return what is said of the message ``sid``; another message's state is never taken for its own.
+
+    Of several states a final one counts, and of these a failure, as where Exotel's word and code differ.
+    """
+    replies = (item for item in items if isinstance(item, wire.Reply) and item.sid.casefold() == sid.casefold())
+    return min(replies, key=lambda reply: _DECISIVE.index(delivery_in(reply).outcome), default=None)
 
 
 def delivery_in(about: wire.Reply) -> Delivery:

@@ -184,12 +184,6 @@ def reply_to(number: str, items: Sequence[Item]) -> Reply | Doubt | None:
     return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
 
 
-def reply_about(sid: str, items: Sequence[Item]) -> Reply | None:
-    """Return what is said of the message ``sid``; another message's state is never taken for its own."""
-    replies = (item for item in items if isinstance(item, Reply))
-    return next((reply for reply in replies if reply.sid.casefold() == sid.casefold()), None)
-
-
 def doubt_about(node: Mapping[str, Any], why: str) -> Doubt:
     """Return why an object of an answer, which has a Sid, is not taken for a message's answer."""
     return Doubt(why, _text(node.get("Sid")), _text(node.get("To")))
