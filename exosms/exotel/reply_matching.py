@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from exosms.exotel.wire import Doubt, Item, Refusal, Reply, e164
+from exosms.exotel.wire import SEVERAL, Doubt, Item, Refusal, Reply, e164
 from exosms.sms.message import Message
 
 _WHOSE = Doubt("messages of this request were refused, and the answer does not tell which")
-_SEVERAL = Doubt("the answer gives its number several Sids, or its Sid to several numbers")
 
 _MOST_TEXTS = 3
 """Different texts of refusals that are given to all whom they may concern."""
@@ -43,7 +42,7 @@ def match(messages: Sequence[Message], items: Sequence[Item]) -> Matching:
     is_all_told = len(items) == len(messages) and len(anybodys) == left
     theirs = _what_all_say(anybodys) if is_all_told else None
     said = [
-        item or theirs or (_SEVERAL if times[message.to] else _WHOSE if anybodys else None)
+        item or theirs or (SEVERAL if times[message.to] else _WHOSE if anybodys else None)
         for message, item in zip(messages, answered, strict=True)
     ]
     return Matching(tuple(said), fits=is_all_told and (theirs is not None or not left))

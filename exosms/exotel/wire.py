@@ -59,6 +59,7 @@ Item = Reply | Refusal | Unreadable
 _Said = TypeVar("_Said", bound=Item | Doubt | None)
 
 ANOTHER_NUMBER = "the answer is about another number"
+SEVERAL = Doubt("the answer gives its number several Sids, or its Sid to several numbers")
 
 _NAMES = {"sid", "to", "status", "date_sent", "date_updated"}
 """Texts that are compared; a short secret is found in them by chance."""
@@ -181,7 +182,11 @@ def reply_to(number: str, items: Sequence[Item]) -> Reply | Doubt | None:
         (reply,) = replies
         digits = re.sub(r"[^0-9]", "", reply.to or "").lstrip("0")
         return reply if number.endswith(digits) else Doubt(ANOTHER_NUMBER, sid=reply.sid, to=reply.to)
-    return next((reply for reply in replies if reply.to and e164(reply.to) == number), None)
+    theirs = [reply for reply in replies if reply.to and e164(reply.to) == number]
+    sids = {reply.sid for reply in theirs}
+    if len(sids) > 1 or any(reply.sid in sids for reply in replies if reply not in theirs):
+        return SEVERAL
+    return theirs[0] if theirs else None
 
 
 def doubt_about(node: Mapping[str, Any], why: str) -> Doubt:
