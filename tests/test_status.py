@@ -226,7 +226,8 @@ XML = f"<TwilioResponse><SMSMessage><Sid>{SID}</Sid><Status>sent</Status></SMSMe
         (answers(200, f"[{details(Status='queued')}, {details(Status='sent')}]"), 0, "delivered", "sent"),
         (answers(200, '{"Message": "No matching results"}'), 6, "not_found", "not found"),
         (answers(200, "No matching results"), 6, "not_found", "not found"),
-        (answers(200, ""), 6, "not_found", "not found"),
+        (answers(200, "[]"), 6, "not_found", "not found"),
+        (answers(200, "<TwilioResponse><Message>none</Message></TwilioResponse>"), 6, "not_found", "not found"),
         (answers(404, ""), 6, "not_found", "not found"),
         (answers(404, '{"RestException": {"Status": 404}}'), 6, "not_found", "not found"),
         (answers(200, details(Status="sent").replace(SID, OTHER)), 6, "not_found", "not found"),
@@ -256,8 +257,14 @@ def test_what_an_answer_means(exosms: Shell, step: Step, exit_code: int, word: s
         answers(408, ""),
         does(reads_all, says(answer(200, details(Status="sent"))[:-20]), resets),
         answers(200, "x" * 100_000),
+        answers(204, ""),
+        answers(200, ""),
+        answers(200, details(Status="sent")[:-20]),
+        answers(200, XML[:-20]),
+        answers(200, "<html><body>Blocked</body></html>"),
+        answers(200, "<!DOCTYPE html><HTML><br>Sign in"),
     ],
-    ids=["reset", "500", "503", "429", "408", "cut", "too large"],
+    ids=["reset", "500", "503", "429", "408", "cut", "too large", "204", "empty", "JSON", "XML", "XHTML", "HTML"],
 )
 def test_a_question_without_an_answer_is_asked_again(
     exosms: Shell, step: Step, monkeypatch: pytest.MonkeyPatch

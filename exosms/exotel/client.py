@@ -136,8 +136,9 @@ class Client:
 
         if isinstance(reply, NoAnswer):
             return delivery_report.untold(sid, unanswered(reply))
-        said = reply.is_success or reply.status == 404
-        if said and reply.body is not None:
+        is_missing = reply.status == 404
+        said = reply.is_success or is_missing
+        if said and reply.body is not None and (is_missing or not wire.is_speechless(reply.body)):
             about = delivery_report.reply_about(sid, wire.read(reply.body))
             if about is None:
                 return delivery_report.missing(sid, http_status=reply.status)

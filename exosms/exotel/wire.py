@@ -164,6 +164,18 @@ def read(body: bytes | None) -> list[Item]:
         return []
 
 
+def is_speechless(body: bytes) -> bool:
+    """Whether an answer says nothing at all: it is empty, a part of JSON or XML, or somebody's web page."""
+    head = _without_mark(body)[:1]
+    if head not in {b"", b"{", b"[", b"<"}:
+        return False  # a sentence
+    try:
+        document = parsed(body)
+    except RecursionError:
+        return True
+    return document is None or (head == b"<" and "html" in map(str.lower, document))
+
+
 def hidden(items: Sequence[_Said], hide: Hide) -> Sequence[_Said]:
     """Return what was understood as it may be shown and kept; ``hide`` is given several texts at once, or each."""
     texts, names = "\n".join(_texts(items, are_names=False)), "\n".join(_texts(items, are_names=True))
@@ -312,7 +324,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 
 def parsed(content: bytes | None) -> Any:
     """Return an answer as lists, dictionaries and texts; None if it is neither JSON nor XML."""
-    body = (content or b"").removeprefix(b"\xef\xbb\xbf").strip()
+    body = _without_mark(content or b"")
     if body[:1] == b"<":
         return _parse_xml(body)
     import json
@@ -321,6 +333,11 @@ def parsed(content: bytes | None) -> Any:
         return json.loads(body)
     except ValueError:  # no JSON, bytes that are no text, integers beyond reason
         return None
+
+
+def _without_mark(body: bytes) -> bytes:
+    """Return a body without what may stand around its document."""
+    return body.removeprefix(b"\xef\xbb\xbf").strip()
 
 
 def _parse_xml(body: bytes) -> Any:
