@@ -1007,6 +1007,10 @@ def test_a_page_that_may_lack_a_sid_is_not_whole(document: dict[str, Any]) -> No
         lambda found: {"Metadata": {**found["Metadata"], "NextPageUri": "/v1/Accounts/sandbox/SMS/Messages.json"}},
         lambda found: {"Metadata": {**found["Metadata"], "Total": len(found["SMSMessages"]) + 1}},
         lambda found: {"Metadata": {**found["Metadata"], "Total": str(len(found["SMSMessages"]) + 1)}},
+        lambda found: {
+            "Metadata": {**found["Metadata"], "Total": len(found["SMSMessages"]) + 1},
+            "SMSMessages": [*found["SMSMessages"], *found["SMSMessages"][-1:]],
+        },
         lambda found: {"SMSMessages": [*found["SMSMessages"], {"SMSMessage": {"To": Absent.to}}]},
     ],
 )

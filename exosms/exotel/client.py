@@ -107,7 +107,8 @@ class Client:
 
         path: str | None = message_list.list_path(self._account_sid, since, until)
         seen: set[str] = set()
-        count = 0
+        sids: set[str] = set()  # pages that shift while they are read repeat some and lack others
+        total = 0
         while path is not None and path not in seen:
             limit = ANSWER_LIMIT + _REPLY_SIZE * message_list.PAGE
             reply = self._transport.exchange("GET", path, b"", limit=limit)
@@ -119,8 +120,9 @@ class Client:
                 seen.add(path)
                 path = page.next_path
                 listed = [one._replace(sid=self._transport.hide(one.sid, is_name=True)) for one in page.listed]
-                count += len(listed)
-                is_short = path in seen or (path is None and count < page.total)  # one that turns back hides its rest
+                sids.update(one.sid.lower() for one in listed)
+                total = max(total, page.total)
+                is_short = path in seen or (path is None and len(sids) < total)  # one that turns back hides its rest
                 yield page._replace(listed=listed, is_whole=page.is_whole and not is_short)
             elif reply.is_success:
                 yield delivery_report.missing("", http_status=reply.status)
