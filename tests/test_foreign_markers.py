@@ -7,6 +7,8 @@ import pytest
 from conftest import Shell
 
 from exosms.sms.foreign_markers import Notation, find, shaped, unfilled
+from exosms.templates import marker_flaws
+from exosms.templates.marker_flaws import MarkerError
 
 MARKERS = {
     Notation.HASHES: [
@@ -217,9 +219,14 @@ def test_what_only_looks_like_a_marker_may_hold_one(marked: str, others: list[st
 
 
 UNFILLED = ["{#var#}", "{##}", "#numeric#", "#url#", *("##name##", "##1##"), "{{name}}", "{{ x.y }}"]
+BROKEN = [
+    *("{# var #}", "{ #var# }", "{#var}", "{var#}", "{#var #}", "{# var}", "{  #  var  }", "{var  # }"),
+    *("{#var#", "#var#}", "{#var", "var#}", "{#Name#", "#Name#}", "{#URL", "{#numeric}", "{alphanumeric#}"),
+    *("{#alpha numeric#}", "{#First Name}", "{Order No.1#}", "{#नाम}", "{#\N{NO-BREAK SPACE}var#}"),
+]
 
 
-@pytest.mark.parametrize("marker", UNFILLED)
+@pytest.mark.parametrize("marker", UNFILLED + BROKEN)
 def test_what_no_text_has_on_purpose_never_leaves(exosms: Shell, marker: str) -> None:
     found = unfilled(f"Dear {marker}, bye")
     assert found is not None
@@ -233,7 +240,23 @@ def test_what_no_text_has_on_purpose_never_leaves(exosms: Shell, marker: str) ->
     )
 
 
-@pytest.mark.parametrize("text", [*NO_MARKERS, *MARKERS[Notation.BRACKETS], *MARKERS[Notation.PERCENT]])
+@pytest.mark.parametrize("marker", BROKEN)
+def test_what_is_refused_in_a_text_is_refused_in_a_registered_one(marker: str) -> None:
+    with pytest.raises(MarkerError):
+        marker_flaws.check(f"Dear {marker}, bye")
+
+
+SIGNS = [
+    "${#name} is a shell's, #{name} a Ruby's",
+    "{C#} and {F#} and [C#]",
+    "{#1} and {# 12}, {1#}, {#}, {#,",
+    "f() {\n  # restart\n}",
+    "a{color:#fff} {a: #b}",
+    '{"#": 1, "a#": "#"}',
+]
+
+
+@pytest.mark.parametrize("text", [*NO_MARKERS, *SIGNS, *MARKERS[Notation.BRACKETS], *MARKERS[Notation.PERCENT]])
 def test_what_may_be_meant_is_not_unfilled(text: str) -> None:
     own = re.search(r"\{?#[a-z]+#\}?", text)
     found = unfilled(text)
@@ -260,6 +283,11 @@ def test_what_may_be_meant_is_not_unfilled(text: str) -> None:
         "«a",
         "{ a",
         "$a.",
+        "{#a ",
+        "{#",
+        "{a ",
+        "#a#",
+        "var",
     ],
 )
 def test_the_time_grows_with_the_text_and_no_faster(unit: str) -> None:

@@ -47,7 +47,8 @@ class Marker(NamedTuple):
     end: int
 
 
-BARE_MARKER = r"(?<![#{])#(?:numeric|alphanumeric|url|urlott|cbn|email)#(?![#}])"
+_TYPES = "numeric|alphanumeric|url|urlott|cbn|email"
+BARE_MARKER = rf"(?<![#{{])#(?:{_TYPES})#(?![#}}])"
 """DLT's own markers as news reports and two vendors print them (direction of 2025-11-18)."""
 
 _LETTER = r"[\w\u0900-\u0dff\u200c\u200d]"  # vowel signs and joiners belong to the letters of Indic scripts
@@ -56,6 +57,17 @@ _MORE_WORDS = rf"(?:[ .\-]{_LETTER}{{1,40}}){{0,4}}"
 _NAME = rf"{_WORD}{_MORE_WORDS}"
 _NAME_OR_NUMBER = rf"{_LETTER}{{1,40}}{_MORE_WORDS}"
 _BRACES = r"\{\{[{~&]?\s{0,9}[\w$.@][^{}\n]{0,60}\}\}"
+_GAP = r"[^\S\r\n]{0,9}"
+_DLT = "|".join(
+    (
+        rf"\{{{_GAP}#[^{{}}#\n]*#{_GAP}\}}",
+        rf"(?<!\$)\{{{_GAP}#{_GAP}{_NAME}{_GAP}\}}",  # ${#name} is a shell's
+        rf"\{{(?!\w#){_GAP}{_NAME}{_GAP}#{_GAP}\}}",  # {C#} is a language
+        rf"\{{#{_WORD}#|#{_WORD}#\}}",
+        rf"\{{#(?i:var|{_TYPES})\b|\b(?i:var|{_TYPES})#\}}",
+    )
+)
+"""One of DLT's, also with a brace or a sign too few, or with spaces in it."""
 
 _SHAPES = {
     Notation.HASHES: r"(?<!#)##[^#\n]{1,60}##(?!#)",
@@ -86,7 +98,7 @@ _CURRENCIES = frozenset({"USD", "AUD", "CAD", "SGD", "HKD", "NZD"})
 
 
 def unfilled(text: str) -> Marker | None:
-    """Return the first marker no text has on purpose: ``{#var#}``, ``#numeric#``, ``{{name}}`` or ``##name##``."""
+    """Return the first marker no text has on purpose: ``{#var#}``, ``{#var}``, ``{{name}}`` or ``##name##``."""
     if "{" not in text and "#" not in text:  # as in most texts
         return None
     found = _certain().search(text)
@@ -141,7 +153,7 @@ def may_hold_one(text: str) -> bool:
 
 @cache
 def _certain() -> re.Pattern[str]:
-    return re.compile(rf"\{{#[^\s{{}}#]*#\}}|{_BRACES}|(?<!#)##{_NAME_OR_NUMBER}##(?!#)|{BARE_MARKER}")
+    return re.compile(rf"{_DLT}|{_BRACES}|(?<!#)##{_NAME_OR_NUMBER}##(?!#)|{BARE_MARKER}")
 
 
 @cache

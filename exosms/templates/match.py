@@ -5,7 +5,6 @@ smears it over its legal characters (the carry of one addition runs to the end o
 times text, in words of the machine. Values are found from the last token back, by bisection over the same sets.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from exosms.sms.foreign_markers import is_one, may_hold_one, unfilled
 from exosms.templates.syntax import Literal, Template, Token, Variable, fold_line_ends
 from exosms.templates.variables import RULES, Chars, Shape, Step, Word, warnings
 
-_SPELLED = re.compile(r"%[sd]|\{#[\w ]+#\}")
+_SPELLED = "%s", "%d"
 
 
 class Match(NamedTuple):
@@ -229,7 +228,7 @@ def is_marker(value: str) -> bool:
     bare = value.strip()
     if not may_hold_one(bare):
         return False
-    if unfilled(bare) or _SPELLED.fullmatch(bare):
+    if unfilled(bare) or bare in _SPELLED:
         return True
     return is_one(bare) and bare.strip("Xx -") != ""
 
