@@ -209,7 +209,9 @@ def test_a_row_that_is_left_out_is_not_doubted(exosms: Shell, exotel: FaultyExot
 MARKERS = [
     "{{name}}", "{{ Name }}", "[name]", "((name))", "##name##", "%name%", "$name", "<name>", "%%name%%", "${name}",
     "#name#", "{{first-name}}", "[First Name]", "((FIRST_NAME))", "<first name>", "##firstname##",
-    "$_name", "<_first_name>", "[ - name ]",
+    "$_name", "<_first_name>", "[ - name ]", "*|name|*", "*|FNAME|*", "<%= name %>", "<%=first_name%>",
+    "&lt;name&gt;", "__name__", "__FIRST_NAME__", "{{contact.name}}", "{{ contact.first_name }}", "[user.name]",
+    "${contact.name}", "{{name|upcase}}", '{{ name | default: "you" }}', "%(first name)s",
 ]  # fmt: skip
 
 
@@ -217,14 +219,14 @@ MARKERS = [
 def test_a_marker_around_the_name_of_a_column_refuses_the_file(
     exosms: Shell, exotel: FaultyExotel, marker: str
 ) -> None:
-    column = "First Name" if "irst" in marker.lower() else "name"
-    in_cells = f"to,{column},body\n9876543210,Asha,Dear {marker}\n9876543211,Ravi,Hello\n"
+    column = "First Name" if "irst" in marker.lower() else "FName" if "FNAME" in marker else "name"
+    in_cells = f"to,{column},body\n9876543210,Asha,{quoted(f'Dear {marker}')}\n9876543211,Ravi,Hello\n"
     result = bulk(exosms, exotel, in_cells)
     assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
     assert f"line 2, column body: The text has {marker!r} in it" in result.stderr
     [problem] = bulk(exosms, exotel, in_cells, "--json").json["problems"]
     assert problem["remedy"] == f"To insert the column write {{{column}}} in --body."
-    if marker == "${name}":
+    if marker.startswith("${"):
         return  # where {name} is filled in: a price in dollars
     body = bulk(exosms, exotel, f"to,{column}\n9876543210,Asha\n", "--body", f"Dear {marker}")
     assert (body.exit_code, body.stdout, texts(exotel)) == (3, "", [])
@@ -252,17 +254,28 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
 
 @pytest.mark.parametrize("column", ["Amount (Rs)", "A/c No", "Straße/Nr", "Customer's Name", "राशि (₹)", "100%", "#"])
 @pytest.mark.parametrize(
-    "marker", ["{%s}", "{  %s  }", "{#%s#}", "{# %s #}", "[%s]", "#%s#", "%%%s%%", "%%%%%s%%%%", "${%s}"]
+    "marker",
+    [
+        *("{%s}", "{  %s  }", "{#%s#}", "{# %s #}", "[%s]", "#%s#", "%%%s%%", "%%%%%s%%%%", "${%s}"),
+        *("$%s", "%%(%s)s", "*|%s|*", "&lt;%s&gt;", "<%%= %s %%>", "{%s|upcase}", "{%s:>10}"),
+    ],
 )
 def test_a_marker_around_a_name_with_a_sign_refuses_the_file(
     exosms: Shell, exotel: FaultyExotel, marker: str, column: str
 ) -> None:
-    if column in {"100%", "#"} and "{" not in marker:
-        return  # several signs of the same kind are none
+    if column in {"100%", "#"} and marker[0] not in "{<&*":
+        return  # several signs of the same kind are none, and $5 is a price
     text = f"Pay {marker % column} now"
     result = bulk(exosms, exotel, f"to,{column},body\n9876543210,500,{text}\n9876543211,600,Hello\n")
     assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
-    assert f"line 2, column body: The text has {(marker % column).strip('$')!r} in it" in result.stderr
+    said = (marker % column).strip("$" if "{" in marker else " ")
+    assert f"line 2, column body: The text has {said!r} in it" in result.stderr
+
+
+def test_a_name_that_another_one_begins_with_is_no_obstacle(exosms: Shell, exotel: FaultyExotel) -> None:
+    result = bulk(exosms, exotel, "to,A,A/c No,body\n9876543210,1,2,Your {A/c No} is here\n")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "line 2, column body: The text has '{A/c No}' in it" in result.stderr
 
 
 @pytest.mark.parametrize("column", ["#", "%"])
@@ -305,10 +318,18 @@ def test_a_marker_within_what_only_looks_like_one_refuses_the_file(
         "[PROD] name",
         "$names",
         "#name",
+        "{name: Asha}",
+        "my.name.in",
+        "(my.name)",
+        "__name___ and ___name__",
+        "x__name__ and __name__()",
+        "name: ____ name",
+        "& name; *name*, | name |",
+        "50%(name)",
     ],
 )
 def test_a_text_with_signs_is_a_text(exosms: Shell, exotel: FaultyExotel, text: str) -> None:
-    result = bulk(exosms, exotel, f"to,name,body\n9876543210,Asha,{text}\n")
+    result = bulk(exosms, exotel, f"to,name,body\n9876543210,Asha,{quoted(text)}\n")
     assert (result.exit_code, texts(exotel)) == (0, [(ONE, text)]), result.stderr
 
 

@@ -195,7 +195,7 @@ class RowText:
             return None
         column = next((column for column in self.columns if marker.text in row.cells[column]), None)
         message = f"The text has {marker.text!r} in it, and nothing fills in a marker of that kind"
-        insert = "{" + self._written[fold(marker.name)] + "}"
+        insert = "{" + self._written[marker.name] + "}"
         return self._row_error(row, column, message, f"To insert the column write {insert} in --body.", value=body)
 
     def _refuse_markers(self) -> None:
@@ -206,7 +206,7 @@ class RowText:
                 text = f"{{{marker.text}}}" if marker.notation is Notation.BRACE else marker.text
                 raise InputError(
                     f"The text has {text!r} in it, and nothing fills in a marker of that kind",
-                    remedy=f"To insert the column write {{{self._written[fold(marker.name)]}}}.",
+                    remedy=f"To insert the column write {{{self._written[marker.name]}}}.",
                 )
 
     def unsendable(self, row: Row, body: str, message_fields: MessageFields, error: InputError) -> RowError:

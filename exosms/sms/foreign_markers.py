@@ -31,6 +31,8 @@ class Notation(StrEnum):
     DOLLAR = "$name"
     PERCENT = "%name%"
     ANGLES = "<name>"
+    STARS = "*|name|*"
+    UNDERSCORES = "__name__"
     HASH = "#NAME#"
     BRACE = "{name}"
     CROSSES = "XXXX"
@@ -77,7 +79,9 @@ _SHAPES = {
     Notation.BRACKETS: r"\[[^\[\]\n]{1,60}\]",
     Notation.DOLLAR: rf"(?<![\w$])\$(?:{_WORD}|\{{{_NAME}\}})",
     Notation.PERCENT: rf"(?<![\d%])%(?:[^\W\d]{_LETTER}{{1,39}}(?:[.\-]{_LETTER}+)*%(?![\w%])|\({_NAME}\)[sd])",
-    Notation.ANGLES: r"<<?[^<>\n]{1,60}>>?|«[^«»\n]{1,60}»",
+    Notation.ANGLES: r"<<?[^<>\n]{1,60}>>?|«[^«»\n]{1,60}»|&lt;[^&\n]{1,60}&gt;",
+    Notation.STARS: r"\*\|[^|\n]{1,60}\|\*",
+    Notation.UNDERSCORES: rf"(?<![\w/])__(?!_){_NAME}(?<!_)__(?![\w/.(])",
     Notation.HASH: rf"(?<![#&{{])#{_NAME}\.?#(?![\w#}}])",
     Notation.BRACE: rf"\{{\s?{_NAME_OR_NUMBER}\s?\}}",
     Notation.CROSSES: r"(?<![\w*@/.\-])(?:X{4,}|x{4,})(?:[ \-](?:X{2,}|x{2,}))*(?![\w*@/]|[.\-]\w)",
@@ -145,7 +149,8 @@ def may_hold_one(text: str) -> bool:
     """Whether a text has a sign that markers are made of: a quick no for most texts."""
     # A fourth of the time of any(), which counts in a file of a million rows.
     few = "#" in text or "{" in text or "%" in text or "[" in text or "$" in text
-    return few or "((" in text or "<" in text or "«" in text or "XXXX" in text or "xxxx" in text
+    some = "((" in text or "<" in text or "«" in text or "&lt;" in text or "*|" in text or "__" in text
+    return few or some or "XXXX" in text or "xxxx" in text
 
 
 # Made when they are first needed: a start has no two milliseconds for them.
@@ -170,6 +175,10 @@ def _whole_name() -> re.Pattern[str]:
 
 def _inner(marker: str, notation: Notation) -> str:
     bare = marker.removesuffix(")s").removesuffix(")d").partition("^{")[0].partition("??")[0]
+    for begin, end in (("&lt;", "&gt;"), ("<%", "%>")):
+        bare = bare.removeprefix(begin).removesuffix(end)
+    if notation is Notation.BRACES:  # which may have a filter
+        bare = bare.partition("|")[0]
     return bare.strip(_AROUND[notation])
 
 
@@ -181,7 +190,9 @@ _AROUND: Mapping[Notation, str] = {
     Notation.BRACKETS: "[] ",
     Notation.DOLLAR: "${} ",
     Notation.PERCENT: "%( ",
-    Notation.ANGLES: "<>«» ",
+    Notation.ANGLES: "<>«»= ",
+    Notation.STARS: "*| ",
+    Notation.UNDERSCORES: "_",
     Notation.HASH: "#",
     Notation.BRACE: "{} ",
     Notation.CROSSES: "Xx -",
@@ -224,6 +235,8 @@ _READS_AS_ONE: Mapping[Notation, Callable[[Marker, str], bool]] = {
     Notation.DOLLAR: lambda marker, _: marker.name not in _CURRENCIES,
     Notation.PERCENT: lambda _marker, _: True,
     Notation.ANGLES: _in_angles,
+    Notation.STARS: lambda marker, _: _is_name(marker.name),
+    Notation.UNDERSCORES: lambda marker, _: _is_data(marker.name) and marker.name != "name",
     Notation.HASH: _between_hashes,
     Notation.BRACE: lambda _marker, _: True,
     Notation.CROSSES: _not_masked,
