@@ -355,6 +355,16 @@ def test_a_column_that_agrees_with_its_option_is_no_contradiction(
     assert len(texts(exotel)) == 2
 
 
+def test_an_id_that_ends_in_zeros_is_taken_from_its_option(exosms: Shell, exotel: FaultyExotel) -> None:
+    own = "1107161234567890000"
+    rows = f"to,dlt_template_id\n9876543210,{own}\n"
+    refused = bulk(exosms, exotel, rows, *HELLO, "--dlt-template-id", own)
+    assert (refused.exit_code, texts(exotel)) == (3, [])
+    assert f"The DLT template id '{own}' ends in zeros, as one that a spreadsheet rounded" in refused.stderr
+    argv = ("--dlt-template-id", own, "--ignore-column", "dlt_template_id")
+    assert bulk(exosms, exotel, rows, *HELLO, *argv).exit_code == 0
+
+
 def test_an_ignored_column_says_nothing_but_where_a_text_names_it(exosms: Shell, exotel: FaultyExotel) -> None:
     argv = ("--body", "From {From}", "--from", "ACMEIN", "--ignore-column", "from")
     assert bulk(exosms, exotel, CITIES, *argv).exit_code == 0

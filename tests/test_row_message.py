@@ -214,6 +214,8 @@ def test_a_recipients_column_is_no_field_of_the_message() -> None:
         ("from", "AC ME", "neither a header"),
         ("dlt_entity_id", "1.10716E+18", "is not valid"),
         ("dlt_template_id", "x", "is not valid"),
+        ("dlt_template_id", "1107161234567890000", "rounded to 15 digits"),
+        ("dlt_entity_id", " 1101161234567890000", "give it with --dlt-entity-id instead"),
         ("type", "otp", "transactional_opt_in"),
         ("priority", "urgent", "high"),
         ("encoding", "gsm", "unicode"),

@@ -38,8 +38,6 @@ _FEW = 1000
 _FEW_SENDERS = 3
 """Senders of a column that are named."""
 
-_MISREAD = object()
-"""What a cell says that cannot be read, and so no option."""
 _SENDER = "Fill it, or add --from SENDER for such rows."
 
 
@@ -225,7 +223,7 @@ class RowMapper:
             try:
                 own[name], warnings = field.read(cell)
             except InputError as error:
-                self._check_agreement(row, column, name, _MISREAD)
+                self._check_agreement(row, column, name, cell.strip())
                 ignoring = f"--ignore-column {for_shell(self._written[column])}"
                 remedy = f"{ignoring} passes over a column that is about something else. {error.remedy}".strip()
                 self.misread.setdefault(ignoring, None)

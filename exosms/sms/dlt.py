@@ -33,10 +33,13 @@ def check_sender(sender: str) -> tuple[str, ...]:
     return ()
 
 
-def check_ids(entity_id: str | None, template_id: str | None, *, is_kept: bool = False) -> tuple[str, ...]:
+def check_ids(
+    entity_id: str | None, template_id: str | None, *, is_kept: bool = False, is_of_cell: bool = False
+) -> tuple[str, ...]:
     """Return warnings about DLT ids, which are 19 digits; raises InputError for what is no id at all.
 
-    Of an id that is to be kept another number of digits is an error too.
+    Of an id that is to be kept another number of digits is an error too, of one in a cell the zeros for the digits
+    that a spreadsheet does not keep.
     """
     warnings = []
     for name, value, usual, other in (
@@ -49,6 +52,12 @@ def check_ids(entity_id: str | None, template_id: str | None, *, is_kept: bool =
             raise InputError(
                 f"The DLT {name} id {value!r} is not valid: it must have 19 digits",
                 remedy="Copy it from the DLT portal; a spreadsheet must keep it as text.",
+            )
+        if is_of_cell and len(value) == 19 and value.endswith("0000"):
+            raise InputError(
+                f"The DLT {name} id {value!r} ends in zeros, as one that a spreadsheet rounded to 15 digits",
+                remedy="Copy it from the DLT portal; a spreadsheet must keep it as text."
+                f" If it is right, give it with --dlt-{name}-id instead.",
             )
         if len(value) != 19:
             warnings.append(f"the DLT {name} id {value} has {len(value)} digits instead of 19")

@@ -65,9 +65,11 @@ class MessageFields(NamedTuple):
     sender: Annotated[str, Field("", Scope.MESSAGE, dlt.check_sender, column="from")]
     """Header (sender ID) or ExoPhone."""
     dlt_entity_id: Annotated[
-        str | None, Field("DltEntityId", Scope.REQUEST, partial(dlt.check_ids, template_id=None))
+        str | None, Field("DltEntityId", Scope.REQUEST, partial(dlt.check_ids, template_id=None, is_of_cell=True))
     ] = None
-    dlt_template_id: Annotated[str | None, Field("DltTemplateId", Scope.MESSAGE, partial(dlt.check_ids, None))] = None
+    dlt_template_id: Annotated[
+        str | None, Field("DltTemplateId", Scope.MESSAGE, partial(dlt.check_ids, None, is_of_cell=True))
+    ] = None
     type: Annotated[MessageType | None, Field("SmsType", Scope.MESSAGE, words=words_of(MessageType))] = None
     priority: Annotated[Priority, Field("Priority", Scope.ALONE, words=words_of(Priority))] = Priority.NORMAL
     encoding: Annotated[Encoding | None, Field("", Scope.REQUEST, words={"auto": None, **words_of(Encoding)})] = None
