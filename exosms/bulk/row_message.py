@@ -21,6 +21,7 @@ from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import for_shell, shown
 from exosms.tables.damaged_cells import UNCALCULATED
+from exosms.tables.damaged_numbers import Damage, damage
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
 """Where numbers are looked for; ``_RECIPIENTS`` is what else people add to these names."""
@@ -313,6 +314,7 @@ def _letters(header: str) -> str:
 
 
 def _holds_numbers(cells: Sequence[str], country: str) -> bool:
-    """Whether at least half of the cells that are filled read as phone numbers."""
-    filled = [cell for cell in cells if cell.strip()]
-    return 0 < len(filled) <= 2 * sum(phone.is_number(cell, country=country) for cell in filled)
+    """Whether at least half of the cells that are filled read as phone numbers, or did before a spreadsheet."""
+    filled = [cell for cell in map(str.strip, cells) if cell]
+    numbers = (phone.is_number(cell, country=country) or damage(cell) is Damage.EXPONENT for cell in filled)
+    return 0 < len(filled) <= 2 * sum(numbers)
