@@ -3,11 +3,13 @@
 import json
 import os
 import pty
+import signal
 import stat
+import termios
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from conftest import Shell, until, wait_until_it_sleeps
 from misbehaving import Misbehaving, answers, does, reads_head
 
 ADD = ("profile", "add", "prod", "--region", "mumbai", "--account-sid", "acme1", "--api-key", "canarykey123")
@@ -522,3 +524,27 @@ def test_a_key_that_is_misspelt_is_named_where_it_is_missed(exosms: Shell) -> No
     assert f"no account yet: the p{lack} Fix it there" in exosms(*SEND, "-n").stderr
     path.write_text('[profiles."a b"]\nregion = "mumbai"')
     assert exosms(*SEND).stderr.endswith("\n  Fix it there.\n")
+
+
+@pytest.mark.parametrize("argv", [("add", "prod", *ADD[3:]), ("set", "prod", "api_token=-")], ids=["add", "set"])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_at_a_hidden_question_gives_the_terminal_its_echo_back(
+    exosms: Shell, argv: tuple[str, ...], signum: signal.Signals
+) -> None:
+    add(exosms)
+    ours, theirs = pty.openpty()
+
+    def has_echo() -> bool:
+        return bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+
+    options = ("--yes",) if argv[0] == "add" else ()
+    with exosms.start("profile", *argv, *options, stdin=theirs, start_new_session=True) as process:
+        until(lambda: not has_echo())
+        wait_until_it_sleeps(process)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+    said = f"API token (not shown): \nexosms: error: interrupted by {signum.name}\n"
+    assert (process.returncode, out, err.decode()) == (128 + signum, b"", said)
+    assert has_echo()
+    os.close(ours)
+    os.close(theirs)

@@ -150,7 +150,8 @@ def test_a_token_is_piped_in_and_a_new_place_for_it_replaces_the_old_one(exosms:
 
 
 def test_a_token_that_is_typed_is_not_shown(exosms: Shell, file: Path) -> None:
-    typed = exosms.on_terminal("profile", "set", "prod", "api_token=-", typed=[("shown): ", "typedtoken")])
+    answers = [("shown): ", " "), ("shown): ", "typedtoken")]
+    typed = exosms.on_terminal("profile", "set", "prod", "api_token=-", typed=answers)
     assert typed.exit_code == 0
     assert "typedtoken" not in typed.stdout + typed.stderr
     assert profiles(file)["prod"]["api_token"] == "typedtoken"

@@ -77,8 +77,10 @@ def add(
     form = profile_form.ProfileForm(name, given, out, can_ask=can_ask)
     file = paths.config_path_to_write(config, os.environ)
     before = _stored(file, name)
-    replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
-    profile = form.fill_in(before)
+    interrupts = Interrupts()
+    with interrupts.installed(), interrupts.at_once():
+        replaces = yes or (before is not None and can_ask and _agreed_to_replace(name))
+        profile = form.fill_in(before)
     is_default = config_file.save_profile(file, profile, replace=replaces)
     out.done(name, f"stored in {file}" + (", the default" if is_default else ""), profile=name)
     there = paths.flag_for(file, os.environ)

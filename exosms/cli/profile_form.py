@@ -4,10 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-import typer
-
 from exosms.cli.output.out import Out
-from exosms.cli.prompts import beside_results, raise_if_interrupted
+from exosms.cli.prompts import answered
 from exosms.config.account import parse_base_url, sid_problem
 from exosms.config.account_source import from_flag
 from exosms.config.credentials import (
@@ -185,8 +183,9 @@ class ProfileForm:
     def _ask(self, question: _Question) -> str | None:
         """Ask until an answer will do; None if nobody answers, after which nothing more is asked."""
         while self._can_ask:
-            answer = self._answer(question.prompt, hidden=question.hidden)
+            answer = answered(question.prompt, hidden=question.hidden)
             if answer is None:
+                self._can_ask = False
                 return None
             try:
                 self._warn(question.check(answer))
@@ -195,18 +194,6 @@ class ProfileForm:
             else:
                 return answer
         return None
-
-    def _answer(self, prompt: str, *, hidden: bool) -> str | None:
-        try:
-            with beside_results():
-                answer = typer.prompt(prompt, default="", show_default=False, hide_input=hidden, err=True)
-        except typer.Abort as abort:
-            if not hidden:  # behind those click ends the line
-                typer.echo(err=True)
-            raise_if_interrupted(abort)
-            self._can_ask = False
-            return None
-        return str(answer).strip()
 
     def _warn(self, warnings: tuple[str, ...]) -> None:
         for warning in warnings:

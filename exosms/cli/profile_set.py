@@ -12,13 +12,14 @@ import typer
 from exosms.cli import completion_values
 from exosms.cli import options as o
 from exosms.cli.profile_form import token_from_stdin
-from exosms.cli.prompts import beside_results, raise_if_interrupted
+from exosms.cli.prompts import answered
 from exosms.config import config_file, paths
 from exosms.config.credentials import TokenFile
 from exosms.config.ledger_address import parse_ledger_address
 from exosms.config.region import Region
 from exosms.errors import ConfigError, ExitCode, UsageError
 from exosms.sms.dlt import check_ids, check_sender
+from exosms.system.signals import Interrupts
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", autocompletion=completion_values.profiles, help="The profile's name.")
@@ -104,12 +105,13 @@ def _check_country(text: str | None) -> None:
 
 def _asked() -> str:
     """Return the token that a person types, which a terminal must not show."""
-    try:
-        with beside_results():
-            return str(typer.prompt("API token (not shown)", hide_input=True, err=True)).strip()
-    except typer.Abort as abort:
-        raise_if_interrupted(abort)
-        raise ConfigError("No API token was given", remedy="Nothing was changed.") from abort
+    interrupts = Interrupts()
+    with interrupts.installed(), interrupts.at_once():
+        while (token := answered("API token (not shown)", hidden=True)) == "":  # which would remove the one there is
+            pass
+    if token is None:
+        raise ConfigError("No API token was given", remedy="Nothing was changed.")
+    return token
 
 
 def _doubts(file: Path, name: str, texts: dict[str, str]) -> list[str]:

@@ -38,18 +38,35 @@ def can_answer(*, no_input: bool) -> bool:
 def confirmed(question: str) -> bool:
     """Return the answer of a person; the end of the input is a no, and Ctrl-C ends the command."""
     try:
-        with beside_results():
+        with _beside_results():
             return typer.confirm(printable(question), err=True)
     except (typer.Abort, Interrupted) as end:
         typer.echo(err=True)  # what follows is not part of the question
         if isinstance(end, Interrupted):
             raise
-        raise_if_interrupted(end)
+        _raise_if_interrupted(end)
         return False
 
 
+def answered(question: str, *, hidden: bool) -> str | None:
+    """Return what a person types; None at the end of the input.
+
+    Whoever asks has to have the signals taken over: one that kills leaves the terminal without its echo.
+    """
+    try:
+        with _beside_results():
+            return str(typer.prompt(question, default="", show_default=False, hide_input=hidden, err=True)).strip()
+    except Interrupted:
+        typer.echo(err=True)  # as above
+        raise
+    except typer.Abort:
+        if not hidden:  # behind those click ends the line
+            typer.echo(err=True)
+        return None
+
+
 @contextmanager
-def beside_results() -> Iterator[None]:
+def _beside_results() -> Iterator[None]:
     """Keep off standard output the blank that click prints there, behind a question on standard error."""
     if sys.stdout.isatty():  # there it does no harm, and lines can be edited
         yield
@@ -58,7 +75,7 @@ def beside_results() -> Iterator[None]:
         yield
 
 
-def raise_if_interrupted(abort: typer.Abort) -> None:
+def _raise_if_interrupted(abort: typer.Abort) -> None:
     """Raise Interrupted for a question that Ctrl-C answered; return for one that the end of the input did."""
     if isinstance(abort.__context__, KeyboardInterrupt):
         raise Interrupted(signal.SIGINT) from abort
