@@ -113,6 +113,13 @@ def test_a_base_url_with_a_user_is_refused_without_being_repeated(exosms: Shell)
         ("prof set prod api_token={} from=ACMEIN", "profile set prod api_token=… from=ACMEIN"),
         ("prof add prod --token-command={}", "profile add prod --token-command=…"),
         ("prof add prod --api-key {} --region mumbai", "profile add prod --api-key … --region mumbai"),
+        ("prof set prod token={} from=ACMEIN", "profile set prod token=… from=ACMEIN"),
+        ("profil set prod ledgr={}", "profile set prod ledgr=…"),
+        ("prof add prod --token {} --from ACMEIN", "profile add prod --token … --from ACMEIN"),
+        (
+            "prof add --yes prod --secret={} --from=ACMEIN -o json",
+            "profile add --yes prod --secret=… --from=ACMEIN -o json",
+        ),
     ],
 )
 def test_what_was_meant_does_not_repeat_them(exosms: Shell, words: str, meant: str) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from exosms.cli.output.out import Out
 from exosms.cli.output.tables import Cell, draw_table
 from exosms.config.account import parse_base_url
+from exosms.config.profile import KEYS
 from exosms.errors import ConfigError
 from exosms.sms.message import Problem
 from exosms.system.escaping import for_shell
@@ -21,8 +22,9 @@ _FEW = 3
 
 _SECRETIVE = {"--api-key", "--base-url", "--token-command"}
 """Options whose value may hold a secret: an address may have key and token in it, a command the token."""
-_SECRETIVE_KEYS = {"api_key", "api_token", "base_url", "ledger", "token_command"}
-"""Keys of a profile of that kind."""
+_FLAGS = ("config", "json", "no_input", "output", "profile", "quiet", "timeout", "token_stdin", "verbose", "yes")
+_PLAIN = {*KEYS, *_FLAGS} - {"api_key", "api_token", "base_url", "ledger", "token_command"}
+"""Keys and options of `profile` that are not of that kind."""
 
 
 class Shortfall(NamedTuple):
@@ -127,12 +129,16 @@ def command_again(arguments: Sequence[str], options: Sequence[str]) -> str:
 def _shown(word: str, behind: str, command: str) -> str:
     """Return a word of a command line as it may be repeated: not what may hold a secret."""
     name, equals, value = word.partition("=")
-    is_key = command == "profile" and name in _SECRETIVE_KEYS
-    if behind in _SECRETIVE:
+    if behind.startswith("--") and "=" not in behind and _is_secretive(behind, command):
         return word if behind == "--base-url" and _is_usable(word) else "…"
-    if equals and (is_key or name in _SECRETIVE):
+    if equals and _is_secretive(name, command):
         return word if name == "--base-url" and _is_usable(value) else f"{name}=…"
     return word
+
+
+def _is_secretive(name: str, command: str) -> bool:
+    """Whether an option, or a key of a profile, may hold a secret; one that there is not may be misspelled."""
+    return name in _SECRETIVE if command != "profile" else name.lstrip("-").replace("-", "_") not in _PLAIN
 
 
 def _is_usable(base_url: str) -> bool:
