@@ -920,6 +920,12 @@ def test_without_waitress_it_says_how_to_install_it(hooks: Hooks, monkeypatch: p
     assert "In the folder that has the clone: pipx install --force './exosms[callbacks]'" in done.stderr
 
 
+def test_an_empty_host_is_not_every_address(hooks: Hooks) -> None:
+    result = hooks.exosms("callbacks", "--host", "", "--port", "0")
+    said = "exosms: error: --host is empty\n  Give it a value, or leave it out.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
+
+
 def test_a_port_that_is_taken_is_told(hooks: Hooks) -> None:
     done = hooks("callbacks", "--port", str(hooks.server.server_port))
     assert (done.exit_code, done.stdout) == (4, "")

@@ -147,6 +147,13 @@ def test_a_number_without_a_country_code_is_of_the_profile_s_country(exosms: She
     assert [message["to"] for message in logged(exosms, "--to", to)] == ["+442079460958"]
 
 
+@pytest.mark.parametrize("option", ["--to", "--once", "--profile"])
+def test_an_empty_condition_is_refused_and_shows_nobody_s_messages(exosms: Shell, option: str) -> None:
+    result = exosms("log", option, "")
+    said = f"exosms: error: {option} is empty\n  Give it a value, or leave it out.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
+
+
 def test_nothing_sent_is_nothing_printed(exosms: Shell) -> None:
     assert exosms("log").stdout == ""
     assert "nothing was sent" in exosms("log", "-o", "human").stderr

@@ -548,3 +548,11 @@ def test_a_signal_at_a_hidden_question_gives_the_terminal_its_echo_back(
     assert has_echo()
     os.close(ours)
     os.close(theirs)
+
+
+@pytest.mark.parametrize("command", ["show", "test"])
+def test_an_empty_name_is_not_the_profile_in_use(exosms: Shell, command: str) -> None:
+    add(exosms)
+    result = exosms("profile", command, "")
+    said = "exosms: error: NAME is empty\n  Give it a value, or leave it out.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)

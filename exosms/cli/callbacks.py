@@ -42,6 +42,7 @@ def command(
     from exosms.receiver.server import serve
     from exosms.receiver.sources import stores
 
+    o.refuse_empty(("--host", host))  # the system takes it for every address of the machine
     gc.enable()  # it lives long
     if not is_loopback(host):
         out.warn(f"{host} may be reached from other machines, without encryption; put a proxy with TLS before it")

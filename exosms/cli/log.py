@@ -69,6 +69,7 @@ def command(*, wanted: Annotated[HistoryFilter, _FILTERS], out: o.QuietPrinter) 
 
     exosms log --to 9876543210 --json
     """
+    o.refuse_empty(("--to", wanted.to), ("--once", wanted.once_key), ("--profile", wanted.profile))
     options = AccountOptions(profile=wanted.profile)
     shared = shared_ledger(options) if wanted.run is None else None
     with open_ledger() as ledger, shared or nullcontext() as elsewhere:

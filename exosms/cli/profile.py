@@ -337,7 +337,8 @@ def _listed(out: Out, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def _one(name: str | None, profile: str | None) -> str | None:
-    """Return the profile that is meant; raises UsageError for two."""
+    """Return the profile that is meant; raises UsageError for two, and for an empty one."""
+    o.refuse_empty(("NAME", name))
     if name and profile and name != profile:
         raise UsageError(f"Two profiles are given, {name!r} and {profile!r}", remedy="Give only one.")
     return name or profile
