@@ -16,6 +16,7 @@ def __getattr__(name: str) -> "Application":
 
 @cache
 def _application() -> "Application":
+    import os
     import sys
 
     from exosms.receiver.application import Application
@@ -26,4 +27,5 @@ def _application() -> "Application":
 
     application = Application(warn=warn)
     application.start()  # what was not confirmed before the last end is so without waiting for another callback
+    os.register_at_fork(before=application.before_fork, after_in_child=application.start)
     return application

@@ -959,3 +959,34 @@ def test_it_is_a_wsgi_application_too(hooks: Hooks, monkeypatch: pytest.MonkeyPa
     done = subprocess.run(argv, check=False, env=hooks.exosms.full_env(), capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("200 OK\n", "")
     assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
+
+
+def test_a_server_that_forks_has_no_ledger_open_then_and_leaves_all_to_its_children(hooks: Hooks) -> None:
+    """With one open in a transaction, all that its children did with theirs was for ever: database is locked."""
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    script = (
+        "import io, os, sys, threading, time\n"
+        "def is_open():\n"
+        "    names = [os.path.realpath(f'/proc/self/fd/{name}') for name in os.listdir('/proc/self/fd')]\n"
+        "    return any('ledger.db' in name for name in names)\n"
+        "os.register_at_fork(before=lambda: print('open' if is_open() else 'closed', flush=True))\n"
+        "from exosms.callbacks import application\n"
+        "while not is_open():\n    time.sleep(0.001)\n"
+        "child = os.fork()\n"
+        "if child:\n    sys.exit(os.waitpid(child, 0)[1])\n"
+        "body = sys.argv[2].encode()\n"
+        "environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/' + sys.argv[1], 'CONTENT_LENGTH': str(len(body)),\n"
+        " 'wsgi.input': io.BytesIO(body)}\n"
+        "names = sorted(thread.name for thread in threading.enumerate())\n"
+        "application(environ, lambda status, headers: print(status, *names, flush=True))\n"
+        "os._exit(0)\n"
+    )
+    form = urlencode(hooks.server.emulator().callback_form(message))
+    quiet = ("-W", "ignore::DeprecationWarning")  # of a fork beside a thread, which has nothing open
+    argv = [sys.executable, *quiet, "-c", script, message.callback.rpartition("/")[2], form]
+    env = hooks.exosms.full_env()
+    done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "closed\n200 OK MainThread callbacks confirmation\n"
+    assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]

@@ -73,6 +73,17 @@ class Application:
             for confirmation in self._confirmations:
                 confirmation.stop()
 
+    def before_fork(self) -> None:
+        """Close the ledger: a process that is made with one of SQLite's open takes its parent's locks for its own.
+
+        So a server that loads the application before it forks leaves all to those that it makes.
+        """
+        with self._lock:
+            if self._process == os.getpid():
+                for confirmation in self._confirmations:
+                    confirmation.end()
+            self._process = 0
+
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request, with a status alone."""
         status = self._status(environ)

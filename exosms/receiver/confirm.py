@@ -64,11 +64,17 @@ class Confirmation:
         self._told: set[str] = set()
         self._sessions: dict[tuple[str, str | None], AccountSession] = {}
         self._stop = threading.Event()
-        threading.Thread(target=self._work, daemon=True, name="confirmation").start()
+        self._thread = threading.Thread(target=self._work, daemon=True, name="confirmation")
+        self._thread.start()
 
     def stop(self) -> None:
         """Begin nothing more."""
         self._stop.set()
+
+    def end(self) -> None:
+        """Stop, and return once the ledger is closed; a question that is on its way is waited for."""
+        self.stop()
+        self._thread.join()
 
     def _work(self) -> None:
         leave_signals_to_main_thread()
