@@ -218,3 +218,31 @@ def test_what_is_anybodys_guess_is_not_guessed(exosms: Shell, argv: tuple[str, .
     assert refused.exit_code == 2
     assert "Did you mean: " not in refused.stderr
     assert "exosms: " not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "written"),
+    [
+        (f"send --to {NUMBER} -b --any-hour", "-b needs a value, and behind it stands --any-hour", "-b=--any-hour"),
+        (f"send --to {NUMBER} -nb -q", "-b needs a value, and behind it stands -q", "-b=-q"),
+        (f"send -b --to {NUMBER}", "-b needs a value, and behind it stands --to", "-b=--to"),
+        (f"send -b x --to --once={NUMBER}", "--to needs a value, and behind it stands --once", "--to=--once"),
+        (f"send --to {NUMBER} -b two --once -q", "--once needs a value, and behind it stands -q", "--once=-q"),
+        (f"job --to {NUMBER} -b -- touch ran", "-b needs a value, and behind it stands --", "-b=--"),
+        ("bulk p.csv --run --yes", "--run needs a value, and behind it stands --yes", "--run=--yes"),
+        ("template add otp --text -y", "--text needs a value, and behind it stands -y", "--text=-y"),
+    ],
+)
+def test_the_option_behind_one_without_a_value_is_not_its_value(
+    exosms: Shell, words: str, told: str, written: str
+) -> None:
+    refused = exosms(*words.split())
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"exosms: error: {told}\n")
+    assert refused.stderr.endswith(f": {written}\n")
+
+
+@pytest.mark.parametrize("words", ["-b=--any-hour", "--body=--any-hour", "-nb--any-hour"])
+def test_a_text_like_an_option_is_sent_as_it_is_written(exosms: Shell, words: str) -> None:
+    planned = exosms("send", "--region", "sandbox", "--to", NUMBER, *words.split(), "-n", "-o", "plain")
+    assert (planned.exit_code, planned.stdout) == (0, f"planned\t+91{NUMBER}\t\t1 part, plain: --any-hour\n")

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from exosms.cli import topics
 from exosms.cli.options import HEADINGS
 from exosms.cli.output import pages
+from exosms.errors import UsageError
 
 _FEW = 14
 """Options that need no headings."""
@@ -72,7 +73,23 @@ class CommandPage(_Laid, TyperCommand):
         parser._long_opt.update(parser._short_opt)  # noqa: SLF001  # there an equals sign ends the name
         match = parser._match_short_opt  # noqa: SLF001
         vars(parser)["_match_short_opt"] = partial(_match_short, match, parser._short_opt)  # noqa: SLF001
+        if not ctx.resilient_parsing:  # as for completion
+            vars(parser)["_process_opts"] = partial(_process, parser._process_opts, parser._long_opt)  # noqa: SLF001
         return parser
+
+
+def _process(process: Callable[[str, Any], None], options: Mapping[str, Any], word: str, state: Any) -> None:
+    """Read an option, the value of which is not the option behind it: of ``-b $TEXT --json`` that would be sent."""
+    many = len(state.rargs)
+    behind = "".join(state.rargs[:1]).partition("=")[0]
+    process(word, state)
+    if len(state.rargs) < many and (behind == "--" or behind in options):
+        option = word if word.startswith("--") else f"-{word[-1]}"
+        raise UsageError(
+            f"{option} needs a value, and behind it stands {behind}",
+            remedy="A variable without quotes that is not set leaves nothing there. A value that is like an option is"
+            f" written behind an equals sign: {option}={behind}",
+        )
 
 
 def _match_short(match: Callable[[str, Any], None], options: Mapping[str, Any], word: str, state: Any) -> None:
