@@ -304,6 +304,20 @@ def test_a_sheets_rows_come_back_as_csv(exosms: Shell) -> None:
     assert [row[:4] for row in back] == [["Mobile No", "name", "n", "outcome"], ["12", "Ravi", "17", "rejected"]]
 
 
+def test_rows_of_a_file_in_another_encoding_are_not_read_in_it(exosms: Shell) -> None:
+    file = written(exosms, "Mobile No,name\n12,Zoë\n9876543210,Jo\n".encode("cp1252"))
+    sent(exosms, file, "--csv-encoding", "cp1252")
+    rejected = str(exosms.home / "rejected.csv")
+    assert exosms("runs", "export", "june", rejected, "--outcome", "rejected", "--with", file).exit_code == 0
+    corrected = written(exosms, Path(rejected).read_bytes().replace(b"12,", b"9876543212,"), "corrected.csv")
+    again = ("bulk", corrected, *SANDBOX, "--body", "Hi {name}", "--dry-run")
+    refused = exosms(*again, "--csv-encoding", "cp1252")
+    assert (refused.exit_code, "is not cp1252\n  Leave --csv-encoding out." in refused.stderr) == (3, True)
+    assert "first\t+919876543212\tHi Zoë\n" in exosms(*again).stdout
+    rows = exosms("runs", "export", "june", "--with", file, "--json").json["rows"]
+    assert [*rows[0]][:2] == ["Mobile No", "name"]
+
+
 EXPORT = ("runs", "export", "june", "rejected.csv", "--outcome", "rejected")
 CHANGES: list[tuple[str, str]] = [
     ("12,", "9876543212,"),

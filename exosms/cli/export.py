@@ -22,6 +22,8 @@ from exosms.system.files import unreadable
 _LARGEST_COPY = 256 * 1024 * 1024
 """Bytes of standard input or of a pipe, which may have no end."""
 _BLOCK = 1 << 20
+_MARK = "\ufeff"
+"""The byte order mark."""
 _NUMBERS = frozenset({"row", "line", "http_status", "code", "segments", "attempts"})
 """Columns of a result that hold numbers."""
 
@@ -54,7 +56,12 @@ class RowsWriter:
         return found
 
     def __call__(self, file: TextIO) -> None:
-        """Write them into a file."""
+        """Write them into a file, as UTF-8; it says so where the file that was sent was in a named encoding.
+
+        With the same ``--csv-encoding`` another text would be read from it, and sent.
+        """
+        if self._original is not None and self._run.terms.csv_encoding is not None:
+            file.write(_MARK)
         self._write(file, cell=results_csv.harmless)
 
     def documents(self) -> Iterator[Document]:
