@@ -641,6 +641,23 @@ def test_what_a_copy_retried_does_not_begin_anew(pair: Pair) -> None:
     assert (ours.exit_code, pair.exotel.requests) == (0, 12)
 
 
+def test_what_a_copy_is_about_to_retry_does_not_begin_anew(pair: Pair) -> None:
+    """Its rows wait already, as by night or before a limit, and none is claimed yet."""
+    mine = bulk_file(pair.first, *ROWS)
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    pair.exotel.suffer(0, "500")
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    kept_back = pair.first("runs", "retry", "june", *BULK, env={"EXOSMS_ALLOW": "+919876500000"})
+    assert (kept_back.exit_code, kept_back.json["counts"]["remaining"]) == (5, 3)
+    refused = pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK)
+    assert (refused.exit_code, pair.exotel.requests) == (5, 3)
+    names_machine_and_time(refused.stderr)
+    assert (pair.first(*RESUME).exit_code, pair.exotel.requests) == (0, 6)
+    assert pair.second("runs", "retry", "june", *BULK).exit_code == 5
+
+
 def test_a_run_that_began_with_a_shared_ledger_does_not_go_on_without_it(pair: Pair) -> None:
     """As where the variable is not set in the shell in which somebody resumes: a copy would not hear of it."""
     mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}

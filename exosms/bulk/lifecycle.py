@@ -101,9 +101,13 @@ def _as_others_see_it(name: str | None, staging: Staging, context: RunContext) -
 
 
 def take_up_elsewhere(run: Run, context: RunContext) -> None:
-    """Say on behalf of all machines that a run is gone on with, before rows of a finished one may be sent again."""
-    if context.elsewhere is not None:
-        _leave(run._replace(exit_code=None), context.journal, context.elsewhere)
+    """Have all machines, and copies of this one, know that a run is gone on with, before rows are put back.
+
+    By a new baton: a copy would go on to take the run for finished, and begin anew what waits here.
+    """
+    if relay := relay_of(run, context):
+        relay.draw()
+        relay.pass_on()
 
 
 def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None]) -> None:

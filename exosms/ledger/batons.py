@@ -1,10 +1,10 @@
 """Which copy of a machine's ledger goes on with a run: the one that holds the baton it has in the shared ledger.
 
 A state directory is copied, by a CI's cache or a backup, and then the same rows are left in both. So each claim of
-rows has a new baton, committed with them here and only then, instead of the one before, in the ledger that many
-machines share; nothing leaves before that. A copy that is behind has another one from then on, whichever of the two
-it is, and what it sends next would have been sent already. Where a process dies in between, the shared ledger has the
-one or the other.
+rows, and each retry of a run, has a new baton, committed with it here and only then, instead of the one before, in
+the ledger that many machines share; nothing leaves before that. A copy that is behind has another one from then on,
+whichever of the two it is, and what it sends next would have been sent already. Where a process dies in between, the
+shared ledger has the one or the other.
 """
 
 import os
