@@ -559,6 +559,25 @@ def test_a_run_that_is_retried_is_unfinished_for_all_machines(pair: Pair) -> Non
     assert pair.second(*again).exit_code == 0
 
 
+def test_a_run_that_is_about_to_be_retried_is_not_taken_for_over(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another command of its machine, while its rows are not put back yet."""
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK).exit_code == 10
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    pair.exotel.suffer(0, "500")
+    again = ("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
+    put_back = Journal.put_back
+    beside: list[int] = []
+
+    def late(*arguments: Any) -> None:
+        beside.extend(started(*command).exit_code for command in ((pair.first, *PURGE), (pair.second, *again)))
+        put_back(*arguments)
+
+    monkeypatch.setattr(Journal, "put_back", late)
+    assert pair.first("runs", "retry", "june", *BULK).exit_code == 0
+    assert (beside, pair.exotel.requests) == ([0, 5], 6)
+
+
 def test_another_content_may_begin_anywhere_and_rows_stay_on_their_machine(pair: Pair) -> None:
     assert pair.first("bulk", bulk_file(pair.first, *ROWS[:1]), *BULK).exit_code == 0
     assert pair.second("bulk", bulk_file(pair.second, *ROWS), *BULK).exit_code == 0

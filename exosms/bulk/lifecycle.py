@@ -123,7 +123,7 @@ def leave_what_is_over(journal: Journal, elsewhere: "SharedRuns") -> None:
     """Say of runs of this machine that they are over, where who finished them died before, or could not."""
     if unfinished := elsewhere.unfinished():
         for run in journal.runs():
-            if run.is_finished and run.name in unfinished:
+            if run.is_finished and run.owner is None and run.name in unfinished:  # who has it may be retrying it
                 _leave(run, journal, elsewhere)
 
 
