@@ -1,5 +1,6 @@
 """Exotel's SMS API: what we ask, and what its answers mean."""
 
+import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -21,6 +22,9 @@ _Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
 
 _TAKEN = "the request was refused, but the answer has a Sid"
 _SOME_TAKEN = wire.Doubt("the request was refused, but the answer has Sids")
+
+_SID_IN_PIECES = re.compile(rb'"Sid"\s*:\s*(?:"[^"]|\d)|<Sid>\s*[^<\s]')
+"""A Sid in what is no JSON or XML: it is cut off, or has a warning of the server's before it."""
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
 """Bytes that one more message adds to a reply: its text comes back, each character as up to two \\uXXXX."""
@@ -191,7 +195,9 @@ def _taken_in(refusal: Answer) -> wire.Doubt | None:
     from exosms.exotel.message_content import described
 
     taken = next(described(refusal.body), None)
-    return None if taken is None else wire.doubt_about(taken, _TAKEN)
+    if taken is not None:
+        return wire.doubt_about(taken, _TAKEN)
+    return wire.Doubt(_TAKEN) if _SID_IN_PIECES.search(refusal.body or b"") else None
 
 
 def _unchecked(receipt: Receipt) -> Receipt:
