@@ -62,6 +62,8 @@ DAMAGED = [
     ("?", LETTERS),
     ("??? ????", LETTERS),
     ("????, ??.", LETTERS),
+    ("It\u0092s", "U+0092 is no letter; of most such files the encoding is windows-1252"),
+    ("\u0080 500", "U+0080 is no letter"),
 ]
 
 
@@ -98,6 +100,15 @@ def test_what_only_looks_like_damage_goes_out(exosms: Shell, exotel: FaultyExote
     result = bulk(exosms, exotel, f"to,name\n9876543210,{quoted(cell)}\n", *DEAR)
     assert (result.exit_code, texts(exotel)) == (0, [(ONE, f"Dear {cell}")]), result.stderr
     assert "looks like" not in result.stderr
+
+
+def test_a_file_of_windows_that_is_called_latin_1_is_not_sent(exosms: Shell, exotel: FaultyExotel) -> None:
+    text = "to,name\n9876543210,It’s José\n".encode("windows-1252")
+    result = bulk(exosms, exotel, text, *DEAR, "--csv-encoding", "latin-1")
+    assert (result.exit_code, texts(exotel)) == (3, [])
+    assert "line 2, column name: The cell 'It\\x92s José' is damaged: U+0092 is no letter" in result.stderr
+    assert bulk(exosms, exotel, text, *DEAR, "--csv-encoding", "windows-1252").exit_code == 0
+    assert texts(exotel) == [(ONE, "Dear It’s José")]
 
 
 def test_a_template_and_a_column_of_texts_have_no_damaged_cells_either(exosms: Shell, exotel: FaultyExotel) -> None:

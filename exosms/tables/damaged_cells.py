@@ -39,6 +39,8 @@ _TWICE = re.compile(
     rf"[\u00c2-\u00df][{_CONTINUED}]|[\u00e0-\u00ef][{_CONTINUED}]{{2}}|[\u00f0-\u00f4][{_CONTINUED}]{{3}}"
 )
 """A byte that begins a character in UTF-8 and those that continue it, each read as a character of Windows-1252."""
+_MISREAD = re.compile("[\u0080-\u0084\u0086-\u009f]")
+"""What Latin-1 has in the places of Windows-1252's curly quotes, dashes and the like: controls that nobody writes."""
 _SIGNS_OF_TWICE = re.compile(rf"[\u00c2-\u00f4][{_CONTINUED}]")
 
 
@@ -68,6 +70,7 @@ def are_sound(cells: Sequence[str]) -> bool:
             or (
                 LOST not in together
                 and _SIGNS_OF_TWICE.search(together) is None
+                and _MISREAD.search(together) is None
                 and not any(blank in together for blank in NO_WIDTH)
             )
         )
@@ -87,7 +90,10 @@ def damage_of(cell: str) -> str | None:
         return "its column was too narrow when it was saved"
     if _QUESTIONS.fullmatch(text):
         return "its letters were lost when it was saved"
-    return None
+    misread = _MISREAD.search(_TWICE.sub("", text))
+    return (
+        f"U+{ord(misread[0]):04X} is no letter; of most such files the encoding is windows-1252" if misread else None
+    )
 
 
 def doubt_about(cell: str) -> CellDoubt | None:
