@@ -78,6 +78,11 @@ class _Section(NamedTuple):
         return kinds <= {"digit", "point"} and not self.shift and sum(text == "0" for _, text in self.whole) < 2
 
     @property
+    def has_words(self) -> bool:
+        """Whether it says something in letters, as ``"Nil"`` does instead of a zero."""
+        return any(kind == "literal" and any(map(str.isalpha, text)) for kind, text in (*self.whole, *self.decimals))
+
+    @property
     def has_sign(self) -> bool:
         """Whether a minus sign, or a bracket that stays open, stands before the digits."""
         literals = takewhile(lambda token: token[0] == "literal", self.whole)
@@ -90,12 +95,13 @@ def as_shown(number: float, code: str) -> str | None:
 
     A whole number that has no more than digits and separators stays the plain one: it may be a phone number.
     """
-    if number == int(number) and _is_bare(code):
+    is_plain = number == int(number) and _is_bare(code)
+    if is_plain and not _has_words(code):
         return None
     sections = _sections(code)
     value = Decimal(f"{number:.15g}")
     section = _chosen(sections, value) if sections else None
-    if section is None:
+    if section is None or (is_plain and not section.has_words):
         return None
     has_sign = value < 0 and not _tells_negatives(section, sections)
     value = abs(value).scaleb(section.shift, _WIDE)
@@ -125,6 +131,11 @@ def _is_bare(code: str) -> bool:
     """Whether a format, which may have conditions, or else how it shows what is positive, is bare."""
     sections = _sections(code)
     return all(section.is_bare for section in sections if section.compared or section is sections[0])
+
+
+@lru_cache
+def _has_words(code: str) -> bool:
+    return any(section.has_words for section in _sections(code))
 
 
 @lru_cache
