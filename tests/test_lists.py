@@ -148,6 +148,7 @@ CANDIDATES = [
     ("phone,mobile,name\n12345,54321,Asha\n", None),
     ("phone,mobile,name\n,,Asha\n", None),
     ("mobile,phone,name\n9.19877E+11,9876543210,Asha\n9.19876E+11,9876543211,Ravi\n", None),
+    ("mobile,phone,name\n#########,9876543210,Asha\n#########,9876543211,Ravi\n", None),
     ("number,phone,name\nA-12E4,9876543210,Asha\n1.5,9876543211,Ravi\n", ONE),
     ("contact,phone,name\n9876543211,9876543210,Asha\nMr Rao,9876543212,Ravi\n", None),
 ]

@@ -316,5 +316,8 @@ def _letters(header: str) -> str:
 def _holds_numbers(cells: Sequence[str], country: str) -> bool:
     """Whether at least half of the cells that are filled read as phone numbers, or did before a spreadsheet."""
     filled = [cell for cell in map(str.strip, cells) if cell]
-    numbers = (phone.is_number(cell, country=country) or damage(cell) is Damage.EXPONENT for cell in filled)
-    return 0 < len(filled) <= 2 * sum(numbers)
+    return 0 < len(filled) <= 2 * sum(phone.is_number(cell, country=country) or _was_number(cell) for cell in filled)
+
+
+def _was_number(cell: str) -> bool:
+    return damage(cell) is Damage.EXPONENT or re.fullmatch("#{3,}", cell) is not None
