@@ -22,7 +22,7 @@ from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.config.credentials import TOKEN_COMMAND_TIMEOUT, TokenCommand
 from exosms.errors import Interrupted
 from exosms.exotel.client import Batch
-from exosms.system.signals import Interrupts
+from exosms.system.signals import Interrupts, noting
 
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -309,3 +309,30 @@ def _full_pipe() -> tuple[int, int]:
             os.write(theirs, bytes(65536))
     os.set_blocking(theirs, True)
     return ours, theirs
+
+
+def test_a_signal_while_another_thread_starts_a_token_command_ends_the_main_thread_alone() -> None:
+    """That one would have ended with a traceback: it gets no signals, and cannot say that it was interrupted."""
+    interrupts = Interrupts()
+    is_within, is_over = threading.Event(), threading.Event()
+    gone_on: list[bool] = []
+
+    def start() -> None:
+        with noting():
+            is_within.set()
+            is_over.wait(60)
+        gone_on.append(True)
+
+    def wait() -> None:
+        with interrupts.at_once():
+            thread.start()
+            is_within.wait(60)
+            os.kill(os.getpid(), signal.SIGTERM)
+            interrupts.wait()
+
+    thread = threading.Thread(target=start)
+    with interrupts.installed(), pytest.raises(Interrupted):
+        wait()
+    is_over.set()
+    thread.join()
+    assert gone_on

@@ -208,8 +208,9 @@ def writing(stream: TextIO) -> Iterator[None]:
 
 @contextmanager
 def noting() -> Iterator[None]:
-    """Only note signals, as ``Interrupts.noting`` has it, where they are taken over."""
-    with Interrupts.current.noting() if Interrupts.current else nullcontext():
+    """Only note signals, as ``Interrupts.noting`` has it, where they are taken over: other threads get none."""
+    is_main = threading.current_thread() is threading.main_thread()
+    with Interrupts.current.noting() if Interrupts.current and is_main else nullcontext():
         yield
 
 
