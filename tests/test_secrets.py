@@ -130,6 +130,13 @@ def test_what_was_meant_does_not_repeat_them(exosms: Shell, words: str, meant: s
         assert result.stderr.replace("'", "").endswith(f"Did you mean: exosms {meant}\n")
 
 
+def test_of_two_commands_that_may_be_meant_neither_repeats_them(exosms: Shell) -> None:
+    result = exosms("add", "prod", "--token", TOKEN, "--region", "mumbai", f"token={TOKEN}")
+    assert_unseen(result.stderr)
+    rest = "add prod --token '…' --region mumbai 'token=…'"
+    assert result.stderr.endswith(f"Did you mean one of: exosms template {rest}, exosms profile {rest}\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -121,7 +121,8 @@ def _of_commands(arguments: Sequence[str]) -> str:
         return ""
     found = [[name] for name in begun(word, commands)]
     found = found or [[name, word] for name in commands if word in below((name,))]
-    meant = [command_again([*words, *rest], ()) for words in found]
+    perhaps = "profile" if any(words[0] == "profile" for words in found) else None
+    meant = [command_again([*words, *rest], (), perhaps=perhaps) for words in found]
     return f"Did you mean one of: {', '.join(meant)}" if meant[1:] else _meant(meant[0]) if meant else ""
 
 

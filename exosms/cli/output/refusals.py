@@ -118,11 +118,15 @@ def _next_step(refusal: Shortfall) -> str:
     return f"{meaning} {problem.remedy}".strip()
 
 
-def command_again(arguments: Sequence[str], options: Sequence[str]) -> str:
-    """Return a command line with more options, as it can be copied into a shell."""
+def command_again(arguments: Sequence[str], options: Sequence[str], *, perhaps: str | None = None) -> str:
+    """Return a command line with more options, as it can be copied into a shell.
+
+    ``perhaps`` is the command that was meant instead, whose secrets then may be in it.
+    """
     words = [*arguments]
     end = words.index("--") if "--" in words else len(words)
-    ours = [_shown(word, behind, words[0]) for behind, word in zip(["", *words], words[:end], strict=False)]
+    command = perhaps or words[0]
+    ours = [_shown(word, behind, command) for behind, word in zip(["", *words], words[:end], strict=False)]
     return for_shell("exosms", *ours, *options, *words[end:])
 
 
