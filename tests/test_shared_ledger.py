@@ -677,6 +677,27 @@ def test_what_a_copy_is_about_to_retry_does_not_begin_anew(pair: Pair) -> None:
     assert pair.second("runs", "retry", "june", *BULK).exit_code == 5
 
 
+@pytest.mark.parametrize("is_copy", [False, True], ids=["another machine", "a copy"])
+def test_what_was_begun_elsewhere_since_is_not_retried(pair: Pair, *, is_copy: bool) -> None:
+    """Its rows that were not sent went from there; a copy knows them, and so needs no other time for it."""
+    mine = bulk_file(pair.first, *ROWS)
+    pair.exotel.suffer(1, "500")
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
+    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    pair.exotel.suffer(0, "500")
+    if is_copy:
+        shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    begun = ("bulk", bulk_file(pair.second, *ROWS), *(() if is_copy else ("--within", "0s")), *BULK)
+    assert (pair.second(*begun).exit_code, pair.exotel.requests) == (0, 6)
+    for more in ((), ("-n",)):
+        refused = pair.first("runs", "retry", "june", *BULK, *more)
+        assert (refused.exit_code, pair.exotel.requests) == (5, 6)
+        names_machine_and_time(refused.stderr)
+        assert "exosms runs export june --outcome not_sent,rejected --with FILE" in refused.stderr
+    rest = ("bulk", bulk_file(pair.first, *ROWS[:2]), "--run", "rest", *BULK)
+    assert (pair.first(*rest).exit_code, pair.exotel.requests) == (0, 8)
+
+
 def test_a_run_that_began_with_a_shared_ledger_does_not_go_on_without_it(pair: Pair) -> None:
     """As where the variable is not set in the shell in which somebody resumes: a copy would not hear of it."""
     mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}

@@ -106,8 +106,7 @@ def take_up_elsewhere(run: Run, context: RunContext) -> None:
     By a new baton: a copy would go on to take the run for finished, and begin anew what waits here.
     """
     if relay := relay_of(run, context):
-        relay.draw()
-        relay.pass_on()
+        relay.take_up()
 
 
 def leave_elsewhere(end: RunEnd, context: RunContext, warn: Callable[[str], None]) -> None:
@@ -187,10 +186,15 @@ def relay_of(run: Run, context: RunContext) -> Relay | None:
     return Relay(run, context.journal, context.elsewhere) if context.elsewhere else None
 
 
-def check_copies(run: Run, context: RunContext) -> None:
-    """Raise GuardError for a run that was continued from a copy, or may have been and no ledger is named to tell."""
+def check_copies(run: Run, context: RunContext, *, again: bool = False) -> None:
+    """Raise GuardError for a run that was continued from a copy, or may have been and no ledger is named to tell.
+
+    ``again``: whether rows of it are to be retried, which another machine may have sent since.
+    """
     if relay := relay_of(run, context):
         relay.check()
+        if again:
+            relay.check_retry()
     elif context.settings.ledger is None and batons_of(context.ledger.database, run.id).latest is not None:
         raise unnamed(run.name)
 

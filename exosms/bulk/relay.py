@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from exosms.ledger.batons import Batons, batons_of, keep_batons, new_baton
+from exosms.ledger.batons import Batons, batons_by_name, batons_of, keep_batons, new_baton
 from exosms.ledger.runs import Journal, Run
 
 if TYPE_CHECKING:
-    from exosms.ledger.postgres.runs import SharedRuns
+    from exosms.ledger.postgres.runs import Begun, SharedRuns
 
 
 class Relay:
@@ -36,3 +36,17 @@ class Relay:
     def pass_on(self) -> None:
         """Have everybody know of the new one, before rows leave; raises as ``check``."""
         self._known = self._elsewhere.pass_on(self._run.name, self._run.account, self._batons)
+
+    def check_retry(self) -> None:
+        """Raise GuardError where another machine, or copy, began the same messages since."""
+        self._elsewhere.check_retry(self._begun())
+
+    def take_up(self) -> None:
+        """Have everybody know that rows of it are retried, before they are put back; raises as both checks."""
+        self.draw()
+        self._elsewhere.take_up(self._begun(), self._run.account, self._batons)
+
+    def _begun(self) -> "Begun":
+        from exosms.ledger.postgres.runs import Begun
+
+        return Begun(self._run.name, b"", batons_by_name(self._database))

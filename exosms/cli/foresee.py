@@ -36,7 +36,7 @@ def foresee(name: str, states: Sequence[State], options: AccountOptions, out: Ou
                 nothing_to_retry(run, journal, out)
                 return ExitCode.OK
             with run_context(settings, ledger, out, Interrupts(), is_dry=True) as context:
-                check_copies(run, context)
+                check_copies(run, context, again=True)
                 return show_rows(run, context, states, guards_of_run(run, settings), out, limit=limit)
     except ExosmsError as error:
         return failure(out, error, file=file, run=name, counts=counts)

@@ -81,7 +81,7 @@ def go_on(
             if rows:  # else there is nothing to ask about: it only answers again
                 if guards is not None:
                     check_rest(run, journal, guards, limit=handling.limit)
-                check_copies(run, context)
+                check_copies(run, context, again=bool(again))
                 ask(question)
             client = client_for(context, out, timeout=run.terms.timeout)
             if again:

@@ -3,6 +3,7 @@
 import hashlib
 import socket
 from collections.abc import Collection, Mapping, Sequence
+from shlex import quote
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
@@ -150,6 +151,41 @@ class SharedRuns(NamedTuple):
 
         return self.ledger.database.run(work)
 
+    def take_up(self, begun: Begun, account: str, batons: Batons) -> None:
+        """Do what ``pass_on`` does, before rows of a finished run are put back; raises as ``check_retry``, too."""
+
+        def work(transaction: Transaction) -> None:
+            transaction.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            for content, _ in self._began(transaction, begun):
+                transaction.execute(_FORGET_LEFT_BEHIND, self._values(begun._replace(content=content)))
+            self.check_retry(begun)
+            self.pass_on(str(begun.name), account, batons)
+
+        self.ledger.database.run(work)
+
+    def check_retry(self, begun: Begun) -> None:
+        """Raise GuardError where the content of a run of ours was begun elsewhere after it was here."""
+
+        def work(transaction: Transaction) -> None:
+            for content, began in self._began(transaction, begun):
+                for theirs in self._found(transaction, begun._replace(name=None, content=content)):
+                    if theirs.started_at > began:
+                        export = (
+                            f"exosms runs export {quote(str(begun.name))} --outcome not_sent,rejected --with FILE"
+                        )
+                        raise GuardError(
+                            theirs.said,
+                            remedy=f"Nothing was sent. Look there first; what was not sent there either: `{export}`.",
+                        )
+
+        self.ledger.database.run(work)
+
+    def _began(self, transaction: Transaction, begun: Begun) -> Sequence[tuple[bytes, float]]:
+        """Return the content of the run of ours that has this name, and when it began, if that is known."""
+        sql = f"SELECT content, started_at FROM exosms.runs WHERE {_OURS} AND content <> ''"
+        values = {"name": begun.name, "installation": self.installation}
+        return [(bytes(content), began) for content, began in transaction.execute(sql, values)]
+
     def _entry(
         self, name: str | None, account: str, content: bytes, baton: bytes | None, *, has_claimed: bool
     ) -> Sequence[Any]:
@@ -163,7 +199,8 @@ class SharedRuns(NamedTuple):
         own = {"ours": self.installation, "names": [*begun.ours], "batons": batons}
         return {"name": begun.name, "content": begun.content, **own}
 
-    def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
+    def _found(self, transaction: Transaction, begun: Begun) -> "Sequence[_Found]":
+        """Return the runs of others, or of copies, that have a name or a content, the name's first."""
         found = transaction.execute(
             "SELECT name, machine, is_finished, started_at, updated_at, name = %(name)s FROM exosms.runs"
             " WHERE (name = %(name)s AND (has_claimed OR installation <> %(ours)s))"
@@ -172,23 +209,44 @@ class SharedRuns(NamedTuple):
             " THEN baton IS NULL OR baton = ANY(%(batons)s) ELSE NOT has_claimed END))"
             " ORDER BY name IS DISTINCT FROM %(name)s::text, updated_at DESC",
             self._values(begun),
-        ).fetchall()
+        )
+        return [_Found(*row) for row in found]
+
+    def _check(self, transaction: Transaction, begun: Begun, within: float, *, resend: bool) -> None:
+        found = self._found(transaction, begun)
         now = now_of(transaction)
-        for theirs, machine, is_finished, started_at, updated_at, has_name in found:
-            if has_name:
+        for theirs in found:
+            if theirs.has_name:
                 raise GuardError(
-                    f"The machine {machine} began a run {theirs} at {local(started_at)}",
+                    f"The machine {theirs.machine} began a run {theirs.name} at {local(theirs.started_at)}",
                     remedy="Nothing was sent. Give this run another name; or go on with that one on that machine.",
                 )
-            if resend or (is_finished and updated_at < now - within):
+            if resend or (theirs.is_finished and theirs.updated_at < now - within):
                 continue
-            began = f"the run {theirs}, which the machine {machine} began at {local(started_at)}"
-            done = f"sent by {began}, and which ended at {local(updated_at)}" if is_finished else f"in {began}"
             raise GuardError(
-                f"The same messages are {done}" if not is_finished else f"The same messages were {done}",
+                theirs.said,
                 remedy="Nothing was sent. Look there first; --sent-before send sends them all the same.",
                 again_with=["--sent-before", "send"],
             )
+
+
+class _Found(NamedTuple):
+    """A run that somebody else has."""
+
+    name: str
+    machine: str
+    is_finished: bool
+    started_at: float
+    updated_at: float
+    has_name: bool | None
+
+    @property
+    def said(self) -> str:
+        """Where the same messages are."""
+        began = f"the run {self.name}, which the machine {self.machine} began at {local(self.started_at)}"
+        if self.is_finished:
+            return f"The same messages were sent by {began}, and which ended at {local(self.updated_at)}"
+        return f"The same messages are in {began}"
 
 
 def _continued(name: str, where: str) -> ContinuedElsewhereError:
