@@ -315,6 +315,25 @@ def test_a_dry_retry_says_what_another_run_has_sent_meanwhile(exosms: Shell) -> 
     assert (row["outcome"], row["http_status"], row["code"]) == ("skipped", None, None)
 
 
+def test_a_run_that_repeats_others_is_not_retried_over_later_ones(exosms: Shell) -> None:
+    """``--sent-before send`` is about what earlier runs sent."""
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,Hello\n")
+    argv = ("bulk", str(file), *SANDBOX, "--yes")
+    assert exosms(*argv, "--run", "may").exit_code == 0
+    assert exosms(*argv, "--run", "june", "--sent-before", "send").exit_code == 0
+    assert states(exosms, "june") == ["accepted"]
+    set_back(exosms)
+    retried = ("runs", "retry", "june", "--dry-run")
+    planned = exosms(*retried).stdout
+    assert exosms(*argv, "--run", "july", "--sent-before", "send").exit_code == 0
+    assert (planned.partition("\t")[0], exosms(*retried).stdout) == (
+        "planned",
+        "skipped\t+919876543210\t\tsent by another run in the meantime\n",
+    )
+    assert exosms("runs", "retry", "june", "--yes", "--json").json["counts"]["skipped"] == 1
+
+
 def test_a_guard_speaks_in_a_dry_retry_too(exosms: Shell) -> None:
     assert bulk(exosms, "to,body\n9876543211,x\n").exit_code == 0
     set_back(exosms)

@@ -386,10 +386,9 @@ class Journal:
         return bool(owner == run.owner)
 
     def _sent_elsewhere(self, run: Run, items: Sequence[ClaimedRow]) -> dict[int, str]:
-        if run.terms.resend:
-            return {}
-        numbers = [item.number for item in items]
-        return sent_elsewhere(self._database, run.id, numbers, account=run.account, within=run.terms.within)
+        numbers, terms = [item.number for item in items], run.terms
+        within = None if terms.resend else terms.within
+        return sent_elsewhere(self._database, run.id, numbers, account=run.account, within=within)
 
     def _unfinished(self, condition: str, *values: object) -> Run | None:
         runs = self._runs(f"WHERE exit_code IS NULL AND {condition} ORDER BY id DESC", *values)
