@@ -401,6 +401,17 @@ TORN = [
     ("Visit {#var#}. Bye", "Visit acme.co.in Bye", "Visit acme.co.in. Bye"),
     ("See {#var#}. Bye. - A", "See Dr. Rao Bye. - A", "See Dr. Rao. Bye. - A"),
     ("Come to {#var#}.\nReply 1. - A", "Come to Dr. Rao.\n 1. - A", "Come to Dr. Rao.\nReply 1. - A"),
+    ("Contact {#var#} at {#var#}. - A", "Contact A. K. Rao\nat 1800. - A", "Contact A. K. Rao at 1800. - A"),
+    ("Shop at {#var#}, {#var#}. - A", "Shop at S. Chand & Co.,Pune. - A", "Shop at S. Chand & Co., Pune. - A"),
+    ("Due on {#var#}. Pay now: {#var#} - A", "Due on Nov. 5 Pay now: x.in - A", "Due on Nov. 5. Pay now: x.in - A"),
+    ("Dear {#var#}, pay Rs {#var#}. - A", "Mrs. Rao, pay Rs 5. - A", "Dear Mrs. Rao, pay Rs 5. - A"),
+    ("Hi {#var#}. Call {#var#}. - A", "Hi Asha. +919876543210. - A", "Hi Asha. Call +919876543210. - A"),
+    ("Shop: {#var#} T&C apply - Acme", "Shop: acme.in/x T&C apply - cme", "Shop: acme.in/x T&C apply - Acme"),
+    (
+        "Your ticket no. {#var#} is shut. - A",
+        "Your ticket NO. XX12 is shut. - A",
+        "Your ticket no. XX12 is shut. - A",
+    ),
     ("Rs {#numeric#}. Bye", "Rs 12.50 Bye", "Rs 12.50. Bye"),
     ("Your OTP is {#var#}.", "Your OTP is 4711.Thanks", "Your OTP is 4711."),
     ("Hi {#var#}, it is ready. - A", "Hi Asha, it is Rs. 1,250.75 ready. - A", "Hi Asha, it is ready. - A"),
@@ -411,6 +422,25 @@ TORN = [
 @pytest.mark.parametrize(("registered", "body", "mended"), TORN)
 def test_no_part_is_torn_from_an_amount_a_time_an_address_or_a_name(registered: str, body: str, mended: str) -> None:
     assert mend(body, explain(parse(registered), body)) == mended
+
+
+@pytest.mark.parametrize(
+    ("registered", "body"),
+    [
+        ("Meet on {#var#} at {#var#}: {#var#}. - A", "Meet on 5 May at 10:30 Annual Review. - A"),
+        ("Alert: {#var#} on {#var#} is {#var#} - A", "Alert: Class X 5 May is cancelled - A"),
+        ("Contact {#var#} at {#var#}. - A", "Contact Mr. S. Iyer t 1800. - A"),
+        ("From {#var#} to {#var#} today. - A", "From Navi Mumbai Port Blair today. - A"),
+    ],
+)
+def test_where_one_value_ends_and_the_next_begins_a_person_says(registered: str, body: str) -> None:
+    problems = explain(parse(registered), body)
+    assert any(problem.replacement is None for problem in problems)
+
+
+def test_two_values_are_told_apart_where_one_way_alone_is_legal() -> None:
+    registered, body = "Pay {#numeric#} to {#var#} now. - A", "Pay 500 Asha Rao now. - A"
+    assert mend(body, explain(parse(registered), body)) == "Pay 500 to Asha Rao now. - A"
 
 
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}

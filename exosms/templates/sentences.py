@@ -9,3 +9,9 @@ ABBREVIATIONS = frozenset(
 SENTENCE_END = re.compile(
     "".join(rf"(?<!\b(?i:{word}))" for word in sorted(ABBREVIATIONS)) + r"[.!?\u0964]+(?=\s)|\n+"
 )
+_MONTHS = frozenset({"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"})
+
+
+def is_abbreviation(word: str) -> bool:
+    """Whether a full stop behind it may be its own: it is an initial, a month, or one of those above."""
+    return (len(word) == 1 and word.isupper()) or word.casefold() in ABBREVIATIONS | _MONTHS

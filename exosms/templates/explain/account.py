@@ -44,7 +44,9 @@ def _account(scene: Scene) -> list[Difference]:
     if order is not None and (ordered.cost + ORDER < plain.cost or not plain.is_whole):
         is_all = isinstance(match(scene.template, order.scene.text.text), Match)
         found = order.difference([] if is_all else _claimed(order.scene, ordered))
-        if scene.matches_with(found):
+        mended = scene.mended(found)
+        is_torn = any(scene.text.text[slice(*span)] not in mended for span in scene.joined)
+        if scene.matches_with(found) and not is_torn:
             return found
     return _claimed(scene, plain)
 

@@ -89,8 +89,9 @@ class _Search:
         self.ahead = [0, *accumulate(least)][::-1]
         self.sentences = dict(_sentences(template))
         self.neighbours = [_neighbours(template, at) for at in range(len(template))]
-        self.whole = dict(costs.joined(body))
-        self.joined = {at for start, end in self.whole.items() for at in range(start, end, 2)}
+        self.whole = dict(costs.joined(body, template))
+        inside = (at for start, end in self.whole.items() for at in range(start, end))
+        self.joined = {at for at in inside if body[at].sort is Sort.WORD or body[at].text == "+"}
         self.reached: dict[State, tuple[int, State | None]] = {}
         self.queue: list[tuple[int, int, State]] = []
 
@@ -145,7 +146,8 @@ class _Search:
             end = self.sentences[at]
             least = max(costs.NO_SENTENCE, self.ahead[at] - self.ahead[end])
             self._reach((end, seen_at, _OUTSIDE), cost + least, state)
-        exchange = None if seen is None else costs.exchange(wanted, seen, self.near[at])
+        is_plus = seen is not None and seen.text == "+" and seen_at in self.joined
+        exchange = None if seen is None or is_plus else costs.exchange(wanted, seen, self.near[at])
         if exchange is not None:
             self._reach((at + 1, seen_at + 1, _OUTSIDE), cost + exchange, state)
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from exosms.templates.explain.pieces import Piece, Sort
 from exosms.templates.match import is_marker
-from exosms.templates.sentences import ABBREVIATIONS
+from exosms.templates.sentences import is_abbreviation
 from exosms.templates.syntax import Variable
 from exosms.templates.variables import VariableType
 
@@ -89,6 +89,10 @@ _KNOWN = _words(
 """Words of which messages are full, in whatever case; other capitalized ones are names."""
 
 
+_TITLES = _words("mr mrs ms dr sh smt shri")
+"""Words that belong to the name behind them."""
+
+
 def _class(text: str, key: str) -> str:
     """Return what a word is: one of wording, one that is known, another one, a name or an abbreviation, a number."""
     if text[:1].isdigit():
@@ -111,6 +115,8 @@ def exchange(wanted: Piece, seen: Piece, near: Container[str]) -> int | None:
         return ANOTHER_SORT if Sort.WORD not in {wanted.sort, seen.sort} else None
     if wanted.sort is not Sort.WORD:
         return EXCHANGED[wanted.sort]
+    if seen.key in _TITLES:
+        return None
     cost = EXCHANGED[Sort.WORD] + _strangeness(wanted.text, wanted.key, seen.text, seen.key)
     return cost + (SHIFTED if seen.key in near else 0)
 
@@ -130,25 +136,44 @@ def _likeness(one: str, other: str) -> float:
 
 
 _JOINED = re.compile(r"[0-9][.,:/-][0-9]|[a-z]\.[a-z]")
+_JOINED_IN_VALUES = re.compile(r"[A-Za-z][./-][0-9]|[0-9][/-][A-Za-z]|[A-Za-z]-[A-Za-z]")
+"""Where neither is a word of the template."""
 
 
-def joined(body: Sequence[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield where pieces begin that signs join, and where they end: ``12.50``, ``5:30``, ``acme.in``."""
+def joined(body: Sequence[Piece], template: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Yield where pieces begin that are one, and where they end: ``12.50``, ``5:30``, ``acme.in``, ``A. K. Rao``."""
+    fixed = {*map(_name, template)}
     at = 0
     while at < len(body):
-        last = at
-        while _are_joined(body[last : last + 3]):
-            last += 2
-        if last > at:
-            yield at, last + 1
-        at = last + 1
+        is_plus = body[at].text == "+" and (not at or body[at - 1].sort is Sort.SPACE)
+        end = at + 1 + (is_plus and at + 1 < len(body) and body[at + 1].text.isdecimal())
+        while more := _more(body[end - 1 : end + 3], fixed):
+            end += more
+        if end > at + 1:
+            yield at, end
+        at = end
 
 
-def _are_joined(pieces: Sequence[Piece]) -> bool:
-    if len(pieces) < 3:
-        return False
-    first, sign, last = (piece.text for piece in pieces)
-    return _JOINED.fullmatch(first[-1] + sign + last[0]) is not None
+def _name(piece: Piece) -> str:
+    """Return a word whatever its case; a letter alone may be an initial."""
+    return piece.key if piece.text[1:] else piece.text
+
+
+def _more(pieces: Sequence[Piece], fixed: Container[str]) -> int:
+    """Return how many of the pieces behind the first one are one with it."""
+    texts = [piece.text for piece in pieces]
+    beside = texts[0][-1] + texts[1] + texts[2][0] if len(texts) > 2 else ""
+    if _JOINED.fullmatch(beside):
+        return 2
+    last = 3 if texts[1:3] == [".", " "] else 2
+    if (
+        len(texts) <= last
+        or pieces[last].sort is not Sort.WORD
+        or any(_name(pieces[at]) in fixed for at in (0, last))
+    ):
+        return 0
+    is_short = texts[1] == "." and is_abbreviation(texts[0]) and not texts[last][0].islower()
+    return last * (is_short or _JOINED_IN_VALUES.fullmatch(beside) is not None)
 
 
 def takes(piece: Piece, value: Sequence[Piece], variable: Variable, neighbours: Container[str]) -> int:
@@ -181,7 +206,7 @@ def _breaks(piece: Piece, value: Sequence[Piece], variable: Variable) -> int:
 def _continues(piece: Piece, value: Sequence[Piece], neighbours: Container[str]) -> int:
     if piece.sort is Sort.SPACE:
         return SENTENCE if "\n" in piece.text or not value else 0
-    if piece.text == "." and value and value[-1].text.casefold() in ABBREVIATIONS:
+    if piece.text == "." and value and is_abbreviation(value[-1].text):
         return 0
     cost = 0 if piece.key not in neighbours else NEXT_WORD if piece.sort is Sort.WORD else NEXT_SIGN
     if cost and piece.sort is Sort.WORD and (_is_wording(piece) or (value and value[-1].sort is Sort.SPACE)):
@@ -207,7 +232,7 @@ def ends_sentence(value: Sequence[Piece]) -> bool:
     """Whether the sign at its end does: not behind an abbreviation such as Dr. or St."""
     if value[-2].text not in _STOPS - {","}:
         return False
-    return len(value) < 3 or value[-3].text.casefold() not in ABBREVIATIONS
+    return len(value) < 3 or not is_abbreviation(value[-3].text)
 
 
 def whole(variable: Variable, value: str) -> int:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import NamedTuple
 
+from exosms.templates.explain import costs
 from exosms.templates.explain.alignment import AlignedStep, Alignment
 from exosms.templates.explain.pieces import Sort, body_pieces, template_pieces
 from exosms.templates.fold import Cause, cause_of
@@ -47,6 +49,12 @@ class Scene:
         self.pieces = template_pieces(template, text.text)
         """Those of the template."""
         self.body = body_pieces(text.text, self.pieces)
+
+    @property
+    def joined(self) -> list[Span]:
+        """Where signs stand in the body that join what is beside them."""
+        pairs = costs.joined(self.body, self.pieces)
+        return [(self.body[first].start, self.body[end - 1].end) for first, end in pairs]
 
     def mended(self, differences: Sequence[Difference], *, trial: bool = False) -> str:
         """Return the folded body with every replacement made; ``trial`` has samples where a person must choose."""
@@ -126,7 +134,36 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         run = []
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
-    return found
+    values = [step for step in alignment.steps if step.variable and step.found]
+    parts = [*_torn(scene, values), *_between_several_words(scene, values)]
+
+    def is_known(each: Difference) -> bool:
+        return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
+
+    return [each if each.variable or is_known(each) else each._replace(replacement=None) for each in found]
+
+
+def _torn(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a change would tear what is one and belongs to a value, such as ``12.50``."""
+    for start, end in scene.joined:
+        if any(value.seen[0] < end and start < value.seen[1] for value in values):
+            yield start + 1, end - 1
+
+
+def _between_several_words(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where two values have nothing between them that tells where one ends: "Class X 5 May"."""
+    text = scene.text.text
+    for one, other in pairwise(values):
+        start, end = one.seen[1], other.seen[0]
+        both = text[one.seen[0] : other.seen[1]]
+        spaces = () if text[start:end].strip() else re.finditer(r"\s+", both)
+        legal = (
+            holds(one.variable, both[: found.start()]) and holds(other.variable, both[found.end() :])
+            for found in spaces
+            if one.variable and other.variable
+        )
+        if sum(legal) > 1:
+            yield start, end
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
