@@ -103,6 +103,8 @@ REPLIES: list[tuple[str, Any, list[Outcome], bool]] = [
     ("a refusal that may have sent", [ALL[0], refused(500), ALL[2]], [A, U, A], True),
     ("a refusal with a Sid", [ALL[0], refused(429) | {"Sid": SIDS[TWO], "To": TWO}, ALL[2]], [A, U, A], True),
     ("a refusal with a Sid within", [ALL[0], refused(Sid=SIDS[TWO]), ALL[2]], [A, U, A], True),
+    ("a refusal with a message", [ALL[0], refused(429, SMSMessage={"Sid": SIDS[TWO]}), ALL[2]], [A, U, A], True),
+    ("a refusal beside a message", [ALL[0], refused(429) | {"Message": {"Sid": "x"}}, ALL[2]], [A, U, A], True),
     ("refusals with Sids", [refused(Sid=SIDS[ONE]), refused(Sid=SIDS[TWO]), ALL[2]], [U, U, A], False),
     ("refusals, one with a Sid", [refused(Sid=SIDS[ONE]), refused(), ALL[2]], [U, U, A], False),
     ("a subset", ALL[:2], [A, A, U], False),

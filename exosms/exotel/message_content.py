@@ -57,7 +57,7 @@ def content_about(sid: str, body: bytes | None) -> MessageContent | None:
 def described(body: bytes | None) -> Iterator[dict[str, Any]]:
     """Yield what an answer holds of objects with a Sid."""
     try:
-        yield from _with_sid(wire.parsed(body))
+        yield from wire.with_sid(wire.parsed(body))
     except RecursionError:  # nested beyond reason
         return
 
@@ -68,18 +68,6 @@ def seconds_of(date: Any) -> float | None:
 
     written = wire.moment(date if isinstance(date, str) else None)
     return datetime.fromisoformat(written).timestamp() if written else None
-
-
-def _with_sid(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, list):
-        for inner in node:
-            yield from _with_sid(inner)
-    elif isinstance(node, dict):
-        if node.get("Sid"):
-            yield node
-        else:
-            for inner in node.values():
-                yield from _with_sid(inner)
 
 
 def _comparable(sender: str) -> str:

@@ -5,7 +5,7 @@ replies that clients recorded. Shapes that the portal leaves open are read lenie
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import quote, quote_plus, urlencode
@@ -275,7 +275,7 @@ def _items(node: Any) -> list[Item]:
     if isinstance(refusal := node.get("RestException"), dict):
         status, code = _number(refusal.get("Status")), _number(refusal.get("Code"))
         to = _text(refusal.get("To")) or _text(node.get("To"))
-        sid = _text(node.get("Sid")) or _text(refusal.get("Sid"))
+        sid = next((_text(taken["Sid"]) for taken in with_sid(node)), None)
         return [Refusal(status=status, code=code, message=_text(refusal.get("Message")) or "", to=to, sid=sid)]
     if sid := _text(node.get("Sid")):
         said: dict[str, Any] = {}
@@ -285,6 +285,19 @@ def _items(node: Any) -> list[Item]:
                 said[field] = taken(value)
         return [Reply(sid, **said)]
     return []
+
+
+def with_sid(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield the objects with a Sid that are in a part of an answer, or are it."""
+    if isinstance(node, list):
+        for inner in node:
+            yield from with_sid(inner)
+    elif isinstance(node, dict):
+        if node.get("Sid"):
+            yield node
+        else:
+            for inner in node.values():
+                yield from with_sid(inner)
 
 
 def _text(value: Any) -> str | None:
