@@ -168,6 +168,8 @@ def test_half_a_text_is_never_taken_for_the_registered_one(exosms: Shell, tmp_pa
     [
         f'TEMPLATE_ID,BODY,REMARKS\n{ID}, "Dear A, hello"\n',
         f'TEMPLATE_ID,BODY,STATUS\n{OTHER},Hi,Approved\n{ID}, "Dear A\nhello", Approved\n',
+        f'TEMPLATE_ID,BODY,REMARKS\n{ID}, "Dear A ""B"" and C, hello"\n',
+        f'TEMPLATE_ID,STATUS,BODY\n{ID},Approved, "Dear A ""B"" and\nC, hello"\n',
     ],
 )
 def test_a_text_that_is_cut_within_its_quotes_is_refused(exosms: Shell, tmp_path: Path, content: str) -> None:

@@ -35,7 +35,7 @@ _TAKEN_BACK = re.compile(
 _ENTITY = re.compile(r"<br\s*/?>|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 """One without its semicolon may be a part of a link."""
 _QUOTES_BEHIND_BLANKS = re.compile(r'[^\S\n]+".*"\s*', re.DOTALL)
-_CUT = re.compile(r'[^\S\n]+"[^"]*')
+_CUT = re.compile(r'[^\S\n]+"(?:[^"]|"")*+')
 """Of a text with a blank before its quotes, what stands before a delimiter or line break in it."""
 _SENDERS = re.compile(r"[,;|/\s]+")
 
