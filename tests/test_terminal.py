@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
 import pytest
-from conftest import Shell
+from conftest import Shell, wait_until_it_sleeps
 from faulty import FaultyExotel
 from misbehaving import Misbehaving, answer, answers, awaits_all, does, says
 
@@ -226,3 +227,28 @@ def test_what_follows_a_question_without_an_answer_begins_a_line(exosms: Shell, 
 def test_so_does_what_follows_one_of_profile_add(exosms: Shell, key: str) -> None:
     result = exosms.on_terminal("profile", "add", "prod", typed=[("): ", key)])
     assert "\nexosms: error: " in result.stdout
+
+
+def test_two_signals_at_once_end_a_question_as_one_does(exosms: Shell) -> None:
+    """As systemd sends them to what has a terminal; Python's own code made a SystemError of the second."""
+    file = exosms.home / "rows.csv"
+    file.write_text("to,body\n9876543210,Hello\n")
+    ours, theirs = pty.openpty()
+    argv = ("bulk", str(file), "--region", "sandbox")
+    process = exosms.start(*argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    seen = b""
+    while not seen.endswith(b"[y/N]: "):
+        seen += os.read(ours, 4096)
+    wait_until_it_sleeps(process)
+    for signum in (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
+        process.send_signal(signum)
+    exit_code = process.wait(timeout=60)
+    said = b""
+    with suppress(OSError):  # Linux: the other side is closed
+        while piece := os.read(ours, 4096):
+            said += piece
+    os.close(ours)
+    name = signal.Signals(exit_code - 128).name
+    assert name in {"SIGTERM", "SIGHUP"}
+    assert said.decode() == f"\r\nexosms: error: interrupted by {name}\r\n"

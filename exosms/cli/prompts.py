@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import typer
 
 from exosms.cli.output.out import Out
 from exosms.errors import GuardError, Interrupted
 from exosms.system.escaping import printable
+from exosms.system.signals import Interrupts
 
 
 def agree(out: Out, question: str, *, yes: bool, no_input: bool, remedy: str = "Add --yes.") -> None:
@@ -68,11 +69,14 @@ def answered(question: str, *, hidden: bool) -> str | None:
 @contextmanager
 def _beside_results() -> Iterator[None]:
     """Keep off standard output the blank that click prints there, behind a question on standard error."""
-    if sys.stdout.isatty():  # there it does no harm, and lines can be edited
-        yield
-        return
-    with redirect_stdout(sys.stderr):
-        yield
+    # On a terminal it does no harm, and lines can be edited.
+    with nullcontext() if sys.stdout.isatty() else redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemError:  # Python's, of two signals at once where lines can be edited
+            if Interrupts.current:
+                Interrupts.current.check()
+            raise
 
 
 def _raise_if_interrupted(abort: typer.Abort) -> None:
