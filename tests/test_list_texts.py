@@ -268,7 +268,7 @@ def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, ex
     "marker",
     [
         *("{%s}", "{  %s  }", "{#%s#}", "{# %s #}", "[%s]", "#%s#", "%%%s%%", "%%%%%s%%%%", "${%s}"),
-        *("$%s", "%%(%s)s", "*|%s|*", "&lt;%s&gt;", "<%%= %s %%>", "{%s|upcase}", "{%s:>10}"),
+        *("$%s", "%%(%s)s", "*|%s|*", "&lt;%s&gt;", "<%%= %s %%>", "{%s|upcase}", "{%s:.2f}", "{%s!r}"),
     ],
 )
 def test_a_marker_around_a_name_with_a_sign_refuses_the_file(
@@ -329,7 +329,7 @@ def test_a_marker_within_what_only_looks_like_one_refuses_the_file(
         "[PROD] name",
         "$names",
         "#name",
-        "{name: Asha}",
+        "{name: Asha} {name:Asha}",
         "my.name.in",
         "(my.name)",
         "__name___ and ___name__",

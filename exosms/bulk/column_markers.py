@@ -8,7 +8,7 @@ from exosms.bulk.table import fold
 from exosms.sms.foreign_markers import Marker, Notation, shaped
 
 _BEGIN = r"(?:\{#?\s{0,9}|(?<![#&{])#|(?<![\d%])%%?\(?|(?P<dollar>(?<![\w$])\$(?=[^\W\d])))"
-_FILTER = r"(?:\s{0,9}\|[^{}\n]{0,60}|[:!][^{}\s]{1,60})?"
+_FILTER = r"(?:\s{0,9}\|[^{}\n]{0,60}|:[<>^.,+%][^{}\s]{0,20}|![rsa])?"
 _END = rf"(?(dollar)(?!\w)|(?:{_FILTER}\s{{0,9}}#?\}}|#(?![\w#}}])|%%?(?![\w%])|\)[sd]))"
 _NOTATIONS = {
     "{}": Notation.BRACE,
