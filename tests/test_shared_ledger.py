@@ -740,6 +740,17 @@ def test_what_a_copy_finished_stays_where_it_is_after_a_purge(pair: Pair) -> Non
     assert "purged" in refused.stderr
 
 
+def test_a_run_that_began_alone_stays_too_once_it_was_known(pair: Pair) -> None:
+    mine = bulk_file(pair.first, *ROWS)
+    assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK, env={"EXOSMS_LEDGER": ""}).exit_code == 0
+    assert pair.first(*RESUME, "--limit", "1").exit_code == 0
+    shutil.copytree(pair.first.home / "state", pair.second.home / "state")
+    assert (pair.first(*RESUME).exit_code, pair.first(*PURGE).exit_code, pair.exotel.requests) == (0, 0, 3)
+    refused = pair.second(*RESUME)
+    assert (refused.exit_code, pair.exotel.requests) == (5, 3)
+    assert "this one does not know it" in refused.stderr
+
+
 def test_a_run_that_began_alone_goes_on_although_another_machine_has_its_name(pair: Pair) -> None:
     mine, alone = bulk_file(pair.first, *ROWS), {"EXOSMS_LEDGER": ""}
     assert pair.first("bulk", mine, "--run", "june", "--limit", "1", *BULK, env=alone).exit_code == 0

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from exosms.ledger.batons import Batons, batons_by_name, batons_of, keep_batons, new_baton
+from exosms.ledger.batons import UNHEARD_OF, Batons, batons_by_name, batons_of, keep_batons, new_baton
 from exosms.ledger.runs import Journal, Run
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Relay:
     def pass_on(self) -> None:
         """Have everybody know of the new one, before rows leave; raises as ``check``."""
         self._known = self._elsewhere.pass_on(self._run.name, self._run.account, self._batons)
+        if self._batons.before == UNHEARD_OF and self._known == self._batons.latest:
+            keep_batons(self._database, self._run.id, Batons(self._known, None))  # a copy sees that it was known
 
     def check_retry(self) -> None:
         """Raise GuardError where another machine, or copy, began the same messages since."""
