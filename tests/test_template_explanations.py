@@ -406,6 +406,8 @@ TORN = [
     ("Due on {#var#}. Pay now: {#var#} - A", "Due on Nov. 5 Pay now: x.in - A", "Due on Nov. 5. Pay now: x.in - A"),
     ("Dear {#var#}, pay Rs {#var#}. - A", "Mrs. Rao, pay Rs 5. - A", "Dear Mrs. Rao, pay Rs 5. - A"),
     ("Hi {#var#}. Call {#var#}. - A", "Hi Asha. +919876543210. - A", "Hi Asha. Call +919876543210. - A"),
+    ("Ph: {#var#}. Bye. - A", "Ph:+919876543210. Bye. - A", "Ph: +919876543210. Bye. - A"),
+    ("Dear Mr {#var#}, hi. - A", "Dear Ms Rao, hi. - A", "Dear Mr Rao, hi. - A"),
     ("Shop: {#var#} T&C apply - Acme", "Shop: acme.in/x T&C apply - cme", "Shop: acme.in/x T&C apply - Acme"),
     (
         "Your ticket no. {#var#} is shut. - A",

@@ -115,7 +115,7 @@ def exchange(wanted: Piece, seen: Piece, near: Container[str]) -> int | None:
         return ANOTHER_SORT if Sort.WORD not in {wanted.sort, seen.sort} else None
     if wanted.sort is not Sort.WORD:
         return EXCHANGED[wanted.sort]
-    if seen.key in _TITLES:
+    if seen.key in _TITLES and wanted.key not in _TITLES:
         return None
     cost = EXCHANGED[Sort.WORD] + _strangeness(wanted.text, wanted.key, seen.text, seen.key)
     return cost + (SHIFTED if seen.key in near else 0)
@@ -143,9 +143,10 @@ _JOINED_IN_VALUES = re.compile(r"[A-Za-z][./-][0-9]|[0-9][/-][A-Za-z]|[A-Za-z]-[
 def joined(body: Sequence[Piece], template: Sequence[Piece]) -> Iterator[tuple[int, int]]:
     """Yield where pieces begin that are one, and where they end: ``12.50``, ``5:30``, ``acme.in``, ``A. K. Rao``."""
     fixed = {*map(_name, template)}
+    has_spaces = any(piece.sort is Sort.SPACE for piece in body)  # otherwise a + may be one
     at = 0
     while at < len(body):
-        is_plus = body[at].text == "+" and (not at or body[at - 1].sort is Sort.SPACE)
+        is_plus = has_spaces and body[at].text == "+"
         end = at + 1 + (is_plus and at + 1 < len(body) and body[at + 1].text.isdecimal())
         while more := _more(body[end - 1 : end + 3], fixed):
             end += more
