@@ -501,6 +501,18 @@ ACMEIN,1107160000000099999,Old,x,Promotional,Rejected
 """
 
 
+def test_a_stored_template_that_is_approved_no_more_is_named(exosms: Shell, tmp_path: Path) -> None:
+    assert imported(exosms, tmp_path, EXPORT).exit_code == 0
+    rows = EXPORT.replace("Promotional,Approved", "Promotional,Expired").replace(f"{ID},", f"'{ID},")
+    for content in (rows, f"{rows}ACMEIN,{ID},OTP,x,Service Implicit,Rejected\n"):  # of an earlier try
+        result = imported(exosms, tmp_path, content)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr.startswith(
+            f"exosms: warning: otp-login-2: it has the status 'Expired' in the export and is still in"
+            f" {tmp_path / 't.toml'}; `exosms template remove otp-login-2` removes it\nexosms: 1 unchanged\n"
+        )
+
+
 def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, EXPORT)
     assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")

@@ -243,6 +243,7 @@ def import_(
             raise
         error = InputError(f"{error.message}. {guard.message}", remedy=guard.remedy)
         saved = edit_file.Saved()
+    saved.warnings += edit_file.lapsed(path, export.templates, export.statuses)
     tell_saved(out, path, saved, export, error)
     return error.exit_code if error else ExitCode.OK
 

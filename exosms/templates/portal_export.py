@@ -95,6 +95,8 @@ class Export:
     rows: int = 0
     not_approved: Counter[str] = field(default_factory=Counter)
     """Rows left out, by their status."""
+    statuses: dict[str, str] = field(default_factory=dict)
+    """The status of a row left out, by the id of its template."""
     repeated: int = 0
     """Rows that say what an earlier one did."""
 
@@ -163,6 +165,7 @@ class _Rows:
         status = plain(cells.get(ExportField.STATUS, "approved"))
         if not _is_approved(status) and _as_said(status) not in self._approved:
             self._export.not_approved[status or "without a status"] += 1
+            self._export.statuses[plain(cells[ExportField.ID])] = status
             return
         before = len(self._export.problems)
         exported = Exported(
