@@ -513,6 +513,13 @@ def test_a_stored_template_that_is_approved_no_more_is_named(exosms: Shell, tmp_
         )
 
 
+@pytest.mark.parametrize("title", ["Template Status", "CURRENT_STATUS"])
+def test_a_status_by_another_name_is_one(exosms: Shell, tmp_path: Path, title: str) -> None:
+    result = imported(exosms, tmp_path, EXPORT.replace(",STATUS", f",{title}"))
+    assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")
+    assert result.stderr == "exosms: left out, because they are not approved: 1 Rejected\n"
+
+
 def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, EXPORT)
     assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")
