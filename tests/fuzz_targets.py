@@ -92,7 +92,7 @@ def _answers(data: bytes, _home: Path) -> Hashable:
     way = chance.randrange(3)
     if way == 0:
         receipt = client.send(MESSAGES[0])
-        _check_receipt(receipt, status, items)
+        _check_receipt(receipt, status, items, data)
         return status // 100, *shape, receipt.outcome
     if way == 1:
         sent = client.send_batch(MESSAGES)
@@ -127,10 +127,10 @@ def _check_moment(text: str | None) -> None:
         hold(moment.tzinfo is not None and moment.year > 1970, "a moment has a zone", text)
 
 
-def _check_receipt(receipt: Receipt, status: int, items: Sequence[wire.Item]) -> None:
+def _check_receipt(receipt: Receipt, status: int, items: Sequence[wire.Item], data: bytes) -> None:
     sids = [item.sid for item in items if isinstance(item, wire.Reply)]
     hold(
-        receipt.outcome in _meaning(status, items, has_sid=bool(sids)),
+        receipt.outcome in _meaning(status, items, data, has_sid=bool(sids)),
         "a status means what it means",
         status,
         receipt,
@@ -143,7 +143,7 @@ def _check_receipt(receipt: Receipt, status: int, items: Sequence[wire.Item]) ->
     hold((receipt.exit_code is ExitCode.OK) == (receipt.outcome is Outcome.ACCEPTED), "0 means accepted", receipt)
 
 
-def _meaning(status: int, items: Sequence[wire.Item], *, has_sid: bool) -> set[Outcome]:
+def _meaning(status: int, items: Sequence[wire.Item], data: bytes, *, has_sid: bool) -> set[Outcome]:
     """Return what may be said of a message, from the rules alone."""
     if status < 300:
         return {Outcome.ACCEPTED, Outcome.UNKNOWN} if has_sid else {Outcome.UNKNOWN}
@@ -151,7 +151,9 @@ def _meaning(status: int, items: Sequence[wire.Item], *, has_sid: bool) -> set[O
         return {Outcome.UNKNOWN}
     if status in {429, 503}:
         throttled = status == 429 or any(isinstance(item, wire.Refusal) for item in items)
-        return {Outcome.NOT_SENT} if throttled and not has_sid else {Outcome.UNKNOWN}
+        if has_sid or not throttled:
+            return {Outcome.UNKNOWN}
+        return {Outcome.NOT_SENT, Outcome.UNKNOWN} if _is_in(data, "Sid") else {Outcome.NOT_SENT}
     if status == 403:
         return {Outcome.NOT_SENT, Outcome.REJECTED}
     return {Outcome.NOT_SENT} if status in {302, 401, 402} else {Outcome.REJECTED}

@@ -24,6 +24,8 @@ from misbehaving import Misbehaving, accepts, answers
 from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
 from postgres_cluster import PASSWORD, Pooler, pgbouncer
 
+from exosms.cli import bulk_request
+from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.runs import Journal, Run
 
@@ -844,25 +846,27 @@ def _killed(_journal: Journal, *_given: Any, **_options: Any) -> Run:
     raise SystemExit
 
 
-def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(pair: Pair, tmp_path: Path) -> None:
+def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second one has checked its file before the first one begins, which then waits for its turn."""
-    pipe = tmp_path / "token"
-    os.mkfifo(pipe, 0o600)
-    slow = with_profile(pair.first, pair.exotel.url, "")
-    config = slow.home / "config.toml"
-    config.write_text(config.read_text().replace('api_token = "token"', f"token_file = {json.dumps(str(pipe))}"))
-    second = slow.start("bulk", bulk_file(slow, "+919876543214"), "--run", "june", *BULK)
-    token = pipe.open("wb")  # once it asks for it
     assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0
-    mine = bulk_file(pair.first, *ROWS)
-    first = pair.first.start("bulk", mine, "--run", "june", "--yes", "--json", "--rate", "1/min")
-    until(lambda: pair.first("runs", "list").stdout)
-    with token:
-        token.write(b"token")
-    _, err = second.communicate(timeout=60)
-    assert (second.returncode, b"has just begun a run june" in err) == (5, True), err
+    client_for = bulk_request.client_for
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def late(*arguments: Any, **options: Any) -> Client:
+        mine = bulk_file(pair.first, *ROWS)
+        begun.append(pair.first.start("bulk", mine, "--run", "june", "--yes", "--json", "--rate", "1/min"))
+        until(lambda: started(pair.first, "runs", "list").stdout)
+        return client_for(*arguments, **options)
+
+    with monkeypatch.context() as beside:
+        beside.setattr(bulk_request, "client_for", late)
+        second = pair.first("bulk", bulk_file(pair.first, "+919876543214"), "--run", "june", *BULK)
+    [first] = begun
     first.send_signal(signal.SIGINT)
     _, err = first.communicate(timeout=60)
+    assert (second.exit_code, "has just begun a run june" in second.stderr) == (5, True), second
     assert first.returncode == 130, err
     result = pair.first(*RESUME)
     assert (result.exit_code, pair.exotel.requests) == (0, 4), result.stderr
