@@ -24,7 +24,7 @@ from misbehaving import Misbehaving, accepts, answers
 from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
 from postgres_cluster import PASSWORD, Pooler, pgbouncer
 
-from exosms.cli import bulk_request
+from exosms.cli import bulk_request, send_run
 from exosms.exotel.client import Client
 from exosms.ledger.database import LedgerError
 from exosms.ledger.runs import Journal, Run
@@ -851,14 +851,13 @@ def test_a_run_that_begins_beside_another_one_does_not_take_that_for_left_behind
 ) -> None:
     """The second one has checked its file before the first one begins, which then waits for its turn."""
     assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0
-    client_for = bulk_request.client_for
     begun: list[subprocess.Popen[bytes]] = []
 
     def late(*arguments: Any, **options: Any) -> Client:
         mine = bulk_file(pair.first, *ROWS)
         begun.append(pair.first.start("bulk", mine, "--run", "june", "--yes", "--json", "--rate", "1/min"))
         until(lambda: started(pair.first, "runs", "list").stdout)
-        return client_for(*arguments, **options)
+        return send_run.client_for(*arguments, **options)
 
     with monkeypatch.context() as beside:
         beside.setattr(bulk_request, "client_for", late)

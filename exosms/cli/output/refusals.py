@@ -4,6 +4,7 @@ A job whose output is thrown away still mails what it complains about, so whatev
 has said there why. A person who sees both outputs on one screen gets one table, led by the status.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ _SECRETIVE = {"--api-key", "--base-url", "--token-command"}
 _FLAGS = ("config", "json", "no_input", "output", "profile", "quiet", "timeout", "token_stdin", "verbose", "yes")
 _PLAIN = {*KEYS, *_FLAGS} - {"api_key", "api_token", "base_url", "ledger", "token_command"}
 """Keys and options of `profile` that are not of that kind."""
+_ADDRESS = re.compile(r"postgres(?:ql)?://.+|[a-z][a-z0-9+.-]*://[^/@]*:.+@.+", re.IGNORECASE | re.DOTALL)
+"""One with a password, where it stands in the place of something else."""
 
 
 class Shortfall(NamedTuple):
@@ -137,7 +140,9 @@ def _shown(word: str, behind: str, command: str) -> str:
         return word if behind == "--base-url" and _is_usable(word) else "…"
     if equals and _is_secretive(name, command):
         return word if name == "--base-url" and _is_usable(value) else f"{name}=…"
-    return word
+    if equals and _ADDRESS.fullmatch(value):
+        return f"{name}=…"
+    return "…" if _ADDRESS.fullmatch(word) else word
 
 
 def _is_secretive(name: str, command: str) -> bool:
