@@ -430,12 +430,10 @@ def test_no_part_is_torn_from_an_amount_a_time_an_address_or_a_name(registered: 
     ("registered", "body"),
     [
         ("Meet on {#var#} at {#var#}: {#var#}. - A", "Meet on 5 May at 10:30 Annual Review. - A"),
-        ("Alert: {#var#} on {#var#} is {#var#} - A", "Alert: Class X 5 May is cancelled - A"),
         ("Contact {#var#} at {#var#}. - A", "Contact Mr. S. Iyer t 1800. - A"),
-        ("From {#var#} to {#var#} today. - A", "From Navi Mumbai Port Blair today. - A"),
     ],
 )
-def test_where_one_value_ends_and_the_next_begins_a_person_says(registered: str, body: str) -> None:
+def test_what_would_tear_a_part_of_a_value_a_person_says(registered: str, body: str) -> None:
     problems = explain(parse(registered), body)
     assert any(problem.replacement is None for problem in problems)
 

@@ -192,9 +192,7 @@ class Client:
 
 def _taken_in(refusal: Answer) -> wire.Doubt | None:
     """Return why a refused request may have been taken all the same: its answer has a Sid, wherever that stands."""
-    from exosms.exotel.message_content import described
-
-    taken = next(described(refusal.body), None)
+    taken = next(wire.described(refusal.body), None)
     if taken is not None:
         return wire.doubt_about(taken, _TAKEN)
     return wire.Doubt(_TAKEN) if _SID_IN_PIECES.search(refusal.body or b"") else None

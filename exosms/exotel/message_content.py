@@ -43,7 +43,7 @@ class MessageContent(NamedTuple):
 
 def content_about(sid: str, body: bytes | None) -> MessageContent | None:
     """Return what an answer says of the message ``sid``; None if it says nothing of it, or the same twice."""
-    found = [node for node in described(body) if str(node.get("Sid")).lower() == sid.lower()]
+    found = [node for node in wire.described(body) if str(node.get("Sid")).lower() == sid.lower()]
     if len(found) != 1:
         return None
     (node,) = found
@@ -52,14 +52,6 @@ def content_about(sid: str, body: bytes | None) -> MessageContent | None:
         return None
     number = re.sub(r"\D+", "X", to) if is_damaged(to) else wire.e164(to)
     return MessageContent(str(node["Sid"]), number, sender.strip(), text, seconds_of(node.get("DateCreated")))
-
-
-def described(body: bytes | None) -> Iterator[dict[str, Any]]:
-    """Yield what an answer holds of objects with a Sid."""
-    try:
-        yield from wire.with_sid(wire.parsed(body))
-    except RecursionError:  # nested beyond reason
-        return
 
 
 def seconds_of(date: Any) -> float | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from exosms.exotel import wire
 from exosms.exotel.listed import SID, Listed, tail_of
-from exosms.exotel.message_content import NEAR, described, seconds_of
+from exosms.exotel.message_content import NEAR, seconds_of
 from exosms.system.times import INDIA
 
 PAGE = 100
@@ -71,7 +71,7 @@ def read_page(body: bytes | None, *, host: str) -> Page | None:
     following = metadata.get("NextPageUri") if isinstance(metadata, dict) else None
     path = _on_host(following, host) if isinstance(following, str) and following.strip() else None
     listed = [
-        _listed(node) for node in described(body) if isinstance(node["Sid"], str) and SID.fullmatch(node["Sid"])
+        _listed(node) for node in wire.described(body) if isinstance(node["Sid"], str) and SID.fullmatch(node["Sid"])
     ]
     entries = document["SMSMessages"]
     is_whole = isinstance(entries, list) and len(entries) == len(listed) and isinstance(metadata, dict)

@@ -287,6 +287,14 @@ def _items(node: Any) -> list[Item]:
     return []
 
 
+def described(body: bytes | None) -> Iterator[dict[str, Any]]:
+    """Yield what an answer holds of objects with a Sid."""
+    try:
+        yield from with_sid(parsed(body))
+    except RecursionError:  # nested beyond reason
+        return
+
+
 def with_sid(node: Any) -> Iterator[dict[str, Any]]:
     """Yield the objects with a Sid that are in a part of an answer, or are it."""
     if isinstance(node, list):

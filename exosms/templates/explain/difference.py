@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from itertools import pairwise
 from typing import NamedTuple
 
 from exosms.templates.explain import costs
@@ -134,8 +133,7 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         run = []
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
-    values = [step for step in alignment.steps if step.variable and step.found]
-    parts = [*_torn(scene, values), *_between_several_words(scene, values)]
+    parts = [*_torn(scene, [step for step in alignment.steps if step.variable and step.found])]
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
@@ -148,22 +146,6 @@ def _torn(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
     for start, end in scene.joined:
         if any(value.seen[0] < end and start < value.seen[1] for value in values):
             yield start + 1, end - 1
-
-
-def _between_several_words(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where two values have nothing between them that tells where one ends: "Class X 5 May"."""
-    text = scene.text.text
-    for one, other in pairwise(values):
-        start, end = one.seen[1], other.seen[0]
-        both = text[one.seen[0] : other.seen[1]]
-        spaces = () if text[start:end].strip() else re.finditer(r"\s+", both)
-        legal = (
-            holds(one.variable, both[: found.start()]) and holds(other.variable, both[found.end() :])
-            for found in spaces
-            if one.variable and other.variable
-        )
-        if sum(legal) > 1:
-            yield start, end
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
