@@ -102,14 +102,6 @@ def test_a_template_that_matches_as_well_is_told_in_every_format(exosms: Shell, 
     assert check(exosms, *body).stderr == f"exosms: warning: {told}\n"
 
 
-def test_the_names_of_a_strangers_file_do_not_steer_the_terminal(exosms: Shell, file: Path) -> None:
-    file.write_text(
-        'version = 1\n[templates.a]\ntext = "{#var#} is due"\nvariables = ["b\\u001b]0;x\\u0007\\u202e"]\n'
-    )
-    shown = check(exosms, "-t", "a", "--body", "rent is due", "-o", "human").stdout
-    assert shown.splitlines()[-1] == r"b\x1b]0;x\x07\u202e  rent"
-
-
 def test_the_text_may_be_given(exosms: Shell) -> None:
     assert check(exosms, "--text", "Dear {#var#}, hi", "--body", "Dear Ravi, hi").exit_code == 0
     assert check(exosms, "--text", "Dear {#var#}, hi", "--body-file", "-", stdin="Dear Ravi, hi\n").exit_code == 0

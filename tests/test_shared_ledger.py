@@ -542,12 +542,19 @@ def test_a_run_is_over_for_all_machines_although_nobody_could_say_so(pair: Pair,
     assert (pair.second(*again).exit_code, pair.exotel.requests) == (0, 6)
 
 
-def test_a_run_that_is_retried_is_unfinished_for_all_machines(pair: Pair) -> None:
-    """While it waits for its turn: what another machine sent meanwhile, it sent once more."""
+def left_not_sent(pair: Pair) -> str:
+    """Have the first machine end a run june of which nothing was sent, after three requests; return its file."""
+    mine = bulk_file(pair.first, *ROWS)
     pair.exotel.suffer(1, "500")
-    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK).exit_code == 10
+    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
     assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
     pair.exotel.suffer(0, "500")
+    return mine
+
+
+def test_a_run_that_is_retried_is_unfinished_for_all_machines(pair: Pair) -> None:
+    """While it waits for its turn: what another machine sent meanwhile, it sent once more."""
+    left_not_sent(pair)
     assert pair.first(*SEND[:-2], "--rate", "1/min").exit_code == 0  # which takes the turn of a minute
     again = ("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
     retrying = pair.first.start("runs", "retry", "june", "--yes", "--json", "--rate", "1/min")
@@ -563,10 +570,7 @@ def test_a_run_that_is_retried_is_unfinished_for_all_machines(pair: Pair) -> Non
 
 def test_a_run_that_is_about_to_be_retried_is_not_taken_for_over(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """By another command of its machine, while its rows are not put back yet."""
-    pair.exotel.suffer(1, "500")
-    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK).exit_code == 10
-    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
-    pair.exotel.suffer(0, "500")
+    left_not_sent(pair)
     again = ("bulk", bulk_file(pair.second, *ROWS), "--within", "0s", *BULK)
     put_back = Journal.put_back
     beside: list[int] = []
@@ -646,11 +650,7 @@ def test_of_two_copies_of_an_unfinished_run_one_goes_on(pair: Pair, begins_witho
 
 def test_what_a_copy_retried_does_not_begin_anew(pair: Pair) -> None:
     """Its rows are in both copies; that they were sent after all is known to one of them and to the shared ledger."""
-    mine = bulk_file(pair.first, *ROWS)
-    pair.exotel.suffer(1, "500")
-    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
-    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
-    pair.exotel.suffer(0, "500")
+    mine = left_not_sent(pair)
     shutil.copytree(pair.first.home / "state", pair.second.home / "state")
     assert (pair.first("runs", "retry", "june", *BULK).exit_code, pair.exotel.requests) == (0, 6)
     theirs = ("bulk", bulk_file(pair.second, *ROWS), *BULK)
@@ -664,11 +664,7 @@ def test_what_a_copy_retried_does_not_begin_anew(pair: Pair) -> None:
 
 def test_what_a_copy_is_about_to_retry_does_not_begin_anew(pair: Pair) -> None:
     """Its rows wait already, as by night or before a limit, and none is claimed yet."""
-    mine = bulk_file(pair.first, *ROWS)
-    pair.exotel.suffer(1, "500")
-    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
-    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
-    pair.exotel.suffer(0, "500")
+    left_not_sent(pair)
     shutil.copytree(pair.first.home / "state", pair.second.home / "state")
     kept_back = pair.first("runs", "retry", "june", *BULK, env={"EXOSMS_ALLOW": "+919876500000"})
     assert (kept_back.exit_code, kept_back.json["counts"]["remaining"]) == (5, 3)
@@ -682,11 +678,7 @@ def test_what_a_copy_is_about_to_retry_does_not_begin_anew(pair: Pair) -> None:
 @pytest.mark.parametrize("is_copy", [False, True], ids=["another machine", "a copy"])
 def test_what_was_begun_elsewhere_since_is_not_retried(pair: Pair, *, is_copy: bool) -> None:
     """Its rows that were not sent went from there; a copy knows them, and so needs no other time for it."""
-    mine = bulk_file(pair.first, *ROWS)
-    pair.exotel.suffer(1, "500")
-    assert pair.first("bulk", mine, "--run", "june", *BULK).exit_code == 10
-    assert pair.first("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
-    pair.exotel.suffer(0, "500")
+    left_not_sent(pair)
     if is_copy:
         shutil.copytree(pair.first.home / "state", pair.second.home / "state")
     begun = ("bulk", bulk_file(pair.second, *ROWS), *(() if is_copy else ("--within", "0s")), *BULK)

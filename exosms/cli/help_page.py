@@ -31,7 +31,8 @@ _MOST_USED = {
 _ERROR = "Error: "
 """What Typer begins such a line with."""
 
-_CREDENTIALS = re.compile(r"(\bpostgres(?:ql)?://)\S+?(?=['.)]*(?:\s|$))|(://)\S+(?=@)", re.IGNORECASE)
+# Compiled where it is needed, which a plain start is not.
+_CREDENTIALS = r"(?i)(\bpostgres(?:ql)?://)\S+?(?=['.)]*(?:\s|$))|(://)\S+(?=@)"
 """What may have a password in it, of an address that stands where none belongs."""
 
 _Section = tuple[str, list[tuple[str, str]]]
@@ -125,7 +126,7 @@ def _broken_at_words() -> Iterator[None]:
         say = getattr(error, "format_message", None)
         is_said = "format_message" in vars(error)  # by a group within this one
         if say and not is_said:
-            said = _CREDENTIALS.sub(r"\1\2…", say())
+            said = re.sub(_CREDENTIALS, r"\1\2…", say())
             if sys.stderr.isatty():
                 from exosms.cli.output.sentences import broken
 

@@ -23,7 +23,8 @@ _Said = TypeVar("_Said", bound=wire.Item | wire.Doubt | None)
 _TAKEN = "the request was refused, but the answer has a Sid"
 _SOME_TAKEN = wire.Doubt("the request was refused, but the answer has Sids")
 
-_SID_IN_PIECES = re.compile(rb'"Sid"\s*:\s*(?:"[^"]|\d)|<Sid>\s*[^<\s]')
+# Compiled where it is needed, which a plain start is not.
+_SID_IN_PIECES = rb'"Sid"\s*:\s*(?:"[^"]|\d)|<Sid>\s*[^<\s]'
 """A Sid in what is no JSON or XML: it is cut off, or has a warning of the server's before it."""
 
 _REPLY_SIZE = 12 * LONGEST_BODY + 1000
@@ -195,7 +196,7 @@ def _taken_in(refusal: Answer) -> wire.Doubt | None:
     taken = next(wire.described(refusal.body), None)
     if taken is not None:
         return wire.doubt_about(taken, _TAKEN)
-    return wire.Doubt(_TAKEN) if _SID_IN_PIECES.search(refusal.body or b"") else None
+    return wire.Doubt(_TAKEN) if re.search(_SID_IN_PIECES, refusal.body or b"") else None
 
 
 def _unchecked(receipt: Receipt) -> Receipt:

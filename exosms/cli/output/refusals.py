@@ -26,7 +26,8 @@ _SECRETIVE = {"--api-key", "--base-url", "--token-command"}
 _FLAGS = ("config", "json", "no_input", "output", "profile", "quiet", "timeout", "token_stdin", "verbose", "yes")
 _PLAIN = {*KEYS, *_FLAGS} - {"api_key", "api_token", "base_url", "ledger", "token_command"}
 """Keys and options of `profile` that are not of that kind."""
-_ADDRESS = re.compile(r"postgres(?:ql)?://.+|[a-z][a-z0-9+.-]*://[^/@]*:.+@.+", re.IGNORECASE | re.DOTALL)
+# Compiled where it is needed, which a plain start is not.
+_ADDRESS = r"(?is)postgres(?:ql)?://.+|[a-z][a-z0-9+.-]*://[^/@]*:.+@.+"
 """One with a password, where it stands in the place of something else."""
 
 
@@ -140,9 +141,9 @@ def _shown(word: str, behind: str, command: str) -> str:
         return word if behind == "--base-url" and _is_usable(word) else "…"
     if equals and _is_secretive(name, command):
         return word if name == "--base-url" and _is_usable(value) else f"{name}=…"
-    if equals and _ADDRESS.fullmatch(value):
+    if equals and re.fullmatch(_ADDRESS, value):
         return f"{name}=…"
-    return "…" if _ADDRESS.fullmatch(word) else word
+    return "…" if re.fullmatch(_ADDRESS, word) else word
 
 
 def _is_secretive(name: str, command: str) -> bool:
