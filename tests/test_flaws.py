@@ -84,6 +84,14 @@ def test_rows_that_are_left_out_take_as_few_lines(exosms: Shell, output: Sequenc
     assert len(result.stderr.splitlines()) <= 20
 
 
+@pytest.mark.parametrize("output", [("-o", "human"), ("--json",), ("-o", "jsonl"), ("-q",)])
+def test_a_dry_run_of_bad_rows_alone_ends_as_the_run_would(exosms: Shell, output: Sequence[str]) -> None:
+    argv = ("bulk", written(exosms, "to,body\n12,x\n13,x\n"), *SANDBOX, *output, "--skip-invalid")
+    dry = exosms(*argv, "-n")
+    assert (dry.exit_code, exosms(*argv, "--yes").exit_code) == (3, 3)
+    assert "people.csv can be sent\n  Correct the rows, then run it again." in dry.stderr
+
+
 def test_what_more_there_is_to_warn_about_is_said_in_one_line(exosms: Shell) -> None:
     kinds = [f"custom{n}" for n in range(10)]
     body = "".join(f"{{{kind}}}" for kind in kinds)

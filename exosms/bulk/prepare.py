@@ -240,11 +240,15 @@ def samples(setup: BulkSetup, staging: Staging, to: str, *, now: float, parts_to
     """
     found = staging.samples()
     if found is None:
-        message = f"No row of {setup.request.file_name} can be sent, so there is no sample"
-        raise InputError(message, remedy="Correct the rows, then run it again.")
+        raise no_row_can_be_sent(setup.request, ", so there is no sample")
     messages = [row.message._replace(to=to) for row in dict.fromkeys((found.first, found.longest))]
     setup.guards.check_all(messages, now=now, parts_today=parts_today)
     return messages
+
+
+def no_row_can_be_sent(request: BulkRequest, so: str = "") -> InputError:
+    """Return the error of a file of which nothing is left to send."""
+    return InputError(f"No row of {request.file_name} can be sent{so}", remedy="Correct the rows, then run it again.")
 
 
 def _bad_rows(inspection: Inspection, staging: Staging, *, rows: int, policy: Duplicates) -> BadRowsError:

@@ -11,7 +11,7 @@ from exosms.bulk import results_csv
 from exosms.bulk.decide import run_to_go_on_with
 from exosms.bulk.lifecycle import RunContext, begin, check_copies, check_elsewhere
 from exosms.bulk.plan import Plan, plan_for
-from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, samples, warnings
+from exosms.bulk.prepare import BadRowsError, BulkSetup, Inspection, inspect, no_row_can_be_sent, samples, warnings
 from exosms.bulk.request import BulkRequest, SentBefore
 from exosms.bulk.run import exit_code_of_rows
 from exosms.bulk.table import RowError
@@ -148,6 +148,8 @@ def _send(setup: BulkSetup, staging: Staging, context: RunContext, out: Out) -> 
         if not request.dry_run:
             _agree(plan, request, out, ask)
     if request.dry_run:
+        if plan.totals.rejected and not plan.totals.messages:  # the run would end with 3 as well
+            raise no_row_can_be_sent(request)
         show_plan(plan, staging.planned(), out, run=request.run, file=request.file_name)
         return ExitCode.OK
     return _begin(plan, setup, staging, context, out)
