@@ -581,6 +581,16 @@ def test_the_good_rows_are_imported_and_the_others_listed(exosms: Shell, tmp_pat
     assert document["error"]["kind"] == "rejected"
 
 
+def test_an_export_without_a_status_is_told_where_one_may_stand_under_another_name(
+    exosms: Shell, tmp_path: Path
+) -> None:
+    result = imported(exosms, tmp_path, f"Template ID,Content,Progress\n{ID},Hello. - Acme,Rejected\n")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "exosms: columns that were not read: Progress; none says which templates are approved, so all count\n"
+    )
+
+
 def test_bad_rows_are_told_before_what_needs_a_yes(exosms: Shell, tmp_path: Path) -> None:
     imported(exosms, tmp_path, EXPORT)
     before = (tmp_path / "t.toml").read_text()

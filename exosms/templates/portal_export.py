@@ -92,6 +92,8 @@ class Export:
     """What is wrong with the rows that are not taken."""
     unread: Sequence[str] = ()
     """Headers of the columns that nothing is read of."""
+    has_status: bool = True
+    """Whether a column says which templates are approved; without one all count."""
     rows: int = 0
     not_approved: Counter[str] = field(default_factory=Counter)
     """Rows left out, by their status."""
@@ -115,7 +117,8 @@ def read(
     ``problems``.
     """
     reading, records, found = find_columns(path, columns or {})
-    export = Export(label=reading.label, unread=found.unread)
+    has_status = ExportField.STATUS in found.places
+    export = Export(label=reading.label, unread=found.unread, has_status=has_status)
     export.notes += [ExportNotice(ExportKind.ENCODING, note) for note in reading.notes]
     export.notes += [
         ExportNotice(ExportKind.COLUMN, f"the column {other!r} is not read: {found.title(part)!r} is the {part}")

@@ -47,7 +47,8 @@ def _tell_of_export(out: Out, export: "Export") -> None:
     if export.repeated:
         out.tell(f"{export.repeated} repeated with the same text, imported once")
     if export.unread:
-        out.tell(f"columns that were not read: {', '.join(export.unread)}")
+        all_count = "; none says which templates are approved, so all count" * (not export.has_status)
+        out.tell(f"columns that were not read: {', '.join(export.unread)}{all_count}")
 
 
 def _export_document(export: "Export") -> Document:
