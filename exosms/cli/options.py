@@ -293,7 +293,8 @@ _BY_GROUP: Mapping[str, Mapping[str, Any]] = {
             "--retry-for",
             metavar="DURATION",
             parser=option_values.duration,
-            help="How long to retry a message that was certainly not sent; 0 means one attempt.  [default: 2m]",
+            help="When to give up a message that was certainly not sent, after five retries at most; 0 means one"
+            " attempt.  [default: 2m]",
         ),
         "limit": option(
             "--limit",
