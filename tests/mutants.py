@@ -1439,7 +1439,7 @@ RECONCILED = (
     Mutant(
         "what a person lists is all",
         "cli/reconcile.py",
-        'return "" if self.report is not None or self.search else _NO_WHOLE_LIST',
+        'return "" if self.sids is None else _NO_WHOLE_LIST',
         'return ""',
         ("test_reconcile.py::test_sids_that_a_person_lists_prove_no_absence",),
     ),

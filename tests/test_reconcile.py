@@ -665,6 +665,17 @@ class Absent:
         return result.exit_code, result.json["absent"], result.stderr
 
 
+def test_sids_beside_a_report_do_not_prove_that_it_covers_their_time(home: Home) -> None:
+    """It was exported before the third message, and somebody adds the Sids of later ones."""
+    wanted = Absent(home)
+    home.write_report(lambda rows: [rows.pop() for _ in range(3)])
+    later = home.exosms.home / "later"
+    later.write_text("".join(f"{sid}\n" for _, sid in home.rows()[3:]))
+    exit_code, absent, said = wanted.outcome("--report", str(home.report), "--sids", str(later))
+    assert (exit_code, absent, home.rows()[2]) == (9, 0, ("unknown", None))
+    assert "stays unknown: Sids that a person lists prove no absence, which takes the whole report alone" in said
+
+
 def _changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda message: {**message, **fields}
 

@@ -50,7 +50,7 @@ _NO_LIST = (
 
 
 _MANY_MACHINES = "other machines send for this account as well"
-_NO_WHOLE_LIST = "Sids that a person lists prove no absence, which takes the whole report: --report FILE"
+_NO_WHOLE_LIST = "Sids that a person lists prove no absence, which takes the whole report alone: --report FILE"
 
 
 class _Absent(StrEnum):
@@ -76,8 +76,11 @@ class Sources(NamedTuple):
 
     @property
     def incomplete(self) -> str:
-        """Why what they list need not be all that there is of a time; nothing if it should be."""
-        return "" if self.report is not None or self.search else _NO_WHOLE_LIST
+        """Why what they list need not be all that there is of a time; nothing if it should be.
+
+        Sids beside a report may be of a time that it does not cover.
+        """
+        return "" if self.sids is None else _NO_WHOLE_LIST
 
 
 _WANTED = {
