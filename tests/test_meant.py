@@ -231,6 +231,10 @@ def test_what_is_anybodys_guess_is_not_guessed(exosms: Shell, argv: tuple[str, .
         (f"job --to {NUMBER} -b -- touch ran", "-b needs a value, and behind it stands --", "-b=--"),
         ("bulk p.csv --run --yes", "--run needs a value, and behind it stands --yes", "--run=--yes"),
         ("template add otp --text -y", "--text needs a value, and behind it stands -y", "--text=-y"),
+        (f"send --to {NUMBER} -b -qn", "-b needs a value, and behind it stands -qn", "-b=-qn"),
+        (f"send --to {NUMBER} -b -qp sandbox", "-b needs a value, and behind it stands -qp", "-b=-qp"),
+        (f"send --to {NUMBER} -b -ojson", "-b needs a value, and behind it stands -ojson", "-b=-ojson"),
+        (f"send --to {NUMBER} --once -qo=json", "--once needs a value, and behind it stands -qo", "--once=-qo"),
     ],
 )
 def test_the_option_behind_one_without_a_value_is_not_its_value(
@@ -246,3 +250,9 @@ def test_the_option_behind_one_without_a_value_is_not_its_value(
 def test_a_text_like_an_option_is_sent_as_it_is_written(exosms: Shell, words: str) -> None:
     planned = exosms("send", "--region", "sandbox", "--to", NUMBER, *words.split(), "-n", "-o", "plain")
     assert (planned.exit_code, planned.stdout) == (0, f"planned\t+91{NUMBER}\t\t1 part, plain: --any-hour\n")
+
+
+@pytest.mark.parametrize("text", ["-5", "- Acme", "-qn is not", "-quiet", "-ox", "-no-", "-"])
+def test_a_value_that_begins_with_a_dash_and_is_no_option_is_one(exosms: Shell, text: str) -> None:
+    planned = exosms("send", "--region", "sandbox", "--to", NUMBER, "-b", "Hi", "--once", text, "-n", "-o", "plain")
+    assert (planned.exit_code, planned.stdout) == (0, f"planned\t+91{NUMBER}\t\t1 part, plain: Hi\n")

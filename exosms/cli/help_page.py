@@ -84,13 +84,27 @@ def _process(process: Callable[[str, Any], None], options: Mapping[str, Any], wo
     many = len(state.rargs)
     behind = "".join(state.rargs[:1]).partition("=")[0]
     process(word, state)
-    if len(state.rargs) < many and (behind == "--" or behind in options):
+    if len(state.rargs) < many and (behind == "--" or _is_option(behind, options)):
         option = word if word.startswith("--") else f"-{word[-1]}"
         raise UsageError(
             f"{option} needs a value, and behind it stands {behind}",
             remedy="A variable without quotes that is not set leaves nothing there. A value that is like an option is"
             f" written behind an equals sign: {option}={behind}",
         )
+
+
+def _is_option(word: str, options: Mapping[str, Any]) -> bool:
+    """Whether a word is an option, or several behind one dash, the last perhaps with a word of its own: ``-ojson``.
+
+    Whatever else stands behind a letter may be the rest of a text.
+    """
+    if word in options or not word.startswith("-") or word.startswith("--"):
+        return word in options
+    for at, letter in enumerate(word[1:], 2):
+        option = options.get(f"-{letter}")
+        if option is None or option.takes_value:
+            return option is not None and word[at:] in {"", *(option.obj.metavar or "").split("|")}
+    return word != "-"
 
 
 def _match_short(match: Callable[[str, Any], None], options: Mapping[str, Any], word: str, state: Any) -> None:
