@@ -617,6 +617,18 @@ def test_nothing_of_the_job_is_left_while_the_text_is_on_its_way(exosms: Shell, 
     assert (process.returncode, len(served.texts)) == (3, 1)
 
 
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
+def test_what_comes_for_a_job_that_has_ended_does_not_take_the_text_away(
+    exosms: Shell, served: Sandbox, signum: signal.Signals
+) -> None:
+    served.may_answer.clear()
+    with exosms.start("job", "--to", TO, "--rate", "off", "--", "sh", "-c", "exit 3") as process:
+        assert served.asked.wait(PATIENCE)
+        process.send_signal(signum)
+        served.may_answer.set()
+    assert (process.returncode, len(served.texts)) == (3, 1)
+
+
 def test_what_fetches_the_token_holds_no_signals_back(exosms: Shell, served: Sandbox, tmp_path: Path) -> None:
     config, seen = tmp_path / "config.toml", tmp_path / "seen"
     account = 'account_sid = "acme1"\napi_key = "key"\nfrom = "ACMEIN"\n'

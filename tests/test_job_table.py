@@ -58,7 +58,7 @@ def stops_and_goes_on(process: Process) -> None:
 
 
 OWN_SIGNALS = ["HUP", "INT", "QUIT", "ABRT", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "USR1", "RTMIN"]
-HEARD = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+HEARD = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2]
 OTHER = "+919876543211"
 BAD = "'12' is not an Indian mobile number"
 JOBS = [

@@ -16,7 +16,9 @@ from pathlib import Path
 from exosms.job.ending import Ending, ended
 from exosms.system.signals import Interrupts
 
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_MEANT_FOR_IT = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+"""What ends nothing any more once the command has ended: the others ask us, too, to stop."""
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, *_MEANT_FOR_IT)
 _STOPS = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _BRIEF = 1.0
 """Seconds that a command may take which leaves no time for anything else."""
@@ -52,9 +54,9 @@ def signals_held() -> Iterator[SignalSet]:
 def signals_released() -> Iterator[None]:
     """Let go of them for what is left to do once the command has ended: what is started now, holds nothing back.
 
-    A closed terminal and a second SIGQUIT meant the command, and end nothing any more.
+    A closed terminal, a second SIGQUIT or a SIGUSR1 that comes late meant the command.
     """
-    deaf = [signum for signum in (signal.SIGHUP, signal.SIGQUIT) if signal.getsignal(signum) is not signal.SIG_IGN]
+    deaf = [signum for signum in _MEANT_FOR_IT if signal.getsignal(signum) is not signal.SIG_IGN]
     before = {signum: signal.signal(signum, lambda *_: None) for signum in deaf}
     held = signal.pthread_sigmask(signal.SIG_UNBLOCK, (*_PASSED_ON, signal.SIGCHLD))
     try:
