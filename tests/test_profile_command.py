@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import termios
@@ -545,6 +546,34 @@ def test_a_signal_at_a_hidden_question_gives_the_terminal_its_echo_back(
         out, err = process.communicate(timeout=60)
     said = f"API token (not shown): \nexosms: error: interrupted by {signum.name}\n"
     assert (process.returncode, out, err.decode()) == (128 + signum, b"", said)
+    assert has_echo()
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("argv", [("add", "prod", *ADD[3:], "--yes"), ("set", "prod", "api_token=-")])
+def test_what_is_typed_at_a_hidden_question_is_not_shown_behind_a_pause(exosms: Shell, argv: tuple[str, ...]) -> None:
+    """A shell that stops a command, by Ctrl-Z, has the terminal show what is typed, and leaves it so at `fg`."""
+    add(exosms)
+    ours, theirs = pty.openpty()
+
+    def has_echo() -> bool:
+        return bool(termios.tcgetattr(theirs)[3] & termios.ECHO)
+
+    shown = termios.tcgetattr(theirs)
+    with exosms.start("profile", *argv, stdin=theirs, start_new_session=True) as process:
+        until(lambda: not has_echo())
+        wait_until_it_sleeps(process)
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: "T (stopped)" in Path(f"/proc/{process.pid}/status").read_text())
+        termios.tcsetattr(theirs, termios.TCSANOW, shown)
+        process.send_signal(signal.SIGCONT)
+        until(lambda: not has_echo())
+        os.write(ours, b"newtoken\n")
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.decode().partition("\n")[0]) == (0, "API token (not shown): ")
+    assert profiles(exosms)["prod"]["api_token"] == "newtoken"
+    assert not select.select([ours], [], [], 0)[0]
     assert has_echo()
     os.close(ours)
     os.close(theirs)

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 
 import typer
 
@@ -55,7 +55,7 @@ def answered(question: str, *, hidden: bool) -> str | None:
     Whoever asks has to have the signals taken over: one that kills leaves the terminal without its echo.
     """
     try:
-        with _beside_results():
+        with _beside_results(), _unseen() if hidden else nullcontext():
             return str(typer.prompt(question, default="", show_default=False, hide_input=hidden, err=True)).strip()
     except Interrupted:
         typer.echo(err=True)  # as above
@@ -77,6 +77,25 @@ def _beside_results() -> Iterator[None]:
             if Interrupts.current:
                 Interrupts.current.check()
             raise
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """Hide what is typed behind a pause, too: the shell that stops us has the terminal show it, and leaves it so."""
+    before = signal.signal(signal.SIGCONT, _hide)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCONT, before)
+
+
+def _hide(*_: object) -> None:
+    import termios
+
+    with suppress(OSError, termios.error):
+        mode = termios.tcgetattr(sys.stdin)
+        mode[3] &= ~termios.ECHO
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)
 
 
 def _raise_if_interrupted(abort: typer.Abort) -> None:
