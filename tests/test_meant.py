@@ -220,6 +220,19 @@ def test_what_is_anybodys_guess_is_not_guessed(exosms: Shell, argv: tuple[str, .
     assert "exosms: " not in refused.stderr
 
 
+@pytest.mark.parametrize("words", [("bulk",), ("send", NUMBER)])
+def test_the_names_of_files_are_no_text(exosms: Shell, words: tuple[str, ...]) -> None:
+    files = [exosms.home / name for name in ("jan.csv", "feb.csv", "mar.csv")]
+    for file in files:
+        file.write_text("to\n9876543210\n")
+    refused = exosms(*words, *map(str, files), "--yes")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "exosms: " not in refused.stderr
+    assert exosms("bulk", str(files[0]), "Hello", "--yes").stderr.endswith(
+        f"exosms bulk {files[0]} --body Hello --yes\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "told", "written"),
     [

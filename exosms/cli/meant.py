@@ -12,6 +12,7 @@ from exosms.cli import topics
 from exosms.cli.commands import OptionName, below, options_of
 from exosms.cli.option_values import recipients
 from exosms.cli.output.refusals import command_again
+from exosms.config.paths import is_file
 from exosms.errors import UsageError
 from exosms.sms.phone import is_number
 from exosms.system.suggest import begun
@@ -155,6 +156,8 @@ def _sorted_out(command: str, given: Sequence[str], rest: Sequence[str] = ()) ->
     if not (to or text) and options == [word for word in words if word.option]:
         return ""
     if (text and has_text) or (command == "bulk" and (to or not file)):
+        return ""
+    if text and all(is_file(Path(word)) for word in text):  # as of `bulk *.csv`: their names are no text
         return ""
     missing = []
     if not (to or has_recipient):
