@@ -47,7 +47,7 @@ def sent(exosms: Shell, file: str, *options: str, stdin: bytes = b"") -> Result:
 def exported(exosms: Shell, *options: str, stdin: bytes = b"") -> list[list[str]]:
     result = exosms("runs", "export", "june", *options, stdin=stdin)
     assert result.exit_code == 0, result
-    return [*csv.reader(io.StringIO(result.stdout, newline=""))]
+    return [*csv.reader(io.StringIO(result.stdout.removeprefix("\ufeff"), newline=""))]
 
 
 def test_the_rows_that_failed_come_back_verbatim(exosms: Shell) -> None:
@@ -316,6 +316,28 @@ def test_rows_of_a_file_in_another_encoding_are_not_read_in_it(exosms: Shell) ->
     assert "first\t+919876543212\tHi Zoë\n" in exosms(*again).stdout
     rows = exosms("runs", "export", "june", "--with", file, "--json").json["rows"]
     assert [*rows[0]][:2] == ["Mobile No", "name"]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_marked"),
+    [
+        ("to,name\n12,रवि\n".encode("utf-8-sig"), True),
+        ("to,name\n12,रवि\n".encode("utf-16"), True),
+        (workbook(["to", "name"], ["12", "रवि"]), True),
+        ("to,name\n12,रवि\n".encode(), False),
+    ],
+    ids=["UTF-8 with a mark", "UTF-16", "a sheet", "UTF-8 without one"],
+)
+@pytest.mark.parametrize("is_piped", [False, True], ids=["a file", "a pipe"])
+def test_a_spreadsheet_that_read_the_file_reads_the_rows_that_come_back(
+    exosms: Shell, content: bytes, is_marked: bool, is_piped: bool
+) -> None:
+    file = written(exosms, content, "people")
+    sent(exosms, file)
+    original, stdin = ("-", content) if is_piped else (file, b"")
+    result = exosms("runs", "export", "june", "--with", original, stdin=stdin)
+    assert result.stdout.startswith("\ufeff" * is_marked + "to,name,outcome,error,sid\n12,रवि,rejected,"), result
+    assert "to" in exosms("runs", "export", "june", "--with", file, "--json").json["rows"][0]
 
 
 EXPORT = ("runs", "export", "june", "rejected.csv", "--outcome", "rejected")

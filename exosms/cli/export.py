@@ -18,12 +18,16 @@ from exosms.ledger.history import History
 from exosms.ledger.runs import Journal, Run
 from exosms.system.escaping import printable
 from exosms.system.files import unreadable
+from exosms.tables.csv_file import mark_of
+from exosms.tables.workbook import is_workbook
 
 _LARGEST_COPY = 256 * 1024 * 1024
 """Bytes of standard input or of a pipe, which may have no end."""
 _BLOCK = 1 << 20
 _MARK = "\ufeff"
 """The byte order mark."""
+_LONGEST_BEGINNING = 8
+"""Bytes that tell a workbook, or an encoding by its mark."""
 _NUMBERS = frozenset({"row", "line", "http_status", "code", "segments", "attempts"})
 """Columns of a result that hold numbers."""
 
@@ -56,13 +60,23 @@ class RowsWriter:
         return found
 
     def __call__(self, file: TextIO) -> None:
-        """Write them into a file, as UTF-8; it says so where the file that was sent was in a named encoding.
+        """Write them into a file, as UTF-8; it says so where another text would be read from it, and sent.
 
-        With the same ``--csv-encoding`` another text would be read from it, and sent.
+        That is with the ``--csv-encoding`` of the file that was sent, or by a spreadsheet that could read that file.
         """
-        if self._original is not None and self._run.terms.csv_encoding is not None:
+        if self._original is not None and (self._run.terms.csv_encoding or self._is_marked(self._original)):
             file.write(_MARK)
         self._write(file, cell=results_csv.harmless)
+
+    def _is_marked(self, original: Path) -> bool:
+        """Whether a spreadsheet need not guess the encoding of the file that was sent."""
+        try:
+            with original.open("rb") as stream:
+                content = stream.read(_LONGEST_BEGINNING)
+        except OSError as error:
+            raise unreadable(str(original), error) from error
+        _rewind(self._copy)
+        return is_workbook(content) or mark_of(content)[0] != b""
 
     def documents(self) -> Iterator[Document]:
         """Yield them as objects, by the names of the columns."""
