@@ -1,5 +1,6 @@
 """``exosms log``: what was sent from here, and what was learned of it later."""
 
+import datetime as dt
 import json
 import sqlite3
 from contextlib import closing
@@ -221,6 +222,21 @@ def test_the_rows_of_a_run_stand_beside_single_messages(exosms: Shell) -> None:
         .stdout.splitlines()[2]
         .endswith("\tfailed 23185 DLT_TEMPLATE_DOES_NOT_MATCH; run r1 row 2; sandbox")
     )
+
+
+def test_a_row_was_sent_when_its_request_left_whatever_was_found_out_later(exosms: Shell) -> None:
+    send(exosms, "00500", "--once", "k")
+    bulk(exosms, "20005", "00500", "00400")
+    with closing(sqlite3.connect(exosms.home / "state" / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE messages SET created_at = 1e9, attempted_at = 1e9, updated_at = 1e9")
+        ledger.execute("UPDATE rows SET attempted_at = 1e9 + number, updated_at = 1e9 + number")
+    for which in (("--once", "k"), ("r1",)):
+        assert exosms("runs", "resolve", *which, "--as", "accepted").exit_code == 0
+    messages = logged(exosms)
+    assert [message["outcome"] for message in messages] == ["accepted", "accepted", "accepted", "rejected"]
+    assert [dt.datetime.fromisoformat(message["at"]).timestamp() - 1e9 for message in messages] == [0, 1, 2, 3]
+    assert messages[2]["updated_at"] > messages[2]["at"]
+    assert logged(exosms, "--since", "1h") == []
 
 
 def test_what_one_profile_sent_is_shown_alone(exosms: Shell) -> None:

@@ -14,8 +14,9 @@ SINGLY = "(SELECT *, NULL AS run_id, NULL AS run, NULL AS row, NULL AS line FROM
 IN_BULK = """
     (SELECT r.number AS id, u.account, u.profile, NULL AS once_key, r.recipient, r.sender,
        json_extract(u.settings, '$.letterhead.template') AS template, r.segments, r.state, NULL AS owner, r.attempts,
-       r.sid, r.status, r.http_status, r.code, r.error, r.updated_at AS created_at, r.updated_at,
-       r.attempted_at, r.run AS run_id, u.name AS run, r.number AS row, r.line
+       r.sid, r.status, r.http_status, r.code, r.error,
+       min(coalesce(r.attempted_at, r.updated_at), r.updated_at) AS created_at, r.updated_at, r.attempted_at,
+       r.run AS run_id, u.name AS run, r.number AS row, r.line
      FROM {rows} r JOIN runs u ON u.id = r.run) m
 """
 
