@@ -850,7 +850,8 @@ def test_rows_that_were_left_out_count_before_the_first_message(exosms: Shell, e
     assert (result.exit_code, exotel.requests) == (10, 0)
     assert result.json["counts"] == {**NONE_SENT, "rows": 3, "rejected": 1, "remaining": 2}
     assert result.json["error"]["message"].startswith("1 row failed")
-    assert result.json["error"]["remedy"].endswith("Continue with: exosms runs resume june")
+    remedy = "See why with `exosms runs show june`. Continue with: exosms runs resume june"
+    assert result.json["error"]["remedy"] == remedy
     assert "Nothing" not in str(result.json["error"]) + result.stderr  # one of them was sent
 
 

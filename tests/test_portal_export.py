@@ -47,7 +47,8 @@ ROW = f"{ID},OTP,Dear customer\n"
 READABLE = {
     "as Jio names the columns": HEAD + ROW,
     "folded headers": f"DLT Template-Id,Template Title,Message\n{ROW}",
-    "the other folded headers": f"ct id,NAME,Template.Body\n{ROW}",
+    "other folded headers": f"TemplateId,Name,Message Content\n{ROW}",
+    "still other folded headers": f"ct id,NAME,Template.Body\n{ROW}",
     "with semicolons": (HEAD + ROW).replace(",", ";"),
     "with tabs": (HEAD + ROW).replace(",", "\t"),
     "with bars": (HEAD + ROW).replace(",", "|"),

@@ -274,7 +274,7 @@ class RunDispatcher:
     def _stop_if_too_many_failed(self) -> None:
         most = self._setup.most_failures
         if most is not None and self._failures >= most and self.stop is None:
-            self.stop = too_many_failed(self._failures)
+            self.stop = too_many_failed(self._failures, self._run.name)
 
     def _with_sids_of_their_own(self, answers: Sequence[tuple[Request, Batch]]) -> Sequence[tuple[Request, Batch]]:
         try:

@@ -65,13 +65,13 @@ def stop_after(receipt: Receipt, prefix: str = "") -> Stop | None:
     return Stop(exit_code=receipt.exit_code, problem=problem._replace(message=said))
 
 
-def too_many_failed(rows: int) -> Stop:
+def too_many_failed(rows: int, run: str) -> Stop:
     """Return the stop that --max-failures makes."""
     problem = Problem(
         kind="max_failures",
         message=f"{rows} row{'' if rows == 1 else 's'} failed, and --max-failures stopped the run",
         meaning=_REMAIN,
-        remedy="See why with `runs show`.",
+        remedy=f"See why with `exosms runs show {run}`.",
         retry=Retry.DECIDE,
     )
     return Stop(exit_code=ExitCode.PARTIAL, problem=problem)

@@ -31,8 +31,8 @@ ALIASES: Mapping[ExportField, tuple[str, ...]] = {
     ExportField.ID: ("templateid", "dlttemplateid", "dltid", "contenttemplateid", "ctid"),
     ExportField.NAME: ("templatename", "name", "templatetitle"),
     ExportField.TEXT: (
-        "templatecontent", "content", "templatemessage", "message", "templatetext", "templatebody", "body",
-        "template",
+        "templatecontent", "content", "messagecontent", "templatemessage", "message", "templatetext", "templatebody",
+        "body", "template",
     ),
     ExportField.HEADER: ("header", "headers", "senderid", "sender", "cli", "headername", "sendername"),
     ExportField.TYPE: (
