@@ -62,6 +62,16 @@ DAMAGED = [
     ("?", LETTERS),
     ("??? ????", LETTERS),
     ("????, ??.", LETTERS),
+    ("????? Asha, ???? ????? 17 ??", LETTERS),
+    ("????? 17", LETTERS),
+    ("Dear Asha, ????? ???? 17", LETTERS),
+    ("?1,500.00", LETTERS),
+    ("? 1,500.00", LETTERS),
+    ("? -1,500", LETTERS),
+    ("-?500", LETTERS),
+    ("(?500)", LETTERS),
+    ("? 500/-", LETTERS),
+    ("Please pay ?1,500 by 5 May", LETTERS),
     ("It\u0092s", "U+0092 is no letter; of most such files the encoding is windows-1252"),
     ("\u0080 500", "U+0080 is no letter"),
 ]
@@ -87,7 +97,8 @@ def test_a_damaged_cell_is_a_bad_row_unless_it_is_allowed(
 
 SOUND = [
     "Asha", "E", "1E5", "1.1e9", "12E4", "7E", "17.5", "C# + E+", "E+F", "#1", "#SALE", "# 5", "##",
-    "Why?", "Really?! Yes?",
+    "Why?", "Really?! Yes?", "Why ? 5 left", "Loan ?? Call 1800", "Loan ??? Car ?? Call 1800", "a ?? 5", "Who?5",
+    "https://a.in/?5", "https://a.in/??? ???x", "Win ?! 5",
     "50%", "a+b=c", "N/A", "REF", "Err: none", "1.5E", "2+2", "5.0", "https://a.in/?x=1#top",
     "MEENA E RAO", "Nano", "Null-Ltd",
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",

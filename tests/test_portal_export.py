@@ -128,6 +128,8 @@ REFUSED = {
     "a text that was damaged before": (f"{ID},OTP,Dear \ufffd", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that is a formula's error": (f"{ID},OTP,#NAME?", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text of lost letters": (f"{ID},OTP,???? ???", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text of lost letters around markers": (f"{ID},OTP,???? {{#var#}} ???", 2, "TEMPLATE_CONTENT", "damaged"),
+    "a text that lost its sign of the rupee": (f"{ID},OTP,Pay ?{{#var#}} now", 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that a formula keeps": (f'{ID},OTP,"=""Dear A"""', 2, "TEMPLATE_CONTENT", "damaged"),
     "a text that was encoded twice": (f"{ID},OTP,Pay \u00e2\u201a\u00b9500", 2, "TEMPLATE_CONTENT", "damaged"),
     "a blank before its quotes": (f'{ID},OTP, "Dear A" ', 2, "TEMPLATE_CONTENT", "damaged"),

@@ -25,7 +25,14 @@ _EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+(?:[.,]\d+)?[eE]\+\d+"
 _EXPONENT_INSIDE = re.compile(r"(?<![\w.,])\d(?:[.,]\d+)?E\+\d{2,3}(?!\w)", re.IGNORECASE | re.ASCII)
 _SIGNS = re.compile(r"\dE[+-]?\d|Err:", re.ASCII)
 _SIGNS_OF_AN_ERROR = re.compile("#[#A-Z]")
-_QUESTIONS = re.compile(r"[?\s.,]*[?][?\s.,]*")
+_QUESTIONS = re.compile(
+    r"""
+    \A[\s.,]*\?[?\s.,]*\Z | \A\s*\?{3} | (?<!\S)\?{2,}[\s.,]+\?{2,}
+    | (?<!\S)[-(]?\?(?=\d|\{\#) | \A\s*[-(]?\?[\s(-]+\d[\d.,]*(?:/-)?\)?\s*\Z
+    """,
+    re.VERBOSE | re.ASCII,
+)
+"""Words of a script, or the ₹ of an amount, that Excel's usual CSV has no letters for."""
 
 _NOTHING = frozenset(
     word
@@ -61,7 +68,7 @@ def are_sound(cells: Sequence[str]) -> bool:
         and [*map(str.strip, cells)] == [*cells]
         and _NOTHING.isdisjoint(cells)
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
-        and ("?" not in together or not any(map(_QUESTIONS.fullmatch, cells)))
+        and ("?" not in together or not any(map(_QUESTIONS.search, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
@@ -88,7 +95,7 @@ def damage_of(cell: str) -> str | None:
         return "a spreadsheet changed a number in it, whose digits are lost"
     if _NARROW.fullmatch(text):
         return "its column was too narrow when it was saved"
-    if _QUESTIONS.fullmatch(text):
+    if _QUESTIONS.search(text):
         return "its letters were lost when it was saved"
     misread = _MISREAD.search(_TWICE.sub("", text))
     return (
