@@ -75,7 +75,16 @@ class _Section(NamedTuple):
     def is_bare(self) -> bool:
         """Whether it shows nothing but the number, and no more digits before the point than there are."""
         kinds = {kind for kind, _ in (*self.whole, *self.decimals)}
-        return kinds <= {"digit", "point"} and not self.shift and sum(text == "0" for _, text in self.whole) < 2
+        return (
+            kinds <= {"digit", "point", "general"}
+            and not self.shift
+            and sum(text == "0" for _, text in self.whole) < 2
+        )
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether it shows a number as a cell without a format does."""
+        return self.plainly == "{:f}"
 
     @property
     def has_words(self) -> bool:
@@ -101,7 +110,7 @@ def as_shown(number: float, code: str) -> str | None:
     sections = _sections(code)
     value = Decimal(f"{number:.15g}")
     section = _chosen(sections, value) if sections else None
-    if section is None or (is_plain and not section.has_words):
+    if section is None or section.adds_nothing or (is_plain and not section.has_words):
         return None
     has_sign = value < 0 and not _tells_negatives(section, sections)
     value = abs(value).scaleb(section.shift, _WIDE)
@@ -150,7 +159,8 @@ def _sections(code: str) -> Sequence[_Section]:
         else:
             parts[-1].append(found)
     sections = [_section(part) for part in parts]
-    return [section for section in sections if section] if all(sections[:3]) else ()
+    understood = [section for section in sections if section] if all(sections[:3]) else ()
+    return () if all(section.adds_nothing for section in understood) else understood
 
 
 def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
@@ -179,7 +189,7 @@ def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
     is_general = any(kind == "general" for kind, _ in (*whole, *decimals))
     unit = None if is_general else Decimal(1).scaleb(-sum(kind == "digit" for kind, _ in decimals))
     plainly = _plainly(whole, decimals, is_grouped=is_grouped)
-    if is_general and plainly in {None, "{:f}"}:  # which adds nothing
+    if is_general and plainly is None:
         return None
     return _Section(whole, decimals, compared, limit, 2 * percents - 3 * commas, unit, is_grouped, plainly)
 
