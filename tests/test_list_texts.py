@@ -29,6 +29,17 @@ def quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"'
 
 
+@pytest.mark.parametrize("cell", ["", " ", "\xa0", "\u200b", " \ufeff\u2060 ", "\u200b \u200b"])
+@pytest.mark.parametrize("column", ["name", "body"])
+def test_a_cell_in_which_nothing_is_seen_is_empty(
+    exosms: Shell, exotel: FaultyExotel, column: str, cell: str
+) -> None:
+    text = f"to,{column},x\n9876543210,{cell},1\n9876543211,Ravi,2\n"
+    result = bulk(exosms, exotel, text, *(DEAR if column == "name" else ()))
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    assert f"line 2, column {column}: The cell is empty, and the text uses it" in result.stderr
+
+
 # --- damaged cells ---
 
 DIGITS, FORMULA, NARROW, LETTERS = (

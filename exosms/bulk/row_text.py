@@ -13,7 +13,7 @@ from exosms.sms.foreign_markers import Notation
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
-from exosms.tables.damaged_cells import LOST, UNCALCULATED, CellDoubt, are_sound, damage_of, doubt_about
+from exosms.tables.damaged_cells import LOST, UNCALCULATED, CellDoubt, are_sound, damage_of, doubt_about, is_blank
 
 if TYPE_CHECKING:
     from exosms.templates.registry import Registered
@@ -219,7 +219,7 @@ class RowText:
         return [
             self._row_error(row, column, "The cell is empty, and the text uses it", _FILL)
             for column in self.columns
-            if not row.cells[column].strip()
+            if is_blank(row.cells[column])
         ]
 
     def _damaged(self, row: Row) -> list[RowError]:

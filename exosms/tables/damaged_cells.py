@@ -84,6 +84,11 @@ def are_sound(cells: Sequence[str]) -> bool:
     )
 
 
+def is_blank(cell: str) -> bool:
+    """Whether people see nothing in a cell."""
+    return not "".join(cell.split()).strip(NO_WIDTH)
+
+
 def damage_of(cell: str) -> str | None:
     """Return what happened to a cell, as the end of a sentence; None if nothing did."""
     text = cell.strip()
