@@ -224,13 +224,15 @@ def _chosen(sections: Sequence[_Section], value: Decimal) -> _Section | None:
 def _tells_negatives(section: _Section, sections: Sequence[_Section]) -> bool:
     """Whether a part is for negative numbers alone and shows that in its own way.
 
-    The second one is, unless the first has a condition: then it is for all else, with a sign where there is one.
+    The second one is, also where the first has a condition that leaves no others to it. Of any other condition it is
+    one that has a sign of its own; without it the part is for all else, with a sign where there is one.
     """
-    if section.compared:
-        return section.compared in {"<", "<="} and section.limit <= 0 and section.has_sign
     first, *others = sections
     is_rest_negative = first.compared in {">", ">="} and first.limit == 0
-    return section is next(iter(others), None) and (not first.compared or is_rest_negative)
+    is_for_rest = not section.compared or (section.compared in {"<", "<="} and section.limit == 0)
+    if section is next(iter(others), None) and is_for_rest and (is_rest_negative or not first.compared):
+        return True
+    return section.compared in {"<", "<="} and section.limit <= 0 and section.has_sign
 
 
 def _whole(digits: str, section: _Section) -> str:
