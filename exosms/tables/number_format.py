@@ -68,6 +68,7 @@ class _Section(NamedTuple):
     unit: Decimal | None = Decimal(1)
     """Of the last digit behind the point; None where the number has those of its own."""
     is_grouped: bool = False
+    is_coloured: bool = False
     plainly: str | None = None
     """As ``str.format`` has it, where the digits stand together and none is left out or added, as is usual."""
 
@@ -87,9 +88,15 @@ class _Section(NamedTuple):
         return self.plainly == "{:f}"
 
     @property
+    def literals(self) -> str:
+        """What it shows beside the number, without blanks."""
+        together = "".join(text for kind, text in (*self.whole, *self.decimals) if kind == "literal")
+        return "".join(together.split())
+
+    @property
     def has_words(self) -> bool:
         """Whether it says something in letters, as ``"Nil"`` does instead of a zero."""
-        return any(kind == "literal" and any(map(str.isalpha, text)) for kind, text in (*self.whole, *self.decimals))
+        return any(map(str.isalpha, self.literals))
 
     @property
     def has_sign(self) -> bool:
@@ -121,7 +128,7 @@ def as_shown(number: float, code: str) -> str | None:
     else:
         whole, _, decimals = f"{value:f}".partition(".")
         text = _whole(whole, section) + _decimals(decimals, section)
-    return ("-" * (has_sign and value != 0) + text).strip()
+    return ("-" * (has_sign and value != 0 and bool(text)) + text).strip()
 
 
 def is_of_numbers(code: str) -> bool:
@@ -166,7 +173,7 @@ def _sections(code: str) -> Sequence[_Section]:
 def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
     compared, limit = "", Decimal(0)
     percents = commas = 0
-    is_grouped = has_point = False
+    is_grouped = has_point = is_coloured = False
     whole: list[tuple[str, str]] = []
     decimals: list[tuple[str, str]] = []
     for token in tokens:
@@ -175,6 +182,8 @@ def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
             return None
         if kind == "limit":
             compared, limit = token["compared"], Decimal(token["limit"])
+        elif kind == "colour":
+            is_coloured = True
         elif kind == "comma":
             commas += 1
         elif kind in _LITERALS or kind in {"digit", "point", "percent", "general"}:
@@ -191,7 +200,9 @@ def _section(tokens: Sequence[re.Match[str]]) -> _Section | None:
     plainly = _plainly(whole, decimals, is_grouped=is_grouped)
     if is_general and plainly is None:
         return None
-    return _Section(whole, decimals, compared, limit, 2 * percents - 3 * commas, unit, is_grouped, plainly)
+    return _Section(
+        whole, decimals, compared, limit, 2 * percents - 3 * commas, unit, is_grouped, is_coloured, plainly
+    )
 
 
 def _plainly(
@@ -222,17 +233,21 @@ def _chosen(sections: Sequence[_Section], value: Decimal) -> _Section | None:
 
 
 def _tells_negatives(section: _Section, sections: Sequence[_Section]) -> bool:
-    """Whether a part is for negative numbers alone and shows that in its own way.
+    """Whether a part is for negative numbers alone and shows that in its own way, which in a text is not a colour.
 
-    The second one is, also where the first has a condition that leaves no others to it. Of any other condition it is
-    one that has a sign of its own; without it the part is for all else, with a sign where there is one.
+    The second one is, unless the first has a condition: then it is for all else, with a sign where there is one, but
+    for what is not negative.
     """
     first, *others = sections
-    is_rest_negative = first.compared in {">", ">="} and first.limit == 0
-    is_for_rest = not section.compared or (section.compared in {"<", "<="} and section.limit == 0)
-    if section is next(iter(others), None) and is_for_rest and (is_rest_negative or not first.compared):
-        return True
-    return section.compared in {"<", "<="} and section.limit <= 0 and section.has_sign
+    if section.compared:
+        is_for_them = section.compared in {"<", "<="} and section.limit <= 0
+        is_for_all_of_them = is_for_them and section.limit == 0
+    else:
+        is_rest_negative = not first.compared or (first.compared in {">", ">="} and first.limit == 0)
+        is_for_them = is_for_all_of_them = section is next(iter(others), None) and is_rest_negative
+    is_like_another = any(each.literals == section.literals for each in sections if each is not section)
+    hides_them = is_like_another and (section.is_coloured or bool(section.compared))
+    return (is_for_all_of_them and not hides_them) or (is_for_them and section.has_sign)
 
 
 def _whole(digits: str, section: _Section) -> str:
