@@ -96,6 +96,7 @@ MARKERS = {
         "Hi ¦{name}¦,",
         "¦{0}¦ is your code for ¦{1}¦",
         "Hi ¦{ name }¦",
+        "eth0(¦{#IFALIAS}¦): down",
         "Hi ¦{ first name }¦",
         "Hi ¦{user.name}¦",
         "Hi ¦{नाम}¦",
@@ -234,7 +235,7 @@ UNFILLED = ["{#var#}", "{##}", "#numeric#", "#url#", *("##name##", "##1##"), "{{
 BROKEN = [
     *("{# var #}", "{ #var# }", "{#var}", "{var#}", "{#var #}", "{# var}", "{  #  var  }", "{var  # }"),
     *("{#var#", "#var#}", "{#var", "var#}", "{#Name#", "#Name#}", "{#URL", "{#numeric}", "{alphanumeric#}"),
-    *("{#alpha numeric#}", "{#First Name}", "{Order No.1#}", "{#नाम}", "{#\N{NO-BREAK SPACE}var#}"),
+    *("{#VAR_1}", "{#alpha numeric#}", "{#First Name}", "{Order No.1#}", "{#नाम}", "{#\N{NO-BREAK SPACE}var#}"),
 ]
 
 
@@ -260,6 +261,7 @@ def test_what_is_refused_in_a_text_is_refused_in_a_registered_one(marker: str) -
 
 SIGNS = [
     "${#name} is a shell's, #{name} a Ruby's",
+    "eth0({#IFALIAS}), {#SNMP.INDEX_1}: down",
     "{C#} and {F#} and [C#]",
     "{#1} and {# 12}, {1#}, {#}, {#,",
     "f() {\n  # restart\n}",

@@ -60,10 +60,12 @@ _NAME = rf"{_WORD}{_MORE_WORDS}"
 _NAME_OR_NUMBER = rf"{_LETTER}{{1,40}}{_MORE_WORDS}"
 _BRACES = r"\{\{[{~&]?\s{0,9}[\w$.@][^{}\n]{0,60}\}\}"
 _GAP = r"[^\S\r\n]{0,9}"
+_DISCOVERED = rf"\{{#(?!(?i:var|{_TYPES})[\d_.]*\}})[A-Z][A-Z0-9_.]*\}}"
+"""What Zabbix knows no value for, as ``{#IFALIAS}``: an alert with one is better than none."""
 _DLT = "|".join(
     (
         rf"\{{{_GAP}#[^{{}}#\n]*#{_GAP}\}}",
-        rf"(?<!\$)\{{{_GAP}#{_GAP}{_NAME}{_GAP}\}}",  # ${#name} is a shell's
+        rf"(?<!\$)(?!{_DISCOVERED})\{{{_GAP}#{_GAP}{_NAME}{_GAP}\}}",  # ${#name} is a shell's
         rf"\{{(?!\w#){_GAP}{_NAME}{_GAP}#{_GAP}\}}",  # {C#} is a language
         rf"\{{#{_WORD}#|#{_WORD}#\}}",
         rf"\{{#(?i:var|{_TYPES})\b|\b(?i:var|{_TYPES})#\}}",
@@ -83,7 +85,7 @@ _SHAPES = {
     Notation.STARS: r"\*\|[^|\n]{1,60}\|\*",
     Notation.UNDERSCORES: rf"(?<![\w/])__(?!_){_NAME}(?<!_)__(?![\w/.(])",
     Notation.HASH: rf"(?<![#&{{])#{_NAME}\.?#(?![\w#}}])",
-    Notation.BRACE: rf"\{{\s?{_NAME_OR_NUMBER}\s?\}}",
+    Notation.BRACE: rf"\{{\s?{_NAME_OR_NUMBER}\s?\}}|{_DISCOVERED}",
     Notation.CROSSES: r"(?<![\w*@/.\-])(?:X{4,}|x{4,})(?:[ \-](?:X{2,}|x{2,}))*(?![\w*@/]|[.\-]\w)",
 }
 
@@ -194,7 +196,7 @@ _AROUND: Mapping[Notation, str] = {
     Notation.STARS: "*| ",
     Notation.UNDERSCORES: "_",
     Notation.HASH: "#",
-    Notation.BRACE: "{} ",
+    Notation.BRACE: "{}# ",
     Notation.CROSSES: "Xx -",
 }
 
