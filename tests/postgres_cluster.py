@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,7 +39,7 @@ _SETTINGS = {
     "full_page_writes": "off",
     "shared_buffers": "16MB",
     "max_connections": "120",
-    "wal_level": "minimal",
+    "wal_level": "replica",  # to stand by
     "max_wal_senders": "0",
     "autovacuum": "off",
     "jit": "off",
@@ -143,6 +144,20 @@ class Cluster:
         self.stop()
         self.start()
 
+    @contextmanager
+    def standing_by(self) -> Iterator[None]:
+        """Let it serve as a standby does that nobody has promoted yet."""
+        argv = [str(self._programs / "pg_ctl"), "stop", "-m", "fast", "-w", "-D", str(self._data)]
+        subprocess.run(argv, check=True, capture_output=True, **self._become)  # else it is not consistent
+        self.stop()
+        (self._data / "standby.signal").touch()
+        self._make_private(self._data / "standby.signal")
+        self.start()
+        try:
+            yield
+        finally:
+            self.ask("SELECT pg_promote()")
+
     def database(self, owner: str = ROLE) -> str:
         """Create a database and return its name."""
         name = f"of_test_{next(self._databases)}"
@@ -192,19 +207,23 @@ class Cluster:
         return True
 
     def _create(self) -> None:
-        become: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            become = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
         argv = [str(self._programs / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust"]
         options = ["--no-locale", "-E", "UTF8", "--no-sync", "--no-instructions"]
-        env = {"PATH": os.environ["PATH"]}
-        subprocess.run([*argv, *options], cwd=self.directory, env=env, check=True, capture_output=True, **become)
+        how = {"cwd": self.directory, "env": {"PATH": os.environ["PATH"]}, **self._become}
+        subprocess.run([*argv, *options], check=True, capture_output=True, **how)
         settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": str(self.directory)}
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
         with (self._data / "postgresql.conf").open("a") as file:
             file.writelines(lines)
         (self._data / "pg_hba.conf").write_text(_ADMITTED)
         self._certify()
+
+    @property
+    def _become(self) -> dict[str, Any]:
+        """What makes a program run as the server's user."""
+        if os.geteuid() != 0:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
 
     def _certify(self) -> None:
         import trustme

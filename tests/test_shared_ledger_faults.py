@@ -212,6 +212,16 @@ def test_a_database_that_is_closed_for_a_while_is_away(pair: Pair) -> None:
     assert (pair.first(*send).exit_code, pair.exotel.requests) == (0, 1)
 
 
+def test_a_standby_that_nobody_has_promoted_yet_is_away(pair: Pair) -> None:
+    """As in the middle of a failover."""
+    assert pair.first("log").exit_code == 0  # there are tables
+    with pair.cluster.standing_by():
+        for argv in (("send", "--to", TO, "-b", TEXT, *SHORT, "--once", "k"), EVERY["bulk"], ("log",)):
+            result = pair.first(*argv, stdin=f"to,body\n{TO},Hi\n")
+            assert (result.exit_code, pair.exotel.requests) == (7, 0), result
+    assert (pair.first(*ONCE).exit_code, pair.exotel.requests) == (0, 1)
+
+
 @pytest.mark.parametrize(("is_bulk", "code"), [(False, 0), (True, 4)])
 def test_one_that_is_refused_from_now_on_takes_nothing_from_what_was_accepted(
     pair: Pair, served: Sandbox, *, is_bulk: bool, code: int

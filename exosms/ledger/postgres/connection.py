@@ -51,8 +51,11 @@ _INTERVAL = 0.1
 _REPEATABLE = (e.SerializationFailure, e.DeadlockDetected, e.LockNotAvailable)
 """Somebody else was at it: the transaction left nothing behind, and may succeed now."""
 
-_AWAY = ("08", "53", "57", "58", "25006", "25P03", "F0")
-"""The beginnings of the codes of a server that cannot serve now, or no more: also a standby, which only reads."""
+_AWAY = ("08", "0A000", "53", "57", "58", "25006", "25P03", "F0")
+"""The beginnings of the codes of a server that cannot serve now, or no more: also a standby, which only reads.
+
+It says of a transaction that writes that there is no such feature (0A000), and so of nothing else that we ask.
+"""
 
 _NO_SERVER = (
     r"starting up|shutting down|shut down|recovery|too many|slots|terminat|crash|time.?out|cannot connect"
