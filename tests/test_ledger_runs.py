@@ -10,7 +10,7 @@ import pytest
 from exosms.bulk.lifecycle import release
 from exosms.bulk.stop import stop_for
 from exosms.errors import ExitCode, GuardError
-from exosms.ledger.database import LedgerError
+from exosms.ledger.database import PIECE, LedgerError
 from exosms.ledger.dead_processes import taken_for_dead
 from exosms.ledger.entry import State
 from exosms.ledger.history import History
@@ -93,6 +93,29 @@ def test_every_row_is_settled_whatever_their_number(ledger: Ledger, rows: int) -
         (number, "accepted", f"{number:032}") for number in range(1, rows + 1)
     ]
     assert stored(ledger, run, "text") == [(None,)] * rows
+
+
+def test_others_write_while_very_much_is_purged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They waited until all was gone: an alert was not sent, and a bulk could not record what became of rows."""
+    with closing(Ledger.open(tmp_path)) as ledger, closing(Ledger.open(tmp_path)) as other:
+        journal, run, items = begun(ledger, PIECE + 1)
+        journal.settle(run, [(item, ACCEPTED._replace(sid=f"{item.number:032}"), State.ACCEPTED) for item in items])
+        journal.release(run, exit_code=0)
+        ledger.database.connection.execute(
+            "INSERT INTO messages (account, recipient, sender, segments, state, attempts, created_at, updated_at)"
+            " SELECT 'acme1', recipient, sender, 1, 'accepted', 1, updated_at, updated_at FROM rows"
+        )
+        other.database.patience = 0
+        pauses: list[float] = []
+
+        def write(seconds: float) -> None:
+            other.block("acme1", seconds=1)
+            assert [sum(journal.counts(run).values()) > 0 for run in journal.runs()] == [True]
+            pauses.append(seconds)
+
+        monkeypatch.setattr(time, "sleep", write)
+        assert (ledger.purge(-60), journal.purge(-60)) == (PIECE + 1, PIECE + 1)
+        assert (len(pauses), journal.runs()) == (2, [])
 
 
 def test_a_run_that_was_purged_meanwhile_is_not_taken_nor_the_one_that_has_its_place(ledger: Ledger) -> None:

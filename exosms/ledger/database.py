@@ -29,6 +29,12 @@ BUSY_TIMEOUT = 30.0
 LEAST_PATIENCE = 1.0
 """Seconds for which it is waited at least, since most take milliseconds and few are as slow as their disk."""
 
+PIECE = 5000
+"""Rows that are deleted in one transaction, of any number."""
+
+_GAP = 0.05
+"""Seconds between two pieces of work: who waits for one to end looks more often, up to ``LOOK``."""
+
 MEND = "Free some disk space or fix the permissions, then run it again."
 REPLACE = "Restore a copy, or start again without the state directory; once keys and runs are then forgotten."
 
@@ -165,6 +171,20 @@ class Database:
                 yield self.connection
             finally:
                 self._in_transaction = False
+
+    def piece_by_piece(self, work: Callable[[], int]) -> int:
+        """Do work on up to ``PIECE`` rows in each transaction until none is left; return on how many that was.
+
+        Between them others write: they would wait for minutes for a million rows.
+        """
+        done = 0
+        while True:
+            with self.transaction():
+                piece = work()
+            done += piece
+            if piece < PIECE:
+                return done
+            time.sleep(_GAP)
 
     def _begin(self, *, of_result: bool) -> None:
         """Begin as soon as no other process writes: SQLite waits a moment at a time, so that signals are seen."""

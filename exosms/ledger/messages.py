@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from exosms.errors import GuardError
-from exosms.ledger.database import BUSY_TIMEOUT, REPLACE, Database, LedgerError, translated
+from exosms.ledger.database import BUSY_TIMEOUT, PIECE, REPLACE, Database, LedgerError, translated
 from exosms.ledger.day_parts import count_parts, count_what_is_purged, parts_since_midnight, settle_day
 from exosms.ledger.dead_processes import reclaim_messages, reclaimed, taken_for_dead
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, OnceKey, Place, quoted, read_delivery, read_entry
@@ -294,13 +294,19 @@ class Ledger:
         """
         now = self._clock()
         is_any_unknown = self.is_any_unknown_elsewhere()
+        may_go = MAY_BE_FORGOTTEN.format(now="?")
+        old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
+        some = f"id IN (SELECT id FROM messages WHERE {old_ones} ORDER BY id LIMIT {PIECE})"
         with reclaimed(self.database):
-            may_go = MAY_BE_FORGOTTEN.format(now="?")
-            old_ones = f"updated_at < ? AND {may_go} AND NOT {_IS_SINCE}"
             values = (now - seconds, now, now, *window(self._connection, "messages", since=now - seconds, now=now))
-            keep_what_is_purged(self.database, "messages", old_ones, values, always=is_any_unknown)
-            count_what_is_purged(self.database, old_ones, values)
-            purged = self._connection.execute(f"DELETE FROM messages WHERE {old_ones}", values).rowcount
+
+        def purge_some() -> int:
+            keep_what_is_purged(self.database, "messages", some, values, always=is_any_unknown)
+            count_what_is_purged(self.database, some, values)
+            return self._connection.execute(f"DELETE FROM messages WHERE {some}", values).rowcount
+
+        purged = self.database.piece_by_piece(purge_some)
+        with self.database.transaction():
             self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
             old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
             for table, key in (

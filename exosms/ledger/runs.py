@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exosms.errors import GuardError
-from exosms.ledger.database import REPLACE, Database, LedgerError, translated
+from exosms.ledger.database import PIECE, REPLACE, Database, LedgerError, translated
 from exosms.ledger.dead_processes import lose, reclaimed, taken_for_dead, touch
 from exosms.ledger.entry import State
 from exosms.ledger.fingerprints import lasting_key
@@ -174,12 +174,21 @@ class Journal:
         is_any_unknown = self.ledger.is_any_unknown_elsewhere()
         with reclaimed(self._database) as connection:
             kept = window(connection, "runs", since=now - seconds, now=now)
-            rows = f"run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
+        rows = (
+            f"rowid IN (SELECT rowid FROM rows WHERE run IN (SELECT id FROM runs WHERE {old}) AND state <> 'unknown'"
+            f" ORDER BY run, number LIMIT {PIECE})"
+        )
+
+        def purge_some() -> int:
             keep_what_is_purged(self._database, "rows", rows, kept, always=is_any_unknown)
-            purged = connection.execute(f"DELETE FROM rows WHERE {rows}", kept).rowcount
-            connection.execute(
+            purged = self._connection.execute(f"DELETE FROM rows WHERE {rows}", kept).rowcount
+            self._connection.execute(
                 f"DELETE FROM runs WHERE {old} AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.run = runs.id)", kept
             )
+            return purged
+
+        purged = self._database.piece_by_piece(purge_some)
+        with self._database.transaction():
             forget(self._database, is_any_elsewhere=is_any_unknown)
         self._database.erase_log()
         return purged
