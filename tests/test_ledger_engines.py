@@ -32,7 +32,7 @@ from exosms.sms.rate import Rate
 
 psycopg = pytest.importorskip("psycopg")
 
-from exosms.ledger.postgres import history  # noqa: E402
+from exosms.ledger.postgres import history, statements  # noqa: E402
 from exosms.ledger.postgres.callbacks import SharedCallbacks  # noqa: E402
 from exosms.ledger.postgres.connection import SharedDatabase  # noqa: E402
 from exosms.ledger.postgres.history import SharedHistory  # noqa: E402
@@ -648,6 +648,23 @@ def test_what_is_old_and_settled_is_purged_with_its_key(ledger: MessageLedger) -
     assert ledger.purge(-60) == 1
     assert (state(ledger), state(ledger, once=OnceKey("lasting"))) == (None, State.ACCEPTED)
     claim(ledger, once=KEY)
+
+
+def test_a_purge_is_many_short_transactions(shared: SharedLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes longer than anything waits for the database comes to nothing, as for 400,000 messages."""
+    monkeypatch.setattr(statements, "PIECE", 2)
+    for _ in range(5):
+        shared.settle(claim(shared), REJECTED)
+    run, left = shared.database.run, []
+
+    def watched(work: Callable[[Any], Any], **options: Any) -> Any:
+        done = run(work, **options)
+        left.append(run(lambda transaction: transaction.execute("SELECT count(*) FROM exosms.messages").fetchone()))
+        return done
+
+    monkeypatch.setattr(shared.database, "run", watched)
+    assert shared.purge(-60) == 5
+    assert left == [(3,), (1,), (0,), (0,), (0,)]
 
 
 def test_a_purge_keeps_a_key_for_as_long_as_it_holds(ledger: MessageLedger) -> None:

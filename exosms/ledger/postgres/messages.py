@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from exosms.config.ledger_address import LedgerAddress
@@ -39,7 +39,8 @@ from exosms.ledger.postgres.statements import (
     now_of,
     owners_of_sids,
     parts_since_midnight,
-    purged,
+    purge_messages,
+    purge_the_rest,
     resolve_key,
     set_turns,
     settle_claim,
@@ -308,7 +309,13 @@ class SharedLedger:
 
         Unknown ones stay, and those whose once key still holds, which one without an end always does.
         """
-        return self.database.run(lambda transaction: purged(transaction, seconds))
+        purged = 0
+        last: int | None = 0
+        while last is not None:
+            some, last = self.database.run(partial(purge_messages, seconds=seconds, after=last))
+            purged += some
+        self.database.run(partial(purge_the_rest, seconds=seconds))
+        return purged
 
     @_or_in_memory
     def parts_today(self, account: str) -> int:

@@ -6,6 +6,7 @@ What they say of states, keys and turns is ``ledger/rules.py``, or what a lease 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from exosms.ledger.database import PIECE
 from exosms.ledger.day_parts import IMPOSSIBLE_DAY, IS_COUNTED, last_before_midnight
 from exosms.ledger.entry import DELIVERY, ENTRY, LedgerEntry, quoted, read_delivery, read_entry
 from exosms.ledger.portable import Cursor
@@ -258,29 +259,38 @@ HASH_OF_SID = "sha256((SELECT key FROM exosms.installation) || convert_to(lower(
 _OF_ATTEMPT = "account, recipient_hash, sender, fingerprint, attempted_at"
 
 
-def purged(transaction: Transaction, seconds: float) -> int:
-    """Delete what was settled so many seconds ago, and return how many messages that were.
+def purge_messages(transaction: Transaction, seconds: float, after: int) -> tuple[int, int | None]:
+    """Delete some of the messages that were settled so many seconds ago; return how many, and the last one's number.
 
-    A hash of their Sids stays, and of those without one the attempt: only the machine that has a run knows which of
-    its rows are unknown. The parts of today's count on, as those of bulk runs do.
+    They come in their order, those with a number above ``after``; None: there are no more. A hash of their Sids
+    stays, and of those without one the attempt: only the machine that has a run knows which of its rows are unknown.
+    The parts of today's count on, as those of bulk runs do.
     """
     yesterday = last_before_midnight(Portable(transaction), now_of(transaction))
-    values = {"seconds": seconds, "longest": LONGEST_UNKNOWN, "yesterday": yesterday}
-    # Whoever claims a key meanwhile waits, and then takes it anew.
-    transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     gone = transaction.execute(
-        f"WITH gone AS (DELETE FROM exosms.messages m WHERE greatest(created_at, updated_at) < {NOW} - %(seconds)s"
-        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN}"
-        f" RETURNING m.*, CASE WHEN id > %(yesterday)s AND {IS_COUNTED} THEN segments ELSE 0 END AS used),"
+        "WITH gone AS (DELETE FROM exosms.messages WHERE id IN (SELECT id FROM exosms.messages m"
+        f" WHERE id > %(after)s AND greatest(created_at, updated_at) < {NOW} - %(seconds)s"
+        f" AND {MAY_BE_FORGOTTEN.format(now=NOW)} AND NOT {_MAY_BE_MISTAKEN} ORDER BY id LIMIT {PIECE} FOR UPDATE)"
+        f" RETURNING *, CASE WHEN id > %(yesterday)s AND {IS_COUNTED} THEN segments ELSE 0 END AS used),"
         f" kept AS (INSERT INTO exosms.purged_sids SELECT account, {HASH_OF_SID.format(sid='sid')}, attempted_at"
         " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING),"
         f" former AS (INSERT INTO exosms.former_attempts ({_OF_ATTEMPT}) SELECT {_OF_ATTEMPT} FROM gone m"
         f" WHERE {SETTLED_BY_WORD})"
-        " SELECT account, count(*), sum(used)::bigint FROM gone GROUP BY account ORDER BY account",
-        values,
+        " SELECT account, count(*), sum(used)::bigint, max(id) FROM gone GROUP BY account ORDER BY account",
+        {"after": after, "seconds": seconds, "yesterday": yesterday},
     ).fetchall()
+    for account, _, used, _ in gone:
+        count_parts(transaction, account, used)
+    return sum(messages for _, messages, _, _ in gone), max((last for *_, last in gone), default=None)
+
+
+def purge_the_rest(transaction: Transaction, seconds: float) -> None:
+    """Delete what is known of messages that are gone, or for longer than is needed."""
+    values = {"seconds": seconds, "longest": LONGEST_UNKNOWN}
     for table in ("purged_sids", "former_attempts"):
         transaction.execute(f"DELETE FROM exosms.{table} WHERE attempted_at < {NOW} - %(longest)s", values)
+    # Whoever claims a key meanwhile waits, and then takes it anew.
+    transaction.execute("LOCK TABLE exosms.once_keys IN EXCLUSIVE MODE")
     transaction.execute(
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
@@ -292,6 +302,3 @@ def purged(transaction: Transaction, seconds: float) -> int:
         values,
     )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
-    for account, _, used in gone:
-        count_parts(transaction, account, used)
-    return sum(messages for _, messages, _ in gone)
