@@ -334,6 +334,19 @@ def test_a_run_that_repeats_others_is_not_retried_over_later_ones(exosms: Shell)
     assert exosms("runs", "retry", "june", "--yes", "--json").json["counts"]["skipped"] == 1
 
 
+def test_a_run_that_repeats_others_does_not_repeat_what_went_since_it_began(exosms: Shell) -> None:
+    """From an earlier run, which was gone on with meanwhile."""
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543210,Hello\n9876543211,Hello\n")
+    argv = ("bulk", str(file), *SANDBOX, "--yes", "--limit", "1")
+    assert exosms(*argv, "--run", "may").exit_code == 0
+    file.write_text(file.read_text() + "9876543212,Hello\n")
+    assert exosms(*argv, "--run", "june", "--sent-before", "send").exit_code == 0
+    for run, accepted, skipped in (("may", 2, 0), ("june", 2, 1)):
+        counts = exosms("runs", "resume", run, "--yes", "--json").json["counts"]
+        assert (counts["accepted"], counts["skipped"]) == (accepted, skipped), run
+
+
 def test_a_guard_speaks_in_a_dry_retry_too(exosms: Shell) -> None:
     assert bulk(exosms, "to,body\n9876543211,x\n").exit_code == 0
     set_back(exosms)

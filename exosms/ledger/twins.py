@@ -16,25 +16,26 @@ def sent_elsewhere(
     """Return those of a run's rows that another run has, with the state there: sent, perhaps sent, or not over yet.
 
     The same text counts whoever it is from, as it does when a file is compared with what was sent before.
-    ``account`` is the run's; ``within``: seconds before its beginning in which others count; None: only others that
-    began after it do, since it repeats what was sent before. Within a transaction.
+    ``account`` is the run's; ``within``: seconds before its beginning in which others count; None: only what was
+    attempted after that does, since it repeats what was sent before. Within a transaction.
     """
     now = database.clock()
-    since = window(database.connection, "runs", since=_began(database, run, now) - (within or 0.0), now=now)
-    others_than = "<>" if within is not None else ">"
+    began = _began(database, run, now)
+    since = window(database.connection, "runs", since=began - (within or 0.0), now=now)
+    after = began if within is None else float("-inf")
     is_since = IS_SINCE.format(time="updated_at", number="id")
     (others,) = database.connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM runs WHERE id {others_than} ? AND (exit_code IS NULL OR {is_since}))",
+        f"SELECT EXISTS (SELECT 1 FROM runs WHERE id <> ? AND (exit_code IS NULL OR {is_since}))",
         (run, *since),
     ).fetchone()
     if not others:  # no other run was touched since: their rows need not be looked at
         return {}
     fingerprints = Fingerprints.of(account, key_of(database.connection))
     database.connection.create_function("fingerprint_of", 3, fingerprints.number, deterministic=True)
-    found = _twins(database, run, numbers, since, others_than)
+    found = _twins(database, run, numbers, since, after)
     if State.IN_FLIGHT in found.values():
         reclaim_runs(database)  # what they had in flight is over, too
-        found = _twins(database, run, numbers, since, others_than)
+        found = _twins(database, run, numbers, since, after)
     return found
 
 
@@ -48,15 +49,16 @@ def _began(database: Database, run: int, now: float) -> float:
     return float(latest)
 
 
-def _twins(database: Database, run: int, numbers: Sequence[int], since: Window, others_than: str) -> dict[int, str]:
+def _twins(database: Database, run: int, numbers: Sequence[int], since: Window, after: float) -> dict[int, str]:
     is_since = IS_SINCE.format(time="r.updated_at", number="r.run")
     cursor = database.connection.execute(
         "SELECT s.number, CASE WHEN max(r.state = 'accepted') THEN 'accepted' WHEN max(r.state = 'unknown')"
         " THEN 'unknown' ELSE 'in_flight' END FROM rows s JOIN rows r ON r.recipient = s.recipient"
-        f" AND r.occurrence = s.occurrence AND r.run {others_than} s.run AND (r.fingerprint = s.fingerprint OR"
+        " AND r.occurrence = s.occurrence AND r.run <> s.run"
+        " AND (r.run > s.run OR coalesce(r.attempted_at, r.updated_at) >= ?) AND (r.fingerprint = s.fingerprint OR"
         " r.sender <> s.sender AND r.fingerprint = fingerprint_of(s.recipient, r.sender, s.text))"
         f" WHERE s.run = ? AND s.number IN (SELECT value FROM json_each(?)) AND {is_since}"
         " AND r.state IN ('accepted', 'unknown', 'in_flight') GROUP BY s.number",
-        (run, json.dumps(numbers), *since),
+        (after, run, json.dumps(numbers), *since),
     )
     return dict(cursor)
