@@ -523,6 +523,23 @@ def test_a_status_by_another_name_is_one(exosms: Shell, tmp_path: Path, title: s
     assert result.stderr == "exosms: left out, because they are not approved: 1 Rejected\n"
 
 
+@pytest.mark.parametrize(
+    ("read", "other"),
+    [("STATUS", "Template Status"), ("STATUS", "Approval Status"), ("Template Status", "Header Status")],
+)
+def test_another_status_than_the_one_that_counts_is_named(
+    exosms: Shell, tmp_path: Path, read: str, other: str
+) -> None:
+    content = f"{other},TEMPLATE_ID,BODY,{read}\nActive,{ID},Old,Rejected\nRejected,{OTHER},Dear customer,Active\n"
+    result = imported(exosms, tmp_path, content)
+    assert (result.exit_code, result.stdout) == (0, f"added\ttemplate-{OTHER}\n")
+    assert result.stderr.splitlines() == [
+        f"exosms: warning: the column {other!r} is not read: {read!r} is the status",
+        "exosms: left out, because they are not approved: 1 Rejected",
+        f"exosms: columns that were not read: {other}",
+    ]
+
+
 def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, EXPORT)
     assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")

@@ -38,12 +38,12 @@ ALIASES: Mapping[ExportField, tuple[str, ...]] = {
     ExportField.TYPE: (
         "templatetype", "communicationtype", "category", "smstype", "dlttype", "contenttype", "messagetype", "type",
     ),
-    ExportField.STATUS: ("status", "approvalstatus"),
+    ExportField.STATUS: ("status", "approvalstatus", "templatestatus"),
 }  # fmt: skip
 """Folded headers, the more telling ones first."""
 
 _OF_STATUS = "status"
-"""How other folded headers of one end: ``Template Status``. One that is not read would let rejected texts in."""
+"""How other folded headers of one end: ``Current Status``. One that is not read would let rejected texts in."""
 
 _ALSO_OTHERS = frozenset({"dlttype", "contenttype", "messagetype", "type"})
 """Headers under which portals keep categories, and others ``Text`` or ``Unicode``: their cells decide."""
@@ -132,8 +132,8 @@ def _columns(
         at: Sequence[int] = [place for name in names for place, title in folded.items() if title == name]
         if part is ExportField.TYPE and part not in wanted:
             at = _with_categories(at, folded, below)
-        if part is ExportField.STATUS and part not in wanted and not at:
-            at = [place for place, title in folded.items() if title.endswith(_OF_STATUS)]
+        if part is ExportField.STATUS and part not in wanted:
+            at = [*at, *(place for place, title in folded.items() if title.endswith(_OF_STATUS) and place not in at)]
         if at:
             places[part] = at[0]
             left_aside[part] = [titles[other] for other in at[1:]]
