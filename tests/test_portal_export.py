@@ -540,6 +540,32 @@ def test_another_status_than_the_one_that_counts_is_named(
     ]
 
 
+def test_templates_on_another_sheet_are_told(exosms: Shell, tmp_path: Path) -> None:
+    head = ["TEMPLATE_ID", "BODY"]
+    sheets: dict[str, list[Sequence[object]]] = {
+        "Notes": [["Exported by ACME"]],
+        "Transactional": [head, [ID, "Dear customer"]],
+        "Promotional": [["as of today"], head, [OTHER, "Sale!"]],
+        "Empty": [head],
+        "Counts": [["TEMPLATE_ID", "SENT"], [ID, 5]],
+        "Two": [["TEMPLATE_ID", "TEMPLATE_ID", "BODY"], [ID, OTHER, "Hi"]],
+    }
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "export.csv")
+    result = imported(exosms, tmp_path, (tmp_path / "export.csv").read_bytes())
+    assert result == Result(
+        0,
+        f"added\ttemplate-{ID}\n",
+        "exosms: warning: the sheet 'Promotional' has templates too, which are not read; import it as a file of its"
+        " own\n",
+    )
+
+
 def test_an_export_becomes_templates(exosms: Shell, tmp_path: Path) -> None:
     result = imported(exosms, tmp_path, EXPORT)
     assert (result.exit_code, result.stdout) == (0, "added\totp-login\nadded\totp-login-2\n")

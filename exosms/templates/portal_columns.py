@@ -99,11 +99,24 @@ class ExportColumns(NamedTuple):
         return self.titles[self.places[part]]
 
 
-def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Reading, Sequence[Record], ExportColumns]:
-    """Return the way to read the file in which the columns are found, what is below them, and where they are."""
+class Found(NamedTuple):
+    """Where the templates of a file are."""
+
+    reading: Reading
+    """The way to read the file in which the columns are found."""
+    below: Sequence[Record]
+    """What is below the header."""
+    columns: ExportColumns
+    other_sheets: Sequence[str] = ()
+    """The names of further sheets that have such columns."""
+
+
+def find_columns(path: Path, columns: Mapping[ExportField, str]) -> Found:
+    """Return where the templates are; raises InputError if no way to read the file finds the columns."""
     flaw: InputError | None = None
     heads: list[Record] = []
-    for reading in readings(path):
+    ways = readings(path)
+    for reading in ways:
         try:
             records = reading.records()
         except InputError as error:
@@ -111,12 +124,30 @@ def find_columns(path: Path, columns: Mapping[ExportField, str]) -> tuple[Readin
                 flaw = error
             continue
         heads += records[:_TITLE_ROWS]
-        for number, record in enumerate(records[:_TITLE_ROWS]):
-            below = records[number + 1 :]
-            found = _columns(path, record, columns, below)
-            if found is not None:
-                return reading, below, found
+        found = _found(path, reading, records, columns)
+        if found is not None:
+            others = [other.sheet for other in ways if other.sheet and _has_templates(path, other, columns)]
+            return found._replace(other_sheets=others)
     raise flaw or _no_columns(path, heads, columns)
+
+
+def _found(
+    path: Path, reading: Reading, records: Sequence[Record], wanted: Mapping[ExportField, str]
+) -> Found | None:
+    for number, record in enumerate(records[:_TITLE_ROWS]):
+        below = records[number + 1 :]
+        columns = _columns(path, record, wanted, below)
+        if columns is not None:
+            return Found(reading, below, columns)
+    return None
+
+
+def _has_templates(path: Path, reading: Reading, wanted: Mapping[ExportField, str]) -> bool:
+    try:
+        found = _found(path, reading, reading.records(), wanted)
+    except InputError:
+        return False
+    return found is not None and bool(found.below)
 
 
 def _columns(

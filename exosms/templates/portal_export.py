@@ -54,6 +54,7 @@ class ExportKind(StrEnum):
     HEADER = "header"
     TYPE = "type"
     COLUMN = "column"
+    SHEET = "sheet"
     ENCODING = "encoding"
     CLEANED = "cleaned"
 
@@ -116,10 +117,17 @@ def read(
     Raises InputError for a file that is no export, and for one in which no row counts; rows that cannot be taken are
     ``problems``.
     """
-    reading, records, found = find_columns(path, columns or {})
+    reading, records, found, other_sheets = find_columns(path, columns or {})
     has_status = ExportField.STATUS in found.places
     export = Export(label=reading.label, unread=found.unread, has_status=has_status)
     export.notes += [ExportNotice(ExportKind.ENCODING, note) for note in reading.notes]
+    export.notes += [
+        ExportNotice(
+            ExportKind.SHEET,
+            f"the sheet {shown(name)!r} has templates too, which are not read; import it as a file of its own",
+        )
+        for name in other_sheets
+    ]
     export.notes += [
         ExportNotice(ExportKind.COLUMN, f"the column {other!r} is not read: {found.title(part)!r} is the {part}")
         for part, others in found.left_aside.items()

@@ -24,6 +24,8 @@ class Reading(NamedTuple):
     records: Callable[[], Sequence[Record]]
     """Return those with something in them; raises InputError."""
     notes: tuple[str, ...] = ()
+    sheet: str = ""
+    """Its name."""
 
 
 def readings(path: Path) -> Iterator[Reading]:
@@ -42,9 +44,9 @@ def readings(path: Path) -> Iterator[Reading]:
 def _sheets(path: Path, content: bytes) -> Iterator[Reading]:
     with open_sheet(content, str(path)) as first:
         names = first.sheets
-        yield Reading("row", partial(_filled, path, first))
+        yield Reading("row", partial(_filled, path, first), sheet=names[0])
     for name in names[1:]:
-        yield Reading("row", partial(_sheet, path, content, name))
+        yield Reading("row", partial(_sheet, path, content, name), sheet=name)
 
 
 def _sheet(path: Path, content: bytes, name: str) -> Sequence[Record]:
