@@ -404,6 +404,11 @@ TORN = [
     ("Contact {#var#} at {#var#}. - A", "Contact A. K. Rao\nat 1800. - A", "Contact A. K. Rao at 1800. - A"),
     ("Shop at {#var#}, {#var#}. - A", "Shop at S. Chand & Co.,Pune. - A", "Shop at S. Chand & Co., Pune. - A"),
     ("Due on {#var#}. Pay now: {#var#} - A", "Due on Nov. 5 Pay now: x.in - A", "Due on Nov. 5. Pay now: x.in - A"),
+    (
+        "Due {#var#}. Pay at {#var#} now. - A",
+        "Due 5 May. Pai at x.in/pay now. - A",
+        "Due 5 May. Pay at x.in/pay now. - A",
+    ),
     ("Dear {#var#}, pay Rs {#var#}. - A", "Mrs. Rao, pay Rs 5. - A", "Dear Mrs. Rao, pay Rs 5. - A"),
     ("Hi {#var#}. Call {#var#}. - A", "Hi Asha. +919876543210. - A", "Hi Asha. Call +919876543210. - A"),
     ("Ph: {#var#}. Bye. - A", "Ph:+919876543210. Bye. - A", "Ph: +919876543210. Bye. - A"),
@@ -431,6 +436,8 @@ def test_no_part_is_torn_from_an_amount_a_time_an_address_or_a_name(registered: 
     [
         ("Meet on {#var#} at {#var#}: {#var#}. - A", "Meet on 5 May at 10:30 Annual Review. - A"),
         ("Contact {#var#} at {#var#}. - A", "Contact Mr. S. Iyer t 1800. - A"),
+        ("Meet on {#var#} at {#var#}. - A", "Meet on 05/01/2026 ai 10.15 am. - A"),
+        ("Rs {#var#} credited to your wallet {#var#}. - A", "Rs 5 credited to your walletasha@upi. - A"),
     ],
 )
 def test_what_would_tear_a_part_of_a_value_a_person_says(registered: str, body: str) -> None:

@@ -135,20 +135,23 @@ def _likeness(one: str, other: str) -> float:
     return 2 * len(pairs[0] & pairs[1]) / (len(pairs[0]) + len(pairs[1]))
 
 
-_JOINED = re.compile(r"[0-9][.,:/-][0-9]|[a-z]\.[a-z]")
+_JOINED = re.compile(r"[0-9][.,:/-][0-9]|[a-z]\.[a-z]|[a-z0-9]@[a-z]")
 _JOINED_IN_VALUES = re.compile(r"[A-Za-z][./-][0-9]|[0-9][/-][A-Za-z]|[A-Za-z]-[A-Za-z]")
 """Where neither is a word of the template."""
+_HOST = re.compile(r"[a-z]\.[a-z]")
+_HALVES = frozenset({"am", "pm"})
+"""Of the day, behind a time."""
 
 
 def joined(body: Sequence[Piece], template: Sequence[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield where pieces begin that are one, and where they end: ``12.50``, ``5:30``, ``acme.in``, ``A. K. Rao``."""
+    """Yield where pieces begin that are one, and where they end: ``5:30 pm``, ``acme.in/pay``, ``A. K. Rao``."""
     fixed = {*map(_name, template)}
     has_spaces = any(piece.sort is Sort.SPACE for piece in body)  # otherwise a + may be one
     at = 0
     while at < len(body):
         is_plus = has_spaces and body[at].text == "+"
         end = at + 1 + (is_plus and at + 1 < len(body) and body[at + 1].text.isdecimal())
-        while more := _more(body[end - 1 : end + 3], fixed):
+        while more := _more(body[at : end + 3], end - at - 1, fixed):
             end += more
         if end > at + 1:
             yield at, end
@@ -160,21 +163,22 @@ def _name(piece: Piece) -> str:
     return piece.key if piece.text[1:] else piece.text
 
 
-def _more(pieces: Sequence[Piece], fixed: Container[str]) -> int:
-    """Return how many of the pieces behind the first one are one with it."""
-    texts = [piece.text for piece in pieces]
+def _more(pieces: Sequence[Piece], done: int, fixed: Container[str]) -> int:
+    """Return how many of the pieces behind the first ones (``done``) and another one are one with these."""
+    texts = [piece.text for piece in pieces[done:]]
     beside = texts[0][-1] + texts[1] + texts[2][0] if len(texts) > 2 else ""
     if _JOINED.fullmatch(beside):
         return 2
     last = 3 if texts[1:3] == [".", " "] else 2
-    if (
-        len(texts) <= last
-        or pieces[last].sort is not Sort.WORD
-        or any(_name(pieces[at]) in fixed for at in (0, last))
-    ):
+    if len(texts) <= last or pieces[done + last].sort is not Sort.WORD or _name(pieces[done]) in fixed:
+        return 0
+    if texts[1] == "/" and _HOST.search("".join(piece.text for piece in pieces[: done + 1])):
+        return last  # the template may have the pay of acme.in/pay too
+    if _name(pieces[done + last]) in fixed:
         return 0
     is_short = texts[1] == "." and is_abbreviation(texts[0]) and not texts[last][0].islower()
-    return last * (is_short or _JOINED_IN_VALUES.fullmatch(beside) is not None)
+    is_time = texts[0].isdecimal() and texts[1] == " " and texts[2].lower() in _HALVES
+    return last * (is_short or is_time or _JOINED_IN_VALUES.fullmatch(beside) is not None)
 
 
 def takes(piece: Piece, value: Sequence[Piece], variable: Variable, neighbours: Container[str]) -> int:
