@@ -450,6 +450,25 @@ def test_two_values_are_told_apart_where_one_way_alone_is_legal() -> None:
     assert mend(body, explain(parse(registered), body)) == "Pay 500 to Asha Rao now. - A"
 
 
+@pytest.mark.parametrize(
+    ("registered", "body", "mended"),
+    [
+        ("OTP for {#var#} is {#num#}. - A", "OTP forcard payment is 5. - A", None),
+        ("Dear {#var#}, hi. - A", "Dearasha, hi. - A", None),
+        ("{#var#} of class {#var#} was late. - A", "Asha of class 5 Bwas late. - A", None),
+        ("{#var#} of class {#var#} was late. - A", "Md. Aliof class 5 was late. - A", None),
+        ("Order {#var#} left. - A", "Orders 17 left. - A", "Order 17 left. - A"),
+        ("Order {#var#} left {#var#}. - A", "Order 17 xleft Pune. - A", "Order 17 left Pune. - A"),
+        ("Meet at {#var#} on {#var#}. - A", "Meet Attari on 5 May. - A", "Meet at Attari on 5 May. - A"),
+        ("Come by {#var#} on {#var#}. - A", "Come by London 5 May. - A", "Come by London on 5 May. - A"),
+    ],
+)
+def test_no_part_of_a_value_is_lost_where_a_space_is_missing(registered: str, body: str, mended: str | None) -> None:
+    problems = explain(parse(registered), body)
+    is_known = all(problem.replacement is not None for problem in problems)
+    assert (mend(body, problems) if is_known else None) == mended
+
+
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import pairwise
 from typing import NamedTuple
 
 from exosms.templates.explain import costs
@@ -133,7 +134,8 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         run = []
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
-    parts = [*_torn(scene, [step for step in alignment.steps if step.variable and step.found])]
+    values = [step for step in alignment.steps if step.variable and step.found]
+    parts = [*_torn(scene, values), *_glued(scene, alignment.steps)]
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
@@ -146,6 +148,28 @@ def _torn(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
     for start, end in scene.joined:
         if any(value.seen[0] < end and start < value.seen[1] for value in values):
             yield start + 1, end - 1
+
+
+def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield words that may be one of the template and a part of the value beside it: "forcard" of "for card"."""
+    pairs = [*pairwise(piece for piece in scene.pieces if piece.sort is not Sort.SPACE)]
+    before = {one.start for one, other in pairs if other.variable}
+    behind = {other.start for one, other in pairs if one.variable}
+    for step in steps:
+        if len(step.fixed) != 1 or any(piece.sort is not Sort.WORD for piece in (*step.fixed, *step.found)):
+            continue
+        at, wanted = step.fixed[0].start, step.fixed[0].text
+        seen = step.found[0].text if step.found else _first_word(scene.text.text[step.seen[1] :])
+        rests = [seen.removeprefix(wanted)] if at in before else []
+        rests += [seen.removesuffix(wanted)] if at in behind and step.found else []
+        # One small letter too much is a slip: "orders".
+        if any(rest != seen and (len(rest) > 1 or rest.isupper()) for rest in rests):
+            yield step.seen
+
+
+def _first_word(text: str) -> str:
+    found = re.match(r"\s*(\w*)", text)
+    return found[1] if found else ""
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
