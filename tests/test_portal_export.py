@@ -82,6 +82,7 @@ def test_an_export_is_read_however_it_was_saved(tmp_path: Path, content: str | b
 
 TEXTS = {
     "Jio's line breaks": ("Dear A<br/>B<BR>C<br />D", "Dear A\nB\nC\nD"),
+    "line breaks with their tags": ("Dear A,<br />\r\nB<br>\n<br>\nC", "Dear A,\nB\n\nC"),
     "entities": ("A&amp;B &lt;3 &quot;x&quot; &#39;y&#39;", "A&B <3 \"x\" 'y'"),
     "entities by their numbers": ("&#8377;500 &#x27;y&#X27; &#8217;", "\u20b9500 'y' \u2019"),
     "entities by other names": (

@@ -32,8 +32,8 @@ _TAKEN_BACK = re.compile(
 )
 """What such a status may go on with and then does not mean: ``REGISTERED VIA JIO - BLOCKED``."""
 
-_ENTITY = re.compile(r"<br\s*/?>|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
-"""One without its semicolon may be a part of a link."""
+_ENTITY = re.compile(r"<br\s*/?>\n?|&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
+"""One without its semicolon may be a part of a link; a line break behind its tag is the same one (nl2br of PHP)."""
 _QUOTES_BEHIND_BLANKS = re.compile(r'[^\S\n]+".*"\s*', re.DOTALL)
 _CUT = re.compile(r'[^\S\n]+"(?:[^"]|"")*+')
 """Of a text with a blank before its quotes, what stands before a delimiter or line break in it."""
