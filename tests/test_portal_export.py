@@ -517,6 +517,13 @@ def test_a_stored_template_that_is_approved_no_more_is_named(exosms: Shell, tmp_
         )
 
 
+def test_a_name_of_a_strangers_file_runs_nothing_where_it_is_pasted(exosms: Shell, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(
+        'version = 1\n[templates."a; reboot"]\ntext = "x"\ndlt_template_id = "1107160000000099999"\n'
+    )
+    assert "`exosms template remove 'a; reboot'` removes it\n" in imported(exosms, tmp_path, EXPORT).stderr
+
+
 @pytest.mark.parametrize("title", ["Template Status", "CURRENT_STATUS"])
 def test_a_status_by_another_name_is_one(exosms: Shell, tmp_path: Path, title: str) -> None:
     result = imported(exosms, tmp_path, EXPORT.replace(",STATUS", f",{title}"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exosms.errors import GuardError, InputError
 from exosms.system import toml_edit
+from exosms.system.escaping import for_shell
 from exosms.system.wording import some
 from exosms.templates import registry
 from exosms.templates.syntax import fold_line_ends
@@ -111,7 +112,7 @@ def lapsed(path: Path, exported: Sequence["Exported"], statuses: Mapping[str, st
         own_id = _id_of(table)
         if own_id and own_id in statuses and own_id not in approved:
             said = f"has the status {statuses[own_id]!r}" if statuses[own_id] else "has no status"
-            removing = f"`exosms template remove {name}` removes it"
+            removing = f"`exosms template remove {for_shell(name)}` removes it"
             yield f"{name}: it {said} in the export and is still in {path}; {removing}"
 
 
