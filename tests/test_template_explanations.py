@@ -469,6 +469,19 @@ def test_no_part_of_a_value_is_lost_where_a_space_is_missing(registered: str, bo
     assert (mend(body, problems) if is_known else None) == mended
 
 
+@pytest.mark.parametrize(
+    ("registered", "body"),
+    [
+        ("Your bill of Rs. {#var#} is due. - A", "Your bill of Rs. is due. - A"),
+        ("Rs {#var#} due on {#var#}. - A", "Rs due on 5 May. - A"),
+        ("Dear {#var#}, your order {#var#} left. - A", "Dear , your ordr 17 left. - A"),
+    ],
+)
+def test_a_value_that_is_not_there_is_asked_for_beside_whatever_else_is_wrong(registered: str, body: str) -> None:
+    problems = [problem for problem in explain(parse(registered), body) if problem.replacement is None]
+    assert [(problem.cause, problem.variable) for problem in problems] == [("missing_value", 0)]
+
+
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 

@@ -131,9 +131,11 @@ def _as_one(scene: Scene, found: Sequence[Difference]) -> list[Difference]:
 
 
 def _needed(scene: Scene, found: list[Difference]) -> list[Difference]:
-    """Leave out what the body matches without, since a value may hold the difference."""
+    """Leave out what the body matches without, since a value may hold the difference; but no value is nothing."""
     needed = list(found)
     for each in found if len(found) <= MOST_TRIED else ():
+        if each.cause is Cause.MISSING_VALUE:
+            continue
         fewer = [other for other in needed if other is not each]
         if fewer and scene.matches_with(fewer):
             needed = fewer

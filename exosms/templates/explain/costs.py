@@ -240,12 +240,16 @@ def ends_sentence(value: Sequence[Piece]) -> bool:
     return len(value) < 3 or not is_abbreviation(value[-3].text)
 
 
+_NONE = frozenset({"", *_STOPS})
+"""A value that is but the full stop of "Rs." is none either."""
+
+
 def whole(variable: Variable, value: str) -> int:
     """Return what a whole value costs by its variable's rules, as far as it was not paid piece by piece.
 
     A marker in place of one costs nothing: what else could be meant? Otherwise a word beside it would hide it.
     """
-    if not value:
+    if value in _NONE:
         return EMPTY
     legal = _LEGAL.get(variable.kind)
     is_paid = variable.kind in _SPACELESS and " " in value
