@@ -436,7 +436,7 @@ def test_no_part_is_torn_from_an_amount_a_time_an_address_or_a_name(registered: 
     [
         ("Meet on {#var#} at {#var#}: {#var#}. - A", "Meet on 5 May at 10:30 Annual Review. - A"),
         ("Contact {#var#} at {#var#}. - A", "Contact Mr. S. Iyer t 1800. - A"),
-        ("Meet on {#var#} at {#var#}. - A", "Meet on 05/01/2026 ai 10.15 am. - A"),
+        ("Meet on {#var#} at {#var#}. - A", "Meet on 05/01/2026 today 10.15 am. - A"),
         ("Rs {#var#} credited to your wallet {#var#}. - A", "Rs 5 credited to your walletasha@upi. - A"),
     ],
 )
@@ -480,6 +480,23 @@ def test_no_part_of_a_value_is_lost_where_a_space_is_missing(registered: str, bo
 def test_a_value_that_is_not_there_is_asked_for_beside_whatever_else_is_wrong(registered: str, body: str) -> None:
     problems = [problem for problem in explain(parse(registered), body) if problem.replacement is None]
     assert [(problem.cause, problem.variable) for problem in problems] == [("missing_value", 0)]
+
+
+@pytest.mark.parametrize(
+    ("registered", "body", "mended"),
+    [
+        ("Shipped via {#var#}. - A", "Shipped vai BlueDart. - A", "Shipped via BlueDart. - A"),
+        ("Dear {#var#}, hi. - A", "oear Asha Rao, hi. - A", "Dear Asha Rao, hi. - A"),
+        ("{#var#} is the OTP. - A", "4711 ie the OTP. - A", "4711 is the OTP. - A"),
+        ("{#var#} of class {#var#} left. - A", "Asha Rao pf class X left. - A", "Asha Rao of class X left. - A"),
+        ("A/c {#var#} on {#var#}: Rs {#var#}", "A/c XX12on 5 May: Rs 5", "A/c XX12 on 5 May: Rs 5"),
+        ("Dear {#var#}, hi. - A", "Dear Mr. Rao- hi. - A", "Dear Mr. Rao, hi. - A"),
+        ("Gift to {#var#} sent. - A", "Gift Tom Rao sent. - A", "Gift to Tom Rao sent. - A"),
+        ("Dear Mr {#var#}, hi. - A", "Dear M Rao, hi. - A", "Dear Mr M Rao, hi. - A"),
+    ],
+)
+def test_a_slip_in_the_word_beside_a_value_is_no_part_of_it(registered: str, body: str, mended: str) -> None:
+    assert mend(body, explain(parse(registered), body)) == mended
 
 
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}

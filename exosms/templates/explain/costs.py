@@ -124,9 +124,21 @@ def exchange(wanted: Piece, seen: Piece, near: Container[str]) -> int | None:
 @lru_cache(4096)
 def _strangeness(wanted: str, wanted_key: str, seen: str, seen_key: str) -> int:
     """Return how much less an exchange of two words costs because they are alike, or more because they are not."""
+    is_name = seen[0].isupper() and (len(seen) == 1 or not wanted[0].isupper())
+    if not is_name and _is_typo(wanted.lower(), seen.lower()):
+        return -ALIKE
     classes = {_class(wanted, wanted_key), _class(seen, seen_key)}
     alike = len(classes) == 1 or classes in ({"wording", "known"}, {"known", "other"})
-    return STRANGE * (not alike) - round(ALIKE * _likeness(wanted_key, seen_key))
+    return STRANGE * (not alike) - round(ALIKE * (not is_name) * _likeness(wanted_key, seen_key))
+
+
+def _is_typo(wanted: str, seen: str) -> bool:
+    """Whether one letter is another, too much or too few, or two are exchanged."""
+    if min(len(wanted), len(seen)) < 2 or any(map(str.isdigit, seen)):
+        return False
+    same = next((at for at, (one, other) in enumerate(zip(wanted, seen, strict=False)) if one != other), len(seen))
+    one, other = wanted[same:], seen[same:]
+    return one == other[1:] or other in {one[1:], one[1::-1] + one[2:]} or one[1:] == other[1:]
 
 
 def _likeness(one: str, other: str) -> float:
@@ -258,7 +270,7 @@ def whole(variable: Variable, value: str) -> int:
 
 def ends(value: Sequence[Piece]) -> int:
     """Return what it costs that a value ends so."""
-    if value and value[-1].text in _STOPS:
+    if value and value[-1].text in _STOPS | {"-"}:
         return INNER_SIGN
     alone = len(value) > 1 and value[-2].sort is Sort.SPACE
     return LAST_WORD if alone and _is_wording(value[-1]) else 0

@@ -159,17 +159,21 @@ def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
         if len(step.fixed) != 1 or any(piece.sort is not Sort.WORD for piece in (*step.fixed, *step.found)):
             continue
         at, wanted = step.fixed[0].start, step.fixed[0].text
-        seen = step.found[0].text if step.found else _first_word(scene.text.text[step.seen[1] :])
-        rests = [seen.removeprefix(wanted)] if at in before else []
-        rests += [seen.removesuffix(wanted)] if at in behind and step.found else []
+        first, last = [step.found[0].text] * 2 if step.found else _words_beside(scene.text.text, step.seen[0])
+        rests = [(first, first.removeprefix(wanted))] if at in before else []
+        # Many names end as "on" and "in" do: London, Berlin.
+        rests += [(last, last.removesuffix(wanted))] if at in behind and (step.found or len(wanted) > 2) else []
         # One small letter too much is a slip: "orders".
-        if any(rest != seen and (len(rest) > 1 or rest.isupper()) for rest in rests):
+        if any(rest != word and (len(rest) > 1 or rest.isupper()) for word, rest in rests):
             yield step.seen
 
 
-def _first_word(text: str) -> str:
-    found = re.match(r"\s*(\w*)", text)
-    return found[1] if found else ""
+def _words_beside(text: str, offset: int) -> tuple[str, str]:
+    """Return the word behind an offset and the one before it."""
+    before, behind = text[max(offset - 60, 0) : offset], text[offset : offset + 60]
+    found = re.match(r"\s*(\w*)", behind), re.search(r"(\w*)\s*\Z", before)
+    first, last = (each[1] if each else "" for each in found)
+    return first, last
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
