@@ -99,7 +99,7 @@ class ExportColumns(NamedTuple):
         return self.titles[self.places[part]]
 
 
-class Found(NamedTuple):
+class ExportTable(NamedTuple):
     """Where the templates of a file are."""
 
     reading: Reading
@@ -111,7 +111,7 @@ class Found(NamedTuple):
     """The names of further sheets that have such columns."""
 
 
-def find_columns(path: Path, columns: Mapping[ExportField, str]) -> Found:
+def find_columns(path: Path, columns: Mapping[ExportField, str]) -> ExportTable:
     """Return where the templates are; raises InputError if no way to read the file finds the columns."""
     flaw: InputError | None = None
     heads: list[Record] = []
@@ -133,12 +133,12 @@ def find_columns(path: Path, columns: Mapping[ExportField, str]) -> Found:
 
 def _found(
     path: Path, reading: Reading, records: Sequence[Record], wanted: Mapping[ExportField, str]
-) -> Found | None:
+) -> ExportTable | None:
     for number, record in enumerate(records[:_TITLE_ROWS]):
         below = records[number + 1 :]
         columns = _columns(path, record, wanted, below)
         if columns is not None:
-            return Found(reading, below, columns)
+            return ExportTable(reading, below, columns)
     return None
 
 
