@@ -151,6 +151,8 @@ _JOINED = re.compile(r"[0-9][.,:/-][0-9]|[a-z]\.[a-z]|[a-z0-9]@[a-z]")
 _JOINED_IN_VALUES = re.compile(r"[A-Za-z][./-][0-9]|[0-9][/-][A-Za-z]|[A-Za-z]-[A-Za-z]")
 """Where neither is a word of the template."""
 _HOST = re.compile(r"[a-z]\.[a-z]")
+_FARTHEST_HOST = 20
+"""So many pieces of an address are looked at for its host."""
 _HALVES = frozenset({"am", "pm"})
 """Of the day, behind a time."""
 
@@ -163,7 +165,7 @@ def joined(body: Sequence[Piece], template: Sequence[Piece]) -> Iterator[tuple[i
     while at < len(body):
         is_plus = has_spaces and body[at].text == "+"
         end = at + 1 + (is_plus and at + 1 < len(body) and body[at + 1].text.isdecimal())
-        while more := _more(body[at : end + 3], end - at - 1, fixed):
+        while more := _more(body[max(at, end - _FARTHEST_HOST) : end + 3], min(end - at, _FARTHEST_HOST) - 1, fixed):
             end += more
         if end > at + 1:
             yield at, end
