@@ -1,7 +1,7 @@
 """The receiver of callbacks for a WSGI server of one's own: ``gunicorn exosms.callbacks:application``."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exosms.receiver.application import Application
@@ -26,6 +26,22 @@ def _application() -> "Application":
         sys.stderr.write(f"exosms: warning: {printable(text)}\n")
 
     application = Application(warn=warn)
-    application.start()  # what was not confirmed before the last end is so without waiting for another callback
+    # What was not confirmed before the last end is so without waiting for another callback.
+    uwsgi = sys.modules.get("uwsgi")  # there within uWSGI alone, which forks without telling Python
+    if uwsgi is None or uwsgi.worker_id():
+        application.start()
+    else:
+        _have_started(application, uwsgi)
     os.register_at_fork(before=application.before_fork, after_in_child=application.start)
     return application
+
+
+def _have_started(application: "Application", uwsgi: Any) -> None:
+    """Start it in each worker, and not before: what was open in their parent they would have open as well."""
+    earlier = getattr(uwsgi, "post_fork_hook", lambda: None)
+
+    def start() -> None:
+        earlier()
+        application.start()
+
+    uwsgi.post_fork_hook = start

@@ -990,3 +990,33 @@ def test_a_server_that_forks_has_no_ledger_open_then_and_leaves_all_to_its_child
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "closed\n200 OK MainThread callbacks confirmation\n"
     assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
+
+
+def test_a_server_that_forks_without_telling_python_has_no_ledger_open_then(hooks: Hooks) -> None:
+    """That is uWSGI: its workers waited for ever for what threads held in their parent that they do not have."""
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    script = (
+        "import ctypes, io, os, sys, threading, types\n"
+        "def say(*words):\n    print(*words, *sorted(one.name for one in threading.enumerate()), flush=True)\n"
+        "hook = lambda: print('before', flush=True)\n"
+        "uwsgi = sys.modules['uwsgi'] = types.SimpleNamespace(worker_id=lambda: 0, post_fork_hook=hook)\n"
+        "from exosms.callbacks import application\n"
+        "say('loaded')\n"
+        "child = ctypes.PyDLL(None).fork()\n"
+        "if child:\n    sys.exit(os.waitpid(child, 0)[1])\n"
+        "uwsgi.post_fork_hook()\n"
+        "say('forked')\n"
+        "body = sys.argv[2].encode()\n"
+        "environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/' + sys.argv[1], 'CONTENT_LENGTH': str(len(body)),\n"
+        " 'wsgi.input': io.BytesIO(body)}\n"
+        "application(environ, lambda status, headers: print(status, flush=True))\n"
+        "os._exit(0)\n"
+    )
+    form = urlencode(hooks.server.emulator().callback_form(message))
+    argv = [sys.executable, "-c", script, message.callback.rpartition("/")[2], form]
+    env = hooks.exosms.full_env()
+    done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "loaded MainThread\nbefore\nforked MainThread callbacks confirmation\n200 OK\n"
+    assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
