@@ -32,7 +32,7 @@ def _application() -> "Application":
         application.start()
     else:
         _have_started(application, uwsgi)
-    os.register_at_fork(before=application.before_fork, after_in_child=application.start)
+    os.register_at_fork(before=application.before_fork, after_in_child=application.start_again)
     return application
 
 
@@ -42,6 +42,6 @@ def _have_started(application: "Application", uwsgi: Any) -> None:
 
     def start() -> None:
         earlier()
-        application.start()
+        application.start_again()
 
     uwsgi.post_fork_hook = start

@@ -1020,3 +1020,40 @@ def test_a_server_that_forks_without_telling_python_has_no_ledger_open_then(hook
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "loaded MainThread\nbefore\nforked MainThread callbacks confirmation\n200 OK\n"
     assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
+
+
+def test_a_configuration_that_cannot_be_read_once_a_worker_begins_is_told_and_read_again(hooks: Hooks) -> None:
+    """A server that had loaded the application made a worker while the file was being changed."""
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    script = (
+        "import io, os, sys\n"
+        "from exosms.callbacks import application\n"
+        "config = os.environ['EXOSMS_CONFIG']\n"
+        "was = open(config).read()\n"
+        "def write(text):\n    with open(config, 'w') as file:\n        file.write(text)\n"
+        "write('[profiles')\n"
+        "child = os.fork()\n"
+        "if child:\n    sys.exit(os.waitpid(child, 0)[1])\n"
+        "def call_back():\n"
+        "    body = sys.argv[2].encode()\n"
+        "    environ = {'REQUEST_METHOD': 'POST', 'PATH_INFO': '/' + sys.argv[1],\n"
+        "     'CONTENT_LENGTH': str(len(body)), 'wsgi.input': io.BytesIO(body)}\n"
+        "    application(environ, lambda status, headers: print(status, flush=True))\n"
+        "call_back()\n"
+        "write(was)\n"
+        "call_back()\n"
+        "os._exit(0)\n"
+    )
+    form = urlencode(hooks.server.emulator().callback_form(message))
+    quiet = ("-W", "ignore::DeprecationWarning")  # as above
+    argv = [sys.executable, *quiet, "-c", script, message.callback.rpartition("/")[2], form]
+    env = hooks.exosms.full_env({"EXOSMS_CONFIG": str(hooks.path)})
+    done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True, timeout=60)
+    told = (
+        f"exosms: warning: callbacks cannot be kept: The configuration {hooks.path} cannot be read: it is not TOML"
+        " at the end, line 1\n"
+    )
+    assert (done.returncode, done.stderr) == (0, told * 2)  # as the worker begins, and for the callback
+    assert done.stdout == "503 Service Unavailable\n200 OK\n"
+    assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]

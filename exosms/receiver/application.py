@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exosms.errors import ExosmsError
 from exosms.exotel.callback import LARGEST, Callback, read_callback
 from exosms.ledger.callbacks import Taken
 from exosms.receiver.confirm import Confirmation
@@ -67,6 +68,14 @@ class Application:
                 self._process = os.getpid()
             return self._intakes
 
+    def start_again(self) -> Sequence[Intake] | None:
+        """Start in whichever process this is; None, and a warning, where the configuration cannot be read by now."""
+        try:
+            return self.start()
+        except ExosmsError as error:
+            self._warn(f"callbacks cannot be kept: {error.message}")
+            return None
+
     def stop(self) -> None:
         """Begin nothing more."""
         if self._process:
@@ -106,8 +115,11 @@ class Application:
         return self._take(token, callback) if callback else _ANYTHING_ELSE
 
     def _take(self, token: str, callback: Callback) -> str:
+        intakes = self.start_again()
+        if intakes is None:
+            return _NOT_NOW
         taken, is_any_away = Taken.NOBODYS, False
-        for intake in self.start():
+        for intake in intakes:
             try:
                 taken = intake.take(token, callback)
             except NotKeptError:
