@@ -134,7 +134,8 @@ def test_a_line_says_the_rule_and_since_when(exosms: Shell, tmp_path: Path) -> N
 def test_a_person_sees_the_rules_in_a_table(exosms: Shell, tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
     path.write_text(f"[templates.otp]\n{changed('type', None)}".replace('variables = ["code"]\n', ""))
-    result = exosms("template", "lint", "--templates", str(path), "-o", "human", env={"COLUMNS": "200"})
+    env = {"COLUMNS": "200", "EXOSMS_TEMPLATES": str(path)}
+    result = exosms("template", "lint", "-o", "human", env=env)
     _, _, *rows = [re.split("  +", line.strip()) for line in result.stdout.splitlines()]
     assert rows == [
         [
@@ -164,7 +165,7 @@ def test_the_names_that_are_proposed_can_be_pasted_into_a_shell(exosms: Shell, t
     path = tmp_path / "t.toml"
     path.write_text('[templates.otp]\ntext = "{#var#} is your {#var#}. - Acme"\nvariables = ["Order $(id)"]\n')
     said = exosms("template", "lint", "--templates", str(path)).stdout
-    assert "`exosms template add otp --yes --variables 'Order $(id),A'` names it" in said
+    assert f"`exosms template add otp --templates {path} --yes --variables 'Order $(id),A'` names it" in said
 
 
 def test_what_is_wrong_comes_first_and_is_told_on_standard_error(exosms: Shell, tmp_path: Path) -> None:

@@ -513,7 +513,8 @@ def test_a_stored_template_that_is_approved_no_more_is_named(exosms: Shell, tmp_
         assert (result.exit_code, result.stdout) == (0, "")
         assert result.stderr.startswith(
             f"exosms: warning: otp-login-2: it has the status 'Expired' in the export and is still in"
-            f" {tmp_path / 't.toml'}; `exosms template remove otp-login-2` removes it\nexosms: 1 unchanged\n"
+            f" {tmp_path}/t.toml; `exosms template remove otp-login-2 --templates {tmp_path}/t.toml` removes it\n"
+            "exosms: 1 unchanged\n"
         )
 
 
@@ -521,7 +522,8 @@ def test_a_name_of_a_strangers_file_runs_nothing_where_it_is_pasted(exosms: Shel
     (tmp_path / "t.toml").write_text(
         'version = 1\n[templates."a; reboot"]\ntext = "x"\ndlt_template_id = "1107160000000099999"\n'
     )
-    assert "`exosms template remove 'a; reboot'` removes it\n" in imported(exosms, tmp_path, EXPORT).stderr
+    removing = f"`exosms template remove 'a; reboot' --templates {tmp_path}/t.toml` removes it\n"
+    assert removing in imported(exosms, tmp_path, EXPORT).stderr
 
 
 @pytest.mark.parametrize("title", ["Template Status", "CURRENT_STATUS"])

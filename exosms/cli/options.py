@@ -1,7 +1,7 @@
 """Every option that commands share, declared once, with its parser."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -143,6 +143,12 @@ class TemplateFile(NamedTuple):
     templates: Path | None = None
     profile: str | None = None
     config: Path | None = None
+
+    @property
+    def words(self) -> Sequence[str]:
+        """As they stand in a command line, for another one about the same file."""
+        given = {"--templates": self.templates, "--profile": self.profile, "--config": self.config}
+        return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
 PATTERNS = Repeated(

@@ -243,7 +243,7 @@ def import_(
             raise
         error = InputError(f"{error.message}. {guard.message}", remedy=guard.remedy)
         saved = edit_file.Saved()
-    saved.warnings += edit_file.lapsed(path, export.templates, export.statuses)
+    saved.warnings += edit_file.lapsed(path, export.templates, export.statuses, place.words)
     tell_saved(out, path, saved, export, error)
     return error.exit_code if error else ExitCode.OK
 
@@ -265,7 +265,7 @@ def lint(
     from exosms.templates.lint import lint as lint_registry
 
     known = _registry(place)
-    return report_lint(out, lint_registry(known), count=len(known.templates) + len(known.flawed))
+    return report_lint(out, lint_registry(known, place.words), count=len(known.templates) + len(known.flawed))
 
 
 def _path(place: o.TemplateFile, *, must_exist: bool = False) -> Path:

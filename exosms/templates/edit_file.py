@@ -105,14 +105,19 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
     return saved
 
 
-def lapsed(path: Path, exported: Sequence["Exported"], statuses: Mapping[str, str]) -> Iterator[str]:
-    """Yield a warning for each template of the file whose status, by its id, is none of an approved one."""
+def lapsed(
+    path: Path, exported: Sequence["Exported"], statuses: Mapping[str, str], place: Sequence[str]
+) -> Iterator[str]:
+    """Yield a warning for each template of the file whose status, by its id, is none of an approved one.
+
+    ``place`` is what names the file in a command.
+    """
     approved = {each.id for each in exported}
     for name, table in registry.load(path).get("templates", {}).items():
         own_id = _id_of(table)
         if own_id and own_id in statuses and own_id not in approved:
             said = f"has the status {statuses[own_id]!r}" if statuses[own_id] else "has no status"
-            removing = f"`exosms template remove {for_shell(name)}` removes it"
+            removing = f"`{for_shell('exosms', 'template', 'remove', name, *place)}` removes it"
             yield f"{name}: it {said} in the export and is still in {path}; {removing}"
 
 

@@ -4,8 +4,9 @@ Rules of registration have exceptions, and most are not published with a date: t
 makes a template useless here: it cannot be read, a marker, id or header is none, or one id has two texts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from string import ascii_uppercase
 from typing import NamedTuple, Self
@@ -83,13 +84,17 @@ class LintNotice(NamedTuple):
     message: str
 
 
-def lint(registry: Registry) -> tuple[LintNotice, ...]:
-    """Return what is to be said of the templates that could be read, and of those that could not."""
+def lint(registry: Registry, place: Sequence[str] = ()) -> tuple[LintNotice, ...]:
+    """Return what is to be said of the templates that could be read, and of those that could not.
+
+    ``place`` is what names the file in a command.
+    """
+    checks = (_ids, _header, _type, _markers, partial(_names, place=place), _shape, _characters)
     notes = [LintNotice(LintKind.UNKNOWN_KEY, None, warning) for warning in registry.warnings]
     notes += [LintNotice(_kind(flaw), name, _sentence(flaw)) for name, flaw in registry.flawed.items()]
     for registered in registry.templates.values():
         notes += [
-            LintNotice(kind, registered.name, message) for check in _CHECKS for kind, message in check(registered)
+            LintNotice(kind, registered.name, message) for check in checks for kind, message in check(registered)
         ]
     return (*notes, *_shared(registry))
 
@@ -147,14 +152,15 @@ def _markers(registered: Registered) -> Found:
         )
 
 
-def _names(registered: Registered) -> Found:
+def _names(registered: Registered, place: Sequence[str]) -> Found:
     unnamed = registered.names[len(registered.variables) :]
     if unnamed:
         what = f"variable{'s'[: len(unnamed) > 1]} {', '.join(unnamed)}"
         has, them = ("have no names", "them") if len(unnamed) > 1 else ("has no name", "it")
         letters = (letter for letter in ascii_uppercase if letter not in registered.variables)
         named = (*registered.variables, *letters)[: len(registered.names)]
-        command = f"`exosms template add {for_shell(registered.name)} --yes --variables {for_shell(','.join(named))}`"
+        words = ("exosms", "template", "add", registered.name, *place, "--yes", "--variables", ",".join(named))
+        command = f"`{for_shell(*words)}`"
         yield LintKind.UNNAMED, f"{what} {has}, so --var takes the number; {command} names {them}"
 
 
@@ -181,9 +187,6 @@ def _characters(registered: Registered) -> Found:
         yield LintKind.SPACES, f"the text has two spaces in a row at offset {text.index('  ')}"
     if text != text.strip():
         yield LintKind.EDGE, "the text begins or ends with a space or a line break, which a body must repeat"
-
-
-_CHECKS: tuple[Callable[[Registered], Found], ...] = (_ids, _header, _type, _markers, _names, _shape, _characters)
 
 
 def _shared(registry: Registry) -> Iterator[LintNotice]:
