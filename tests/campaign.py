@@ -78,7 +78,15 @@ class Campaign:
     """One state directory, one server, several files at a time."""
 
     def __init__(
-        self, home: Path, server: FaultyExotel, *, kills: int, messages: int, seed: int, variant: str | None = None
+        self,
+        home: Path,
+        server: FaultyExotel,
+        *,
+        kills: int,
+        messages: int,
+        seed: int,
+        variant: str | None = None,
+        size: int = ROWS,
     ) -> None:
         self.tally = Tally()
         self._home = home
@@ -87,13 +95,14 @@ class Campaign:
         self._messages = messages
         self._seed = seed
         self._variant = variant
+        self._size = size
         self._lock = threading.Lock()
         self._files = 0
 
     def fight(self) -> Tally:
         """Go on until there were enough kills and enough messages; a variant is done for once it is noticed."""
         started = time.monotonic()
-        side_by_side(self._fight_on, _SIDE_BY_SIDE)
+        side_by_side(self._fight_on, 1 if self._variant else _SIDE_BY_SIDE)
         self.tally.faults = self._server.faults
         self.tally.seconds = time.monotonic() - started
         return self.tally
@@ -104,7 +113,7 @@ class Campaign:
                 if self._is_enough:
                     return
                 self._files += 1
-                self.tally.messages += ROWS
+                self.tally.messages += self._size
                 number = self._files
             chance = random.Random(self._seed * 1000 + number)
             rows = self.rows(number, chance)
@@ -160,7 +169,7 @@ class Campaign:
 
     def rows(self, number: int, chance: random.Random) -> Sequence[Key]:
         """Return the messages of a file."""
-        return _rows(number, chance)
+        return _rows(number, chance, self._size)
 
     def _environ(self, account: str) -> dict[str, str]:
         """Return the environment in which commands send from an account."""
@@ -257,10 +266,10 @@ def listens(process: subprocess.Popen[bytes]) -> bool:
     return bool(int(caught, 16) & 1 << signal.SIGHUP - 1)
 
 
-def _rows(number: int, chance: random.Random) -> Sequence[Key]:
+def _rows(number: int, chance: random.Random, size: int) -> Sequence[Key]:
     """Return messages that differ from all others; some recipients get several, some texts are refused."""
     rows: list[Key] = []
-    for place in range(ROWS):
+    for place in range(size):
         to = rows[-1][0] if rows and chance.random() < 0.05 else f"+9198{number % 1000:03d}{place:05d}"
         mark = MARK if chance.random() < 0.003 else "Hello"
         rows.append((to, f"{mark} {number}.{place}"))
@@ -274,6 +283,13 @@ def fight(home: Path, *, kills: int, messages: int, faults: float, seed: int) ->
 
 
 def fight_briefly(home: Path, *, variant: str) -> Tally:
-    """Run a campaign without a precaution, until that is noticed or it was long enough to notice it."""
+    """Run a campaign without a precaution, until that is noticed or it was long enough to notice it.
+
+    What goes wrong only at a death is looked at after every request: most deaths came when it was long known.
+    """
+    kills, size = (40, 10) if variant in _WRONG_AT_A_DEATH else (0, 100)
     with FaultyExotel(faults=0.2, seed=5) as server:
-        return Campaign(home, server, kills=40, messages=4000, seed=5, variant=variant).fight()
+        return Campaign(home, server, kills=kills, messages=4000, seed=5, variant=variant, size=size).fight()
+
+
+_WRONG_AT_A_DEATH = {"resends_what_was_in_flight", "claims_too_late"}
