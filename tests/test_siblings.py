@@ -29,9 +29,10 @@ def test_what_siblings_do_wrong_is_noticed(tmp_path: Path, variant: str, kind: s
 
 
 SHORT_WAITS = """
-import runpy, sqlite3
-connect = sqlite3.connect
-sqlite3.connect = lambda *args, **options: connect(*args, **{**options, "timeout": 0.2})
+import runpy
+from exosms.ledger import database
+database.BUSY_TIMEOUT = 0.2
+database._OPTIONS = {**database._OPTIONS, "timeout": 0.2}
 runpy.run_module("lock_waits", run_name="__main__")
 """
 
