@@ -1,8 +1,8 @@
 """What the README promises, put to the proof: ``python tests/proof.py`` prints one table, with a line for each part.
 
 ``--scale 0.1`` kills, sends and breaks a tenth as much and tries every tenth mutant. The places where a run can be
-struck and the misbehaviours of a server are few enough to be tried always, all of them. The tests do all of it: every
-place, every misbehaviour, and a twentieth of the rest.
+struck and the misbehaviours of a server are few enough to be tried always, all of them. The tests do
+every misbehaviour, most places, and a fiftieth of the rest.
 
 - faults: what went wrong on purpose: requests, places, misbehaviours, mutants
 - duplicated: messages on which the server acted, or may have acted, more than once

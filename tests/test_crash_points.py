@@ -28,8 +28,8 @@ def fast() -> Iterator[Path]:
     shutil.rmtree(home)
 
 
-def struck_everywhere(home: Path, manner: str, server: FaultyExotel) -> tuple[list[dict[str, Any]], str]:
-    """Return what came of every place, and what was said on standard error."""
+def struck_everywhere(home: Path, manner: str, every: int, server: FaultyExotel) -> tuple[list[dict[str, Any]], str]:
+    """Return what came of each place, and what was said on standard error."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -40,7 +40,7 @@ def struck_everywhere(home: Path, manner: str, server: FaultyExotel) -> tuple[li
         "EXOTEL_API_TOKEN": "token",
         "EXOTEL_FROM": "ACMEIN",
     }
-    argv = [sys.executable, str(RUNNER), str(home), manner]
+    argv = [sys.executable, str(RUNNER), str(home), manner, str(every)]
     told = subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True, timeout=300).stdout
     return [json.loads(line) for line in told.splitlines()], (home / f"{manner}.err").read_text()
 
@@ -61,12 +61,14 @@ def judged(run: dict[str, Any], server: FaultyExotel) -> Tally:
     return tally
 
 
-def judged_everywhere(home: Path, manner: str, faults: float) -> tuple[Tally, list[dict[str, Any]], str]:
-    """Return what all places came to, what came of each, and what was said on standard error."""
+def judged_everywhere(
+    home: Path, manner: str, faults: float, every: int = 1
+) -> tuple[Tally, list[dict[str, Any]], str]:
+    """Return what all places came to, or every third and so on; what came of each, and what standard error said."""
     started = time.monotonic()
     kinds = ("part of the reply", "another order", "reset", "refused unlike, swapped")
     with FaultyExotel(faults=faults, seed=7, kinds=kinds) as server:
-        runs, err = struck_everywhere(home, manner, server)
+        runs, err = struck_everywhere(home, manner, every, server)
         tallies = [judged(run, server) for run in runs]
     total = Tally(faults=server.faults + len(runs) - 1, seconds=time.monotonic() - started)
     for tally in tallies:
@@ -74,11 +76,11 @@ def judged_everywhere(home: Path, manner: str, faults: float) -> tuple[Tally, li
     return total, runs, err
 
 
-@pytest.mark.parametrize("faults", [0.0, 0.4])
-def test_killed_at_every_place(fast: Path, faults: float) -> None:
-    tally, runs, err = judged_everywhere(fast, "kill", faults)
+@pytest.mark.parametrize(("faults", "every"), [(0.0, 1), (0.4, 5)])  # odd: a place is before something or after it
+def test_killed_at_every_place(fast: Path, faults: float, every: int) -> None:
+    tally, runs, err = judged_everywhere(fast, "kill", faults, every)
     assert tally.complaints == []
-    assert tally.kills == len(runs) - 1 > 150
+    assert tally.kills == len(runs) - 1 > 150 // every
     assert all(run["struck"] is None for run in runs[:-1])
     assert "bug" not in err
     assert tally.unknown > 0  # where it was killed between request and answer
@@ -86,11 +88,11 @@ def test_killed_at_every_place(fast: Path, faults: float) -> None:
         assert tally.unknown < len(runs)
 
 
-@pytest.mark.parametrize("manner", ["full", "readonly"])
-def test_a_disk_that_takes_no_more(fast: Path, manner: str) -> None:
-    tally, runs, err = judged_everywhere(fast, manner, 0.0)
+@pytest.mark.parametrize(("manner", "every"), [("full", 1), ("readonly", 3)])
+def test_a_disk_that_takes_no_more(fast: Path, manner: str, every: int) -> None:
+    tally, runs, err = judged_everywhere(fast, manner, 0.0, every)
     assert tally.complaints == []
-    assert len(runs) > 40
+    assert len(runs) > 40 // every
     assert {run["struck"] for run in runs[:-1]} == {4}
     assert runs[-1]["struck"] == 10  # no place was left to strike at
     assert "bug" not in err
