@@ -13,7 +13,7 @@ every misbehaviour, most places, and a fiftieth of the rest.
   that is not true; of callbacks those are lost that were acknowledged and are not in the ledger
 - held: alerts that waited for other processes for more than a second (``siblings``)
 - lied: exit codes that do not agree with what the server took, what the ledger says, or what was printed
-- executions, crashes: inputs of a parser, and those with which it broke one of its promises (``fuzz_targets``)
+- executions, crashes: inputs of a parser or a matcher, and those with which it broke one of its promises
 - survived: mutants that no test noticed (``mutants``)
 """
 
@@ -45,6 +45,7 @@ from postgres_cluster import binaries
 from test_crash_points import judged_everywhere
 from test_misbehaviour import CASES, MENDED, MENDING, UNKNOWN, authority, meet, name, truth
 from test_misbehaviour import told as said_of
+from test_template_agreement import PAIRS, agree
 from told_later import tell
 
 KILLS = 1000
@@ -234,6 +235,18 @@ def _fuzzed(job: tuple[int, int, int]) -> Found:
     return fuzz(TARGETS[place], executions=executions, seed=seed)
 
 
+def matchers(scale: float, seed: int) -> Iterator[Line]:
+    """Two matchers, a fast one and a slow one, which have to agree on texts made at random."""
+    started = time.monotonic()
+    line = Line(part="matchers agree", executions=round(PAIRS * scale), crashes=0)
+    try:
+        agree(round(PAIRS * scale), seed)
+    except AssertionError as error:
+        line.crashes, line.complaints = 1, [str(error)]
+    line.seconds = time.monotonic() - started
+    yield line
+
+
 def mutants(scale: float, _seed: int) -> Iterator[Line]:
     """Exosms with one thing wrong, and whether its tests notice; first with nothing wrong, which they must not."""
     started = time.monotonic()
@@ -262,7 +275,7 @@ def _is_noticed(variant: str) -> bool:
 
 PARTS: dict[str, Callable[[float, int], Iterator[Line]]] = {
     part.__name__: part
-    for part in (campaign, lost, told, storms, siblings, fleet, places, misbehaviours, fuzzing, mutants)
+    for part in (campaign, lost, told, storms, siblings, fleet, places, misbehaviours, fuzzing, matchers, mutants)
 }
 
 
