@@ -16,6 +16,8 @@ from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
 from postgres_cluster import OVER_TLS, PASSWORD, ROLE, STRANGER
 from postgres_proxy import Manner, Proxy, Strike
 
+from exosms.ledger.postgres import connection
+
 
 @pytest.fixture
 def served(pair: Pair) -> Iterator[Sandbox]:
@@ -140,12 +142,18 @@ def away(pair: Pair, how: str) -> Iterator[str]:
         yield pair.cluster.address(pair.database, port=proxy.port)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of this process wait a second for a server from which nothing comes; how long else is another test."""
+    monkeypatch.setattr(connection, "PATIENCE", 1.0)
+
+
 HOW = ("refused", "reset", "mute")
 SHORT = ("--retry-for", "1s")
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_what_needs_it_is_not_sent(pair: Pair, how: str) -> None:
+def test_what_needs_it_is_not_sent(pair: Pair, impatient: None, how: str) -> None:
     with away(pair, how) as address:
         env = {"EXOSMS_LEDGER": address}
         limited = with_profile(pair.first, pair.exotel.url, "max_parts_per_day = 3")
@@ -175,7 +183,7 @@ def test_a_plain_message_and_a_job_s_go_out_with_a_warning(pair: Pair, how: str)
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_what_looks_into_it_says_so(pair: Pair, how: str) -> None:
+def test_what_looks_into_it_says_so(pair: Pair, impatient: None, how: str) -> None:
     with away(pair, how) as address:
         for argv in (("log",), ("doctor",), ("log", "--json"), ("doctor", "--json"), EVERY["resolve"]):
             result = pair.first(*argv, env={"EXOSMS_LEDGER": address})
