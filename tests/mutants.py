@@ -1411,8 +1411,8 @@ RECONCILED = (
     Mutant(
         "what was known of a message is purged, and that it was known is not",
         "ledger/postgres/statements.py",
-        "SET has_delivery = false FROM gone",
-        "SET has_delivery = has_delivery FROM gone",
+        "SET has_delivery = false WHERE account",
+        "SET has_delivery = has_delivery WHERE account",
         ("test_ledger_engines.py::test_what_was_merely_accepted_is_found_among_very_many",),
     ),
     Mutant(

@@ -39,6 +39,7 @@ from exosms.ledger.postgres.statements import (
     now_of,
     owners_of_sids,
     parts_since_midnight,
+    purge_deliveries,
     purge_messages,
     purge_the_rest,
     resolve_key,
@@ -314,6 +315,8 @@ class SharedLedger:
         while last is not None:
             some, last = self.database.run(partial(purge_messages, seconds=seconds, after=last))
             purged += some
+        while self.database.run(partial(purge_deliveries, seconds=seconds)):
+            pass
         self.database.run(partial(purge_the_rest, seconds=seconds))
         return purged
 

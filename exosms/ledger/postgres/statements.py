@@ -284,6 +284,23 @@ def purge_messages(transaction: Transaction, seconds: float, after: int) -> tupl
     return sum(messages for _, messages, _, _ in gone), max((last for *_, last in gone), default=None)
 
 
+def purge_deliveries(transaction: Transaction, seconds: float) -> bool:
+    """Delete some of what Exotel said of messages so many seconds ago; return whether there may be more."""
+    gone = transaction.execute(
+        f"WITH old AS (SELECT account, sid FROM exosms.deliveries WHERE checked_at < {NOW} - %s"
+        f" LIMIT {PIECE} FOR UPDATE), gone AS (DELETE FROM exosms.deliveries d USING old"
+        " WHERE d.account = old.account AND d.sid = old.sid RETURNING d.account, lower(d.sid) AS sid)"
+        " SELECT account, array_agg(sid) FROM gone GROUP BY account",
+        (seconds,),
+    ).fetchall()
+    for account, sids in gone:  # joined with those, all messages would be sorted for each piece
+        transaction.execute(
+            "UPDATE exosms.messages SET has_delivery = false WHERE account = %s AND lower(sid) = ANY(%s)",
+            (account, sids),
+        )
+    return sum(len(sids) for _, sids in gone) == PIECE
+
+
 def purge_the_rest(transaction: Transaction, seconds: float) -> None:
     """Delete what is known of messages that are gone, or for longer than is needed."""
     values = {"seconds": seconds, "longest": LONGEST_UNKNOWN}
@@ -294,11 +311,5 @@ def purge_the_rest(transaction: Transaction, seconds: float) -> None:
     transaction.execute(
         "DELETE FROM exosms.once_keys k WHERE NOT EXISTS (SELECT FROM exosms.messages m WHERE"
         " m.once_key = k.once_key AND m.recipient_hash = k.recipient_hash AND m.account = k.account)"
-    )
-    transaction.execute(
-        f"WITH gone AS (DELETE FROM exosms.deliveries WHERE checked_at < {NOW} - %(seconds)s"
-        " RETURNING account, sid) UPDATE exosms.messages m SET has_delivery = false FROM gone"
-        " WHERE m.account = gone.account AND lower(m.sid) = lower(gone.sid)",
-        values,
     )
     transaction.execute("DELETE FROM exosms.parts WHERE day < %s", (day_in_india(now_of(transaction) - seconds),))
