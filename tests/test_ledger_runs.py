@@ -105,6 +105,11 @@ def test_others_write_while_very_much_is_purged(tmp_path: Path, monkeypatch: pyt
             "INSERT INTO messages (account, recipient, sender, segments, state, attempts, created_at, updated_at)"
             " SELECT 'acme1', recipient, sender, 1, 'accepted', 1, updated_at, updated_at FROM rows"
         )
+        ledger.database.connection.execute(
+            "INSERT INTO deliveries (account, sid, outcome, checked_at) SELECT 'acme1', sid, 'delivered', 0 FROM rows"
+        )
+        ledger.database.connection.execute("INSERT INTO callback_requests VALUES (1, x'', 'acme1', NULL, '', 0)")
+        ledger.database.connection.execute("INSERT INTO callback_messages SELECT 1, sid, run, number FROM rows")
         other.database.patience = 0
         pauses: list[float] = []
 
@@ -115,7 +120,9 @@ def test_others_write_while_very_much_is_purged(tmp_path: Path, monkeypatch: pyt
 
         monkeypatch.setattr(time, "sleep", write)
         assert (ledger.purge(-60), journal.purge(-60)) == (PIECE + 1, PIECE + 1)
-        assert (len(pauses), journal.runs()) == (2, [])
+        assert (len(pauses), journal.runs()) == (4, [])
+        for table in ("deliveries", "callback_messages", "callback_requests"):
+            assert ledger.database.read(f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_a_run_that_was_purged_meanwhile_is_not_taken_nor_the_one_that_has_its_place(ledger: Ledger) -> None:

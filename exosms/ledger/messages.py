@@ -306,17 +306,19 @@ class Ledger:
             return self._connection.execute(f"DELETE FROM messages WHERE {some}", values).rowcount
 
         purged = self.database.piece_by_piece(purge_some)
+        week = now - max(seconds, _WEEK)  # Exotel calls back within 72 hours
+        of_old = "request IN (SELECT id FROM callback_requests WHERE created_at < ?)"
+        self._purge_from("deliveries", "account, sid", "checked_at < ?", now - seconds)
+        self._purge_from("callback_messages", "request, recipient", of_old, week)  # first: then no more come
+        self._purge_from("callbacks", "request, recipient, sid", of_old, week)
+        self._purge_from("callback_requests", "id", "created_at < ?", week)
         with self.database.transaction():
-            self._connection.execute("DELETE FROM deliveries WHERE checked_at < ?", (now - seconds,))
-            old = "SELECT id FROM callback_requests WHERE created_at < ?"  # Exotel calls back within 72 hours
-            for table, key in (
-                ("callbacks", "request"),
-                ("callback_messages", "request"),
-                ("callback_requests", "id"),
-            ):
-                self._connection.execute(f"DELETE FROM {table} WHERE {key} IN ({old})", (now - max(seconds, _WEEK),))
             self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
         return purged
+
+    def _purge_from(self, table: str, key: str, which: str, before: float) -> None:
+        sql = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {PIECE})"
+        self.database.piece_by_piece(lambda: self._connection.execute(sql, (before,)).rowcount)
 
     def is_any_unknown_elsewhere(self) -> bool:
         """Whether a message in a ledger that machines share may get a Sid yet, which is none that is known here.
