@@ -49,6 +49,15 @@ def test_a_refusal_is_a_table_led_by_the_status(exosms: Shell, columns: int) -> 
     assert all(len(line) <= columns for line in shown)
 
 
+@pytest.mark.parametrize("columns", [18, 19, 20, 21])
+def test_a_list_needs_no_room_to_be_indented(exosms: Shell, columns: int) -> None:
+    """Where a narrow terminal leaves a cell one to four columns wide."""
+    with Misbehaving(answers(400, "")) as server:
+        result = exosms.on_terminal(*send(server.url), columns=columns, env={**ACCOUNT, "NO_COLOR": "1"})
+    assert (result.exit_code, "bug" in result.stdout) == (6, False)
+    assert "acceptasamobilenumber" in "".join(result.stdout.split())
+
+
 def test_numbers_and_sids_are_never_cut(exosms: Shell) -> None:
     result = exosms.on_terminal("send", "--region", "sandbox", "--to", "9876543210", "--body", "नमस्ते 😀", columns=40)
     shown = screen(result.stdout, 40)

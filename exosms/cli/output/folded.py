@@ -9,6 +9,7 @@ from rich.containers import Lines
 from rich.text import Text
 
 _COMMAND = re.compile("`[^`]*`")
+_INDENT = "  "
 _HELD = "\ue000"
 """Stands for a space at which no line may end; a letter of no alphabet."""
 
@@ -22,7 +23,7 @@ class Folded(Text):
         given = self.plain.split("\n")
         is_list = all(line.startswith("- ") for line in given)
         for line in given:
-            indent = "  " if is_list and cell_len(line) > width else ""
+            indent = _INDENT if is_list and cell_len(line) > width > len(_INDENT) else ""
             parts = Text(_held(line, width)).wrap(console, width - len(indent), **how)
             lines.extend(Text(indent * bool(at) + part.plain.replace(_HELD, " ")) for at, part in enumerate(parts))
         return lines
