@@ -280,6 +280,17 @@ def test_dates_are_told_with_their_column_if_a_text_has_them(exosms: Shell, exot
     assert "born" not in result.stderr.replace("columns that are not used: born", "")
 
 
+def test_times_are_told_as_times(exosms: Shell, exotel: FaultyExotel) -> None:
+    day, noon, both = dt.date(2026, 12, 5), dt.time(12, 0), dt.datetime(2026, 12, 5, 9)  # noqa: DTZ001
+    content = written(["to", "due", "at", "both"], [9876543210, day, noon, noon], [9876543211, day, noon, both])
+    result = bulk(exosms, exotel, content, "--body", "{due} {at} {both}", "-n")
+    days = "dates, which are written as 2026-12-31", "dd-mm-yyyy"
+    times = "times, which are written as 14:30:00", "h:mm AM/PM"
+    for column, (told, form) in (("due", days), ("at", times), ("both", days)):
+        remedy = f'for another form use a column with =TEXT(A2,"{form}") (2 rows)'
+        assert f"warning: the column {column!r} holds {told}; {remedy}\n" in result.stderr
+
+
 def several() -> bytes:
     book = Workbook()
     for name, number in (("Old", 9876543219), ("June & July", 9876543210)):

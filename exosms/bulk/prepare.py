@@ -10,7 +10,7 @@ from exosms.bulk.flaws import MOST_FLAWS, Flaw, Flaws, flaw_of
 from exosms.bulk.request import BulkRequest, Duplicates
 from exosms.bulk.row_message import RowMapper
 from exosms.bulk.row_text import TextOptions
-from exosms.bulk.table import Row, RowError, Table, dates_in, open_table
+from exosms.bulk.table import Row, RowError, Table, open_table
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
@@ -105,7 +105,7 @@ class Inspection:
     forcing: Counter[str] = field(default_factory=Counter)
     """The characters that make texts Unicode, with the number of texts."""
     dates: Mapping[str, int] = field(default_factory=dict)
-    """The columns of dates that texts use, with the number of rows."""
+    """What is said of the columns of dates and times that texts use, with the number of rows."""
     ids: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     """Whether a message has the entity's and the template's id, with the number of messages."""
 
@@ -174,7 +174,9 @@ def inspect(setup: BulkSetup, staging: Staging, *, warn: Callable[[str], None], 
             warn(table.other_sheets)
         laid_out = staging.lay_out(inspection.drafts(table.rows()))
         staging.content = table.digest
-        inspection.dates = {column: count for column, count in table.dates.items() if mapper.writes(column)}
+        inspection.dates = {
+            table.dates_in(column): count for column, count in table.dates.items() if mapper.writes(column)
+        }
         if table.hidden_rows:
             warn(table.hidden_rows)
         if table.ends_openly and not (request.path and request.path.is_file()):
@@ -213,8 +215,8 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
     yield from inspection.mapper.doubts
-    for column, count in inspection.dates.items():
-        yield f"{dates_in(column)} ({counted(count, 'row')})"
+    for warning, count in inspection.dates.items():
+        yield f"{warning} ({counted(count, 'row')})"
     if inspection.long:
         yield f"{counted(inspection.long, 'text')} of more than {_MANY_PARTS} parts, and each part is charged"
     if inspection.ids and setup.settings.country == "IN" and not setup.settings.is_sandbox:

@@ -21,6 +21,9 @@ _MOST_LINES = 5
 """Of hidden rows, that a sentence names."""
 _NOTHING = dict.fromkeys(map(ord, f"-_{NO_WIDTH}"))
 """What makes no difference between headers, besides blanks."""
+_DATES = ("dates", "2026-12-31", "dd-mm-yyyy")
+_TIMES = ("times", "14:30:00", "h:mm AM/PM")
+"""What a column holds, how it is written, and a form in which a sheet would give it as text."""
 _MOST_SHEETS = 20
 """Names in a warning."""
 
@@ -62,6 +65,8 @@ class Table:
         self.name = name
         self.dates: Counter[str] = Counter()
         """The columns that hold dates, as the file writes them, with the number of rows read so far."""
+        self._days: set[str] = set()
+        """Those of them with a day, which a time alone has not."""
         self._hidden: list[int] = []
         self._source = source
         self._digest = hashlib.blake2b(digest_size=16)
@@ -165,6 +170,12 @@ class Table:
         except BrokenRecordError as error:
             yield self._broken(number + 1, error)
 
+    def dates_in(self, column: str) -> str:
+        """Return how the dates or times of a column are written, which a sheet shows in another way."""
+        what, written, form = _DATES if column in self._days else _TIMES
+        otherwise = f'for another form use a column with =TEXT(A2,"{form}")'
+        return f"the column {column!r} holds {what}, which are written as {written}; {otherwise}"
+
     def _fitted(self, line: int, cells: Sequence[str], kinds: str) -> Sequence[str]:
         """Return a record with the blank cells that a sheet, or a spreadsheet's export, leaves out at its end.
 
@@ -174,9 +185,11 @@ class Table:
         if len(cells) < width and (kinds or len(cells) > self._places[-1]):
             cells = [*cells, *[""] * (width - len(cells))]
         if kinds and Kind.DATE in kinds:
-            self.dates.update(
-                header for header, kind in zip(self._all_headers, kinds, strict=False) if kind == Kind.DATE
-            )
+            for header, kind, cell in zip(self._all_headers, kinds, cells, strict=False):
+                if kind == Kind.DATE:
+                    self.dates[header] += 1
+                    if "-" in cell[1:]:  # behind the sign of a duration
+                        self._days.add(header)
         beyond = range(width, len(cells)) if kinds else ()
         for place in (*self._nameless, *beyond) if len(cells) >= width else ():
             if cells[place].strip():
@@ -238,12 +251,6 @@ def open_table(
     """
     with open_records(source, delimiter=delimiter, encoding=encoding, sheet=sheet) as records:
         yield Table(name_of(source), records, country=country)
-
-
-def dates_in(column: str) -> str:
-    """Return how dates are written, which a sheet shows in another way."""
-    otherwise = 'for another form use a column with =TEXT(A2,"dd-mm-yyyy")'
-    return f"the column {column!r} holds dates, which are written as 2026-12-31; {otherwise}"
 
 
 def fold(header: str) -> str:

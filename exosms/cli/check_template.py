@@ -7,7 +7,7 @@ from typing import Annotated
 
 from exosms.bulk.row_message import wording_for
 from exosms.bulk.row_text import Columns, RowText, TextOptions
-from exosms.bulk.table import Row, RowError, Table, dates_in, fold, open_table
+from exosms.bulk.table import Row, RowError, Table, fold, open_table
 from exosms.cli import options as o
 from exosms.cli.body_text import read_text
 from exosms.cli.context import find_settings
@@ -172,7 +172,9 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
     if not checked:
         raise InputError(f"{table.name} has no rows below its headers", remedy="Nothing was checked.")
     exit_code = ExitCode.OK if matched == checked else ExitCode.INPUT
-    dates = {dates_in(column): count for column, count in table.dates.items() if fold(column) in wording.columns}
+    dates = {
+        table.dates_in(column): count for column, count in table.dates.items() if fold(column) in wording.columns
+    }
     warnings = {**dates, **wording.warnings.counts}
     doubts = [*wording.told_doubts]
     if table.hidden_rows:
