@@ -229,8 +229,13 @@ def test_the_state_of_the_ledger(exosms: Shell) -> None:
     with Misbehaving(answers(500, "")) as server:
         lost = ("send", "--base-url", server.url, "--from", "ACMEIN", "--to", "9876543210", "--body", "Hi")
         assert exosms(*lost, env=ACCOUNT).exit_code == 9
+        rows = exosms.home / "rows.csv"
+        rows.write_text("to,body\n+919000000500,one\n+919000000500,two\n")
+        for where, env in ((("--base-url", server.url), ACCOUNT), (sandbox, {})):
+            assert exosms("bulk", str(rows), *where, "--from", "ACMEIN", "--yes", env=env).exit_code == 10
     exit_code, found = checks(exosms, *sandbox)
     assert (exit_code, found["ledger"]["grade"]) == (0, "warning")
+    assert found["ledger"]["said"] == "3 of its messages may have been sent: their outcome is unknown"
     assert found["ledger"]["remedy"] == "Find out with Exotel's report: exosms runs reconcile --report FILE"
     state.chmod(0o755)
     said = exosms("doctor", *sandbox).stdout

@@ -200,7 +200,9 @@ class Ledger:
             raise
 
     def examine(self) -> tuple[int, int, int]:
-        """Return how many single messages there are, rows of runs, and of the former those whose outcome is unknown.
+        """Return how many single messages there are, rows of runs, and of both those whose outcome is unknown.
+
+        Those of the sandbox are nobody's worry.
 
         Raises LedgerError for a ledger that is corrupt.
         """
@@ -212,7 +214,9 @@ class Ledger:
             if flaw != "ok":
                 raise LedgerError(f"The ledger is corrupt: {flaw}", remedy=REPLACE)
             (unknown,) = self._connection.execute(
-                "SELECT count(*) FROM messages WHERE state = 'unknown' AND account NOT LIKE 'sandbox/%'"
+                "SELECT (SELECT count(*) FROM messages WHERE state = 'unknown' AND account NOT LIKE 'sandbox/%')"
+                " + (SELECT count(*) FROM rows JOIN runs ON runs.id = rows.run"
+                " WHERE rows.state = 'unknown' AND runs.account NOT LIKE 'sandbox/%')"
             ).fetchone()
             (messages,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
             (rows,) = self._connection.execute("SELECT count(*) FROM rows").fetchone()
