@@ -26,6 +26,7 @@ from exosms.cli.output.reconcile import (
     tell_unasked,
 )
 from exosms.cli.sid_list import words_of
+from exosms.config.account import is_of_sandbox
 from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import ExitCode, ExosmsError, InputError, Interrupted, UsageError
 from exosms.exotel.listed import SID, Listed
@@ -198,7 +199,8 @@ class _Command:
                 self._incomplete = self._incomplete or _MANY_MACHINES
             session = session_for(settings, ledger, self._out, self._interrupts, timeout=self._timeout)
             if self._wanted.name is None and self._wanted.once is None:
-                self._elsewhere = [*unknown_elsewhere(ledger, session.account, since=self._since)]
+                elsewhere = unknown_elsewhere(ledger, session.account, since=self._since)
+                self._elsewhere = [account for account in elsewhere if not is_of_sandbox(account)]
             unknown = UnknownMessages(ledger, session.account).all()
             targets = [one for one in unknown if self._is_wanted(one, run)]
             keys = {one.key for one in targets}
