@@ -246,6 +246,15 @@ def test_a_person_sees_each_row_that_is_left_out_once(exosms: Shell) -> None:
     assert "messages  3 of 5 rows (1 rejected, 1 skipped, 2 sent before)\n" in sending
 
 
+def test_what_makes_texts_unicode_is_counted_in_those_that_are_sent(exosms: Shell) -> None:
+    first, second = exosms.home / "first.csv", exosms.home / "second.csv"
+    first.write_text("to,body\n9876543210,₹1\n9876543211,₹2\n")
+    second.write_text(f"{first.read_text()}9876543212,₹3\n")
+    assert exosms("bulk", str(first), *SANDBOX, "--yes").exit_code == 0
+    plan = exosms("bulk", str(second), *SANDBOX, "-n", "--sent-before", "skip").stdout
+    assert "unicode messages\t1; because of ₹ (U+20B9 INDIAN RUPEE SIGN) in 1\n" in plan
+
+
 # --- the same text from another sender ---
 
 OTHER_SENDERS = [

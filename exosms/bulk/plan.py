@@ -10,7 +10,7 @@ from exosms.bulk.prepare import BulkSetup, Inspection
 from exosms.bulk.request import SentBefore
 from exosms.ledger.earlier_runs import EarlierMessages
 from exosms.ledger.runs import Journal
-from exosms.ledger.staging import Envelopes, Samples, Staging, Totals
+from exosms.ledger.staging import Envelopes, RowMessage, Samples, Staging, Totals
 from exosms.sms.rate import Rate
 from exosms.sms.segments import FEW_FORCING
 
@@ -61,6 +61,8 @@ def plan_for(
     """Return what would be sent of what is laid out; raises as ``decide`` does for what is not to be sent."""
     before = decide(setup, inspection, staging, journal, now=now, parts_today=parts_today)
     settings, totals = setup.settings, staging.totals()
+    if totals.skipped and inspection.forcing:
+        inspection.forget_left_out(row.message for row in staging.planned() if isinstance(row, RowMessage))
     size = size_for(totals.rows, asked=setup.request.batch or 0)
     requests = requests_for(staging.envelopes(), size=size)
     price = settings.price_per_part

@@ -127,6 +127,12 @@ class Inspection:
         """Return the characters that make most texts Unicode, each with their number."""
         return tuple(sorted(self.forcing.items(), key=lambda found: (-found[1], found[0]))[:count])
 
+    def forget_left_out(self, messages: Iterable[Message]) -> None:
+        """Count what makes texts Unicode in these alone, which are left of those that were looked at."""
+        self.forcing.clear()
+        for message in messages:
+            self._count_forcing(message)
+
     def missing_ids(self) -> Iterator[tuple[str, int]]:
         """Yield a warning about DLT ids, and of how many messages it is true."""
         for (entity, template), count in sorted(self.ids.items()):
@@ -137,10 +143,7 @@ class Inspection:
         fields = message.fields
         if not (fields.dlt_entity_id and fields.dlt_template_id):
             self.ids[fields.dlt_entity_id is not None, fields.dlt_template_id is not None] += 1
-        if message.encoding is Encoding.UNICODE:
-            for character in segments.forcing_characters(message.body):
-                if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
-                    self.forcing[character] += 1
+        self._count_forcing(message)
         self.long += message.segments > _MANY_PARTS
         if self.refused is None:
             try:
@@ -148,6 +151,12 @@ class Inspection:
                 self.guards.check_hour(message, now=self.now)
             except GuardError as error:
                 self.refused = error
+
+    def _count_forcing(self, message: Message) -> None:
+        if message.encoding is Encoding.UNICODE:
+            for character in segments.forcing_characters(message.body):
+                if character in self.forcing or len(self.forcing) < _MOST_CHARACTERS:
+                    self.forcing[character] += 1
 
     def _rejected(self, row_errors: tuple[RowError, ...], *, recipient: str) -> RejectedRow:
         self.flaws.add(row_errors)
