@@ -134,7 +134,9 @@ def _strangeness(wanted: str, wanted_key: str, seen: str, seen_key: str) -> int:
 
 def _is_typo(wanted: str, seen: str) -> bool:
     """Whether one letter is another, too much or too few, or two are exchanged."""
-    if min(len(wanted), len(seen)) < 2 or any(map(str.isdigit, seen)):
+    if len(seen) < 2:
+        return len(wanted) == 2 and seen in wanted
+    if len(wanted) < 2 or any(map(str.isdigit, seen)):
         return False
     same = next((at for at, (one, other) in enumerate(zip(wanted, seen, strict=False)) if one != other), len(seen))
     one, other = wanted[same:], seen[same:]
@@ -272,7 +274,8 @@ def whole(variable: Variable, value: str) -> int:
 
 def ends(value: Sequence[Piece]) -> int:
     """Return what it costs that a value ends so."""
-    if value and value[-1].text in _STOPS | {"-"}:
+    texts = [piece.text for piece in value[-2:]]
+    if texts and texts[-1] in _STOPS | {"-"} and texts != ["/", "-"]:  # as in 500/-
         return INNER_SIGN
     alone = len(value) > 1 and value[-2].sort is Sort.SPACE
     return LAST_WORD if alone and _is_wording(value[-1]) else 0

@@ -135,7 +135,8 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
     values = [step for step in alignment.steps if step.variable and step.found]
-    parts = [*_torn(scene, values), *_glued(scene, alignment.steps)]
+    parts = [*_torn(scene, values), *_glued(scene, alignment.steps), *_without_amount(scene, alignment.steps)]
+    parts += _between_values(scene, alignment.steps)
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
@@ -159,21 +160,55 @@ def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
         if len(step.fixed) != 1 or any(piece.sort is not Sort.WORD for piece in (*step.fixed, *step.found)):
             continue
         at, wanted = step.fixed[0].start, step.fixed[0].text
-        first, last = [step.found[0].text] * 2 if step.found else _words_beside(scene.text.text, step.seen[0])
-        rests = [(first, first.removeprefix(wanted))] if at in before else []
-        # Many names end as "on" and "in" do: London, Berlin.
-        rests += [(last, last.removesuffix(wanted))] if at in behind and (step.found or len(wanted) > 2) else []
+        words = [each.text for each in step.found] + _words_beside(scene.text.text, step.seen)
+        rests = [(each, each.removeprefix(wanted)) for each in words if at in before]
+        rests += [(each, each.removesuffix(wanted)) for each in words if at in behind]
         # One small letter too much is a slip: "orders".
-        if any(rest != word and (len(rest) > 1 or rest.isupper()) for word, rest in rests):
+        if any(rest != each and (len(rest) > 1 or rest.isupper()) for each, rest in rests):
             yield step.seen
 
 
-def _words_beside(text: str, offset: int) -> tuple[str, str]:
-    """Return the word behind an offset and the one before it."""
-    before, behind = text[max(offset - 60, 0) : offset], text[offset : offset + 60]
-    found = re.match(r"\s*(\w*)", behind), re.search(r"(\w*)\s*\Z", before)
-    first, last = (each[1] if each else "" for each in found)
-    return first, last
+def _between_values(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a word is missing between two values of which nothing says where the first one ends."""
+    text = scene.text.text
+    inside = {at for start, end in scene.joined for at in range(start, end)}
+    told = [step for step in steps if any(piece.sort is not Sort.SPACE for piece in (*step.fixed, *step.found))]
+    for one, step, other in zip(told, told[1:], told[2:], strict=False):
+        if not (one.variable and other.variable) or step.found or step.variable:
+            continue
+        value, behind = (text[slice(*each.seen)] for each in (one, other))
+        is_code = " " not in value and value[2:] and value[-1].isdigit() and behind[:1].isalpha()  # "OD-77812 Monday"
+        spaces = (piece for piece in (*one.found, *other.found) if piece.sort is Sort.SPACE)
+        if not is_code and any(
+            piece.start not in inside
+            and holds(one.variable, text[one.seen[0] : piece.start])
+            and holds(other.variable, text[piece.end : other.seen[1]])
+            for piece in spaces
+        ):
+            yield step.seen
+
+
+def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a currency would stand before what is no amount: before the "Rss" or "Rupees" in its place."""
+    for at, step in enumerate(steps):
+        if step.is_wrong and step.fixed and step.fixed[-1].key == "\u20b9":
+            value = next((each.found for each in steps[at:] if each.variable), ())
+            if any(piece.sort is Sort.WORD for piece in value) and not _AMOUNT.match(scene.text.text, step.seen[1]):
+                yield step.seen
+
+
+_AMOUNT = re.compile(r"\s*[\d{%]")
+
+
+def _words_beside(text: str, span: Span) -> list[str]:
+    """Return the word before a part of a text and the one behind it."""
+    before, behind = text[max(span[0] - _FARTHEST, 0) : span[0]], text[span[1] : span[1] + _FARTHEST]
+    found = re.search(r"(\w*)\s*\Z", before), re.match(r"\s*(\w*)", behind)
+    return [each[1] for each in found if each]
+
+
+_FARTHEST = 60
+"""So many characters beside a place are looked at for a word."""
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:

@@ -81,7 +81,7 @@ def _beside_values(template: Sequence[Piece]) -> Iterator[str]:
         if one.sort is Sort.WORD and other.sort is Sort.VALUE:
             yield re.escape(one.text) + (r"(?=.)" if touch else _VALUE if one.text.isascii() else r"(?=.)")
         if one.sort is Sort.VALUE and other.sort is Sort.WORD:
-            yield (r".+" if touch else r"\w*\d") + rf"(?={re.escape(other.text)}\Z)"
+            yield (r".+" if touch else r"\w*[A-Z\d]") + rf"(?={re.escape(other.text)}\Z)"
 
 
 _VALUE = r"(?=\d|[A-Z]|www|http)"
