@@ -260,7 +260,7 @@ def test_what_is_refused_in_a_text_is_refused_in_a_registered_one(marker: str) -
 
 
 SIGNS = [
-    "${#name} is a shell's, #{name} a Ruby's",
+    "${#name} and ${#NAME} are a shell's, #{name} a Ruby's",
     "eth0({#IFALIAS}), {#SNMP.INDEX_1}: down",
     "{C#} and {F#} and [C#]",
     "{#1} and {# 12}, {1#}, {#}, {#,",

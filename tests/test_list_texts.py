@@ -277,6 +277,19 @@ def test_a_column_is_known_in_a_marker_whatever_its_letters_fold_to(
     assert f"The text has {marker!r} in it" in result.stderr
 
 
+@pytest.mark.parametrize("column", ["name", "body"])
+@pytest.mark.parametrize("marker", ["{#OTP}", "{#FIRST_NAME}", "{{#OTP}}"])
+def test_a_half_written_marker_of_dlt_is_a_bad_row(
+    exosms: Shell, exotel: FaultyExotel, column: str, marker: str
+) -> None:
+    text = f"to,{column}\n9876543210,Hi {marker} ok\n9876543211,Ravi\n"
+    result = bulk(exosms, exotel, text, *(DEAR if column == "name" else ()))
+    assert (result.exit_code, result.stdout, texts(exotel)) == (3, "", [])
+    half = marker.replace("{{", "{").replace("}}", "}")
+    offset = f"Dear Hi {marker}".index(half) - 5 * (column == "body")
+    assert f"line 2, column {column}: The text still has the marker {half} at offset {offset}" in result.stderr
+
+
 def test_what_a_column_of_texts_has_in_braces_is_not_filled_in(exosms: Shell, exotel: FaultyExotel) -> None:
     result = bulk(exosms, exotel, "to,name,body\n9876543210,Asha,Dear {name}\n9876543211,Ravi,Dear Ravi\n")
     assert (result.exit_code, texts(exotel)) == (3, [])

@@ -13,7 +13,7 @@ from exosms.bulk.row_template import Proof
 from exosms.bulk.row_text import FURTHER, MOST_WARNINGS, TextOptions
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError, UsageError
-from exosms.sms.foreign_markers import unfilled
+from exosms.sms.foreign_markers import undiscovered, unfilled
 from exosms.sms.message import Encoding, Message, MessageFields, MessageType, Priority
 from exosms.tables.damaged_cells import damage_of
 from exosms.templates.check import against
@@ -436,7 +436,12 @@ def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool,
         row(to="9876543210", **given_values)
     )
     refused = "\ufffd" in "".join(values) or "\0" in body or not body.strip() or unfilled(body) is not None
-    refused = refused or any(map(damage_of, values)) or ColumnMarkers(registered.names).first_in(body) is not None
+    refused = (
+        refused
+        or undiscovered(body) is not None
+        or any(map(damage_of, values))
+        or ColumnMarkers(registered.names).first_in(body) is not None
+    )
     if isinstance(made, Message):
         assert made.body == body
         assert against(body, registered).matches

@@ -9,7 +9,7 @@ from exosms.bulk.column_markers import ColumnMarkers
 from exosms.bulk.table import Row, RowError, fold
 from exosms.errors import InputError
 from exosms.sms.compose import compose
-from exosms.sms.foreign_markers import Notation
+from exosms.sms.foreign_markers import Notation, undiscovered
 from exosms.sms.message import MessageFields
 from exosms.system.escaping import shown
 from exosms.system.suggest import did_you_mean
@@ -189,7 +189,11 @@ class RowText:
                 self.doubts[column, doubt] = known._replace(rows=known.rows + 1)
 
     def unfilled(self, row: Row, body: str) -> RowError | None:
-        """Return the flaw of a text in which a marker stands around the name of a column."""
+        """Return the flaw of a text with a marker around the name of a column, or with one of DLT half written."""
+        if half := undiscovered(body):
+            column = next((column for column in self.columns if half in row.cells[column]), None)
+            message = f"The text still has the marker {half} at offset {body.index(half)}"
+            return self._row_error(row, column, message, "Replace it with its value before sending.", value=body)
         marker = self._markers.first_in(body)
         if marker is None:
             return None

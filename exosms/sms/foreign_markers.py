@@ -60,7 +60,7 @@ _NAME = rf"{_WORD}{_MORE_WORDS}"
 _NAME_OR_NUMBER = rf"{_LETTER}{{1,40}}{_MORE_WORDS}"
 _BRACES = r"\{\{[{~&]?\s{0,9}[\w$.@][^{}\n]{0,60}\}\}"
 _GAP = r"[^\S\r\n]{0,9}"
-_DISCOVERED = rf"\{{#(?!(?i:var|{_TYPES})[\d_.]*\}})[A-Z][A-Z0-9_.]*\}}"
+_DISCOVERED = rf"(?<![{{$])\{{#(?!(?i:var|{_TYPES})[\d_.]*\}})[A-Z][A-Z0-9_.]*\}}"
 """What Zabbix knows no value for, as ``{#IFALIAS}``: an alert with one is better than none."""
 _DLT = "|".join(
     (
@@ -112,6 +112,12 @@ def unfilled(text: str) -> Marker | None:
         return None
     notation = Notation.BRACES if found[0].startswith("{") else Notation.HASHES
     return Marker(notation, found[0], _inner(found[0], notation), *found.span())
+
+
+def undiscovered(text: str) -> str | None:
+    """Return the first ``{#NAME}`` of a text, as Zabbix leaves it, or somebody who forgot a sign of ``{#NAME#}``."""
+    found = re.search(_DISCOVERED, text) if "{#" in text else None
+    return found[0] if found else None
 
 
 def find(text: str) -> Sequence[Marker]:
