@@ -466,6 +466,7 @@ def test_two_values_are_told_apart_where_one_way_alone_is_legal() -> None:
         ("Come by {#var#} on {#var#}. - A", "Come by London Monday. - A", None),
         ("Sent by {#var#} on {#var#}. - A", "Sent by ashaon Monday. - A", None),
         ("Sent by {#var#} on {#var#}. - A", "Sent by ASHAon Monday. - A", "Sent by ASHA on Monday. - A"),
+        ("Meet at {#var#} on {#var#}. - A", "Meet at noon on31 May. - A", "Meet at noon on 31 May. - A"),
         ("Meet at {#var#} on {#var#}. - A", "Meet at 10.15 amon 5 May. - A", None),
         ("Come to {#var#} before {#var#}. - A", "Come to the shop beforetoday. - A", None),
     ],

@@ -157,7 +157,8 @@ def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
     before = {one.start for one, other in pairs if other.variable}
     behind = {other.start for one, other in pairs if one.variable}
     for step in steps:
-        if len(step.fixed) != 1 or any(piece.sort is not Sort.WORD for piece in (*step.fixed, *step.found)):
+        are_words = all(piece.sort is Sort.WORD for piece in (*step.fixed, *step.found))
+        if len(step.fixed) != 1 or not are_words or not step.is_wrong:
             continue
         at, wanted = step.fixed[0].start, step.fixed[0].text
         words = [each.text for each in step.found] + _words_beside(scene.text.text, step.seen)
