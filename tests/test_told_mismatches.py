@@ -22,7 +22,7 @@ TOLD: dict[str, tuple[str, str, list[str], str]] = {
         "Fees of received Rs. 500 Asha have been received with thanks. Acme Academy",
         [
             ('mismatch\t\t8\tliteral\t"Rs." is missing between "of" and "received". Write "Rs. " as registered.'),
-            ('mismatch\t\t17\tliteral\t"for" is missing between "received" and "Rs.". Insert "for " at offset 17.'),
+            ('mismatch\t\t17\tliteral\t"for" is missing between "received" and "Rs.". Write "for " as registered.'),
         ],
         "",
     ),
