@@ -329,6 +329,14 @@ def test_variables_go_before_a_column_of_bodies_and_need_a_csv(exosms: Shell, fi
     assert check(exosms, "--body", "Dear x, hi", *text).exit_code == 2
 
 
+@pytest.mark.parametrize("marker", ["[name]", "{#OTP}"])
+def test_what_bulk_refuses_in_a_column_of_bodies_does_not_match(exosms: Shell, tmp_path: Path, marker: str) -> None:
+    (tmp_path / "list.csv").write_text(f"to,name,body\n9876543210,Asha,Hi {marker} - Acme\n")
+    result = exosms("check-template", "--csv", str(tmp_path / "list.csv"), "--text", "Hi {#var#} - Acme")
+    assert (result.exit_code, result.stdout.split("\t")[0]) == (3, "mismatch")
+    assert marker in result.stdout
+
+
 def test_a_csv_of_bodies_is_held_against_one_template(exosms: Shell, file: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("to,body\n1,1 is your OTP for x. - Acme\n2,Oops\n3," + "x" * 2001 + "\n")

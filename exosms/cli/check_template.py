@@ -208,6 +208,8 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
         return name, [_error_document(row)]
     row_errors = wording.row_errors(row)
     body, is_certain = wording.write(row.cells)
+    if marked := wording.unfilled(row, body):
+        row_errors.append(marked)
     try:
         check_length(body)
     except InputError as error:
