@@ -33,7 +33,7 @@ def test_a_name_of_a_stranger_is_no_command_in_the_next_step(exosms: Shell) -> N
     file.write_text(f'[templates."{name}"]\ntext = "{{#var#}} is here. - Acme"\ndlt_template_id = "{"1" * 19}"\n')
     templates = ("--templates", str(file))
     lint = exosms("template", "lint", *templates)
-    assert f"`exosms template add '{name}' --yes --variables A`" in lint.stdout
+    assert f"`exosms template add '{name}' --templates {file} --yes --variables A`" in lint.stdout
     sent = exosms(*SEND, "-n", "--dlt-template-id", "1" * 19, "--dlt-entity-id", "1" * 19, *templates)
     assert f"`exosms check-template -t '{name}'` shows where" in sent.stderr
     asked = exosms("status", "-", "--region", "sandbox", stdin=b"+91;reboot")
