@@ -1498,7 +1498,29 @@ def test_the_first_signal_waits_for_what_is_in_flight(exosms: Shell, signum: int
     assert counts == {**NONE_SENT, "rows": SLOW, "accepted": sent, "remaining": SLOW - sent}
 
 
-@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    "both",
+    [(signal.SIGHUP, signal.SIGHUP), (signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)],
+    ids=["a shell and the kernel", "systemd", "systemd, as the kernel orders them"],
+)
+def test_a_terminal_that_is_closed_lets_what_is_in_flight_finish(
+    exosms: Shell, both: tuple[signal.Signals, signal.Signals]
+) -> None:
+    first, second = both
+    with FaultyExotel(faults=0, seed=1, latency=2) as slow:
+        process = begin_slowly(exosms, slow)
+        process.send_signal(first)
+        assert process.stderr
+        while b"stopping" not in process.stderr.readline():
+            pass
+        process.send_signal(second)
+        out, _ = (stream.decode() for stream in process.communicate(timeout=60))
+        assert [line.split("\t")[0] for line in out.splitlines()] == ["accepted"] * len(texts(slow))
+    assert process.returncode in {128 + signum for signum in both}
+    assert exosms("runs", "show", "june", "--json").json["counts"]["unknown"] == 0
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_second_signal_leaves_with_everything_in_a_known_state(
     exosms: Shell, signum: int, exit_code: int
 ) -> None:

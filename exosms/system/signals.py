@@ -1,5 +1,8 @@
 """SIGINT, SIGTERM and SIGHUP: the first lets what is in flight finish, the second leaves at once.
 
+A SIGHUP is no second one, and has none: of a terminal that is closed the shell tells its jobs, and once it has ended
+the kernel does; systemd sends it right behind SIGTERM. Nobody has lost patience by that.
+
 A handler runs between any two instructions of the main thread, where an exception would cut a commit from the message
 that it stands for. So it only takes note, and whoever waits looks ten times a second whether something was noted.
 """
@@ -45,7 +48,7 @@ class Interrupts:
         """``spare``: how many signals are taken for somebody else's, and stop nothing."""
         self._spare = spare
         self._signum = 0
-        self._signals = 0
+        self._signals = self._hangups = 0
         self._at_once = False
         self._writes_to: int | None = None
         self._announce: Callable[[], None] | None = None
@@ -163,7 +166,7 @@ class Interrupts:
         if self._signals and not self._announced:
             self._announced = True
             self._announce()
-        return self._signals > 1
+        return self._signals - self._hangups > 1
 
     def _receive(self, signum: int, _frame: FrameType | None) -> None:
         if self._spare:
@@ -171,6 +174,7 @@ class Interrupts:
             return
         self._signum = signum
         self._signals += 1
+        self._hangups += signum == signal.SIGHUP
         if self._at_once:
             raise Interrupted(signum)
         if self._writes_to is not None and not takes_more(self._writes_to):
