@@ -480,6 +480,28 @@ def test_no_part_of_a_value_is_lost_where_a_space_is_missing(registered: str, bo
 @pytest.mark.parametrize(
     ("registered", "body", "mended"),
     [
+        ("Power off in {#var#} today. - A", "Power off New Delhi today. - A", None),
+        ("Power off in {#var#} today. - A", "Power off Block A today. - A", None),
+        ("Power off in {#var#} today. - A", "Power off Anna Nagar today. - A", "Power off in Anna Nagar today. - A"),
+        ("Power off in {#var#} today. - A", "Power off at New Delhi today. - A", "Power off in New Delhi today. - A"),
+        ("Collect it at {#var#} today. - A", "Collect it Shop 12, MG Road today. - A", None),
+        ("Dear {#var#}, hi. - A", "Mohd. Irfan, hi. - A", None),
+        ("Dear {#var#}, hi. - A", "Hello Mohd. Irfan, hi. - A", "Dear Mohd. Irfan, hi. - A"),
+        ("{#var#} of class {#var#} left. - A", "Mohd. Irfan class 5 left. - A", None),
+        ("{#var#} of class {#var#} left. - A", "Asha Rao if class 5 left. - A", "Asha Rao of class 5 left. - A"),
+    ],
+)
+def test_no_part_of_a_value_is_taken_for_the_word_that_is_missing_beside_it(
+    registered: str, body: str, mended: str | None
+) -> None:
+    problems = explain(parse(registered), body)
+    is_known = all(problem.replacement is not None for problem in problems)
+    assert (mend(body, problems) if is_known else None) == mended
+
+
+@pytest.mark.parametrize(
+    ("registered", "body", "mended"),
+    [
         ("Valid at {#var#} before {#var#}. - A", "Valid at Big Bazaar 31st May. - A", None),
         ("Exam on {#var#} at {#var#}. - A", "Exam on 5 May 10:30 AM. - A", None),
         ("Exam on {#var#} at {#var#}. - A", "Exam on Monday 10:30 AM. - A", "Exam on Monday at 10:30 AM. - A"),

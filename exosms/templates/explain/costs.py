@@ -132,6 +132,14 @@ def _strangeness(wanted: str, wanted_key: str, seen: str, seen_key: str) -> int:
     return STRANGE * (not alike) - round(ALIKE * (not is_name) * _likeness(wanted_key, seen_key))
 
 
+def may_be_of_value(wanted: Piece, seen: Piece) -> bool:
+    """Whether a word in place of one of wording may be a part of the value beside it: a name, a number, a "New"."""
+    if not wanted.sort is seen.sort is Sort.WORD or not _is_wording(wanted) or _is_typo(wanted.key, seen.key):
+        return False
+    sort = _class(seen.text, seen.key)
+    return sort in {"name", "number"} or (sort == "known" and seen.text[0].isupper() and not wanted.text[0].isupper())
+
+
 def _is_typo(wanted: str, seen: str) -> bool:
     """Whether one letter is another, too much or too few, or two are exchanged."""
     if len(seen) < 2:

@@ -136,7 +136,7 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
             found.append(broken)
     values = [step for step in alignment.steps if step.variable and step.found]
     parts = [*_torn(scene, values), *_glued(scene, alignment.steps), *_without_amount(scene, alignment.steps)]
-    parts += _between_values(scene, alignment.steps)
+    parts += [*_between_values(scene, alignment.steps), *_in_place_of_words(alignment.steps)]
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
@@ -186,6 +186,16 @@ def _between_values(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span
             and holds(other.variable, text[piece.end : other.seen[1]])
             for piece in spaces
         ):
+            yield step.seen
+
+
+def _in_place_of_words(steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield words that stand for one beside a value, and may be its own: "New" of "off New Delhi", without "in"."""
+    told = [step for step in steps if any(piece.sort is not Sort.SPACE for piece in step.fixed)]
+    for before, step, behind in zip([None, *told], told, [*told[1:], None], strict=False):
+        is_beside = any(each and each.variable for each in (before, behind))
+        is_one = len(step.fixed) == len(step.found) == 1
+        if is_beside and is_one and costs.may_be_of_value(step.fixed[0], step.found[0]):
             yield step.seen
 
 
