@@ -137,6 +137,7 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
     values = [step for step in alignment.steps if step.variable and step.found]
     parts = [*_torn(scene, values), *_glued(scene, alignment.steps), *_without_amount(scene, alignment.steps)]
     parts += [*_between_values(scene, alignment.steps), *_in_place_of_words(alignment.steps)]
+    parts += _stranded(scene, alignment.steps)
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
@@ -209,6 +210,15 @@ def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span
 
 
 _AMOUNT = re.compile(r"\s*[\d{%]")
+
+
+def _stranded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield what may end a value and is one with the word behind it: the "A" of "Block Atill"."""
+    for before, step in pairwise(each for each in steps if not all(one.sort is Sort.SPACE for one in each.found)):
+        word = scene.text.text[slice(*step.seen)]
+        is_one = scene.text.text[step.seen[1] : step.seen[1] + 1].isalnum()
+        if before.variable and not step.fixed and is_one and word.isalnum() and (len(word) > 1 or word.isupper()):
+            yield step.seen
 
 
 def _words_beside(text: str, span: Span) -> list[str]:
