@@ -187,6 +187,24 @@ def test_every_row_of_a_csv_is_checked_by_its_physical_line(exosms: Shell, file:
     assert (broken.exit_code, "line 3" in broken.stdout) == (3, True)
 
 
+def test_a_row_that_names_an_id_is_held_against_the_template_of_that(
+    exosms: Shell, file: Path, tmp_path: Path
+) -> None:
+    """Its text goes out with that id; an id that is not kept here, or that two texts claim, says nothing."""
+    twice = "[templates.{}]\ntext = 'Bill {{#var#}} {}'\ndlt_template_id = '1107161234567890128'\n"
+    file.write_text(f"{TEMPLATES}\n{twice.format('paid', 'paid')}{twice.format('due', 'due')}")
+    rows = tmp_path / "rows.csv"
+    texts = ["4711 is your OTP for login. - Acme,1107161234567890123", "Hello - Acme,1107161234567890123"]
+    texts += ["Hello - Acme,", "Hello - Acme,1107161234567890129", "Bill 17 due, 1107161234567890128 "]
+    rows.write_text("\n".join(["body,DLT Template ID", *texts, ""]))
+    result = check(exosms, "--csv", str(rows))
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (3, "exosms: 4 of 5 rows match")
+    assert [line.split("\t")[:3] for line in result.stdout.splitlines()] == [["mismatch", "otp", "line 3"]]
+    rows.write_text("body,dlt_template_id\n4711 is your OTP for login. - Acme,1107161234567890123\n")
+    assert check(exosms, "--csv", str(rows)).exit_code == 0
+    assert check(exosms, "--csv", str(rows), "-t", "anything").exit_code == 0  # what is named is meant
+
+
 def test_every_problem_of_a_csv_has_the_keys_of_one_text(exosms: Shell, file: Path, tmp_path: Path) -> None:
     keys = {"line", "template", "kind", "offset", "expected", "found", "explanation"}
     rows = tmp_path / "rows.csv"

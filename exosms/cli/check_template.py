@@ -27,6 +27,7 @@ from exosms.templates.registry import LONGEST_TEXT, Registered, Registry
 
 _MOST_WARNINGS = 7
 """In JSON they are all there."""
+_OWN_ID = fold("dlt_template_id")
 
 
 def command(
@@ -218,10 +219,17 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
         wording.note_doubts(row)
     if row_errors or is_certain:
         return name, [*map(_error_document, row_errors)]
-    verdict = _verdict(body, known)
+    verdict = _verdict(body, _its_own(row, known))
     for warning in template_check.warnings(verdict) if type(wording) is RowText else ():  # a rendered row is counted
         wording.warnings.add(warning)
     return verdict.name, template_check.problem_documents(verdict)
+
+
+def _its_own(row: Row, known: Registered | Registry) -> Registered | Registry:
+    """Return the template whose id the row has, with which its text goes out; else what was to be compared with."""
+    if isinstance(known, Registered):
+        return known
+    return known.by_id.get(row.cells.get(_OWN_ID, "").strip(), known)
 
 
 def _error_document(row_error: RowError) -> Document:

@@ -130,6 +130,14 @@ class Registry:
         )
 
     @cached_property
+    def by_id(self) -> Mapping[str, Registered]:
+        """The templates by those of their ids that no other text has."""
+        found: dict[str, list[Registered]] = {}
+        for registered in self.templates.values():
+            found.setdefault(registered.dlt_template_id or "", []).append(registered)
+        return {own: having[0] for own, having in found.items() if own and len({each.text for each in having}) == 1}
+
+    @cached_property
     def index(self) -> Index:
         """The templates made ready to be searched."""
         return Index({name: registered.template for name, registered in self.templates.items()})
