@@ -134,19 +134,27 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         run = []
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
-    values = [step for step in alignment.steps if step.variable and step.found]
-    parts = [*_torn(scene, values), *_glued(scene, alignment.steps), *_without_amount(scene, alignment.steps)]
-    parts += [*_between_values(scene, alignment.steps), *_in_place_of_words(alignment.steps)]
-    parts += _stranded(scene, alignment.steps)
+    doubtful = [*_only_a_person_knows(scene, alignment.steps)]
 
     def is_known(each: Difference) -> bool:
-        return all(each.seen[1] < start or end < each.seen[0] for start, end in parts)
+        return all(each.seen[1] < start or end < each.seen[0] for start, end in doubtful)
 
     return [each if each.variable or is_known(each) else each._replace(replacement=None) for each in found]
 
 
-def _torn(scene: Scene, values: Sequence[AlignedStep]) -> Iterator[Span]:
+def _only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a change may take a part of a value, or put it elsewhere: no text is offered there."""
+    yield from _torn(scene, steps)
+    yield from _glued(scene, steps)
+    yield from _stranded(scene, steps)
+    yield from _between_values(scene, steps)
+    yield from _in_place_of_words(steps)
+    yield from _without_amount(scene, steps)
+
+
+def _torn(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
     """Yield where a change would tear what is one and belongs to a value, such as ``12.50``."""
+    values = [step for step in steps if step.variable and step.found]
     for start, end in scene.joined:
         if any(value.seen[0] < end and start < value.seen[1] for value in values):
             yield start + 1, end - 1
@@ -167,6 +175,26 @@ def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
         rests += [(each, each.removesuffix(wanted)) for each in words if at in behind]
         # One small letter too much is a slip: "orders".
         if any(rest != each and (len(rest) > 1 or rest.isupper()) for each, rest in rests):
+            yield step.seen
+
+
+def _words_beside(text: str, span: Span) -> list[str]:
+    """Return the word before a part of a text and the one behind it."""
+    before, behind = text[max(span[0] - _FARTHEST, 0) : span[0]], text[span[1] : span[1] + _FARTHEST]
+    found = re.search(r"(\w*)\s*\Z", before), re.match(r"\s*(\w*)", behind)
+    return [each[1] for each in found if each]
+
+
+_FARTHEST = 60
+"""So many characters beside a place are looked at for a word."""
+
+
+def _stranded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield what may end a value and is one with the word behind it: the "A" of "Block Atill"."""
+    for before, step in pairwise(each for each in steps if not all(one.sort is Sort.SPACE for one in each.found)):
+        word = scene.text.text[slice(*step.seen)]
+        is_one = scene.text.text[step.seen[1] : step.seen[1] + 1].isalnum()
+        if before.variable and not step.fixed and is_one and word.isalnum() and (len(word) > 1 or word.isupper()):
             yield step.seen
 
 
@@ -210,26 +238,6 @@ def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span
 
 
 _AMOUNT = re.compile(r"\s*[\d{%]")
-
-
-def _stranded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield what may end a value and is one with the word behind it: the "A" of "Block Atill"."""
-    for before, step in pairwise(each for each in steps if not all(one.sort is Sort.SPACE for one in each.found)):
-        word = scene.text.text[slice(*step.seen)]
-        is_one = scene.text.text[step.seen[1] : step.seen[1] + 1].isalnum()
-        if before.variable and not step.fixed and is_one and word.isalnum() and (len(word) > 1 or word.isupper()):
-            yield step.seen
-
-
-def _words_beside(text: str, span: Span) -> list[str]:
-    """Return the word before a part of a text and the one behind it."""
-    before, behind = text[max(span[0] - _FARTHEST, 0) : span[0]], text[span[1] : span[1] + _FARTHEST]
-    found = re.search(r"(\w*)\s*\Z", before), re.match(r"\s*(\w*)", behind)
-    return [each[1] for each in found if each]
-
-
-_FARTHEST = 60
-"""So many characters beside a place are looked at for a word."""
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:
