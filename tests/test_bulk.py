@@ -274,6 +274,17 @@ def test_a_template_binds_its_variables_to_columns(exosms: Shell) -> None:
     assert "Dear Asha, your order 7 has left. - Acme" in dump
 
 
+def test_a_row_with_the_id_of_another_template_is_a_warning(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "t.toml").write_text(TEMPLATES)
+    argv = ("-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour")
+    text = "to,name,order,dlt_template_id\n9876543210,Asha,7,1107000000000000001\n9876543211,Ravi,8,{}\n"
+    told = "the template 'order' is registered as 1107000000000000001, not as the row's DLT template id (1 row)"
+    swapped = through(exosms, exotel, text.format("1107000000000000002"), *argv)
+    assert (swapped.exit_code, swapped.stderr.count(told)) == (0, 1), swapped.stderr
+    same = through(exosms, exotel, text.format("").replace("Asha,7", "Asha,9").replace("Ravi,8", "Ravi,9"), *argv)
+    assert (same.exit_code, same.stderr.count("is registered as")) == (0, 0), same.stderr
+
+
 def test_a_variable_may_be_made_of_columns(exosms: Shell, exotel: FaultyExotel) -> None:
     (exosms.home / "t.toml").write_text(TEMPLATES)
     text = "to,first,last,id\n9876543210,Asha,Rao,7\n"

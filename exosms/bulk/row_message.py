@@ -233,6 +233,8 @@ class RowMapper:
             self._check_agreement(row, column, name, own[name])
             if name == "sender" and len(self.senders) < _FEW:
                 self.senders[own[name]] = None
+            if name == "dlt_template_id":
+                self._wording.note_id(own[name])
             for warning in warnings:
                 self._wording.warnings.add(warning)
         return self._message_fields._replace(**own) if own else self._message_fields

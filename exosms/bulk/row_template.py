@@ -92,6 +92,15 @@ class RowTemplate(RowText):
             for problem in against(body, self._template).problems
         ]
 
+    def note_id(self, dlt_template_id: str) -> None:
+        """Count a row whose own cell says that its text is registered under another id."""
+        registered = self._template.dlt_template_id
+        if registered and dlt_template_id != registered:
+            name = self._template.name
+            self.warnings.add(
+                f"the template {name!r} is registered as {registered}, not as the row's DLT template id"
+            )
+
     def _fitted(self, values: tuple[str, ...], *, is_counted: bool) -> tuple[str, ...]:
         """Return the values cut to what their variables hold, counting which were."""
         fitted, _ = syntax.fit(self._template.template, values)

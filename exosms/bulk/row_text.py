@@ -188,6 +188,9 @@ class RowText:
                 known = self.doubts.get((column, doubt), DoubtfulCells(0, row.line, row.cells[column]))
                 self.doubts[column, doubt] = known._replace(rows=known.rows + 1)
 
+    def note_id(self, dlt_template_id: str) -> None:
+        """Count a row whose own cell says that its text is registered under another id."""
+
     def unfilled(self, row: Row, body: str) -> RowError | None:
         """Return the flaw of a text with a marker around the name of a column, or with one of DLT half written."""
         if half := undiscovered(body):
