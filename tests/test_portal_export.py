@@ -304,6 +304,10 @@ STATUSES = {
     "Whitelisted; renewal pending": False,
     "Registered_not_active": False,
     "Active but not approved": False,
+    "Registered - On Hold": False,
+    "Active (stopped)": False,
+    "REGISTERED_UNDER_REVIEW": False,
+    "Registered by Jio Holdings": True,
     "Registered on the blockchain": True,
     "Registered, noted by Jio": True,
 }

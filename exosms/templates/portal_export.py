@@ -28,7 +28,7 @@ _APPROVED = ("approved", "registered", "active", "whitelisted")
 """How the folded status of a template begins that operators know: ``REGISTERED VIA AIRTEL``."""
 _TAKEN_BACK = re.compile(
     r"expired|suspended|blocked|black\W?list|in-?active|rejected|revoked|cancell?ed|de-?(activated|registered)|disabled"
-    r"|deleted|withdrawn|dis-?approved|un-?(approved|registered)|pending|awaited|\bnot\b"
+    r"|deleted|withdrawn|dis-?approved|un-?(approved|registered)|pending|awaited|\bhold\b|\bstopped|under\W?review|\bnot\b"
 )
 """What such a status may go on with and then does not mean: ``REGISTERED VIA JIO - BLOCKED``."""
 
