@@ -1,9 +1,9 @@
 """One small run, ended at each of the places where it touches the world, one place after the other.
 
-``python crash_points.py HOME MANNER EVERY`` forks a process for every place, or for every third and so on, so that
-a place costs milliseconds. The places are the statements and commits of SQLite, connects, sends and receives of
-sockets, syncs, renames, and writes to standard output; each counts twice, before and after it happened. MANNER is
-what happens there:
+``python crash_points.py HOME MANNER FIRST EVERY`` forks a process for every place from the first on, or for every
+third and so on, so that a place costs milliseconds. The places are the statements and commits of SQLite, connects,
+sends and receives of sockets, syncs, renames, and writes to standard output; each counts twice, before and after it
+happened. MANNER is what happens there:
 
 - ``kill``: SIGKILL
 - ``full``, ``readonly``: from there on SQLite can write nothing, because the disk is full or the file is read-only
@@ -172,15 +172,14 @@ def import_everything(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    home, manner, every = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    home, manner, place, every = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     stdout = sys.stdout
     sys.stdout = sys.stderr = (home / f"{manner}.err").open("w")
     import_everything(home)
     is_struck = True
-    place = 1 - every
     while is_struck:
-        place += every
         struck, told = passed(home, manner, place)
         is_struck = struck is None if manner == "kill" else struck == 4
         stdout.write(json.dumps({"place": place, **told}) + "\n")
         stdout.flush()  # nobody else does: it is not ``sys.stdout`` any more
+        place += every

@@ -28,7 +28,9 @@ def fast() -> Iterator[Path]:
     shutil.rmtree(home)
 
 
-def struck_everywhere(home: Path, manner: str, every: int, server: FaultyExotel) -> tuple[list[dict[str, Any]], str]:
+def struck_everywhere(
+    home: Path, manner: str, first: int, every: int, server: FaultyExotel
+) -> tuple[list[dict[str, Any]], str]:
     """Return what came of each place, and what was said on standard error."""
     env = {
         "PATH": os.environ["PATH"],
@@ -40,7 +42,7 @@ def struck_everywhere(home: Path, manner: str, every: int, server: FaultyExotel)
         "EXOTEL_API_TOKEN": "token",
         "EXOTEL_FROM": "ACMEIN",
     }
-    argv = [sys.executable, str(RUNNER), str(home), manner, str(every)]
+    argv = [sys.executable, str(RUNNER), str(home), manner, str(first), str(every)]
     told = subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True, timeout=300).stdout
     return [json.loads(line) for line in told.splitlines()], (home / f"{manner}.err").read_text()
 
@@ -62,13 +64,13 @@ def judged(run: dict[str, Any], server: FaultyExotel) -> Tally:
 
 
 def judged_everywhere(
-    home: Path, manner: str, faults: float, every: int = 1
+    home: Path, manner: str, faults: float, *, first: int = 1, every: int = 1
 ) -> tuple[Tally, list[dict[str, Any]], str]:
     """Return what all places came to, or every third and so on; what came of each, and what standard error said."""
     started = time.monotonic()
     kinds = ("part of the reply", "another order", "reset", "refused unlike, swapped")
     with FaultyExotel(faults=faults, seed=7, kinds=kinds) as server:
-        runs, err = struck_everywhere(home, manner, every, server)
+        runs, err = struck_everywhere(home, manner, first, every, server)
         tallies = [judged(run, server) for run in runs]
     total = Tally(faults=server.faults + len(runs) - 1, seconds=time.monotonic() - started)
     for tally in tallies:
@@ -76,9 +78,10 @@ def judged_everywhere(
     return total, runs, err
 
 
-@pytest.mark.parametrize(("faults", "every"), [(0.0, 1), (0.4, 5)])  # odd: a place is before something or after it
-def test_killed_at_every_place(fast: Path, faults: float, every: int) -> None:
-    tally, runs, err = judged_everywhere(fast, "kill", faults, every)
+# Every second place is before something, and the next one after it: two tests of all of them, and a few with faults.
+@pytest.mark.parametrize(("faults", "first", "every"), [(0.0, 1, 2), (0.0, 2, 2), (0.4, 1, 5)])
+def test_killed_at_every_place(fast: Path, faults: float, first: int, every: int) -> None:
+    tally, runs, err = judged_everywhere(fast, "kill", faults, first=first, every=every)
     assert tally.complaints == []
     assert tally.kills == len(runs) - 1 > 150 // every
     assert all(run["struck"] is None for run in runs[:-1])
@@ -90,7 +93,7 @@ def test_killed_at_every_place(fast: Path, faults: float, every: int) -> None:
 
 @pytest.mark.parametrize(("manner", "every"), [("full", 1), ("readonly", 3)])
 def test_a_disk_that_takes_no_more(fast: Path, manner: str, every: int) -> None:
-    tally, runs, err = judged_everywhere(fast, manner, 0.0, every)
+    tally, runs, err = judged_everywhere(fast, manner, 0.0, every=every)
     assert tally.complaints == []
     assert len(runs) > 40 // every
     assert {run["struck"] for run in runs[:-1]} == {4}
