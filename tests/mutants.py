@@ -900,7 +900,7 @@ MATCHER = (
         for name, file, old, new in (
             ("values take in the next word", "costs.py", "NEXT_WORD = 11", "NEXT_WORD = 0"),
             ("a sentence is missing word by word", "costs.py", "NO_SENTENCE = 40", "NO_SENTENCE = 400"),
-            ("what a value says is said again", "difference.py", "bool(said & new)", "False"),
+            ("what a value says is said again", "scene.py", "bool(said & new)", "False"),
         )
     ),
 )

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exosms.templates.explain import account, alignment
-from exosms.templates.explain.difference import Difference
 from exosms.templates.explain.explain import Explanation, explain, mend
+from exosms.templates.explain.scene import Difference
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, match
 from exosms.templates.syntax import parse, render

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from exosms.templates.explain.alignment import MOST_STATES, Alignment, align
-from exosms.templates.explain.difference import Difference, Scene, differences, joined
+from exosms.templates.explain.difference import differences, joined
 from exosms.templates.explain.order import Order, moved, turned
 from exosms.templates.explain.pieces import Sort
+from exosms.templates.explain.scene import Difference, Scene
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, holds, match
 

@@ -1,125 +1,17 @@
-"""The places where a body leaves its template, as a person would tell them astep."""
+"""The places where a body leaves its template, as a person would tell them apart."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
-from itertools import pairwise
-from typing import NamedTuple
 
-from exosms.templates.explain import costs
 from exosms.templates.explain.alignment import AlignedStep, Alignment
-from exosms.templates.explain.pieces import Sort, body_pieces, template_pieces
+from exosms.templates.explain.doubts import only_a_person_knows
+from exosms.templates.explain.pieces import Sort
+from exosms.templates.explain.scene import Difference, Scene, Span
 from exosms.templates.fold import Cause, cause_of
-from exosms.templates.match import Match, Text, holds, is_marker, match
-from exosms.templates.syntax import FITTED, Template, Variable, cut
+from exosms.templates.match import holds, is_marker
+from exosms.templates.syntax import FITTED, Variable, cut
 from exosms.templates.variables import VariableType, holds_link
-
-Span = tuple[int, int]
-
-
-class Difference(NamedTuple):
-    """``template[wanted]`` stands as ``body[seen]``; offsets of the folded texts."""
-
-    cause: Cause
-    wanted: Span
-    seen: Span
-    variable: Variable | None = None
-    replacement: str | None = None
-    """What to put there instead; None where only a person knows."""
-
-
-def replaced(text: str, changes: Iterable[tuple[int, int, str | None]]) -> str:
-    """Return a text with new parts from one offset to another, but those that are None or within another one."""
-    pieces: list[str] = []
-    done = 0
-    for start, end, new in changes:
-        if new is not None and start >= done:
-            pieces += text[done:start], new
-            done = end
-    return "".join(pieces) + text[done:]
-
-
-class Scene:
-    """A template and a body that does not match it."""
-
-    def __init__(self, template: Template, text: Text) -> None:
-        self.template, self.text = template, text
-        self.wanted = template.folded
-        """The template's text, its line endings folded."""
-        self.pieces = template_pieces(template, text.text)
-        """Those of the template."""
-        self.body = body_pieces(text.text, self.pieces)
-
-    @property
-    def joined(self) -> list[Span]:
-        """Where signs stand in the body that join what is beside them."""
-        pairs = costs.joined(self.body, self.pieces)
-        return [(self.body[first].start, self.body[end - 1].end) for first, end in pairs]
-
-    def mended(self, differences: Sequence[Difference], *, trial: bool = False) -> str:
-        """Return the folded body with every replacement made; ``trial`` has samples where a person must choose."""
-        return replaced(
-            self.text.text,
-            ((*each.seen, self._sample(each) if trial else each.replacement) for each in differences),
-        )
-
-    def _sample(self, difference: Difference) -> str:
-        if difference.replacement is not None:
-            return difference.replacement
-        start, end = difference.wanted
-        return "".join(
-            piece.text[max(start - piece.start, 0) : end - piece.start]
-            if piece.variable is None
-            else _SAMPLES[piece.variable.kind]
-            for piece in self.pieces
-            if piece.start < end and piece.end > start
-        )
-
-    def stretch(self, wanted: Span, seen: Span) -> Difference:
-        """Return a difference of wording; where values lie within, only a person knows what to put there."""
-        crossed = any(each.start < wanted[1] and each.end > wanted[0] for each in self.template.variables)
-        replacement = None if crossed else self.wanted[slice(*wanted)]
-        return Difference(self._tail_cause(wanted, seen), wanted, seen, replacement=replacement)
-
-    def _tail_cause(self, wanted: Span, seen: Span) -> Cause:
-        """Return whether something is missing or too much at either end, or the wording differs."""
-        ends = (wanted[1], seen[1]) == (len(self.wanted), self.text.end)
-        if seen[0] == seen[1]:
-            return Cause.MISSING_TAIL if ends else Cause.WORDING if seen[0] or wanted[0] else Cause.MISSING_HEAD
-        if wanted[0] == wanted[1]:
-            return Cause.EXTRA_TAIL if ends else Cause.WORDING if seen[0] or wanted[0] else Cause.EXTRA_HEAD
-        return Cause.WORDING
-
-    def without_repeats(self, differences: Sequence[Difference]) -> list[Difference]:
-        """Return the differences, without the replacements that say again what a value of the mended body says.
-
-        Then the value has taken in what belongs to the fixed text, and only a person knows which of both is right.
-        """
-        found = match(self.template, self.mended(differences, trial=True))
-        said = {word for value in found.values for word in _words(value)} if isinstance(found, Match) else set()
-
-        def repeats(each: Difference) -> bool:
-            new = _words(each.replacement or "") - _words(self.text.text[slice(*each.seen)])
-            return each.variable is None and each.cause is not Cause.CASE and bool(said & new)
-
-        return [each._replace(replacement=None) if repeats(each) else each for each in differences]
-
-    def matches_with(self, differences: Sequence[Difference]) -> bool:
-        """Whether the replacements make the body match, with legal values for those that only a person knows."""
-        return isinstance(match(self.template, self.mended(differences, trial=True)), Match)
-
-
-_SAMPLES = dict.fromkeys(VariableType, "1") | {
-    VariableType.URL: "www.a",
-    VariableType.APP_LINK: "www.a",
-    VariableType.CALLBACK: "100",
-    VariableType.EMAIL: "a@a.a",
-}
-
-
-def _words(text: str) -> set[str]:
-    """Return the words of a text, without the signs around them; an address is one."""
-    return {word.strip(".,;:!?-\u0964") for word in text.split()} - {""}
 
 
 def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
@@ -134,110 +26,12 @@ def differences(scene: Scene, alignment: Alignment) -> list[Difference]:
         run = []
         if step is not None and step.variable and (broken := _broken_value(scene, step.variable, step.seen)):
             found.append(broken)
-    doubtful = [*_only_a_person_knows(scene, alignment.steps)]
+    doubtful = [*only_a_person_knows(scene, alignment.steps)]
 
     def is_known(each: Difference) -> bool:
         return all(each.seen[1] < start or end < each.seen[0] for start, end in doubtful)
 
     return [each if each.variable or is_known(each) else each._replace(replacement=None) for each in found]
-
-
-def _only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where a change may take a part of a value, or put it elsewhere: no text is offered there."""
-    yield from _torn(scene, steps)
-    yield from _glued(scene, steps)
-    yield from _stranded(scene, steps)
-    yield from _between_values(scene, steps)
-    yield from _in_place_of_words(steps)
-    yield from _without_amount(scene, steps)
-
-
-def _torn(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where a change would tear what is one and belongs to a value, such as ``12.50``."""
-    values = [step for step in steps if step.variable and step.found]
-    for start, end in scene.joined:
-        if any(value.seen[0] < end and start < value.seen[1] for value in values):
-            yield start + 1, end - 1
-
-
-def _glued(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield words that may be one of the template and a part of the value beside it: "forcard" of "for card"."""
-    pairs = [*pairwise(piece for piece in scene.pieces if piece.sort is not Sort.SPACE)]
-    before = {one.start for one, other in pairs if other.variable}
-    behind = {other.start for one, other in pairs if one.variable}
-    for step in steps:
-        are_words = all(piece.sort is Sort.WORD for piece in (*step.fixed, *step.found))
-        if len(step.fixed) != 1 or not are_words or not step.is_wrong:
-            continue
-        at, wanted = step.fixed[0].start, step.fixed[0].text
-        words = [each.text for each in step.found] + _words_beside(scene.text.text, step.seen)
-        rests = [(each, each.removeprefix(wanted)) for each in words if at in before]
-        rests += [(each, each.removesuffix(wanted)) for each in words if at in behind]
-        # One small letter too much is a slip: "orders".
-        if any(rest != each and (len(rest) > 1 or rest.isupper()) for each, rest in rests):
-            yield step.seen
-
-
-def _words_beside(text: str, span: Span) -> list[str]:
-    """Return the word before a part of a text and the one behind it."""
-    before, behind = text[max(span[0] - _FARTHEST, 0) : span[0]], text[span[1] : span[1] + _FARTHEST]
-    found = re.search(r"(\w*)\s*\Z", before), re.match(r"\s*(\w*)", behind)
-    return [each[1] for each in found if each]
-
-
-_FARTHEST = 60
-"""So many characters beside a place are looked at for a word."""
-
-
-def _stranded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield what may end a value and is one with the word behind it: the "A" of "Block Atill"."""
-    for before, step in pairwise(each for each in steps if not all(one.sort is Sort.SPACE for one in each.found)):
-        word = scene.text.text[slice(*step.seen)]
-        is_one = scene.text.text[step.seen[1] : step.seen[1] + 1].isalnum()
-        if before.variable and not step.fixed and is_one and word.isalnum() and (len(word) > 1 or word.isupper()):
-            yield step.seen
-
-
-def _between_values(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where a word is missing between two values of which nothing says where the first one ends."""
-    text = scene.text.text
-    inside = {at for start, end in scene.joined for at in range(start, end)}
-    told = [step for step in steps if any(piece.sort is not Sort.SPACE for piece in (*step.fixed, *step.found))]
-    for one, step, other in zip(told, told[1:], told[2:], strict=False):
-        if not (one.variable and other.variable) or step.found or step.variable:
-            continue
-        value, behind = (text[slice(*each.seen)] for each in (one, other))
-        is_code = " " not in value and value[2:] and value[-1].isdigit() and behind[:1].isalpha()  # "OD-77812 Monday"
-        spaces = (piece for piece in (*one.found, *other.found) if piece.sort is Sort.SPACE)
-        if not is_code and any(
-            piece.start not in inside
-            and holds(one.variable, text[one.seen[0] : piece.start])
-            and holds(other.variable, text[piece.end : other.seen[1]])
-            for piece in spaces
-        ):
-            yield step.seen
-
-
-def _in_place_of_words(steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield words that stand for one beside a value, and may be its own: "New" of "off New Delhi", without "in"."""
-    told = [step for step in steps if any(piece.sort is not Sort.SPACE for piece in step.fixed)]
-    for before, step, behind in zip([None, *told], told, [*told[1:], None], strict=False):
-        is_beside = any(each and each.variable for each in (before, behind))
-        is_one = len(step.fixed) == len(step.found) == 1
-        if is_beside and is_one and costs.may_be_of_value(step.fixed[0], step.found[0]):
-            yield step.seen
-
-
-def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where a currency would stand before what is no amount: before the "Rss" or "Rupees" in its place."""
-    for at, step in enumerate(steps):
-        if step.is_wrong and step.fixed and step.fixed[-1].key == "\u20b9":
-            value = next((each.found for each in steps[at:] if each.variable), ())
-            if any(piece.sort is Sort.WORD for piece in value) and not _AMOUNT.match(scene.text.text, step.seen[1]):
-                yield step.seen
-
-
-_AMOUNT = re.compile(r"\s*[\d{%]")
 
 
 def _of_run(scene: Scene, run: Sequence[AlignedStep], behind: AlignedStep | None) -> Iterator[Difference]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from exosms.templates.explain import wording
 from exosms.templates.explain.account import account
-from exosms.templates.explain.difference import Difference, Scene, replaced
+from exosms.templates.explain.scene import Difference, Scene, replaced
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, Text, match
 from exosms.templates.syntax import Template

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, combinations, pairwise
 from typing import NamedTuple
 
-from exosms.templates.explain.difference import Difference, Scene, Span
 from exosms.templates.explain.pieces import Piece, Sort
+from exosms.templates.explain.scene import Difference, Scene, Span
 from exosms.templates.fold import Cause
 from exosms.templates.match import Text
 from exosms.templates.sentences import SENTENCE_END

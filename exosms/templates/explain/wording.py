@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 from exosms.system.wording import counted
-from exosms.templates.explain.difference import Difference, Scene
 from exosms.templates.explain.pieces import Sort
+from exosms.templates.explain.scene import Difference, Scene
 from exosms.templates.fold import Cause
 from exosms.templates.sentences import SENTENCE_END
 from exosms.templates.syntax import Variable
