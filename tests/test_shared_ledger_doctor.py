@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from conftest import Result, Shell
-from pair import ONCE, SEND, Pair, words
+from jobs import sandbox
+from pair import ONCE, SEND, TEXT, Pair, words
 from postgres_cluster import OVER_TLS, PASSWORD, STRANGER
 
 from exosms.ledger.postgres.schema import MIGRATIONS
@@ -45,6 +46,21 @@ def test_unknown_messages_and_pauses_are_told(pair: Pair) -> None:
     result = pair.first("doctor", "--json")
     assert [check["grade"] for check in checks(result, "shared ledger")] == ["ok", "warning"]
     assert "1 of its messages may have been sent" in result.stdout
+
+
+def test_what_a_dead_machine_was_sending_is_told_and_not_what_the_sandbox_lost(pair: Pair) -> None:
+    assert pair.second("send", "--to", "+919000000500", "-b", TEXT, "--region", "sandbox").exit_code == 9
+    with sandbox(pair.first) as served:
+        served.may_answer.clear()
+        with pair.first.start(*SEND) as sending:
+            assert served.asked.wait(60)
+            sending.kill()
+        served.may_answer.set()
+    (sound,) = checks(pair.second("doctor", "--json"), "shared ledger")
+    assert sound["said"].endswith("; single messages: 2")
+    pair.lapse()
+    _, warned = checks(pair.second("doctor", "--json"), "shared ledger")
+    assert warned["said"] == "1 of its messages may have been sent: their outcome is unknown"
 
 
 def test_the_privileges_that_it_prints_are_those_that_others_need(pair: Pair) -> None:
