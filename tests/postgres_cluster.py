@@ -158,11 +158,11 @@ class Cluster:
         finally:
             self.ask("SELECT pg_promote()")
 
-    def database(self, owner: str = ROLE) -> str:
+    def database(self, owner: str = ROLE, *, encoding: str = "UTF8") -> str:
         """Create a database and return its name."""
         name = f"of_test_{next(self._databases)}"
-        created = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0")
-        self.ask(created.format(sql.Identifier(name), sql.Identifier(owner)))
+        created = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING {} TEMPLATE template0")
+        self.ask(created.format(sql.Identifier(name), sql.Identifier(owner), sql.Literal(encoding)))
         return name
 
     def address(self, database: str, *, role: str = ROLE, password: str | None = PASSWORD, port: int = 0) -> str:

@@ -135,6 +135,7 @@ def test_a_schema_that_is_there_already_is_looked_at_itself(pair: Pair, is_its_o
         ((), "{address}?sslmode=nonsense", 4, "sslmode"),
         (("--ledger",), "{wrong}", 4, "password"),
         (("--ledger",), "{plain}?sslmode=disable", 4, "no encryption"),
+        (("--ledger",), "{latin}", 4, "has the encoding LATIN1, in which not every character has a place"),
     ],
 )
 def test_what_has_to_be_set_is_told(pair: Pair, argv: tuple[str, ...], env: str, code: int, said: str) -> None:
@@ -142,6 +143,7 @@ def test_what_has_to_be_set_is_told(pair: Pair, argv: tuple[str, ...], env: str,
         address=pair.address,
         wrong=pair.cluster.address(pair.database, password="wrong"),
         plain=pair.cluster.address(pair.database, role=OVER_TLS),
+        latin=pair.cluster.address(pair.cluster.database(encoding="LATIN1")),
     )
     result = pair.first("doctor", *argv, env={"EXOSMS_LEDGER": address})
     assert (result.exit_code, said in result.stdout) == (code, True), result

@@ -42,6 +42,7 @@ WRONG = {
     "no password": Wrong(lambda pair: pair.cluster.address(pair.database, password=None), "password"),
     "role": Wrong(lambda pair: pair.cluster.address(pair.database, role="nobody"), "nobody"),
     "database": Wrong(lambda pair: pair.cluster.address("nowhere"), "nowhere"),
+    "encoding": Wrong(lambda pair: pair.cluster.address(pair.cluster.database(encoding="LATIN1")), "LATIN1, in"),
     "TLS is demanded by the server": Wrong(
         lambda pair: pair.cluster.address(pair.database, role=OVER_TLS) + "?sslmode=disable", ""
     ),

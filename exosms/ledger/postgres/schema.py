@@ -174,8 +174,8 @@ def prepared(database: SharedDatabase, *, is_dry: bool = False) -> Installation 
 
     ``is_dry``: nothing is written, and there may be none.
 
-    Raises ConfigError for one that a newer exosms made, or whose tables this user may not make or use; then, and for
-    every other error, the connection is closed.
+    Raises ConfigError for one that a newer exosms made, whose tables this user may not make or use, or in whose
+    encoding not every text has a place; then, and for every other error, the connection is closed.
     """
     with ExitStack() as undo:
         undo.callback(database.close)
@@ -185,6 +185,12 @@ def prepared(database: SharedDatabase, *, is_dry: bool = False) -> Installation 
 
 
 def _prepared(database: SharedDatabase, *, is_dry: bool) -> Installation | None:
+    encoding = database.run(_encoding, begins=False)
+    if encoding not in {"UTF8", "SQL_ASCII"}:
+        raise ConfigError(
+            f"The ledger {database.address} has the encoding {encoding}, in which not every character has a place",
+            remedy="Name a database with UTF8: CREATE DATABASE exosms ENCODING 'UTF8' TEMPLATE template0",
+        )
     try:
         found = database.run(_installation, begins=False)
         if is_dry and (found is None or found.version < len(MIGRATIONS)):
@@ -203,6 +209,10 @@ def _prepared(database: SharedDatabase, *, is_dry: bool) -> Installation | None:
 
 class _RefusedError(Exception):
     """The user may not do what is needed."""
+
+
+def _encoding(transaction: Transaction) -> str | None:
+    return transaction.info.parameter_status("server_encoding")
 
 
 def _installation(transaction: Transaction) -> Installation | None:
