@@ -660,10 +660,23 @@ def test_a_message_that_was_purged_has_no_callbacks_any_more(hooks: Hooks, recei
     times = ("created_at", "attempted_at", "updated_at")
     hooks.select(f"UPDATE messages SET {', '.join(f'{time} = {time} - 86400' for time in times)}")
     assert hooks.exosms("runs", "purge", "--older-than", "1h").stdout == "1 message deleted\n"
-    assert len(hooks.select("SELECT * FROM callback_messages")) == 1  # which is kept for a week
     before = everything(hooks)
     assert receiver.call_back(message) == 404
     assert everything(hooks) == before
+
+
+def test_a_purge_leaves_no_number_by_whose_callbacks_a_message_was_known(hooks: Hooks, receiver: Receiver) -> None:
+    """One that may have been sent stays, with its token, and is found by it."""
+    assert hooks.send("--to", "9876500009").exit_code == 0
+    rows = ["to,body", *(f"{number},Text" for number in numbers(3)), "9000000500,Text"]
+    assert hooks.bulk(rows).exit_code == 10
+    for table, times in {"messages": "created_at attempted_at updated_at", "runs": "started_at updated_at"}.items():
+        hooks.select(f"UPDATE {table} SET {', '.join(f'{time} = {time} - 7200' for time in times.split())}")
+    assert hooks.exosms("runs", "purge", "--older-than", "1h").stdout == "5 messages deleted\n"
+    recipients = "SELECT recipient FROM callback_messages JOIN callback_requests ON id = request"
+    assert hooks.select(recipients) == [("+919000000500",)]
+    assert hooks.select("SELECT count(*) FROM callback_requests") == [(1,)]
+    assert not any(b"+9198765" in file.read_bytes() for file in (hooks.exosms.home / "state").glob("ledger.db*"))
 
 
 def test_a_ledger_that_is_locked_is_waited_for(hooks: Hooks, receiver: Receiver) -> None:

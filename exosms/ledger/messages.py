@@ -38,6 +38,17 @@ T = TypeVar("T")
 _IS_SINCE = IS_SINCE.format(time="created_at", number="id")
 
 _WEEK = 7 * 86400.0
+"""Longer than Exotel calls back, which is 72 hours."""
+
+_HAS_NO_MESSAGE = """
+    NOT EXISTS (SELECT 1 FROM messages m WHERE callback_messages.run = 0 AND m.id = callback_messages.number)
+    AND NOT EXISTS
+      (SELECT 1 FROM rows r WHERE r.run = callback_messages.run AND r.number = callback_messages.number)
+"""
+_IS_NOBODYS = """
+    NOT EXISTS (SELECT 1 FROM callback_messages m
+      WHERE m.request = callbacks.request AND m.recipient = callbacks.recipient)
+"""
 
 _PACE = "account, next_at, blocked_until, written_at"
 
@@ -310,19 +321,23 @@ class Ledger:
             return self._connection.execute(f"DELETE FROM messages WHERE {some}", values).rowcount
 
         purged = self.database.piece_by_piece(purge_some)
-        week = now - max(seconds, _WEEK)  # Exotel calls back within 72 hours
-        of_old = "request IN (SELECT id FROM callback_requests WHERE created_at < ?)"
         self._purge_from("deliveries", "account, sid", "checked_at < ?", now - seconds)
-        self._purge_from("callback_messages", "request, recipient", of_old, week)  # first: then no more come
-        self._purge_from("callbacks", "request, recipient, sid", of_old, week)
-        self._purge_from("callback_requests", "id", "created_at < ?", week)
         with self.database.transaction():
             self._connection.execute("DELETE FROM parts WHERE day < ?", (day_in_india(now - seconds),))
         return purged
 
-    def _purge_from(self, table: str, key: str, which: str, before: float) -> None:
+    def purge_callbacks(self, seconds: float) -> None:
+        """Forget the tokens of messages that are gone, and those of which nobody calls back any more."""
+        week = self._clock() - max(seconds, _WEEK)
+        is_old = "request IN (SELECT id FROM callback_requests WHERE created_at < ?)"
+        is_unused = "NOT EXISTS (SELECT 1 FROM callback_messages m WHERE m.request = callback_requests.id)"
+        self._purge_from("callback_messages", "request, recipient", f"{is_old} OR {_HAS_NO_MESSAGE}", week)
+        self._purge_from("callbacks", "request, recipient, sid", _IS_NOBODYS)
+        self._purge_from("callback_requests", "id", is_unused)
+
+    def _purge_from(self, table: str, key: str, which: str, *values: float) -> None:
         sql = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} LIMIT {PIECE})"
-        self.database.piece_by_piece(lambda: self._connection.execute(sql, (before,)).rowcount)
+        self.database.piece_by_piece(lambda: self._connection.execute(sql, values).rowcount)
 
     def is_any_unknown_elsewhere(self) -> bool:
         """Whether a message in a ledger that machines share may get a Sid yet, which is none that is known here.

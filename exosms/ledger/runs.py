@@ -188,6 +188,7 @@ class Journal:
             return purged
 
         purged = self._database.piece_by_piece(purge_some)
+        self.ledger.purge_callbacks(seconds)
         with self._database.transaction():
             forget(self._database, is_any_elsewhere=is_any_unknown)
         self._database.erase_log()
