@@ -193,9 +193,9 @@ def test_a_formula_that_nobody_calculated_is_no_registered_text(tmp_path: Path) 
     book = workbook(["TEMPLATE_ID", "BODY"], [ID, "A"], [OTHER, '="Dear "&C1'])
     export = portal_export.read(file(tmp_path, book))
     assert [each.text for each in export.templates] == ["A"]
-    said = "the text '#UNCALCULATED!' is damaged: it has a formula that was never calculated; open the file in Excel"
+    said = "the text '#UNCALCULATED!' is damaged: its formula has no stored value; open the file in Excel"
     assert [(each.row, each.kind, each.message) for each in export.problems] == [
-        (3, "damaged", f"{said} or LibreOffice and save it")
+        (3, "damaged", f"{said} or LibreOffice and save it as .xlsx")
     ]
 
 

@@ -17,7 +17,21 @@ from conftest import ACCOUNT, Result, Shell
 from faulty import FaultyExotel
 from openpyxl import Workbook
 from openpyxl.chart import BarChart
-from workbooks import formatted, inline, ods, ods_gap, ods_row, ods_text, old, packed, saved, sheet_of, written, xlsx
+from workbooks import (
+    by_libreoffice,
+    formatted,
+    inline,
+    ods,
+    ods_gap,
+    ods_row,
+    ods_text,
+    old,
+    packed,
+    saved,
+    sheet_of,
+    written,
+    xlsx,
+)
 
 BODY = ("--body", "Dear {name}, order {order}. - Acme")
 HEAD = ["to", "name", "order"]
@@ -109,10 +123,11 @@ UNCALCULATED = {
         + ods_row(ods_number(9876543210), ods_text("Asha"), '<table:table-cell table:formula="of:=1"/>')
     ),
     "XLS": old(HEAD, [9876543210, "Asha", xlwt.Formula("A2*2")]),
+    "XLS of LibreOffice": by_libreoffice(old(HEAD, [9876543210, "Asha", xlwt.Formula('"A"&A2')])),
 }
 DAMAGED = (
-    "The cell '#UNCALCULATED!' is damaged: it has a formula that was never calculated;"
-    " open the file in Excel or LibreOffice and save it\n"
+    "The cell '#UNCALCULATED!' is damaged: its formula has no stored value;"
+    " open the file in Excel or LibreOffice and save it as .xlsx\n"
 )
 
 

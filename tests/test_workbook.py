@@ -21,6 +21,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS
 from workbooks import (
     BOOK,
     RELATIONS,
+    by_libreoffice,
     formatted,
     inline,
     ods,
@@ -550,6 +551,11 @@ def test_an_error_of_an_old_workbook_is_its_text(rows: int) -> None:
     assert truth == (rows + 2, ["", "TRUE"], "tb")
     assert formula == (rows + 3, ["#DIV/0!"], "t")
     assert in_process(content, 1) == [(1, ["#REF!"], "t")]
+
+
+def test_a_zero_of_a_formula_of_libreoffice_may_be_a_text() -> None:
+    content = old(["a", xlwt.Formula('"A"&A1'), 0, "c"])
+    assert in_process(by_libreoffice(content)) == [(1, ["a", "#UNCALCULATED!", "0", "c"], "ttnt")]
 
 
 @pytest.mark.parametrize("number", [2**53 + 2, 10**16, 1107160000000012345, 1.10716e18, -(2.0**60), 1e300])

@@ -93,7 +93,7 @@ def damage_of(cell: str) -> str | None:
     """Return what happened to a cell, as the end of a sentence; None if nothing did."""
     text = cell.strip()
     if text == UNCALCULATED:
-        return "it has a formula that was never calculated; open the file in Excel or LibreOffice and save it"
+        return "its formula has no stored value; open the file in Excel or LibreOffice and save it as .xlsx"
     if _ERROR.search(text):
         return "it holds the error of a formula"
     if _EXPONENT.fullmatch(text) or _EXPONENT_INSIDE.search(text):

@@ -14,12 +14,14 @@ _STREAMS = "workbook", "book"
 """Whatever their case; some files have both, for programs of two ages."""
 _SUMMARY = "\x05summaryinformation"
 """What programs that calculate write beside it; in a file without it, zeros and empty texts of formulas are none."""
+_LIBREOFFICE = b"\x04\0\0Calc "
+"""How LibreOffice says who wrote it, which stores a zero for a formula's text that it did not calculate anew."""
 _DIRECTORY_ENTRY = 128
 _SMALL = 4096
 """Bytes from which a stream stands in sectors of its own."""
 _FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
 _STYLE, _FORMAT, _NUMBER, _SMALL_NUMBER, _SMALL_NUMBERS = 0x00E0, 0x041E, 0x0203, 0x027E, 0x00BD
-_ROW = 0x0208
+_ROW, _WRITER = 0x0208, 0x005C
 _VERSION = b"\x00\x06"
 """BIFF8, of Excel 97 and later. Of older ones calamine misreads the formats, and takes numbers for dates."""
 _ERRORS = {
@@ -49,7 +51,7 @@ def read_cells(
         errors: dict[int, dict[int, str]] = {}
         for row, column, code in _error_cells(stream, starts[sheet]):
             errors.setdefault(row, {})[column] = _ERRORS.get(code, "#ERROR!")
-        for row, column in _empty_formulas(stream, starts[sheet]) if not is_calculated else ():
+        for row, column in _empty_formulas(stream, starts[sheet], is_calculated=is_calculated):
             errors.setdefault(row, {})[column] = UNCALCULATED
         all_styles = _formats_of_styles(stream)
         styles = {style: code for style, (_, code) in enumerate(all_styles) if is_of_numbers(code)}
@@ -113,10 +115,14 @@ def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
             yield (*struct.unpack_from("<HH", body), body[8])
 
 
-def _empty_formulas(stream: bytes, start: int) -> Iterator[tuple[int, int]]:
+def _empty_formulas(stream: bytes, start: int, *, is_calculated: bool) -> Iterator[tuple[int, int]]:
     """Yield the places of the formulas whose value is what stands there before anything was calculated."""
+    writer = next((body for kind, body in _records(stream, 0) if kind == _WRITER), b"")
+    if is_calculated and not writer.startswith(_LIBREOFFICE):
+        return
     for kind, body in _records(stream, start):
-        if kind == _FORMULA and (body[6:14] == bytes(8) or (body[6] == 3 and body[12:14] == b"\xff\xff")):
+        is_empty_text = not is_calculated and body[6:7] == b"\x03" and body[12:14] == b"\xff\xff"
+        if kind == _FORMULA and (body[6:14] == bytes(8) or is_empty_text):
             yield struct.unpack_from("<HH", body)
 
 
