@@ -382,6 +382,37 @@ def test_a_text_with_signs_is_a_text(exosms: Shell, exotel: FaultyExotel, text: 
 # --- the text in a file ---
 
 
+GIVEN = [
+    (
+        r"Hi {name},\nBye",
+        [r"the text contains a literal \n, which is sent as it is; for a new line use $'…\n…' or a file"],
+    ),
+    (
+        "Dear [Customer Name], %s",
+        [f"the text contains {it}, which is sent as it is" for it in ("[Customer Name]", "%s")],
+    ),
+    ("Dear {{nme}}", ["the text contains {nme}, which is sent as it is"]),
+    (
+        "@people.csv",
+        ["the text is '@people.csv' itself, not the content of that file; to send that, use --body-file people.csv"],
+    ),
+    ("[{name}] 50%{name}% off: (5 #{name}#)", []),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), GIVEN)
+def test_what_may_have_been_meant_for_something_else_is_told_of_texts_as_of_one(
+    exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, body: str, said: list[str]
+) -> None:
+    monkeypatch.chdir(exosms.home)
+    ids = ("--dlt-entity-id", "1101234567890123456", "--dlt-template-id", "1107161234567890123")
+    listed = bulk(exosms, exotel, "to,name\n9876543210,[Acme %s]\n", "--body", body, *ids, "--dry-run")
+    assert listed.exit_code == 0
+    assert [
+        line.removeprefix("exosms: warning: ") for line in listed.stderr.splitlines() if "warning" in line
+    ] == said
+
+
 def test_the_text_may_stand_in_a_file(exosms: Shell, exotel: FaultyExotel) -> None:
     file = exosms.home / "body.txt"
     file.write_text("Dear {name},\nbye {{}}\n\n")

@@ -15,7 +15,7 @@ from exosms.config.settings import AccountOptions, Settings
 from exosms.errors import GuardError, InputError
 from exosms.ledger.staging import RejectedRow, RowMessage, Staging
 from exosms.send.message_fields import miss_sender
-from exosms.send.prepare import compare_with_templates
+from exosms.send.prepare import compare_with_templates, review_what_was_given
 from exosms.sms import dlt, phone, segments
 from exosms.sms.guards import Guards
 from exosms.sms.message import Encoding, Message, MessageFields
@@ -221,6 +221,9 @@ def repeated_flaw(repeated: Sequence[RowError], staging: Staging) -> Sequence[Fl
 
 def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iterator[str]:
     """Yield what may be a mistake in a file that can be sent."""
+    of_text: list[str] = []
+    review_what_was_given(inspection.mapper.fixed_text, warn=of_text.append)
+    yield from of_text
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
     yield from inspection.mapper.doubts

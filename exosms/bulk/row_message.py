@@ -147,6 +147,11 @@ class RowMapper:
         return usual if self.senders.keys() - {usual} else ""
 
     @property
+    def fixed_text(self) -> str:
+        """What the texts have in common; in the place of each cell is a sign that no text has."""
+        return self._wording.fixed
+
+    @property
     def doubts(self) -> Iterator[str]:
         """Sentences about cells of the texts so far with which something may be wrong."""
         return self._wording.told_doubts

@@ -91,6 +91,11 @@ class Pattern(NamedTuple):
                 )
         return cls("".join((*parts, escaped(text[done:]))), tuple(used))
 
+    @property
+    def fixed(self) -> str:
+        """What the texts have in common; in the place of each cell is a sign that no text has."""
+        return self.skeleton % (("\0",) * len(self.columns))
+
     def fill(self, cells: Mapping[str, str]) -> str:
         """Return the text with the cells in their places."""
         return self.skeleton % tuple([cells[column] for column in self.columns])
@@ -153,6 +158,11 @@ class RowText:
         self._refuse_markers()
 
     @property
+    def fixed(self) -> str:
+        """What the texts have in common, as a ``Pattern`` has it; nothing of those that a template makes."""
+        return "" if self._options.template else self._patterns[0].fixed
+
+    @property
     def told_doubts(self) -> Iterator[str]:
         """Sentences about cells so far with which something may be wrong."""
         for (column, doubt), (rows, line, cell) in self.doubts.items():
@@ -208,8 +218,7 @@ class RowText:
     def _refuse_markers(self) -> None:
         """Raise InputError for such a marker in what all the texts have in common."""
         for pattern in self._patterns:
-            common = pattern.skeleton % (("\0",) * len(pattern.columns))
-            if marker := self._markers.first_in(common):
+            if marker := self._markers.first_in(pattern.fixed):
                 text = f"{{{marker.text}}}" if marker.notation is Notation.BRACE else marker.text
                 raise InputError(
                     f"The text has {text!r} in it, and nothing fills in a marker of that kind",

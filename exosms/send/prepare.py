@@ -51,7 +51,7 @@ def review(given: str | None, messages: Sequence[Message], settings: Settings, *
     """Tell what may be a mistake about messages that can go out."""
     for message in messages[:1]:  # they are alike
         if given is not None:
-            _review_what_a_shell_gave(message.body, warn)
+            review_what_was_given(message.body, warn=warn)
         _review_size(message, warn)
         if any(phone.is_indian(each.to) for each in messages) and not settings.is_sandbox:
             for warning in dlt.missing_ids(message.fields.dlt_entity_id, message.fields.dlt_template_id):
@@ -76,7 +76,8 @@ def text_of(request: SendRequest, given: str | None, registered: "Registered | N
     return body
 
 
-def _review_what_a_shell_gave(body: str, warn: Warn) -> None:
+def review_what_was_given(body: str, *, warn: Warn) -> None:
+    """Tell what goes out as it stands in a text, and may have been meant for something else."""
     if "\\n" in body:
         warn(r"the text contains a literal \n, which is sent as it is; for a new line use $'…\n…' or a file")
     _review_markers(body, warn)
