@@ -301,6 +301,32 @@ def test_add_warns_of_what_looks_odd(exosms: Shell, path: Path) -> None:
     ]
 
 
+def test_a_line_break_that_the_shell_left_as_it_was_is_told_wherever_the_text_is_used(
+    exosms: Shell, path: Path, tmp_path: Path
+) -> None:
+    literal = (
+        r"the registered text contains a literal \n, which is sent as it is; if the DLT portal has a line break"
+        r" there, give the text as $'…\n…' or in a file"
+    )
+    warning = f"exosms: warning: {literal}\n"
+    assert template(exosms, path, "add", "x", "--text", r"Hi {#num#},\nbye. - Acme", "--from", "ACMEIN") == Result(
+        0, "added\tx\n", warning
+    )
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,1\n9876543210,7\n")
+    of = ("-t", "x", "--templates", str(path))
+    assert warning in exosms("send", "-n", "--region", "sandbox", "--to", "9876543210", *of, "--var", "1=7").stderr
+    assert warning in exosms("bulk", str(rows), "-n", "--region", "sandbox", *of).stderr
+    assert exosms("check-template", *of, "--csv", str(rows)) == Result(0, "", f"{warning}exosms: 1 of 1 rows match\n")
+    assert literal in [note["message"] for note in template(exosms, path, "lint", "--json").json["notes"]]
+    assert exosms("check-template", *of, "--body", "Hi 7,\nbye. - Acme") == Result(
+        3,
+        'mismatch\tx\t5\tliteral\tThe registered text has a backslash and a letter, "\\n", where the body has a line'
+        " break. Compare the registered text with the DLT portal, which may have a line break there.\n",
+        warning,
+    )
+
+
 @pytest.mark.parametrize("name", ["otp", ID])
 def test_remove_takes_it_out(exosms: Shell, path: Path, name: str) -> None:
     result = template(exosms, path, "remove", name)

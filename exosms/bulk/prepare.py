@@ -224,6 +224,8 @@ def warnings(setup: BulkSetup, inspection: Inspection, staging: Staging) -> Iter
     of_text: list[str] = []
     review_what_was_given(inspection.mapper.fixed_text, warn=of_text.append)
     yield from of_text
+    if setup.template is not None:
+        yield from setup.template.template.warnings
     for warning, count in inspection.mapper.warnings.items():
         yield f"{warning} ({counted(count, 'row')})"
     yield from inspection.mapper.doubts

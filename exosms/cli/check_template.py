@@ -178,6 +178,8 @@ def _check_rows(out: Out, table: Table, known: Registered | Registry, variables:
     }
     warnings = {**dates, **wording.warnings.counts}
     doubts = [*wording.told_doubts]
+    if isinstance(known, Registered) and type(wording) is not RowText:  # otherwise it is said of each row
+        doubts = [*known.template.warnings, *doubts]
     if table.hidden_rows:
         out.warn(table.hidden_rows)
     if out.is_json:

@@ -12,6 +12,10 @@ from exosms.templates.variables import POOLED, RULES, SPELLINGS, VariableType, k
 _MARKER = re.compile(rf"\{{#([^\s{{}}#]+)#\}}|{BARE_MARKER}")
 _EXOTEL = re.compile(r"%%|%([sd])")
 _LINE_END = re.compile(r"\r\n?")
+_ESCAPED = (
+    r"the registered text contains a literal \n, which is sent as it is; if the DLT portal has a line break there,"
+    r" give the text as $'…\n…' or in a file"
+)
 _BREAK = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 
 
@@ -69,7 +73,7 @@ class Template:
     """As it was given."""
     tokens: tuple[Token, ...]
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    """Sentences about markers that may not mean what their author thought."""
+    """Sentences about markers and line breaks that may not mean what their author thought."""
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -116,6 +120,8 @@ def parse(text: str, *, types: Sequence[str] | None = None) -> Template:
     if types is not None:
         warnings += _clashes(markers, types)
         markers = _typed(markers, types)
+    if r"\n" in text:
+        warnings.append(_ESCAPED)
     return Template(text=text, tokens=tuple(_tokens(folded, markers)), warnings=tuple(warnings))
 
 

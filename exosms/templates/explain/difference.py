@@ -133,7 +133,9 @@ def _narrowed(scene: Scene, cause: Cause, wanted: Span, seen: Span) -> Differenc
         start, seen_start = start + 1, seen_start + 1
     while cause in _TRIMMED and start < end and seen_start < seen_end and one[end - 1] == other[seen_end - 1]:
         end, seen_end = end - 1, seen_end - 1
-    return Difference(cause, (start, end), (seen_start, seen_end), replacement=one[start:end])
+    is_stored_wrongly = cause is Cause.ESCAPE and "\\" in one[start:end]
+    replacement = None if is_stored_wrongly else one[start:end]
+    return Difference(cause, (start, end), (seen_start, seen_end), replacement=replacement)
 
 
 def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | None:

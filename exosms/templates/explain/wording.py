@@ -109,6 +109,11 @@ def _about_signs_or_letters(words: Words) -> str:
         return _about_punctuation(words)
     if words.cause is Cause.CASE and _is_in_capitals(words):
         return "The text is in capitals; the registered one is not."
+    if words.cause is Cause.ESCAPE and "\\" in words.wanted:
+        return (
+            f"The registered text has a backslash and a letter, {quoted(words.wanted)}, where the body has"
+            f" {_shown(words.seen)}."
+        )
     missing, extra, exchanged = _SAID[words.cause]
     said = words.fill(exchanged if words.wanted and words.seen else missing if words.wanted else extra)
     return said + (_JOINERS if words.cause is Cause.ZERO_WIDTH and _joins(words) else "")
@@ -378,6 +383,8 @@ def _change_of_a_person(words: Words) -> str:
         return f"Replace {quoted(words.seen)} with its value."
     if words.cause is Cause.VALUE_TOO_LONG and holds_link(words.seen):
         return "Shorten the link, or register its variable as {#url#}."
+    if words.cause is Cause.ESCAPE:
+        return "Compare the registered text with the DLT portal, which may have a line break there."
     if words.variable is None:
         return f"Write {quoted(words.wanted)} as registered." if words.wanted else f"Remove {quoted(words.seen)}."
     return f"Give it {_rule(words.variable)}".rstrip(".") + "."
