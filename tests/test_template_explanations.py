@@ -497,6 +497,13 @@ def test_no_part_of_a_value_is_lost_where_a_space_is_missing(registered: str, bo
         ("Dear {#var#}, hi. - A", "Hello Mohd. Irfan, hi. - A", "Dear Mohd. Irfan, hi. - A"),
         ("{#var#} of class {#var#} left. - A", "Mohd. Irfan class 5 left. - A", None),
         ("{#var#} of class {#var#} left. - A", "Asha Rao if class 5 left. - A", "Asha Rao of class 5 left. - A"),
+        ("Order #{#var#} left. - A", "Order no. OD-17 left. - A", None),
+        ("Order #{#var#} left. - A", "Order No OD-17 left. - A", None),
+        ("Order #{#var#} left. - A", "Order OD-17 left. - A", "Order #OD-17 left. - A"),
+        ("Thanks for visiting {#var#}. - A", "Thanks for shopping at Big Bazaar. - A", None),
+        ("Your OTP is {#var#} for it. - A", "Your OTP has been 47 11 for it. - A", None),
+        ("Write to {#email#} today. - A", "Write help@acme.in today. - A", "Write to help@acme.in today. - A"),
+        ("Up to Rs.{#var#} is due. - A", "Up to Rupees500/- is due. - A", None),
     ],
 )
 def test_no_part_of_a_value_is_taken_for_the_word_that_is_missing_beside_it(
@@ -558,6 +565,12 @@ def test_a_value_that_is_not_there_is_asked_for_beside_whatever_else_is_wrong(re
         ("Dear {#var#}, hi. - A", "Dear Mr. Rao- hi. - A", "Dear Mr. Rao, hi. - A"),
         ("Gift to {#var#} sent. - A", "Gift Tom Rao sent. - A", "Gift to Tom Rao sent. - A"),
         ("Dear Mr {#var#}, hi. - A", "Dear M Rao, hi. - A", "Dear Mr M Rao, hi. - A"),
+        ("Your A/c {#var#} is open. - A", "Your Acct XX1234 is open. - A", "Your A/c XX1234 is open. - A"),
+        ("Due on {#var#}. - A", "Due dated 12-06-2026. - A", "Due on 12-06-2026. - A"),
+        ("A/c {#var#} on {#var#}: Rs {#var#}", "A/c XX12 dt 5 May: Rs 5", "A/c XX12 on 5 May: Rs 5"),
+        ("Shipped via {#var#}. - A", "Shipped through Blue Dart. - A", "Shipped via Blue Dart. - A"),
+        ("Visit with Dr. {#var#}. - A", "Visit with Doctor Meera Nair. - A", "Visit with Dr. Meera Nair. - A"),
+        ("Complaint no. {#var#} left. - A", "Complaint num OD-17 left. - A", "Complaint no. OD-17 left. - A"),
     ],
 )
 def test_a_slip_in_the_word_beside_a_value_is_no_part_of_it(registered: str, body: str, mended: str) -> None:

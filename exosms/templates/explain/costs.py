@@ -68,18 +68,18 @@ _WORDING = _words(
     onto out over per since than then to till until upto up under via with within without about after again before
     between during near towards all any both each every more most other some such here there now today tomorrow soon
     just very too when using where which who why how please kindly dear hi hello hey greetings respected namaste
-    welcome thank thanks regards sorry mr mrs ms dr
+    welcome thank thanks regards sorry mr mrs ms dr through thru across around against regarding dated dt
     है हैं था थी थे हो होगा होगी गया गई गए की का के को में से पर और या तक ने लिए एक यह वह इस इसे उस कृपया आप आपका आपकी
     आपके आपको हम हमारे हमारी न नहीं प्रिय नमस्ते धन्यवाद जी श्री अब आज जल्द जल्दी कर करें किया करे द्वारा साथ यदि तो भी ही
     अपना अपनी अपने"""
 )
 """Words that no value begins or ends with."""
 _KNOWN = _words(
-    """account amount amt appointment application available balance bill booking booked branch call card cash charges
-    claim click code complete completed confirm confirmed contact credited customer customers date day days debited
-    delivery delivered details dispatched due early enter expired expires fee fees get give help hour hours id
-    immediately information kept last link login make member message minute minutes mobile money month msg need
-    new next number
+    """account acct amount amt appointment application available balance bill booking booked branch call card cash
+    charges claim click code complete completed confirm confirmed contact credited customer customers date day days
+    debited delivery delivered details dispatched doctor due early enter expired expires fee fees get give help hour
+    hours id immediately information kept last link login make member message minute minutes mobile money month msg
+    need new next num number
     offer old one online open order orders otp paid pan parent password pay payment pending pin policy purchase
     received receipt recharge refund register registered registration reply request reset safe sale save sent service
     shared share shipped shop shopping sir madam staff started status store student submit successful successfully sms
@@ -138,6 +138,18 @@ def may_be_of_value(wanted: Piece, seen: Piece) -> bool:
         return False
     sort = _class(seen.text, seen.key)
     return sort in {"name", "number"} or (sort == "known" and seen.text[0].isupper() and not wanted.text[0].isupper())
+
+
+def may_be_wording(value: Sequence[Piece], *, in_capitals: bool) -> bool:
+    """Whether the first word of a value with others, or of one turned round its last, may be the text's beside it."""
+    if len(value) < 3:
+        return False
+    word, behind = value[0], value[2] if value[1].text == "." else value[1]
+    return (
+        behind.sort is Sort.SPACE
+        and (in_capitals or word.text.islower())
+        and (word.key in _WORDING or word.key in _KNOWN)
+    )
 
 
 def _is_typo(wanted: str, seen: str) -> bool:

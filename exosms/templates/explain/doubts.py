@@ -19,6 +19,7 @@ def only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[
     yield from _between_values(scene, steps)
     yield from _in_place_of_words(steps)
     yield from _without_amount(scene, steps)
+    yield from _beside_wording(steps)
 
 
 def _torn(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
@@ -97,12 +98,24 @@ def _in_place_of_words(steps: Sequence[AlignedStep]) -> Iterator[Span]:
             yield step.seen
 
 
+def _beside_wording(steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a value would keep words that stand for what is missing beside it: "no." of "order no. 17", "#"."""
+    told = [step for step in steps if any(piece.sort is not Sort.SPACE for piece in (*step.fixed, *step.found))]
+    for one, other in pairwise(told):
+        value, step = (one, other) if one.variable else (other, one)
+        inwards = value.found if value is other else value.found[::-1]
+        is_sign = step.fixed[-1:] and step.fixed[-1].text == "#"
+        is_lacking = step.is_wrong and (is_sign or any(piece.sort is Sort.WORD for piece in step.fixed))
+        if value.variable and is_lacking and costs.may_be_wording(inwards, in_capitals=bool(is_sign)):
+            yield step.seen
+
+
 def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
     """Yield where a currency would stand before what is no amount: before the "Rss" or "Rupees" in its place."""
     for at, step in enumerate(steps):
         if step.is_wrong and step.fixed and step.fixed[-1].key == "\u20b9":
             value = next((each.found for each in steps[at:] if each.variable), ())
-            if any(piece.sort is Sort.WORD for piece in value) and not _AMOUNT.match(scene.text.text, step.seen[1]):
+            if value and not _AMOUNT.match(scene.text.text, step.seen[1]):
                 yield step.seen
 
 
