@@ -558,6 +558,14 @@ def test_a_marker_inside_a_value_is_warned_about(exosms: Shell, file: Path, valu
     )
 
 
+def test_a_percentage_before_a_word_is_text(exosms: Shell, file: Path) -> None:
+    text = "Flat 50%discount at Acme"
+    assert check(exosms, "--text", text, "--body", text) == Result(0, "match\t\n", "")
+    file.write_text(f'[templates.sale]\ntext = "{text}"\n')
+    result = send(exosms, "-n", "-t", "sale", "--json")
+    assert (result.exit_code, [message["text"] for message in result.json["messages"]]) == (0, [text])
+
+
 @pytest.mark.parametrize("value", ["$5", "#1", "XXXX", "A/c XXXX1234", "Rs. 500/-", "50%", "[1]", "[PROD]", "C#"])
 def test_prices_and_masked_numbers_are_values(exosms: Shell, file: Path, value: str) -> None:
     assert check(exosms, "-t", "otp", "--body", f"{value} is your OTP for {value}. - Acme").exit_code == 0

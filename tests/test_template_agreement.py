@@ -71,6 +71,8 @@ def some_pair(rng: random.Random) -> tuple[list[str], str]:
     markers = EXOTEL if rng.random() < 0.2 else DLT
     pieces = [rng.choice(markers) if rng.random() < 0.55 else some_text(rng, 3) for _ in range(rng.randint(1, 5))]
     pieces = pieces if any(pieces) else ["a"]
+    if re.search("1%[sd][aw]", "".join(pieces)):  # a percentage, as in 50%discount
+        return some_pair(rng)
     body = "".join(some_value(rng, piece) if piece in LEGAL else piece for piece in pieces)
     if rng.random() < 0.5:
         at = rng.randint(0, len(body))

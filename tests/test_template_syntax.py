@@ -101,6 +101,9 @@ EXOTEL = [
     ("%%s and %%d", []),
     ("50% discount, 5%x, %S", []),
     ("%%%s", ["%s"]),
+    ("Flat 50%discount, 20%sale", []),
+    ("Up to 50%discount for %s", ["%s"]),
+    ("Call +91%d in %dmins", ["%d", "%d"]),
 ]
 
 
@@ -112,8 +115,9 @@ def test_exotels_placeholders_count_only_without_dlt_markers(text: str, markers:
 
 
 def test_a_placeholder_that_may_be_a_percentage_is_warned_about() -> None:
-    assert parse("Flat 50%discount").warnings == ("%d in 'Flat 50%discount' is read as Exotel's placeholder",)
-    assert parse("Hi %s").warnings == ()
+    assert parse("Flat 50%d off").warnings == ("%d in 'Flat 50%d off' is read as Exotel's placeholder",)
+    assert parse("Wait %dmins").warnings == ("%d in 'Wait %dmins' is read as Exotel's placeholder",)
+    assert parse("Hi %s").warnings == parse("Flat 50%discount").warnings == ()
 
 
 def test_types_beside_the_text_decide() -> None:

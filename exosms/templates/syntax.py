@@ -10,7 +10,8 @@ from exosms.sms.foreign_markers import BARE_MARKER
 from exosms.templates.variables import POOLED, RULES, SPELLINGS, VariableType, kind_of
 
 _MARKER = re.compile(rf"\{{#([^\s{{}}#]+)#\}}|{BARE_MARKER}")
-_EXOTEL = re.compile(r"%%|%([sd])")
+_EXOTEL = re.compile(r"%%|\d%[sd](?=[^\W\d_])|%([sd])")
+"""The group is the letter of a placeholder: ``50%discount`` has none."""
 _LINE_END = re.compile(r"\r\n?")
 _ESCAPED = (
     r"the registered text contains a literal \n, which is sent as it is; if the DLT portal has a line break there,"
