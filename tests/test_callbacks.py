@@ -670,12 +670,14 @@ def test_a_purge_leaves_no_number_by_whose_callbacks_a_message_was_known(hooks: 
     assert hooks.send("--to", "9876500009").exit_code == 0
     rows = ["to,body", *(f"{number},Text" for number in numbers(3)), "9000000500,Text"]
     assert hooks.bulk(rows).exit_code == 10
+    assert {receiver.call_back(message) for message in hooks.taken} == {200}
     for table, times in {"messages": "created_at attempted_at updated_at", "runs": "started_at updated_at"}.items():
         hooks.select(f"UPDATE {table} SET {', '.join(f'{time} = {time} - 7200' for time in times.split())}")
     assert hooks.exosms("runs", "purge", "--older-than", "1h").stdout == "5 messages deleted\n"
     recipients = "SELECT recipient FROM callback_messages JOIN callback_requests ON id = request"
     assert hooks.select(recipients) == [("+919000000500",)]
     assert hooks.select("SELECT count(*) FROM callback_requests") == [(1,)]
+    assert hooks.select("SELECT * FROM deliveries") == []  # although what became of them was learned just now
     assert not any(b"+9198765" in file.read_bytes() for file in (hooks.exosms.home / "state").glob("ledger.db*"))
 
 

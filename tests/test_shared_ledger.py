@@ -491,6 +491,16 @@ def test_what_status_finds_out_is_kept_where_a_message_is(pair: Pair) -> None:
 PURGE = ("runs", "purge", "--older-than", "0s", "--yes")
 
 
+def test_a_purge_forgets_what_became_of_a_message_however_late_that_was_found_out(pair: Pair) -> None:
+    assert pair.first(*SEND).exit_code == pair.first(*SEND, "--once", "held").exit_code == 0
+    old, held = pair.exotel.taken
+    pair.cluster.ask("UPDATE exosms.messages SET created_at = 0, updated_at = 0", pair.database)
+    assert words(pair.second("status", old, held)) == ["delivered"] * 2
+    assert pair.second("runs", "purge", "--older-than", "1h", "--yes").stdout == "1 message deleted\n"
+    dump = pair.cluster.dump(pair.database)
+    assert (old in dump, held in dump) == (False, True)
+
+
 def test_a_purge_on_another_machine_gives_no_run_back(pair: Pair) -> None:
     mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS)
     pair.exotel.suffer(1, "429")

@@ -57,10 +57,14 @@ def keep_what_is_purged(
 ) -> None:
     """Remember of messages or rows that are about to be purged what no other may have; within a transaction.
 
-    ``always``: also where nothing is unknown here, because something is elsewhere.
+    What became of them is forgotten, however late that was found out. ``always``: also where nothing is unknown here,
+    because something is elsewhere.
     """
     keep_attempts(database.connection, table, which, values)
     _keep_sids(database, f"FROM {table} AS m WHERE {which}", values, always=always)
+    account, _ = _BEGAN[table]
+    of_theirs = f"SELECT {account}, m.sid FROM {table} AS m WHERE {which}"
+    database.connection.execute(f"DELETE FROM deliveries WHERE (account, sid) IN ({of_theirs})", values)
 
 
 def _keep_sids(database: Database, source: str, values: Sequence[object], *, always: bool) -> None:

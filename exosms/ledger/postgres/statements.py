@@ -262,9 +262,10 @@ _OF_ATTEMPT = "account, recipient_hash, sender, fingerprint, attempted_at"
 def purge_messages(transaction: Transaction, seconds: float, after: int) -> tuple[int, int | None]:
     """Delete some of the messages that were settled so many seconds ago; return how many, and the last one's number.
 
-    They come in their order, those with a number above ``after``; None: there are no more. A hash of their Sids
-    stays, and of those without one the attempt: only the machine that has a run knows which of its rows are unknown.
-    The parts of today's count on, as those of bulk runs do.
+    They come in their order, those with a number above ``after``; None: there are no more. What became of them goes
+    with them, however late that was found out. A hash of their Sids stays, and of those without one the attempt: only
+    the machine that has a run knows which of its rows are unknown. The parts of today's count on, as those of bulk
+    runs do.
     """
     yesterday = last_before_midnight(Portable(transaction), now_of(transaction))
     gone = transaction.execute(
@@ -274,6 +275,7 @@ def purge_messages(transaction: Transaction, seconds: float, after: int) -> tupl
         f" RETURNING *, CASE WHEN id > %(yesterday)s AND {IS_COUNTED} THEN segments ELSE 0 END AS used),"
         f" kept AS (INSERT INTO exosms.purged_sids SELECT account, {HASH_OF_SID.format(sid='sid')}, attempted_at"
         " FROM gone WHERE sid IS NOT NULL ON CONFLICT DO NOTHING),"
+        " learned AS (DELETE FROM exosms.deliveries d USING gone m WHERE d.account = m.account AND d.sid = m.sid),"
         f" former AS (INSERT INTO exosms.former_attempts ({_OF_ATTEMPT}) SELECT {_OF_ATTEMPT} FROM gone m"
         f" WHERE {SETTLED_BY_WORD})"
         " SELECT account, count(*), sum(used)::bigint, max(id) FROM gone GROUP BY account ORDER BY account",
