@@ -669,7 +669,7 @@ def test_a_purge_is_many_short_transactions(shared: SharedLedger, monkeypatch: p
 
     monkeypatch.setattr(shared.database, "run", watched)
     assert shared.purge(-60) == 5
-    assert left == [(3, 5), (1, 5), (0, 5), (0, 5), (0, 3), (0, 1), (0, 0), (0, 0)]
+    assert left == [(5, 5), (3, 5), (1, 5), (0, 5), (0, 5), (0, 3), (0, 1), (0, 0), (0, 0)]
 
 
 def test_a_purge_keeps_a_key_for_as_long_as_it_holds(ledger: MessageLedger) -> None:

@@ -501,6 +501,20 @@ def test_a_purge_forgets_what_became_of_a_message_however_late_that_was_found_ou
     assert (old in dump, held in dump) == (False, True)
 
 
+def test_a_purge_forgets_what_a_dead_machine_was_to_try_again(pair: Pair) -> None:
+    send = ("send", "--to", TO, "-b", TEXT, "--retry-for", "1h")
+    with (
+        Misbehaving(answers(429, "", "Retry-After: 200")) as server,
+        pair.first.start(*send, "--base-url", server.url) as sending,
+    ):
+        until(lambda: "waiting" in pair.second("log").stdout)
+        sending.kill()
+    pair.lapse()
+    assert [message["outcome"] for message in log(pair.second)] == ["not_sent"]
+    assert pair.second(*PURGE).stdout == "1 message deleted\n"
+    assert log(pair.second) == []
+
+
 def test_a_purge_on_another_machine_gives_no_run_back(pair: Pair) -> None:
     mine, theirs = bulk_file(pair.first, *ROWS), bulk_file(pair.second, *ROWS)
     pair.exotel.suffer(1, "429")

@@ -310,6 +310,7 @@ class SharedLedger:
 
         Unknown ones stay, and those whose once key still holds, which one without an end always does.
         """
+        self.database.run(lambda transaction: settle_leases(transaction, "state = 'waiting'", {}))
         purged = 0
         last: int | None = 0
         while last is not None:

@@ -132,7 +132,7 @@ def settle_leases(transaction: Transaction, which: str, values: Mapping[str, Any
     """Write down what ended leases mean, so that whoever had them cannot go on as if nobody had looked."""
     transaction.execute(
         f"UPDATE exosms.messages SET state = CASE state WHEN 'in_flight' THEN 'unknown' ELSE 'not_sent' END,"
-        f" owner = NULL, lease_until = NULL, error = '{_LEASE_OVER}', updated_at = {NOW}"
+        f" owner = NULL, lease_until = NULL, error = '{_LEASE_OVER}', updated_at = lease_until"
         f" WHERE lease_until < {NOW} AND {which}",
         values,
     )
