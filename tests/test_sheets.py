@@ -18,7 +18,6 @@ from faulty import FaultyExotel
 from openpyxl import Workbook
 from openpyxl.chart import BarChart
 from workbooks import (
-    by_libreoffice,
     formatted,
     inline,
     ods,
@@ -29,6 +28,7 @@ from workbooks import (
     packed,
     saved,
     sheet_of,
+    with_zeros,
     written,
     xlsx,
 )
@@ -123,7 +123,8 @@ UNCALCULATED = {
         + ods_row(ods_number(9876543210), ods_text("Asha"), '<table:table-cell table:formula="of:=1"/>')
     ),
     "XLS": old(HEAD, [9876543210, "Asha", xlwt.Formula("A2*2")]),
-    "XLS of LibreOffice": by_libreoffice(old(HEAD, [9876543210, "Asha", xlwt.Formula('"A"&A2')])),
+    "XLS of LibreOffice": with_zeros(old(HEAD, [9876543210, "Asha", xlwt.Formula('"A"&A2')]), writer=b"Calc"),
+    "XLS of PhpSpreadsheet": with_zeros(old(HEAD, [9876543210, "Asha", xlwt.Formula('"A"&A2')]), flags=3),
 }
 DAMAGED = (
     "The cell '#UNCALCULATED!' is damaged: its formula has no stored value;"

@@ -21,7 +21,6 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS
 from workbooks import (
     BOOK,
     RELATIONS,
-    by_libreoffice,
     formatted,
     inline,
     ods,
@@ -33,6 +32,7 @@ from workbooks import (
     packed,
     saved,
     sheet_of,
+    with_zeros,
     written,
     xlsx,
 )
@@ -506,7 +506,10 @@ FORMULA_CELLS = [
     ('<c r="B1"><f>A1</f><v>0</v></c>', False, "0"),
     ('<c r="B1"><f>A1</f><v>0</v></c>', True, "#UNCALCULATED!"),
     ('<c r="B1" t="b"><f>A1</f><v>0</v></c>', True, "FALSE"),
-    ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', True, "0"),
+    ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', False, "0"),
+    ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', True, "#UNCALCULATED!"),
+    ('<c r="B1" t="str"><f>A1</f><v>00</v></c>', True, "00"),
+    ('<x0:c r="B1" t="str"><x0:f>A1</x0:f><x0:v></x0:v></x0:c>', True, ""),
     ('<c r="B1"><f>A1</f><v>7</v></c>', True, "7"),
     ('<c r="B1"><v>0</v></c>', True, "0"),
 ]
@@ -516,7 +519,7 @@ FORMULA_CELLS = [
 def test_a_formula_without_a_value_is_none_that_is_empty(cell: str, is_to_be_calculated: bool, text: str) -> None:
     book = BOOK.replace(b"</sheets>", b'</sheets><calcPr fullCalcOnLoad="%d"/>' % is_to_be_calculated)
     row = f'<row r="1">{inline("A1", "a")}{cell}{inline("C1", "c")}</row>'
-    sheet = sheet_of(row).replace(b"<worksheet>", b'<worksheet xmlns:x="x">')
+    sheet = sheet_of(row).replace(b"<worksheet>", b'<worksheet xmlns:x="x" xmlns:x0="x">')
     assert [cells for _, cells, _ in in_process(xlsx(sheet, book=book))] == [["a", text, "c"]]
 
 
@@ -553,9 +556,12 @@ def test_an_error_of_an_old_workbook_is_its_text(rows: int) -> None:
     assert in_process(content, 1) == [(1, ["#REF!"], "t")]
 
 
-def test_a_zero_of_a_formula_of_libreoffice_may_be_a_text() -> None:
+def test_a_zero_of_a_formula_may_stand_for_a_text_in_an_old_workbook() -> None:
     content = old(["a", xlwt.Formula('"A"&A1'), 0, "c"])
-    assert in_process(by_libreoffice(content)) == [(1, ["a", "#UNCALCULATED!", "0", "c"], "ttnt")]
+    assert in_process(with_zeros(content, writer=b"Microsoft")) == [(1, ["a", "0", "0", "c"], "tnnt")]
+    unknown = [(1, ["a", "#UNCALCULATED!", "0", "c"], "ttnt")]
+    assert in_process(with_zeros(content, writer=b"Calc")) == unknown
+    assert in_process(with_zeros(content, flags=3)) == unknown
 
 
 @pytest.mark.parametrize("number", [2**53 + 2, 10**16, 1107160000000012345, 1.10716e18, -(2.0**60), 1e300])

@@ -134,13 +134,16 @@ def saved(book: Any) -> bytes:
     return stream.getvalue()
 
 
-def by_libreoffice(content: bytes) -> bytes:
-    """Return an old workbook, whose formulas have a zero, with what LibreOffice says of itself, and a summary."""
-    content = content.replace(b"\x03\0\0\0\0\0\xff\xff", bytes(8))
-    writer = content.index(b"\x5c\0\x70\0") + 4
+def with_zeros(content: bytes, *, writer: bytes = b"", flags: int = 0) -> bytes:
+    """Return an old workbook, whose formulas have a zero, as other programs write it: with a summary.
+
+    LibreOffice calls itself ``Calc``; PhpSpreadsheet has the flags 3.
+    """
+    content = content.replace(b"\x03\0\0\0\0\0\xff\xff\0", bytes(8) + bytes([flags]))
+    place = content.index(b"\x5c\0\x70\0") + 4
     summary = content.index("Workbook".encode("utf-16-le")) + 128  # the place of the next name
     name = "\x05SummaryInformation\0".encode("utf-16-le")
-    said = [(writer, b"\4\0\0Calc".ljust(112)), (summary, name.ljust(64, b"\0") + bytes([len(name)]))]
+    said = [(place, (b"\4\0\0" + writer).ljust(112)), (summary, name.ljust(64, b"\0") + bytes([len(name)]))]
     for at, text in said:
         content = content[:at] + text + content[at + len(text) :]
     return content

@@ -22,6 +22,8 @@ _SMALL = 4096
 _FORMULA, _END, _SHEET, _BOOL_OR_ERROR, _BEGIN = 0x0006, 0x000A, 0x0085, 0x0205, 0x0809
 _STYLE, _FORMAT, _NUMBER, _SMALL_NUMBER, _SMALL_NUMBERS = 0x00E0, 0x041E, 0x0203, 0x027E, 0x00BD
 _ROW, _WRITER = 0x0208, 0x005C
+_ON_LOAD = 2
+"""A formula that is to be calculated when the file is opened, as PhpSpreadsheet says of all."""
 _VERSION = b"\x00\x06"
 """BIFF8, of Excel 97 and later. Of older ones calamine misreads the formats, and takes numbers for dates."""
 _ERRORS = {
@@ -118,11 +120,12 @@ def _error_cells(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
 def _empty_formulas(stream: bytes, start: int, *, is_calculated: bool) -> Iterator[tuple[int, int]]:
     """Yield the places of the formulas whose value is what stands there before anything was calculated."""
     writer = next((body for kind, body in _records(stream, 0) if kind == _WRITER), b"")
-    if is_calculated and not writer.startswith(_LIBREOFFICE):
-        return
+    are_zeros_values = is_calculated and not writer.startswith(_LIBREOFFICE)
     for kind, body in _records(stream, start):
-        is_empty_text = not is_calculated and body[6:7] == b"\x03" and body[12:14] == b"\xff\xff"
-        if kind == _FORMULA and (body[6:14] == bytes(8) or is_empty_text):
+        if kind != _FORMULA:
+            continue
+        is_zero = body[6:14] == bytes(8) and (body[14] & _ON_LOAD or not are_zeros_values)
+        if is_zero or (not is_calculated and body[6] == 3 and body[12:14] == b"\xff\xff"):
             yield struct.unpack_from("<HH", body)
 
 

@@ -47,7 +47,8 @@ _FORMULA = (
 )
 _WITHOUT_VALUE = re.compile(_FORMULA % b"")
 _WITHOUT_VALUE_OR_ZERO = re.compile(_FORMULA % b"0?")
-"""XlsxWriter stores a zero with each formula and says that all have to be calculated, as others say that do not."""
+"""XlsxWriter and PhpSpreadsheet store a zero with each formula, the latter as a text, and say that all have to be
+calculated, as others say that do not."""
 _NEGATIVE = re.compile(
     rb"<((?:\w+:)?)c(?=[\s>])"
     + ATTRIBUTES
@@ -290,7 +291,8 @@ def _told(found: re.Match[bytes]) -> bytes:
     """Return a cell whose formula was never calculated with a text that says so; a stored empty text is a value."""
     prefix, attributes, _, value = found.groups()
     kind = _TYPE.search(attributes)
-    if value and kind and kind[1] in {b"str", b"b"}:
+    is_zero = value is not None and b"0<" in value
+    if value and kind and (kind[1] == b"b" or (kind[1] == b"str" and not is_zero)):
         return found[0]
     return _with_text(prefix, attributes, UNCALCULATED.encode())
 
