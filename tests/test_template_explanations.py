@@ -577,6 +577,29 @@ def test_a_slip_in_the_word_beside_a_value_is_no_part_of_it(registered: str, bod
     assert mend(body, explain(parse(registered), body)) == mended
 
 
+@pytest.mark.parametrize(
+    ("value", "more", "behind"),
+    [
+        ("OD-77812", "Kindly bring your ID card.", " Pay soon. - A"),
+        ("OD-77812", "Please ignore this if it is already done.", " Pay soon. - A"),
+        ("Lajpat Nagar", "Visit www.acme.in for details.", " Pay soon. - A"),
+        ("12/01/27", "Have a nice day and a safe ride!", " Pay {#var#} soon. - A"),
+    ],
+)
+def test_a_sentence_too_much_behind_a_value_is_no_part_of_it(value: str, more: str, behind: str) -> None:
+    right = f"Your ref is {value}.{behind.replace('{#var#}', 'Rs 500')}"
+    body = right.replace(f"{value}.", f"{value}. {more}")
+    problems = explain(parse(f"Your ref is {{#var#}}.{behind}"), body)
+    assert [problem.found.strip() for problem in problems] == [more]
+    assert [problem.explanation.split(" is too much ")[0] for problem in problems] == [f'"{more}"']
+    assert mend(body, problems) == right
+
+
+def test_no_sentence_is_cut_in_its_middle() -> None:
+    body = "Due on Monday 3 Aug. Sorry for the inconvenience. - A"
+    assert [each.replacement for each in explain(parse("Due on {#var#}. - A"), body)] == [None]
+
+
 VALUES_FOR_A_PERSON = {"unfilled_marker", "wrong_type", "missing_value"}
 
 

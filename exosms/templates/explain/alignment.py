@@ -87,7 +87,8 @@ class _Search:
         texts, keys = {piece.text for piece in body}, {piece.key for piece in body}
         least = [0 if piece.text in texts else _least(piece, keys) for piece in reversed(template)]
         self.ahead = [0, *accumulate(least)][::-1]
-        self.sentences = dict(_sentences(template))
+        self.sentences = {at: end for at, end in _sentences(template) if any(p.variable for p in template[at:end])}
+        self.more_sentences = dict(_sentences(body))
         self.neighbours = [_neighbours(template, at) for at in range(len(template))]
         self.whole = dict(costs.joined(body, template))
         inside = (at for start, end in self.whole.items() for at in range(start, end))
@@ -136,6 +137,8 @@ class _Search:
                 end = self.whole[seen_at]
                 extra = sum(costs.ONE_SIDED[piece.sort] for piece in self.body[seen_at:end])
                 self._reach((at, end, _OUTSIDE), cost + extra, state)
+            if seen_at in self.more_sentences:
+                self._reach((at, self.more_sentences[seen_at], _OUTSIDE), cost + costs.MORE_SENTENCE, state)
         if wanted is None:
             return
         if wanted.variable is not None:
@@ -188,14 +191,14 @@ def _end(pieces: Sequence[Piece], count: int) -> int:
     return pieces[count - 1].end if count else 0
 
 
-def _sentences(template: Sequence[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield each sentence that has a variable and follows another one: with the space before it, and its end."""
+def _sentences(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Yield each sentence that follows another one and has one behind it: with the space before it, and its end."""
     ends = [
         at + 1
-        for at in range(1, len(template) - 1)
-        if template[at].sort is Sort.SIGN and costs.ends_sentence(template[: at + 2])
+        for at in range(1, len(pieces) - 1)
+        if pieces[at + 1].sort is Sort.SPACE and costs.ends_sentence(pieces[max(at - 1, 0) : at + 2])
     ]
-    return ((at, end) for at, end in pairwise(ends) if any(piece.variable for piece in template[at:end]))
+    return pairwise(ends)
 
 
 def _least(piece: Piece, keys: set[str]) -> int:

@@ -34,6 +34,8 @@ ANOTHER_SORT = 5
 
 NO_SENTENCE = 40
 """At most so much costs a whole sentence with a value that is not there: it is forgotten at once."""
+MORE_SENTENCE = 20
+"""So much costs a whole sentence too much: less than a value that goes on with it and is cut."""
 EMPTY = 10
 """A value that is not there: nobody sends that on purpose."""
 BROKEN = 10

@@ -10,6 +10,7 @@ from exosms.templates.explain.pieces import Sort
 from exosms.templates.explain.scene import Difference, Scene, Span
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import holds, is_marker
+from exosms.templates.sentences import SENTENCE_END
 from exosms.templates.syntax import FITTED, Variable, cut
 from exosms.templates.variables import VariableType, holds_link
 
@@ -146,8 +147,8 @@ def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | 
     if holds(variable, value):
         return None
     if variable.room is not None and holds(variable, value[: variable.room]):
-        is_text = variable.kind in FITTED and not value.isdecimal() and not holds_link(value)
-        shorter = cut(value, variable.room).rstrip() if is_text else None
+        is_whole = value.isdecimal() or holds_link(value) or SENTENCE_END.search(value)
+        shorter = cut(value, variable.room).rstrip() if variable.kind in FITTED and not is_whole else None
         return difference._replace(cause=Cause.VALUE_TOO_LONG, replacement=shorter)
     return difference._replace(replacement=_of_the_type(variable, value))
 
