@@ -595,6 +595,12 @@ def test_a_sentence_too_much_behind_a_value_is_no_part_of_it(value: str, more: s
     assert mend(body, problems) == right
 
 
+@pytest.mark.parametrize("pair", ["()", "[]", "{}", "<>", '""', "''", "**", "\u201c\u201d"])
+def test_no_sign_stays_behind_a_link_of_which_its_other_half_goes(pair: str) -> None:
+    problems = explain(parse("Rate us: {#url#}. - A"), f"Rate us: {pair[0]}www.acme.in/x{pair[1]}. - A")
+    assert None in [problem.replacement for problem in problems]
+
+
 def test_no_sentence_is_cut_in_its_middle() -> None:
     body = "Due on Monday 3 Aug. Sorry for the inconvenience. - A"
     assert [each.replacement for each in explain(parse("Due on {#var#}. - A"), body)] == [None]

@@ -155,7 +155,7 @@ def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | 
 
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}")
 """One number; "3, 4" and "1200 1500" may be two."""
-_HOST = re.compile(r"[^@/]+\.[A-Za-z]{2,}(?![^:/?#])")
+_HOST = re.compile(r"[\w.-]+\.[A-Za-z]{2,}(?![^:/?#])")
 """Not an amount such as 12.50."""
 
 

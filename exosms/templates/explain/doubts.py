@@ -20,6 +20,7 @@ def only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[
     yield from _in_place_of_words(steps)
     yield from _without_amount(scene, steps)
     yield from _beside_wording(steps)
+    yield from _half_of_a_pair(scene, steps)
 
 
 def _torn(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
@@ -108,6 +109,17 @@ def _beside_wording(steps: Sequence[AlignedStep]) -> Iterator[Span]:
         is_lacking = step.is_wrong and (is_sign or any(piece.sort is Sort.WORD for piece in step.fixed))
         if value.variable and is_lacking and costs.may_be_wording(inwards, in_capitals=bool(is_sign)):
             yield step.seen
+
+
+def _half_of_a_pair(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where one of two signs around a value would go and the other one stay: ``(www.acme.in/x)``."""
+    for step, behind in pairwise(steps):
+        sign, value = (scene.text.text[slice(*each.seen)] for each in (step, behind))
+        if behind.variable and step.is_wrong and value[:-1] and value[-1] == _PAIRS.get(sign[-1:]):
+            yield step.seen
+
+
+_PAIRS = dict(zip("([{<\u201c\u2018\"'*_`", ")]}>\u201d\u2019\"'*_`", strict=True))
 
 
 def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
