@@ -186,7 +186,7 @@ def prepared(database: SharedDatabase, *, is_dry: bool = False) -> Installation 
 
 def _prepared(database: SharedDatabase, *, is_dry: bool) -> Installation | None:
     encoding = database.run(_encoding, begins=False)
-    if encoding not in {"UTF8", "SQL_ASCII"}:
+    if encoding not in {"UTF8", "SQL_ASCII", None}:  # a pooler may not say
         raise ConfigError(
             f"The ledger {database.address} has the encoding {encoding}, in which not every character has a place",
             remedy="Name a database with UTF8: CREATE DATABASE exosms ENCODING 'UTF8' TEMPLATE template0",
