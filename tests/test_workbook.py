@@ -505,6 +505,8 @@ FORMULA_CELLS = [
     ('<c r="B1" t="str"><f>A1</f><v></v></c>', True, ""),
     ('<c r="B1"><f>A1</f><v>0</v></c>', False, "0"),
     ('<c r="B1"><f>A1</f><v>0</v></c>', True, "#UNCALCULATED!"),
+    ('<c r="B1" t="n"><f>A1</f><v>0.0</v></c>', True, "#UNCALCULATED!"),
+    ('<c r="B1" t="n"><f>A1</f><v>0.5</v></c>', True, "0.5"),
     ('<c r="B1" t="b"><f>A1</f><v>0</v></c>', True, "FALSE"),
     ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', False, "0"),
     ('<c r="B1" t="str"><f>A1</f><v>0</v></c>', True, "#UNCALCULATED!"),

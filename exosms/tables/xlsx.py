@@ -46,9 +46,9 @@ _FORMULA = (
     + rb"(?:/>|>[^<]*+</(?:\w+:)?f\s*>)(\s*+<(?:\w+:)?v\s*(?:/>|>\s*%b</(?:\w+:)?v\s*>))?\s*+</(?:\w+:)?c\s*>"
 )
 _WITHOUT_VALUE = re.compile(_FORMULA % b"")
-_WITHOUT_VALUE_OR_ZERO = re.compile(_FORMULA % b"0?")
-"""XlsxWriter and PhpSpreadsheet store a zero with each formula, the latter as a text, and say that all have to be
-calculated, as others say that do not."""
+_WITHOUT_VALUE_OR_ZERO = re.compile(_FORMULA % rb"(?:0(?:\.0)?)?")
+"""XlsxWriter, PhpSpreadsheet (as a text) and Apache POI (as 0.0) store a zero with each formula and say that all have
+to be calculated, as others say that do not."""
 _NEGATIVE = re.compile(
     rb"<((?:\w+:)?)c(?=[\s>])"
     + ATTRIBUTES
