@@ -601,6 +601,18 @@ def test_no_sign_stays_behind_a_link_of_which_its_other_half_goes(pair: str) -> 
     assert None in [problem.replacement for problem in problems]
 
 
+@pytest.mark.parametrize(
+    ("registered", "body"),
+    [
+        ("{#var#} is your OTP. - A", '"4711 is your OTP. - A"'),
+        ("Your OTP is 4711. - {#var#}", '"Your OTP is 4711. - Acme"'),
+        ("Call {#cbn#} - A", "Call (1800 123 4567) - A"),
+    ],
+)
+def test_no_sign_around_a_text_stays_of_which_the_other_half_goes(registered: str, body: str) -> None:
+    assert None in [problem.replacement for problem in explain(parse(registered), body)]
+
+
 def test_no_sentence_is_cut_in_its_middle() -> None:
     body = "Due on Monday 3 Aug. Sorry for the inconvenience. - A"
     assert [each.replacement for each in explain(parse("Due on {#var#}. - A"), body)] == [None]

@@ -112,11 +112,20 @@ def _beside_wording(steps: Sequence[AlignedStep]) -> Iterator[Span]:
 
 
 def _half_of_a_pair(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
-    """Yield where one of two signs around a value would go and the other one stay: ``(www.acme.in/x)``."""
-    for step, behind in pairwise(steps):
-        sign, value = (scene.text.text[slice(*each.seen)] for each in (step, behind))
-        if behind.variable and step.is_wrong and value[:-1] and value[-1] == _PAIRS.get(sign[-1:]):
-            yield step.seen
+    """Yield where one of two signs around a value, or all, would go and the other one stay: ``(www.acme.in/x)``."""
+    text = scene.text.text
+    for one, other in pairwise(steps):
+        if _is_beside(one, other) and text[other.seen[1] - 1] == _PAIRS.get(text[one.seen[1] - 1]):
+            yield one.seen
+        if _is_beside(other, one) and text[other.seen[0]] == _PAIRS.get(text[one.seen[0]]):
+            yield other.seen
+    for one, other in ((steps[0], steps[-1]), (steps[-1], steps[0])):
+        if _is_beside(one, other) and text[-1] == _PAIRS.get(text[0]):
+            yield one.seen
+
+
+def _is_beside(step: AlignedStep, value: AlignedStep) -> bool:
+    return step.is_wrong and bool(step.found) and value.variable is not None and len(value.found) > 1
 
 
 _PAIRS = dict(zip("([{<\u201c\u2018\"'*_`", ")]}>\u201d\u2019\"'*_`", strict=True))
