@@ -13,7 +13,7 @@ from exosms.templates.check import against
 from exosms.templates.match import holds
 from exosms.templates.registry import Registered
 from exosms.templates.syntax import Literal, Template, Variable
-from exosms.templates.variables import RULES, Step, anything, is_digit, warnings
+from exosms.templates.variables import RULES, Step, anything, holds_link, is_digit, warnings
 
 
 class Proof:
@@ -102,14 +102,14 @@ class RowTemplate(RowText):
             )
 
     def _fitted(self, values: tuple[str, ...], *, is_counted: bool) -> tuple[str, ...]:
-        """Return the values cut to what their variables hold, counting which were."""
-        fitted, _ = syntax.fit(self._template.template, values)
-        if not is_counted:
-            return fitted
-        for name, before, after in zip(self._template.names, values, fitted, strict=True):
+        """Return the values cut to what their variables hold, counting which were; a link is left for refusal."""
+        shorter, _ = syntax.fit(self._template.template, values)
+        both = [*zip(values, shorter, strict=True)]
+        fitted = tuple([one if holds_link(one) and _is_cut(one, other) else other for one, other in both])
+        for name, before, after in zip(self._template.names, values, fitted, strict=True) if is_counted else ():
             if not before.startswith(after):
                 self.warnings.add(f"line breaks in the value of {name} were changed to spaces")
-            if len(after) < len(before) - before.count("\r\n"):
+            if _is_cut(before, after):
                 self.warnings.add(f"the value of {name} was cut to the length its variable allows")
         return fitted
 
@@ -135,6 +135,10 @@ def _bound(template: Registered, variables: Mapping[str, str], columns: Columns)
         else Pattern("%s", (fold(name),))
         for name in template.names
     ]
+
+
+def _is_cut(before: str, after: str) -> bool:
+    return len(after) < len(before) - before.count("\r\n")
 
 
 def _skeleton(template: Template) -> str:
