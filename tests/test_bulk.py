@@ -712,6 +712,14 @@ def test_other_accounts_are_other_people(exosms: Shell, exotel: FaultyExotel) ->
     assert through(exosms, exotel, TWO, env={"EXOTEL_ACCOUNT_SID": "acme2"}).exit_code == 0
 
 
+def test_what_is_only_unknown_was_perhaps_sent_before(exosms: Shell) -> None:
+    text = "to,body\n+919000000500,x\n"
+    assert bulk(exosms, text, "--yes", "--run", "june").exit_code == 10
+    refused = bulk(exosms, text, "--yes")
+    assert refused.exit_code == 5
+    assert "error: Perhaps sent before, for example in the run june: 1 message\n" in refused.stderr
+
+
 def test_unknown_ones_are_never_sent_by_skip(exosms: Shell) -> None:
     text = "to,body\n+919000000500,x\n+919876543210,y\n"
     assert bulk(exosms, text, "--yes", "--run", "june").exit_code == 10

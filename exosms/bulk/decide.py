@@ -109,10 +109,13 @@ def _changes(run: Run, staging: Staging) -> str:
 def _compare_with_earlier(policy: SentBefore, staging: Staging, *, since: float, now: float) -> EarlierMessages:
     before = staging.earlier.sent_before(since, now)
     if before.rows and policy is SentBefore.REFUSE:
-        perhaps = f", and possibly {before.unknown} more" if before.unknown else ""
-        perhaps += f" ({before.from_another} with the same text from another sender)" * bool(before.from_another)
+        said = f"Perhaps sent before, for example in the run {before.run}: {counted(before.unknown, 'message')}"
+        if before.accepted:
+            said = f"Sent before, for example in the run {before.run}: {counted(before.accepted, 'message')}"
+            said += f", and possibly {before.unknown} more" * bool(before.unknown)
+        said += f" ({before.from_another} with the same text from another sender)" * bool(before.from_another)
         raise GuardError(
-            f"Sent before, for example in the run {before.run}: {counted(before.accepted, 'message')}{perhaps}",
+            said,
             remedy="Nothing was sent. Send all with --sent-before send, or only the others with --sent-before skip.",
             again_with=["--sent-before", "skip"],
         )
