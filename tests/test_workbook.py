@@ -396,12 +396,14 @@ BLANKS_AROUND = (
     '<table:table-cell office:value-type="string"> </table:table-cell>',
     typed("string", "", "b"),
 )
+EMPTY_FORMULA = '<table:table-cell table:formula="of:=IF([.A1]=1;1;&quot;&quot;)"><text:p/></table:table-cell>'
 OFFICE_ROWS = [
     ((typed("string", "", "to"), typed("string", "", "due")), ["to", "due"]),
     ((typed("float", "9876543210", "9.9E9"), typed("percentage", "0.155", "15.5%")), ["9876543210", "15.5%"]),
     ((typed("currency", "12", "₹12.00"), '<table:table-cell table:style-name="c"/>'), ["₹12.00"]),
     ((typed("string", "", "a<text:s/> b<text:line-break/>c"), ods_gap(16383)), ["a  b\nc"]),
     ((typed("string", "", "A"), '<table:table-cell table:formula="of:=1"/>'), ["A", "#UNCALCULATED!"]),
+    ((typed("string", "", "A"), EMPTY_FORMULA, typed("string", "", "C")), ["A", "", "C"]),
     ((typed("float", "7", "7", ' table:formula="of:=3&gt;4"'), ods_gap(), typed("float", "8", "8")), ["7", "", "8"]),
     ((typed("float", "7", "7"), "<table:table-cell/>", typed("float", "9", "9"), ods_gap(9)), ["7", "", "9"]),
     ((ods_gap(2), typed("float", "8", "8", ' table:number-columns-repeated="2"')), ["", "", "8", "8"]),

@@ -52,8 +52,11 @@ _FILLED = re.compile(rb"\s(?:office:|table:formula)")
 _ERROR = re.compile(rb"""\scalcext:value-type\s*=\s*["']error["']""")
 _STORED = re.compile(rb"""\soffice:(?:(?:(?:date|time|boolean|string)-)?value\s*=|value-type\s*=\s*["']string["'])""")
 _UNCALCULATED = f' office:value-type="string" office:string-value="{UNCALCULATED}"'.encode()
+_EMPTY_TEXT = b' office:value-type="string" office:string-value=""'
 _NOTE = rb"<office:annotation[\s>][^<]*+(?:<(?!/office:annotation>)[^<]*+)*+</office:annotation>"
 _EMPTY = rb"(?:<text:p(?=[\s/>])[^<>]*+>(?:(?<=/>)|\s*+</text:p>)\s*+)++</table:table-cell>"
+_IS_EMPTY = re.compile(_EMPTY)
+"""What LibreOffice writes for a formula whose value is an empty text; one without a value has no paragraph."""
 _TYPELESS = re.compile(
     rb"""<table:table-cell(?:\s++(?!office:|table:formula)[\w:-]++\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+'))*+\s*+"""
     rb"(?=>(?:\s*%b)?\s*(?!%b)<text:)" % (_NOTE, _EMPTY)
@@ -368,7 +371,7 @@ class _Drawing:
         if _FILLED.search(found[3]):
             attributes = _COLUMNS_REPEATED.sub(b"", found[3])
             if b"table:formula" in attributes and not _STORED.search(attributes):
-                attributes = _UNCALCULATED
+                attributes = _EMPTY_TEXT if _IS_EMPTY.match(found.string, found.end()) else _UNCALCULATED
             if _SHOWN_OTHERWISE.search(attributes) or _NO_TIME_OF_DAY.search(attributes):
                 attributes = _TYPE.sub(rb"\1string", _VALUE.sub(b"", attributes))
             if _ERROR.search(attributes):
