@@ -198,7 +198,7 @@ NOTHING, FORMULAS, TWICE = "what a program writes for nothing", "a formula inste
 DOUBTFUL = [
     *(
         (cell, NOTHING)
-        for cell in ("nan", "None", "NULL", "NaN", "null", "NaT", " None ", "undefined", "<NA>", r"\N")
+        for cell in ("nan", "None", "NULL", "NaN", "null", "NaT", " None ", "undefined", "<NA>", r"\N", "Loading...")
     ),
     *((cell, FORMULAS) for cell in ("=A1*2", "=SUM(A1:A9)", '="0012"', "=VLOOKUP(A2,B:C,2)", " =1", "=cmd|x")),
     *(

@@ -38,8 +38,8 @@ _NOTHING = frozenset(
     word
     for lower in ("nan", "none", "null", "nat", "undefined", "<na>", "(null)", "[object object]")
     for word in (lower, lower.upper(), lower.title(), lower.capitalize())
-) | {"NaN", "NaT", "[object Object]", r"\N"}
-"""What programs write for nothing."""
+) | {"NaN", "NaT", "[object Object]", r"\N", "Loading..."}
+"""What programs write for nothing; the last one is what Google Sheets shows, and copies, until it has a value."""
 
 _CONTINUED = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 _TWICE = re.compile(
