@@ -100,14 +100,36 @@ def test_what_is_no_number_is_named(text: str, words: str) -> None:
     [
         ("4915123456789", "DE", "+4915123456789 or +494915123456789"),
         ("62812345678", "ID", "+62812345678 or +6262812345678"),
+        ("919876543210", "AE", "+919876543210 or +971919876543210"),
+        ("919876543210", "AU", "+919876543210 or +61919876543210"),
+        ("447911123456", "AE", "+447911123456 or +971447911123456"),
+        ("001 65 8123 4567", "SG", "+6581234567 or +16581234567"),
+        ("0011 65 8123 4567", "AU", "+6581234567 or +16581234567"),
     ],
 )
-def test_a_number_that_may_begin_with_the_code_of_its_country_is_not_guessed(
+def test_a_number_that_may_begin_with_the_code_of_a_country_is_not_guessed(
     text: str, country: str, either: str
 ) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(f'{text!r} may be {either}')}$"):
         parse(text, country=country)
-    assert parse(f"+{text}", country=country) == f"+{text}"
+    for number in either.split(" or "):
+        assert parse(number, country=country) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "number"),
+    [
+        ("0501234567", "AE", "+971501234567"),
+        ("501234567", "AE", "+971501234567"),
+        ("971501234567", "AE", "+971501234567"),
+        ("00919876543210", "SG", INDIAN),
+        ("0016502530000", "SG", "+16502530000"),
+        ("0412 345 678", "AU", "+61412345678"),
+        ("5123456789", "US", "+15123456789"),
+    ],
+)
+def test_a_number_is_read_as_it_is_dialled_in_its_country(text: str, country: str, number: str) -> None:
+    assert parse(text, country=country) == number
 
 
 def test_an_unknown_country_is_a_matter_of_configuration() -> None:

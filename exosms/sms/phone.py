@@ -132,10 +132,15 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
             f"{text!r} is not a phone number of {country if not international.startswith('+') else 'any country'}",
             remedy="Write it with + and its country code.",
         )
-    # People leave out the plus sign, too, where the metadata reads the country's code as a part of the number.
-    whole = _read(f"+{digits}", country) if digits.startswith(str(number.country_code)) else None
-    if whole is not None and whole != number and phonenumbers.is_valid_number(whole):
-        raise TwoNumbersError(f"{text!r} may be +{digits} or {e164}", remedy="Write it with + and its country code.")
+    # The first digits may be what is dialled for abroad, 001 in Singapore, and people leave out the plus sign, too:
+    # often the metadata has room for the whole number behind the country's own code, where nobody has such a one.
+    other = _read(digits if digits.startswith("00") else f"+{digits}", country)
+    is_in_doubt = digits.startswith(("00", str(number.country_code))) or not phonenumbers.is_valid_number(number)
+    if is_in_doubt and other is not None and other != number and phonenumbers.is_valid_number(other):
+        raise TwoNumbersError(
+            f"{text!r} may be {phonenumbers.format_number(other, phonenumbers.PhoneNumberFormat.E164)} or {e164}",
+            remedy="Write it with + and its country code.",
+        )
     return e164
 
 
