@@ -501,6 +501,21 @@ def test_a_purge_forgets_what_became_of_a_message_however_late_that_was_found_ou
     assert (old in dump, held in dump) == (False, True)
 
 
+def test_a_purge_leaves_nothing_of_what_became_of_a_message_on_any_machine(pair: Pair) -> None:
+    """Also where another one purges what this one asked about, and of rows what is not in this machine's ledger."""
+    assert pair.first(*SEND, "--wait", "10s").exit_code == 0
+    assert pair.second(*PURGE).stdout == "1 message deleted\n"
+    assert pair.first("bulk", bulk_file(pair.first, *ROWS), "--run", "june", *BULK).exit_code == 0
+    with closing(sqlite3.connect(pair.first.home / "state/ledger.db")) as connection, connection:
+        connection.execute("UPDATE runs SET started_at = started_at - 7200, updated_at = updated_at - 7200")
+    assert words(pair.first("status", "--run", "june")) == ["delivered"] * 3
+    assert pair.first("runs", "purge", "--older-than", "1h", "--yes").stdout == "3 messages deleted\n"
+    with closing(sqlite3.connect(pair.first.home / "state/ledger.db")) as connection:
+        assert connection.execute("SELECT * FROM deliveries").fetchall() == []
+    dump = pair.cluster.dump(pair.database)
+    assert [sid for sid in pair.exotel.taken if sid in dump] == []
+
+
 def test_a_purge_forgets_what_a_dead_machine_was_to_try_again(pair: Pair) -> None:
     send = ("send", "--to", TO, "-b", TEXT, "--retry-for", "1h")
     with (

@@ -101,10 +101,13 @@ class Ledger:
 
     def sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         """Return the message, or row, that Exotel gave this Sid when it was sent."""
+        found = self._sent_as(account, sid)
+        return found if found or self.shared is None else self.shared.messages.sent_as(account, sid)
+
+    def _sent_as(self, account: str, sid: str) -> LedgerEntry | None:
         from exosms.ledger.reading import sent_as
 
-        found = sent_as(self.database, account, sid)
-        return found if found or self.shared is None else self.shared.messages.sent_as(account, sid)
+        return sent_as(self.database, account, sid)
 
     def close(self) -> None:
         """Let go of the ledger and of the lock that marks us as alive."""
@@ -242,7 +245,17 @@ class Ledger:
             return self._using(once, recipient, account, self._clock(), rewrite=rewrite)
 
     def keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
-        """Record what Exotel says of a message; a final state stays."""
+        """Record what Exotel says of a message, where that is, so that it is purged with it; a final state stays.
+
+        Of one that is nowhere it is recorded everywhere, since it may be one that is unknown.
+        """
+        elsewhere = None if self.shared is None or self._sent_as(account, sid) else self.shared.messages
+        if elsewhere is None or elsewhere.sent_as(account, sid) is None:
+            self._keep_delivery(account, sid, delivery)
+        if elsewhere is not None:
+            elsewhere.keep_delivery(account, sid, delivery)
+
+    def _keep_delivery(self, account: str, sid: str, delivery: Delivery) -> None:
         columns = (*DELIVERY, "account", "sid", "checked_at")
         row = [*(getattr(delivery, name) for name in DELIVERY), account, sid, self._clock()]
         new = ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
@@ -252,8 +265,6 @@ class Ledger:
                 f" ON CONFLICT DO UPDATE SET {new} WHERE outcome = 'pending'",
                 [str(value) if isinstance(value, StrEnum) else value for value in row],
             )
-        if self.shared is not None:
-            self.shared.messages.keep_delivery(account, sid, delivery)
 
     def delivery(self, account: str, sid: str) -> Delivery | None:
         """Return what Exotel last said of a message."""
