@@ -100,9 +100,8 @@ def test_what_is_no_number_is_named(text: str, words: str) -> None:
     [
         ("4915123456789", "DE", "+4915123456789 or +494915123456789"),
         ("62812345678", "ID", "+62812345678 or +6262812345678"),
-        ("919876543210", "AE", "+919876543210 or +971919876543210"),
-        ("919876543210", "AU", "+919876543210 or +61919876543210"),
-        ("447911123456", "AE", "+447911123456 or +971447911123456"),
+        ("919876543210", "ID", "+919876543210 or +62919876543210"),
+        ("447911123456", "IL", "+447911123456 or +972447911123456"),
         ("001 65 8123 4567", "SG", "+6581234567 or +16581234567"),
         ("0011 65 8123 4567", "AU", "+6581234567 or +16581234567"),
     ],
@@ -125,11 +124,27 @@ def test_a_number_that_may_begin_with_the_code_of_a_country_is_not_guessed(
         ("00919876543210", "SG", INDIAN),
         ("0016502530000", "SG", "+16502530000"),
         ("0412 345 678", "AU", "+61412345678"),
+        ("1800 123 4567", "SG", "+6518001234567"),
         ("5123456789", "US", "+15123456789"),
     ],
 )
 def test_a_number_is_read_as_it_is_dialled_in_its_country(text: str, country: str, number: str) -> None:
     assert parse(text, country=country) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("9876543210", "SG"),
+        ("919876543210", "AE"),
+        ("05012345678", "AE"),
+        ("919876543210", "AU"),
+        ("+65 9876 543210", "IN"),
+    ],
+)
+def test_a_number_with_a_length_that_only_services_have_is_none(text: str, country: str) -> None:
+    with pytest.raises(InputError, match="is not a phone number of"):
+        parse(text, country=country)
 
 
 def test_an_unknown_country_is_a_matter_of_configuration() -> None:

@@ -127,7 +127,7 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
         )
     is_possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE and len(e164) <= _LONGEST
     # A zero too many is dropped by whoever reads the number next, and there it would be another one.
-    if not is_possible or phonenumbers.parse(e164) != number:
+    if not (is_possible and number and _is_as_long_as_others(number)) or phonenumbers.parse(e164) != number:
         raise InputError(
             f"{text!r} is not a phone number of {country if not international.startswith('+') else 'any country'}",
             remedy="Write it with + and its country code.",
@@ -142,6 +142,15 @@ def _parse_abroad(digits: str, text: str, country: str) -> str:
             remedy="Write it with + and its country code.",
         )
     return e164
+
+
+def _is_as_long_as_others(number: "PhoneNumber") -> bool:
+    """Whether it has the length of people's numbers: those of services are longer where a typo would go unseen."""
+    import phonenumbers
+
+    peoples = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+    lengths = [phonenumbers.is_possible_number_for_type_with_reason(number, each) for each in peoples]
+    return phonenumbers.ValidationResult.IS_POSSIBLE in lengths or phonenumbers.is_valid_number(number)
 
 
 def _read(international: str, country: str) -> "PhoneNumber | None":
