@@ -170,13 +170,23 @@ def test_of_two_columns_it_is_the_one_that_holds_numbers(
     assert bulk(exosms, exotel, text, *DEAR, "--to-column", one, "-n").exit_code in {0, 3}
 
 
-def test_numbers_that_may_be_one_of_two_are_numbers_of_their_column(exosms: Shell, exotel: FaultyExotel) -> None:
+@pytest.mark.parametrize(
+    ("country", "mobile", "phone"),
+    [
+        ("DE", "4915123456789", "+493012345678"),
+        ("IN", "971501234567", "9876543210"),
+        ("SG", "919876543210", "81234567"),
+        ("AE", "919876543210", "0501234567"),
+    ],
+)
+def test_numbers_that_lack_a_plus_sign_are_numbers_of_their_column(
+    exosms: Shell, exotel: FaultyExotel, country: str, mobile: str, phone: str
+) -> None:
     config = exosms.home / "config.toml"
-    config.write_text('version = 1\n[profiles.de]\ncountry = "DE"\n')
+    config.write_text(f'version = 1\n[profiles.abroad]\ncountry = "{country}"\n')
     config.chmod(0o600)
     exosms.env["EXOSMS_CONFIG"] = str(config)
-    text = "mobile,phone\n4915123456789,+493012345678\n"
-    result = bulk(exosms, exotel, text, *HELLO, "-p", "de", "-n")
+    result = bulk(exosms, exotel, f"mobile,phone\n{mobile},{phone}\n", *HELLO, "-p", "abroad", "-n")
     assert (result.exit_code, result.stdout) == (3, "")
     assert "The recipients may be in the column 'mobile' or in 'phone'\n" in result.stderr
 

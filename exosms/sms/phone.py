@@ -62,13 +62,23 @@ def is_country(letters: str) -> bool:
 
 
 def is_number(text: str, *, country: str = "IN") -> bool:
-    """Whether it is one, also where ``parse`` has to know which."""
+    """Whether it is one, also where ``parse`` has to know which, or misses the plus sign of one abroad."""
     try:
         return bool(parse(text, country=country))
     except TwoNumbersError:
         return True
     except InputError:
+        return _lost_its_plus(_digits(text))
+
+
+def _lost_its_plus(digits: str) -> bool:
+    """Whether digits are a number with its country code, as a spreadsheet leaves what is typed with a plus sign."""
+    if not re.fullmatch(r"[1-9][0-9]{7,14}", digits):
         return False
+    import phonenumbers
+
+    number = _read(f"+{digits}", "ZZ")
+    return number is not None and phonenumbers.is_valid_number(number)
 
 
 def _digits(text: str) -> str:
