@@ -191,6 +191,17 @@ def test_numbers_that_lack_a_plus_sign_are_numbers_of_their_column(
     assert "The recipients may be in the column 'mobile' or in 'phone'\n" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "cell", ["9876543210, 9876543211", "98765 43210 / 98765 43211", "9876543210 (Father)", "Mob: +91-9876543210"]
+)
+def test_a_column_of_cells_with_more_than_a_number_is_not_passed_over(
+    exosms: Shell, exotel: FaultyExotel, cell: str
+) -> None:
+    result = bulk(exosms, exotel, f'Mobile,Contact\n"{cell}",9812345678\n', *HELLO, "-n")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "The recipients may be in the column 'Mobile' or in 'Contact'\n" in result.stderr
+
+
 @pytest.mark.parametrize(("flawed", "code"), [(1, 10), (2, 3), (3, 3)])
 def test_a_column_is_not_taken_where_nothing_told_which_one(
     exosms: Shell, exotel: FaultyExotel, monkeypatch: pytest.MonkeyPatch, flawed: int, code: int

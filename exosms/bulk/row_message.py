@@ -33,6 +33,8 @@ a number again. One number in a million ends so by itself."""
 _MAY_BE_ROUNDED = f"the number ends in {_ROUNDED}, as one that a spreadsheet rounded, and may be a stranger's"
 
 _RECIPIENTS = re.compile(rf"(?:{'|'.join(RECIPIENT_COLUMNS)})(?:no|num|number)?")
+_DIGITS = re.compile(r"\+?[0-9][0-9 ().-]{5,30}[0-9]")
+"""What may be a number within a cell."""
 _FEW = 1000
 """Rows in which numbers are looked for."""
 
@@ -321,9 +323,14 @@ def _letters(header: str) -> str:
 
 
 def _holds_numbers(cells: Sequence[str], country: str) -> bool:
-    """Whether at least half of the cells that are filled read as phone numbers, or did before a spreadsheet."""
+    """Whether at least half of the cells that are filled have a phone number, or had one before a spreadsheet."""
     filled = [cell for cell in map(str.strip, cells) if cell]
-    return 0 < len(filled) <= 2 * sum(phone.is_number(cell, country=country) or _was_number(cell) for cell in filled)
+    return 0 < len(filled) <= 2 * sum(_has_number(cell, country) or _was_number(cell) for cell in filled)
+
+
+def _has_number(cell: str, country: str) -> bool:
+    """Whether a cell is one or, though it cannot be sent to, has one beside another or beside words."""
+    return any(phone.is_number(each, country=country) for each in (cell, *_DIGITS.findall(cell)))
 
 
 def _was_number(cell: str) -> bool:
