@@ -151,6 +151,8 @@ CANDIDATES = [
     ("mobile,phone,name\n#########,9876543210,Asha\n#########,9876543211,Ravi\n", None),
     ("number,phone,name\nA-12E4,9876543210,Asha\n1.5,9876543211,Ravi\n", ONE),
     ("contact,phone,name\n9876543211,9876543210,Asha\nMr Rao,9876543212,Ravi\n", None),
+    ("mobile,phone,name\n9876543211,9876543210,Asha\nNA,9876543212,Ravi\n0,9876543213,Mina\n", None),
+    ("contact,phone,name\nNA,9876543210,Asha\n0,9876543211,Ravi\n", ONE),
 ]
 
 

@@ -323,9 +323,12 @@ def _letters(header: str) -> str:
 
 
 def _holds_numbers(cells: Sequence[str], country: str) -> bool:
-    """Whether at least half of the cells that are filled have a phone number, or had one before a spreadsheet."""
-    filled = [cell for cell in map(str.strip, cells) if cell]
-    return 0 < len(filled) <= 2 * sum(_has_number(cell, country) or _was_number(cell) for cell in filled)
+    """Whether at least half of the cells with digits have a phone number, or had one before a spreadsheet.
+
+    Others are empty, as people write it: ``NA``, ``-`` and ``0``.
+    """
+    filled = [cell for cell in cells if any(map(str.isdigit, cell.replace("0", ""))) or _was_number(cell.strip())]
+    return 0 < len(filled) <= 2 * sum(_has_number(cell, country) or _was_number(cell.strip()) for cell in filled)
 
 
 def _has_number(cell: str, country: str) -> bool:
