@@ -307,14 +307,22 @@ def test_a_row_whose_text_is_not_the_registered_one_refuses_the_file(exosms: She
     assert fitted.exit_code == 0, fitted.stderr
 
 
-def test_no_list_gets_a_link_that_was_cut(exosms: Shell, exotel: FaultyExotel) -> None:
+@pytest.mark.parametrize("start", ["https://acme.example/orders", "Https://acme.in/orders", "acme.co.in/orders"])
+def test_no_list_gets_a_link_that_was_cut(exosms: Shell, exotel: FaultyExotel, start: str) -> None:
     (exosms.home / "t.toml").write_text(TEMPLATES)
     argv = ("-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour", "--fit")
-    text = "to,name,order\n9876543210,Asha,https://acme.example/orders/9876543210-77812\n"
+    text = f"to,name,order\n9876543210,Asha,{start}/9876543210-77812\n"
     result = through(exosms, exotel, text, *argv)
     assert (result.exit_code, exotel.requests) == (3, 0)
     assert "Shorten the link, or register its variable as {#url#}." in result.stderr
-    assert through(exosms, exotel, text.replace("acme.example/orders", "a.in"), *argv).exit_code == 0
+    assert through(exosms, exotel, text.replace(start, "https://a.in"), *argv).exit_code == 0
+
+
+def test_the_number_of_an_invoice_is_no_link(exosms: Shell, exotel: FaultyExotel) -> None:
+    (exosms.home / "t.toml").write_text(TEMPLATES)
+    argv = ("-t", "order", "--templates", str(exosms.home / "t.toml"), "--any-hour", "--fit")
+    text = "to,name,order\n9876543210,Asha,Acme.Ltd/26-27/9876543210-77812/Rs.500/-\n"
+    assert (through(exosms, exotel, text, *argv).exit_code, exotel.requests) == (0, 1)
 
 
 def test_a_body_has_columns_and_braces(exosms: Shell, exotel: FaultyExotel) -> None:

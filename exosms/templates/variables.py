@@ -4,6 +4,7 @@ Typed markers are registered since January 2026 (TRAI direction of 2025-11-18); 
 Exotel's dashboard (Exotel support 38686), whose exact rule is not published.
 """
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
@@ -122,6 +123,11 @@ def is_bracket(character: str) -> bool:
 
 
 LINK_STARTS = ("http://", "https://", "www.")
+_SHORT_LINK = re.compile(
+    r"(?<![\w@.-])(?:[a-z0-9-]+\.)+(?:in|com|co|org|net|io|me|ly|to|app|link|page|gl|cc|info|biz|ai|us|at|be|shop)/\w",
+    re.ASCII | re.IGNORECASE,
+)
+"""One without any of them, as ``bit.ly/x``; an invoice's ``Acme.Ltd/26`` is none."""
 
 _ADDRESS = tuple((Word(start), Step(is_visible, 1, None)) for start in LINK_STARTS)
 _PHONE = (
@@ -229,7 +235,8 @@ def _marker(kind: VariableType, value: str, _count: int) -> str:
 
 def holds_link(value: str) -> bool:
     """Whether an address begins somewhere in the value."""
-    return any(start in value for start in LINK_STARTS)
+    small = value.lower()
+    return any(start in small for start in LINK_STARTS) or ("/" in value and _SHORT_LINK.search(value) is not None)
 
 
 def _link(kind: VariableType, value: str, _count: int) -> str:
