@@ -197,6 +197,23 @@ def test_a_reader_that_takes_nothing_keeps_no_signal_from_ending_a_run(exosms: S
     assert counts["accepted"] == 2000 - counts["remaining"] > 0
 
 
+def test_a_reader_that_takes_nothing_of_what_threads_show_keeps_no_answer_back(exosms: Shell, rows: Path) -> None:
+    ours, theirs = _full_pipe()
+    options = ("--run", "june", "--region", "sandbox", "--from", "ACMEIN", "--yes", "-q", "--verbose")
+    process = exosms.start("bulk", str(rows), *options, stdout=subprocess.DEVNULL, stderr=theirs)
+    until(lambda: "in_flight" in exosms("runs", "export", "june", "--outcome", "in_flight").stdout)
+    wait_until_it_sleeps(process)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(timeout=60) == 143
+    finally:
+        process.kill()
+        os.close(ours)
+        os.close(theirs)
+    counts = exosms("runs", "show", "june", "--json").json["counts"]
+    assert counts["accepted"] == 2000 - counts["remaining"] > 0
+
+
 def test_a_full_pipe_keeps_no_signal_from_ending_a_send(exosms: Shell) -> None:
     ours, theirs = _full_pipe()
     send = exosms.start("send", "--to", NUMBERS[0], "--region", "sandbox", *SHORT, stdout=theirs)

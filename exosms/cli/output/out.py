@@ -6,9 +6,11 @@ neither the network nor a CSV can repaint a terminal; rich gets it as ``Text``, 
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from exosms.errors import ConfigError, ExosmsError, Interrupted
@@ -61,6 +63,7 @@ class Out:
     """Takes away the line that is painted on the terminal, if one is."""
 
     def __post_init__(self) -> None:
+        self._traced: deque[str] = deque()
         for stream in (self.stdout, self.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:  # a stream that a caller put in place may have none
@@ -198,9 +201,19 @@ class Out:
         self._put(self.stderr, text)
 
     def trace(self, text: str) -> None:
-        """Print one line of what ``--verbose`` shows."""
+        """Print one line of what ``--verbose`` shows; what another thread says is kept until ``show_traced``.
+
+        Whoever carries an answer waits for no reader, and a signal ends what the main thread writes, and only that.
+        """
         if self.verbose:
-            self._say(self.stderr, f"exosms: {printable(text)}", indent="  ")
+            self._traced.append(text)
+            if current_thread() is main_thread():
+                self.show_traced()
+
+    def show_traced(self) -> None:
+        """Print what other threads had to show by now."""
+        while self._traced:
+            self._say(self.stderr, f"exosms: {printable(self._traced.popleft())}", indent="  ")
 
     def fail(self, text: str, *, remedy: str = "") -> None:
         """Print an error and its next step, also when quiet."""

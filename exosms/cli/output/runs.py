@@ -59,6 +59,7 @@ class RunReport:
 
     def show(self, settled: Sequence[Settled]) -> None:
         """Show what became of some rows."""
+        self._out.show_traced()
         match self._out.format:
             case Format.JSONL:
                 for one in settled:
@@ -76,6 +77,7 @@ class RunReport:
     def tell(self, text: str) -> None:
         """Print a hint between two paintings of the progress."""
         self._progress.clear()
+        self._out.show_traced()
         self._out.tell(text)
 
     def conclude(
@@ -90,6 +92,7 @@ class RunReport:
     ) -> None:
         """Print the summary or the document; why the run stopped, and what to do now, come last."""
         self._progress.clear()
+        self._out.show_traced()
         counts = journal.counts(run)
         is_over = stop is not None and stop.is_for_good
         flags = self._out.account_flags
