@@ -22,7 +22,7 @@ from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.config.credentials import TOKEN_COMMAND_TIMEOUT, TokenCommand
 from exosms.errors import Interrupted
 from exosms.exotel.client import Batch
-from exosms.system.signals import Interrupts, noting
+from exosms.system.signals import Interrupts, noting, writing
 
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
 ACCOUNT = {"EXOTEL_ACCOUNT_SID": "acme1", "EXOTEL_API_KEY": "key", "EXOTEL_API_TOKEN": "token"}
@@ -353,3 +353,28 @@ def test_a_signal_while_another_thread_starts_a_token_command_ends_the_main_thre
     is_over.set()
     thread.join()
     assert gone_on
+
+
+def test_a_signal_while_another_thread_writes_what_nobody_reads_ends_no_wait_of_the_main_thread() -> None:
+    """Such as a line of ``exosms callbacks``, which would have said that it cannot listen."""
+    interrupts = Interrupts()
+    is_within, is_over = threading.Event(), threading.Event()
+    ours, theirs = _full_pipe()
+
+    def write() -> None:
+        with os.fdopen(theirs, "w") as stream, writing(stream):
+            is_within.set()
+            is_over.wait(60)
+
+    def wait() -> None:
+        thread.start()
+        is_within.wait(60)
+        os.kill(os.getpid(), signal.SIGTERM)
+        interrupts.wait()
+
+    thread = threading.Thread(target=write)
+    with interrupts.installed(), pytest.raises(Interrupted):
+        wait()
+    is_over.set()
+    thread.join()
+    os.close(ours)
