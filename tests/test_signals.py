@@ -226,6 +226,24 @@ def test_a_full_pipe_keeps_no_signal_from_ending_a_send(exosms: Shell) -> None:
     os.close(theirs)
 
 
+def test_a_full_pipe_keeps_no_second_signal_from_ending_a_job(exosms: Shell) -> None:
+    """The first one was most likely meant for the command."""
+    ours, theirs = _full_pipe()
+    options = ("--to", "+919000000400", "--region", "sandbox", "--from", "ACMEIN")
+    command = ("--", "sh", "-c", "exit 3")
+    job = exosms.start("job", *options, *command, stdout=subprocess.DEVNULL, stderr=theirs)
+    until(lambda: "rejected" in exosms("log").stdout)
+    try:
+        for _ in range(2):
+            wait_until_it_sleeps(job)
+            job.send_signal(signal.SIGINT)
+        assert job.wait(timeout=60) == 3
+    finally:
+        job.kill()
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_a_pipe_without_a_reader_as_result_file_is_left_at_a_signal(exosms: Shell, rows: Path) -> None:
     pipe = exosms.home / "pipe"
     os.mkfifo(pipe)

@@ -124,12 +124,15 @@ def command(
 
     plan = _planner(request, account, job, out.warn)
     told = _tell_what_is_wrong(plan, sample(request.on), out)
+    # One signal more than the command got stops nothing, since it was most likely meant for that.
+    interrupts = Interrupts(spare=1)
     with child.signals_held() as mask:
         ending = child.run(argv, mask, meanwhile=_load_what_sends)
-        if not ending.has_started:
-            out.fail(f"{argv[0]} {ending.status}", remedy=_meant(argv, out))
-        if ending.is_wanted(request.on, longer_than=request.longer_than):
-            _text_about(job, plan, ending, told, out)
+        with interrupts.installed(), child.signals_released():  # or what nobody reads could not be left by any
+            if not ending.has_started:
+                out.fail(f"{argv[0]} {ending.status}", remedy=_meant(argv, out))
+            if ending.is_wanted(request.on, longer_than=request.longer_than):
+                _text_about(job, plan, ending, told, interrupts, out)
     return ending.code
 
 
@@ -223,7 +226,9 @@ def _load_what_sends() -> None:
             importlib.import_module(name)
 
 
-def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[str], out: Out) -> None:
+def _text_about(
+    job: str, plan: "_Planner", ending: Ending, told: AbstractSet[str], interrupts: Interrupts, out: Out
+) -> None:
     """Text about an ending, and tell in one line whom that did not reach; why, unless it was ``told`` already."""
     try:
         found = plan(ending)
@@ -231,7 +236,7 @@ def _text_about(job: str, plan: "_Planner", ending: Ending, told: AbstractSet[st
         if found.problems:
             missed = dict.fromkeys([*found.recipients, *missed], _Miss(_why(found.problems[0]))) | missed
         elif found.messages and found.settings:
-            missed |= _send(found, found.settings, out)
+            missed |= _send(found, found.settings, interrupts, out)
     except Exception as error:  # noqa: BLE001  # the exit code is the command's
         tell_unforeseen(error, out)
         return
@@ -248,30 +253,24 @@ class _Miss(NamedTuple):
     is_certain: bool = True
 
 
-def _send(found: "JobPlan", settings: "Settings", out: Out) -> dict[str, _Miss]:
-    """Send the text, and return whom it did not reach and why.
-
-    One signal more than the command got stops nothing, since it was most likely meant for that.
-    """
+def _send(found: "JobPlan", settings: "Settings", interrupts: Interrupts, out: Out) -> dict[str, _Miss]:
+    """Send the text, and return whom it did not reach and why."""
     from exosms.cli.send import receipts_of
-    from exosms.job.child import signals_released
 
-    interrupts = Interrupts(spare=1)
     missed: dict[str, _Miss] = {}
     left = [message.to for message in found.messages]
-    with interrupts.installed(), signals_released():
-        try:
-            receipts = receipts_of(found.messages, found.request, settings, found.options, out, interrupts)
-            for receipt in receipts:
-                to = left.pop(0)
-                if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:
-                    out.tell(" ".join(filter(None, (receipt.outcome, to, receipt.sid, receipt.note))))
-                else:
-                    missed[to] = _Miss(_why_not(receipt), is_certain=receipt.outcome is not Outcome.UNKNOWN)
-        except Exception as error:  # noqa: BLE001  # whom it keeps from being texted is to be told
-            missed |= {to: _Miss(_why(in_our_words(error).about(to))) for to in left}
-        except Interrupted as interrupted:
-            missed |= dict.fromkeys(left, _Miss(interrupted.message))
+    try:
+        receipts = receipts_of(found.messages, found.request, settings, found.options, out, interrupts)
+        for receipt in receipts:
+            to = left.pop(0)
+            if receipt.outcome in {Outcome.ACCEPTED, Outcome.SKIPPED}:
+                out.tell(" ".join(filter(None, (receipt.outcome, to, receipt.sid, receipt.note))))
+            else:
+                missed[to] = _Miss(_why_not(receipt), is_certain=receipt.outcome is not Outcome.UNKNOWN)
+    except Exception as error:  # noqa: BLE001  # whom it keeps from being texted is to be told
+        missed |= {to: _Miss(_why(in_our_words(error).about(to))) for to in left}
+    except Interrupted as interrupted:
+        missed |= dict.fromkeys(left, _Miss(interrupted.message))
     return missed
 
 
