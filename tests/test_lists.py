@@ -194,8 +194,12 @@ def test_numbers_that_lack_a_plus_sign_are_numbers_of_their_column(
 
 
 @pytest.mark.parametrize(
-    "cell", ["9876543210, 9876543211", "98765 43210 / 98765 43211", "9876543210 (Father)", "Mob: +91-9876543210"]
-)
+    "cell",
+    [
+        "9876543210, 9876543211", "98765 43210 / 98765 43211", "9876543210 (Father)", "Mob: +91-9876543210",
+        "9876543210 9876543211", "9876543210-9876543211", "98765-43210 98765-43211", "9,876,543,210",
+    ],
+)  # fmt: skip
 def test_a_column_of_cells_with_more_than_a_number_is_not_passed_over(
     exosms: Shell, exotel: FaultyExotel, cell: str
 ) -> None:

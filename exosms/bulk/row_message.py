@@ -34,7 +34,8 @@ _MAY_BE_ROUNDED = f"the number ends in {_ROUNDED}, as one that a spreadsheet rou
 
 _RECIPIENTS = re.compile(rf"(?:{'|'.join(RECIPIENT_COLUMNS)})(?:no|num|number)?")
 _DIGITS = re.compile(r"\+?[0-9][0-9 ().-]{5,30}[0-9]")
-"""What may be a number within a cell."""
+_TOGETHER = re.compile(r"\+?[0-9]{8,}")
+"""What may be a number within a cell; the latter also where a blank or a hyphen alone stands between two."""
 _FEW = 1000
 """Rows in which numbers are looked for."""
 
@@ -333,7 +334,8 @@ def _holds_numbers(cells: Sequence[str], country: str) -> bool:
 
 def _has_number(cell: str, country: str) -> bool:
     """Whether a cell is one or, though it cannot be sent to, has one beside another or beside words."""
-    return any(phone.is_number(each, country=country) for each in (cell, *_DIGITS.findall(cell)))
+    parts = (cell, cell.replace(",", ""), *_DIGITS.findall(cell), *_TOGETHER.findall(cell), *cell.split())
+    return any(phone.is_number(each, country=country) for each in parts)
 
 
 def _was_number(cell: str) -> bool:
