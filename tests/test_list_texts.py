@@ -42,11 +42,12 @@ def test_a_cell_in_which_nothing_is_seen_is_empty(
 
 # --- damaged cells ---
 
-DIGITS, FORMULA, NARROW, LETTERS = (
+DIGITS, FORMULA, NARROW, LETTERS, NO_DAY = (
     "whose digits are lost",
     "the error of a formula",
     "too narrow",
     "its letters were lost",
+    "a date in it is no day",
 )
 DAMAGED = [
     ("1.10716E+18", DIGITS),
@@ -83,6 +84,14 @@ DAMAGED = [
     ("(?500)", LETTERS),
     ("? 500/-", LETTERS),
     ("Please pay ?1,500 by 5 May", LETTERS),
+    ("00-01-1900", NO_DAY),
+    ("00-Jan-00", NO_DAY),
+    ("1/0/1900", NO_DAY),
+    ("00/01/1900 00:00", NO_DAY),
+    ("Due on 00-01-1900.", NO_DAY),
+    ("0000-00-00", NO_DAY),
+    ("30/12/1899", NO_DAY),
+    ("1899-12-30", NO_DAY),
     ("It\u0092s", "U+0092 is no letter; of most such files the encoding is windows-1252"),
     ("\u0080 500", "U+0080 is no letter"),
 ]
@@ -114,6 +123,7 @@ SOUND = [
     "MEENA E RAO", "Nano", "Null-Ltd",
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
     "10 €", "naïve Ä", "नमस्ते?",
+    "01-01-1900", "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "31-12-1899",
 ]  # fmt: skip
 
 

@@ -245,13 +245,18 @@ def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, t
         (-400.25, "yyyy-mm-dd", "#NUM!"),
         (-1, "d/m/yy", "#NUM!"),
         (-0.0625, "[h]:mm", "-01:30:00"),
+        (0, "dd-mm-yyyy", "1900-01-00"),
+        (0, "[$-4009]d mmm yy h:mm;@", "1900-01-00"),
+        (0, "h:mm AM/PM", "00:00:00"),
+        (0, '[h]:mm" days"', "00:00:00"),
+        (1.5, "d/m/yy h:mm", "1900-01-01 12:00:00"),
         (-7, "General", "-7"),
         (-7, '0" days"', "-7 days"),
         (0.5, "h:mm", "12:00:00"),
     ],
 )
 def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: float, code: str, text: str) -> None:
-    """A spreadsheet shows no more than ``########`` of it; calamine, half past ten at night."""
+    """A spreadsheet shows ``########`` of it, or day 0; calamine, half past ten at night, or midnight."""
     for content in (formatted(number, code), old_formatted(number, code)):
         assert shown(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
 
@@ -269,6 +274,9 @@ def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: 
         (1234.5, 44, "1,234.50"),
         (1200, 44, "1200"),
         (1234.4, 5, "1,234"),
+        (0, 14, "1900-01-00"),
+        (0, 22, "1900-01-00"),
+        (0, 18, "00:00:00"),
     ],
 )
 def test_a_format_without_a_code_of_its_own_is_one_that_all_programs_have(

@@ -12,6 +12,16 @@ NO_WIDTH = "\u200b\u2060\ufeff"
 UNCALCULATED = "#UNCALCULATED!"
 """What a cell of a sheet is read as that has a formula and no value: whoever wrote it did not calculate."""
 
+NO_DAY = "1900-01-00"
+"""What a sheet shows of a zero as a date, each program in its own way: its formula found an empty cell."""
+
+_NO_DAY = re.compile(
+    r"(?<![\w/-])(?:00[-/. ](?:01|Jan)[-/. ]1900|00-Jan-00|1/0/(?:19)?00|(?:1900-01|0000-00)-00"
+    r"|30[-/. ](?:12|Dec)[-/. ]1899|12/30/1899|1899-12-30)(?![\w/-])",
+    re.IGNORECASE,
+)
+"""Those of 1899 are of LibreOffice and Google Sheets, ``0000-00-00`` is MySQL's."""
+
 _ERRORS = (
     "REF!|N/A|VALUE!|DIV/0!|NAME?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|EXTERNAL!|PYTHON!"
     "|ERROR!|GETTING_DATA"
@@ -49,6 +59,15 @@ _TWICE = re.compile(
 _MISREAD = re.compile("[\u0080-\u0084\u0086-\u009f]")
 """What Latin-1 has in the places of Windows-1252's curly quotes, dashes and the like: controls that nobody writes."""
 _SIGNS_OF_TWICE = re.compile(rf"[\u00c2-\u00f4][{_CONTINUED}]")
+_DAMAGES = (
+    (_ERROR.search, "it holds the error of a formula"),
+    (_EXPONENT.fullmatch, "a spreadsheet changed a number in it, whose digits are lost"),
+    (_EXPONENT_INSIDE.search, "a spreadsheet changed a number in it, whose digits are lost"),
+    (_NARROW.fullmatch, "its column was too narrow when it was saved"),
+    (_NO_DAY.search, "a date in it is no day, but what programs show of an empty cell"),
+    (_QUESTIONS.search, "its letters were lost when it was saved"),
+)
+"""What finds them in a text, and what is said of it."""
 
 
 class CellDoubt(Enum):
@@ -70,6 +89,7 @@ def are_sound(cells: Sequence[str]) -> bool:
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
         and ("?" not in together or not any(map(_QUESTIONS.search, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
+        and (("00" not in together and "1899" not in together) or not any(map(_NO_DAY.search, cells)))
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
         and (
@@ -94,14 +114,8 @@ def damage_of(cell: str) -> str | None:
     text = cell.strip()
     if text == UNCALCULATED:
         return "its formula has no stored value; open the file in Excel or LibreOffice and save it as .xlsx"
-    if _ERROR.search(text):
-        return "it holds the error of a formula"
-    if _EXPONENT.fullmatch(text) or _EXPONENT_INSIDE.search(text):
-        return "a spreadsheet changed a number in it, whose digits are lost"
-    if _NARROW.fullmatch(text):
-        return "its column was too narrow when it was saved"
-    if _QUESTIONS.search(text):
-        return "its letters were lost when it was saved"
+    if what := next((what for is_in, what in _DAMAGES if is_in(text)), None):
+        return what
     misread = _MISREAD.search(_TWICE.sub("", text))
     return (
         f"U+{ord(misread[0]):04X} is no letter; of most such files the encoding is windows-1252" if misread else None

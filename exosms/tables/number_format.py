@@ -19,8 +19,10 @@ BUILT_IN: Mapping[int, str] = {
     10: "0.00%",
     **dict.fromkeys((5, 6, 37, 38, 41, 42), _MONEY),
     **dict.fromkeys((7, 8, 39, 40, 43, 44), _MONEY_WITH_CENTS),
+    **dict.fromkeys((*range(14, 18), 22), "d/m/yy"),
 }
-"""Those that need no code of their own. The currency of 5 to 8, 42 and 44 is of whoever looks: it is left out."""
+"""Those that need no code of their own; all dates are alike here. The currency of 5 to 8, 42 and 44 is of whoever
+looks: it is left out."""
 
 _TOKEN = re.compile(
     r"""
@@ -35,6 +37,7 @@ _TOKEN = re.compile(
 _NO_LETTERS = re.compile(r'"[^"]*"|[\\_*].|\[(?![hms]+\])[^\]]*\]', re.DOTALL | re.IGNORECASE)
 _ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _OF_TIMES = re.compile("[dmyhs]", re.IGNORECASE)
+_OF_DAYS = re.compile("[dy]", re.IGNORECASE)
 _TIMES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 """Formats of dates and times that need no code."""
 _PLAIN = re.compile(r"(?P<before>L*)(?:(?P<general>G)|#*0(?:\.(?P<decimals>0+))?)L*")
@@ -140,6 +143,12 @@ def is_of_times(number: int, code: str) -> bool:
     """Whether a format shows dates or times of day, none of which is negative, as what ``[h]`` shows may be."""
     letters = _NO_LETTERS.sub("", code)
     return not _ELAPSED.search(letters) and (number in _TIMES or _OF_TIMES.search(letters) is not None)
+
+
+@lru_cache
+def is_of_days(code: str) -> bool:
+    """Whether a format shows a day or a year."""
+    return _OF_DAYS.search(_NO_LETTERS.sub("", code)) is not None
 
 
 @lru_cache

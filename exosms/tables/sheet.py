@@ -10,7 +10,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exosms.tables import ods, xls, xlsx
-from exosms.tables.number_format import as_shown
+from exosms.tables.damaged_cells import NO_DAY
+from exosms.tables.number_format import as_shown, is_of_days
 from exosms.tables.records import Kind
 from exosms.tables.workbook_archive import (
     NO_WORKBOOK,
@@ -135,8 +136,8 @@ def _rows(sheet: "CalamineSheet", prepared: Prepared) -> Iterator[SheetRow]:
             row[at] = error
         for column, code in prepared.formats.get(place, ()):
             at = column - sheet.start[1]
-            if 0 <= at < len(row) and type(row[at]) in {int, float} and _is_exact(row[at]):
-                row[at] = as_shown(row[at], code) or row[at]
+            if 0 <= at < len(row):
+                row[at] = _as_shown(row[at], code)
         while row and (row[-1] == "" or (type(row[-1]) is str and row[-1].isspace())):
             row.pop()
         if row:
@@ -145,6 +146,13 @@ def _rows(sheet: "CalamineSheet", prepared: Prepared) -> Iterator[SheetRow]:
                 row[column] = text_of(row[column])
             true_place = place if numbers is None else numbers[place]
             yield SheetRow(1 + true_place, row, kinds, true_place in prepared.hidden)
+
+
+def _as_shown(cell: Any, code: str) -> Any:
+    """Return a cell as its format shows it, where that makes a difference."""
+    if type(cell) in {int, float} and _is_exact(cell):
+        return as_shown(cell, code) or cell
+    return NO_DAY if cell == _MIDNIGHT and is_of_days(code) else cell
 
 
 @lru_cache
@@ -188,6 +196,8 @@ _MOST_DIGITS = 10**15 - 1
 """Spreadsheets keep 15 digits of a number, whatever was typed, and write zeros for the others."""
 _LEAST = 1e-15
 """Below it nobody reads the zeros."""
+_MIDNIGHT = time()
+"""What is made of a zero, of which no day is shown."""
 _LACKING = timedelta(microseconds=10)
 """Of a second; the places of a moment's number do not tell more."""
 _LAST = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - a sheet's moments have no zone
