@@ -19,8 +19,8 @@ cannot be seen (the property Default_Ignorable_Code_Point of Unicode, Braille's 
 
 _QUOTED = re.compile("""=?"([^"]*)"|['\u2018\u2019]([^']*)'?""")
 """How spreadsheets say that a number is a text."""
-_WHOLE = re.compile(r"(\+?[0-9]{8,})[.,]0+")
-"""A number that became a decimal."""
+_WHOLE = re.compile(r"(\+?[0-9]{6,})[.,]0+")
+"""A number that became a decimal: some countries' have seven digits. Between points nobody writes so many at once."""
 _INDIAN = re.compile(r"(?:\+?91|0091|00910|\+910|0)?([6-9][0-9]{9})")
 _SCIENTIFIC = re.compile(r"\+?[0-9]+[.,]?[0-9]*[eE]\+?[0-9]+")
 
