@@ -149,6 +149,8 @@ CANDIDATES = [
     ("phone,mobile,name\n,,Asha\n", None),
     ("mobile,phone,name\n9.19877E+11,9876543210,Asha\n9.19876E+11,9876543211,Ravi\n", None),
     ("mobile,phone,name\n#########,9876543210,Asha\n#########,9876543211,Ravi\n", None),
+    ("mobile,phone,name\n#REF!,9876543210,Asha\n#N/A,9876543211,Ravi\n,9876543212,Mina\n", None),
+    ("contact,phone,name\n#N/A,9876543210,Asha\nMs Rao,9876543211,Ravi\n", ONE),
     ("number,phone,name\nA-12E4,9876543210,Asha\n1.5,9876543211,Ravi\n", ONE),
     ("contact,phone,name\n9876543211,9876543210,Asha\nMr Rao,9876543212,Ravi\n", None),
     ("mobile,phone,name\n9876543211,9876543210,Asha\nNA,9876543212,Ravi\n0,9876543213,Mina\n", None),

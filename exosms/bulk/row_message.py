@@ -20,7 +20,7 @@ from exosms.sms import phone
 from exosms.sms.compose import compose
 from exosms.sms.message import FIELDS, Message, MessageFields
 from exosms.system.escaping import for_shell, shown
-from exosms.tables.damaged_cells import UNCALCULATED
+from exosms.tables.damaged_cells import UNCALCULATED, damage_of
 from exosms.tables.damaged_numbers import Damage, damage
 
 RECIPIENT_COLUMNS = ("to", "phone", "mobile", "msisdn", "recipient", "contact", "number")
@@ -326,8 +326,11 @@ def _letters(header: str) -> str:
 def _holds_numbers(cells: Sequence[str], country: str) -> bool:
     """Whether at least half of the cells with digits have a phone number, or had one before a spreadsheet.
 
-    Others are empty, as people write it: ``NA``, ``-`` and ``0``.
+    Others are empty, as people write it: ``NA``, ``-`` and ``0``. Where all are damaged, nobody knows what they were.
     """
+    written = [cell for cell in cells if cell.strip()]
+    if written and all(map(damage_of, written)):
+        return True
     filled = [cell for cell in cells if any(map(str.isdigit, cell.replace("0", ""))) or _was_number(cell.strip())]
     return 0 < len(filled) <= 2 * sum(_has_number(cell, country) or _was_number(cell.strip()) for cell in filled)
 
