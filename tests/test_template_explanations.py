@@ -613,6 +613,26 @@ def test_no_sign_around_a_text_stays_of_which_the_other_half_goes(registered: st
     assert None in [problem.replacement for problem in explain(parse(registered), body)]
 
 
+@pytest.mark.parametrize("value", ["acme.in/t/77", "https://acme.in/x", "Acme Pay"])
+@pytest.mark.parametrize("more", ["Have a nice day", "Reply STOP to opt out", "Get our app: https://acme.in/app"])
+def test_what_follows_the_end_is_not_put_in_the_place_of_the_last_value(value: str, more: str) -> None:
+    right = f"Dear Ravi, it comes on 12 Dec. Keep it safe. Track it at {value}. - Acme"
+    problems = explain(
+        parse("Dear {#var#}, it comes on {#var#}. Keep it safe. Track it at {#var#}. - Acme"), f"{right} {more}"
+    )
+    assert [problem.found.strip() for problem in problems] == [more]
+    assert mend(f"{right} {more}", problems) == right
+
+
+@pytest.mark.parametrize("value", ["12 Dec", "Monday 5 pm", "Acme Pay", "your Acme account"])
+@pytest.mark.parametrize("gone", ["Keep it safe.", "Do not share it with anyone."])
+def test_a_sentence_that_was_left_out_takes_no_word_of_the_value_before_it(value: str, gone: str) -> None:
+    body = f"Your order is for {value}. Track it at acme.in/x. - Acme"
+    problems = explain(parse(f"Your order is for {{#var#}}. {gone} Track it at {{#var#}}. - Acme"), body)
+    assert [problem.expected.strip() for problem in problems] == [gone]
+    assert mend(body, problems) == body.replace(" Track", f" {gone} Track")
+
+
 def test_no_sentence_is_cut_in_its_middle() -> None:
     body = "Due on Monday 3 Aug. Sorry for the inconvenience. - A"
     assert [each.replacement for each in explain(parse("Due on {#var#}. - A"), body)] == [None]

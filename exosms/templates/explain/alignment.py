@@ -87,7 +87,7 @@ class _Search:
         texts, keys = {piece.text for piece in body}, {piece.key for piece in body}
         least = [0 if piece.text in texts else _least(piece, keys) for piece in reversed(template)]
         self.ahead = [0, *accumulate(least)][::-1]
-        self.sentences = {at: end for at, end in _sentences(template) if any(p.variable for p in template[at:end])}
+        self.sentences = dict(_sentences(template))
         self.more_sentences = dict(_sentences(body))
         self.neighbours = [_neighbours(template, at) for at in range(len(template))]
         self.whole = dict(costs.joined(body, template))
@@ -140,6 +140,8 @@ class _Search:
             if seen_at in self.more_sentences:
                 self._reach((at, self.more_sentences[seen_at], _OUTSIDE), cost + costs.MORE_SENTENCE, state)
         if wanted is None:
+            if seen is not None and seen.sort is Sort.SPACE and self.template[-1].variable is None:
+                self._reach((at, len(self.body), _OUTSIDE), cost + costs.MORE_SENTENCE, state)
             return
         if wanted.variable is not None:
             self._reach((at, seen_at, seen_at), cost, state)

@@ -32,10 +32,10 @@ SHIFTED = 15
 ANOTHER_SORT = 5
 """A hyphen for a space."""
 
-NO_SENTENCE = 40
-"""At most so much costs a whole sentence with a value that is not there: it is forgotten at once."""
+NO_SENTENCE = 36
+"""At most so much costs a whole sentence that is not there: it is forgotten at once, and no value ends before it."""
 MORE_SENTENCE = 20
-"""So much costs a whole sentence too much: less than a value that goes on with it and is cut."""
+"""So much costs a whole sentence too much, or all behind the end: less than a value that takes it in and is cut."""
 EMPTY = 10
 """A value that is not there: nobody sends that on purpose."""
 BROKEN = 10
