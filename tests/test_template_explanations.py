@@ -633,6 +633,17 @@ def test_a_sentence_that_was_left_out_takes_no_word_of_the_value_before_it(value
     assert mend(body, problems) == body.replace(" Track", f" {gone} Track")
 
 
+@pytest.mark.parametrize(("sign", "encoded"), [(" ", "%20"), (" ", "+"), ("&", "&amp;")])
+def test_a_text_is_not_decoded_around_a_value_that_stays_encoded(sign: str, encoded: str) -> None:
+    registered = "Hi {#var#}, T&C apply. - Acme"
+    body = "Hi A & B, T&C apply. - Acme".replace(sign, encoded)
+    problems = explain(parse(registered), body)
+    assert {problem.replacement for problem in problems if problem.found == encoded} <= {None}
+    assert not isinstance(match(parse(registered), mend(body, problems)), Match)
+    alone = "Hi Asha, T&C apply. - Acme"
+    assert mend(alone.replace(sign, encoded), explain(parse(registered), alone.replace(sign, encoded))) == alone
+
+
 def test_no_sentence_is_cut_in_its_middle() -> None:
     body = "Due on Monday 3 Aug. Sorry for the inconvenience. - A"
     assert [each.replacement for each in explain(parse("Due on {#var#}. - A"), body)] == [None]

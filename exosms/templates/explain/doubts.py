@@ -21,6 +21,7 @@ def only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[
     yield from _without_amount(scene, steps)
     yield from _beside_wording(steps)
     yield from _half_of_a_pair(scene, steps)
+    yield from _half_decoded(scene, steps)
 
 
 def _torn(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
@@ -129,6 +130,19 @@ def _is_beside(step: AlignedStep, value: AlignedStep) -> bool:
 
 
 _PAIRS = dict(zip("([{<\u201c\u2018\"'*_`", ")]}>\u201d\u2019\"'*_`", strict=True))
+
+
+def _half_decoded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield what would be decoded while a value stays as it is: the spaces around "12%20Dec" in an encoded text."""
+    text = scene.text.text
+    in_values = {sign for step in steps if step.variable for sign in _ENCODED.findall(text[slice(*step.seen)])}
+    for step in steps:
+        stands_for = "".join(piece.text for piece in step.fixed)
+        if step.is_wrong and stands_for and in_values & {*_ENCODED.findall(text[slice(*step.seen)])}:
+            yield step.seen
+
+
+_ENCODED = re.compile(r"%(?=[0-9A-Fa-f]{2})|\+|&(?=#?\w{1,31};)")
 
 
 def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
