@@ -197,6 +197,29 @@ def test_a_reader_that_takes_nothing_keeps_no_signal_from_ending_a_run(exosms: S
     assert counts["accepted"] == 2000 - counts["remaining"] > 0
 
 
+@pytest.mark.parametrize("command", ["bulk", "resume"])
+def test_a_reader_that_takes_nothing_from_the_beginning_keeps_no_signal_from_ending_a_run(
+    exosms: Shell, rows: Path, command: str
+) -> None:
+    """What is said before the first message waits for a reader, and so does what the signal gives reason to say."""
+    argv = {
+        "bulk": ("bulk", str(rows), "--region", "sandbox", "--from", "ACMEIN", "--yes"),
+        "resume": ("runs", "resume", "there-is-none"),
+    }
+    ours, theirs = _full_pipe()
+    process = exosms.start(*argv[command], stdout=subprocess.DEVNULL, stderr=theirs)
+    until(lambda: listens(process))
+    wait_until_it_sleeps(process)
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(timeout=60) in {143, 3}  # 3: it knew by then that there is no such run
+    finally:
+        process.kill()
+        os.close(ours)
+        os.close(theirs)
+    assert exosms("runs", "list").stdout == ""
+
+
 def test_a_reader_that_takes_nothing_of_what_threads_show_keeps_no_answer_back(exosms: Shell, rows: Path) -> None:
     ours, theirs = _full_pipe()
     options = ("--run", "june", "--region", "sandbox", "--from", "ACMEIN", "--yes", "-q", "--verbose")

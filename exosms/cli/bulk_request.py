@@ -56,33 +56,36 @@ _STANDARD_INPUT = Path("/dev/stdin")
 def bulk(request: BulkRequest, account: AccountFlags, out: Out) -> int:
     """Send the file, or say what would be sent, and return the exit code."""
     interrupts = Interrupts()
-    try:
-        with interrupts.installed():
-            options = account.options_of(request)
-            if not request.dry_run:
-                handling = results_csv.checked(request.handling, options, *_sources(request))
-                request = request._replace(handling=handling)
-            if request.body_file is not None:
-                with interrupts.at_once():  # a pipe may stay silent
-                    request = request._replace(body=read_text(request.body_file))
-            settings = find_settings(out, options, account_needed=not request.dry_run)
-            with ExitStack() as files:
-                ledger = files.enter_context(ledger_if_there() if request.dry_run else open_ledger(out, interrupts))
-                context = files.enter_context(run_context(settings, ledger, out, interrupts, is_dry=request.dry_run))
-                setup = _setup(request, options, settings, out)
-                staging = _staging(setup, context)
-                try:
-                    return _send(setup, staging, context, out)
-                except UsageError:
-                    raise
-                except ExosmsError as error:
-                    return _refused(out, error, request, _counts(staging))
-    except UsageError:
-        raise  # standard output stays empty
-    except ExosmsError as error:
-        return _refused(out, error, request, counts_document({}))
-    except Interrupted as interrupted:
-        return failure(out, interrupted, file=request.file_name, run=request.run)
+    with interrupts.installed():
+        try:
+            return _checked_and_sent(request, account.options_of(request), out, interrupts)
+        except UsageError:
+            raise  # standard output stays empty
+        except ExosmsError as error:
+            return _refused(out, error, request, counts_document({}))
+        except Interrupted as interrupted:
+            return failure(out, interrupted, file=request.file_name, run=request.run)
+
+
+def _checked_and_sent(request: BulkRequest, options: AccountOptions, out: Out, interrupts: Interrupts) -> int:
+    if not request.dry_run:
+        handling = results_csv.checked(request.handling, options, *_sources(request))
+        request = request._replace(handling=handling)
+    if request.body_file is not None:
+        with interrupts.at_once():  # a pipe may stay silent
+            request = request._replace(body=read_text(request.body_file))
+    settings = find_settings(out, options, account_needed=not request.dry_run)
+    with ExitStack() as files:
+        ledger = files.enter_context(ledger_if_there() if request.dry_run else open_ledger(out, interrupts))
+        context = files.enter_context(run_context(settings, ledger, out, interrupts, is_dry=request.dry_run))
+        setup = _setup(request, options, settings, out)
+        staging = _staging(setup, context)
+        try:
+            return _send(setup, staging, context, out)
+        except UsageError:
+            raise
+        except ExosmsError as error:
+            return _refused(out, error, request, _counts(staging))
 
 
 def _sources(request: BulkRequest) -> Sequence[Path]:

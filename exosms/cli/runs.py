@@ -250,21 +250,22 @@ def _send(name: str, options: RunOptions, account: o.AccountFlags, out: Out, *, 
     out.goes_on = True
     interrupts = Interrupts()
     file, counts = "", counts_document({})
-    try:
-        with interrupts.installed(), _journal(out, interrupts) as (journal, ledger):
-            with interrupts.at_once():
-                chosen = AccountOptions(*account, rate=options.rate)
-                run = run_of(journal, name, chosen)
-                file, counts = run.file, counts_document(journal.counts(run))
-                handling = results_csv.checked(options.handling, chosen, *paths_of(file))
-                settings = settings_of_run(out, run, chosen)
-            ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
-            with run_context(settings, ledger, out, interrupts) as context:
-                return go_on(run, handling, context, out, batch=options.batch, ask=ask, again=again)
-    except UsageError:
-        raise
-    except (ExosmsError, Interrupted) as error:
-        return failure(out, error, file=file, run=name, counts=counts)
+    with interrupts.installed():
+        try:
+            with _journal(out, interrupts) as (journal, ledger):
+                with interrupts.at_once():
+                    chosen = AccountOptions(*account, rate=options.rate)
+                    run = run_of(journal, name, chosen)
+                    file, counts = run.file, counts_document(journal.counts(run))
+                    handling = results_csv.checked(options.handling, chosen, *paths_of(file))
+                    settings = settings_of_run(out, run, chosen)
+                ask = partial(agree, out, yes=options.yes, no_input=options.no_input)
+                with run_context(settings, ledger, out, interrupts) as context:
+                    return go_on(run, handling, context, out, batch=options.batch, ask=ask, again=again)
+        except UsageError:
+            raise
+        except (ExosmsError, Interrupted) as error:
+            return failure(out, error, file=file, run=name, counts=counts)
 
 
 @contextmanager
