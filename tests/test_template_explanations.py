@@ -624,6 +624,12 @@ def test_what_follows_the_end_is_not_put_in_the_place_of_the_last_value(value: s
     assert mend(f"{right} {more}", problems) == right
 
 
+def test_a_value_of_many_words_is_too_long_and_nothing_behind_the_end() -> None:
+    body = "Collect it at Shop 4, Opp. Bus Stand, Near City Mall, M. G. Road, Gandhi Nagar, Pune, 411001 M H. - Acme"
+    problems = explain(parse("Collect it at {#var#}. - Acme"), body)
+    assert [problem.cause for problem in problems] == [Cause.VALUE_TOO_LONG]
+
+
 @pytest.mark.parametrize("value", ["12 Dec", "Monday 5 pm", "Acme Pay", "your Acme account"])
 @pytest.mark.parametrize("gone", ["Keep it safe.", "Do not share it with anyone."])
 def test_a_sentence_that_was_left_out_takes_no_word_of_the_value_before_it(value: str, gone: str) -> None:

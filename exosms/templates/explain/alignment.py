@@ -140,7 +140,8 @@ class _Search:
             if seen_at in self.more_sentences:
                 self._reach((at, self.more_sentences[seen_at], _OUTSIDE), cost + costs.MORE_SENTENCE, state)
         if wanted is None:
-            if seen is not None and seen.sort is Sort.SPACE and self.template[-1].variable is None:
+            is_behind = seen is not None and seen.sort is Sort.SPACE and seen_at > 0
+            if is_behind and self.body[seen_at - 1].key == self.template[-1].key:
                 self._reach((at, len(self.body), _OUTSIDE), cost + costs.MORE_SENTENCE, state)
             return
         if wanted.variable is not None:
