@@ -624,6 +624,14 @@ def test_what_follows_the_end_is_not_put_in_the_place_of_the_last_value(value: s
     assert mend(f"{right} {more}", problems) == right
 
 
+@pytest.mark.parametrize("amount", ["500 rupees", "1,500 Rs", "500 Rupees"])
+def test_no_currency_is_put_before_an_amount_that_has_one_behind_it(amount: str) -> None:
+    problems = explain(
+        parse("Your bill of Rs.{#var#} for {#var#} is due. - Acme"), f"Your bill of {amount} for Dec is due. - Acme"
+    )
+    assert [problem.replacement for problem in problems] == [None]
+
+
 def test_a_value_of_many_words_is_too_long_and_nothing_behind_the_end() -> None:
     body = "Collect it at Shop 4, Opp. Bus Stand, Near City Mall, M. G. Road, Gandhi Nagar, Pune, 411001 M H. - Acme"
     problems = explain(parse("Collect it at {#var#}. - Acme"), body)

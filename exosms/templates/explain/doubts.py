@@ -150,8 +150,10 @@ def _without_amount(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span
     for at, step in enumerate(steps):
         if step.is_wrong and step.fixed and step.fixed[-1].key == "\u20b9":
             value = next((each.found for each in steps[at:] if each.variable), ())
-            if value and not _AMOUNT.match(scene.text.text, step.seen[1]):
+            has_its_own = len(value) > 1 and value[-1].key in _CURRENCIES  # "500 rupees" for "Rs.500"
+            if value and (has_its_own or not _AMOUNT.match(scene.text.text, step.seen[1])):
                 yield step.seen
 
 
 _AMOUNT = re.compile(r"\s*[\d{%]")
+_CURRENCIES = frozenset({"\u20b9", "rupees", "rupee"})
