@@ -899,7 +899,7 @@ MATCHER = (
         Mutant(f"explanations: {name}", f"templates/explain/{file}", old, new, (_TOLD,))
         for name, file, old, new in (
             ("values take in the next word", "costs.py", "NEXT_WORD = 11", "NEXT_WORD = 0"),
-            ("a sentence is missing word by word", "costs.py", "NO_SENTENCE = 40", "NO_SENTENCE = 400"),
+            ("a sentence is missing word by word", "costs.py", "NO_SENTENCE = 36", "NO_SENTENCE = 400"),
             ("what a value says is said again", "scene.py", "bool(said & new)", "False"),
         )
     ),
@@ -1064,11 +1064,14 @@ LISTS = (
     _marker("an amount is a marker", old="marker.name not in _CURRENCIES", new="True", test=_NONE),
     _marker("a name at the beginning is a marker", old="(is_word and not begins)", new="is_word", test=_NONE),
     _marker("any word is data", old="words[-1] in _DATA", new="words[-1]", test=_NONE),
-    _cell("an exponent is a number", old="_EXPONENT.fullmatch(text) or ", new="", test=_IS_BAD),
-    _cell("an exponent in a text is a number", old=" or _EXPONENT_INSIDE.search(text)", new="", test=_IS_BAD),
-    _cell("an error is a text", old="if _ERROR.search(text):", new="if _ERROR.fullmatch(text):", test=_IS_BAD),
-    _cell("a narrow column is a text", old="if _NARROW.fullmatch(text):", new="if False:", test=_IS_BAD),
-    _cell("lost letters are a text", old="if _QUESTIONS.search(text):", new="if False:", test=_IS_BAD),
+    _cell("an exponent is a number", old="_EXPONENT.fullmatch,", new="_NARROW.fullmatch,", test=_IS_BAD),
+    _cell(
+        "an exponent in a text is a number", old="_EXPONENT_INSIDE.search,", new="_EXPONENT.fullmatch,", test=_IS_BAD
+    ),
+    _cell("an error is a text", old="_ERROR.search,", new="_ERROR.fullmatch,", test=_IS_BAD),
+    _cell("a narrow column is a text", old="_NARROW.fullmatch,", new="_ERROR.fullmatch,", test=_IS_BAD),
+    _cell("a day that is none is a text", old='_NO_DAY.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
+    _cell("lost letters are a text", old='_QUESTIONS.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
     _cell("a quick look passes over an exponent", old=r'r"\dE[+-]?\d|', new='r"', test=_IS_BAD),
     _cell("a quick look passes over small letters", old='and "e+" not in together', new="", test=_IS_BAD),
     _cell("nothing is a text", old="if text in _NOTHING:", new="if False:", test=_DOUBTED),
