@@ -131,6 +131,9 @@ class Interrupts:
             return
         if self._signals and not takes_more(descriptor, within=_READERS_PATIENCE):
             raise NobodyReadsError
+        if threading.current_thread() is not threading.main_thread():  # where a signal would raise it, not here
+            yield
+            return
         self._writes_to = descriptor
         try:
             yield
@@ -205,22 +208,17 @@ def takes_more(descriptor: int, *, within: float = 0.0) -> bool:
 
 @contextmanager
 def writing(stream: TextIO) -> Iterator[None]:
-    """Write to a stream as ``Interrupts.writing`` has it, where signals are taken over: other threads get none."""
-    interrupts = _of_main_thread()
-    with interrupts.writing(stream) if interrupts else nullcontext():
+    """Write to a stream as ``Interrupts.writing`` has it, where signals are taken over."""
+    with Interrupts.current.writing(stream) if Interrupts.current else nullcontext():
         yield
 
 
 @contextmanager
 def noting() -> Iterator[None]:
     """Only note signals, as ``Interrupts.noting`` has it, where they are taken over: other threads get none."""
-    interrupts = _of_main_thread()
-    with interrupts.noting() if interrupts else nullcontext():
+    is_main = threading.current_thread() is threading.main_thread()
+    with Interrupts.current.noting() if Interrupts.current and is_main else nullcontext():
         yield
-
-
-def _of_main_thread() -> Interrupts | None:
-    return Interrupts.current if threading.current_thread() is threading.main_thread() else None
 
 
 def never() -> bool:
