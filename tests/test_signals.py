@@ -1,5 +1,6 @@
 """Whatever signals come, however many and whenever: what was requested is never called not sent."""
 
+import fcntl
 import os
 import random
 import select
@@ -263,6 +264,29 @@ def test_a_full_pipe_keeps_no_second_signal_from_ending_a_job(exosms: Shell) -> 
         assert job.wait(timeout=60) == 3
     finally:
         job.kill()
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize(
+    "command", [["send", "--help"], ["codes"], ["profile", "test", "--region", "sandbox"]], ids=" ".join
+)
+def test_full_pipes_keep_no_second_signal_from_ending_what_sends_nothing(exosms: Shell, command: list[str]) -> None:
+    """The first one ends the command, which says so; the second one does not wait for who reads that."""
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # less than a page of help has
+    if command[0] == "profile":
+        os.write(theirs, bytes(4096))
+    process = exosms.start(*command, stdout=theirs, stderr=theirs)
+    until(lambda: _is_full(theirs) and (listens(process) or command[0] != "profile"))
+    try:
+        for _ in range(2):
+            wait_until_it_sleeps(process)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
         os.close(ours)
         os.close(theirs)
 

@@ -19,16 +19,18 @@ def main(argv: Sequence[str] | None = None, *, is_program: bool = False) -> int:
         return _tell_version()
     try:
         from exosms.cli.command_line import run
-        from exosms.system.signals import Interrupts
+        from exosms.system.signals import Interrupts, hear_no_more
 
-        if is_program:
-            Interrupts.nothing_follows = True
-        return run(arguments)
+        Interrupts.nothing_follows = is_program
+        exit_code = run(arguments)
     except Exception as error:
-        exit_code = starvation.told(error)  # which nothing may have been left to be told with
-        if exit_code is None:
+        told = starvation.told(error)  # which nothing may have been left to be told with
+        if told is None:
             raise
-        return exit_code
+        return told
+    if is_program:
+        hear_no_more()
+    return exit_code
 
 
 def _tell_version() -> int:
@@ -55,12 +57,22 @@ def entry_point() -> None:
     try:
         exit_code = main(is_program=True)
     except KeyboardInterrupt:  # while still importing: a command that sends takes its signals over
-        import signal
-
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one has nothing left to end
         exit_code = 130
+    if exit_code == 130:
+        _leave_unread()
     gc.freeze()
     sys.exit(exit_code)
+
+
+def _leave_unread() -> None:
+    """Let nothing wait any more for who does not read it; a further Ctrl-C has nothing left to end."""
+    from exosms.cli.output.out import detach
+    from exosms.system.signals import hear_no_more, takes_more
+
+    hear_no_more()
+    for stream in (sys.stdout, sys.stderr):
+        if not takes_more(stream.fileno()):
+            detach(stream)
 
 
 def _open_missing_streams() -> None:

@@ -42,7 +42,8 @@ class Interrupts:
     current: ClassVar["Interrupts | None"] = None
     """Those of the command that has taken the signals over."""
     nothing_follows: ClassVar[bool] = False
-    """Whether the process ends with its command: then no later signal is to replace the exit code."""
+    """Whether the process ends with its command: then signals stay taken over, since what is left to be said may wait
+    for a reader, until ``hear_no_more``."""
 
     def __init__(self, *, spare: int = 0) -> None:
         """``spare``: how many signals are taken for somebody else's, and stop nothing."""
@@ -69,10 +70,11 @@ class Interrupts:
         try:
             yield
         finally:
-            Interrupts.current = outer
             sys.unraisablehook = hook
-            for signum, handler in before.items():
-                signal.signal(signum, signal.SIG_IGN if self.nothing_follows else handler)
+            if outer or not self.nothing_follows:
+                Interrupts.current = outer
+                for signum, handler in before.items():
+                    signal.signal(signum, handler)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -219,6 +221,12 @@ def noting() -> Iterator[None]:
     is_main = threading.current_thread() is threading.main_thread()
     with Interrupts.current.noting() if Interrupts.current and is_main else nullcontext():
         yield
+
+
+def hear_no_more() -> None:
+    """Ignore signals from now on: as the interpreter ends, a late one would replace the exit code."""
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def never() -> bool:

@@ -112,7 +112,7 @@ class Out:
             write(cast("TextIO", _Screen(self.stdout)) if self.stdout.isatty() else self.stdout)
             self.stdout.flush()
         except BrokenPipeError:
-            _detach(self.stdout)
+            detach(self.stdout)
         except OSError as error:
             self._lose(error)
 
@@ -271,9 +271,9 @@ class Out:
                 stream.write(text)
                 stream.flush()
         except BrokenPipeError:
-            _detach(stream)
+            detach(stream)
         except NobodyReadsError as error:
-            _detach(stream)  # or the next attempt to write what is left would wait as well
+            detach(stream)  # or the next attempt to write what is left would wait as well
             if stream is self.stderr:
                 return
             if not self.goes_on and Interrupts.current:
@@ -281,7 +281,7 @@ class Out:
             self._lose(error)
         except OSError as error:
             if stream is self.stderr:
-                _detach(stream)
+                detach(stream)
             else:
                 self._lose(error)
 
@@ -291,7 +291,7 @@ class Out:
             lose(error, self.stdout, self.stderr, is_news=not self.has_lost)
             self.has_lost = True
             return
-        _detach(self.stdout)
+        detach(self.stdout)
         raise OutputLostError(error) from error
 
 
@@ -329,7 +329,7 @@ def lose(error: OSError, stdout: TextIO, stderr: TextIO, *, is_news: bool = True
         try:
             stream.flush()
         except OSError:
-            _detach(stream)
+            detach(stream)
     if is_news and not isinstance(error, BrokenPipeError):
         Out(stdout, stderr).fail(_lost(error))
 
@@ -357,7 +357,7 @@ def _is_size(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) > 0
 
 
-def _detach(stream: TextIO) -> None:
+def detach(stream: TextIO) -> None:
     """Point a dead stream at nothing, or the interpreter would complain about it on its way out."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, stream.fileno())
