@@ -333,6 +333,16 @@ def test_what_a_process_was_sending_that_died_is_over(tmp_path: Path) -> None:
         assert Journal(ours).claim(new, [same]).elsewhere == {"perhaps sent by another run in the meantime": [same]}
 
 
+def test_what_another_run_sent_meanwhile_says_nothing_of_an_earlier_refusal(ledger: Ledger) -> None:
+    journal, old, (row,) = begun(ledger, 1)
+    new, same = begun_again(ledger, row)
+    refused = Receipt(outcome=Outcome.NOT_SENT, exit_code=ExitCode.RATE_LIMITED, status="failed", http_status=429)
+    journal.settle(new, [(same, refused, State.WAITING)])
+    journal.settle(old, [(row, ACCEPTED, State.ACCEPTED)])
+    assert parted(journal.claim(new, [same])) == ([], [same], [])
+    assert stored(ledger, new, "state, status, http_status, code, exit_code") == [("skipped", None, None, None, 0)]
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 def test_what_is_unknown_says_nothing_of_an_earlier_attempt(ledger: Ledger, recorded: bool) -> None:
     journal, run, (row,) = begun(ledger, 1)

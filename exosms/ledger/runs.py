@@ -305,7 +305,8 @@ class Journal:
             )
             for state, rows in theirs.items():
                 self._connection.execute(
-                    f"UPDATE rows SET state = 'skipped', text = NULL, error = ?, updated_at = ? WHERE {numbers}",
+                    "UPDATE rows SET state = 'skipped', text = NULL, error = ?, updated_at = ?,"
+                    f" status = NULL, http_status = NULL, code = NULL, exit_code = 0 WHERE {numbers}",
                     (SENT_ELSEWHERE[state], now, run.id, json.dumps([item.number for item in rows])),
                 )
         return Claim(
