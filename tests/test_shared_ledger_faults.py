@@ -1,11 +1,13 @@
 """The shared ledger is away, mute, locked or wrong: what goes out, what does not, and what is said of it."""
 
 import json
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import pytest
@@ -14,7 +16,7 @@ from jobs import Sandbox, sandbox
 from machines import Finished, Nursery
 from pair import ONCE, SEND, TEXT, TO, Pair, started, with_profile, words
 from postgres_cluster import OVER_TLS, PASSWORD, ROLE, STRANGER
-from postgres_proxy import Manner, Proxy, Strike
+from postgres_proxy import Manner, Proxy, Strike, _end, _greeting
 
 from exosms.ledger.postgres import connection
 
@@ -253,6 +255,59 @@ def test_one_that_is_refused_from_now_on_takes_nothing_from_what_was_accepted(
     told = json.loads(out)
     found = told["counts"]["accepted"] if is_bulk else told["outcome"]
     assert (sending.returncode, found, served.requests) == (code, 1 if is_bulk else "accepted", 1), err
+
+
+class Refusing(Proxy):
+    """A server, or a pooler, that lets nobody in and says why; without a word it ends in the middle of TLS."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(0)
+        self._said = said
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError):
+            if self._said:
+                _greeting(client)
+                fields = b"SFATAL\0C08P01\0M" + self._said.encode() + b"\0\0"
+                client.sendall(b"E" + struct.pack("!I", len(fields) + 4) + fields)
+            else:
+                client.recv(8)
+                client.sendall(b"S")
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(4096):
+                pass
+        _end(client)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "server login has been failing, try again later (server_login_retry)",
+        "server login has been failing, cached error: connect failed (server_login_retry)",
+        "MaxClientsInSessionMode: max clients reached",
+        "Timed-out waiting to acquire database connection",
+        "das Datenbanksystem startet gerade",
+        "",
+    ],
+)
+def test_a_pooler_that_has_no_server_for_us_is_away(pair: Pair, impatient: None, said: str) -> None:
+    with Refusing(said) as pooler:
+        env = pair.through(pooler.port)
+        once = pair.first("send", "--to", TO, "-b", TEXT, *SHORT, "--once", "k", env=env)
+        assert (once.exit_code, words(once), pair.exotel.requests) == (7, ["not_sent"], 0), once
+        plain = pair.first("send", "--to", TO, "-b", TEXT, *SHORT, env=env)
+        assert (plain.exit_code, words(plain), pair.exotel.requests) == (0, ["accepted"], 1), plain
+    assert said in plain.stderr
+
+
+@pytest.mark.parametrize(
+    "said", ["Passwort-Authentifizierung für Benutzer »exosms« fehlgeschlagen", "no such user: exosms"]
+)
+def test_whom_it_does_not_let_in_has_to_be_set_otherwise(pair: Pair, said: str) -> None:
+    with Refusing(said) as pooler:
+        result = pair.first(*SEND, env=pair.through(pooler.port))
+    assert (result.exit_code, pair.exotel.requests) == (4, 0), result
+    assert said in result.stderr
 
 
 def test_a_server_that_comes_back_was_waited_for(pair: Pair) -> None:

@@ -65,9 +65,9 @@ _NO_SERVER = (
 
 _NOT_OURS = (
     r"supplied|password|authenticat|scram|certificate|does not support SSL|SSL was required|SSL error|gss"
-    r"|invalid|Name or service not known|No address associated|private key"
+    r"|invalid|Name or service not known|No address associated|private key|no such|not found|unsupported"
 )
-"""What libpq says where a setting has to be changed."""
+"""What libpq, or a pooler, says where a setting has to be changed."""
 
 
 _TO_CONNECT = ContextVar("_TO_CONNECT", default=PATIENCE)
@@ -284,12 +284,14 @@ def is_away(error: psycopg.Error) -> bool:
 def _is_wrong(said: str) -> bool:
     """Whether no connection comes about because something has to be set otherwise, for which there is no code."""
     words = re.sub(r'"[^"]*"', "", said)  # names of databases and users
-    if "SYSCALL" in words or "unexpectedly" in words:
+    if "SYSCALL" in words or "unexpected" in words:
         return False
-    is_of_server = re.search(r"[^\W\d_]+:  ", words) is not None  # it gives a severity, in its own language
-    if is_of_server:
-        return re.search(_NO_SERVER, words, re.IGNORECASE) is None
-    return re.search(_NOT_OURS, words, re.IGNORECASE) is not None
+    of_server = re.search(r"[^\W\d_]+:  .*", said)  # it gives a severity, in its own language
+    if of_server and re.search(_NO_SERVER, words, re.IGNORECASE):
+        return False
+    # Whom or what it does not let in it quotes, in any language; a pooler that has no server now quotes nothing.
+    is_named = of_server is not None and re.search(r'["«»„]', of_server[0]) is not None
+    return is_named or re.search(_NOT_OURS, words, re.IGNORECASE) is not None
 
 
 def _beginning(seconds: float) -> str:
