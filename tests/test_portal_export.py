@@ -706,6 +706,20 @@ dlt_template_id = "{ID}"
     assert path.read_text().startswith("# ours\n[templates.login]\n")
 
 
+def test_every_name_that_an_id_has_gets_the_new_text(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    old = f'text = "{{#var#}} is your code."\ndlt_template_id = "{ID}"\n'
+    path.write_text(f'[templates.login]\n{old}variables = ["code"]\n[templates.otp]\n{old}')
+    refused = imported(exosms, tmp_path, EXPORT)
+    assert refused.exit_code == 5
+    assert "2 templates would change: login (text, from, type), otp (text, from, type)\n" in refused.stderr
+    done = imported(exosms, tmp_path, EXPORT, "--yes")
+    assert (done.exit_code, done.stdout) == (0, "added\totp-login\nupdated\tlogin\nupdated\totp\n")
+    templates = registry.read(path).templates
+    assert templates["login"].text == templates["otp"].text == "{#var#} is your OTP.\n- Acme"
+    assert templates["login"].variables == ("code",)
+
+
 def test_names_of_variables_go_with_the_variables(exosms: Shell, tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
     path.write_text(f'[templates.a]\ntext = "{{#var#}}{{#var#}}"\nvariables = ["x", "y"]\ndlt_template_id = "{ID}"\n')

@@ -83,7 +83,7 @@ def remove(path: Path, name: str) -> None:
 def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) -> Saved:
     """Store what a portal exported: all of it or, raising GuardError with the names that would change, nothing.
 
-    A template that the file has by its id keeps its name there; names for values and the like stay.
+    A template that the file has by its id keeps its name there, or its names; those for values and the like stay.
     """
     with _edited(path) as tables:
         saved = Saved()
@@ -184,15 +184,16 @@ def _id_of(table: object) -> str | None:
 
 
 def _named(tables: Mapping[str, Any], exported: Sequence["Exported"]) -> Iterator[tuple[str, "Exported"]]:
-    """Yield each template with its name: the one that the file has its id under, or one made from the portal's."""
-    names_by_id = {_id_of(table): name for name, table in tables.items()}
-    taken = {names_by_id[each.id] for each in exported if each.id in names_by_id}
+    """Yield each template with its name: every one that the file has its id under, or one made from the portal's."""
+    names_by_id: dict[str | None, list[str]] = {}
+    for name, table in tables.items():
+        names_by_id.setdefault(_id_of(table), []).append(name)
+    taken = {name for each in exported for name in names_by_id.get(each.id, ())}
     for each in exported:
-        name = names_by_id.get(each.id)
-        if name is None:
-            name = _unused(slug(each.name), each.id, taken)
-            taken.add(name)
-        yield name, each
+        names = names_by_id.get(each.id) or [_unused(slug(each.name), each.id, taken)]
+        taken.update(names)
+        for name in names:
+            yield name, each
 
 
 def _unused(name: str, own_id: str, taken: set[str]) -> str:
