@@ -21,7 +21,7 @@ from exosms.errors import ConfigError, ExitCode, ExosmsError
 from exosms.exotel.exchange import ANSWER_LIMIT, Answer, Fault, NoAnswer
 from exosms.exotel.proxy import proxy_of
 from exosms.exotel.transport import Transport
-from exosms.ledger.database import DATABASE, MEND
+from exosms.ledger.database import DATABASE, MEND, require_none_lost
 from exosms.sms import dlt
 from exosms.sms.guards import is_promotional_hour
 from exosms.sms.message import Receipt
@@ -210,9 +210,13 @@ def of_state(directory: Path | None, open_ledger: "type[Ledger]", account: Accou
         yield warning("ledger", f"{said} from being sent twice may not hold", _LOCAL)
     try:
         if not file.exists():
+            require_none_lost(directory)
             yield _of_place(directory)
             return
         _try_to_write(directory)
+    except ConfigError as error:
+        yield failure("ledger", error)
+        return
     except OSError as error:
         why = why_unwritten(error)
         yield _misconfigured("ledger", f"{directory} cannot be used: {why}", MEND if FULL in why else _ELSEWHERE)

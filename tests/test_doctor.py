@@ -248,6 +248,18 @@ def test_the_state_of_the_ledger(exosms: Shell) -> None:
     assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
 
 
+def test_a_ledger_that_is_gone_is_no_beginning(exosms: Shell) -> None:
+    """What needs it is refused, and so foretold."""
+    once = ("send", "--region", "sandbox", "--to", "9876543210", "--body", "Hi", "--once", "backup")
+    assert exosms(*once).exit_code == 0
+    for path in (exosms.home / "state").glob("ledger.db*"):
+        path.unlink()
+    exit_code, found = checks(exosms, "--region", "sandbox")
+    assert (exit_code, found["ledger"]["grade"]) == (4, "failure")
+    assert "although messages were sent from this machine" in found["ledger"]["said"]
+    assert exosms(*once, "--dry-run").exit_code == exosms(*once).exit_code == 4
+
+
 def test_an_index_that_has_forgotten_a_once_key_is_found(exosms: Shell) -> None:
     """One flipped bit in the index, not in the table, and the key could be used again."""
     sandbox = ("--region", "sandbox")

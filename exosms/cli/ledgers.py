@@ -10,7 +10,14 @@ from exosms.cli.output.out import Out
 from exosms.config import paths
 from exosms.config.settings import AccountOptions, Settings, ledger_of, shared_ledgers
 from exosms.errors import ConfigError, GuardError
-from exosms.ledger.database import BUSY_TIMEOUT, DATABASE, LEAST_PATIENCE, LedgerError, LedgerUnavailableError
+from exosms.ledger.database import (
+    BUSY_TIMEOUT,
+    DATABASE,
+    LEAST_PATIENCE,
+    LedgerError,
+    LedgerUnavailableError,
+    require_none_lost,
+)
 from exosms.ledger.interface import MessageLedger
 from exosms.ledger.messages import Ledger
 from exosms.system.signals import Interrupts
@@ -222,8 +229,12 @@ def are_others_named(shared: "SharedLedger | None") -> bool:
 def ledger_if_there(*, needed: bool = True) -> "closing[Ledger]":
     """Hand out the ledger to look into: where nothing was ever sent from, none is created."""
     directory = paths.state_directory(os.environ)
-    is_there = directory is not None and paths.is_there(directory / DATABASE)
-    return open_ledger() if needed and is_there else closing(Ledger.in_memory())
+    if directory is None or not needed:
+        return closing(Ledger.in_memory())
+    if paths.is_there(directory / DATABASE):
+        return open_ledger()
+    require_none_lost(directory)
+    return closing(Ledger.in_memory())
 
 
 def _state_directory() -> Path:

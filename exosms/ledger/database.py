@@ -23,6 +23,9 @@ from exosms.system.signals import LOOK, Interrupts
 DATABASE = "ledger.db"
 """The file's name; SQLite's own files beside it begin with it."""
 
+_OWNERS = "owners"
+"""The directory with the locks of living processes."""
+
 BUSY_TIMEOUT = 30.0
 """Seconds to wait for another process's transaction, at most."""
 
@@ -112,17 +115,17 @@ class Database:
                 if FULL in why
                 else "Name a writable one in EXOSMS_STATE_DIR.",
             ) from error
-        owners = directory / "owners"
         with translated(path), ExitStack() as undo:
             connection = undo.enter_context(closing(sqlite3.connect(path.absolute(), **_OPTIONS)))
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
             if _version(connection) != len(MIGRATIONS):
                 with _one_at_a_time(path, within=patience):
-                    _require_begun(connection, path, owners)
+                    if _version(connection) == 0:
+                        require_none_lost(directory)
                     _migrate(connection, path)
             undo.pop_all()
-        database = cls(connection, Owners(owners), clock=clock, path=path)
+        database = cls(connection, Owners(directory / _OWNERS), clock=clock, path=path)
         database.patience = patience
         return database
 
@@ -289,11 +292,11 @@ def _require_writable(directory: Path, path: Path) -> None:
             raise OSError(errno.EACCES, "no permission to write", str(needed))
 
 
-def _require_begun(connection: sqlite3.Connection, path: Path, owners: Path) -> None:
+def require_none_lost(directory: Path) -> None:
     """Refuse to begin a ledger anew where one was used: once keys and runs would be forgotten in silence."""
-    if _version(connection) == 0 and owners.is_dir():
+    if (directory / _OWNERS).is_dir():
         raise LedgerError(
-            f"The ledger {path} is empty or missing, although messages were sent from this machine",
+            f"The ledger {directory / DATABASE} is empty or missing, although messages were sent from this machine",
             remedy=REPLACE,
         )
 
