@@ -262,6 +262,24 @@ def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: 
 
 
 @pytest.mark.parametrize(
+    ("number", "code", "text"),
+    [
+        (1 + 2 / 24, "h:mm", "02:00:00"),
+        (1 + 2 / 24, "[$-F400]h:mm:ss\\ AM/PM", "02:00:00"),
+        (1, "h:mm", "00:00:00"),
+        (366.5, 'hh"h"mm', "12:00:00"),
+        (1 + 2 / 24, "[h]:mm", "26:00:00"),
+        (1 + 2 / 24, "d/m/yy h:mm", "1900-01-01 02:00:00"),
+        (46354.25, "h:mm", "2026-11-28 06:00:00"),
+    ],
+)
+def test_a_time_past_midnight_is_one_of_the_next_day(number: float, code: str, text: str) -> None:
+    """A sheet counts 22:00 and four hours as day 1, which its format does not show; ODS has no day there either."""
+    for content in (formatted(number, code), old_formatted(number, code)):
+        assert shown(content) == [(1, ["to", "x"]), (2, ["9876543210", text])]
+
+
+@pytest.mark.parametrize(
     ("number", "identifier", "text"),
     [
         (0.15, 9, "15%"),
@@ -277,6 +295,9 @@ def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: 
         (0, 14, "1900-01-00"),
         (0, 22, "1900-01-00"),
         (0, 18, "00:00:00"),
+        (1.25, 20, "06:00:00"),
+        (1.25, 22, "1900-01-01 06:00:00"),
+        (1.25, 46, "30:00:00"),
     ],
 )
 def test_a_format_without_a_code_of_its_own_is_one_that_all_programs_have(

@@ -20,9 +20,10 @@ BUILT_IN: Mapping[int, str] = {
     **dict.fromkeys((5, 6, 37, 38, 41, 42), _MONEY),
     **dict.fromkeys((7, 8, 39, 40, 43, 44), _MONEY_WITH_CENTS),
     **dict.fromkeys((*range(14, 18), 22), "d/m/yy"),
+    **dict.fromkeys((*range(18, 22), 45, 47), "h:mm"),
 }
-"""Those that need no code of their own; all dates are alike here. The currency of 5 to 8, 42 and 44 is of whoever
-looks: it is left out."""
+"""Those that need no code of their own; all dates are alike here, and all times. The currency of 5 to 8, 42 and 44 is
+of whoever looks: it is left out."""
 
 _TOKEN = re.compile(
     r"""

@@ -152,7 +152,11 @@ def _as_shown(cell: Any, code: str) -> Any:
     """Return a cell as its format shows it, where that makes a difference."""
     if type(cell) in {int, float} and _is_exact(cell):
         return as_shown(cell, code) or cell
-    return NO_DAY if cell == _MIDNIGHT and is_of_days(code) else cell
+    if is_of_days(code):
+        return NO_DAY if cell == _MIDNIGHT else cell
+    if type(cell) in {date, datetime} and cell.year < _FIRST_YEAR:
+        return cell.time() if type(cell) is datetime else _MIDNIGHT
+    return cell
 
 
 @lru_cache
@@ -198,6 +202,8 @@ _LEAST = 1e-15
 """Below it nobody reads the zeros."""
 _MIDNIGHT = time()
 """What is made of a zero, of which no day is shown."""
+_FIRST_YEAR = 1905
+"""Of the days that anyone means; before it, of a format without a day, is what was counted on past midnight."""
 _LACKING = timedelta(microseconds=10)
 """Of a second; the places of a moment's number do not tell more."""
 _LAST = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - a sheet's moments have no zone

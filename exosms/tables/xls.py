@@ -7,7 +7,7 @@ import struct
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from exosms.tables.damaged_cells import UNCALCULATED
-from exosms.tables.number_format import BUILT_IN, is_of_days, is_of_numbers, is_of_times
+from exosms.tables.number_format import BUILT_IN, is_of_numbers, is_of_times
 from exosms.tables.workbook_archive import WorkbookError
 
 _STREAMS = "workbook", "book"
@@ -56,10 +56,8 @@ def read_cells(
         for row, column in _empty_formulas(stream, starts[sheet], is_calculated=is_calculated):
             errors.setdefault(row, {})[column] = UNCALCULATED
         all_styles = _formats_of_styles(stream)
-        styles = {
-            style: code for style, (_, code) in enumerate(all_styles) if is_of_numbers(code) or is_of_days(code)
-        }
         times = {style for style, (number, code) in enumerate(all_styles) if is_of_times(number, code)}
+        styles = {style: code for style, (_, code) in enumerate(all_styles) if style in times or is_of_numbers(code)}
         formats: dict[int, list[tuple[int, str]]] = {}
         for row, column, style, is_negative in _numbers_with_styles(stream, starts[sheet]):
             if is_negative and style in times:  # of which calamine makes some time of day

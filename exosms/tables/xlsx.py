@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from exosms.tables.damaged_cells import UNCALCULATED
-from exosms.tables.number_format import BUILT_IN, is_of_days, is_of_numbers, is_of_times
+from exosms.tables.number_format import BUILT_IN, is_of_numbers, is_of_times
 from exosms.tables.workbook_archive import (
     ATTRIBUTES,
     MOST_COLUMNS,
@@ -114,8 +114,10 @@ class Xlsx:
             styles = (
                 _formats_of_styles(self._archive.part(self._styles)) if self._styles in self._archive.parts else []
             )
-            codes = {place: code for place, (_, code) in enumerate(styles) if is_of_numbers(code) or is_of_days(code)}
             self._times = {place for place, (number, code) in enumerate(styles) if is_of_times(number, code)}
+            codes = {
+                place: code for place, (_, code) in enumerate(styles) if place in self._times or is_of_numbers(code)
+            }
         for part in filter(is_read, self._archive.parts):
             seen = self._survey(part, codes) if part == own else self._survey(part)
             pieces = self._mended(part, seen)
