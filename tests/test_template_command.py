@@ -240,6 +240,19 @@ def test_names_that_stay_in_another_text_are_told(exosms: Shell, tmp_path: Path)
     assert template(exosms, path, "import", str(export), "--yes").stderr == "exosms: 1 unchanged\n"
 
 
+def test_types_that_stay_beside_another_text_are_told(exosms: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    add = ("add", "pay", "--yes", "--dlt-template-id", ID)
+    first = ("--text", "Rs.{#var#} paid. - Acme", "--types", "numeric")
+    told = "exosms: warning: pay: the text has changed; see that its types still are, in this order, numeric\n"
+    assert template(exosms, path, *add, *first).stderr == ""
+    assert template(exosms, path, *add, "--text", "Paid by {#var#}. - Acme") == Result(0, "updated\tpay\n", told)
+    assert template(exosms, path, *add, *first).stderr == ""
+    export = tmp_path / "export.csv"
+    export.write_text(f"TEMPLATE_ID,BODY\n{ID},Paid by {{#var#}}. - Acme\n")
+    assert template(exosms, path, "import", str(export), "--yes") == Result(0, "updated\tpay\n", told)
+
+
 def test_replacing_keeps_what_another_process_says_meanwhile(
     exosms: Shell, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

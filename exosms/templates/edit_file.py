@@ -53,7 +53,7 @@ def add(path: Path, name: str, said: Table, *, replace: bool = False) -> Saved:
             )
         saved.warnings += _shared_id(tables, name, table)
         _put(path, tables, name, table, forgotten)
-        saved.warnings += [] if "variables" in said else _kept_names(before, name, tables[name])
+        saved.warnings += _kept_names(before, name, tables[name], said)
         (saved.updated if is_there else saved.added).append(name)
     return saved
 
@@ -101,7 +101,7 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
             doubts = registry.check(path, name, wanted[name]).template.warnings
             saved.warnings += [f"{name}: {doubt}" for doubt in doubts]
             _put(path, tables, name, wanted[name], obsolete)
-            saved.warnings += _kept_names(before, name, tables[name])
+            saved.warnings += _kept_names(before, name, tables[name], wanted[name])
     return saved
 
 
@@ -170,12 +170,16 @@ def _shared_id(tables: Mapping[str, Any], name: str, table: Table) -> list[str]:
     return [f"the template {other!r} has the id {own} too" for other in sharing]
 
 
-def _kept_names(before: Mapping[str, Any], name: str, table: Table) -> list[str]:
-    """Return a warning if several variables keep their names in another text, where their order may be another."""
-    names = table.get("variables", ())
-    if "text" not in before or _is_same(before, {"text": table["text"]}) or len(names) < 2:
+def _kept_names(before: Mapping[str, Any], name: str, table: Table, said: Table) -> list[str]:
+    """Return a warning if variables keep their names or types in another text, where their order may be another."""
+    if "text" not in before or _is_same(before, {"text": table["text"]}):
         return []
-    return [f"{name}: the text has changed; see that its variables still are, in this order, {', '.join(names)}"]
+    fewest = {"variables": 2, "types": 1}
+    kept = (key for key, few in fewest.items() if key not in said and len(table.get(key, ())) >= few)
+    return [
+        f"{name}: the text has changed; see that its {key} still are, in this order, {', '.join(table[key])}"
+        for key in kept
+    ]
 
 
 def _id_of(table: object) -> str | None:
