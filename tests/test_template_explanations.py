@@ -613,6 +613,18 @@ def test_no_sign_around_a_text_stays_of_which_the_other_half_goes(registered: st
     assert None in [problem.replacement for problem in explain(parse(registered), body)]
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [("*", "*"), ("**", "**"), ("__", "__"), ("~", "~"), ("(", ")"), ("<b>", "</b>"), ("<strong>", "</strong>")],
+)
+@pytest.mark.parametrize("marked", ["Dear Ravi", "Rs.500", "for Dec", "Dec is due", "is due"])
+def test_no_emphasis_stays_in_a_value_of_which_the_other_half_goes(pair: tuple[str, str], marked: str) -> None:
+    right = "Dear Ravi, Rs.500 for Dec is due. - Acme"
+    body = right.replace(marked, f"{pair[0]}{marked}{pair[1]}")
+    problems = explain(parse("Dear {#var#}, Rs.{#var#} for {#var#} is due. - Acme"), body)
+    assert None in [problem.replacement for problem in problems] or mend(body, problems) == right
+
+
 @pytest.mark.parametrize("value", ["acme.in/t/77", "https://acme.in/x", "Acme Pay"])
 @pytest.mark.parametrize("more", ["Have a nice day", "Reply STOP to opt out", "Get our app: https://acme.in/app"])
 def test_what_follows_the_end_is_not_put_in_the_place_of_the_last_value(value: str, more: str) -> None:

@@ -21,6 +21,7 @@ def only_a_person_knows(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[
     yield from _without_amount(scene, steps)
     yield from _beside_wording(steps)
     yield from _half_of_a_pair(scene, steps)
+    yield from _half_of_emphasis(scene, steps)
     yield from _half_decoded(scene, steps)
 
 
@@ -125,11 +126,35 @@ def _half_of_a_pair(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span
             yield one.seen
 
 
+def _half_of_emphasis(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
+    """Yield where a sign or tag would go and its other half stay in a value: ``*Rs.500*``, ``<b>Dear Ravi</b>``.
+
+    Where values hold the halves, all changes are doubtful, since where a value ends is one of them.
+    """
+    text = scene.text.text
+    wrong = [(step.seen, text[slice(*step.seen)].strip()) for step in steps if step.is_wrong]
+    values = [(step.seen, text[slice(*step.seen)].strip(_STOPS)) for step in steps if step.variable and step.found]
+    tagged = any(len(_TAG.findall(value)) != len(_END_TAG.findall(value)) for _, value in values)
+    halves = sum((value[0] in _EMPHASIS) != (value[-1] in _EMPHASIS) for _, value in values if value)
+    is_torn = tagged or halves > 1 or (halves and any(sign[:1] in _EMPHASIS for _, sign in wrong))
+    for span, sign in wrong:
+        is_first = any(span[1] <= at and value[-1:] == _PAIRS.get(sign[-1:]) for (at, _), value in values)
+        is_last = any(end <= span[0] and _PAIRS.get(value[:1]) == sign[:1] for (_, end), value in values)
+        if is_torn or (sign and (is_first or is_last)):
+            yield span
+
+
+_STOPS = " .,;:!?\u0964"
+_EMPHASIS = frozenset("*_~`")
+_TAG = re.compile(r"<(?!br\b)[A-Za-z]", re.IGNORECASE)
+_END_TAG = re.compile(r"</[A-Za-z]")
+
+
 def _is_beside(step: AlignedStep, value: AlignedStep) -> bool:
     return step.is_wrong and bool(step.found) and value.variable is not None and len(value.found) > 1
 
 
-_PAIRS = dict(zip("([{<\u201c\u2018\"'*_`", ")]}>\u201d\u2019\"'*_`", strict=True))
+_PAIRS = dict(zip("([{<\u201c\u2018\"'*_`~", ")]}>\u201d\u2019\"'*_`~", strict=True))
 
 
 def _half_decoded(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Span]:
