@@ -625,6 +625,12 @@ def test_no_emphasis_stays_in_a_value_of_which_the_other_half_goes(pair: tuple[s
     assert None in [problem.replacement for problem in problems] or mend(body, problems) == right
 
 
+@pytest.mark.parametrize("invisible", ["\u200b", "\u200d", "\u200e", "\ufeff"])
+def test_what_nobody_sees_behind_a_word_in_front_of_a_value_goes(invisible: str) -> None:
+    body = f"प्रिय{invisible} राम, नमस्ते। - A"
+    assert mend(body, explain(parse("प्रिय {#var#}, नमस्ते। - A"), body)) == "प्रिय राम, नमस्ते। - A"
+
+
 @pytest.mark.parametrize("value", ["acme.in/t/77", "https://acme.in/x", "Acme Pay"])
 @pytest.mark.parametrize("more", ["Have a nice day", "Reply STOP to opt out", "Get our app: https://acme.in/app"])
 def test_what_follows_the_end_is_not_put_in_the_place_of_the_last_value(value: str, more: str) -> None:

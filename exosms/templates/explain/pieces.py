@@ -79,12 +79,13 @@ def _beside_values(template: Sequence[Piece]) -> Iterator[str]:
     for one, other in pairwise(piece for piece in template if piece.sort is not Sort.SPACE):
         touch = one.end == other.start
         if one.sort is Sort.WORD and other.sort is Sort.VALUE:
-            yield re.escape(one.text) + (r"(?=.)" if touch else _VALUE if one.text.isascii() else r"(?=.)")
+            yield re.escape(one.text) + (r"(?=.)" if touch else _VALUE if one.text.isascii() else _VISIBLE)
         if one.sort is Sort.VALUE and other.sort is Sort.WORD:
             yield (r".+" if touch else r"\w*[A-Z\d]") + rf"(?={re.escape(other.text)}\Z)"
 
 
 _VALUE = r"(?=\d|[A-Z]|www|http)"
+_VISIBLE = rf"(?=[^{INVISIBLE}])"
 _WORD = re.compile(rf"(?:{_LETTER})+")
 
 
