@@ -13,7 +13,8 @@ import pytest
 from conftest import Result, Shell
 from faulty import FaultyExotel
 
-from exosms.ledger.database import Database
+from exosms.ledger.database import Database, LedgerError
+from exosms.ledger.runs import Journal
 
 SANDBOX = ("--region", "sandbox", "--from", "ACMEIN")
 MIXED = "to,body\n+919876543210,ok\n+919000000400,refused\n+919000000500,perhaps\n"
@@ -389,6 +390,21 @@ def test_a_retry_leaves_alone_what_was_never_tried(exosms: Shell) -> None:
     assert result.stderr.rstrip().endswith("Continue with: exosms runs resume june")
     last = exosms("runs", "resume", "june", "--yes")
     assert [line.split("\t")[1] for line in last.stdout.splitlines()] == ["+919876543211"]
+
+
+def test_a_retry_that_cannot_be_recorded_to_its_end_says_why_and_that_the_run_is_not_finished(
+    mixed: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LedgerError("The ledger cannot be used: the disk is full")
+
+    assert mixed("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    for written in ("claim", "release"):
+        monkeypatch.setattr(Journal, written, full)
+    result = mixed("runs", "retry", "june", "--yes", "--json")
+    assert (result.exit_code, result.json["exit_code"], result.json["state"]) == (4, 4, "unfinished")
+    assert result.json["error"]["message"] == "The ledger cannot be used: the disk is full"
+    assert "exosms: error: The ledger cannot be used: the disk is full." in result.stderr
 
 
 @pytest.mark.parametrize("again", [(), ("--base-url",)], ids=["as it began", "said again"])

@@ -248,7 +248,7 @@ def release(run: Run, journal: Journal, stop: Stop | None) -> RunEnd:
         return RunEnd(run, stop.exit_code if left and stop else exit_code, stop)
     except LedgerError as error:  # what was sent is told all the same
         stop = stop or stop_for(error)
-        return RunEnd(run, stop.exit_code, stop)
+        return RunEnd(run._replace(exit_code=None), stop.exit_code, stop)  # it may be from before a retry
 
 
 def _free_name(journal: Journal, file: Path | None, *, mark: str | None) -> str:
