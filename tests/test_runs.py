@@ -392,6 +392,18 @@ def test_a_retry_leaves_alone_what_was_never_tried(exosms: Shell) -> None:
     assert [line.split("\t")[1] for line in last.stdout.splitlines()] == ["+919876543211"]
 
 
+def test_a_retry_that_was_stopped_is_run_again_as_it_was(mixed: Shell) -> None:
+    """By a guard, the account or a limit: its rows wait then, and were certainly not sent."""
+    assert mixed("runs", "resolve", "june", "--as", "not_sent").exit_code == 0
+    retry = ("runs", "retry", "june")
+    assert mixed(*retry, "--yes", env={"EXOSMS_ALLOW": "+919876543299"}).exit_code == 5
+    assert states(mixed) == ["accepted", "rejected", "waiting"]
+    assert mixed(*retry, "--dry-run").stdout == "planned\t+919000000500\t\t1 part, plain: perhaps\n"
+    again = mixed(*retry, "--yes")
+    assert (again.exit_code, states(mixed)) == (10, ["accepted", "rejected", "unknown"])
+    assert again.stdout.startswith("unknown\t+919000000500\t")
+
+
 def test_a_retry_that_cannot_be_recorded_to_its_end_says_why_and_that_the_run_is_not_finished(
     mixed: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,9 +246,9 @@ class Journal:
         return self._sendable(run, f"state = 'waiting'{among}")
 
     def would_go(self, run: Run, states: Sequence[State]) -> Iterator[tuple[ClaimedRow, str | None]]:
-        """Yield the rows in these states that can be sent, each with what would keep it back when its turn comes."""
-        among = ", ".join("?" * len(states))
-        rows = self._sendable(run, f"state IN ({among}) AND text IS NOT NULL", *map(str, states))
+        """Yield the rows that ``put_back`` would take, each with what would keep it back when its turn comes."""
+        condition, values = _can_go_again(states)
+        rows = self._sendable(run, condition, *values)
         while chunk := [*islice(rows, _CHUNK)]:
             with reclaimed(self._database):
                 others = self._sent_elsewhere(run, chunk)
@@ -365,7 +365,10 @@ class Journal:
         return int(self._database.read_one(f"SELECT count(*) FROM ({rows})", values)[0])
 
     def put_back(self, run: Run, states: Sequence[State]) -> None:
-        """Let rows in these states be sent again, where their text is known; ``waiting`` can tell them apart."""
+        """Let rows in these states be sent again, where their text is known; ``waiting`` can tell them apart.
+
+        So can those that wait to be tried again, where whoever tried them was stopped.
+        """
         with self._database.transaction() as connection:
             connection.execute("CREATE TEMP TABLE IF NOT EXISTS again (number INTEGER PRIMARY KEY)")
             connection.execute("DELETE FROM temp.again")
@@ -434,9 +437,14 @@ def already_on_its_way(run: Run) -> GuardError:
 
 
 def _again(run: Run, states: Sequence[State]) -> tuple[str, tuple[object, ...]]:
+    condition, values = _can_go_again(states)
+    return f"SELECT number FROM rows WHERE run = ? AND {condition}", (run.id, *values)
+
+
+def _can_go_again(states: Sequence[State]) -> tuple[str, Sequence[str]]:
+    """Return the condition for rows in these states, and for those that were tried and wait: they were not sent."""
     marks = ", ".join("?" * len(states))
-    sql = f"SELECT number FROM rows WHERE run = ? AND state IN ({marks}) AND text IS NOT NULL"
-    return sql, (run.id, *map(str, states))
+    return f"(state IN ({marks}) OR state = 'waiting' AND attempts > 0) AND text IS NOT NULL", [*map(str, states)]
 
 
 def names_of_runs(ledger: Path) -> Sequence[str]:
