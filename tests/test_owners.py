@@ -8,6 +8,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,19 @@ def test_a_directory_that_we_may_not_write_says_whose_it_is(
     in_kubernetes = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     told = as_user(user, lambda: exosms(*SEND, env=in_kubernetes)).stderr
     assert remedy % " (Kubernetes: securityContext.fsGroup)" in told
+
+
+def test_doctor_tells_of_locks_that_are_roots(exosms: Shell, state: Path, user: pwd.struct_passwd) -> None:
+    """As where root put a copy of the directory in its place: what is sent needs a lock there."""
+    doctor = ("doctor", "--region", "sandbox")
+    exosms(*doctor)
+    assert as_user(user, lambda: exosms(*SEND)).exit_code == 0
+    (state / "owners").chmod(0o755)
+    os.chown(state / "owners", 0, 0)
+    results = [as_user(user, partial(exosms, *argv)) for argv in ((*SEND[:-1], "another"), doctor)]
+    for result in results:
+        assert result.exit_code == 4, result
+        assert "owners belongs to root" in result.stderr
 
 
 @pytest.mark.parametrize("command", [("profile", "list"), ("profile", "use", "s"), ("send", *SEND[3:])])

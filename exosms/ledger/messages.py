@@ -218,8 +218,9 @@ class Ledger:
 
         Those of the sandbox are nobody's worry.
 
-        Raises LedgerError for a ledger that is corrupt.
+        Raises LedgerError for a ledger that is corrupt, or in which nobody can hold the lock that sending takes.
         """
+        self.database.me()
         with reclaimed(self.database):
             pass
         with translated():
