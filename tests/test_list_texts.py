@@ -92,6 +92,13 @@ DAMAGED = [
     ("0000-00-00", NO_DAY),
     ("30/12/1899", NO_DAY),
     ("1899-12-30", NO_DAY),
+    ("0-Jan-00", NO_DAY),
+    ("00-01-00", NO_DAY),
+    ("0 January 1900", NO_DAY),
+    ("Saturday, January 0, 1900", NO_DAY),
+    ("1/1/0001 12:00:00 AM", NO_DAY),
+    ("0001-01-01T00:00:00", NO_DAY),
+    ("30-11--0001", NO_DAY),
     ("It\u0092s", "U+0092 is no letter; of most such files the encoding is windows-1252"),
     ("\u0080 500", "U+0080 is no letter"),
 ]
@@ -123,7 +130,9 @@ SOUND = [
     "MEENA E RAO", "Nano", "Null-Ltd",
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
     "10 €", "naïve Ä", "नमस्ते?",
-    "01-01-1900", "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "31-12-1899",
+    "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "00-01-000", "0-Jan-001", "10 Jan 00",
+    "A-00-01-00", "0.01.00",
+    "01-01-2000", "30-Jan-00", "1900", "1900-01", "3-5-1900/A", "01-01-1971", "11-01-1970", "May 1900", "2026-01-30",
 ]  # fmt: skip
 
 
@@ -205,6 +214,12 @@ def test_an_error_in_a_sheet_is_a_damaged_cell(exosms: Shell, exotel: FaultyExot
 
 BLANKS = "text with stray blanks at its ends"
 NOTHING, FORMULAS, TWICE = "what a program writes for nothing", "a formula instead of its value", "encoded twice"
+FOR_NONE = "a date that programs write for none"
+DATES_OF_NONE = [
+    "01-01-1900", "1/1/1900", "1900-01-30", "30-01-1900", "01/29/1900", "30-Jan-1900", "30 January 1900",
+    "30.03.1900", "January 30, 1900", "Jan  1 1900 12:00AM", "1900-01-01 00:00:00.000", "1900-01-01T00:00:00",
+    "1900-12-31", "31-12-1899", "12/31/1899", "1899-12-31", "01-01-1970", "1/1/1970 5:30", "1970-01-01 05:30:00",
+]  # fmt: skip
 DOUBTFUL = [
     *(
         (cell, NOTHING)
@@ -215,6 +230,7 @@ DOUBTFUL = [
         (cell, BLANKS)
         for cell in ("Asha ", " Asha", "  नमस्ते", "Asha\xa0", "Asha\u200b", "\ufeffAsha", "x \u2060", "9\t")
     ),
+    *((cell, FOR_NONE) for cell in DATES_OF_NONE),
     *((cell, TWICE) for cell in ("ZoÃ«", "CafÃ© Rao", "â‚¹500", "Itâ€™s", "Ã‰lan", "à¤¨à¤®", "Â£5", "ðŸ˜€", "SÃ£o")),
 ]
 

@@ -16,11 +16,31 @@ NO_DAY = "1900-01-00"
 """What a sheet shows of a zero as a date, each program in its own way: its formula found an empty cell."""
 
 _NO_DAY = re.compile(
-    r"(?<![\w/-])(?:00[-/. ](?:01|Jan)[-/. ]1900|00-Jan-00|1/0/(?:19)?00|(?:1900-01|0000-00)-00"
-    r"|30[-/. ](?:12|Dec)[-/. ]1899|12/30/1899|1899-12-30)(?![\w/-])",
-    re.IGNORECASE,
+    r"""
+    (?<![\w/-])(?:
+        00?[-/.\ ](?:01|Jan(?:uary)?)[-/.\ ]1900 | 00?[-/\ ]Jan[-/\ ]00 | 00[-/]01[-/]00
+        | 1/0/(?:19)?00 | January\ 0,\ 1900 | (?:1900-01|0000-00)-00
+        | 30[-/.\ ](?:12|Dec)[-/.\ ]1899 | 12/30/1899 | 1899-12-30
+        | 0?1[-/.]0?1[-/.]0001 | 0001-01-01 | 30[-/.]11[-/.]-0001 | -0001-11-30
+    )(?!(?!T\d)[\w/-])
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
-"""Those of 1899 are of LibreOffice and Google Sheets, ``0000-00-00`` is MySQL's."""
+"""Those of 1899 are of LibreOffice and Google Sheets, ``0000-00-00`` is MySQL's, of which PHP makes the year -1; the
+first day of the year 1 is .NET's."""
+
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_FOR_NONE = re.compile(
+    rf"""
+    (?:
+        \d\d?[-/.](?:\d\d?|{_MONTH})[-/.]1900 | \d\d?\ {_MONTH}\ 1900 | {_MONTH}\ +\d\d?,?\ 1900 | 1900-\d\d-\d\d
+        | 31[-/.](?:12|Dec)[-/.]1899 | 12/31/1899 | 1899-12-31 | 0?1[-/.]0?1[-/.]1970 | 1970-01-01
+    )(?:[T\ ]+\d\d?:\d\d.*)?
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Days that are some: a sheet makes one of an empty cell and thirty days, SQL Server writes the first of 1900, and
+PHP that of 1970."""
 
 _ERRORS = (
     "REF!|N/A|VALUE!|DIV/0!|NAME?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|EXTERNAL!|PYTHON!"
@@ -74,6 +94,7 @@ class CellDoubt(Enum):
     """What may be wrong with a cell; the value is said of the cells of a column."""
 
     NOTHING = "what a program writes for nothing"
+    NO_DATE = "a date that programs write for none"
     FORMULA = "a formula instead of its value"
     TWICE = "text that was encoded twice"
     BLANKS = "text with stray blanks at its ends"
@@ -89,7 +110,10 @@ def are_sound(cells: Sequence[str]) -> bool:
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
         and ("?" not in together or not any(map(_QUESTIONS.search, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
-        and (("00" not in together and "1899" not in together) or not any(map(_NO_DAY.search, cells)))
+        and (
+            ("00" not in together and "1899" not in together and "1970" not in together)
+            or not any(map(_is_no_date, cells))
+        )
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
         and (
@@ -127,6 +151,8 @@ def doubt_about(cell: str) -> CellDoubt | None:
     text = cell.strip()
     if text in _NOTHING:
         return CellDoubt.NOTHING
+    if _FOR_NONE.fullmatch(text):
+        return CellDoubt.NO_DATE
     if text.startswith("="):
         return CellDoubt.FORMULA
     if any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
@@ -134,6 +160,10 @@ def doubt_about(cell: str) -> CellDoubt | None:
     if text.strip(NO_WIDTH) not in {"", cell}:
         return CellDoubt.BLANKS
     return None
+
+
+def _is_no_date(cell: str) -> bool:
+    return bool(_NO_DAY.search(cell) or _FOR_NONE.fullmatch(cell))
 
 
 def _encoded_twice(letters: str) -> bool:
