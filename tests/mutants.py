@@ -1074,7 +1074,8 @@ LISTS = (
     _cell("lost letters are a text", old='_QUESTIONS.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
     _cell("a quick look passes over an exponent", old=r'r"\dE[+-]?\d|', new='r"', test=_IS_BAD),
     _cell("a quick look passes over small letters", old='and "e+" not in together', new="", test=_IS_BAD),
-    _cell("nothing is a text", old="if text in _NOTHING:", new="if False:", test=_DOUBTED),
+    _cell("nothing is a text", old="if text in _NOTHING or", new="if", test=_DOUBTED),
+    _cell("nothing beside a name is a text", old=" or _NOTHING_BESIDE.search(text):", new=":", test=_DOUBTED),
     _cell("a date of none is a text", old="if _FOR_NONE.fullmatch(text):", new="if False:", test=_DOUBTED),
     _cell("a formula is a text", old='if text.startswith("="):', new="if False:", test=_DOUBTED),
     _cell(

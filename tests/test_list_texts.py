@@ -69,6 +69,9 @@ DAMAGED = [
     ("#ERROR!", FORMULA),
     ("Err:502", FORMULA),
     ("Order #REF! has left", FORMULA),
+    ("#Error", FORMULA),
+    ("#Num!", FORMULA),
+    ("#Deleted", FORMULA),
     ("########", NARROW),
     ("????", LETTERS),
     ("?", LETTERS),
@@ -131,7 +134,7 @@ SOUND = [
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
     "10 €", "naïve Ä", "नमस्ते?",
     "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "00-01-000", "0-Jan-001", "10 Jan 00",
-    "A-00-01-00", "0.01.00",
+    "A-00-01-00", "0.01.00", "None of it", "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
     "01-01-2000", "30-Jan-00", "1900", "1900-01", "3-5-1900/A", "01-01-1971", "11-01-1970", "May 1900", "2026-01-30",
 ]  # fmt: skip
 
@@ -225,6 +228,9 @@ DOUBTFUL = [
         (cell, NOTHING)
         for cell in ("nan", "None", "NULL", "NaN", "null", "NaT", " None ", "undefined", "<NA>", r"\N", "Loading...")
     ),
+    *((cell, NOTHING) for cell in ("[NULL]", "<null>", "(blank)", "(Blank)", "Invalid Date", "Invalid date")),
+    *((cell, NOTHING) for cell in ("NaN/NaN/NaN", "NaN undefined NaN", "null null")),
+    *((cell, NOTHING) for cell in ("Asha undefined", "undefined Rao", "Asha null", "Rs NaN", "Asha None", "Mr NULL")),
     *((cell, FORMULAS) for cell in ("=A1*2", "=SUM(A1:A9)", '="0012"', "=VLOOKUP(A2,B:C,2)", " =1", "=cmd|x")),
     *(
         (cell, BLANKS)

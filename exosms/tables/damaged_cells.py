@@ -44,9 +44,10 @@ PHP that of 1970."""
 
 _ERRORS = (
     "REF!|N/A|VALUE!|DIV/0!|NAME?|NUM!|NULL!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|EXTERNAL!|PYTHON!"
-    "|ERROR!|GETTING_DATA"
+    "|ERROR!|GETTING_DATA|Error|Deleted|Num!|Div/0!|Type!|Func!"
 )
-"""Of Excel (support.microsoft.com, "How to correct a #… error") and of Google Sheets, which adds the last but one."""
+"""Of Excel (support.microsoft.com, "How to correct a #… error"), of Google Sheets, which adds ``ERROR!``, and of
+Access and Reporting Services, which write small letters."""
 
 _ERROR = re.compile(rf"(?<![\w#])#(?:{_ERRORS.replace('?', '[?]')})(?!\w)|\bErr:5\d\d\b")
 _NARROW = re.compile(r"#{3,}")
@@ -66,10 +67,16 @@ _QUESTIONS = re.compile(
 
 _NOTHING = frozenset(
     word
-    for lower in ("nan", "none", "null", "nat", "undefined", "<na>", "(null)", "[object object]")
+    for lower in (
+        "nan", "none", "null", "nat", "undefined", "<na>", "(null)", "[null]", "<null>", "(blank)", "invalid date",
+        "[object object]",
+    )
     for word in (lower, lower.upper(), lower.title(), lower.capitalize())
-) | {"NaN", "NaT", "[object Object]", r"\N", "Loading..."}
+) | {"NaN", "NaN/NaN/NaN", "NaT", "[object Object]", r"\N", "Loading..."}  # fmt: skip
 """What programs write for nothing; the last one is what Google Sheets shows, and copies, until it has a value."""
+_NOTHING_BESIDE = re.compile(r"\A(?:undefined|null|NaN)\s|\s(?:undefined|null|NaN|None|NULL)\Z")
+"""The same in a name that a program put together of a first and a last one."""
+_SIGNS_OF_NOTHING = re.compile("undefined|null|NaN|None|NULL")
 
 _CONTINUED = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
 _TWICE = re.compile(
@@ -107,6 +114,7 @@ def are_sound(cells: Sequence[str]) -> bool:
         all(cells)
         and [*map(str.strip, cells)] == [*cells]
         and _NOTHING.isdisjoint(cells)
+        and (_SIGNS_OF_NOTHING.search(together) is None or not any(map(_NOTHING_BESIDE.search, cells)))
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
         and ("?" not in together or not any(map(_QUESTIONS.search, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
@@ -149,7 +157,7 @@ def damage_of(cell: str) -> str | None:
 def doubt_about(cell: str) -> CellDoubt | None:
     """Return what may be wrong with a cell that is not damaged; None if nothing is."""
     text = cell.strip()
-    if text in _NOTHING:
+    if text in _NOTHING or _NOTHING_BESIDE.search(text):
         return CellDoubt.NOTHING
     if _FOR_NONE.fullmatch(text):
         return CellDoubt.NO_DATE
