@@ -132,7 +132,7 @@ SOUND = [
     "50%", "a+b=c", "N/A", "REF", "Err: none", "1.5E", "2+2", "5.0", "https://a.in/?x=1#top",
     "MEENA E RAO", "Nano", "Null-Ltd",
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
-    "10 €", "naïve Ä", "नमस्ते?",
+    "10 €", "naïve Ä", "नमस्ते?", "√2", "a ‡ b", "‚Ähre‘", "¬",
     "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "00-01-000", "0-Jan-001", "10 Jan 00",
     "A-00-01-00", "0.01.00", "None of it", "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
     "01-01-2000", "30-Jan-00", "1900", "1900-01", "3-5-1900/A", "01-01-1971", "11-01-1970", "May 1900", "2026-01-30",
@@ -238,6 +238,7 @@ DOUBTFUL = [
     ),
     *((cell, FOR_NONE) for cell in DATES_OF_NONE),
     *((cell, TWICE) for cell in ("ZoÃ«", "CafÃ© Rao", "â‚¹500", "Itâ€™s", "Ã‰lan", "à¤¨à¤®", "Â£5", "ðŸ˜€", "SÃ£o")),
+    *((cell, TWICE) for cell in ("Zo√´", "‚Çπ500", "It‚Äôs", "‡§®‡•á‡§π‡§æ", "√ëand√∫", "¬£5", "S√£o")),
 ]
 
 

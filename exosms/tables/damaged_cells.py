@@ -83,6 +83,9 @@ _TWICE = re.compile(
     rf"[\u00c2-\u00df][{_CONTINUED}]|[\u00e0-\u00ef][{_CONTINUED}]{{2}}|[\u00f0-\u00f4][{_CONTINUED}]{{3}}"
 )
 """A byte that begins a character in UTF-8 and those that continue it, each read as a character of Windows-1252."""
+_CONTINUED_ON_A_MAC = bytes(range(0x80, 0xC0)).decode("mac-roman")
+_TWICE_ON_A_MAC = re.compile(f"[\u00ac\u221a][{_CONTINUED_ON_A_MAC}]|[\u201a\u2021][{_CONTINUED_ON_A_MAC}]{{2}}")
+"""The same in Mac Roman, as which Excel opens a CSV there: of accented letters, curly quotes and scripts of India."""
 _MISREAD = re.compile("[\u0080-\u0084\u0086-\u009f]")
 """What Latin-1 has in the places of Windows-1252's curly quotes, dashes and the like: controls that nobody writes."""
 _SIGNS_OF_TWICE = re.compile(rf"[\u00c2-\u00f4][{_CONTINUED}]")
@@ -129,6 +132,7 @@ def are_sound(cells: Sequence[str]) -> bool:
             or (
                 LOST not in together
                 and _SIGNS_OF_TWICE.search(together) is None
+                and _TWICE_ON_A_MAC.search(together) is None
                 and _MISREAD.search(together) is None
                 and not any(blank in together for blank in NO_WIDTH)
             )
@@ -163,7 +167,7 @@ def doubt_about(cell: str) -> CellDoubt | None:
         return CellDoubt.NO_DATE
     if text.startswith("="):
         return CellDoubt.FORMULA
-    if any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
+    if _TWICE_ON_A_MAC.search(text) or any(_encoded_twice(found[0]) for found in _TWICE.finditer(text)):
         return CellDoubt.TWICE
     if text.strip(NO_WIDTH) not in {"", cell}:
         return CellDoubt.BLANKS
