@@ -587,6 +587,24 @@ def test_a_given_body_that_matches_goes_out_as_it_is(exosms: Shell, file: Path) 
     assert send(exosms, "-t", "otp", "--body", "1 is your OTP for x. - Acme").exit_code == 0
 
 
+def test_of_a_text_that_values_make_the_value_at_fault_is_told(exosms: Shell, file: Path, tmp_path: Path) -> None:
+    """Also where it has words of the template, which the text alone would be taken for."""
+    value = "Acme Shop. - Acme Pay and Acme Bank too"
+    told = f'Variable 2 ({{#var#}}) is too long: "{value}" has 39 characters, but only 30 fit: 9 too many.'
+    cut = "Give it any text of up to 30 characters."
+    result = send(exosms, "-t", "otp", "--var", "code=4711", "--var", f"app={value}")
+    why = f"The text does not match the template 'otp' at offset 21. {told}"
+    assert result == Result(3, f"rejected\t9876543210\t\t{why}\n", f"exosms: error: {why}\n  {cut}\n")
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f"to,code,app\n9876543210,4711,{value}\n")
+    result = check(exosms, "--csv", str(rows), "-t", "otp")
+    assert (result.exit_code, result.stdout) == (3, f"mismatch\totp\tline 2\t21\t{told} {cut}\n")
+    result = exosms("bulk", str(rows), "-n", "-t", "otp", "--region", "sandbox")
+    assert result.exit_code == 3
+    named = f"exosms: error: line 2, column app: The text does not match the template 'otp'. {told}\n  {cut}\n"
+    assert result.stderr.startswith(named)
+
+
 def test_fit_cuts_values_and_says_so(exosms: Shell, file: Path) -> None:
     result = send(exosms, "-t", "otp", "--var", "code=1", "--var", "app=" + "h" * 40 + "\nx", "--fit", "--json")
     assert result.exit_code == 0, result

@@ -431,7 +431,7 @@ def test_a_row_makes_a_message_exactly_if_its_text_matches(text: str, fit: bool,
     count = registered.template.marker_count
     values = data.draw(st.lists(VALUES, min_size=count, max_size=count))
     given_values = dict(zip(registered.names, values, strict=True))
-    body, _ = rendered(registered, given_values, fit=fit)
+    body, _, _ = rendered(registered, given_values, fit=fit)
     made = mapper("to", *registered.names, template=registered, fit=fit, allow_empty=True).draft(
         row(to="9876543210", **given_values)
     )

@@ -79,8 +79,14 @@ class RowTemplate(RowText):
                 self.warnings.add(f"{variable.label} {caution}")
         return self._skeleton % values, is_certain
 
+    def values(self, row: Row) -> Sequence[str]:
+        """Return the values of a row's text, one for each marker."""
+        values = tuple([pattern.fill(row.cells) for pattern in self._patterns])
+        return self._fitted(values, is_counted=False) if self._options.fit else values
+
     def mismatches(self, row: Row, body: str) -> list[RowError]:
         """Return a flaw for everything that makes a row's text differ from its template."""
+        values = self.values(row)
         return [
             self._row_error(
                 row,
@@ -89,7 +95,7 @@ class RowTemplate(RowText):
                 problem.change,
                 value=problem.found,
             )
-            for problem in against(body, self._template).problems
+            for problem in against(body, self._template, values=values).problems
         ]
 
     def note_id(self, dlt_template_id: str) -> None:

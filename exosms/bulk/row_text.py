@@ -176,6 +176,10 @@ class RowText:
         """
         return self._patterns[0].fill(cells), False
 
+    def values(self, _row: Row) -> Sequence[str] | None:
+        """Return the values of a text from a registered template; None of any other text."""
+        return None
+
     def mismatches(self, _row: Row, _body: str) -> list[RowError]:
         """Return a flaw for everything that makes a row's text differ from its template."""
         return []

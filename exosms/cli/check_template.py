@@ -119,8 +119,8 @@ def _known(out: Out, template: str | None, text: str | None, place: o.TemplateFi
     return known
 
 
-def _verdict(body: str, known: Registered | Registry) -> TemplateCheck:
-    return against(body, known) if isinstance(known, Registered) else against_all(body, known)
+def _verdict(body: str, known: Registered | Registry, values: Sequence[str] | None = None) -> TemplateCheck:
+    return against(body, known, values=values) if isinstance(known, Registered) else against_all(body, known)
 
 
 def _check_one(out: Out, body: str, known: Registered | Registry, *, fix: bool) -> int:
@@ -221,7 +221,7 @@ def _check_row(row: Row | RowError, wording: RowText, known: Registered | Regist
         wording.note_doubts(row)
     if row_errors or is_certain:
         return name, [*map(_error_document, row_errors)]
-    verdict = _verdict(body, _its_own(row, known))
+    verdict = _verdict(body, _its_own(row, known), wording.values(row))
     for warning in template_check.warnings(verdict) if type(wording) is RowText else ():  # a rendered row is counted
         wording.warnings.add(warning)
     return verdict.name, template_check.problem_documents(verdict)

@@ -65,10 +65,12 @@ def text_of(request: SendRequest, given: str | None, registered: "Registered | N
         return given or ""
     from exosms.templates.check import MismatchError, against, rendered
 
-    body, warnings = (given, ()) if given is not None else rendered(registered, request.variables, fit=request.fit)
+    body, values, warnings = (
+        (given, None, ()) if given is not None else rendered(registered, request.variables, fit=request.fit)
+    )
     for warning in warnings:
         warn(warning)
-    check = against(body, registered, is_rendered=given is None)
+    check = against(body, registered, values=values)
     if not check.matches:
         raise MismatchError(check)
     for warning in check.warnings:

@@ -54,14 +54,19 @@ class MismatchError(InputError):
         self.verdict = verdict
 
 
-def rendered(registered: Registered, given: Mapping[str, str], *, fit: bool) -> tuple[str, tuple[str, ...]]:
-    """Return the text that the values make, and warnings; ``fit`` cuts the values to what their variables hold."""
+def rendered(
+    registered: Registered, given: Mapping[str, str], *, fit: bool
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return the text that values make, these in their order, and warnings.
+
+    ``fit`` cuts the values to what their variables hold.
+    """
     values = registered.values(given)
     fitted, warnings = syntax.fit(registered.template, values) if fit else (values, ())
-    return syntax.render(registered.template, fitted), warnings
+    return syntax.render(registered.template, fitted), fitted, warnings
 
 
-def against(body: str, registered: Registered, *, is_rendered: bool = False) -> TemplateCheck:
+def against(body: str, registered: Registered, *, values: Sequence[str] | None = None) -> TemplateCheck:
     """Hold a body against one template; raises InputError for one that is longer than any message.
 
     Of a rendered one the values are known, so that none can have taken in what stands beside it.
@@ -72,7 +77,7 @@ def against(body: str, registered: Registered, *, is_rendered: bool = False) -> 
     if not isinstance(found, Match):
         from exosms.templates.explain.explain import explain, mend  # texts that match, as most do, need none of it
 
-        problems = explain(registered.template, body)
+        problems = explain(registered.template, body, values)
         return TemplateCheck(
             body=body,
             template=registered,
@@ -81,7 +86,7 @@ def against(body: str, registered: Registered, *, is_rendered: bool = False) -> 
             problems=problems,
             mended=_mended(registered.template, mend(body, problems), problems),
         )
-    edges = () if is_rendered else edge_warnings(registered.template, body, found)
+    edges = () if values is not None else edge_warnings(registered.template, body, found)
     return TemplateCheck(
         body=body,
         template=registered,

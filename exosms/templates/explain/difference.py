@@ -11,7 +11,7 @@ from exosms.templates.explain.scene import Difference, Scene, Span
 from exosms.templates.fold import Cause, cause_of
 from exosms.templates.match import holds, is_marker
 from exosms.templates.sentences import SENTENCE_END
-from exosms.templates.syntax import FITTED, Variable, cut
+from exosms.templates.syntax import FITTED, Literal, Variable, cut, fold_line_ends
 from exosms.templates.variables import VariableType, holds_link
 
 
@@ -137,6 +137,21 @@ def _narrowed(scene: Scene, cause: Cause, wanted: Span, seen: Span) -> Differenc
     is_stored_wrongly = cause is Cause.ESCAPE and "\\" in one[start:end]
     replacement = None if is_stored_wrongly else one[start:end]
     return Difference(cause, (start, end), (seen_start, seen_end), replacement=replacement)
+
+
+def broken_values(scene: Scene, values: Sequence[str]) -> list[Difference]:
+    """Return the values that their variables do not hold, of a body made of these; nothing if that is not all."""
+    found: list[Difference] = []
+    at = 0
+    for token in scene.template.tokens:
+        start = at
+        if isinstance(token, Literal):
+            at += len(token.text)
+            continue
+        at += len(fold_line_ends("".join(values[token.index : token.index + token.count])))
+        if broken := _broken_value(scene, token, (start, at)):
+            found.append(broken)
+    return found if at == scene.text.end and scene.matches_with(found) else []
 
 
 def _broken_value(scene: Scene, variable: Variable, span: Span) -> Difference | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from exosms.templates.explain import wording
 from exosms.templates.explain.account import account
+from exosms.templates.explain.difference import broken_values
 from exosms.templates.explain.scene import Difference, Scene, replaced
 from exosms.templates.fold import Cause
 from exosms.templates.match import Match, Text, match
@@ -59,14 +60,18 @@ class Explanation(NamedTuple):
     """What some operators may do otherwise; may be empty."""
 
 
-def explain(template: Template, body: str) -> tuple[Explanation, ...]:
-    """Return what is wrong with a body, in its order; nothing if it matches."""
+def explain(template: Template, body: str, values: Sequence[str] | None = None) -> tuple[Explanation, ...]:
+    """Return what is wrong with a body, in its order; nothing if it matches.
+
+    ``values`` has one for each marker where the body was made of them: then what is wrong is one of them.
+    """
     text = Text(body)
     if isinstance(match(template, text), Match):
         return ()
     scene = Scene(template, text)
     original = Text(template.text)
-    return tuple(_problem(scene, original, difference) for difference in account(scene))
+    found = broken_values(scene, values) if values is not None else []
+    return tuple(_problem(scene, original, difference) for difference in found or account(scene))
 
 
 def mend(body: str, problems: Sequence[Explanation]) -> str:
