@@ -568,6 +568,8 @@ def test_a_value_that_is_not_there_is_asked_for_beside_whatever_else_is_wrong(re
         ("Your A/c {#var#} is open. - A", "Your Acct XX1234 is open. - A", "Your A/c XX1234 is open. - A"),
         ("Due on {#var#}. - A", "Due dated 12-06-2026. - A", "Due on 12-06-2026. - A"),
         ("A/c {#var#} on {#var#}: Rs {#var#}", "A/c XX12 dt 5 May: Rs 5", "A/c XX12 on 5 May: Rs 5"),
+        ("Order {#var#} dated {#var#} left.", "Order 17 dtd. 5 May left.", "Order 17 dated 5 May left."),
+        ("Rates change from {#var#}. - A", "Rates change wef 5 May. - A", "Rates change from 5 May. - A"),
         ("Shipped via {#var#}. - A", "Shipped through Blue Dart. - A", "Shipped via Blue Dart. - A"),
         ("Visit with Dr. {#var#}. - A", "Visit with Doctor Meera Nair. - A", "Visit with Dr. Meera Nair. - A"),
         ("Complaint no. {#var#} left. - A", "Complaint num OD-17 left. - A", "Complaint no. OD-17 left. - A"),

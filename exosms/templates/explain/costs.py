@@ -71,6 +71,7 @@ _WORDING = _words(
     between during near towards all any both each every more most other some such here there now today tomorrow soon
     just very too when using where which who why how please kindly dear hi hello hey greetings respected namaste
     welcome thank thanks regards sorry mr mrs ms dr through thru across around against regarding dated dt
+    dtd wef wrt effective
     है हैं था थी थे हो होगा होगी गया गई गए की का के को में से पर और या तक ने लिए एक यह वह इस इसे उस कृपया आप आपका आपकी
     आपके आपको हम हमारे हमारी न नहीं प्रिय नमस्ते धन्यवाद जी श्री अब आज जल्द जल्दी कर करें किया करे द्वारा साथ यदि तो भी ही
     अपना अपनी अपने"""
