@@ -393,6 +393,8 @@ def test_a_column_that_is_left_aside_is_told(tmp_path: Path) -> None:
 
 
 ODD = {
+    "an entity encoded twice": (f"{ID},A &amp;amp; B,ACMEIN", "damaged"),
+    "a line break encoded": (f"{ID},A&lt;br/&gt;B,ACMEIN", "damaged"),
     "a swapped id": ("1101160000000012345,A,ACMEIN", "id_unusual"),
     "a long header": (f"{ID},A,ACMEINDIA", "header"),
 }

@@ -223,6 +223,9 @@ class _Rows:
         text = fold_line_ends(_ENTITY.sub(_decoded, fold_line_ends(raw)))
         if "&nbsp;" in raw.lower():
             self._note(ExportKind.CLEANED, ExportField.TEXT, "&nbsp; was read as a space")
+        if _ENTITY.sub(_decoded, text) != text:
+            message = "decoded, the text still has HTML in it, as one encoded twice; compare it with the portal"
+            self._note(ExportKind.DAMAGED, ExportField.TEXT, message)
         if raw.startswith("'"):  # of a spreadsheet; one written as an entity is the portal's
             text = text[1:]
             self._note(ExportKind.CLEANED, ExportField.TEXT, "the apostrophe before the text was dropped")
