@@ -511,6 +511,13 @@ ACMEIN,1107160000000099999,Old,x,Promotional,Rejected
 """
 
 
+@pytest.mark.parametrize("word", ["", " "])
+def test_a_status_that_counts_is_not_empty(exosms: Shell, tmp_path: Path, word: str) -> None:
+    result = imported(exosms, tmp_path, f"TEMPLATE_ID,BODY,STATUS\n{ID},A,\n", "--approved", word)
+    assert result == Result(2, "", "exosms: error: --approved needs a status that is not empty\n")
+    assert not (tmp_path / "t.toml").exists()
+
+
 def test_a_stored_template_that_is_approved_no_more_is_named(exosms: Shell, tmp_path: Path) -> None:
     assert imported(exosms, tmp_path, EXPORT).exit_code == 0
     rows = EXPORT.replace("Promotional,Approved", "Promotional,Expired").replace(f"{ID},", f"'{ID},")

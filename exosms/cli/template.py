@@ -228,6 +228,8 @@ def import_(
     exosms template import export.csv --column id="DLT CT ID" --column text=SMS
     """
     columns = _columns(column)
+    if not all(map(str.strip, approved or ())):
+        raise UsageError("--approved needs a status that is not empty")  # a variable of the shell that was not set
 
     from exosms.templates import portal_export
 
