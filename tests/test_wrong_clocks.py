@@ -213,6 +213,32 @@ def test_a_run_that_began_under_a_wrong_clock_sends_nothing_that_another_sent_si
     assert (counts["accepted"], counts["skipped"]) == (1, 1)
 
 
+@pytest.mark.parametrize("more", [(), ("--sent-before", "send")], ids=["the next day", "again"])
+def test_a_clock_that_is_set_back_during_a_run_keeps_nothing_back_that_went_out_long_before(
+    machine: Machine, exosms: Shell, more: tuple[str, ...]
+) -> None:
+    file = exosms.home / "people.csv"
+    file.write_text("to,body\n9876543211,x\n9876543212,x\n")
+    argv = ("bulk", str(file), "--region", "sandbox", "--yes")
+    assert machine.at(NOW - DAY, *argv).exit_code == 0
+    assert machine.at(NOW, *argv, *more, "--run", "today", "--limit", "1").exit_code == 0
+    result = machine.at(NOW - 3, "runs", "resume", "today", "--yes", "--json")
+    assert (result.json["counts"]["accepted"], result.json["counts"]["skipped"]) == (2, 0)
+
+
+def test_a_clock_that_is_set_back_a_little_lets_no_run_repeat_what_a_later_one_sent(
+    machine: Machine, exosms: Shell
+) -> None:
+    both, one = exosms.home / "both.csv", exosms.home / "one.csv"
+    both.write_text("to,body\n9876543211,x\n9876543212,x\n")
+    one.write_text("to,body\n9876543212,x\n")
+    argv = ("--region", "sandbox", "--yes", "--sent-before", "send")
+    assert machine.at(NOW, "bulk", str(both), *argv, "--run", "june", "--limit", "1").exit_code == 0
+    assert machine.at(NOW - 60, "bulk", str(one), *argv).exit_code == 0
+    result = machine.at(NOW - 30, "runs", "resume", "june", "--yes", "--json")
+    assert (result.json["counts"]["accepted"], result.json["counts"]["skipped"]) == (1, 1)
+
+
 def test_a_purge_keeps_what_was_sent_under_an_earlier_clock(machine: Machine, exosms: Shell) -> None:
     file = exosms.home / "two.csv"
     file.write_text("to,body\n9876543212,x\n")

@@ -9,6 +9,9 @@ from exosms.ledger.entry import State
 from exosms.ledger.fingerprints import Fingerprints, key_of
 from exosms.ledger.wrong_clocks import IS_SINCE, SET_BACK, Window, cannot_be, window
 
+_A_LITTLE = 600.0
+"""Seconds by which a clock that was about right is set back."""
+
 
 def sent_elsewhere(
     database: Database, run: int, numbers: Sequence[int], *, account: str, within: float | None
@@ -22,6 +25,7 @@ def sent_elsewhere(
     now = database.clock()
     began = _began(database, run, now)
     since = window(database.connection, "runs", since=began - (within or 0.0), now=now)
+    since = since._replace(first=min(since.first, run + 1))  # later runs, whatever the clock says
     after = began if within is None else float("-inf")
     is_since = IS_SINCE.format(time="updated_at", number="id")
     (others,) = database.connection.execute(
@@ -40,7 +44,14 @@ def sent_elsewhere(
 
 
 def _began(database: Database, run: int, now: float) -> float:
-    """Return when a run began, whatever the clock said then."""
+    """Return when a run began, whatever the clock said then.
+
+    If only that of the run before it can be right, it began after that, which may have been days ago: not where the
+    clock was set back a little, or what was sent then would count as sent meanwhile.
+    """
+    (started,) = database.connection.execute("SELECT started_at FROM runs WHERE id = ?", (run,)).fetchone()
+    if now < started <= now + _A_LITTLE:
+        return now
     (latest,) = database.connection.execute(
         "SELECT max(started_at) FROM runs WHERE id <= ? AND started_at <= ?", (run, now + SET_BACK)
     ).fetchone()
