@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from exosms.templates.explain import account, alignment
+from exosms.templates.explain import account, alignment, costs
 from exosms.templates.explain.explain import Explanation, explain, mend
 from exosms.templates.explain.scene import Difference
 from exosms.templates.fold import Cause
-from exosms.templates.match import Match, match
+from exosms.templates.match import Match, is_marker, match
 from exosms.templates.syntax import parse, render
 
 OTP = "Dear {#var#}, your OTP is {#var#}. Do not share it with anyone. - Acme"
@@ -841,6 +841,21 @@ def test_hostile_texts_cost_a_bounded_number_of_states(
 ) -> None:
     registered = between.join([marker] * 30) + "!"
     assert states(monkeypatch, registered, (filling * 2000)[:2000]) <= alignment.MOST_STATES
+
+
+@pytest.mark.parametrize("filling", ["{", "#", "[", "{#", "<>", "%s", "$a"])
+def test_no_long_value_is_looked_through_for_a_marker(monkeypatch: pytest.MonkeyPatch, filling: str) -> None:
+    """Each one is a piece longer than the last: of 2,000 brackets they have two million characters."""
+    characters = 0
+
+    def counted(value: str) -> bool:
+        nonlocal characters
+        characters += len(value)
+        return is_marker(value)
+
+    monkeypatch.setattr(costs, "is_marker", counted)
+    assert explain(parse("Dear {#email#}, ok"), (filling * 2000)[:2000])
+    assert characters <= 40_000
 
 
 def test_words_in_disorder_cost_no_more_for_the_orders_that_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -279,6 +279,8 @@ def ends_sentence(value: Sequence[Piece]) -> bool:
     return len(value) < 3 or not is_abbreviation(value[-3].text)
 
 
+_LONGEST_MARKER = 100
+"""Characters; of two thousand brackets each piece more would be looked through anew, for ten seconds."""
 _NONE = frozenset({"", *_STOPS})
 """A value that is but the full stop of "Rs." is none either."""
 
@@ -292,7 +294,9 @@ def whole(variable: Variable, value: str) -> int:
         return EMPTY
     legal = _LEGAL.get(variable.kind)
     is_paid = variable.kind in _SPACELESS and " " in value
-    return 0 if legal is None or is_paid or legal.fullmatch(value) or is_marker(value) else BROKEN
+    if legal is None or is_paid or legal.fullmatch(value):
+        return 0
+    return 0 if len(value) <= _LONGEST_MARKER and is_marker(value) else BROKEN
 
 
 def ends(value: Sequence[Piece]) -> int:
