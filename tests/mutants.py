@@ -1072,6 +1072,7 @@ LISTS = (
     _cell("a narrow column is a text", old="_NARROW.fullmatch,", new="_ERROR.fullmatch,", test=_IS_BAD),
     _cell("a day that is none is a text", old='_NO_DAY.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
     _cell("lost letters are a text", old='_QUESTIONS.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
+    _cell("a line break in code is a text", old='_BREAK.search, "', new='_ERROR.fullmatch, "', test=_IS_BAD),
     _cell("a quick look passes over an exponent", old=r'r"\dE[+-]?\d|', new='r"', test=_IS_BAD),
     _cell("a quick look passes over small letters", old='and "e+" not in together', new="", test=_IS_BAD),
     _cell("nothing is a text", old="if text in _NOTHING or", new="if", test=_DOUBTED),

@@ -102,6 +102,8 @@ DAMAGED = [
     ("1/1/0001 12:00:00 AM", NO_DAY),
     ("0001-01-01T00:00:00", NO_DAY),
     ("30-11--0001", NO_DAY),
+    ("12 Main St_x000D_ Pune", "a line break in it"),
+    ("a_x000d_", "a line break in it"),
     ("It\u0092s", "U+0092 is no letter; of most such files the encoding is windows-1252"),
     ("\u0080 500", "U+0080 is no letter"),
 ]
@@ -134,7 +136,8 @@ SOUND = [
     "नमस्ते", "राज्\u200d", "São Paulo", "Zoë", "Ñandú", "À la carte", "Ã la",
     "10 €", "naïve Ä", "नमस्ते?", "√2", "a ‡ b", "‚Ähre‘", "¬",
     "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "00-01-000", "0-Jan-001", "10 Jan 00",
-    "A-00-01-00", "0.01.00", "None of it", "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
+    "A-00-01-00", "0.01.00", "_x000", "a_x0041_",
+    "None of it", "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
     "01-01-2000", "30-Jan-00", "1900", "1900-01", "3-5-1900/A", "01-01-1971", "11-01-1970", "May 1900", "2026-01-30",
 ]  # fmt: skip
 

@@ -56,6 +56,8 @@ _EXPONENT = re.compile(r"[+-]?\d+[.,]\d+E[+-]?\d+|[+-]?\d+(?:[.,]\d+)?[eE]\+\d+"
 _EXPONENT_INSIDE = re.compile(r"(?<![\w.,])\d(?:[.,]\d+)?E\+\d{2,3}(?!\w)", re.IGNORECASE | re.ASCII)
 _SIGNS = re.compile(r"\dE[+-]?\d|Err:", re.ASCII)
 _SIGNS_OF_AN_ERROR = re.compile("#[#A-Z]")
+_BREAK = re.compile("_x000[AaDd]_")
+"""What an XLSX has for a line break (ECMA-376 Part 1, section 22.9.2.19), and some programs hand on as text."""
 _QUESTIONS = re.compile(
     r"""
     \A[\s.,]*\?[?\s.,]*\Z | \A\s*\?{3} | (?<!\S)\?{2,}[\s.,]+\?{2,}
@@ -96,6 +98,7 @@ _DAMAGES = (
     (_NARROW.fullmatch, "its column was too narrow when it was saved"),
     (_NO_DAY.search, "a date in it is no day, but what programs show of an empty cell"),
     (_QUESTIONS.search, "its letters were lost when it was saved"),
+    (_BREAK.search, "a line break in it was not understood, and became letters"),
 )
 """What finds them in a text, and what is said of it."""
 
@@ -125,6 +128,7 @@ def are_sound(cells: Sequence[str]) -> bool:
             ("00" not in together and "1899" not in together and "1970" not in together)
             or not any(map(_is_no_date, cells))
         )
+        and "_x000" not in together
         and "e+" not in together
         and ("E" not in together or _SIGNS.search(together) is None)
         and (
