@@ -1076,7 +1076,7 @@ LISTS = (
     _cell("a quick look passes over an exponent", old=r'r"\dE[+-]?\d|', new='r"', test=_IS_BAD),
     _cell("a quick look passes over small letters", old='and "e+" not in together', new="", test=_IS_BAD),
     _cell("nothing is a text", old="if text in _NOTHING or", new="if", test=_DOUBTED),
-    _cell("nothing beside a name is a text", old=" or _NOTHING_BESIDE.search(text):", new=":", test=_DOUBTED),
+    _cell("nothing beside a name is a text", old=" or _NOTHING_BESIDE.fullmatch(text):", new=":", test=_DOUBTED),
     _cell(
         "encoded twice on a Mac is a text", old="if _TWICE_ON_A_MAC.search(text) or any", new="if any", test=_DOUBTED
     ),

@@ -137,7 +137,8 @@ SOUND = [
     "10 €", "naïve Ä", "नमस्ते?", "√2", "a ‡ b", "‚Ähre‘", "¬",
     "A-1/0/00", "1-0-00", "2000-01-00", "Rs 1900-00", "00:00:00", "00-01-000", "0-Jan-001", "10 Jan 00",
     "A-00-01-00", "0.01.00", "_x000", "a_x0041_",
-    "None of it", "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
+    "None of it", "Dear Asha, your dues are None", "null and void is what it was",
+    "Annulled", "null-and-void", "2 nan", "#Errors", "#Deletedx", "Nonesuch",
     "01-01-2000", "30-Jan-00", "1900", "1900-01", "3-5-1900/A", "01-01-1971", "11-01-1970", "May 1900", "2026-01-30",
 ]  # fmt: skip
 

@@ -76,8 +76,10 @@ _NOTHING = frozenset(
     for word in (lower, lower.upper(), lower.title(), lower.capitalize())
 ) | {"NaN", "NaN/NaN/NaN", "NaT", "[object Object]", r"\N", "Loading..."}  # fmt: skip
 """What programs write for nothing; the last one is what Google Sheets shows, and copies, until it has a value."""
-_NOTHING_BESIDE = re.compile(r"\A(?:undefined|null|NaN)\s|\s(?:undefined|null|NaN|None|NULL)\Z")
-"""The same in a name that a program put together of a first and a last one."""
+_NOTHING_BESIDE = re.compile(
+    r"(?:undefined|null|NaN)(?:\s+\S+){1,3}|(?:\S+\s+){1,3}(?:undefined|null|NaN|None|NULL)",
+)
+"""The same in a name that a program put together of a first and a last one; a sentence may end so."""
 _SIGNS_OF_NOTHING = re.compile("undefined|null|NaN|None|NULL")
 
 _CONTINUED = "\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
@@ -120,7 +122,7 @@ def are_sound(cells: Sequence[str]) -> bool:
         all(cells)
         and [*map(str.strip, cells)] == [*cells]
         and _NOTHING.isdisjoint(cells)
-        and (_SIGNS_OF_NOTHING.search(together) is None or not any(map(_NOTHING_BESIDE.search, cells)))
+        and (_SIGNS_OF_NOTHING.search(together) is None or not any(map(_NOTHING_BESIDE.fullmatch, cells)))
         and ("#" not in together or _SIGNS_OF_AN_ERROR.search(together) is None)
         and ("?" not in together or not any(map(_QUESTIONS.search, cells)))
         and ("=" not in together or not any(cell.startswith("=") for cell in cells))
@@ -165,7 +167,7 @@ def damage_of(cell: str) -> str | None:
 def doubt_about(cell: str) -> CellDoubt | None:
     """Return what may be wrong with a cell that is not damaged; None if nothing is."""
     text = cell.strip()
-    if text in _NOTHING or _NOTHING_BESIDE.search(text):
+    if text in _NOTHING or _NOTHING_BESIDE.fullmatch(text):
         return CellDoubt.NOTHING
     if _FOR_NONE.fullmatch(text):
         return CellDoubt.NO_DATE
