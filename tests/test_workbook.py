@@ -246,6 +246,7 @@ def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, t
         (-1, "d/m/yy", "#NUM!"),
         (-0.0625, "[h]:mm", "-01:30:00"),
         (0, "dd-mm-yyyy", "1900-01-00"),
+        (0, "mmmm", "1900-01-00"),
         (0, "[$-4009]d mmm yy h:mm;@", "1900-01-00"),
         (0, "h:mm AM/PM", "00:00:00"),
         (0, '[h]:mm" days"', "00:00:00"),
@@ -270,6 +271,7 @@ def test_a_time_before_the_first_is_damaged_and_a_duration_has_its_sign(number: 
         (366.5, 'hh"h"mm', "12:00:00"),
         (1 + 2 / 24, "[h]:mm", "26:00:00"),
         (1 + 2 / 24, "d/m/yy h:mm", "1900-01-01 02:00:00"),
+        (30, "mmm", "1900-01-30"),
         (46354.25, "h:mm", "2026-11-28 06:00:00"),
     ],
 )

@@ -38,7 +38,7 @@ _TOKEN = re.compile(
 _NO_LETTERS = re.compile(r'"[^"]*"|[\\_*].|\[(?![hms]+\])[^\]]*\]', re.DOTALL | re.IGNORECASE)
 _ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _OF_TIMES = re.compile("[dmyhs]", re.IGNORECASE)
-_OF_DAYS = re.compile("[dy]", re.IGNORECASE)
+_OF_DAYS = re.compile("[dy]|mmm", re.IGNORECASE)
 _TIMES = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 """Formats of dates and times that need no code."""
 _PLAIN = re.compile(r"(?P<before>L*)(?:(?P<general>G)|#*0(?:\.(?P<decimals>0+))?)L*")
@@ -148,7 +148,7 @@ def is_of_times(number: int, code: str) -> bool:
 
 @lru_cache
 def is_of_days(code: str) -> bool:
-    """Whether a format shows a day or a year."""
+    """Whether a format shows a day, a month by its name or a year."""
     return _OF_DAYS.search(_NO_LETTERS.sub("", code)) is not None
 
 
