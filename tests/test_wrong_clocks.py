@@ -73,6 +73,14 @@ KEYS: dict[str, Sequence[Step]] = {
         Step(NOW + HOUR / 2, "b", "skipped"),
         Step(NOW + 2 * HOUR, "b", "accepted"),
     ],
+    "sent under 2031, and met again after another": [
+        Step(IN_2031, "a", "accepted"),
+        Step(NOW, "b", "accepted"),
+        Step(NOW + 2 * HOUR, "a", "skipped", told=True),
+        Step(NOW + 2 * HOUR + 1, "b", "accepted"),
+        Step(NOW + 2.5 * HOUR, "a", "skipped"),
+        Step(NOW + 3.5 * HOUR, "a", "accepted"),
+    ],
     "the very first under 1970": [
         Step(IN_1970, "a", "accepted"),
         Step(NOW, "a", "skipped", told=True),

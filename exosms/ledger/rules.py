@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from exosms.ledger.portable import Statements
-from exosms.ledger.wrong_clocks import SET_BACK, cannot_be, corrects, first_since
+from exosms.ledger.wrong_clocks import SET_BACK, cannot_be, corrects, first_since, in_its_place
 from exosms.sms.rate import LONGEST_PAUSE, Rate
 from exosms.system.times import local
 
@@ -92,14 +92,15 @@ class KeyRule(NamedTuple):
         return None
 
     def _corrected(self, entry: "LedgerEntry") -> "LedgerEntry":
-        """Have what a wrong clock wrote count as written now."""
+        """Have what a wrong clock wrote count as used now, and as written when it may have been."""
         self.warn(
             f"once key {entry.once_key!r} counts as used now, not at {local(entry.used_at)}, because the clock was"
             " wrong when it was used, or is now"
         )
+        began = in_its_place(self.statements, entry.id, self.now)
         self.statements.execute(
             "UPDATE messages SET created_at = ?, updated_at = ?, attempted_at = ?,"
             " expires_at = ? + expires_at - created_at WHERE id = ?",
-            (self.now, self.now, self.now, self.now, entry.id),
+            (began, self.now, self.now, began, entry.id),
         )
-        return entry._replace(created_at=self.now, updated_at=self.now, attempted_at=self.now)
+        return entry._replace(created_at=began, updated_at=self.now, attempted_at=self.now)

@@ -60,6 +60,16 @@ def corrects(now: float) -> bool:
     return now >= EARLIEST
 
 
+def in_its_place(connection: "Statements", number: int, now: float) -> float:
+    """Return a time for a message that has one which cannot be right: that of the next one, which came after it.
+
+    With a later one all that followed would count as written since then.
+    """
+    sql = "SELECT created_at FROM messages WHERE id > ? AND created_at BETWEEN ? AND ? ORDER BY id LIMIT 1"
+    found = connection.execute(sql, (number, EARLIEST, now + SET_BACK)).fetchone()
+    return float(found[0]) if found else now
+
+
 def first_since(connection: "Statements", table: str, since: float, now: float) -> int:
     """Return the number of the first entry whose time lies there; one that no entry reaches if there is none."""
     # The plus keeps SQLite from walking through all of them in their order.
