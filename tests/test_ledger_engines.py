@@ -763,6 +763,23 @@ def test_parts_that_a_wrong_clock_dated_are_a_reason_to_refuse_for_one_day_alone
     assert sum(counted for _, counted in found) == 7
 
 
+def test_a_message_that_a_wrong_clock_dated_makes_no_later_one_younger_when_that_is_corrected(
+    ledger: MessageLedger,
+) -> None:
+    """Neither where a limit refuses, nor where its own key is asked for: other keys may be used again."""
+    ahead, later = KEY._replace(key="ahead", within=3600.0), KEY._replace(key="later", within=3600.0)
+    for once, moved in ((ahead, 30 * 86400), (later, -7200)):
+        number = claim(ledger, once=once)
+        ledger.settle(number, ACCEPTED._replace(sid=once.key))
+        times = ", ".join(f"{name} = {name} + {moved}" for name in ("created_at", "updated_at", "attempted_at"))
+        execute(ledger, f"UPDATE {{}}messages SET {times} WHERE id = {number}")
+    with pytest.raises(GuardError), ledger.limiting(ACCOUNT):
+        raise GuardError("enough")
+    assert state(ledger, once=later) is None
+    assert state(ledger, once=ahead) is State.ACCEPTED
+    assert state(ledger, once=later) is None
+
+
 @pytest.fixture
 def local(ledger: MessageLedger, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger of runs, whose parts count there, or in the one that it shares."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exosms.ledger.database import Database
-from exosms.ledger.wrong_clocks import EARLIEST, SET_BACK, corrects, first_since
+from exosms.ledger.wrong_clocks import EARLIEST, SET_BACK, corrects, first_since, in_its_place
 from exosms.system.times import day_in_india, midnight_in_india
 
 if TYPE_CHECKING:
@@ -59,10 +59,14 @@ def settle_day(database: Database, account: str) -> bool:
         return False
     with database.transaction() as connection:
         messages = connection.execute(
-            "UPDATE messages SET created_at = ?, updated_at = max(updated_at, ?)"
-            " WHERE id > ? AND +account = ? AND (created_at > ? OR created_at < ?)",
-            (now, now, last_before_midnight(connection, _now(database)), account, now + SET_BACK, EARLIEST),
-        ).rowcount
+            "SELECT id FROM messages WHERE id > ? AND +account = ? AND (created_at > ? OR created_at < ?)",
+            (last_before_midnight(connection, _now(database)), account, now + SET_BACK, EARLIEST),
+        ).fetchall()
+        for (number,) in messages:
+            connection.execute(
+                "UPDATE messages SET created_at = ?, updated_at = max(updated_at, ?) WHERE id = ?",
+                (in_its_place(connection, number, now), now, number),
+            )
         days = connection.execute(
             "DELETE FROM parts WHERE account = ? AND (day > ? OR day < ?) RETURNING parts",
             (account, day_in_india(now), IMPOSSIBLE_DAY),

@@ -13,7 +13,7 @@ from exosms.ledger.portable import Cursor
 from exosms.ledger.postgres.connection import Transaction
 from exosms.ledger.rules import MAY_BE_FORGOTTEN, Turns
 from exosms.ledger.traces import BY_HAND, LONGEST_UNKNOWN, SETTLED_BY_WORD
-from exosms.ledger.wrong_clocks import SET_BACK, corrects
+from exosms.ledger.wrong_clocks import SET_BACK, corrects, in_its_place
 from exosms.sms.message import Delivery
 from exosms.system.times import day_in_india
 
@@ -173,10 +173,13 @@ def settle_day(transaction: Transaction, account: str) -> bool:
     if not corrects(now):
         return False
     messages = transaction.execute(
-        "UPDATE exosms.messages SET created_at = %s, updated_at = greatest(updated_at, %s)"
-        " WHERE account = %s AND created_at > %s",
-        (now, now, account, now + SET_BACK),
-    ).rowcount
+        "SELECT id FROM exosms.messages WHERE account = %s AND created_at > %s", (account, now + SET_BACK)
+    ).fetchall()
+    for (number,) in messages:
+        transaction.execute(
+            "UPDATE exosms.messages SET created_at = %s, updated_at = greatest(updated_at, %s) WHERE id = %s",
+            (in_its_place(Portable(transaction), number, now), now, number),
+        )
     days = transaction.execute(
         "DELETE FROM exosms.parts WHERE account = %s AND (day > %s OR day < %s) RETURNING parts",
         (account, day_in_india(now), IMPOSSIBLE_DAY),
