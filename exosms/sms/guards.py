@@ -69,7 +69,7 @@ class Guards(NamedTuple):
             raise GuardError(
                 f"Promotional SMS to {message.to} go out from {OPENS}:00 to {CLOSES}:00 in India;"
                 f" it is {time.strftime('%H:%M', moment)} there",
-                remedy="Run it again within these hours, or add --any-hour.",
+                remedy="Run it again within these hours, or add --any-hour to send, job or bulk.",
             )
 
 
