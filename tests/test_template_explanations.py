@@ -627,6 +627,12 @@ def test_no_emphasis_stays_in_a_value_of_which_the_other_half_goes(pair: tuple[s
     assert None in [problem.replacement for problem in problems] or mend(body, problems) == right
 
 
+def test_numbers_that_are_masked_by_stars_are_no_emphasis() -> None:
+    right = "A/c **1234 was debited for card *5678. - Acme"
+    body = right.replace("was debited", "was  debited")
+    assert mend(body, explain(parse("A/c {#var#} was debited for card {#var#}. - Acme"), body)) == right
+
+
 @pytest.mark.parametrize("invisible", ["\u200b", "\u200d", "\u200e", "\ufeff"])
 def test_what_nobody_sees_behind_a_word_in_front_of_a_value_goes(invisible: str) -> None:
     body = f"प्रिय{invisible} राम, नमस्ते। - A"

@@ -135,8 +135,10 @@ def _half_of_emphasis(scene: Scene, steps: Sequence[AlignedStep]) -> Iterator[Sp
     wrong = [(step.seen, text[slice(*step.seen)].strip()) for step in steps if step.is_wrong]
     values = [(step.seen, text[slice(*step.seen)].strip(_STOPS)) for step in steps if step.variable and step.found]
     tagged = any(len(_TAG.findall(value)) != len(_END_TAG.findall(value)) for _, value in values)
-    halves = sum((value[0] in _EMPHASIS) != (value[-1] in _EMPHASIS) for _, value in values if value)
-    is_torn = tagged or halves > 1 or (halves and any(sign[:1] in _EMPHASIS for _, sign in wrong))
+    opened = sum(value[:1] in _EMPHASIS and value[-1] not in _EMPHASIS for _, value in values)  # a masked number, too
+    closed = sum(value[-1:] in _EMPHASIS and value[0] not in _EMPHASIS for _, value in values)
+    is_marked = any(sign[:1] in _EMPHASIS for _, sign in wrong)
+    is_torn = tagged or (closed and opened + closed > 1) or (opened + closed and is_marked)
     for span, sign in wrong:
         is_first = any(span[1] <= at and value[-1:] == _PAIRS.get(sign[-1:]) for (at, _), value in values)
         is_last = any(end <= span[0] and _PAIRS.get(value[:1]) == sign[:1] for (_, end), value in values)
