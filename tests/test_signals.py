@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from exosms.bulk.request_threads import Request, RequestThreads
 from exosms.config.credentials import TOKEN_COMMAND_TIMEOUT, TokenCommand
 from exosms.errors import Interrupted
 from exosms.exotel.client import Batch
+from exosms.ledger import fingerprints, traces
 from exosms.system.signals import Interrupts, noting, writing
 
 GOOD = answer(200, '{"SMSMessage": {"Sid": "0f477d60517e6e6a0f6d9a7e9af8630e", "Status": "queued"}}')
@@ -170,6 +172,33 @@ def test_a_signal_that_comes_while_a_token_command_is_started_ends_it(monkeypatc
     with interrupts.installed(), pytest.raises(Interrupted), interrupts.at_once():
         TokenCommand(("sleep", "1000")).fetch(environ=os.environ, warn=print)
     assert [process.returncode for process in started] == [-signal.SIGKILL]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "argv"),
+    [
+        (fingerprints, "as_number", ("bulk", "people.csv", "--from", "OTHERS", "--region", "sandbox", "-n")),
+        (traces, "_hash", ("runs", "purge", "--older-than", "0s")),
+    ],
+    ids=["bulk", "purge"],
+)
+def test_a_signal_within_what_the_ledger_calls_is_no_fault_of_the_ledger(
+    exosms: Shell, monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, argv: Sequence[str]
+) -> None:
+    """SQLite swallows what a signal raises in a function of ours."""
+    monkeypatch.chdir(exosms.home)
+    Path("people.csv").write_text("to,body\n+919876543210,Hello\n")
+    assert exosms("bulk", "people.csv", "--from", "ACMEIN", "--region", "sandbox", "--yes").exit_code == 0
+    unstruck = getattr(module, name)
+
+    def strike(*values: Any) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        return unstruck(*values)
+
+    monkeypatch.setattr(module, name, strike)
+    result = exosms(*argv)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert "exosms: error: interrupted by SIGINT\n" in result.stderr
 
 
 @pytest.fixture

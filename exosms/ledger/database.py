@@ -18,7 +18,7 @@ from exosms.errors import ConfigError, ExitCode
 from exosms.ledger.migrations import MIGRATIONS
 from exosms.ledger.process_locks import Owners
 from exosms.system.files import FULL, Foreign, alone, create_private, foreign, is_full, make_private, why_unwritten
-from exosms.system.signals import LOOK, Interrupts
+from exosms.system.signals import LOOK, Interrupts, held
 
 DATABASE = "ledger.db"
 """The file's name; SQLite's own files beside it begin with it."""
@@ -156,6 +156,16 @@ class Database:
         """Return the first of what a statement finds; None for nothing."""
         with translated():
             return self.connection.execute(sql, values).fetchone()
+
+    @contextmanager
+    def calling(self, name: str, arguments: int, function: Callable[..., int]) -> Iterator[None]:
+        """Let the statements within call a function of ours, by that name.
+
+        Signals wait meanwhile: SQLite would take what one raises in the function for an error of the ledger.
+        """
+        with held():
+            self.connection.create_function(name, arguments, function, deterministic=True)
+            yield
 
     @contextmanager
     def transaction(self, *, of_result: bool = False) -> Iterator[sqlite3.Connection]:

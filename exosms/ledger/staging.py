@@ -132,7 +132,6 @@ class Staging:
             columns = "number INTEGER, recipient TEXT, fingerprint INTEGER"
             self._connection.execute(f"CREATE TEMP TABLE other_senders ({columns}) STRICT")
         self._fingerprints = Fingerprints.of(account, key)
-        self._connection.create_function("fingerprint_of", 3, self._fingerprints.number, deterministic=True)
         common = f"{account}\0{json.dumps(self._common)}\0".encode()  # what all have, so that `_fields` leaves it out
         self._digest = hashlib.blake2b(common, key=key, digest_size=16)
         self._shared = shared_key and hashlib.blake2b(common, key=shared_key, digest_size=16)
@@ -160,7 +159,8 @@ class Staging:
                 "CREATE INDEX temp.staged_by_recipient ON staged (recipient, fingerprint, number)"
             )
             self._number_occurrences()
-            self._connection.execute(_OTHER_SENDERS)
+            with self._database.calling("fingerprint_of", 3, self._fingerprints.number):
+                self._connection.execute(_OTHER_SENDERS)
             self._connection.execute("CREATE INDEX temp.by_other ON other_senders (recipient, fingerprint)")
         return rows
 

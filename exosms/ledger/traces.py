@@ -69,13 +69,13 @@ def keep_what_is_purged(
 
 def _keep_sids(database: Database, source: str, values: Sequence[object], *, always: bool) -> None:
     key = lasting_key(database.connection)
-    database.connection.create_function("hash_of_sid", 1, lambda sid: _hash(key, sid), deterministic=True)
-    database.connection.execute(
-        "INSERT OR REPLACE INTO purged_sids SELECT hash_of_sid(m.sid), coalesce(m.attempted_at, m.updated_at)"
-        f" {source} AND m.sid IS NOT NULL"
-        f" AND (? OR {_IS_ANY_UNKNOWN} OR coalesce(m.attempted_at, m.updated_at) >= ?)",
-        (*values, always, database.clock() - _A_WHILE),
-    )
+    with database.calling("hash_of_sid", 1, lambda sid: _hash(key, sid)):
+        database.connection.execute(
+            "INSERT OR REPLACE INTO purged_sids SELECT hash_of_sid(m.sid), coalesce(m.attempted_at, m.updated_at)"
+            f" {source} AND m.sid IS NOT NULL"
+            f" AND (? OR {_IS_ANY_UNKNOWN} OR coalesce(m.attempted_at, m.updated_at) >= ?)",
+            (*values, always, database.clock() - _A_WHILE),
+        )
 
 
 def forget(database: Database, *, is_any_elsewhere: bool) -> None:

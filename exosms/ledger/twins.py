@@ -35,11 +35,11 @@ def sent_elsewhere(
     if not others:  # no other run was touched since: their rows need not be looked at
         return {}
     fingerprints = Fingerprints.of(account, key_of(database.connection))
-    database.connection.create_function("fingerprint_of", 3, fingerprints.number, deterministic=True)
-    found = _twins(database, run, numbers, since, after)
-    if State.IN_FLIGHT in found.values():
-        reclaim_runs(database)  # what they had in flight is over, too
+    with database.calling("fingerprint_of", 3, fingerprints.number):
         found = _twins(database, run, numbers, since, after)
+        if State.IN_FLIGHT in found.values():
+            reclaim_runs(database)  # what they had in flight is over, too
+            found = _twins(database, run, numbers, since, after)
     return found
 
 

@@ -223,6 +223,26 @@ def noting() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Have signals wait until the end: for what swallows an exception that a signal raises within it."""
+    if threading.current_thread() is not threading.main_thread():  # no signal raises anything there
+        yield
+        return
+    came: list[int] = []
+    handlers = {signum: signal.getsignal(signum) for signum in _SIGNALS}
+    before = {signum: handler for signum, handler in handlers.items() if callable(handler)}
+    for signum in before:  # not kept from the thread: another one that is not ours might get it
+        signal.signal(signum, lambda signum, _: came.append(signum))
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        for each in came:
+            signal.raise_signal(each)
+
+
 def hear_no_more() -> None:
     """Ignore signals from now on: as the interpreter ends, a late one would replace the exit code."""
     for signum in _SIGNALS:
