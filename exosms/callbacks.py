@@ -16,6 +16,7 @@ def __getattr__(name: str) -> "Application":
 
 @cache
 def _application() -> "Application":
+    import logging  # noqa: F401  # before our hook: a fork keeps its lock from our threads, and would wait for them
     import os
     import sys
 

@@ -1012,6 +1012,29 @@ def test_a_server_that_forks_has_no_ledger_open_then_and_leaves_all_to_its_child
     assert hooks.select("SELECT outcome FROM deliveries") == [("delivered",)]
 
 
+def test_a_server_that_forks_while_a_thread_begins_with_a_shared_ledger_forks(exosms: Shell) -> None:
+    """Psycopg imports logging, whose lock a fork holds: it waited for the thread that waited for that, for ever."""
+    script = (
+        "import os, sys, threading\n"
+        "forks = threading.Event()\n"
+        "class Late:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'psycopg':\n            forks.wait()\n"
+        "sys.meta_path.insert(0, Late())\n"
+        "from exosms.callbacks import application\n"
+        "os.register_at_fork(before=forks.set)\n"
+        "import logging\n"
+        "child = os.fork()\n"
+        "if child:\n    sys.exit(os.waitpid(child, 0)[1])\n"
+        "print('forked', flush=True)\n"
+        "os._exit(0)\n"
+    )
+    env = exosms.full_env({"EXOSMS_LEDGER": f"postgresql://exosms@127.0.0.1:{own_port()}/exosms"})
+    argv = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    done = subprocess.run(argv, check=False, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "forked\n"), done.stderr
+
+
 def test_a_server_that_forks_without_telling_python_has_no_ledger_open_then(hooks: Hooks) -> None:
     """That is uWSGI: its workers waited for ever for what threads held in their parent that they do not have."""
     assert hooks.send().exit_code == 0
