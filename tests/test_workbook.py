@@ -248,6 +248,8 @@ def test_a_number_is_shown_by_the_format_of_its_cell(number: float, code: str, t
         (0, "dd-mm-yyyy", "1900-01-00"),
         (0, "mmmm", "1900-01-00"),
         (0, "[$-4009]d mmm yy h:mm;@", "1900-01-00"),
+        (0.4375, "dd-mm-yyyy hh:mm", "1900-01-00 10:30:00"),
+        (0.4375, "mmmm", "1900-01-00 10:30:00"),
         (0, "h:mm AM/PM", "00:00:00"),
         (0, '[h]:mm" days"', "00:00:00"),
         (1.5, "d/m/yy h:mm", "1900-01-01 12:00:00"),

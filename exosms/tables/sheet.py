@@ -152,8 +152,8 @@ def _as_shown(cell: Any, code: str) -> Any:
     """Return a cell as its format shows it, where that makes a difference."""
     if type(cell) in {int, float} and _is_exact(cell):
         return as_shown(cell, code) or cell
-    if is_of_days(code):
-        return NO_DAY if cell == _MIDNIGHT else cell
+    if is_of_days(code):  # calamine makes a time of what is less than a day, as a formula does of an empty one
+        return cell if type(cell) is not time else f"{NO_DAY} {_of_time(cell)}".removesuffix(" 00:00:00")
     if type(cell) in {date, datetime} and cell.year < _FIRST_YEAR:
         return cell.time() if type(cell) is datetime else _MIDNIGHT
     return cell
@@ -201,7 +201,7 @@ _MOST_DIGITS = 10**15 - 1
 _LEAST = 1e-15
 """Below it nobody reads the zeros."""
 _MIDNIGHT = time()
-"""What is made of a zero, of which no day is shown."""
+"""What is left of whole days where no day is shown."""
 _FIRST_YEAR = 1905
 """Of the days that anyone means; before it, of a format without a day, is what was counted on past midnight."""
 _LACKING = timedelta(microseconds=10)
