@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import until
@@ -9,6 +10,10 @@ from test_callbacks import Hooks, Receiver, hooks  # noqa: F401  # fixtures
 from test_sandbox import serving
 
 psycopg = pytest.importorskip("psycopg")
+
+from exosms.ledger.callbacks import dumped  # noqa: E402
+from exosms.ledger.postgres.statements import lock_sids  # noqa: E402  # not without psycopg
+from exosms.sms.message import Delivery, Outcome  # noqa: E402
 
 AWAY = "postgresql://x:canary@127.0.0.1:1/x"
 
@@ -69,6 +74,50 @@ def test_another_machines_unknown_message_is_accepted_once_exotel_confirms_its_s
     until(lambda: ask(address, "SELECT state, sid FROM exosms.messages") == [("accepted", message.sid)])
     assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
     assert "9876543210" not in str(ask(address, "SELECT m::text FROM exosms.messages m"))
+
+
+def test_a_callback_that_comes_while_the_answer_is_recorded_is_kept(
+    shared_hooks: Hooks,
+    receiver: Receiver,
+    address: str,
+) -> None:
+    """It waits for that, and then finds its Sid known: as that of its own message."""
+    sent_elsewhere(shared_hooks)
+    (message,) = shared_hooks.taken
+    ask(address, "UPDATE exosms.messages SET state = 'in_flight', sid = NULL RETURNING 1")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(address) as sender:
+        ((account,),) = sender.execute("SELECT account FROM exosms.messages").fetchall()
+        lock_sids(sender, str(account), [message.sid])
+        sender.execute("UPDATE exosms.messages SET state = 'accepted', sid = %s", (message.sid,))
+        answered = pool.submit(receiver.call_back, message)
+        until(lambda: ask(address, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
+        sender.commit()
+        assert answered.result() == 200
+    assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
+
+
+def test_a_callback_is_kept_if_its_answer_is_recorded_while_it_is_confirmed(
+    shared_hooks: Hooks,
+    receiver: Receiver,  # looks into it
+    address: str,
+) -> None:
+    sent_elsewhere(shared_hooks)
+    (message,) = shared_hooks.taken
+    ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
+    said = dumped(Delivery(Outcome.DELIVERED, "sent"))
+    with psycopg.connect(address) as sender:
+        ((account, number),) = sender.execute("SELECT account, id FROM exosms.messages").fetchall()
+        lock_sids(sender, account, [message.sid])
+        sender.execute("UPDATE exosms.messages SET state = 'accepted', sid = %s", (message.sid,))
+        ask(
+            address,
+            "INSERT INTO exosms.callbacks (message, sid, delivery, is_final, received_at, next_at)"
+            f" VALUES ({number}, '{message.sid}', '{said}', true, 0, 0) RETURNING 1",
+        )
+        until(lambda: ask(address, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
+        sender.commit()
+    until(lambda: ask(address, "SELECT 1 FROM exosms.callbacks") == [])
+    assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
 
 
 def test_what_was_called_back_of_another_machines_message_is_compared_by_reconcile(

@@ -110,10 +110,12 @@ class Callbacks:
         if whose is None:
             return Taken.NOBODYS
         known = self._sid_of(whose)
+        if known == "" and store.are_known(whose.account, [sid]):  # whoever was giving it to a message was waited for
+            known = self._sid_of(whose) or None
         if known == sid:
             store.ledger.keep_delivery(whose.account, sid, delivery)
             return Taken.KEPT
-        if known is None or known or store.are_known(whose.account, [sid]):  # None: the message was purged
+        if known != "":  # None: the message was purged, or the Sid is another's
             return Taken.NOBODYS
         if store.others(whose, sid) >= _MOST_SIDS:
             return Taken.NOBODYS

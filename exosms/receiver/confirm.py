@@ -195,12 +195,14 @@ def _is_confirmed(one: Waiting, report: DeliveryReport, content: MessageContent,
 
     None if it is too late for either.
     """
+    # First of all, since it waits for whoever is giving the Sid to a message, which may be this one.
+    is_known = store.are_known(one.account, {one.sid, content.sid})
     message = _without_sid(one, store)  # others may have settled it meanwhile
     if message is None or not message.is_unknown:
         return None
     messages = store.messages(one.account)
     called_back = store.forget(one)
-    if store.are_known(one.account, {one.sid, content.sid}):
+    if is_known:
         return None
     message = messages.named(message, content.to)
     if any(differences(message, content, messages.fingerprints)):
