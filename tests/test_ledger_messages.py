@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -334,6 +334,27 @@ def test_a_short_pause_does_not_end_a_longer_one(ledger: Ledger, clock: Clock) -
     clock.now += 1
     ledger.block("acme1", seconds=0.5)
     assert ledger.blocked_for("acme1") == pytest.approx(29)
+
+
+def test_what_others_write_while_we_wait_for_the_ledger_is_not_of_the_future(
+    ledger: Ledger, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would count as of a clock that was wrong: the pause forgotten, and of the key that would be told."""
+    transaction = ledger.database.transaction
+    ledger.warn = pytest.fail
+    with closing(Ledger.open(tmp_path / "state", clock=clock)) as theirs:
+
+        def waited(**options: bool) -> AbstractContextManager[sqlite3.Connection]:
+            clock.now += 5
+            theirs.block(ACCOUNT, seconds=60)
+            theirs.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY)
+            return transaction(**options)
+
+        monkeypatch.setattr(ledger.database, "transaction", waited)
+        assert ledger.reserve(ACCOUNT, Rate(200)) == 60
+        ledger.block(ACCOUNT, seconds=1)
+        assert ledger.blocked_for(ACCOUNT) == 60
+        assert isinstance(ledger.claim(MESSAGE, account=ACCOUNT, profile=None, once=KEY), LedgerEntry)
 
 
 def test_a_slot_from_before_the_clock_was_set_back_is_ignored(ledger: Ledger, clock: Clock) -> None:

@@ -142,8 +142,8 @@ class Ledger:
         ``within_limit`` is told, in the same transaction, how many parts the account will have used today, and may
         refuse by raising; so two processes cannot both take the last one.
         """
-        now = self._clock()
         with self.database.transaction():
+            now = self._clock()  # not before: what others wrote while we waited would be of the future
             used = self._using(once, message.to, account, now) if once else None
             if used is not None:
                 return used
@@ -363,8 +363,8 @@ class Ledger:
 
         One that is more than ``at_most`` seconds away is left to others.
         """
-        now = self._clock()
         with self.database.transaction():
+            now = self._clock()
             turns = self._turns(account, now)
             wait = turns.slot(now) - now
             if at_most is None or wait <= at_most:
@@ -373,8 +373,8 @@ class Ledger:
 
     def block(self, account: str, *, seconds: float) -> None:
         """Pause every process that sends for the account: Exotel said that it has had enough for now."""
-        now = self._clock()
         with self.database.transaction():
+            now = self._clock()
             self._set_turns(account, now, self._turns(account, now).paused(now, seconds))
 
     def blocked_for(self, account: str) -> float:
