@@ -665,6 +665,13 @@ def test_a_message_that_was_purged_has_no_callbacks_any_more(hooks: Hooks, recei
     assert everything(hooks) == before
 
 
+def test_a_message_that_is_gone_while_its_token_is_not_has_no_callbacks(hooks: Hooks, receiver: Receiver) -> None:
+    assert hooks.send().exit_code == 0
+    (message,) = hooks.taken
+    hooks.select("DELETE FROM messages")
+    assert receiver.call_back(message) == 404
+
+
 def test_a_purge_leaves_no_number_by_whose_callbacks_a_message_was_known(hooks: Hooks, receiver: Receiver) -> None:
     """One that may have been sent stays, with its token, and is found by it."""
     assert hooks.send("--to", "9876500009").exit_code == 0
