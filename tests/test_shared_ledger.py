@@ -110,6 +110,21 @@ def test_what_became_of_an_unknown_one_is_found_out_on_any_machine(pair: Pair) -
     assert (then.exit_code, words(then), sid in then.stdout, pair.exotel.requests) == (0, ["skipped"], True, 1)
 
 
+def test_equal_unknown_ones_of_which_exotel_has_one_stay_so_and_are_told_as_such(pair: Pair) -> None:
+    """Nobody tried them again, though by now their numbers are known in full."""
+    pair.exotel.suffer(1, "500")
+    for key in ("k", "another"):
+        assert pair.first(*SEND, "--once", key).exit_code == 9
+    pair.exotel.suffer(0, "500")
+    sid = next(iter(pair.exotel.taken))
+    command = ("runs", "reconcile", "--sids", "-")
+    found = pair.second(*command, stdin=f"{sid}\n")
+    why = "1 message of Exotel's for 2 equal ones of ours"
+    assert found.exit_code == 9
+    assert found.stdout == "".join(f"unknown\t{TO}\t\tonce {key}; {why}\n" for key in ("k", "another"))
+    assert pair.second(*command, "--json", stdin=f"{sid}\n").json["ambiguous"] == 2
+
+
 @pytest.mark.parametrize("argv", [("reconcile", "--sids", "-"), ("resolve", "--as", "accepted", "--sid")])
 def test_an_unknown_one_is_of_its_account_whatever_its_profile_is_called_there(
     pair: Pair, argv: tuple[str, ...]

@@ -307,9 +307,9 @@ class Reconciliation:
 
     def _look_again(self) -> None:
         """See what others did meanwhile; what they tried again is another attempt, of which nothing was learned."""
-        unknown = {*self._messages.all()}
+        unknown = {(one.key, one.until) for one in self._messages.all()}  # of their numbers we may know more by now
         for key, one in self.found.items():
-            if one.outcome is Outcome.UNKNOWN and one.message not in unknown:
+            if one.outcome is Outcome.UNKNOWN and (key, one.message.until) not in unknown:
                 outcome, sid = self._messages.now(one.message)
                 what = _TRIED_AGAIN if outcome is Outcome.UNKNOWN else _FOUND_OUT
                 self.found[key] = Found(one.message, outcome, sid, what)
