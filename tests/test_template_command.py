@@ -314,6 +314,30 @@ def test_add_warns_of_what_looks_odd(exosms: Shell, path: Path) -> None:
     ]
 
 
+def test_a_line_break_that_toml_puts_at_the_end_is_told_wherever_the_text_is_used(
+    exosms: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.toml"
+    head = '[templates.x]\nfrom = "ACMEIN"\ntext = """\nHi {#num#},\nbye. - Acme'
+    path.write_text(f'{head}\n"""\n')
+    ending = (
+        "the registered text ends with a line break, which is sent as it is; if the DLT portal has none there,"
+        ' remove it: in templates.toml """ stands right behind the last word'
+    )
+    warning = f"exosms: warning: {ending}\n"
+    rows = tmp_path / "rows.csv"
+    rows.write_text("to,1\n9876543210,7\n")
+    of = ("-t", "x", "--templates", str(path))
+    dry = ("-n", "--region", "sandbox", *of)
+    planned = "planned\t+919876543210\t\t1 part, plain: Hi 7,\\x0abye. - Acme"
+    assert exosms("send", "--to", "9876543210", "--var", "1=7", *dry) == Result(0, f"{planned}\\x0a\n", warning)
+    assert warning in exosms("bulk", str(rows), *dry).stderr
+    assert exosms("check-template", *of, "--csv", str(rows)) == Result(0, "", f"{warning}exosms: 1 of 1 rows match\n")
+    assert ending in [note["message"] for note in template(exosms, path, "lint", "--json").json["notes"]]
+    path.write_text(f'{head}"""\n')
+    assert exosms("send", "--to", "9876543210", "--var", "1=7", *dry) == Result(0, f"{planned}\n", "")
+
+
 def test_a_line_break_that_the_shell_left_as_it_was_is_told_wherever_the_text_is_used(
     exosms: Shell, path: Path, tmp_path: Path
 ) -> None:

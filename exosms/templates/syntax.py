@@ -17,6 +17,10 @@ _ESCAPED = (
     r"the registered text contains a literal \n, which is sent as it is; if the DLT portal has a line break there,"
     r" give the text as $'…\n…' or in a file"
 )
+_OPEN = (
+    "the registered text ends with a line break, which is sent as it is; if the DLT portal has none there, remove it:"
+    ' in templates.toml """ stands right behind the last word'
+)
 _BREAK = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 
 
@@ -123,6 +127,8 @@ def parse(text: str, *, types: Sequence[str] | None = None) -> Template:
         markers = _typed(markers, types)
     if r"\n" in text:
         warnings.append(_ESCAPED)
+    if folded.rstrip(" \t").endswith("\n"):  # as TOML has it where """ stands on a line of its own
+        warnings.append(_OPEN)
     return Template(text=text, tokens=tuple(_tokens(folded, markers)), warnings=tuple(warnings))
 
 
