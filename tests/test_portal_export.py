@@ -738,6 +738,22 @@ def test_names_of_variables_go_with_the_variables(exosms: Shell, tmp_path: Path)
     assert registry.read(path).get("a").names == ("1",)
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('types = ["numeric", "var"]', "types"),
+        ('variables = ["x", "y"]\ntypes = ["numeric", "var"]', "names and types"),
+    ],
+)
+def test_types_that_go_with_the_variables_are_told(exosms: Shell, tmp_path: Path, keys: str, said: str) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text(f'[templates.a]\ntext = "{{#var#}} by {{#var#}}"\n{keys}\ndlt_template_id = "{ID}"\n')
+    done = imported(exosms, tmp_path, EXPORT, "--yes")
+    assert done.exit_code == 0
+    assert f"a: the text now has other variables, so their {said} were removed\n" in done.stderr
+    assert registry.read(path).get("a").types == ()
+
+
 def test_a_name_in_use_under_another_id_is_asked_about(exosms: Shell, tmp_path: Path) -> None:
     (tmp_path / "t.toml").write_text('[templates.otp-login]\ntext = "x"\ndlt_template_id = "1107160000000077777"\n')
     refused = imported(exosms, tmp_path, EXPORT)

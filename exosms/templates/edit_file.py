@@ -97,7 +97,8 @@ def store(path: Path, exported: Sequence["Exported"], *, replace: bool = False) 
             before = _table_of(tables, name)
             obsolete = _obsolete(before, wanted[name])
             if obsolete:
-                saved.warnings.append(f"{name}: the text now has other variables, so their names were removed")
+                lost = " and ".join(words for key, words in _OF_VARIABLES.items() if key in obsolete)
+                saved.warnings.append(f"{name}: the text now has other variables, so their {lost} were removed")
             doubts = registry.check(path, name, wanted[name]).template.warnings
             saved.warnings += [f"{name}: {doubt}" for doubt in doubts]
             _put(path, tables, name, wanted[name], obsolete)
@@ -235,9 +236,13 @@ _NAMED = 20
 """Names in one sentence; more are counted."""
 
 
+_OF_VARIABLES = {"variables": "names", "types": "types"}
+"""The keys that say something of each variable of a text, and what that is."""
+
+
 def _obsolete(before: Mapping[str, Any], table: Table) -> set[str]:
-    """Return the keys that named the variables of a text which has another number of them now."""
-    keys = {key for key in ("variables", "types") if key in before}
+    """Return the keys that said something of the variables of a text which has another number of them now."""
+    keys = {key for key in _OF_VARIABLES if key in before}
     return keys if keys and _markers(str(before.get("text", ""))) != _markers(str(table["text"])) else set()
 
 
