@@ -125,6 +125,21 @@ def test_equal_unknown_ones_of_which_exotel_has_one_stay_so_and_are_told_as_such
     assert pair.second(*command, "--json", stdin=f"{sid}\n").json["ambiguous"] == 2
 
 
+@pytest.mark.usefixtures("served")
+def test_an_unknown_one_about_which_exotel_could_not_be_asked_is_not_called_missing(
+    pair: Pair, tmp_path: Path
+) -> None:
+    """Of its number the last digits are known, and of the one in the report all."""
+    assert pair.first("send", "--to", "+919000000500", "-b", TEXT, "--once", "k").exit_code == 9
+    report = tmp_path / "report.csv"
+    report.write_text(f"Id,To\n{'5' * 32},09000000500\n")
+    command = ("runs", "reconcile", "--once", "k", "--report", str(report))
+    refused = pair.second(*command, env={"EXOTEL_API_TOKEN": "wrong"})
+    why = "Exotel could not be asked about every message that it may be"
+    assert (refused.exit_code, refused.stdout) == (4, f"unknown\t…0500\t\tonce k; {why}\n")
+    assert pair.second(*command).stdout == "unknown\t…0500\t\tonce k; not found\n"
+
+
 @pytest.mark.parametrize("argv", [("reconcile", "--sids", "-"), ("resolve", "--as", "accepted", "--sid")])
 def test_an_unknown_one_is_of_its_account_whatever_its_profile_is_called_there(
     pair: Pair, argv: tuple[str, ...]

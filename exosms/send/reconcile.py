@@ -301,9 +301,11 @@ class Reconciliation:
         self.found[settled.message.key] = settled
 
     def _say_who_was_not_asked_about(self) -> None:
-        for key, one in self.found.items():
-            if one.detail == _NOT_FOUND and self._unasked & {_ANYBODY, tail_of(one.message.recipient)}:
-                self.found[key] = one._replace(detail=_UNASKED)
+        for tail in self._targets if _ANYBODY in self._unasked else self._unasked:
+            for target in _among(self._targets, tail):
+                one = self.found[target.key]
+                if one.detail == _NOT_FOUND:
+                    self.found[target.key] = one._replace(detail=_UNASKED)
 
     def _look_again(self) -> None:
         """See what others did meanwhile; what they tried again is another attempt, of which nothing was learned."""
