@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from conftest import until
@@ -40,6 +41,17 @@ def sent_elsewhere(hooks: Hooks, *more: str) -> None:  # noqa: F811
 def ask(address: str, sql: str) -> list[tuple[object, ...]]:
     with psycopg.connect(address, autocommit=True) as connection:
         return list(connection.execute(sql).fetchall())
+
+
+@contextmanager
+def being_recorded(address: str, sid: str) -> Iterator[None]:
+    """Record the answer to the one message as its sender does, until somebody waits for that."""
+    with psycopg.connect(address) as sender:
+        ((account,),) = sender.execute("SELECT account FROM exosms.messages").fetchall()
+        lock_sids(sender, str(account), [sid])
+        sender.execute("UPDATE exosms.messages SET state = 'accepted', sid = %s", (sid,))
+        yield
+        until(lambda: ask(address, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
 
 
 def test_what_became_of_another_machines_message_is_kept(
@@ -85,13 +97,9 @@ def test_a_callback_that_comes_while_the_answer_is_recorded_is_kept(
     sent_elsewhere(shared_hooks)
     (message,) = shared_hooks.taken
     ask(address, "UPDATE exosms.messages SET state = 'in_flight', sid = NULL RETURNING 1")
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(address) as sender:
-        ((account,),) = sender.execute("SELECT account FROM exosms.messages").fetchall()
-        lock_sids(sender, str(account), [message.sid])
-        sender.execute("UPDATE exosms.messages SET state = 'accepted', sid = %s", (message.sid,))
-        answered = pool.submit(receiver.call_back, message)
-        until(lambda: ask(address, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
-        sender.commit()
+    with ThreadPoolExecutor(1) as pool:
+        with being_recorded(address, message.sid):
+            answered = pool.submit(receiver.call_back, message)
         assert answered.result() == 200
     assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
 
@@ -105,17 +113,12 @@ def test_a_callback_is_kept_if_its_answer_is_recorded_while_it_is_confirmed(
     (message,) = shared_hooks.taken
     ask(address, "UPDATE exosms.messages SET state = 'unknown', sid = NULL RETURNING 1")
     said = dumped(Delivery(Outcome.DELIVERED, "sent"))
-    with psycopg.connect(address) as sender:
-        ((account, number),) = sender.execute("SELECT account, id FROM exosms.messages").fetchall()
-        lock_sids(sender, account, [message.sid])
-        sender.execute("UPDATE exosms.messages SET state = 'accepted', sid = %s", (message.sid,))
+    with being_recorded(address, message.sid):
         ask(
             address,
             "INSERT INTO exosms.callbacks (message, sid, delivery, is_final, received_at, next_at)"
-            f" VALUES ({number}, '{message.sid}', '{said}', true, 0, 0) RETURNING 1",
+            f" SELECT id, '{message.sid}', '{said}', true, 0, 0 FROM exosms.messages RETURNING 1",
         )
-        until(lambda: ask(address, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
-        sender.commit()
     until(lambda: ask(address, "SELECT 1 FROM exosms.callbacks") == [])
     assert ask(address, "SELECT sid, outcome FROM exosms.deliveries") == [(message.sid, "delivered")]
 

@@ -230,8 +230,7 @@ def held() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    handlers = {signum: signal.getsignal(signum) for signum in _SIGNALS}
-    before = {signum: handler for signum, handler in handlers.items() if callable(handler)}
+    before = {signum: handler for signum in _SIGNALS if callable(handler := signal.getsignal(signum))}
     for signum in before:  # not kept from the thread: another one that is not ours might get it
         signal.signal(signum, lambda signum, _: came.append(signum))
     try:
